@@ -92,7 +92,7 @@ class Context(Struct, frozen=True):
         if self.plan.outcome == "exits":
             return f"The server ends with exit code {self.plan.exit_code} before it serves anything."
         if self.plan.outcome == "never_ends":
-            return "Start-up never comes to its end."
+            return "Start-up never ends."
         later = model.served_later
         if later:
             kept = ", ".join(str(version) for version in later)

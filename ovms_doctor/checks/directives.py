@@ -50,7 +50,7 @@ def check(context: Context) -> Iterator[Finding]:
         path=problem.path,
         severity="warning" if written else None,
         detail=(
-            "The server ends with exit code 0 all the same."
+            "The server ends with exit code 0 nevertheless."
             if written
             else f"The server ends with exit code {problem.exit_code}; the file stays as it is."
         ),

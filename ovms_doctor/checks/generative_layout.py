@@ -20,7 +20,7 @@ GRAPH_MISSING = Code(
     code="OVD381",
     name="graph-missing",
     severity="error",
-    summary="The directory of a generative model has no graph.pbtxt, so the server takes it for a classic model",
+    summary="The directory of a generative model has no graph.pbtxt, so the server loads it as a classic model",
     remedy="Put a graph.pbtxt beside the model, or start the server with --task.",
     log=(server_log.NO_VERSION,),
     recovers="config_change",
@@ -104,13 +104,13 @@ def _graph_missing(context: Context, model: ModelPlan, meant: GenerativeDirector
     release = context.deployment.release
     names = () if model.detection.listing is None else model.detection.listing.entries
     message = (
-        f"{base} holds a generative model ({meant.task}) and no graph.pbtxt: OVMS {release} takes it for a classic "
+        f"{base} holds a generative model ({meant.task}) and no graph.pbtxt: OVMS {release} loads it as a classic "
         "model without versions"
     )
     if meant.raw:
         message = (
             f"{base} holds {meant.raw}, weights that are not converted for OpenVINO, and no graph.pbtxt: the server "
-            "takes it for a classic model without versions"
+            "loads it as a classic model without versions"
         )
     entry_names = sorted(entry.name for entry in names)
     return context.finding(

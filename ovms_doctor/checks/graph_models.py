@@ -83,7 +83,7 @@ def _not_read(context: Context, note: ConfigNote) -> Finding:
         message,
         model=note.model,
         path=note.text,
-        detail="The graph is loaded all the same, and requests to it fail: its nodes find no model.",
+        detail="The graph is loaded nevertheless, and requests to it fail: its nodes find no model.",
         confidence="medium",
         log=note.log,
         evidence=(Evidence(f"{blamed}: {note.other or 'no list of models'}", "read as the server's user"),),

@@ -40,7 +40,7 @@ ADDRESS_NOT_LOCAL = Code(
     code="OVD802",
     name="address-not-local",
     severity="error",
-    summary="The address that the server is to bind is none of its host",
+    summary="The address that the server should bind does not belong to its host",
     remedy=(
         "Leave --grpc_bind_address and --rest_bind_address out, or name an address that the server's"
         " host or container has."
@@ -57,7 +57,7 @@ PORT_NOT_PERMITTED = Code(
     name="port-not-permitted",
     severity="error",
     summary="The server's user has no right to open a port below 1024",
-    remedy="Take a port from 1024 on, and publish it under the low number if that is wanted.",
+    remedy="Take a port from 1024 on, and publish it under the low number if needed.",
     log=(server_log.REST_NOT_PERMITTED,),
     recovers="restart",
     releases=ALL_RELEASES,

@@ -145,7 +145,7 @@ _REASONS = {
     "capital scheme": "http:// must be in lower case",
     "other scheme": "only http:// and https:// are known",
     "IPv6 address": "IPv6 addresses are not supported",
-    "path": "the value goes on after the port",
+    "path": "there is more text after the port",
     "empty password": "the password is empty",
     "blank": "the value begins or ends with a blank",
     "port": "the port is not a number of up to five digits",

@@ -206,7 +206,7 @@ _MESSAGES: Mapping[PullFaultKind, _Message] = {
         "directory as it is"
     ),
     "resumed": lambda context, pull, fault: (
-        f"{pull.directory} holds {fault.subject}: the server goes on with an unfinished download"
+        f"{pull.directory} holds {fault.subject}: the server continues with an unfinished download"
     ),
     "rewritten": lambda context, pull, fault: (
         f"The server did not write {fault.path}, and replaces it at every start with --source_model or --pull"

@@ -42,7 +42,7 @@ NO_ROOM_FOR_A_NEW_VERSION = Code(
     code="OVD743",
     name="no-room-for-a-new-version",
     severity="info",
-    summary="All versions fit into the memory limit, but not a new version beside them",
+    summary="All versions fit into the memory limit, but not a new version in addition",
     remedy=(
         "Raise the limit by the size of the largest model, or stop the server before its versions are changed."
     ),

@@ -295,7 +295,7 @@ FAULTS: Mapping[ServableFaultKind, tuple[Code, _Sentence]] = {
     "plugin_config_ignored": (
         GENERATIVE_SETTING_REFUSED,
         lambda fault: (
-            "plugin_config is not a JSON object of texts and numbers: the server goes on without it"
+            "plugin_config is not a JSON object of texts and numbers: the server continues without it"
         ),
     ),
     "property": (GENERATIVE_SETTING_REFUSED, lambda fault: f"plugin_config: {fault.detail}"),

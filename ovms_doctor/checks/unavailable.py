@@ -43,7 +43,7 @@ def remedy_for(context: Context, cause: CouldNotLook) -> LookRemedy:
     if context.deployment.mount_table.unavailable(path) is None and "not under any mount" not in cause.reason:
         return LookRemedy()
     if container is None:
-        return LookRemedy(f"Say where {path} lies on this host: --mount HOST:{path}.")
+        return LookRemedy(f"Name the path of {path} on this host: --mount HOST:{path}.")
     mounts = covering(container.mounts, path)
     return _of_mount(container, mounts[0]) if mounts else _of_image(container, path)
 
@@ -106,7 +106,7 @@ def _of_mount(container: Container, mount: ContainerMount) -> LookRemedy:
         text = f"Copy the content of the volume {mount.name}, and name the copy."
         command = f"{engine} volume inspect --format '{{{{.Mountpoint}}}}' {quote(mount.name)}"
         locate = Step(
-            "See where the volume lies on its host; root can read it there.", command, "host", "reads"
+            "Find the volume's directory on its host; root can read it there.", command, "host", "reads"
         )
         copy = _copy_step(container, server)
         return LookRemedy(text, (locate, *((copy,) if copy else ()), named))

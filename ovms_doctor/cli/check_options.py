@@ -105,7 +105,7 @@ def _check_sources(options: CheckOptions) -> None:
         raise UsageError("--kernel-log goes with a container: name one, or a document of one")
     if options.sources and (options.bare_metal or options.as_me):
         name = "--as-me" if options.as_me else "--bare-metal"
-        raise UsageError(f"{name} goes with a TARGET or with --: a container is none")
+        raise UsageError(f"{name} can be used with a TARGET or with --, not with a container")
 
 
 def _check_beside_facts(values: Mapping[str, Any], arguments: Sequence[str] | None) -> None:

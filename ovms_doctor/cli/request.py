@@ -68,7 +68,7 @@ def _check_usage(check_options: CheckOptions, options: RequestOptions) -> None:
     if options.source is None and options.error is None:
         raise UsageError("name a file with the request, - for standard input, or --error TEXT")
     if options.source is not None and options.error is not None:
-        raise UsageError("--error stands alone: it is what a client wrote instead of the request")
+        raise UsageError("--error is used alone: it is a client's error text instead of the request")
     sources = [bool(check_options.names_deployment), options.url is not None, options.metadata is not None]
     if sum(sources) > 1:
         raise UsageError("--model, --url and --metadata exclude each other")

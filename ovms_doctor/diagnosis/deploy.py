@@ -111,8 +111,8 @@ def _withheld_notes(
         names = [item for item in options.withheld_variables if item.startswith(family)]
         if store in stores and names:
             text = (
-                f"{name} is asked as a server without credentials would; --env-from-process hands it this "
-                f"process's own ({', '.join(names)})"
+                f"{name} is queried without credentials, as by a server that has none; --env-from-process passes "
+                f"this process's own ({', '.join(names)})"
             )
             notes.append(Note(None, text))
     return tuple(notes)

@@ -233,9 +233,7 @@ def _unavailable(container: Container, mounts: tuple[Mount, ...]) -> tuple[Unava
         )
     if not mounts or "mounts" in container.unknown_fields:
         # Without a mount, a path of the server would be used as a path of this host.
-        found.append(
-            UnavailablePath("/", "it lies in the image itself, which cannot be looked into from here")
-        )
+        found.append(UnavailablePath("/", "it is in the image itself, which cannot be read from here"))
     return tuple(found)
 
 

@@ -103,7 +103,7 @@ def _doubted(finding: Finding, served: dict[str, LiveServable], findings: Sequen
         detail = f"{next_load}Now the running server serves what it loaded before the change."
         return replace(finding, detail=detail.strip(), evidence=evidence)
     detail = (
-        f"{finding.detail} The running server serves it all the same, and no change since it was loaded is known: a "
+        f"{finding.detail} The running server serves it nevertheless, and no change since it was loaded is known: a "
         "start now may go well, too."
     )
     return replace(finding, severity="warning", confidence="low", detail=detail.strip(), evidence=evidence)

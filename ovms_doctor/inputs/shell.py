@@ -212,7 +212,7 @@ class _Scanner:
         started = any(part != " " for part in self.command)
         if char == "(" and started:
             raise DocumentError(
-                "A shell refuses the parenthesis that stands outside quotes: put that value in quotes."
+                "A shell refuses the parenthesis outside of quotes: put that value in quotes."
             )
         if char == "\n" and started and re.match(r"\s*--?[A-Za-z]", self.text[self.at : self.at + 1000]):
             self.blank()

@@ -170,7 +170,7 @@ def read_description(value: object, check: str) -> PluginDescription:
     for row in described.codes:
         entry, prefix = _read_code(row)
         if entry.code in codes or any(entry.name == other.name for other in codes.values()):
-            raise PluginMessageError(f"codes: {entry.code} {entry.name} stands there twice")
+            raise PluginMessageError(f"codes: {entry.code} {entry.name} is there twice")
         codes[entry.code] = entry
         prefixes.add(prefix)
     if len(prefixes) > 1:
@@ -183,7 +183,7 @@ def read_finding(value: object, codes: Mapping[str, Code]) -> Finding:
     found = _read(value, _Finding, "a Finding", Finding)
     entry = codes.get(found.code)
     if entry is None:
-        raise PluginMessageError(f"code: {found.code} is none of its own codes")
+        raise PluginMessageError(f"code: {found.code} is not one of its own codes")
     if found.name != entry.name:
         raise PluginMessageError(f"name: {found.code} is called {entry.name}")
     # A check cannot set the page and the causes' fingerprints.

@@ -212,7 +212,7 @@ def _model(
 ) -> ModelPlan:
     if item.undefined:
         reason = (
-            "which of its versions are asked for is left to chance: a value of its version policy is of another "
+            "which of its versions are requested is not defined: a value of its version policy is of another "
             "kind than the server takes it for"
         )
         return ModelPlan(item.entry, Detection("OK"), unknown=CouldNotLook(item.entry.base_path, reason))

@@ -96,7 +96,7 @@ def pulled_model(
     if pull.existing != "kept" or not pull.directory:
         reason = "the server downloads it when it starts, and it was not looked at"
         if pull.existing == "resumed":
-            reason = "an unfinished download goes on at the start"
+            reason = "an unfinished download continues at the start"
         return replace(model, unknown=CouldNotLook(_address(pull, deployment), reason))
     file = arguments.value("gguf_filename")
     models_path = f"./{file}" if file else "./"

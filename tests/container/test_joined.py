@@ -208,7 +208,7 @@ def test_a_prediction_that_the_running_server_contradicts(engine: Engine, world_
     result = _check(started)
     (finding,) = (item for item in result.document["findings"] if item["code"] == "OVD308")
     assert (result.code, finding["severity"], finding["confidence"]) == (0, "warning", "low")
-    assert "serves it all the same" in finding["detail"]
+    assert "serves it nevertheless" in finding["detail"]
 
 
 def test_a_version_that_a_polling_server_does_not_have(engine: Engine, world_dir: Path) -> None:

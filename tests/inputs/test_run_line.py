@@ -108,7 +108,7 @@ DOCUMENTED: list[tuple[str, dict[str, Any]]] = [
             "mounts": (bind(f"{HOME}/models", "/models"),),
             "image": "openvino/model_server:weekly",
             "user": "1000:100",
-            "problems": ("$GPU_ARGS may add options, and what it stands for is not known here.",),
+            "problems": ("$GPU_ARGS may add options, and its value is not known here.",),
             "unknown_fields": ("devices", "environment", "groups", "limits", "mounts", "user"),
             "limits": ContainerLimits(complete=False),
         },

@@ -154,7 +154,7 @@ def test_not_applicable_and_could_not_look(tmp_path: Path, models: Path) -> None
         ("acme-not-there", "crashed", "OVD906", "has no attribute 'not_there'"),
         ("acme-no-check", "crashed", "OVD906", "is a dict, not a Check"),
         ("acme-claims", "could_not_look", "OVD906", "it claims the code OVD101"),
-        ("acme-foreign-code", "crashed", "OVD907", "OVD101 is none of its own codes"),
+        ("acme-foreign-code", "crashed", "OVD907", "OVD101 is not one of its own codes"),
         ("acme-writes-into-pipes", "crashed", "OVD901", "what it wrote is no answer"),
     ],
 )

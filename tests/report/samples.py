@@ -349,7 +349,7 @@ def exits_early() -> Report:
 
 
 def never_ends() -> Report:
-    broken = no_files("ring", 2, "Start-up never comes to its end.", restart=True)
+    broken = no_files("ring", 2, "Start-up never ends.", restart=True)
     ring = Finding(
         "OVD117",
         "start-up-never-ends",

@@ -237,7 +237,7 @@ _KEYWORDS = {
     "minProperties": "an object has fewer keys than needed",
     "minimum": "a number is too small",
     "maximum": "a number is too large",
-    "enum": "a value is none of the allowed ones",
+    "enum": "a value is not one of the allowed ones",
 }
 
 

@@ -41,9 +41,9 @@ MODEL_FILE_PAIR_INCOMPLETE = Code(
     name="model-file-pair-incomplete",
     severity="error",
     summary=(
-        "A single .xml, .pdmodel or .pdiparams is named as base path, and its other half is not beside it"
+        "A single .xml, .pdmodel or .pdiparams is named as base path, and its second file is not next to it"
     ),
-    remedy="Put the other file beside it, with the same name up to the suffix.",
+    remedy="Put the second file next to it, with the same name up to the suffix.",
     log=(
         server_log.MISSING_BIN,
         server_log.MISSING_PADDLE,

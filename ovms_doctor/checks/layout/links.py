@@ -117,7 +117,7 @@ def _of_graph(context: Context, model: ModelPlan, inside: list[str]) -> Iterator
         above = posixpath.dirname(posixpath.dirname(real) if in_cache else real)
         yield context.finding(
             LINK_LEAVES_TARGET,
-            f"A link makes {path} of {real}, which lies outside of what was named here",
+            f"A link makes {path} of {real}, which is outside of the named directories",
             model=model.entry.name,
             path=path,
             base=base,
@@ -229,7 +229,7 @@ def _finding(context: Context, link: _LeavingLink) -> Finding:
     host = quote(context.host(path))
     return context.finding(
         LINK_LEAVES_TARGET,
-        f"A link makes {path} of {real}, which lies outside of what was named here",
+        f"A link makes {path} of {real}, which is outside of the named directories",
         model=model.entry.name,
         version=attempt.version,
         path=path,

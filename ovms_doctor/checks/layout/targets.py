@@ -42,7 +42,7 @@ UNUSED_CONFIG_JSON = Code(
     code="OVD133",
     name="unused-config-json",
     severity="info",
-    summary="A config.json lies in the target and is not used",
+    summary="A config.json is in the target and is not used",
     remedy="If the server is started with it, name the file itself as the target.",
     releases=(
         "The same in all releases. Since 2026.3, in single-model mode, a config.json in the model's "

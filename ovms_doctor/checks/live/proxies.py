@@ -43,7 +43,7 @@ def proxies(status: LiveStatus) -> Iterator[Finding]:
         PROXY_TAKES_REQUESTS,
         status,
         f"{through}, and {result}; {direct}.",
-        "The proxy stands elsewhere: what localhost and this host's networks are to you is another host to it.",
+        "The proxy runs on another host: for it, localhost and this host's networks are other hosts.",
         severity="error" if severity == "error" else "warning",
         confidence="high" if answer is not None else "medium",
         evidence=evidence,

@@ -149,7 +149,7 @@ def _other_protocol(status: LiveStatus) -> Finding:
             steps=(
                 Step("Name the certificate of the authority that signed it: --ca FILE.")
                 if tls.problem == "certificate"
-                else Step("Use a name that stands in the certificate."),
+                else Step("Use a name that is in the certificate."),
                 Step("Or look without checking it: --insecure."),
             ),
         )
@@ -169,7 +169,7 @@ def _other_protocol(status: LiveStatus) -> Finding:
             TLS_DIFFERS,
             status,
             f"{address.netloc} speaks TLS, and the request is sent without.",
-            "OVMS itself has no TLS: a proxy stands before it.",
+            "OVMS itself has no TLS: there must be a proxy before it.",
             evidence=evidence,
             steps=(Step("Use TLS.", f"ovms-doctor status {quote(f'{scheme}://{address.netloc}')}"),),
         )

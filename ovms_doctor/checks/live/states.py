@@ -147,7 +147,7 @@ def _not_available(status: LiveStatus, servable: LiveServable) -> Finding:
     kind = servable.kind or "servable"
     texts = ", ".join(f"version {item.version} is {item.state}/{item.error_code}" for item in bad)
     ready = (
-        "/v2/health/ready is 200 all the same: it only tells that each was tried once. "
+        "/v2/health/ready is 200 nevertheless: it only shows that each was tried once. "
         if status.ready
         else ""
     )

@@ -148,7 +148,7 @@ def _note_unknown(line: RunLine) -> None:
     for name in options.unknown:
         line.not_known(
             "mounts environment groups devices limits user",
-            f"{name} may add options, and what it stands for is not known here.",
+            f"{name} may add options, and its value is not known here.",
         )
     if line.command.remote:
         line.problems.append("The engine is another host's: the paths are its own, and not of this host.")

@@ -47,7 +47,7 @@ def understand_remote(
     name = path.rstrip("/").rpartition("/")[2] if question.prefix else ""
     found = resolved(path, path, name, top, as_, policy, lambda model, _: _model(model, policy))
     if found.target.kind == "repository" and "config.json" in top.names:
-        text = "a config.json lies here; it is not used: the server reads one from its local files only"
+        text = "there is a config.json here; it is not used: the server reads one from its local files only"
         unused = Note(None, text, f"{path.rstrip('/')}/config.json")
         found = ResolvedTarget(found.target, found.models, (*found.notes, unused))
     if listed.more:

@@ -103,7 +103,7 @@ def read_config(config_path: str, deployment: Deployment, facts: Facts) -> Confi
     if status.kind == "directory":
         return ConfigReading(problem=_directory(config_path, facts.ask(ListDirectory(absolute_path))))
     if status.kind != "regular":
-        reason = f"a {status.kind} stands where the configuration file is expected"
+        reason = f"a {status.kind} is where the configuration file is expected"
         return ConfigReading(unknown=CouldNotLook(config_path, reason))
     if status.size > LIMIT:
         return ConfigReading(unknown=CouldNotLook(config_path, f"it is larger than {LIMIT >> 20} MiB"))

@@ -9,7 +9,7 @@ _WORD = lazy_pattern(r"[A-Za-z_][A-Za-z0-9_]*")
 _NUMBERS = {"NaN": "NaN", "Infinity": "Infinity", "inf": "inf", "nan": "nan"}
 #: Beginnings of RapidJSON's messages, with their explanations.
 _ERRORS = {
-    "The document root must not be followed": "something stands behind its end",
+    "The document root must not be followed": "there is text after its end",
     "Missing a colon": "a colon is missing behind the key",
     "Missing a closing quotation mark": "a text is not closed: a double quote is missing",
 }
@@ -38,7 +38,7 @@ def why_not_json(text: str, at: int, error: str = "") -> str:
     if rest[:2] in ("//", "/*") or rest[:1] == "#":
         return "here is a comment, and the server's JSON has none"
     if rest[:1] in ("}", "]") and before.endswith(","):
-        return f"a comma stands before the closing “{rest[0]}”"
+        return f"there is a comma before the closing “{rest[0]}”"
     if rest[:1] == "'":
         return "a text is in single quotes: JSON has double ones only"
     if rest[:1] == "\t":
@@ -51,7 +51,7 @@ def why_not_json(text: str, at: int, error: str = "") -> str:
     if rest[0] in '"{[' and before and before[-1] in '"}]0123456789el':
         return "a comma is missing before this"
     if rest[0] == ",":
-        return "a comma stands where a value or a key is expected"
+        return "there is a comma where a value or a key is expected"
     return ""
 
 
@@ -61,7 +61,7 @@ def _about_word(word: str, before: str) -> str:
     if word in _SPELLED:
         return f"{word} is written {_SPELLED[word]} in JSON"
     if before.endswith(("{", ",")):
-        return "a key stands without double quotes"
+        return "a key has no double quotes"
     if before.endswith((":", "[")):
-        return "a text stands without double quotes"
+        return "a text has no double quotes"
     return ""

@@ -22,7 +22,7 @@ _ROLES = (
     "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
 )
 _DEFAULT_REGION = "us-east-1"
-AZURE = "what lies in Azure is not looked at, only its path, environment and proxy are"
+AZURE = "Azure is not queried; only the path, the environment and the proxy are checked"
 
 
 def store_access(base_path: str, deployment: Deployment, facts: Facts) -> StoreAccess | str:
@@ -50,7 +50,7 @@ def _of_s3(path: str, deployment: Deployment, environment: ServerEnvironment) ->
     location = s3.parse_path(path)
     client = s3.choose_client(location, environment, deployment.release)
     if faults.of_s3(location, client, deployment) is not None:
-        return "the server's client asks nobody for it"
+        return "the server's client sends no request for it"
     address = _address(client.endpoint, deployment.release)
     if address is None or client.url is None:
         source = "its variables"
@@ -133,7 +133,7 @@ def _of_gcs(
 ) -> StoreAccess | str:
     location, client = gcs.parse_path(path), gcs.choose_client(environment, deployment.release)
     if not location.bucket or faults.of_gcs_client(client, environment, deployment, facts) is not None:
-        return "the server's client asks nobody for it"
+        return "the server's client sends no request for it"
     if client.endpoint_from and not client.endpoint:
         return f"the value of {client.endpoint_from} is not known"
     endpoint = _google_address(client)

@@ -24,13 +24,13 @@ _NEVER_ENCRYPTED = (
 _PROBLEMS: Mapping[StoreProblem, str] = {
     "name": "the name of its host is not found",
     "proxy name": "the name of the proxy is not found",
-    "refused": "nobody listens there",
+    "refused": "no process listens there",
     "proxy": "the proxy refuses",
     "reset": "the connection broke off",
     "truncated": "fewer bytes came than were announced",
     "tls": "no encrypted connection comes about",
     "timeout": "it does not answer in time",
-    "unreadable": "what it answers is none of a store's",
+    "unreadable": "its answer is not that of a store",
 }
 
 

@@ -129,7 +129,7 @@ class Stored(Struct):
                 return DownloadFails(path, version, "nameless")
             if answer is None:
                 # The client for Google requests the same directory again, and again below it.
-                answer = Unavailable("a key with two slashes in a row lies there")
+                answer = Unavailable("it has a key with two slashes in a row")
             if isinstance(answer, StoreRefusal) and _refuses(answer, same_network(self.deployment)):
                 url = self.store.access.url(answer.key or stop.key)
                 return DownloadFails(path, version, "refused", object=url, refusal=answer)

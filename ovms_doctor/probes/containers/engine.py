@@ -348,9 +348,9 @@ def explained_error(error: BaseException, address: str) -> ContainerLookupError:
         if isinstance(cause, PermissionError):
             return ContainerLookupError(f"{engine} is not for this user: use sudo, or join the group docker.")
         if isinstance(cause, ConnectionRefusedError):
-            return ContainerLookupError(f"{engine} is not running: nobody listens there.")
+            return ContainerLookupError(f"{engine} is not running: no process listens there.")
         if isinstance(cause, socket.gaierror):
-            return ContainerLookupError(f"{engine} is not found: nobody knows a host of that name.")
+            return ContainerLookupError(f"{engine} is not found: no host has that name.")
         # docker.errors.APIError is one as well.
         if isinstance(cause, requests.exceptions.HTTPError):
             status = getattr(cause.response, "status_code", "an error")

@@ -94,7 +94,7 @@ def _inspect(path: str, size: int, text: IrText) -> ModelInspection:
         return _inspection(document, (xml,), tuple(found))
     complaint = text.complaint
     if complaint is not None:
-        detail = f"The XML is not well-formed ({complaint}), but OpenVINO reads it all the same"
+        detail = f"The XML is not well-formed ({complaint}), but OpenVINO reads it nevertheless"
         found.append(Fault(faults.XML_TOLERATED, path, False, detail, complaint))
     verdict = judge(document.graph, 11 if unsigned(document.version) == 11 else 10)
     problems = list(verdict.problems)

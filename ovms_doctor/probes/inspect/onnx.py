@@ -275,7 +275,7 @@ def _judge(tensor: _External, location: str, full: str, root: str, size: int | N
     """Source: messages of the ONNX frontend of 2026.4.1, each case tried."""
     real = os.path.realpath(full)
     if os.path.lexists(full) and not real.startswith(root.rstrip("/") + "/"):
-        predicate = f"is kept in {location}, which lies outside of the model's directory ({real})"
+        predicate = f"is kept in {location}, which is outside of the model's directory ({real})"
         return _fault(faults.EXTERNAL_DATA_OUTSIDE, full, tensor, predicate, f"{location} resolves to {real}")
     if size is None:
         predicate = f"is kept in {location}, which is not there"

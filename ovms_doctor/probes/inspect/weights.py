@@ -86,7 +86,7 @@ def _not_opened(path: str, error: OSError, verdict: Verdict) -> tuple[Fault, ...
     needed = needed_bytes(verdict.constants)
     other = _other_stem(strangers, needed)
     if other is not None:
-        beside = f"{other}, which has no .xml of its own, lies beside it"
+        beside = f"{other}, which has no .xml of its own, is next to it"
         detail = f"The model has constants, and their file is {name}; {beside}"
         evidence = f"{other} is there, {name} is not"
         return (Fault(faults.WEIGHTS_OTHER_NAME, _beside(path, other), True, detail, evidence),)
@@ -142,13 +142,13 @@ def _look(descriptor: int, path: str, size: int, verdict: Verdict) -> tuple[Faul
     fatal = short is not None and short.fatal
     if head is not None and head.kind in (faults.GIT_LFS_POINTER, faults.HTML_PAGE):
         kind = faults.WEIGHTS_LFS_POINTER if head.kind == faults.GIT_LFS_POINTER else faults.WEIGHTS_HTML
-        effect = "" if fatal else ", and long enough to be taken for weights"
+        effect = "" if fatal else ", and long enough to be read as weights"
         detail = f"The weights file {os.path.basename(path)} is {head.description}{effect}"
         return (Fault(kind, path, fatal, detail, head.evidence),)
     if short is not None:
         found.append(short)
     if head is not None and head.kind == faults.ARCHIVE and fatal:
-        detail = f"The weights file {os.path.basename(path)} is {head.description} that nobody unpacked"
+        detail = f"The weights file {os.path.basename(path)} is {head.description} that was not unpacked"
         return (Fault(faults.ARCHIVE, path, True, detail, head.evidence), *found)
     needed = needed_bytes(verdict.constants)
     unclear = any(problem.kind in _UNCLEAR for problem in verdict.problems)

@@ -153,7 +153,7 @@ def needed(access: StoreAccess) -> tuple[str, ...]:
 def _inside(directory: str, name: str) -> str:
     """A store's keys may hold anything. Raises OSError for one that leads out of the directory."""
     if any(part in ("", ".", "..") for part in name.split("/")) or "\0" in name:
-        raise OSError(0, "a key has a name that is none of a file")
+        raise OSError(0, "a key's name is not valid for a file")
     return f"{directory}/{name}"
 
 

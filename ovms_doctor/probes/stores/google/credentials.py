@@ -22,7 +22,7 @@ TOKEN_URI = "https://oauth2.googleapis.com/token"  # noqa: S105 - an address
 #: To read objects and list them, and no more.
 SCOPE = "https://www.googleapis.com/auth/devstorage.read_only"
 _UNIVERSE = "googleapis.com"
-_BAD_KEY = "the private key in the server's Google credentials is none that can be used"
+_BAD_KEY = "the private key in the server's Google credentials cannot be used"
 
 
 class StoreClientError(Exception):

@@ -22,6 +22,7 @@ from ovms_doctor.model.options import CheckOptions
 from ovms_doctor.model.plan import Plan
 from ovms_doctor.model.releases import parse_release
 from ovms_doctor.model.storage_plan import S3Client
+from ovms_doctor.model.text import redact
 from ovms_doctor.prediction.startup import plan
 from ovms_doctor.prediction.storage import gcs, s3
 from ovms_doctor.prediction.storage.server_environment import ServerEnvironment
@@ -131,13 +132,15 @@ PIECES = st.sampled_from(
 @example("h:1/b//")
 @example("h:1/b/a-b")
 @example("h:1/b/a/b/c\n")
+@example("h:1/b//m:m@/c")
 def test_the_pattern_matches_what_the_servers_matches(rest: str) -> None:
     for path in (f"s3://{rest}", f"s3://h:9/b{rest}"):
         match = SERVERS_OWN.fullmatch(path)
         place = s3.parse_path(path)
         assert (place.host != "") is (match is not None)
         if match is not None:
-            assert (place.host, place.port, place.bucket, place.key) == match.group(1, 2, 3, 4)
+            assert (place.host, place.port, place.bucket) == match.group(1, 2, 3)
+            assert place.key == redact(path)[match.start(4) :]
 
 
 def test_a_long_path_is_read_at_once() -> None:

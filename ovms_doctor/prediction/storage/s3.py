@@ -39,10 +39,12 @@ def parse_path(path: str) -> S3Path:
 
     Credentials before an ``@`` are hidden: no request and no fact holds them.
     """
-    path = redact(path)
+    # What is hidden has characters that the pattern does not: a key can look like credentials too.
     match = _WITH_HOST.fullmatch(path)
+    path = redact(path)
     if match is not None:
-        return S3Path(path, match[3], match[4], match[1], match[2])
+        _, slash, key = path[len(PREFIX) :].partition("/")[2].partition("/")
+        return S3Path(path, match[3], slash + key, match[1], match[2])
     rest = path[len(PREFIX) :]
     bucket, slash, key = rest.partition("/")
     if slash and not bucket:

@@ -19,6 +19,12 @@ RUN python3 -m venv /opt/ovms-doctor \
  && /opt/ovms-doctor/bin/pip uninstall --yes --quiet pip
 
 FROM ${BASE}
+LABEL org.opencontainers.image.title="ovms-doctor" \
+      org.opencontainers.image.description="Says what OpenVINO Model Server will do with a model repository, why, and what to do about it." \
+      org.opencontainers.image.version="0.1.0" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.source="https://github.com/ovms-doctor/ovms-doctor" \
+      org.opencontainers.image.documentation="https://github.com/ovms-doctor/ovms-doctor/tree/main/docs"
 COPY --from=build /opt/ovms-doctor /opt/ovms-doctor
 ENV PATH=/opt/ovms-doctor/bin:$PATH PYTHONDONTWRITEBYTECODE=1
 # The user of the server's own image: its rights are then tried and not computed.

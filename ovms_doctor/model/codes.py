@@ -11,7 +11,7 @@ from ovms_doctor.model.server_log import Message
 PREFIX = "OVD"
 #: Where the page of an own code is, from the root of the project; its name is the code and ``.md``.
 PAGES = "ovms_doctor/checks/pages"
-#: The project's address, as in pyproject.toml.
+#: The project's address, as in pyproject.toml and in the labels of the Dockerfile.
 PROJECT_URL = "https://github.com/ovms-doctor/ovms-doctor"
 
 #: For :attr:`Code.releases`.

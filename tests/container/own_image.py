@@ -1,4 +1,4 @@
-"""The image of ovms-doctor itself, built by the project's Dockerfile on a base image made of this host's Python."""
+"""The images of ovms-doctor itself, built by the project's Dockerfile on a base image made of this host's Python."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from tests.container.base_image import base_image
@@ -15,6 +16,7 @@ from tests.container.engine import LABEL, Engine
 ROOT = Path(__file__).resolve().parents[2]
 BASE = f"ovms-doctor-test-{os.getpid()}.invalid/python:3"
 OWN = f"ovms-doctor-test-{os.getpid()}.invalid/ovms-doctor:light"
+OWN_FULL = f"ovms-doctor-test-{os.getpid()}.invalid/ovms-doctor:full"
 
 
 @dataclass(frozen=True)
@@ -26,16 +28,40 @@ class Ended:
     errors: str
 
 
-def build(engine: Engine, context: Path) -> None:
-    """Builds the light image in the engine, as docs/image.md shows it for a host without a package index.
+@cache
+def docker_with_buildkit() -> str | None:
+    """Returns the path of the first ``docker`` on PATH that builds with BuildKit; None if there is none.
 
-    ``context``: an empty directory for the part of the checkout that a build uses.
+    Until Docker 22 the program speaks to the BuildKit of the engine by itself, later by its plugin buildx.
     """
+    for directory in os.environ.get("PATH", "").split(os.pathsep):
+        program = shutil.which("docker", path=directory)
+        if program is None:
+            continue
+        shown = subprocess.run(
+            [program, "build", "--help"],
+            capture_output=True,
+            text=True,
+            check=False,
+            env={**os.environ, "DOCKER_BUILDKIT": "1"},
+        )
+        if shown.returncode == 0 and "--progress" in shown.stdout:
+            return program
+    return None
+
+
+def import_base(engine: Engine) -> None:
+    """Puts the base image ``BASE`` into the engine."""
     repository, _, tag = BASE.rpartition(":")
     busybox = shutil.which("busybox")
     assert busybox is not None, "the engine's own test image is made of it"
     changes = ["ENV PATH=/usr/local/bin:/usr/bin:/bin"]
     engine.api.import_image_from_data(base_image(busybox), repository, tag, changes)
+
+
+def make_context(context: Path, *requirements: str | Path) -> None:
+    """Fills an empty directory with the part of the checkout that a build uses, and a wheelhouse of the requirements
+    (arguments of ``pip wheel``), as docs/image.md shows it for a host without a package index."""
     for name in ("Dockerfile", ".dockerignore", "pyproject.toml", "README.md", "CHANGELOG.md", "LICENSE"):
         shutil.copy2(ROOT / name, context / name)
     shutil.copytree(
@@ -43,33 +69,41 @@ def build(engine: Engine, context: Path) -> None:
     )
     (context / "docs").mkdir()
     shutil.copy2(ROOT / "docs" / "ovms-doctor.1", context / "docs")
-    listed = context / "ovms_doctor" / "requirements-light.txt"
     subprocess.run(
-        [
-            sys.executable,
-            *("-m", "pip", "wheel", "--quiet", "-w", context / "wheelhouse", "-r", listed, "hatchling"),
-        ],
+        [sys.executable, "-m", "pip", "wheel", "--quiet", "-w", "wheelhouse", *requirements, "hatchling"],
         check=True,
+        cwd=context,
     )
+
+
+def build(engine: Engine, context: Path, image: str, *options: str, docker: str = "docker") -> None:
+    """Builds ``image`` in the engine from ``context``, without a network.
+
+    ``docker``: a program that has BuildKit, which is then used, or ``docker`` for the classic builder, which is in
+    every engine.
+    """
     done = subprocess.run(
         [
-            *("docker", "build", "--quiet", "--network", "none", "--label", f"{LABEL}=1", "--tag", OWN),
+            *(docker, "build", "--quiet", "--network", "none", "--label", f"{LABEL}=1", "--tag", image),
             *("--build-arg", f"BASE={BASE}", "--build-arg", "PIP_NO_INDEX=1"),
-            *("--build-arg", "PIP_FIND_LINKS=wheelhouse", str(context)),
+            *("--build-arg", "PIP_FIND_LINKS=wheelhouse", *options, str(context)),
         ],
         capture_output=True,
         text=True,
         check=False,
-        # The classic builder is in every engine; BuildKit would look for its own image in a registry.
-        env={**os.environ, "DOCKER_HOST": engine.url, "DOCKER_BUILDKIT": "0"},
+        env={
+            **os.environ,
+            "DOCKER_HOST": engine.url,
+            "DOCKER_BUILDKIT": "0" if docker == "docker" else "1",
+        },
     )
     assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
 
 
-def run(options: list[str], *words: str | Path) -> Ended:
+def run(options: list[str], *words: str | Path, image: str = OWN) -> Ended:
     """Runs the image with these options of ``docker run``, without a network and with a root that is read-only."""
     done = subprocess.run(
-        ["docker", "run", "--rm", "--network", "none", "--read-only", *options, OWN, *words],
+        ["docker", "run", "--rm", "--network", "none", "--read-only", *options, image, *words],
         capture_output=True,
         text=True,
         check=False,

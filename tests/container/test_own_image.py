@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pytest
 
+import ovms_doctor as ovms_doctor_package
+from ovms_doctor.model.codes import PROJECT_URL
 from tests.cli.helpers import good_model
 from tests.cli.run import ovms_doctor
 from tests.container.engine import Engine
-from tests.container.own_image import OWN, ROOT, run
+from tests.container.own_image import OWN, OWN_FULL, ROOT, run
 
 pytestmark = [pytest.mark.slow, pytest.mark.needs_root, pytest.mark.needs_command("docker", "dockerd", "ldd")]
 
@@ -26,6 +28,13 @@ def test_it_is_small_and_has_the_servers_user(own_engine: Engine) -> None:
     assert (done.code, done.errors) == (0, "")
 
 
+def test_its_labels(own_engine: Engine) -> None:
+    labels = own_engine.api.inspect_image(OWN)["Config"]["Labels"]
+    assert labels["org.opencontainers.image.version"] == ovms_doctor_package.__version__
+    assert labels["org.opencontainers.image.source"] == PROJECT_URL
+    assert labels["org.opencontainers.image.licenses"] == "Apache-2.0"
+
+
 @pytest.mark.usefixtures("own_engine")
 def test_it_finds_what_the_program_finds_outside(world_dir: Path) -> None:
     models = world_dir / "models"
@@ -37,6 +46,24 @@ def test_it_finds_what_the_program_finds_outside(world_dir: Path) -> None:
     document = json.loads(inside.output)
     for key in ("findings", "models", "summary"):
         assert document[key] == outside.document[key]
+
+
+def test_the_full_image_loads_models(own_full_engine: Engine, world_dir: Path) -> None:
+    image = own_full_engine.api.inspect_image(OWN_FULL)
+    assert image["Config"]["User"] == "5000:5000"
+    assert image["Size"] < 700 << 20
+    models = world_dir / "models"
+    # The environment of the tests has OpenVINO GenAI too, which loads the pipelines of generative models.
+    shutil.copytree(ROOT / "fixtures" / "models", models, ignore=shutil.ignore_patterns("chat"))
+    words = ("check", models, "--load", "compile", "--format", "json")
+    inside = run(["-v", f"{models}:{models}:ro", "--cap-drop", "ALL"], *words, image=OWN_FULL)
+    outside = ovms_doctor(*words)
+    assert inside.code == outside.code == 1, inside.errors
+    document = json.loads(inside.output)
+    for key in ("findings", "models", "summary"):
+        assert document[key] == outside.document[key]
+    bases = {version["state_basis"] for model in document["models"] for version in model["versions"]}
+    assert "compiled" in bases
 
 
 @pytest.mark.usefixtures("own_engine")

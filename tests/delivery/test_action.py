@@ -101,10 +101,10 @@ def work(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def job(work: Path, light: Path, checkout: Path, **inputs: str) -> Job:
-    result = Job(work, light, checkout, **inputs)
+def job(work: Path, light_installation: Path, checkout: Path, **inputs: str) -> Job:
+    result = Job(work, light_installation, checkout, **inputs)
     # What actions/cache restores: an environment that is installed already.
-    (result.temp / "ovms-doctor").symlink_to(light.parent)
+    (result.temp / "ovms-doctor").symlink_to(light_installation.parent)
     return result
 
 
@@ -122,8 +122,8 @@ def test_it_installs_and_passes(work: Path, checkout: Path) -> None:
     assert "openvino" not in {path.name for path in packages}
 
 
-def test_findings_are_annotations_and_files(work: Path, light: Path, checkout: Path) -> None:
-    done = job(work, light, checkout, arguments="bad --user 0:0")
+def test_findings_are_annotations_and_files(work: Path, light_installation: Path, checkout: Path) -> None:
+    done = job(work, light_installation, checkout, arguments="bad --user 0:0")
     assert done.run() == 1
     assert "::error" in done.output
     assert "OVD111" in done.output
@@ -135,14 +135,14 @@ def test_findings_are_annotations_and_files(work: Path, light: Path, checkout: P
     assert arguments[-3:] == ["bad", "--user", "0:0"]
 
 
-def test_wrong_usage(work: Path, light: Path, checkout: Path) -> None:
-    done = job(work, light, checkout, arguments="good --no-such-option")
+def test_wrong_usage(work: Path, light_installation: Path, checkout: Path) -> None:
+    done = job(work, light_installation, checkout, arguments="good --no-such-option")
     assert done.run() == 2
     assert done.outputs()["exit-code"] == "2"
 
 
-def test_arguments_run_nothing(work: Path, light: Path, checkout: Path) -> None:
-    done = job(work, light, checkout, arguments="'$(touch made)' `touch made` ; touch made")
+def test_arguments_run_nothing(work: Path, light_installation: Path, checkout: Path) -> None:
+    done = job(work, light_installation, checkout, arguments="'$(touch made)' `touch made` ; touch made")
     assert done.run() != 0
     assert not (work / "made").exists()
 
@@ -158,7 +158,8 @@ def gitlab(work: Path, **inputs: str) -> dict[str, Any]:
     text = (ROOT / "templates" / "ovms-doctor.yml").read_text("utf-8")
     header, _, body = text.partition("\n---\n")
     declared = yaml.safe_load(header)["spec"]["inputs"]
-    values = {name: (entry or {}).get("default", "") for name, entry in declared.items()} | inputs
+    values = {name: entry["default"] for name, entry in declared.items() if "default" in entry} | inputs
+    assert set(values) == set(declared), "GitLab refuses a component without an input that has no default"
     for name, value in values.items():
         body = body.replace(f"$[[ inputs.{name} ]]", value)
     assert "$[[" not in body
@@ -168,19 +169,21 @@ def gitlab(work: Path, **inputs: str) -> dict[str, Any]:
 
 
 def test_the_template_is_valid(work: Path) -> None:
-    gitlab(work, arguments="models")
+    gitlab(work, arguments="models", package="git+https://gitlab.example.com/group/ovms-doctor@v0.1.0")
     validate("vendor.gitlab-ci", work / ".gitlab-ci.yml")
 
 
 @pytest.mark.parametrize(("target", "code"), [("good", 0), ("bad", 1)])
-def test_the_template_runs(work: Path, light: Path, checkout: Path, target: str, code: int) -> None:
+def test_the_template_runs(
+    work: Path, light_installation: Path, checkout: Path, target: str, code: int
+) -> None:
     one = gitlab(work, arguments=target, package=str(checkout))
     done = subprocess.run(
         ["bash", "-eo", "pipefail", "-c", "\n".join(one["script"])],
         cwd=work,
         env={
             **os.environ,
-            "PATH": f"{light}{os.pathsep}{os.environ['PATH']}",
+            "PATH": f"{light_installation}{os.pathsep}{os.environ['PATH']}",
             **{name: value for name, value in one["variables"].items() if "$" not in value},
         },
         capture_output=True,

@@ -34,6 +34,21 @@ print(sys._base_executable)' 2>/dev/null; then
   die 'Python 3.10 or newer is needed, and none was found; set PYTHON to the path of one'
 }
 
+# python_release X.Y: prints the path of a CPython X.Y: of this machine's PATH, of pyenv, of uv. Prints nothing and
+# returns 1 where there is none.
+python_release() {
+  for candidate in "python$1" "${PYENV_ROOT:-${HOME:-}/.pyenv}/versions/$1".*/bin/python \
+    "${UV_PYTHON_INSTALL_DIR:-${XDG_DATA_HOME:-${HOME:-}/.local/share}/uv/python}/cpython-$1".*/bin/python; do
+    # A pattern that matches no file stands for itself, and a shim of pyenv may refuse: neither runs.
+    if "$candidate" -c 'import sys
+if sys.argv[1] != "%d.%d" % sys.version_info[:2]: sys.exit(1)
+print(sys._base_executable)' "$1" 2>/dev/null; then
+      return
+    fi
+  done
+  return 1
+}
+
 # venv_works DIRECTORY: its Python runs and is new enough, it has pip, and it was made where it now lies (its
 # programs carry their own absolute path, so that a copied or moved environment is broken).
 venv_works() {

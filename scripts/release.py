@@ -2,7 +2,7 @@
 """Builds what a release consists of: wheel, source archive, single files, SBOM, checksums and their signature.
 
 The version is that of the tag at HEAD (``vX.Y.Z``). The package, the changelog and the tag must agree, nothing may be
-uncommitted, and two builds of the wheel must have one hash. See "Releasing" in CONTRIBUTING.md.
+uncommitted, and a second build in another place must give the same bytes. See "Releasing" in CONTRIBUTING.md.
 """
 
 from __future__ import annotations
@@ -61,18 +61,34 @@ def _hash(path: Path) -> str:
     return digest.hexdigest()
 
 
-def _build_distributions(target: Path) -> Path:
-    """Writes wheel and source archive, with the time of the commit in them, to ``target``; returns the wheel."""
-    environment = {**os.environ, "SOURCE_DATE_EPOCH": _git("log", "-1", "--format=%ct")}
+def _build_distributions(source: Path, target: Path, umask: int = -1, **variables: str) -> Path:
+    """Writes wheel and source archive of the checkout ``source``, with the time of the commit in them, to ``target``.
+
+    ``variables`` are added to the environment. Returns the wheel.
+    """
+    epoch = _git("log", "-1", "--format=%ct")
     subprocess.run(
         [sys.executable, "-m", "hatchling", "build", "-d", str(target)],
         check=True,
-        cwd=ROOT,
-        env=environment,
+        cwd=source,
+        env={**os.environ, "SOURCE_DATE_EPOCH": epoch, **variables},
         stdout=subprocess.DEVNULL,
+        umask=umask,
     )
     (wheel,) = target.glob("*.whl")
     return wheel
+
+
+def _build_again(distributions: list[Path]) -> None:
+    """Raises ReleaseError where a clone in another directory, with another umask, time zone, locale and hash seed,
+    gives other bytes."""
+    with tempfile.TemporaryDirectory() as scratch:
+        clone, again = Path(scratch, "a clone"), Path(scratch, "dist")
+        subprocess.run(["git", "clone", "-q", str(ROOT), str(clone)], check=True, umask=0o077)
+        _build_distributions(clone, again, 0o077, TZ="Asia/Kathmandu", LC_ALL="C", PYTHONHASHSEED="1")
+        for path in distributions:
+            if _hash(again / path.name) != _hash(path):
+                raise ReleaseError(f"two builds of {path.name} differ")
 
 
 def _write_sbom(wheel: Path, output: Path) -> None:
@@ -99,11 +115,8 @@ def build(target: Path, flavours: list[str], key: Path | None) -> None:
     target.mkdir(parents=True, exist_ok=True)
     if any(target.iterdir()):
         raise ReleaseError(f"{target} is not empty")
-    wheel = _build_distributions(target)
-    with tempfile.TemporaryDirectory() as scratch:
-        again = _build_distributions(Path(scratch))
-        if _hash(again) != _hash(wheel):
-            raise ReleaseError("two builds of the wheel differ")
+    wheel = _build_distributions(ROOT, target)
+    _build_again(sorted(target.iterdir()))
     for flavour in flavours:
         build_archive.build(flavour, target / f"ovms-doctor-{flavour}.pyz", wheel)
     _write_sbom(wheel, target / "ovms-doctor.cdx.json")

@@ -43,7 +43,9 @@ SERVERS = {
     *("_moto", "_moto_iam", "_squid"),
 }
 #: Modules without a set-up that their tests share: with several workers, each test goes to whoever is free.
-SPREAD = ("tests/test_cases.py", "tests/parameters/test_recorded.py")
+SPREAD = ("tests/test_cases.py", "tests/parameters/test_recorded.py", "tests/delivery/test_pythons.py")
+#: The environment of tests/delivery/conftest.py that takes long to make.
+LIGHT = "light_installation"
 
 #: A user that no test machine has, but whose id the image of the server uses.
 SERVER_UID = 5000
@@ -59,11 +61,50 @@ for _name in ("GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY", "FORCE_HYPERLINK"):
     os.environ.pop(_name, None)
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--one-of-each",
+        action="store_true",
+        help="run each test function once, with its first parameters, and with few examples of hypothesis",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("one_of_each"):
+        hypothesis.settings.register_profile("few", max_examples=10, derandomize=True, deadline=None)
+        hypothesis.settings.load_profile("few")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leaves out what ``--one-of-each`` says; with several workers, has modules with slow tests go first.
+
+    At the end of a run, no worker then waits for another that has just begun with minutes of work.
+    """
+    if hasattr(config, "workerinput"):
+        long = {
+            item.path
+            for item in items
+            if any(item.get_closest_marker(name) for name in ("engine", "server", "slow"))
+        }
+        items.sort(key=lambda item: item.path not in long)
+    if not config.getoption("one_of_each"):
+        return
+    kept: dict[str, pytest.Item] = {}
+    others = []
+    for item in items:
+        if kept.setdefault(item.nodeid.partition("[")[0], item) is not item:
+            others.append(item)
+    config.hook.pytest_deselected(items=others)
+    items[:] = kept.values()
+
+
 def pytest_itemcollected(item: pytest.Item) -> None:
     """Marks a test with what it takes, and with the worker group that it belongs to.
 
     Tests of one module share servers and files that are made once. All tests of the container engine
-    are one group, so that one daemon is started, whatever the number of workers.
+    are one group, so that one daemon is started, whatever the number of workers; all of the light installation
+    are another.
     """
     module = item.nodeid.partition("::")[0]
     fixtures = set(getattr(item, "fixturenames", ()))
@@ -73,25 +114,28 @@ def pytest_itemcollected(item: pytest.Item) -> None:
         return
     if fixtures & SERVERS:
         item.add_marker(pytest.mark.server)
-    if module not in SPREAD:
+    if LIGHT in fixtures:
+        item.add_marker(pytest.mark.xdist_group(LIGHT))
+    elif module not in SPREAD:
         item.add_marker(pytest.mark.xdist_group(module))
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Looks at the three ``needs_…`` markers."""
     if item.get_closest_marker("needs_root") and (reason := _not_root()):
-        _unmet(reason)
+        unmet(reason)
     for marker in item.iter_markers("needs_command"):
         for name in marker.args:
             if shutil.which(name) is None:
-                _unmet(f"the program {name} is missing")
+                unmet(f"the program {name} is missing")
     for marker in item.iter_markers("needs_module"):
         for name in marker.args:
             if importlib.util.find_spec(name) is None:
-                _unmet(f"the module {name} is missing")
+                unmet(f"the module {name} is missing")
 
 
-def _unmet(reason: str) -> NoReturn:
+def unmet(reason: str) -> NoReturn:
+    """Skips the test for this reason; with ``CI=true``, fails it."""
     if os.environ.get("CI", "").lower() in ("1", "true"):
         pytest.fail(f"{reason}, and CI must run this test", pytrace=False)
     pytest.skip(reason)

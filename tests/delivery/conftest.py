@@ -39,7 +39,7 @@ def commit(directory: Path) -> str:
 
 
 @pytest.fixture(scope="session")
-def light(tmp_path_factory: pytest.TempPathFactory, checkout: Path) -> Iterator[Path]:
+def light_installation(tmp_path_factory: pytest.TempPathFactory, checkout: Path) -> Iterator[Path]:
     """The directory ``bin`` of an environment installed as docs/install.md says, without OpenVINO."""
     target = tmp_path_factory.mktemp("light")
     subprocess.run([sys.executable, "-m", "venv", str(target)], check=True)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -21,24 +19,19 @@ FILES = (
     "ovms_doctor",
     "scripts",
 )
+#: The releases of Python that are supported.
+VERSIONS = ("3.10", "3.11", "3.12", "3.13")
 MODELS = ROOT / "fixtures" / "models"
 
 
 def interpreter(version: str) -> str | None:
-    """The path of CPython ``version`` (3.12) on this host: on PATH, or installed by pyenv; None if it has none."""
+    """Returns the path of CPython ``version`` (3.12), as ``./scripts/test --python`` finds it; None where it is not."""
     if version == f"{sys.version_info.major}.{sys.version_info.minor}":
         return sys.executable
-    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
-    found = sorted(pyenv.glob(f"{version}.*/bin/python")) if pyenv.is_dir() else []
-    for candidate in (*map(str, found), shutil.which(f"python{version}")):
-        if candidate is None:
-            continue
-        done = subprocess.run(
-            [candidate, "-c", "import sys; print('%d.%d' % sys.version_info[:2])"],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if done.stdout.strip() == version:
-            return candidate
-    return None
+    done = subprocess.run(
+        ["sh", "-c", '. "$0" && python_release "$1"', ROOT / "scripts" / "lib.sh", version],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.stdout.strip() or None

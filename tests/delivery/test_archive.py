@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,26 +11,25 @@ from typing import Any
 
 import pytest
 
-from tests.delivery.paths import MODELS, ROOT, interpreter
+from tests.delivery.paths import MODELS, ROOT, VERSIONS, interpreter
 
 pytestmark = [pytest.mark.slow, pytest.mark.needs_command("unshare"), pytest.mark.needs_root]
 
-VERSIONS = ("3.10", "3.11", "3.12", "3.13")
 
-
-def build(output: Path, *words: str) -> Path:
-    script = ROOT / "scripts" / "build_archive.py"
-    subprocess.run([sys.executable, script, *words, "--output", output], check=True)
+def build(output: Path, *words: str, umask: int = -1, **variables: str) -> Path:
+    """Builds an archive, with these variables added to the environment, and returns its path."""
+    command = [sys.executable, ROOT / "scripts" / "build_archive.py", *words, "--output", output]
+    subprocess.run(command, check=True, cwd=output.parent, env={**os.environ, **variables}, umask=umask)
     return output
 
 
 @pytest.fixture(scope="module")
-def light(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def light_archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return build(tmp_path_factory.mktemp("archive") / "ovms-doctor.pyz", "light")
 
 
 @pytest.fixture(scope="module")
-def full(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def full_archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """For the Python of the tests alone: with all four, it is built for a release."""
     minor = str(sys.version_info.minor)
     return build(tmp_path_factory.mktemp("archive") / "ovms-doctor.pyz", "full", "--python", minor)
@@ -64,18 +64,18 @@ def document(done: subprocess.CompletedProcess[bytes]) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_light(light: Path, tmp_path: Path, version: str) -> None:
-    done = isolated(version, tmp_path, light, "check", MODELS, "--load", "none", "--format", "json")
+def test_light(light_archive: Path, tmp_path: Path, version: str) -> None:
+    done = isolated(version, tmp_path, light_archive, "check", MODELS, "--load", "none", "--format", "json")
     found = document(done)
     assert done.returncode == 1, done.stderr.decode()
     assert {"OVD101", "OVD111", "OVD302", "OVD308", "OVD312"} <= {one["code"] for one in found["findings"]}
     assert "OVD903" not in {one["code"] for one in found["findings"]}
-    assert isolated(version, tmp_path, light, "explain", "OVD101").returncode == 0
+    assert isolated(version, tmp_path, light_archive, "explain", "OVD101").returncode == 0
 
 
-def test_full(full: Path, tmp_path: Path) -> None:
+def test_full(full_archive: Path, tmp_path: Path) -> None:
     version = f"3.{sys.version_info.minor}"
-    done = isolated(version, tmp_path, full, "check", MODELS, "--load", "compile", "--format", "json")
+    done = isolated(version, tmp_path, full_archive, "check", MODELS, "--load", "compile", "--format", "json")
     found = document(done)
     assert done.returncode == 1, done.stderr.decode()
     bases = {
@@ -88,6 +88,13 @@ def test_full(full: Path, tmp_path: Path) -> None:
     assert "OVD903" not in {one["code"] for one in found["findings"]}
 
 
-def test_two_builds_are_one_file(light: Path, tmp_path: Path) -> None:
-    again = build(tmp_path / "again.pyz", "light")
-    assert again.read_bytes() == light.read_bytes()
+def test_two_builds_are_one_file(tmp_path: Path) -> None:
+    """In another directory, with another umask, time zone, locale and hash seed, and nothing kept of the first."""
+    one_python = ("--python", str(sys.version_info.minor))
+    first = build(tmp_path / "first.pyz", "light", *one_python, umask=0o022, TZ="UTC")
+    (tmp_path / "another directory").mkdir()
+    output = tmp_path / "another directory" / "second.pyz"
+    second = build(
+        output, "light", *one_python, umask=0o077, TZ="Asia/Kathmandu", LC_ALL="C", PYTHONHASHSEED="1"
+    )
+    assert second.read_bytes() == first.read_bytes()

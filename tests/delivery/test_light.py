@@ -26,9 +26,12 @@ pytestmark = pytest.mark.slow
 LARGE = {"openvino", "boto3", "google-cloud-storage", "grpcio"}
 
 
-def run(light: Path, *words: str | Path) -> tuple[int, dict[str, Any]]:
+def run(light_installation: Path, *words: str | Path) -> tuple[int, dict[str, Any]]:
     done = subprocess.run(
-        [light / "ovms-doctor", *words, "--format", "json"], capture_output=True, check=False, cwd=light
+        [light_installation / "ovms-doctor", *words, "--format", "json"],
+        capture_output=True,
+        check=False,
+        cwd=light_installation,
     )
     return done.returncode, json.loads(done.stdout)
 
@@ -42,26 +45,28 @@ def test_the_list_is_that_of_the_project_without_what_is_large() -> None:
     assert listed == {line for line, name in names.items() if name not in LARGE}
 
 
-def test_it_has_none_of_them(light: Path) -> None:
+def test_it_has_none_of_them(light_installation: Path) -> None:
     done = subprocess.run(
-        [light / "python", "-m", "pip", "list", "--format", "json"], capture_output=True, check=True
+        [light_installation / "python", "-m", "pip", "list", "--format", "json"],
+        capture_output=True,
+        check=True,
     )
     installed = {entry["name"].lower() for entry in json.loads(done.stdout)}
     assert "ovms-doctor" in installed
     assert not installed & (LARGE | {"numpy", "botocore"})
 
 
-def test_static_reading_finds_the_same(light: Path) -> None:
-    code, document = run(light, "check", MODELS, "--load", "none")
+def test_static_reading_finds_the_same(light_installation: Path) -> None:
+    code, document = run(light_installation, "check", MODELS, "--load", "none")
     here = ovms_doctor("check", MODELS, "--load", "none", "--format", "json")
     assert code == here.code == 1
     for key in ("findings", "models", "summary"):
         assert document[key] == here.document[key]
 
 
-def test_what_needs_openvino_is_not_called_fine(light: Path, tmp_path: Path) -> None:
+def test_what_needs_openvino_is_not_called_fine(light_installation: Path, tmp_path: Path) -> None:
     shutil.copytree(MODELS / "dense-onnx", tmp_path / "models" / "m")
-    code, document = run(light, "check", tmp_path / "models")
+    code, document = run(light_installation, "check", tmp_path / "models")
     assert (code, document["summary"]["verdict"]) == (3, "incomplete")
     (finding,) = document["findings"]
     assert finding["code"] == "OVD903"
@@ -71,13 +76,13 @@ def test_what_needs_openvino_is_not_called_fine(light: Path, tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("target", "package"), [("s3://bucket/m", "boto3"), ("gs://bucket/m", "google-cloud-storage")]
 )
-def test_a_store_names_its_package(light: Path, target: str, package: str) -> None:
-    code, document = run(light, "check", target, "--load", "none")
+def test_a_store_names_its_package(light_installation: Path, target: str, package: str) -> None:
+    code, document = run(light_installation, "check", target, "--load", "none")
     assert (code, [one["code"] for one in document["findings"]]) == (3, ["OVD903"])
     assert f"pip install {package}" in document["findings"][0]["message"]
 
 
-def test_the_other_commands_work(light: Path) -> None:
+def test_the_other_commands_work(light_installation: Path) -> None:
     for words in (["explain", "OVD101"], ["checks"], ["schema"], ["--version"]):
-        done = subprocess.run([light / "ovms-doctor", *words], capture_output=True, check=True)
+        done = subprocess.run([light_installation / "ovms-doctor", *words], capture_output=True, check=True)
         assert done.stdout

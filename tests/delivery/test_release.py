@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
 
 import ovms_doctor
 from tests.delivery.conftest import commit
@@ -51,12 +53,14 @@ def test_a_release(tree: Path, tmp_path: Path) -> None:
     sums = (target / "SHA256SUMS").read_bytes()
     assert subprocess.run(verify, input=sums, capture_output=True, check=False).returncode == 0
     assert subprocess.run(verify, input=sums + b"x", capture_output=True, check=False).returncode != 0
-    sbom = json.loads((target / "ovms-doctor.cdx.json").read_text("utf-8"))
+    sbom_text = (target / "ovms-doctor.cdx.json").read_text("utf-8")
+    assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(sbom_text) is None
+    sbom = json.loads(sbom_text)
     assert (sbom["bomFormat"], sbom["metadata"]["component"]["name"]) == ("CycloneDX", "ovms-doctor")
     names = {component["name"] for component in sbom["components"]}
     assert {"openvino", "typer", "msgspec", "boto3"} <= names
     assert not {"pip", "setuptools", "pytest"} & names
-    assert str(tmp_path) not in json.dumps(sbom)
+    assert str(tmp_path) not in sbom_text
 
 
 def test_without_a_tag(checkout: Path, tmp_path: Path) -> None:

@@ -1,0 +1,91 @@
+"""Each supported Python: the quick start, and a selection of the tests, with the interpreters that this host has."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import world_directory
+from tests.delivery.paths import ROOT, VERSIONS, interpreter
+
+pytestmark = pytest.mark.slow
+
+#: What depends on the Python most: parsing, child processes, files, the command line, plug-ins. One test of each
+#: function runs: ``./scripts/test --python X.Y`` runs all.
+SELECTION = (
+    "tests/cli",
+    "tests/explain",
+    "tests/inputs",
+    "tests/model",
+    "tests/plugins",
+    "tests/prediction",
+    "tests/probes",
+)
+#: What these tests import beside the package and its dependencies.
+PACKAGES = ("hypothesis", "jsonschema", "pytest>=9", "syrupy>=5", "xmlschema>=4")
+#: What a clone has, as far as the quick start uses it.
+SHIPPED = ("LICENSE", "README.md", "fixtures", "ovms_doctor", "pyproject.toml", "scripts")
+
+
+def environment(home: Path, python: str) -> dict[str, str]:
+    """That of a shell with an empty home directory and the locale C. What pip has stored is used again."""
+    done = subprocess.run(
+        [sys.executable, "-m", "pip", "cache", "dir"], capture_output=True, text=True, check=True
+    )
+    kept = {name: value for name, value in os.environ.items() if name.startswith("PIP_")}
+    return {
+        **kept,
+        # Bytecode is made of what is imported, and not of everything that is installed.
+        "PIP_NO_COMPILE": "1",
+        "PIP_CACHE_DIR": done.stdout.strip(),
+        "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+        "HOME": str(home),
+        "LC_ALL": "C",
+        "PYTHON": python,
+    }
+
+
+@pytest.mark.parametrize(
+    "version", [name for name in VERSIONS if name != f"{sys.version_info.major}.{sys.version_info.minor}"]
+)
+def test_quick_start_and_selected_tests(version: str) -> None:
+    python = interpreter(version)
+    if python is None:
+        pytest.skip(f"this host has no CPython {version}")
+    with world_directory() as scratch:
+        clone, home = scratch / "the clone", scratch / "home"
+        home.mkdir()
+        for name in SHIPPED:
+            clone.mkdir(exist_ok=True)
+            if (ROOT / name).is_dir():
+                shutil.copytree(ROOT / name, clone / name, ignore=shutil.ignore_patterns("__pycache__"))
+            else:
+                shutil.copy2(ROOT / name, clone / name)
+        settings = environment(home, python)
+        start = subprocess.run(
+            ["./scripts/quickstart"], cwd=clone, env=settings, capture_output=True, text=True, check=False
+        )
+        assert start.returncode == 0, start.stderr
+        assert "OVD101 no-version-directory" in start.stdout
+        venv = clone / ".venv" / "bin" / "python"
+        found = subprocess.run([venv, "--version"], capture_output=True, text=True, check=True)
+        assert found.stdout.startswith(f"Python {version}.")
+        subprocess.run([venv, "-m", "pip", "install", "--quiet", *PACKAGES], env=settings, check=True)
+        tests = subprocess.run(
+            [
+                *(venv, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--one-of-each"),
+                *("-m", "not (engine or server or slow)", *SELECTION),
+            ],
+            cwd=ROOT,
+            env=settings,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        print(*tests.stdout.splitlines()[-1:])
+        assert tests.returncode == 0, tests.stdout[-5000:] + tests.stderr

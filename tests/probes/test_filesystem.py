@@ -182,6 +182,7 @@ def test_names_that_are_not_text_travel_through_the_child(top: str) -> None:
     assert answers[ListDirectory(f"{top}/{names[1]}")] == Listing((Entry("link", "link", names[1]),))
 
 
+@pytest.mark.slow
 def test_100_000_entries_in_the_file_systems_order(top: str) -> None:
     descriptor = os.open(top, os.O_RDONLY)
     for number in range(100_000):

@@ -231,6 +231,7 @@ def test_paths_become_addresses(path: str, relative: bool, uri: str) -> None:
 # -- much of it ----------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @each_format
 def test_memory_for_thousands_of_findings_is_bounded(form: str) -> None:
     """Beside the document itself, of which all formats are made: a multiple of one part, not of the whole."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import product
+from operator import itemgetter
 from typing import Any
 
 import pytest
@@ -27,6 +29,7 @@ from ovms_doctor.prediction.startup import plan
 from ovms_doctor.prediction.storage import gcs, s3
 from ovms_doctor.prediction.storage.server_environment import ServerEnvironment
 from tests.prediction.memory import deployment
+from tests.samples import sampled
 from tests.storage.table import FAULTS, FINDINGS, GCS_CLIENTS, KEYS, NEW, S3_CLIENTS, S3_PATHS, Environment
 
 
@@ -171,6 +174,9 @@ def test_anything_leads_to_a_decision(scheme: str, rest: str, environment: Envir
 
 # -- boto3 beside it -----------------------------------------------------------------------------------
 
+BUCKETS = ("b1x", "my-bucket", "my.bucket", "Upper", "a_b", "10.0.0.1")
+ENDPOINTS = ("http://minio:9000", "https://minio.test", "http://10.0.0.1:9000", "http://[::1]:9000", "")
+
 
 class Nothing:
     """The body of an answer to HEAD, in place of a connection's."""
@@ -207,11 +213,9 @@ def asked_by_boto3(bucket: str, addressing: str, anonymous: bool, **more: Any) -
 
 
 @pytest.mark.needs_module("boto3")
-@pytest.mark.parametrize("bucket", ["b1x", "my-bucket", "my.bucket", "Upper", "a_b", "10.0.0.1"])
 @pytest.mark.parametrize(
-    "endpoint", ["http://minio:9000", "https://minio.test", "http://10.0.0.1:9000", "http://[::1]:9000", ""]
+    ("bucket", "endpoint", "anonymous"), sampled(product(BUCKETS, ENDPOINTS, (True, False)), itemgetter(0), 7)
 )
-@pytest.mark.parametrize("anonymous", [True, False])
 def test_boto3_with_these_settings_uses_the_same_address(
     bucket: str, endpoint: str, anonymous: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:

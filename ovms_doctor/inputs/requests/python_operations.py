@@ -24,9 +24,20 @@ def array_operation(left: Any, right: Any, operation: ast.operator) -> Any:
         dtype = "float64"
     shape = array.shape
     if isinstance(other, Array) and shape is not None and other.shape is not None:
-        shape = max(shape, other.shape, key=len)
+        shape = _broadcast(shape, other.shape)
         dtype = "float64" if "float64" in (dtype, other.dtype) else dtype
     return Array(shape, dtype)
+
+
+def _broadcast(one: tuple[int, ...], other: tuple[int, ...]) -> tuple[int, ...] | None:
+    """Returns the shape of the result for two arrays of these shapes; None where numpy refuses them."""
+    rank = max(len(one), len(other))
+    shape = []
+    for left, right in zip((1,) * (rank - len(one)) + one, (1,) * (rank - len(other)) + other, strict=True):
+        if left != right and 1 not in (left, right):
+            return None
+        shape.append(right if left == 1 else left)
+    return tuple(shape)
 
 
 def plain_operation(left: Any, right: Any, operation: ast.operator) -> Any:

@@ -85,14 +85,14 @@ def _portable(data: bytes) -> ImageHeader | None:
 def _webp(data: bytes) -> ImageHeader | None:
     if data[:4] != b"RIFF" or data[8:12] != b"WEBP":
         return None
-    if data[12:16] == b"VP8X":
+    if data[12:16] == b"VP8X" and len(data) >= 30:
         width = 1 + int.from_bytes(data[24:27], "little")
         height = 1 + int.from_bytes(data[27:30], "little")
         return ImageHeader("WebP", width, height, 4 if data[20] & 0x10 else 3)
     if data[12:16] == b"VP8 ":
         width, height = struct.unpack("<HH", data[26:30])
         return ImageHeader("WebP", width & 0x3FFF, height & 0x3FFF, 3)
-    if data[12:16] == b"VP8L":
+    if data[12:16] == b"VP8L" and len(data) >= 25:
         bits = int.from_bytes(data[21:25], "little")
         return ImageHeader(
             "WebP", 1 + (bits & 0x3FFF), 1 + ((bits >> 14) & 0x3FFF), 4 if bits >> 28 & 1 else 3

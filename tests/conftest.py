@@ -21,7 +21,7 @@ from typing import NoReturn
 import hypothesis
 import pytest
 
-from tests.worker_copies import use_copies
+from tests.worker_copies import use_copies, use_started_workers
 
 # Their assertions are explained as those of the tests.
 pytest.register_assert_rewrite(
@@ -151,6 +151,12 @@ def _not_root() -> str:
     except (OSError, subprocess.SubprocessError) as error:
         return f"root may not take on other users' ids here: {error}"
     return ""
+
+
+@pytest.fixture
+def started_workers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Workers are started as those of a user's command, not copied."""
+    use_started_workers(monkeypatch)
 
 
 @pytest.fixture

@@ -26,11 +26,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ovms_doctor.probes.processes import workers
 from ovms_doctor.probes.processes.entry import set_up
-from ovms_doctor.probes.processes.start import INCOMING, OUTGOING, OWN_PATH, Process, child_pipes
+from ovms_doctor.probes.processes.start import INCOMING, OUTGOING, OWN_PATH, Process, child_pipes, start
+
+if TYPE_CHECKING:
+    import pytest
 
 _PR_SET_CHILD_SUBREAPER = 36
 #: What workers import, directly or later.
@@ -63,6 +66,11 @@ _lock = threading.Lock()
 def use_copies() -> None:
     """Has every worker of this process be a copy, from now on."""
     workers.start = _start  # type: ignore[assignment]
+
+
+def use_started_workers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Has every worker of a test be a Python of its own again."""
+    monkeypatch.setattr(workers, "start", start)
 
 
 def _start(

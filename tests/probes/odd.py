@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from ovms_doctor.probes.processes import start
+from tests.worker_copies import use_started_workers
 
 PROJECT = Path(__file__).parents[2]
 ODD = Path(__file__).parent / "odd_worker.py"
@@ -21,3 +22,4 @@ def use_odd_workers(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setenv("PYTHONPATH", str(PROJECT))
     monkeypatch.setattr(start, "command", command)
+    use_started_workers(monkeypatch)

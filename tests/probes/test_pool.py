@@ -15,6 +15,8 @@ from ovms_doctor.probes.processes.single import START_DEADLINE
 from tests.deadlines import LONG
 from tests.probes.odd import use_odd_workers
 
+pytestmark = pytest.mark.usefixtures("started_workers")
+
 
 def test_a_child_that_waited_long_for_its_first_question_is_not_taken_for_a_hanging_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch

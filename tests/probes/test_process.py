@@ -38,6 +38,8 @@ from tests.probes.odd import use_odd_workers
 
 PROJECT = Path(__file__).parents[2]
 
+pytestmark = pytest.mark.usefixtures("started_workers")
+
 
 @pytest.fixture
 def odd(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,7 +24,7 @@ from ovms_doctor.probes.processes.single import Worker
 from tests.probes.odd import use_odd_workers
 from tests.survival.processes import gone
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("started_workers")]
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from ovms_doctor.model.facts.codec import load
 from tests.deadlines import LONG
 from tests.survival.hostile import HOSTILE, repository
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("started_workers")]
 
 MIB = 1 << 20
 LIMIT = 512 * MIB

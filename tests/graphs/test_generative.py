@@ -75,6 +75,25 @@ def test_a_vision_language_model(world_dir: Path) -> None:
     assert "ends the whole server" in result.text
 
 
+@pytest.mark.parametrize(
+    ("task", "release", "line"),
+    [
+        ("text_generation", "2026.3", "LLM node models_path: /gone does not exist. "),
+        ("text_generation", "2025.4", "LLM node models_path: /gone does not exist. "),
+        ("embeddings", "2026.3", ""),
+        ("rerank", "2026.3", ""),
+    ],
+)
+def test_models_path_that_is_not_there(model: Any, task: str, release: str, line: str) -> None:
+    root = model(task)
+    path = root / "graph.pbtxt"
+    path.write_text(path.read_text().replace('models_path: "./"', 'models_path: "/gone"'))
+    result = check(root, "--bare-metal", release=release)
+    (finding,) = [item for item in result.document["findings"] if item["severity"] == "error"]
+    assert (line in finding["server_log"]) is bool(line), finding
+    assert not line or finding["server_log"].count(line) == 1
+
+
 #: A task, what is done to its directory, the code, the state (None: the process ends, or nothing is there).
 def remove(name: str) -> Callable[[Path], None]:
     return lambda root: (root / name).unlink()

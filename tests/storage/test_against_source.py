@@ -254,3 +254,19 @@ def _cause(planned: ModelPlan, version: int) -> str:
     attempt = next(item.attempt for item in planned.versions if item.version == version)
     assert attempt is not None
     return type(attempt.cause).__name__
+
+
+@pytest.mark.parametrize("missing", range(5))
+def test_the_list_of_a_target_may_end_anywhere(missing: int) -> None:
+    """Of a large bucket a list of everything ends before, inside or behind the model: the versions stay the same."""
+    model = {f"m/{number}/a.onnx": "good" for number in (1, 2, 3)}
+    before = {f"a{number:03}": "x" for number in range(TARGET_PAGES - len(model) - 1 + missing)}
+    bucket = Bucket({**before, **model, "n": "x", "z": "x"}, page=1)
+    path = "gs://b1x/m"
+    deployment = told(
+        path, "2026.3", policy=VersionPolicy("all"), targets=(Target("gs://b1x", "repository"),), load="none"
+    )
+    access = store_access(path, deployment, Facts())
+    assert not isinstance(access, str)
+    bucket.given = (ListStore(access, "", TARGET_PAGES),)
+    assert settle(deployment, bucket).models[0].served == (1, 2, 3)

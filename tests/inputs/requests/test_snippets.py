@@ -7,6 +7,7 @@ import json
 import pytest
 
 from ovms_doctor.diagnosis.client_request import judge_request
+from ovms_doctor.inputs.requests.python_snippet import is_python
 from ovms_doctor.inputs.requests.read import ReadOptions, read_request
 from ovms_doctor.model.facts import Facts
 from ovms_doctor.model.releases import parse_release
@@ -138,3 +139,19 @@ def test_lists_are_built_as_python_builds_them(statements: str, inputs: list[flo
     text = "\n".join(statements.split("; ")) + post(payload)
     request = read_request(text.encode(), ReadOptions(), lambda name: b"")
     assert json.loads(request.body)["inputs"][0]["data"] == inputs
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("requests.post('http://localhost:8000/v2/models/m/infer', json={})", True),
+        ("c.predict({}, 'm')", True),
+        ("import requests", True),
+        ('{"inputs": "client.infer()"}', False),
+        ("POST /v2/models/m/infer HTTP/1.1", False),
+        ("curl http://localhost:8000/v2/models/m/infer -d @body", False),
+        ("", False),
+    ],
+)
+def test_what_is_python(text: str, wanted: bool) -> None:
+    assert is_python(text) is wanted

@@ -64,3 +64,26 @@ def test_a_server_whose_options_are_not_known() -> None:
     found = answer(WEB, "2026.2", vision=None)
     assert found.succeeds
     assert "which images the server may load is not known" in found.doubts
+
+
+@pytest.mark.parametrize(
+    ("path", "stream", "release", "text"),
+    [
+        ("/v3/chat/completions", True, "2026.3", ""),
+        ("/v3/chat/completions", False, "2026.3", ""),
+        ("/v3/chat/completions", "yes", "2026.3", "stream field is not a boolean"),
+        ("/v3/chat/completions", None, "2026.3", "stream field is not a boolean"),
+        ("/v3/chat/completions", 1, "2024.4", '"stream" field is not a boolean'),
+        ("/v3/completions", 0, "2026.3", "stream field is not a boolean"),
+    ],
+)
+def test_stream_is_a_boolean(path: str, stream: object, release: str, text: str) -> None:
+    limits = GenerativeLimits(task="text_generation", vision=False)
+    models = ServedModels(graphs=(ServedGraph("m", "generative", generative=limits),))
+    content = {"messages": [{"role": "user", "content": "x"}]} if "chat" in path else {"prompt": "x"}
+    body = json.dumps({"model": "m", **content, "stream": stream}).encode()
+    headers = (("Content-Type", "application/json"),)
+    request = ClientRequest("OpenAI", path=path, headers=headers, body=body)
+    found = answer_request(request, models, parse_release(release), Facts()).answer
+    assert found.succeeds is (not text)
+    assert text in found.message

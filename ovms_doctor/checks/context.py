@@ -1,4 +1,4 @@
-"""What a check is given, and the one place where its findings are built."""
+"""The input of a check, and the only place where its findings are built."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ class Context(Struct, frozen=True):
         return "next_poll"
 
     def what_then(self, model: ModelPlan) -> str:
-        """What a failed load of this model means for the process and its other versions."""
+        """Returns the effect of a failed load of this model on the process and on its other versions."""
         if self.plan.pull is not None and self.plan.exit_code == 0:
             return "A server that is started with it answers “ready”, and serves nothing under this name."
         if self.plan.outcome == "exits":
@@ -179,7 +179,7 @@ class Context(Struct, frozen=True):
         return positions.of_character(at) if isinstance(at, int) else positions.at(at)
 
     def attempt_log(self, model: ModelPlan, attempt: Attempt) -> tuple[str, ...]:
-        """What the server writes about a load that failed or threw."""
+        """Returns the server's log lines on a load that failed or threw."""
         if attempt.outcome == "threw":
             return (server_log.LOAD_THREW(what=attempt.exception),)
         if attempt.outcome != "failed":

@@ -265,6 +265,7 @@ def links_lead_nowhere(context: Context, model: ModelPlan, directory: str, name:
 
 
 def _mounted_at(context: Context, directory: str) -> str:
-    """Where the whole directory is mounted instead: the path of the mount that holds the present one."""
+    """Returns the server path at which the whole directory should be mounted: that of the mount with the present
+    one."""
     mount = context.deployment.mount_table.mount_of(context.absolute(directory))
     return directory.rstrip("/") if mount is None else mount.server.rstrip("/") or "/models"

@@ -86,7 +86,7 @@ def convert(context: Context, directory: str, task: str, source: str = "") -> tu
 
 
 def steps_for(context: Context, model: ModelPlan, meant: GenerativeDirectory) -> tuple[Step, ...]:
-    """What makes the server serve the generative model that a directory holds."""
+    """Returns the steps with which the server serves the generative model in a directory."""
     base = model.entry.base_path
     if meant.raw:
         return convert(context, base, meant.task)

@@ -17,7 +17,7 @@ def quote_openvino(report: LoadReport | None) -> tuple[Evidence, ...]:
 
 
 def quote_release(report: LoadReport | None, release: Release, path: str) -> tuple[Evidence, ...]:
-    """What the OpenVINO inside the release reports of the same file, where its text is another one."""
+    """Returns the message of the release's OpenVINO on the same file, where it differs."""
     if report is None or not report.message.strip():
         return ()
     here = last_line(report.message)

@@ -159,7 +159,7 @@ def _memory(context: Context, estimate: MemoryEstimate) -> Iterator[Finding]:
 
 
 def _caches(context: Context, estimate: MemoryEstimate) -> Iterator[Finding]:
-    """Where the models fit into the limit, and what requests add to them does not."""
+    """Yields a finding where the models fit into the limit, but not with the memory of requests."""
     limit = _limit(context)
     if limit is None or estimate.low > limit[0]:
         return

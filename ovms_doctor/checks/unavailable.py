@@ -1,4 +1,4 @@
-"""What to do about a fact that could not be collected: by what is missing, a mount, a volume's content, a package,
+"""Remedies for facts that could not be collected: by what is missing, a mount, a volume's content, a package,
 rights."""
 
 from __future__ import annotations

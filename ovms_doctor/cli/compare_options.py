@@ -15,7 +15,7 @@ CompareFormat: TypeAlias = Literal["text", "json", "markdown"]
 
 
 class CompareOptions(Struct, frozen=True):
-    """What is compared, and how that is written."""
+    """The reports to compare, and the options of the output."""
 
     #: Reports or facts, as JSON; for ``summary`` directories too.
     files: Annotated[

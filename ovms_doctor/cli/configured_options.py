@@ -56,7 +56,7 @@ class ConfiguredOptions:
         self.own = {name for record in records for name in options_of(record)}
 
     def merged(self, parsed: Mapping[str, Any]) -> Mapping[str, Any]:
-        """What was typed, else what the settings of all targets give, else what the file gives."""
+        """Returns the typed options, else those of the settings for all targets, else those of the file."""
         values = self._values(self.table, "")
         for number, entry in enumerate(self._tables("paths"), 1):
             label = f"[[paths]] {number}"

@@ -1,4 +1,4 @@
-"""Where a report goes: one to standard output, others to the files of ``-o``, each in its format."""
+"""Writes a report: to standard output, and to the files of ``-o``, each in its format."""
 
 from __future__ import annotations
 
@@ -203,7 +203,7 @@ def _context(document: dict[str, Any], content: Content, options: OutputOptions)
 
 
 def _rules(held: Iterable[str]) -> dict[str, Rule]:
-    """What is known of the codes that the report holds."""
+    """Returns the rules of the codes in the report."""
     from ovms_doctor.explain.index import codes, prose
     from ovms_doctor.report.formats.context import Rule
 

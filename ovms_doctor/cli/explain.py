@@ -67,7 +67,8 @@ def _show_page(page: SharedPage, format_: str, *, no_color: bool) -> None:
 
 
 def _elsewhere(text: str) -> tuple[Matches, Sequence[Note]]:
-    """What is no code of ours: a line of the log, or the code of a third-party check."""
+    """Returns the matches for a text that is no built-in code: a line of the log, or the code of a third-party
+    check."""
     from ovms_doctor.cli.third_party import lookup_third_party
     from ovms_doctor.explain.search import explain
 

@@ -12,7 +12,7 @@ _COMMANDS = ("logs",)
 
 
 class LogOptions(Struct, frozen=True):
-    """Where the log is."""
+    """The options of ``logs``."""
 
     #: Log files; ``-`` is standard input.
     files: Annotated[

@@ -1,4 +1,4 @@
-"""Where text goes: standard output or a file; and progress, on a terminal's standard error only."""
+"""Output of text to standard output or a file; and progress, on a terminal's standard error only."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def write_parts(parts: Iterable[str], path: str | None) -> None:
 
 @contextmanager
 def text_file(path: str) -> Iterator[PlainOutput]:
-    """Where text goes that is written into a file piece by piece, in UTF-8. UnwritableError where that cannot be."""
+    """Returns the output for text that is written into a file piece by piece, in UTF-8. Raises UnwritableError."""
     from ovms_doctor.model.styled import PlainOutput
 
     error_type: type[UnwritableError] = UnwritableError
@@ -69,7 +69,7 @@ def text_file(path: str) -> Iterator[PlainOutput]:
 
 
 def standard_output(*, no_color: bool) -> Output:
-    """Where people's text goes. Rich, and its time to import, is for terminals only."""
+    """Returns the output for text reports. Rich, which takes time to import, is used for terminals only."""
     terminal = sys.stdout.isatty()
     if not terminal and not any(os.environ.get(name) for name in _FORCED):
         from ovms_doctor.model.styled import PlainOutput

@@ -28,7 +28,7 @@ def values_of(record: type[Any], parsed: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def output_options(parsed: Mapping[str, Any]) -> OutputOptions:
-    """What was typed about the report."""
+    """Returns the typed options of the report."""
     values = values_of(OutputOptions, parsed)
     for name in ("select", "ignore"):
         values[name] = patterns(values.get(name, ()))

@@ -1,4 +1,4 @@
-"""Where a container is read from: the engine, a saved document, a run line, a compose file, a manifest."""
+"""Reads a container from its source: the engine, a saved document, a run line, a compose file, a manifest."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ _TEXT = 16_384
 
 
 class Meaning(Struct, frozen=True):
-    """What a warning or an error means."""
+    """The meaning of a warning or an error."""
 
     #: The codes that it can mean, likeliest first, each with the values in the message.
     codes: tuple[tuple[CodeEntry, dict[str, str]], ...]

@@ -27,7 +27,7 @@ _MOST_OF_THE_TIME = 0.8
 
 
 def figure_findings(log: LogSummary) -> Iterator[Finding]:
-    """What the requests and the end of a log show."""
+    """Yields findings on the requests and the end of a log."""
     loading = {servable.name for servable in log.servables if servable.failing}
     for item in log.requests:
         if item.failing_since and (item.succeeded or item.servable not in loading):

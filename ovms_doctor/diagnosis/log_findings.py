@@ -47,7 +47,8 @@ _DST, _DST_SLACK = 3600, 120
 def diagnose(
     log: LogSummary, *, release: str | None = None, release_from: str | None = None
 ) -> tuple[LogDiagnosis, tuple[Finding, ...]]:
-    """What a log shows, and the findings, root causes and errors first. ``release`` replaces the banner's."""
+    """Returns the diagnosis of a log, and the findings, root causes and errors first. ``release`` replaces the
+    banner's."""
     all_meanings = meanings(log.problems)
     causes = [chosen_causes(servable.problems, all_meanings) for servable in log.servables]
     groups = _Groups(log, all_meanings)
@@ -85,7 +86,7 @@ def diagnose(
 
 
 class _Group:
-    """What becomes one finding: a code and what it is about, with all problems that show it."""
+    """The problems for one finding: those with the same code and subject."""
 
     def __init__(self, entry: CodeEntry, subject: tuple[str, str | None, int | None]) -> None:
         self.entry = entry

@@ -136,7 +136,7 @@ def _check_run(outcome: Outcome, context: Context) -> CheckRun:
 
 
 def _gaps(context: Context) -> list[tuple[CouldNotLook, tuple[str, ...]]]:
-    """What could not be looked at, and the checks that rest on it."""
+    """Returns what could not be looked at, and the checks that depend on it."""
     # The running server is looked at apart from the files.
     everything = tuple(name for name in NAMES if name not in ("doctor", "live"))
     gaps: list[tuple[CouldNotLook, tuple[str, ...]]] = []

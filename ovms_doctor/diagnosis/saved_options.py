@@ -90,7 +90,8 @@ _KINDS = (
 
 
 def saved_sentence(facts: Facts, size: int, path: str) -> str:
-    """What a file of facts holds: ``facts.json: 120 facts (31 KiB): 80 paths, 12 directory listings, …``."""
+    """Returns a sentence on the content of a facts
+    file: ``facts.json: 120 facts (31 KiB): 80 paths, 12 directory listings, …``."""
     names = [type(question).__name__ for question, _ in facts]
     parts = []
     for kinds, word in _KINDS:

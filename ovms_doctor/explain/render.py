@@ -1,4 +1,4 @@
-"""What ``explain`` and ``checks`` print: the codes with their pages, and a log line's way to them.
+"""The output of ``explain`` and ``checks``: the codes with their pages, and the codes for a log line.
 
 Everything is made safe to show: what a user pasted, or a third-party check wrote, is shown and never obeyed.
 """

@@ -76,7 +76,7 @@ def explain_line(text: str) -> list[tuple[CodeEntry, dict[str, str]]]:
 
 
 def explain(text: str) -> Explanation:
-    """What is recognised in ``text``: with or without the log's prefix, one line or many. Never raises."""
+    """Returns what is recognised in ``text``: with or without the log's prefix, one line or many. Never raises."""
     records = split_records(text)
     for fold in (False, True):
         found = _explain(records, fold)
@@ -268,7 +268,7 @@ def _hits(
 
 
 def _details(target: _Target, template: _Template) -> dict[str, str]:
-    """What follows a status: ``Invalid input shape - Expected: (1,3); …``."""
+    """Returns the text after a status: ``Invalid input shape - Expected: (1,3); …``."""
     literal = (template.folded if target.fold else template.literals)[0]
     end = target.compared.find(literal) + len(literal)
     rest = target.text[end:].partition("\n")[0]

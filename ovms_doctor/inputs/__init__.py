@@ -1,4 +1,4 @@
-"""What the server was given, read from arguments, run lines, compose files, manifests and inspect documents.
+"""Reads the deployment of the server from arguments, run lines, compose files, manifests and inspect documents.
 
 Pure: text or data in, a ``Container`` or ``ServerArguments`` out."""
 

@@ -66,7 +66,7 @@ class UnknownArgumentsError(Exception):
 
 
 class ServerCommand(Struct, frozen=True):
-    """What a container gives the server."""
+    """The server's arguments in a container."""
 
     #: The words before the server's own, with variables and secrets hidden.
     program: tuple[str, ...]
@@ -100,7 +100,8 @@ def server_command(
     environment: Mapping[str, str] | None = None,
     working_directory: str | None = None,
 ) -> ServerCommand:
-    """What the server is given by a container with this ``entrypoint`` (None: the image's own) and ``command``.
+    """Returns the server's arguments in a container with this ``entrypoint`` (None: the image's own) and
+    ``command``.
 
     ``environment``: variables of the container, for the scripts that name them; None where they are not known.
     Source of the image's entrypoint: Dockerfile.ubuntu and Dockerfile.redhat; ``/ovms/bin/ovms``, since v2026.3 a
@@ -166,7 +167,7 @@ def _follow(words: Sequence[str], context: ShellContext, depth: int) -> ServerCo
 
 
 def _command_start(words: Sequence[str], name: str) -> int:
-    """Where the wrapper's own words end."""
+    """Returns the index after the wrapper's own words."""
     takes_value, count = _WRAPPERS[name]
     at = 1
     while at < len(words) and words[at].startswith("-") and len(words[at]) > 1:

@@ -1,4 +1,4 @@
-"""What the options of ``docker run`` make of a container; Compose has the same settings by other names."""
+"""The effect of the options of ``docker run`` on a container; Compose has the same settings with other names."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class EngineSettings(Struct):
         return [value for name in names for value in self.values.get(name, [])]
 
     def read(self, name: str, read: Callable[[str], _Value]) -> _Value | None:
-        """What ``read`` makes of the option's value; None where it is not given."""
+        """Returns the result of ``read`` for the option's value; None without the option."""
         text = self.last(name)
         return None if text is None else read(text)
 
@@ -139,7 +139,7 @@ def _health(settings: EngineSettings) -> tuple[Probe, ...]:
 
 
 def _gpus(settings: EngineSettings) -> list[str]:
-    """What ``--gpus`` requests, as written: ``all``, a number, or name=value with commas between."""
+    """Returns the request of ``--gpus``, as written: ``all``, a number, or name=value with commas between."""
     found = settings.all("gpus")
     for text in found:
         if "=" not in text and text != "all" and not re.fullmatch(r"-?\d{1,9}", text):

@@ -1,4 +1,4 @@
-"""What a release's server makes of the host it runs on."""
+"""The limits of a release's server that depend on its host."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from ovms_doctor.model.releases import Release
 
 
 def limits_on(host: Host, release: Release) -> HostLimits:
-    """What the server of ``release`` counts on ``host``.
+    """Returns the limits of the server of ``release`` on ``host``.
 
     Source: systeminfo.cpp getCoreCount. ``std::thread::hardware_concurrency`` counts the processors that are
     online (get_nprocs of glibc: neither the affinity nor a quota); since v2026.2 a container's server takes

@@ -1,4 +1,4 @@
-"""What the server does with the model cache, as data."""
+"""The plan of the model cache, as data."""
 
 from __future__ import annotations
 

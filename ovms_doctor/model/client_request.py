@@ -102,7 +102,7 @@ class ClientRequest(Struct, frozen=True):
 
 
 class RequestPosition(Struct, frozen=True):
-    """Where in a request something is wrong."""
+    """The position of a fault in a request."""
 
     #: JSON path: `$.inputs[0].shape[1]`; empty for what is not in the body.
     path: str = ""
@@ -116,7 +116,7 @@ NOWHERE = RequestPosition()
 
 
 class Answer(Struct, frozen=True):
-    """What the server answers."""
+    """The server's answer."""
 
     #: The name of its status code (status.hpp): `OK`, `INVALID_SHAPE`.
     code: str

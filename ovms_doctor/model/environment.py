@@ -120,7 +120,7 @@ def _variable(name: str, value: str) -> Variable:
 
 
 def _text(name: str, value: str) -> str | None:
-    """What may be kept of a value, None where it is or may be a secret."""
+    """Returns the part of a value that may be kept, None where it is or may be a secret."""
     if name in _WORDS:
         return value if _PLAIN_WORD.fullmatch(value) else None
     if name in _ADDRESSES:

@@ -1,4 +1,4 @@
-"""Who a server runs as, and what its host gives it."""
+"""The user of a server, and the resources of its host."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ IMAGE_GROUPS = (39, 44)
 
 
 class User(Struct, frozen=True):
-    """Who the server runs as, with exactly these supplementary groups."""
+    """The user of the server, with exactly these supplementary groups."""
 
     uid: int
     gid: int
@@ -68,7 +68,7 @@ class Host(Struct, frozen=True):
 
 
 class HostLimits(Struct, frozen=True):
-    """What the host gives the server. None: not known."""
+    """The limits of the host for the server. None: not known."""
 
     #: Cores that the server counts (``hardware_concurrency``; in a container since v2026.2 its share).
     cores: int | None = None

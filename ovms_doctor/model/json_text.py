@@ -40,7 +40,7 @@ def encode_json(value: Any) -> bytes:
 
 
 def decode_json(data: bytes, kind: Any) -> Any:
-    """What :func:`encode_json` was given: a ``kind``, a type or a union of types.
+    """Returns the value that :func:`encode_json` wrote, as a ``kind``: a type or a union of types.
 
     Raises JsonFormatError for anything else.
     """

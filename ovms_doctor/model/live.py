@@ -21,7 +21,7 @@ Condition: TypeAlias = Literal["available", "loading", "failing", "retired"]
 
 
 class Address(Struct, frozen=True):
-    """What the user named, taken apart."""
+    """The address that the user named, in parts."""
 
     #: The name or IP address, without brackets.
     host: str
@@ -151,7 +151,7 @@ class InferenceProbe(Struct, frozen=True):
 
 
 class TlsResult(Struct, frozen=True):
-    """What a TLS handshake came to."""
+    """The result of a TLS handshake."""
 
     #: Whether it succeeded, with the certificate checked unless that was switched off.
     ok: bool

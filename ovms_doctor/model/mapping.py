@@ -34,7 +34,7 @@ class Mapping(Struct, frozen=True):
     hint: str = ""
 
     def alias(self, side: Side, name: str) -> str:
-        """What a tensor is called for clients; empty where it keeps its name."""
+        """Returns the name of a tensor for clients; empty where it keeps its name."""
         return dict(self.pairs(side)).get(name, "")
 
     def real_name(self, side: Side, alias: str) -> str:
@@ -49,7 +49,7 @@ NO_MAPPING = Mapping("")
 
 
 class MappingEffects(Struct, frozen=True):
-    """What a mapping does to a model's inputs or outputs.
+    """The effect of a mapping on a model's inputs or outputs.
 
     ``unknown``: names in it that are no tensor of the model's, and so have no effect; ``lost``: client's name →
     the tensors that share it, of which clients reach only the last.

@@ -66,5 +66,5 @@ class MemoryEstimate(Struct, frozen=True):
 
     @property
     def fixed(self) -> int:
-        """What all caches of a fixed size take once they are full, in bytes."""
+        """Returns the size of all caches of a fixed size when they are full, in bytes."""
         return sum(item.cache.fixed << 30 for item in self.caches)

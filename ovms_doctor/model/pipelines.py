@@ -77,7 +77,7 @@ class PipelineFault(Struct, frozen=True):
 
 
 class PipelineFeed(Struct, frozen=True):
-    """Where an input of a pipeline goes."""
+    """The destination of an input of a pipeline."""
 
     #: The input's name.
     name: str

@@ -47,7 +47,7 @@ Basis: TypeAlias = Literal["static", "read", "compiled"]
 
 
 class VersionState(Struct, frozen=True):
-    """What the status API shows for a version."""
+    """The state of a version in the status API."""
 
     #: The state.
     state: StateName
@@ -89,7 +89,7 @@ class BaseProblem(Struct, frozen=True):
 
 
 class Detection(Struct, frozen=True, dict=True):
-    """What the server finds in a base path."""
+    """The versions that the server finds in a base path."""
 
     #: The status code that detection ends with.
     status: StatusCode
@@ -190,7 +190,7 @@ class VersionPlan(Struct, frozen=True):
 
 
 class ModelPlan(Struct, frozen=True):
-    """What the server does with one model."""
+    """The predicted result for one model."""
 
     #: The model, as it is configured.
     entry: ModelEntry
@@ -260,7 +260,7 @@ Outcome: TypeAlias = Literal["serves", "exits", "never_ends", "unknown"]
 
 
 class Plan(Struct, frozen=True):
-    """What the server does from its start until two polls later."""
+    """The predicted result for the server, from its start until two polls later."""
 
     #: Whether one model is served, or a configuration.
     mode: Literal["single", "config"]

@@ -1,4 +1,4 @@
-"""What the server does with a model that it is to pull, or with the configuration that it is to change."""
+"""The plan for a model to be pulled, or for a configuration to be changed."""
 
 from __future__ import annotations
 

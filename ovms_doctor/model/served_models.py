@@ -1,4 +1,4 @@
-"""What the server has loaded, as far as it decides the answer to a request."""
+"""The loaded models of the server, as far as the answer to a request depends on them."""
 
 from __future__ import annotations
 

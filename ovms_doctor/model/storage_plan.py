@@ -1,4 +1,4 @@
-"""What the server's storage clients decide, as data."""
+"""The decisions of the server's storage clients, as data."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class S3Path(Struct, frozen=True):
 
 
 class Endpoint(Struct, frozen=True):
-    """Where the S3 client sends its requests."""
+    """The address of the S3 client's requests."""
 
     #: Where it is read: the variable, the path, or ``aws`` for Amazon's own.
     source: Literal["S3_ENDPOINT", "path", "aws"]
@@ -54,7 +54,7 @@ class Endpoint(Struct, frozen=True):
 
 
 class S3Client(Struct, frozen=True):
-    """What the client of S3 decides."""
+    """The decisions of the client for S3."""
 
     #: ``keys``: exactly those of the environment; ``chain``: the SDK's own search.
     credentials: Literal["keys", "chain", "anonymous"]
@@ -88,7 +88,7 @@ class GcsPath(Struct, frozen=True):
 
 
 class GcsClient(Struct, frozen=True):
-    """What the client of Google Cloud Storage decides."""
+    """The decisions of the client for Google Cloud Storage."""
 
     #: ``file``: a key file; ``search``: gcloud's own file, then the metadata server.
     credentials: Literal["anonymous", "file", "search"]

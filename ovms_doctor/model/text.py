@@ -46,7 +46,7 @@ def escape(text: str) -> str:
 
 
 def unescape(text: str) -> str:
-    """What :func:`escape` was given. Sequences that it does not write are left as they are."""
+    """Returns the text that :func:`escape` got. Sequences that it does not write are not changed."""
     return _UNESCAPE.sub(unescape_match, text) if "\\x" in text else text
 
 

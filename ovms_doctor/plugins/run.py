@@ -72,7 +72,8 @@ class PluginProblem(Struct, frozen=True):
 
 
 class PluginOffer(Struct, frozen=True):
-    """What the installed third-party checks offer. ``summaries`` by the check's name; ``problems``: sentences
+    """The codes and summaries of the installed third-party checks. ``summaries`` by the check's name; ``problems``:
+    sentences
     on those that cannot be used."""
 
     codes: Mapping[str, CodeEntry]

@@ -1,1 +1,1 @@
-"""What the server does with its deployment: a pure function from deployment and facts to a Plan."""
+"""Predicts the result of a deployment: a pure function from deployment and facts to a Plan."""

@@ -34,7 +34,7 @@ _BACK = {stand_in: surrogate for surrogate, stand_in in _STAND_IN.items()}
 
 
 def read_mapping(data: bytes, path: str, model: str, release: Release) -> Mapping:
-    """What the server makes of the file's bytes. Never raises."""
+    """Returns how the server reads the file's bytes. Never raises."""
     import rapidjson
 
     old = not release.at_least(2022, 3, 0, 1)

@@ -1,4 +1,4 @@
-"""What the versions that are loaded take of memory, as a range, and against what.
+"""The memory of the loaded versions, as a range, and the limit for it.
 
 Source: measured with OpenVINO 2026.4.1 on the CPU, resident memory after compiling (FP32, FP16, INT8 and packed
 weights, 1 MB to 4 GB). The server keeps the model and the compiled model of every version (modelinstance.cpp), and

@@ -165,7 +165,7 @@ class MountedFacts(Facts):
         return self.outside(answer.outside)
 
     def host(self, path: str) -> PathStatus | None:
-        """What this host has at one of its own paths. Raises FactsMissingError."""
+        """Returns the status of a path of this host. Raises FactsMissingError."""
         super().need((StatHost(path),))
         answer = self.ask(StatHost(path))
         return answer if isinstance(answer, PathStatus) else None

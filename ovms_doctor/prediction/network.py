@@ -85,7 +85,7 @@ def uses_host_network(deployment: Deployment) -> bool:
 
 
 def network_question(deployment: Deployment) -> InspectNetwork | None:
-    """What is to be known of this host's network; None where it does not matter to the server."""
+    """Returns the question about this host's network; None where the server does not depend on it."""
     container = deployment.container
     opened = endpoints(deployment)
     if uses_host_network(deployment):

@@ -1,4 +1,4 @@
-"""What the server does not find because nothing is mounted there: paths that it was given, and files behind links."""
+"""Paths that the server does not find because nothing is mounted there: configured paths, and targets of links."""
 
 from __future__ import annotations
 
@@ -52,7 +52,8 @@ def mark_outside(plan: Plan, facts: MountedFacts, deployment: Deployment) -> Pla
 
 
 def _look_at_mounts(paths: Iterable[str], facts: MountedFacts, deployment: Deployment) -> None:
-    """What is mounted above a path that is not there: an empty mount explains it. Raises FactsMissingError."""
+    """Requests the content of the mounts above missing paths: an empty mount is an explanation. Raises
+    FactsMissingError."""
     if deployment.container is None:
         return
     questions: list[ListDirectory] = []

@@ -271,7 +271,7 @@ def size_by_name(source: str, method: Method | None) -> int | None:
 
 
 def _environment(plan: PullPlan, deployment: Deployment) -> Iterator[PullFault]:
-    """What the client reads of it, and what only others read."""
+    """Yields findings on variables that the client reads, and on those that only other clients read."""
     known = {item.name: item for item in deployment.environment}
     cpp = plan.method != "optimum"
     if plan.method == "clone":

@@ -1,4 +1,4 @@
-"""What can be served below a base path in which the server finds nothing.
+"""Servables below a base path in which the server finds nothing.
 
 Not a rule of the server, which looks no deeper: a base path is often one level too high, and remedies name the
 directory below it.

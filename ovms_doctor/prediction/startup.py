@@ -72,7 +72,7 @@ class Planned(Struct, frozen=True):
 
 
 def plan(deployment: Deployment, facts: Facts, planner: ModelPlanner = plan_model) -> Planned:
-    """What the server does with ``deployment``. Pure: the same facts give the same plan.
+    """Returns the plan of ``deployment``. Pure: the same facts give the same plan.
 
     ``planner`` plans one model; a driver may pass one that remembers models already settled.
     """

@@ -32,7 +32,7 @@ class DetectionError(Exception):
 
 
 def read_directory_name(name: str) -> DirectoryName:
-    """What the server takes a sub-directory's name for."""
+    """Returns the version that the server reads from a sub-directory's name."""
     match = _STOLL.match(os.fsencode(name))
     if match is None:
         return DirectoryName(name, "not_number")
@@ -133,7 +133,7 @@ def _cannot_list(
 
 
 def read_names(base_path: str, names: list[str], listing: Listing) -> Detection:
-    """What the server reads from the names of sub-directories, which are in byte order."""
+    """Returns the versions that the server reads from the names of sub-directories, which are in byte order."""
     readings = tuple(read_directory_name(name) for name in names)
     log = []
     for item in readings:

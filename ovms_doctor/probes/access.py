@@ -1,4 +1,4 @@
-"""Who may do what: really tried as the server's user where this process can become it, else computed.
+"""Rights of the server's user: tried as that user where this process can become it, else computed.
 
 The computed answer follows the kernel (fs/namei.c ``acl_permission_check``, fs/posix_acl.c
 ``posix_acl_permission``, ``may_follow_link``), which differs from acl(5) in one point: where the mode has

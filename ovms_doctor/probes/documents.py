@@ -30,7 +30,7 @@ class DocumentFiles:
         self._files = {file.server: file for file in files}
 
     def answer(self, question: AnyQuestion) -> Answer | None:
-        """What is at the path in question; None where the document does not hold it."""
+        """Returns the file at the path of the question; None where the document does not have it."""
         if not isinstance(question, StatPath | ListDirectory | ReadFile | InspectKeyFile):
             return None
         path = posixpath.normpath(question.path)

@@ -1,4 +1,4 @@
-"""What this host gives a server that runs on it: processors, files that may be open, GPUs and NPUs."""
+"""The resources of this host for a server: processors, the limit of open files, GPUs and NPUs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What kind of credentials a file holds. The file is read here, in the child, and nothing secret leaves it."""
+"""The kind of credentials in a file. It is read here, in the child process, which returns no secret."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ class MetadataUnavailableError(Exception):
 
 
 class ServerMetadata(Struct, frozen=True):
-    """What a server reports of itself and its models."""
+    """The metadata of a server and its models."""
 
     #: The text of its version: `2026.3.0.6f3df706b`; empty where it does not report one.
     version: str = ""
@@ -41,7 +41,7 @@ class ServerMetadata(Struct, frozen=True):
 
 
 class MetadataQuestion(Struct, frozen=True):
-    """What the child process is to read."""
+    """The question for the child process."""
 
     #: The server.
     address: Address

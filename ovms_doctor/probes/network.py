@@ -1,4 +1,4 @@
-"""Who listens on ports of this host, which addresses it has, and which ports need a capability.
+"""The listening programs of this host, its addresses, and the ports that need a capability.
 
 Nothing is opened on a port of the question: what listens is read of the kernel (proc(5), /proc/net/tcp), so that a
 server that starts at the same moment finds its port free. The sockets of a child process are those of this network

@@ -1,4 +1,4 @@
-"""What a server path leads to on this host."""
+"""The resolved path on this host of a server path."""
 
 from __future__ import annotations
 

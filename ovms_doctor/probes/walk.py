@@ -29,7 +29,7 @@ Stop: TypeAlias = Failure | Unavailable
 
 
 class BasePaths(Struct, frozen=True):
-    """Where walks begin. ``roots`` and ``mounts`` by the names of their server path."""
+    """The start directories of walks. ``roots`` and ``mounts`` by the names of their server path."""
 
     roots: dict[tuple[str, ...], ResolvedPath | Stop]
     mounts: dict[tuple[str, ...], ResolvedPath | Stop]
@@ -72,7 +72,7 @@ class Walker:
         }
 
     def find(self, path: str) -> ResolvedPath | Stop:
-        """What stat(2) of ``path`` would reach, or how it fails."""
+        """Returns the path that stat(2) of ``path`` would reach, or how it fails."""
         try:
             raw = os.fsencode(path)
         except UnicodeEncodeError:
@@ -111,7 +111,7 @@ class Walker:
         return None
 
     def _start(self, names: Sequence[str]) -> tuple[ResolvedPath | Stop, int]:
-        """Where an absolute path begins, and how many of its names lead there."""
+        """Returns the start of an absolute path, and how many of its names lead to it."""
         best: tuple[ResolvedPath | Stop, int] | None = None
         length = -1
         for root, resolved in self._bases.roots.items():
@@ -125,7 +125,7 @@ class Walker:
         return _stat("/", "/"), 0
 
     def _directory(self, names: Sequence[str], base: ResolvedPath | Stop, used: int) -> ResolvedPath | Stop:
-        """What the first names of a path lead to; each prefix is looked up once."""
+        """Returns the directory of the first names of a path; each prefix is looked up once."""
         known = len(names)
         while known > used and tuple(names[:known]) not in self._directories:
             known -= 1
@@ -210,7 +210,7 @@ class Walker:
     def _follow(
         self, directory: ResolvedPath, link: ResolvedPath, *, at_end: bool
     ) -> tuple[ResolvedPath | Stop, list[str]] | Stop:
-        """Where a link's text begins, and the names to go from there."""
+        """Returns the start of a link's target, and the names from there on."""
         followed = directory.followed + 1
         if followed > MAX_LINKS:
             return Failure(errno.ELOOP)
@@ -245,7 +245,7 @@ def outside(server: str) -> Unavailable:
 
 
 def _further(stop: Stop, names: Iterable[str]) -> Stop:
-    """What ends a walk with names left: of a path under no mount, all names."""
+    """Returns the stop of a walk with its remaining names; for a path under no mount, all names."""
     left = [name for name in names if name]
     if not isinstance(stop, Unavailable) or stop.outside is None or not left:
         return stop

@@ -25,7 +25,7 @@ def group_findings(findings: Sequence[F]) -> list[tuple[F, ...]]:
 
 
 def finding_key(finding: Finding | FindingInfo) -> Hashable:
-    """What the findings of one group have in common."""
+    """The common properties of the findings of one group."""
     kind = (finding.code, finding.severity, finding.confidence, finding.recovers)
     if finding.remedy is None:
         return (*kind, id(finding))

@@ -52,7 +52,7 @@ def plural(number: int, word: str) -> str:
 
 
 def subject_of(finding: Finding) -> str:
-    """What a finding is about, in a few words."""
+    """Returns the subject of a finding, in a few words."""
     subject = finding.subject
     if subject.model is None:
         return ""

@@ -58,7 +58,7 @@ def request_document(
 def error_document(
     code: str | None, text: str | None, parts: dict[str, str], release: str, release_from: str
 ) -> RequestInfo:
-    """What an error text alone proves, as the document's types."""
+    """Returns the facts that an error text alone proves, as the document's types."""
     return RequestInfo(
         api=None,
         interface=None,

@@ -1,4 +1,4 @@
-"""What failed, one line each, at the end of the text report: above it may be many screens."""
+"""Failures, one line each, at the end of the text report, which may be many screens long."""
 
 from __future__ import annotations
 

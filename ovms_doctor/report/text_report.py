@@ -84,7 +84,7 @@ def _rules(deployment: Deployment) -> str:
 
 
 def _container(container: Container) -> str:
-    """What it was read from, what it runs, and how it is."""
+    """Writes the source of the container, its image, and its state."""
     if container.source == "docker-run":
         parts = ["the docker run line" + (f" of {container.name}" if container.name else "")]
     else:
@@ -107,7 +107,7 @@ def _user(deployment: Deployment) -> str:
 
 
 def _rights(deployment: Deployment) -> str:
-    """What was assumed of where the server runs, for it decides which directories' rights count."""
+    """Writes the assumption on where the server runs, which decides which directories' rights count."""
     location = "on this host" if deployment.bare_metal else "in a container"
     if deployment.container is not None and not deployment.mounts:
         return f"{location}: none of its files can be looked at from here"
@@ -189,7 +189,7 @@ def _write_outcome(writer: TextWriter, report: Report) -> None:
 
 
 def _write_running(writer: TextWriter, report: Report) -> None:
-    """What the running server answers, in one line."""
+    """Writes the state of the running server, in one line."""
     status = report.live
     if status is None:
         return
@@ -206,7 +206,7 @@ def _write_running(writer: TextWriter, report: Report) -> None:
 
 
 def _write_coverage(writer: TextWriter, report: Report) -> None:
-    """What was not looked at, always; what was, where everything is requested."""
+    """Writes what was not looked at; with --verbose also what was."""
     if report.error is not None:
         lines = report.error.strip().split("\n")
         for line in lines if len(lines) > 1 else ():

@@ -133,7 +133,7 @@ def _next_start(report: Report) -> Report:
 
 
 def _running(report: Report) -> str:
-    """What the running server serves; empty where that is not known."""
+    """Returns a sentence on what the running server serves; empty where that is not known."""
     status = report.live
     if status is None:
         return ""
@@ -222,7 +222,7 @@ def _doubt(report: Report) -> str:
 
 
 def _started(plan: Plan, total: int, unknown: int) -> str:
-    """What is certain of the start, where something else was found."""
+    """Returns a sentence on the start, where another problem was found."""
     if plan.unknown is not None:
         return f"could not look at {plan.unknown.path}"
     if unknown:

@@ -38,7 +38,8 @@ class OtherFile(Struct, frozen=True):
 
 
 def other_file(context: Context, problem: StartProblem) -> OtherFile | None:
-    """What is named in place of a configuration file; None where it is one, or nothing is known of it."""
+    """Returns the kind of a wrong file named as the configuration; None where it is one, or where it is not
+    known."""
     if problem.path is None:
         return None
     if problem.kind == "config_schema" and _is_of_a_model(context):

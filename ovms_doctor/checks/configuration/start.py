@@ -331,7 +331,7 @@ def _at(problem: StartProblem) -> str | int | None:
 
 
 def _violation(problem: StartProblem) -> str:
-    """What violates the schema of the configuration."""
+    """Yields the finding on a violation of the configuration's schema."""
     pointer = problem.pointer or "#"
     if problem.keyword == "additionalProperties":
         return f"{pointer} is not a key of the configuration in this release"

@@ -407,7 +407,7 @@ def _directory_missing(
 
 
 def misnamed_steps(context: Context, base: str, version: int, found: tuple[str, ...]) -> tuple[Step, ...]:
-    """What to do about directories that are read as a version and not called by its number."""
+    """Returns the remedy for directories that are read as a version but do not have its number as their name."""
     if not found or str(version) in found:
         return ()
     base, name = base.rstrip("/"), found[0]

@@ -57,7 +57,7 @@ def _is_reached(status: LiveStatus) -> bool:
 
 
 def live_gap(status: LiveStatus) -> str:
-    """What kept the doctor itself from looking; empty where nothing did."""
+    """Returns why ovms-doctor could not query the server; empty where it could."""
     observed = status.observations
     if observed.problem:
         return observed.problem

@@ -1,4 +1,4 @@
-"""What was changed after the running server read it."""
+"""Changes of files and settings after the running server read them."""
 
 from __future__ import annotations
 

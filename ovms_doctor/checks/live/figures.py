@@ -1,4 +1,4 @@
-"""What the server's metrics show."""
+"""Findings on the server's metrics."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def _metrics_steps(status: LiveStatus) -> tuple[Step, ...]:
 
 
 def figures(status: LiveStatus) -> Iterator[Finding]:
-    """What the metrics show."""
+    """Yields findings on the metrics."""
     if status.metrics_enabled is False:
         since = "" if status.release is None else f" of {status.release}"
         yield finding(

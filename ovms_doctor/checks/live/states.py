@@ -1,4 +1,4 @@
-"""What a server that is reached does not serve."""
+"""Servables that a reachable server does not serve."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the figures and the course of a log show."""
+"""Findings on the figures and the history of a log."""
 
 from __future__ import annotations
 

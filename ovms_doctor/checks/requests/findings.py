@@ -142,7 +142,7 @@ def _refused(verdict: RequestVerdict, models: ServedModels, release: Release) ->
 
 
 def _behind(verdict: RequestVerdict, models: ServedModels) -> str:
-    """What else is wrong, and what is served."""
+    """Returns sentences on further faults, and on what is served."""
     sentences = list(verdict.answer.doubts)
     if verdict.behind:
         rest = "; then ".join(status_of(answer) for answer in verdict.behind)

@@ -43,7 +43,7 @@ def check(context: Context) -> Iterator[Finding]:
 
 
 def _fault(context: Context, item: StorePlan, fault: StoreFault) -> Finding:
-    """What ends the model, or the server, before the store is used."""
+    """Yields findings on faults that end the model, or the server, before the store is used."""
     if fault.kind == "key file":
         return google.key_file(context, item, fault)
     if fault.kind == "endpoint host":

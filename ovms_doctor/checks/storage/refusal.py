@@ -1,4 +1,4 @@
-"""What a store, or a proxy before it, refuses, and the common part of its findings."""
+"""Refusals of a store, or of a proxy before it, and the common part of their findings."""
 
 from __future__ import annotations
 
@@ -159,7 +159,7 @@ def _models(refusal: Refusal) -> str:
 
 
 def describe_retries(context: Context, refusal: Refusal) -> str:
-    """What the server does if it does not reach the store either, and why it may reach it."""
+    """Returns what the server does if it does not reach the store either, and why it may reach it."""
     access, answer = refusal.access, refusal.answer
     sentences = [
         "If the server does not reach it either, it tries for 15 minutes without a message, and then logs that the "

@@ -108,7 +108,7 @@ def _poll(parsed: ParsedArguments) -> int:
 
 
 def _parameters(parsed: ParsedArguments) -> ModelParameters:
-    """What was given of the model's parameters, as JSON text; an empty value is as good as none."""
+    """Returns the model's parameters in the arguments, as JSON text; an empty value counts as none."""
     values = parsed.split.values
     pairs = tuple((name, json.dumps(values[name])) for name in MODEL_PARAMETERS if values.get(name))
     return ModelParameters(pairs, "arguments")

@@ -1,4 +1,4 @@
-"""What the server is started for, by its arguments: to serve, to pull, to write a graph or a configuration.
+"""The mode of the server, by its arguments: to serve, to pull, to write a graph or a configuration.
 
 Source: cli_parser.cpp isHFPullOrPullAndStart, isHFFlow, isInMemoryGraphMode, isConfigureMode and prepareServer, v2025.2
 to v2026.3.
@@ -11,7 +11,7 @@ from ovms_doctor.model.pull_plan import StartMode
 
 
 def start_mode(parsed: ParsedArguments) -> StartMode:
-    """What the arguments make of the start; ``serve`` also where a config.json makes the graph (v2026.3)."""
+    """Returns the mode of the start; ``serve`` also where a config.json makes the graph (v2026.3)."""
     has, release = parsed.has, parsed.release
     if not release.at_least(2025, 2):
         return "serve"

@@ -1,4 +1,4 @@
-"""What the server refuses once its words are split: ``CLIParser`` and ``Config::validate``, in their order.
+"""Refusals of the server once its arguments are split: ``CLIParser`` and ``Config::validate``, in their order.
 
 Three ages: until v2022.2 an option counts where it was given at all, later where its value is not empty;
 v2025.2 brought directives that do something else than serve, and another order.
@@ -158,7 +158,7 @@ def _exclusions(parsed: ParsedArguments) -> Iterator[tuple[str, str]]:
 
 
 def prepare_refusals(parsed: ParsedArguments) -> Iterator[ArgumentRefusal]:
-    """What ``CLIParser::prepare`` throws."""
+    """Returns the exception of ``CLIParser::prepare``."""
     values = parsed.split.values
     key_file = values.get("api_key_file")
     if key_file and not parsed.has("list_models"):
@@ -349,7 +349,7 @@ def hint_for(refusal: ArgumentRefusal, release: Release) -> str:
 
 
 def remedy_for(refusal: ArgumentRefusal) -> str:
-    """What to do about a word that the server does not know, as a sentence; empty where nothing is known of it."""
+    """Returns a hint on a word that the server does not know, as a sentence; empty without one."""
     word = refusal.option
     if word is None or refusal.suggestion is not None or refusal.stage not in ("parse", "unmatched"):
         return ""

@@ -44,7 +44,7 @@ _RESTARTS = {"none": "no", "any": "always", "": "always"}
 
 
 class Project(Struct):
-    """What surrounds a service."""
+    """The project of a service."""
 
     #: Directory of the file.
     directory: str

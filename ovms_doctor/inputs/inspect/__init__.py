@@ -1,1 +1,1 @@
-"""What docker inspect prints, as a container."""
+"""Reads the output of docker inspect as a container."""

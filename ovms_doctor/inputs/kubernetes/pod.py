@@ -25,7 +25,7 @@ _LONGEST_MESSAGE = 4000
 
 
 class Security(Struct, frozen=True):
-    """What the security contexts of pod and container make together; the fields are the Container's."""
+    """The merged security contexts of pod and container; the fields are the Container's."""
 
     #: User as ``uid`` or ``uid:gid``; empty for the image's own.
     user: str

@@ -328,7 +328,7 @@ def placeholders(arguments: Sequence[str]) -> dict[str, str]:
 
 
 def _storage(made: Workload, model: Mapping[str, Any], name: str) -> None:
-    """What KServe puts at /mnt/models (its storage initializer; a claim is mounted itself)."""
+    """Adds the content that KServe puts at /mnt/models (with its storage initializer; a claim is mounted itself)."""
     uri = redact(string(model, "storageUri").partition("?")[0])
     scheme, _, rest = uri.partition("://")
     if scheme == "pvc" and rest:

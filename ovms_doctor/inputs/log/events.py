@@ -1,4 +1,4 @@
-"""What messages of one server mean for its starts, servables and problems."""
+"""The effect of one server's messages on its starts, servables and problems."""
 
 from __future__ import annotations
 

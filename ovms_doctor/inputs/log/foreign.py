@@ -58,7 +58,7 @@ _HARMLESS = lazy_pattern(rb"OpenVINO Model Server \d|Unable to find image ")
 
 
 def recognise(line: bytes) -> ForeignLine | None:
-    """What the line is; None for a line that continues the message before it."""
+    """Returns the kind of the line; None for a line that continues the message before it."""
     for pattern, origin in ((_TRANTOR, "drogon"), (_OPENVINO, "openvino"), (_PROTOBUF, "protobuf")):
         match = pattern.match(line)
         if match:

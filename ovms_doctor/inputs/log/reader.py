@@ -150,7 +150,7 @@ class LogReader:
     # -- output ----------------------------------------------------------------------------------------
 
     def summary(self) -> LogSummary:
-        """What the log shows. To be called once, after the last file."""
+        """Returns the summary of the log. To be called once, after the last file."""
         for server in self._servers.values():
             server.finish()
         used = [server for server in self._servers.values() if server.events.starts or server.requests.open]

@@ -51,7 +51,7 @@ def parse_curl(text: str, read_file: ReadFile) -> ClientRequest:
 
 
 class _Line:
-    """What the options of one command line add up to."""
+    """The combined options of one command line."""
 
     def __init__(self, read_file: ReadFile) -> None:
         self._read_file = read_file

@@ -1,4 +1,4 @@
-"""What the calls of the usual Python clients send: tritonclient, ovmsclient, TensorFlow Serving, and over HTTP."""
+"""The requests of the usual Python clients: tritonclient, ovmsclient, TensorFlow Serving, and over HTTP."""
 
 from __future__ import annotations
 
@@ -188,7 +188,8 @@ def _triton_http(name: str, version: str, inputs: list[Instance], address: str) 
 def tensor_proto(
     name: str, value: Any, dtype: Any = None, shape: Any = None, *, tensorflow: bool = False
 ) -> InferTensor:
-    """What `make_tensor_proto` makes of a value: ovmsclient's, or TensorFlow's, which keeps scalars without a shape."""
+    """Returns the tensor of `make_tensor_proto`: ovmsclient's, or TensorFlow's, which keeps scalars without a
+    shape."""
     if isinstance(value, Instance) and value.kind == "file content":
         value = SAMPLE_IMAGE
     scalar = not isinstance(value, list | tuple | Array)

@@ -1,4 +1,4 @@
-"""What HTTP clients send: requests, httpx, urllib and openai."""
+"""The requests of HTTP clients: requests, httpx, urllib and openai."""
 
 from __future__ import annotations
 

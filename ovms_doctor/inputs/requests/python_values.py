@@ -119,7 +119,7 @@ def named(path: str) -> Instance:
 
 
 def array_of(value: Any, dtype: str | None = None) -> Any:
-    """What `np.array` makes of a value."""
+    """Returns the result of `np.array` for a value."""
     if isinstance(value, Array):
         return value.with_dtype(dtype) if dtype else value
     if isinstance(value, Unknown):

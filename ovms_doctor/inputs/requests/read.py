@@ -1,4 +1,4 @@
-"""What a user gives as a request, understood: JSON, curl, HTTP, protobuf or Python."""
+"""Reads a request in any of its forms: JSON, curl, HTTP, protobuf or Python."""
 
 from __future__ import annotations
 

@@ -208,7 +208,7 @@ def _own(words: Sequence[str], here: Sequence[str]) -> tuple[list[str], str | No
 
 
 def _piped(words: Sequence[str]) -> tuple[str | None, str | None]:
-    """What the command before a pipe writes: text, or a file's content."""
+    """Returns the output of the command before a pipe: text, or a file's content."""
     match list(words):
         case ["cat", name] if not name.startswith("-"):
             return None, name

@@ -44,7 +44,7 @@ class Directory(Protocol):
 
 
 class ResolvedTarget(Struct, frozen=True):
-    """What a TARGET holds."""
+    """The content of a TARGET."""
 
     #: The target as named, and how it is understood.
     target: Target

@@ -1,4 +1,4 @@
-"""What is done to a model on its way to the device, as the questions name it."""
+"""The steps between reading a model and compiling it for the device, as parameters of the questions."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ class Libraries(Struct, frozen=True):
 
 
 class _Look(Struct, frozen=True):
-    """What looking at libraries needs: the directory that relative paths count from, and the facts."""
+    """The context for libraries: the directory from which relative paths count, and the facts."""
 
     root: str
     working_directory: str

@@ -68,7 +68,7 @@ def read_argument(text: str, release: Release) -> tuple[PolicyReading, StartProb
 
 
 def argument_notes(arguments: ServerArguments, reading: PolicyReading) -> tuple[ConfigNote, ...]:
-    """What the server warns about in a policy of the command line that it takes."""
+    """Returns the server's warnings on a policy of the command line that it accepts."""
     if reading.policy is None or not reading.log:
         return ()
     text = arguments.model_version_policy or ""

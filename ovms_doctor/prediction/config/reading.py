@@ -90,7 +90,7 @@ class ConfigReading(Struct, frozen=True):
 
 
 def read_config(config_path: str, deployment: Deployment, facts: Facts) -> ConfigReading:
-    """What the file holds, or why the process ends. Raises FactsMissingError."""
+    """Returns the content of the file, or why the process ends. Raises FactsMissingError."""
     absolute_path = absolute(config_path, deployment.working_directory)
     status = facts.ask(StatPath(absolute_path))
     if isinstance(status, Unavailable):
@@ -269,7 +269,8 @@ def _entries(
 
 
 def _policy_notes(policy: PolicyReading | None, pointer: str, config: dict[str, Any]) -> list[ConfigNote]:
-    """What the schema lets through until v2022.3 and the server does not understand: latest 1 holds."""
+    """Returns a policy that is valid for the schema until v2022.3 but not understood by the server: latest 1
+    applies."""
     if policy is None or (policy.policy is not None and not policy.log):
         return []
     text, log = json.dumps(config["model_version_policy"]), policy.log

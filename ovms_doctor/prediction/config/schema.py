@@ -238,7 +238,7 @@ def takes_in_config(key: str, value: Any, release: Release) -> bool:
 
 
 def _at(value: Any, pointer: str) -> Any:
-    """What a JSON pointer leads to; None where it leads nowhere."""
+    """Returns the value at a JSON pointer; None where it does not exist."""
     for part in pointer.split("/")[1:]:
         name = part.replace("~1", "/").replace("~0", "~")
         if isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""What a node that is loaded takes into memory: its models, and the caches of its language models."""
+"""The memory of a loaded node: its models, and the caches of its language models."""
 
 from __future__ import annotations
 

@@ -57,7 +57,7 @@ def _reason(problem: str, text: str) -> str:
 
 
 def _language_model(context: ServableContext) -> Iterator[ServableFault]:
-    """What the pipelines of the NPU, and those of other devices, refuse."""
+    """Yields settings that the pipelines of the NPU, and those of other devices, refuse."""
     device = default_device(context)
     properties = plugin_config(context)
     kind = context.text("pipeline_type", "AUTO")

@@ -1,4 +1,4 @@
-"""What the directory of a generative model holds: its task, and how a graph would name it."""
+"""Recognises the directory of a generative model: its task, and how a graph would name it."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ _RAW_WEIGHTS = (".safetensors", ".bin", ".pt", ".pth", ".h5", ".ckpt", ".msgpack
 
 
 class ServableContext(Struct, frozen=True):
-    """What the rules of one node need."""
+    """The context for the rules of one node."""
 
     #: The graph's name, the node and the release.
     graph: str

@@ -1,4 +1,4 @@
-"""What the server validates of a graph's text before any model of it is loaded.
+"""The validation of a graph's text by the server, before any of its models is loaded.
 
 Source: MediapipeGraphDefinition::validate (mediapipegraphdefinition.cpp) and mediapipe_utils.cpp at v2026.3, in their
 order; the wiring by MediaPipe's ValidatedGraphConfig, of which only what OVMS's own calculators require is followed.
@@ -53,7 +53,7 @@ class Graph(Struct, frozen=True):
 
 
 def validate_graph(name: str, data: bytes, release: Release) -> Graph:
-    """What the server finds in the text ``data`` of the graph called ``name``."""
+    """Returns the server's result for the text ``data`` of the graph ``name``."""
     if not data:
         text = f"Trying to parse empty mediapipe graph definition: {name} failed"
         return Graph(problem=GraphProblem("empty", _INVALID, "The file is empty", (text,)))
@@ -316,7 +316,8 @@ def _text(node: GraphMessage, name: str) -> str:
 def _node(
     graph: str, field: GraphField, before: Sequence[Node], release: Release
 ) -> Node | GraphProblem | None:
-    """What the initialiser of a node takes, or why it refuses; None for a node without an initialiser."""
+    """Returns the options for the initialiser of a node, or why it refuses; None for a node without an
+    initialiser."""
     node = field.value
     assert isinstance(node, GraphMessage)
     own = initialised_as(_text(node, "calculator"), release)

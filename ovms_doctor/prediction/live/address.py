@@ -1,4 +1,4 @@
-"""What people type for a server, taken apart: a URL with or without a path, a host, a host and a port."""
+"""Reads the typed address of a server: a URL with or without a path, a host, a host and a port."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Where this host reaches the server in a container: a published port, the host's network, or its own address."""
+"""The address at which this host reaches the server in a
+container: a published port, the host's network, or its own address."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What was changed after the running server read it: the plan for a start now against the running server.
+"""Changes after the running server read its files: the plan for a start now, compared with the running server.
 
 When the server reads what (modelmanager.cpp watcher, updateConfigurationWithoutConfigFile; modelconfig.cpp
 isReloadRequired, all releases): config.json where its content changes, and the names of the version directories, at

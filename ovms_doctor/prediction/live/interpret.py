@@ -358,7 +358,7 @@ def _kind(name: str, versions: Sequence[LiveVersion], last: dict[str, HttpAnswer
 
 
 def _from_tfs(status: LiveStatus, last: dict[str, HttpAnswer]) -> tuple[LiveServable, ...] | None:
-    """Where /v1/config is not to be had, what TensorFlow Serving's API shows of the named model."""
+    """Returns the state of the named model in TensorFlow Serving's API, where /v1/config is not available."""
     from urllib.parse import quote
 
     answer = last.get(f"/v1/models/{quote(status.model, safe='')}") if status.model else None

@@ -33,7 +33,7 @@ def with_verdict(parameters: ParsedParameters, deployment: Deployment, facts: Fa
 
 
 def _not_known(device: Device, deployment: Deployment) -> str:
-    """What would have to be known of the server's OpenVINO and image; empty where nothing is."""
+    """Returns the missing knowledge about the server's OpenVINO and image; empty where nothing is missing."""
     container, release = deployment.container, deployment.release
     for name in device.members or (device.plugin,):
         plain = name.lstrip("-")

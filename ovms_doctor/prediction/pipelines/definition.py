@@ -62,7 +62,7 @@ class PipelineDefinition(Struct, frozen=True):
         return next((node for node in self.nodes if node.name == name), None)
 
     def feeds(self) -> tuple[PipelineFeed, ...]:
-        """Where the inputs of a request go."""
+        """Returns the destinations of the inputs of a request."""
         return tuple(
             PipelineFeed(output, node.model, node.version, own)
             for node in self.nodes

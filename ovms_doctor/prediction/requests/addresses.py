@@ -1,4 +1,4 @@
-"""Where a request goes: the path that reaches an API in a release, and names and versions that are served."""
+"""The path of a request: the one that reaches an API in a release, and served names and versions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What chat, completions and responses requests must look like (llm/apis/openai_api_handler.cpp, 2026.3)."""
+"""The required form of chat, completions and responses requests (llm/apis/openai_api_handler.cpp, 2026.3)."""
 
 from ovms_doctor.model.releases import Release
 from ovms_doctor.model.served_models import GenerativeLimits

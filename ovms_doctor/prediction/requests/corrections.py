@@ -84,7 +84,7 @@ class _Correction:
         self.model = model
 
     def step(self) -> str | None:
-        """What was changed; `None` where nothing could be."""
+        """Returns the change; `None` where nothing can be changed."""
         code = self.answer.code
         if code == "REST_NO_INPUTS_FOUND":
             return self._no_inputs()

@@ -1,4 +1,4 @@
-"""What a client's error text proves: the server's status texts, found in messages and tracebacks."""
+"""Finds the server's status texts in a client's error text, in messages and tracebacks."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _CLIENT_TEXTS = (
 
 
 class ErrorProof(Struct, frozen=True):
-    """What an error text proves."""
+    """The facts that an error text proves."""
 
     #: The status code's name, or what a client's own text names.
     code: str

@@ -34,7 +34,8 @@ _ENDPOINTS = {
 
 
 def answer_generative(request: ClientRequest, models: ServedModels, release: Release) -> Answer:
-    """What the server answers. Raises StatusError for what ends the request before its graph is reached."""
+    """Returns the server's answer. Raises StatusError for a fault that ends the request before its graph is
+    reached."""
     if models.api_key and not (request.header("authorization") or "").startswith("Bearer "):
         raise StatusError("UNAUTHORIZED")
     path = path_of(request.path)
@@ -91,7 +92,7 @@ def _check(
     release: Release,
     doubts: list[str],
 ) -> None:
-    """What the calculator of a task requires. Raises CalculatorError."""
+    """Checks the requirements of the calculator of a task. Raises CalculatorError."""
     if task == "text_generation":
         doubts += check_generation(path, body, document, limits, release)
     elif task == "embeddings":

@@ -197,7 +197,8 @@ class _Reader:
         return JsonObject(holder.start, position + 1, tuple(holder.members)), position + 1
 
     def after_item(self, position: int, stack: list[_Open]) -> tuple[JsonValue | None, int]:
-        """What follows an element or member: the closed container, or `None` with the next value's offset."""
+        """Reads on after an element or member: returns the closed container, or `None` with the next value's
+        offset."""
         position = self.skip(position)
         holder = stack[-1]
         following = self.peek(position)

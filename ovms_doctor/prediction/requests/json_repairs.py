@@ -15,7 +15,7 @@ _LARGEST_BODY = 1 << 22
 
 
 def repair_json(request: ClientRequest) -> Step | None:
-    """What is nearly JSON: other quotes, a trailing comma, something behind the end, a byte order mark."""
+    """Repairs text that is nearly JSON: other quotes, a trailing comma, text after the end, a byte order mark."""
     body = request.body
     if body.startswith(b"\xef\xbb\xbf"):
         return Step(

@@ -75,7 +75,7 @@ def _from_tfs(document: dict[str, Any]) -> ServedModel:
 
 
 def served_from_answers(config: bytes, metadata: dict[str, bytes]) -> ServedModels:
-    """What a running server serves: from its `/v1/config` and the metadata of models. Raises MetadataError."""
+    """Returns the served models, from `/v1/config` and the metadata of models. Raises MetadataError."""
     try:
         states = json.loads(config)
     except (ValueError, RecursionError):

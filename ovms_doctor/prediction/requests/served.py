@@ -19,7 +19,7 @@ from ovms_doctor.prediction.requests.pipelines import served_pipelines
 
 
 def served_models(plan: Plan, working_directory: str = "/") -> ServedModels:
-    """What a request reaches right after start-up."""
+    """Returns the models that a request reaches right after start-up."""
     models: list[ServedModel] = []
     graphs: list[ServedGraph] = []
     defaults: list[tuple[str, int]] = []

@@ -1,4 +1,4 @@
-"""What can be changed on the server so that a refused request is answered: layout, shape, batch size, names."""
+"""Changes of the server with which a refused request is answered: layout, shape, batch size, names."""
 
 from __future__ import annotations
 

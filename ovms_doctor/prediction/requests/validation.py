@@ -68,7 +68,7 @@ class Validator:
         self._need: Need = ""
 
     def validate(self) -> Need:
-        """What the request still needs. Raises StatusError with the first thing that is wrong."""
+        """Validates the request, and returns what it still needs. Raises StatusError with the first fault."""
         self._number_of_inputs()
         if not self._tfs:
             self._coherency()

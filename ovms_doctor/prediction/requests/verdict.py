@@ -179,7 +179,7 @@ def _table(
 
 
 def _compared(tensor: InferTensor, item: ServedInput, size: int | None, release: Release) -> str:
-    """What is wrong with one input, in a few words."""
+    """Returns the fault of one input, in a few words."""
     encoded = tensor.datatype in ("BYTES", "STRING") and processing_hint(item, release) != "string"
     if encoded:
         hint = processing_hint(item, release)

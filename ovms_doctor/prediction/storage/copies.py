@@ -71,7 +71,8 @@ class _Found(Struct):
 
 
 def copy_of(store: Store, base_key: str, base_path: str, version: int, release: Release) -> CopyFacts | None:
-    """What is downloaded of a version; None where there is no directory of that number. Raises FactsMissingError,
+    """Returns the files that are downloaded of a version; None where there is no directory of that number. Raises
+    FactsMissingError,
     DownloadStops."""
     base = store.page(prefix_of(base_key))
     # The server lists it anew; where all of it was on the page of the base path, that shows the same.
@@ -187,7 +188,7 @@ class Copied(Facts):
                 yield self._of_store(question, name)
 
     def _name(self, question: Any) -> str | None:
-        """Where in the copy a question leads, None for one about something else."""
+        """Returns the path in the copy that a question is about, None for another question."""
         if not isinstance(question, StatPath | ListDirectory | ReadFile | InspectModel | LoadModel):
             return None
         path = question.path

@@ -32,7 +32,8 @@ _NO_BODY = "No response body."
 
 
 class StoreDetection(Struct, frozen=True):
-    """What the server finds below a base path; ``detection`` None where it is not known, for ``unknown``."""
+    """The versions that the server finds below a base path; ``detection`` is None where ``unknown`` has the
+    reason."""
 
     store: Store | None
     key: str

@@ -1,4 +1,4 @@
-"""What a store answered about a model, gathered for the checks."""
+"""The answers of a store about a model, collected for the checks."""
 
 from __future__ import annotations
 

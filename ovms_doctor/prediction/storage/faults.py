@@ -1,4 +1,5 @@
-"""What the path and the environment alone decide: a model that no store can help, a process that ends.
+"""Faults of the path and the environment alone: a model that cannot be served whatever the store, a process that
+ends.
 
 In the server's order: the client is made, the path is looked at for ``..``, then it is parsed
 (readAvailableVersions in modelmanager.cpp). An exception while the client is made ends the process, with

@@ -1,4 +1,4 @@
-"""What a store's refusal means for the server: whether it lasts, and how it is reported."""
+"""The meaning of a store's refusal for the server: whether it lasts, and how it is reported."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def in_words(refusal: StoreRefusal) -> str:
 
 
 def store_unavailable(path: str, answer: StoreRefusal | Unavailable) -> CouldNotLook:
-    """What could not be looked at, because of ``answer``."""
+    """Returns the cause for a path that could not be looked at because of ``answer``."""
     if isinstance(answer, Unavailable):
         return CouldNotLook(path, answer.reason, answer.timed_out)
     return CouldNotLook(path, in_words(answer), answer.problem == "timeout")

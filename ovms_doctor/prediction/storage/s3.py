@@ -197,7 +197,7 @@ def bucket_in_host(bucket: str, endpoint: Endpoint, addressing: Addressing) -> b
 
 
 def _url(bucket: str, endpoint: Endpoint, addressing: Addressing) -> str | None:
-    """Where HeadBucket goes."""
+    """Returns the address of HeadBucket."""
     if not endpoint.readable or not bucket:
         return None
     port = "" if endpoint.port is None else f":{endpoint.port}"

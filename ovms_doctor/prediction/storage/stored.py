@@ -68,7 +68,7 @@ class Stored(Struct):
             self._noted = TEMPORARY
 
     def attempt(self, version: int, loader: Loader, *, kept: bool) -> Attempt:
-        """What loading a version of the current turn does. Raises FactsMissingError."""
+        """Returns the result of loading a version of the current round. Raises FactsMissingError."""
         if self.failing is not None:
             return self._fail(version, self.failing)
         if self.unclear is not None:
@@ -79,7 +79,8 @@ class Stored(Struct):
         return self._fail(version, tried) if isinstance(tried, DownloadFails) else tried
 
     def copy(self, version: int) -> CopyFacts | None:
-        """What is downloaded of a version, None where that is not known. Raises FactsMissingError."""
+        """Returns the files that are downloaded of a version, None where that is not known. Raises
+        FactsMissingError."""
         try:
             return copy_of(self.store, self.key, self.entry.base_path, version, self.deployment.release)
         except DownloadError:

@@ -37,7 +37,7 @@ _SOCKETS = (
 
 
 class ContainerLookupError(Exception):
-    """What is reported; ``timed_out``: something did not answer."""
+    """The reported problem; ``timed_out``: the engine did not answer."""
 
     def __init__(self, text: str, *, timed_out: bool = False) -> None:
         super().__init__(text)
@@ -125,7 +125,8 @@ def _half(end: float) -> float:
 
 
 def _within(seconds: float, work: Callable[[], list[str]]) -> list[str]:
-    """What ``work`` gives, TimeoutError where it takes longer: the SDK has no limit for a stream. Its thread is left
+    """Returns the result of ``work``. Raises TimeoutError where it takes longer: the SDK has no limit for a stream.
+    Its thread is left
     behind, and ends with this process."""
     results: queue.SimpleQueue[list[str] | Exception] = queue.SimpleQueue()
 
@@ -370,7 +371,7 @@ def explained_error(error: BaseException, address: str) -> ContainerLookupError:
 
 
 def _tls_errors() -> tuple[type[BaseException], ...]:
-    """What fails in TLS."""
+    """Returns a sentence on a failure of TLS."""
     import ssl
 
     import docker.errors

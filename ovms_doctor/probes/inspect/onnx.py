@@ -313,7 +313,7 @@ def _counted(fault: Fault, count: int) -> Fault:
 
 
 def _really(path: str) -> str:
-    """What a file that is too short is instead, for the end of a sentence."""
+    """Returns the actual kind of a file that is too short, for the end of a sentence."""
     try:
         descriptor, status = open_regular(path)
     except OSError:

@@ -164,7 +164,7 @@ def _look(descriptor: int, path: str, size: int, verdict: Verdict) -> tuple[Faul
 
 
 def needed_bytes(constants: Sequence[Constant]) -> int | None:
-    """Where the last constant ends, in bytes; None without constants."""
+    """Returns the end of the last constant, in bytes; None without constants."""
     return max((constant.offset + constant.size for constant in constants), default=None)
 
 

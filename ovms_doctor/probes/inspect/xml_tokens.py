@@ -121,7 +121,7 @@ def tokens(data: bytes) -> Iterator[Start | bytes]:
 
 
 class Elements:
-    """What takes the elements of a text, in the order of their tags."""
+    """A handler of the elements of a text, in the order of their tags."""
 
     def __init__(self) -> None:
         #: The offset of the current start tag in the text, in bytes; for :meth:`start`.
@@ -187,7 +187,7 @@ def element_text(data: bytes, position: int) -> str | None:
 
 
 def attribute_span(data: bytes, position: int, name: bytes) -> tuple[int, int, int] | None:
-    """Where in the start tag at ``position`` the attribute's name ends, and its value begins and ends."""
+    """Returns the end of the attribute's name in the start tag at ``position``, and the span of its value."""
     tag = _START.match(data, position)
     for found in _ATTRIBUTE.finditer(data, *tag.span(2)) if tag else ():
         if found[1] == name:
@@ -277,7 +277,7 @@ def _broken_start(data: bytes, position: int) -> XmlError:
 
 
 def _skip(data: bytes, position: int, inside: bool) -> int:
-    """Where a comment, CDATA section, declaration, processing instruction or DOCTYPE ends."""
+    """Returns the end of a comment, CDATA section, declaration, processing instruction or DOCTYPE."""
     if data.startswith(b"<!--", position):
         return _after(data, b"-->", position + 4, "Error parsing comment")
     if data.startswith(b"<![CDATA[", position):

@@ -1,4 +1,4 @@
-"""What a port speaks, by its answer to the opening of the requested protocol."""
+"""The protocol of a port, from its answer to the opening of the requested protocol."""
 
 from __future__ import annotations
 

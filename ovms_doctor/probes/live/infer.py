@@ -66,7 +66,7 @@ def zero_inputs(rows: Sequence[tuple[str, str, Sequence[int]]]) -> tuple[ZeroInp
 
 
 def sent_phrase(inputs: Sequence[ZeroInput]) -> str:
-    """What is sent: ``x FP32 [1,3], zeros``."""
+    """Returns a description of the sent inputs: ``x FP32 [1,3], zeros``."""
     listed = ", ".join(
         f"{item.name} {item.datatype} [{','.join(map(str, item.shape))}]" for item in inputs[:4]
     )

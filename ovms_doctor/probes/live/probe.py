@@ -27,7 +27,7 @@ _UNDECIDED = (b'"LOADING"', b'"START"')
 
 
 class LiveQuestion(Struct, frozen=True):
-    """What a probe is to look at."""
+    """The question for a probe."""
 
     #: The name or IP address.
     host: str

@@ -86,6 +86,6 @@ def decode_question(line: bytes) -> AnyQuestion | Batch:
 
 
 def decode_reply(line: bytes) -> Ready | Answered:
-    """What a worker wrote in a line."""
+    """Returns the message in a worker's line."""
     reply: Ready | Answered = decode_json(line, Ready | Answered)
     return reply

@@ -1,4 +1,4 @@
-"""What is fixed about OpenVINO in a child process: how it compiles, its errors, the way to its libraries."""
+"""OpenVINO in a child process: its compile properties, its errors, the path to its libraries."""
 
 from __future__ import annotations
 

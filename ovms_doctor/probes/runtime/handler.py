@@ -156,7 +156,7 @@ class Models:
 
 
 def inspector() -> Starter:
-    """What reads model files."""
+    """Returns the handler that reads model files."""
     from ovms_doctor.probes.inspect import inspect_model
 
     def inspect(question: CheckOptions, path: str) -> Answer:
@@ -168,7 +168,7 @@ def inspector() -> Starter:
 
 
 def library_inspector() -> Starter:
-    """What reads shared libraries: it takes a while to import, and is hardly ever needed."""
+    """Returns the handler that reads shared libraries: its import is slow, and it is rarely needed."""
     from ovms_doctor.probes import library
 
     lacking, here = library.prepare(), library.local_openvino()
@@ -217,7 +217,7 @@ def loader(*, tokenizers: bool = False) -> Starter:
 
 
 def pipeline_loader() -> Starter:
-    """What loads pipelines with OpenVINO GenAI."""
+    """Returns the handler that loads pipelines with OpenVINO GenAI."""
     from ovms_doctor.probes.runtime.backend import RuntimeUnavailableError
     from ovms_doctor.probes.runtime.pipelines import Pipelines
 
@@ -281,7 +281,8 @@ def _same(one: str, other: str) -> bool:
 
 @lru_cache(maxsize=64)
 def renaming(prefixes: tuple[tuple[str, str], ...]) -> Callable[[str], str]:
-    """What puts the server's paths in a text for this host's; ``prefixes`` are pairs of both."""
+    """Returns the function that replaces this host's paths in a text by server paths; ``prefixes`` are pairs of
+    both."""
     names = dict(sorted(prefixes, key=lambda pair: -len(pair[0])))
     pattern = re.compile("(?:" + "|".join(map(re.escape, names)) + ")" + END_OF_NAME)
     return lambda text: pattern.sub(lambda match: names[match[0]], text)

@@ -176,7 +176,7 @@ class Copies:
     def _stream(
         self, wave: Sequence[_Job], begin: Callable[[AnyQuestion], None], answers: dict[AnyQuestion, Answer]
     ) -> None:
-        """What has come is worked at while the rest comes."""
+        """Yields the downloaded copies while the others are downloaded."""
         jobs: dict[AnyQuestion, _Job] = {}
         for job in wave:
             jobs[FetchCopy(job.copy, job.names, job.directory)] = job
@@ -364,4 +364,4 @@ def _come(path: str) -> int:
 
 
 def _nobody(question: AnyQuestion) -> None:
-    """Where nobody wants to know about progress."""
+    """Ignores progress."""

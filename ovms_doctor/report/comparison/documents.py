@@ -1,4 +1,4 @@
-"""What ``diff`` and ``summary`` write as JSON, as types; docs/comparison.md is the page for users."""
+"""The JSON documents of ``diff`` and ``summary`` as types; docs/comparison.md is the page for users."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ class HostRow(Struct):
 
 
 class Totals(Struct):
-    """What all reports came to; :meth:`add` each, then read."""
+    """The summary of all reports; :meth:`add` each, then read."""
 
     #: Number of reports.
     reports: int = 0

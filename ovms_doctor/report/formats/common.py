@@ -1,4 +1,4 @@
-"""What several formats need: where a finding is, and its text in sentences."""
+"""Shared by several formats: the position of a finding, and its text in sentences."""
 
 from __future__ import annotations
 

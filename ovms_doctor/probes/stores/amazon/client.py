@@ -143,6 +143,6 @@ def _section(path: str, content: bytes, names: tuple[str, ...]) -> dict[str, str
 
 
 def _sections(profile: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """What a profile is called in the credentials file, and in the configuration file."""
+    """Returns the names of a profile's section in the credentials file and in the configuration file."""
     plain = (profile, f"profile {profile}")
     return (profile,), plain if profile == "default" else plain[1:]

@@ -234,7 +234,7 @@ class AmazonStore:
         return StoreRefusal(call, status, code, message, region=region, host=host)
 
     def _of_connection(self, call: StoreCall, error: Exception) -> StoreRefusal | Unavailable:
-        """What a request met that no store answered."""
+        """Returns the refusal for a request that no store answered."""
         host = self._host()
         kinds = {type(item).__name__ for item in chain(error)}
         tunnel = next((match for item in chain(error) if (match := _TUNNEL.search(str(item)))), None)

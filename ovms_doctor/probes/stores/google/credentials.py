@@ -40,7 +40,7 @@ class TokenError(Exception):
 
 
 class Credentials:
-    """What a key file gives. ``secrets``: what of it must be shown nowhere."""
+    """The credentials of a key file. ``secrets``: its parts that must never be shown."""
 
     def __init__(self, made: Any, token_uri: str, proxy: StoreProxy, secrets: tuple[str, ...]) -> None:
         from google.auth.transport.requests import Request

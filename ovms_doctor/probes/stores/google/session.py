@@ -76,7 +76,7 @@ def read_proxy(text: str) -> StoreProxy:
 
 
 def proxy_secrets(text: str) -> tuple[str, ...]:
-    """What of a proxy's value must be shown nowhere, as it is written and decoded."""
+    """Returns the parts of a proxy's value that must never be shown, as written and decoded."""
     login, at, _ = text.rpartition("://")[2].rpartition("@")
     if not at:
         return ()
@@ -138,7 +138,7 @@ class ReceivedResponse(Struct, frozen=True):
 
 
 def of_exception(error: BaseException) -> ReceivedResponse:
-    """What an exception of ``requests`` means."""
+    """Returns the meaning of an exception of ``requests``."""
     from requests.exceptions import ProxyError
 
     found = list(chain(error))

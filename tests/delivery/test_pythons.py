@@ -15,19 +15,11 @@ from tests.delivery.paths import ROOT, VERSIONS, interpreter
 
 pytestmark = pytest.mark.slow
 
-#: What depends on the Python most: parsing, child processes, files, the command line, plug-ins. One test of each
+#: What depends on the Python most: the command line, parsing, plug-ins, child processes, files. One test of each
 #: function runs: ``./scripts/test --python X.Y`` runs all.
-SELECTION = (
-    "tests/cli",
-    "tests/explain",
-    "tests/inputs",
-    "tests/model",
-    "tests/plugins",
-    "tests/prediction",
-    "tests/probes",
-)
+SELECTION = ("tests/cli", "tests/inputs", "tests/plugins", "tests/probes")
 #: What these tests import beside the package and its dependencies.
-PACKAGES = ("hypothesis", "jsonschema", "pytest>=9", "syrupy>=5", "xmlschema>=4")
+PACKAGES = ("hypothesis", "jsonschema", "pytest>=9", "pytest-xdist>=3.8", "syrupy>=5", "xmlschema>=4")
 #: What a clone has, as far as the quick start uses it.
 SHIPPED = ("LICENSE", "README.md", "fixtures", "ovms_doctor", "pyproject.toml", "scripts")
 

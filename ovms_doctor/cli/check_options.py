@@ -16,7 +16,7 @@ from ovms_doctor.model.environment import (
     read_file,
     variables,
 )
-from ovms_doctor.model.errors import UsageError
+from ovms_doctor.model.errors import ConflictingOptionsError, UsageError
 from ovms_doctor.model.host import Host, User
 from ovms_doctor.model.names import is_remote
 from ovms_doctor.model.option import options_of
@@ -55,14 +55,14 @@ def options_from(
     pairs: list[tuple[str, str]] = list(values.pop("environment", ()))
     typed = CheckOptions(**values, arguments=None if arguments is None else tuple(arguments))
     if not (optional or typed.names_deployment):
-        raise UsageError(
+        raise ConflictingOptionsError(
             "nothing to check: name a repository (ovms-doctor check ./models) or a container "
             "(--container NAME), or give the server's own arguments behind --"
         )
     _check_sources(typed)
     if typed.as_me and ("user" in values or typed.mounts):
         other = "--user" if "user" in values else "--mount"
-        raise UsageError(
+        raise ConflictingOptionsError(
             f"--as-me and {other} exclude each other: the server has this process's user and files"
         )
     # The server's own arguments name the server's paths: without a mount they are this host's.
@@ -92,17 +92,19 @@ def _check_sources(options: CheckOptions) -> None:
         *(["--"] if options.arguments is not None else []),
     ]
     if options.targets and options.arguments is not None and len(sources) == 2:
-        raise UsageError("name targets, or give the server's own arguments behind --, not both")
+        raise ConflictingOptionsError("name targets, or give the server's own arguments behind --, not both")
     if len(sources) > 1:
-        raise UsageError(f"{' and '.join(sources)} exclude each other: each gives the whole deployment")
+        raise ConflictingOptionsError(
+            f"{' and '.join(sources)} exclude each other: each gives the whole deployment"
+        )
     exclusive = [name for field, name in _BESIDE_TARGETS.items() if getattr(options, field) is not None]
     if exclusive and not options.targets:
         own = exclusive[0].replace("-", "_").replace("__", "--", 1)
-        raise UsageError(
+        raise ConflictingOptionsError(
             f"{exclusive[0]} goes with a TARGET: here the server's own arguments give it ({own})"
         )
     if options.kernel_log is not None and not options.sources:
-        raise UsageError("--kernel-log goes with a container: name one, or a document of one")
+        raise ConflictingOptionsError("--kernel-log goes with a container: name one, or a document of one")
     if options.sources and (options.bare_metal or options.as_me):
         name = "--as-me" if options.as_me else "--bare-metal"
         raise UsageError(f"{name} can be used with a TARGET or with --, not with a container")
@@ -111,11 +113,11 @@ def _check_sources(options: CheckOptions) -> None:
 def _check_beside_facts(values: Mapping[str, Any], arguments: Sequence[str] | None) -> None:
     """Recorded facts come with the options of their run."""
     if "targets" in values or arguments is not None or CheckOptions(**values).sources:
-        raise UsageError("--facts gives what is checked as well: name no target beside it")
+        raise ConflictingOptionsError("--facts gives what is checked as well: name no target beside it")
     options = options_of(CheckOptions)
     others = [options[name][1].names[0] for name in values if not options[name][1].beside_facts]
     if others:
-        raise UsageError(
+        raise ConflictingOptionsError(
             f"{others[0]} has no effect beside --facts, which gives the options of its run: "
             "only --ovms-version can be changed"
         )

@@ -1,18 +1,42 @@
-"""Shell completion of codes and container names; the parser completes commands, options and their fixed values."""
+"""Shell completion of codes, container names and the formats of files; the parser completes commands, options and their
+fixed values."""
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Callable, Iterator
+from itertools import islice
+
+from ovms_doctor.model.pattern import lazy_pattern
 
 #: The variable with which the shell's function requests completions; typer derives its name from the program's.
 VARIABLE = "_OVMS_DOCTOR_COMPLETE"
 #: Seconds for the engine to list its containers: a user does not wait longer for a completion.
 _DEADLINE = 2.0
+#: A usual name of a file in each format.
+_USUAL_NAMES = {
+    "text": "report.txt",
+    "json": "report.json",
+    "sarif": "report.sarif",
+    "junit": "report.xml",
+    "github": "annotations.txt",
+    "gitlab": "gl-code-quality-report.json",
+    "markdown": "report.md",
+    "html": "report.html",
+}
 
 
-def completion_of(names: tuple[str, ...]) -> Callable[[str], list[tuple[str, str]]] | None:
+#: Directory entries that are read to complete a file's name, and characters that all shells take as they are.
+_MOST_ENTRIES = 10_000
+_PLAIN_NAME = lazy_pattern(r"[\w.+/-]+", re.ASCII)
+
+
+def completion_of(names: tuple[str, ...], metavar: str) -> Callable[[str], list[tuple[str, str]]] | None:
     """Returns the function that completes the values of an option; None for values that the shell itself completes,
     such as files."""
+    if metavar == "[FORMAT:]FILE":
+        return complete_outputs
     if "--select" in names or "--ignore" in names:
         return complete_codes
     return complete_containers if "--container" in names else None
@@ -23,6 +47,38 @@ def complete_codes(incomplete: str) -> list[tuple[str, str]]:
     a comma the next one is completed."""
     before, comma, prefix = incomplete.rpartition(",")
     return [(f"{before}{comma}{text}", meaning) for text, meaning in _known() if _begins(text, prefix)]
+
+
+def complete_outputs(incomplete: str) -> list[tuple[str, str]]:
+    """Returns the formats that begin with ``incomplete``, each with a colon alone and with a usual name of a file, so
+    that a shell adds no space after the colon; and names of files, which follow the colon too."""
+    from ovms_doctor.model.output_options import FORMATS
+
+    name, colon, path = incomplete.partition(":")
+    if colon and name in FORMATS:
+        return [(f"{name}:{file}", "file") for file in _files(path)]
+    formats = [
+        (f"{form}:{file}", f"the report as {form}")
+        for form in FORMATS
+        if form.startswith(incomplete)
+        for file in ("", _USUAL_NAMES[form])
+    ]
+    return [*formats, *((file, "file") for file in _files(incomplete))]
+
+
+def _files(prefix: str) -> list[str]:
+    """The paths that begin with ``prefix``; none with a character that a shell may take for its own."""
+    directory, slash, beginning = prefix.rpartition("/")
+    try:
+        with os.scandir((directory or "/") if slash else ".") as entries:
+            found = [
+                f"{directory}{slash}{entry.name}{'/' if entry.is_dir() else ''}"
+                for entry in islice(entries, _MOST_ENTRIES)
+                if entry.name.startswith(beginning) and (beginning or not entry.name.startswith("."))
+            ]
+    except (OSError, ValueError):
+        return []
+    return sorted(path for path in found if _PLAIN_NAME.fullmatch(path))
 
 
 def complete_explained(incomplete: str) -> list[tuple[str, str]]:

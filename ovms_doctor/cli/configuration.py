@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ovms_doctor.cli.working_directory import working_directory
-from ovms_doctor.model.errors import UsageError
+from ovms_doctor.model.errors import ConflictingOptionsError, UsageError
 from ovms_doctor.probes.named_files import read_named_file
 
 #: The file of its own, and the table of the shared one.
@@ -29,7 +29,7 @@ def with_configuration(parsed: Mapping[str, Any], records: Sequence[type[Any]]) 
     """
     if parsed.get("no_config"):
         if parsed.get("config_file"):
-            raise UsageError("--config and --no-config exclude each other")
+            raise ConflictingOptionsError("--config and --no-config exclude each other")
         return parsed
     found = _named(parsed["config_file"]) if parsed.get("config_file") else _nearest(working_directory())
     if found is None:

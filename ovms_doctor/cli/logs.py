@@ -11,7 +11,7 @@ from ovms_doctor.cli.log_options import LogOptions
 from ovms_doctor.cli.output import Progress
 from ovms_doctor.cli.patterns import check_patterns
 from ovms_doctor.diagnosis.run_start import begin
-from ovms_doctor.model.errors import UsageError
+from ovms_doctor.model.errors import ConflictingOptionsError, UsageError
 from ovms_doctor.model.log import LogDiagnosis, LogSummary
 from ovms_doctor.model.output_options import OutputOptions
 from ovms_doctor.model.styled import Output
@@ -59,7 +59,7 @@ def _check(source: LogOptions) -> None:
         if source.since is not None or source.tail is not None:
             raise UsageError("--since and --tail need --container; for a file, cut it with tail or sed")
     elif source.files:
-        raise UsageError("--container and a log file exclude each other")
+        raise ConflictingOptionsError("--container and a log file exclude each other")
 
 
 def _release(text: str | None) -> str | None:

@@ -9,7 +9,12 @@ from itertools import zip_longest
 
 from ovms_doctor.cli import interrupted, receipt, streams
 from ovms_doctor.cli.exit_codes import EXIT_INCOMPLETE, EXIT_INTERRUPTED, EXIT_OK, EXIT_USAGE
-from ovms_doctor.model.errors import OutputFullError, UnwritableError, UsageError
+from ovms_doctor.model.errors import (
+    ConflictingOptionsError,
+    OutputFullError,
+    UnwritableError,
+    UsageError,
+)
 from ovms_doctor.probes import interrupts
 
 #: Characters of a message on wrong usage: it may quote what was typed.
@@ -46,6 +51,8 @@ def _exit_code_of(command: Callable[[], object], arguments: Sequence[str]) -> in
     except UnwritableError as error:
         _say(str(error))
         return EXIT_USAGE
+    except ConflictingOptionsError as error:
+        return _usage(f"{error}. See ovms-doctor {arguments[0]} --help", arguments)
     except UsageError as error:
         return _usage(str(error), arguments)
     except KeyboardInterrupt:

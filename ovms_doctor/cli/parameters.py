@@ -41,7 +41,7 @@ def _parameter(name: str, hint: Any, option: Option, panel: str, command: str) -
         # A value of the record is a text, or one of a few texts.
         kind = hint if type(None) in get_args(hint) else hint | None
     settings: dict[str, Any] = {"help": option.help, "show_default": False, "rich_help_panel": panel}
-    completes = completion_of(option.names)
+    completes = completion_of(option.names, option.metavar)
     if completes is not None:
         settings["autocompletion"] = completes
     if option.metavar:

@@ -16,7 +16,7 @@ from ovms_doctor.cli.output import Progress
 from ovms_doctor.cli.request_options import RequestOptions
 from ovms_doctor.diagnosis.run_start import begin
 from ovms_doctor.inputs import DocumentError
-from ovms_doctor.model.errors import UsageError
+from ovms_doctor.model.errors import ConflictingOptionsError, UsageError
 from ovms_doctor.model.options import CheckOptions
 from ovms_doctor.model.output_options import OutputOptions
 from ovms_doctor.model.redaction import without_user
@@ -68,10 +68,12 @@ def _check_usage(check_options: CheckOptions, options: RequestOptions) -> None:
     if options.source is None and options.error is None:
         raise UsageError("name a file with the request, - for standard input, or --error TEXT")
     if options.source is not None and options.error is not None:
-        raise UsageError("--error is used alone: it is a client's error text instead of the request")
+        raise ConflictingOptionsError(
+            "--error is used alone: it is a client's error text instead of the request"
+        )
     sources = [bool(check_options.names_deployment), options.url is not None, options.metadata is not None]
     if sum(sources) > 1:
-        raise UsageError("--model, --url and --metadata exclude each other")
+        raise ConflictingOptionsError("--model, --url and --metadata exclude each other")
     if not any(sources) and options.error is None:
         raise UsageError("say what is served: --model DIR, --url http://HOST:PORT or --metadata FILE")
 

@@ -13,7 +13,7 @@ from ovms_doctor.cli.patterns import check_patterns
 from ovms_doctor.cli.status_options import StatusOptions
 from ovms_doctor.cli.working_directory import absolute
 from ovms_doctor.diagnosis.run_start import begin
-from ovms_doctor.model.errors import UsageError
+from ovms_doctor.model.errors import ConflictingOptionsError, UsageError
 from ovms_doctor.model.output_options import OutputOptions
 from ovms_doctor.model.redaction import without_user
 from ovms_doctor.probes.named_files import read_named_file
@@ -36,13 +36,17 @@ def run_status(options: StatusOptions, output_options: OutputOptions) -> int:
     if options.server is None and options.container is None:
         raise UsageError("status: name a server: http://HOST:PORT, HOST:PORT or HOST; or --container NAME")
     if options.server is not None and options.container is not None:
-        raise UsageError("--container and the address of a server exclude each other")
+        raise ConflictingOptionsError("--container and the address of a server exclude each other")
     live_options = _live_options(options)
     written = destinations(output_options)
     if options.watch and (options.wait is not None or options.probe):
-        raise UsageError(f"--watch and {'--probe' if options.probe else '--wait'} exclude each other")
+        raise ConflictingOptionsError(
+            f"--watch and {'--probe' if options.probe else '--wait'} exclude each other"
+        )
     if options.watch and any(item.path or item.format != "text" for item in written):
-        raise UsageError("--watch writes text on standard output: leave out --format and --output")
+        raise ConflictingOptionsError(
+            "--watch writes text on standard output: leave out --format and --output"
+        )
     check_patterns(output_options)
     run_start = begin(sys.argv[1:], output_options.host_name)
     from ovms_doctor.prediction.live.address import AddressError, read_address
@@ -109,7 +113,7 @@ def _live_options(options: StatusOptions) -> LiveOptions:
     if options.ca is not None and not os.path.isfile(options.ca):
         raise UsageError(f"--ca: {options.ca}: no such file")
     if options.ca is not None and options.insecure:
-        raise UsageError("--ca and --insecure exclude each other")
+        raise ConflictingOptionsError("--ca and --insecure exclude each other")
     return LiveOptions(
         options.model,
         _seconds("--timeout", options.timeout, 5.0, 0.1),

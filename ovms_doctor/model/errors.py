@@ -8,6 +8,10 @@ class UsageError(Exception):
     """The command cannot be run as typed: one line with a hint (exit code 2)."""
 
 
+class ConflictingOptionsError(UsageError):
+    """Options or arguments that exclude each other. The help of the command lists what there is."""
+
+
 class UnwritableError(UsageError):
     """A file that the command line names cannot be written. The text names it; the other reports are written."""
 

@@ -17,7 +17,8 @@ from pathlib import Path
 
 import pytest
 
-from ovms_doctor.cli.completion import complete_codes, complete_containers
+from ovms_doctor.cli.completion import complete_codes, complete_containers, complete_outputs
+from ovms_doctor.model.output_options import FORMATS, output_file
 from tests.container.listening import body, listening
 
 ROOT = Path(__file__).parents[2]
@@ -198,3 +199,51 @@ def test_containers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_no_engine_offers_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/nothing")
     assert complete_containers("") == []
+
+
+# -- files with a format -------------------------------------------------------------------------------
+
+
+@pytest.mark.needs_command("bash")
+def test_formats_of_files_in_bash(
+    environment: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two with one beginning: bash inserts it, with the colon and without a space."""
+    monkeypatch.chdir(tmp_path)
+    assert in_bash(environment, "ovms-doctor", "check", "m", "-o", "s") == ["sarif:", "sarif:report.sarif"]
+    assert "json:" in in_bash(environment, "ovms-doctor", "logs", "x", "--output", "j")
+    # The colon is a word of its own there, and bash goes on with files.
+    assert in_bash(environment, "ovms-doctor", "check", "m", "-o", "sarif", ":", "") == []
+    # Facts have one format.
+    assert in_bash(environment, "ovms-doctor", "collect", "m", "-o", "s") == []
+
+
+@pytest.mark.needs_command("zsh")
+def test_formats_of_files_in_zsh(zsh: Zsh, tmp_path: Path) -> None:
+    (tmp_path / "results.sarif").touch()
+    zsh.send(f'cd {tmp_path}; echo DO""NE\n')
+    zsh.until("DONE\r?\n")
+    zsh.send("ovms-doctor check m -o s\t")
+    zsh.until("s\x1b?.*arif:")
+    zsh.send("res\t")
+    zsh.until("results.sarif")
+
+
+def test_each_format_is_offered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    offered = [text for text, _ in complete_outputs("")]
+    assert [text for text in offered if text.endswith(":")] == [f"{form}:" for form in FORMATS]
+    assert all(output_file(text).format for text in offered if not text.endswith(":"))
+
+
+def test_files_behind_a_format(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "out").mkdir()
+    for name in ("out/a.json", "old.json", "x$(touch evil).json", "x`id`", "x'y", "x\ny", ".hidden"):
+        (tmp_path / name).touch()
+    assert [text for text, _ in complete_outputs("json:o")] == ["json:old.json", "json:out/"]
+    assert [text for text, _ in complete_outputs("json:out/")] == ["json:out/a.json"]
+    assert [text for text, _ in complete_outputs("json:")] == ["json:old.json", "json:out/"]
+    assert [text for text, _ in complete_outputs("o")] == ["old.json", "out/"]
+    # What a shell could run is not offered.
+    assert complete_outputs("x") == complete_outputs("missing/") == complete_outputs("json:\0") == []

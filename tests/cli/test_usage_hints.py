@@ -33,6 +33,27 @@ MISTAKES = [
     ),
     ("explain", "explain needs CODE|LINE|-. See ovms-doctor explain --help"),
     ("check m --jobs x", "--jobs x: write a number from 1 to 1024. See ovms-doctor check --help"),
+    (
+        "check m --facts f",
+        "--facts gives what is checked as well: name no target beside it. See ovms-doctor check --help",
+    ),
+    (
+        "check m -- --model_path m",
+        "name targets, or give the server's own arguments behind --, not both. See ovms-doctor check --help",
+    ),
+    (
+        "status h --container c",
+        "--container and the address of a server exclude each other. See ovms-doctor status --help",
+    ),
+    ("logs x --container c", "--container and a log file exclude each other. See ovms-doctor logs --help"),
+    (
+        "request b --url u --metadata m",
+        "--model, --url and --metadata exclude each other. See ovms-doctor request --help",
+    ),
+    (
+        "check m --config c.toml --no-config",
+        "--config and --no-config exclude each other. See ovms-doctor check --help",
+    ),
     ("check m --jobs", "Option '--jobs' requires an argument. See ovms-doctor check --help"),
 ]  # fmt: skip
 

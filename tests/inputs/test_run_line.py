@@ -411,7 +411,12 @@ def test_podman() -> None:
 
 
 def test_remote_engine_is_reported() -> None:
-    for line in (f"docker -H ssh://far run {IMAGE} --x", f"DOCKER_HOST=tcp://far docker run {IMAGE} --x"):
+    for line in (
+        f"docker -H ssh://far run {IMAGE} --x",
+        f"docker -H ssh://far --log-level debug run {IMAGE} --x",
+        f"DOCKER_HOST=tcp://far docker run {IMAGE} --x",
+        f"DOCKER_HOST=tcp://far docker --debug run {IMAGE} --x",
+    ):
         assert "another host" in read(line).problems[0]
 
 

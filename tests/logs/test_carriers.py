@@ -67,6 +67,9 @@ CARRIERS: dict[str, Callable[[str], str]] = {
             "kubernetes": {"pod_name": "ovms-0", "labels": {"a": "b"}},
         }
     ),
+    "Fluent Bit, outside of Kubernetes": lambda line: json.dumps(
+        {"stream": "stdout", "_p": "F", "log": line}
+    ),
     "Fluentd": lambda line: json.dumps({"stream": "stdout", "logtag": "F", "log": line}),
     "Loki": lambda line: json.dumps({"labels": {"pod": "ovms-0"}, "line": line, "timestamp": STAMP.strip()}),
     "CloudWatch": lambda line: (

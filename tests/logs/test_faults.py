@@ -13,7 +13,7 @@ import pytest
 from ovms_doctor.diagnosis.log_findings import diagnose
 from ovms_doctor.model.findings import Finding
 from ovms_doctor.model.log import LogDiagnosis, LogSummary
-from tests.logs.recorded import packed, read, read_recorded, recorded
+from tests.logs.recorded import packed, read, read_recorded, record, recorded, start
 from tests.samples import sampled
 
 #: Fault → codes of its errors and warnings; the first is the cause. What is not named here is healthy.
@@ -229,3 +229,13 @@ def test_changes_while_the_server_ran() -> None:
     assert ("dag", None, "is AVAILABLE") in texts
     assert texts[-1][2] == "a client requested a reload of the configuration"
     assert [change.at for change in log.changes] == sorted(change.at for change in log.changes)
+
+
+@pytest.mark.parametrize("version", [2, None])
+def test_a_closing_message_names_the_servable_where_no_state_is_logged(version: int | None) -> None:
+    ended = "" if version is None else f" version: {version};"
+    text = f"Error occurred while loading model: m;{ended} error: Cannot load"
+    if version is None:
+        text = "Error occurred while loading model: m versions; error: Cannot load"
+    log = read(f"{start()}\n{record(text, level='error')}\n".encode())
+    assert [(item.name, item.version, item.failing) for item in log.servables] == [("m", version, True)]

@@ -6,6 +6,7 @@ import pytest
 
 from ovms_doctor.model.property_values import hide_in_document, hide_property_values
 from ovms_doctor.model.redaction import redact_message, redact_words
+from ovms_doctor.model.text import redact
 
 
 @pytest.mark.parametrize(
@@ -107,3 +108,27 @@ def test_an_error_of_the_engine_quotes_no_secret() -> None:
     text = 'exec: "run": API_TOKEN=abc, password: "pw" s3://u:p@host; value hunter2 at /etc'
     shown = redact_message(text, ["hunter2", "at", ""])
     assert shown == 'exec: "run": API_TOKEN=***, password: "***" s3://***@host; value *** at /etc'
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"password": "canary"}',
+        '{"password":"canary"}',
+        '{"password" : "canary"}',
+        '{"password" :"canary"}',
+        '"{\\"password\\": \\"canary\\"}"',
+        "https://user:canary@host/m",
+        "https://host/m?X-Amz-Signature=canary",
+        "https://host/m?X-Amz-Signature%3Dcanary",
+    ],
+)
+def test_no_text_shows_a_secret(text: str) -> None:
+    assert "canary" not in redact(text)
+
+
+@pytest.mark.parametrize(
+    "text", ['{"name": "shown"}', '{"name" : "shown"}', "a@b", "https://host/m?list-type=2"]
+)
+def test_a_text_without_a_secret_stays(text: str) -> None:
+    assert redact(text) == text

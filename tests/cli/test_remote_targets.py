@@ -119,9 +119,11 @@ class TestSecrets:
         environment = {**os.environ, **KEYS, **proxy}
         words = ("s3://bucket/m", "--timeout", "2", "--verbose")
         given = self.hidden("check", *words, "--env-from-process", environment=environment)
-        assert b"as a server without credentials" not in given.out
+        assert b"is queried without credentials" not in given.out
         kept = self.hidden(
             "check", "s3://bucket/m", "--env", f"S3_ENDPOINT={NOWHERE}", environment=environment
         )
-        assert "S3 is asked as a server without credentials would" in " ".join(kept.text.split())
+        assert "S3 is queried without credentials, as by a server that has none" in " ".join(
+            kept.text.split()
+        )
         assert "AWS_ACCESS_KEY_ID" in kept.text

@@ -187,5 +187,7 @@ def test_a_repository_in_google_cloud_storage(gcs_emulator: Any) -> None:
     assert result.document["models"][0]["base_path"] == f"gs://{bucket}/repo/dense"
     own = {**os.environ, "GOOGLE_APPLICATION_CREDENTIALS": "/nonexistent"}
     text = ovms_doctor("check", f"gs://{bucket}/repo/dense", *words, environment=own).text
-    assert "Google Cloud Storage is asked as a server without credentials would" in " ".join(text.split())
+    assert "Google Cloud Storage is queried without credentials, as by a server that has none" in " ".join(
+        text.split()
+    )
     assert "✓ the model is served as its owner expects" in text

@@ -36,6 +36,9 @@ if TYPE_CHECKING:
     from ovms_doctor.probes.stores import StoreCollector
 
 _S3 = "s3://"
+#: The questions about stores, and those about this host itself.
+_REMOTE = (HeadBucket, ListStore, ReadObject, InspectCopy, LoadCopy, FetchCopy)
+_OF_HOST = (StatHost, InspectNetwork)
 
 
 class Collector:
@@ -110,7 +113,7 @@ class Collector:
         return {**answers, **{one: _without_rights(answer) for one, answer in found.items()}}
 
     def _is_copied(self, question: AnyQuestion) -> bool:
-        if isinstance(question, StatHost | InspectNetwork) or _is_remote(question):
+        if isinstance(question, _OF_HOST) or _is_remote(question):
             return False
         mount = self._table.mount_of(question.path)
         return mount is not None and mount.rights == "copy"
@@ -150,4 +153,4 @@ def _without_rights(answer: Answer) -> Answer:
 
 
 def _is_remote(question: AnyQuestion) -> bool:
-    return isinstance(question, HeadBucket | ListStore | ReadObject | InspectCopy | LoadCopy | FetchCopy)
+    return isinstance(question, _REMOTE)

@@ -73,6 +73,8 @@ class LocalFiles:
         self.walker = walker
         self.means = means
         self._judge = judge
+        #: Owners whose files this process may not open without changing the access time.
+        self._changes_times: set[int] = set()
 
     def answer(self, question: AnyQuestion) -> Answer:
         """The answer to one question about files; TypeError for another one."""
@@ -155,7 +157,10 @@ class LocalFiles:
         # Without the right to search, the user learns names and types, but not where links lead.
         within = None if self._judge.denies(resolved, "search") else resolved.host
         try:
-            return Listing(tuple(_entry(within, *entry) for entry in _read_directory(descriptor)))
+            entries = _read_directory(descriptor)
+            return Listing(
+                tuple([Entry(*each) if each[1] != "link" else _link(within, each[0]) for each in entries])
+            )
         except OSError as error:
             return Failure(error.errno or errno.EIO)
         finally:
@@ -212,12 +217,15 @@ class LocalFiles:
             return Failure(errno.EACCES, denial)
         flags |= os.O_RDONLY | os.O_CLOEXEC
         try:
+            if resolved.uid in self._changes_times:
+                return os.open(resolved.host, flags)
             try:
                 return os.open(resolved.host, flags | os.O_NOATIME)
             except PermissionError as error:
                 # EPERM: only the owner may leave the access time alone (open(2)).
                 if error.errno != errno.EPERM:
                     raise
+                self._changes_times.add(resolved.uid)
                 return os.open(resolved.host, flags)
         except OSError as error:
             if error.errno == errno.EACCES:
@@ -266,13 +274,13 @@ def _read(descriptor: int, limit: int) -> bytes:
     return b"".join(parts)
 
 
-def _entry(directory: str | None, name: str, kind: EntryKind) -> Entry:
-    if kind != "link" or directory is None:
-        return Entry(name, kind)
+def _link(directory: str | None, name: str) -> Entry:
+    if directory is None:
+        return Entry(name, "link")
     try:
-        return Entry(name, kind, os.readlink(join(directory, name)))
+        return Entry(name, "link", os.readlink(join(directory, name)))
     except OSError:
-        return Entry(name, kind)
+        return Entry(name, "link")
 
 
 @cache

@@ -48,6 +48,16 @@ _Answers: TypeAlias = dict[AnyQuestion, Answer]
 LoadKind: TypeAlias = Literal["load", "tokenizers", "pipelines"]
 PoolKind: TypeAlias = Literal["inspect", "library"] | LoadKind
 Group: TypeAlias = Literal["files"] | PoolKind
+#: The children that answer a kind of question; all others are about files.
+_GROUPS: Mapping[type[AnyQuestion], Group] = {
+    InspectModel: "inspect",
+    InspectLibrary: "library",
+    LoadModel: "load",
+    LoadExtension: "load",
+    LoadPipeline: "pipelines",
+}
+#: Questions about this host itself, and those that are answered with this process's own rights.
+_OF_HOST, _WITH_OWN_RIGHTS = (StatHost, InspectNetwork), (InspectNetwork, ListDenials)
 _LOOKS: tuple[Group, ...] = ("files", "inspect", "library")
 _LOADS: tuple[LoadKind, ...] = ("load", "tokenizers", "pipelines")
 #: The number of models for which another process is started: its start takes as long as about this many models.
@@ -120,7 +130,7 @@ class LocalCollector:
         answers: dict[AnyQuestion, Answer] = {}
         groups: dict[Group, list[AnyQuestion]] = {kind: [] for kind in (*_LOOKS, *_LOADS)}
         for question in dict.fromkeys(questions):
-            of_host = isinstance(question, StatHost | InspectNetwork)
+            of_host = isinstance(question, _OF_HOST)
             reason = None if of_host else self._mounts.unavailable(question.path)
             if reason is None:
                 groups[_group(question)].append(question)
@@ -141,7 +151,7 @@ class LocalCollector:
     def begin(self, questions: Sequence[AnyQuestion]) -> None:
         """Has the children begin with what is collected next, in this order, without waiting for them. Of the
         questions those about files and the inspections are begun."""
-        reachable = [one for one in questions if not isinstance(one, StatHost | InspectNetwork)]
+        reachable = [one for one in questions if not isinstance(one, _OF_HOST)]
         reachable = [one for one in reachable if self._mounts.unavailable(one.path) is None]
         files: list[AnyQuestion] = [one for one in reachable if _group(one) == "files" and not _is_own(one)]
         self._files.begin(self._without_hung(files, {}))
@@ -400,7 +410,7 @@ class LocalCollector:
 
 def _is_own(question: AnyQuestion) -> bool:
     """Whether it is answered with this process's own rights."""
-    return isinstance(question, InspectNetwork | ListDenials) or getattr(question, "own", False) is True
+    return isinstance(question, _WITH_OWN_RIGHTS) or getattr(question, "own", False) is True
 
 
 def _nobody(question: AnyQuestion) -> None:
@@ -422,13 +432,9 @@ def _is_doubtful(answer: Answer | ChildExit) -> bool:
 
 def _group(question: AnyQuestion) -> Group:
     """Which of the child processes answers it."""
-    if isinstance(question, LoadPipeline):
-        return "pipelines"
-    if isinstance(question, LoadModel | LoadExtension):
-        return "tokenizers" if isinstance(question, LoadModel) and question.tokenizers else "load"
-    if isinstance(question, InspectLibrary):
-        return "library"
-    return "inspect" if isinstance(question, InspectModel) else "files"
+    if isinstance(question, LoadModel) and question.tokenizers:
+        return "tokenizers"
+    return _GROUPS.get(type(question), "files")
 
 
 def _level(question: LoadModel | LoadPipeline | LoadExtension) -> LoadLevel:

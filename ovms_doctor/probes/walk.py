@@ -64,6 +64,9 @@ class Walker:
         self._judge = judge
         self._protected = links_are_protected()
         self._directories: dict[tuple[str, ...], ResolvedPath | Stop] = {}
+        #: Directories that were found under their own paths: no link is on the way to them.
+        self._plain: dict[str, ResolvedPath] = {}
+        self._begins = {"/" + "/".join(names) for names in (*bases.roots, *bases.mounts)}
         # For these, ``..`` is not the part before the last slash.
         self._tops = {
             base.host
@@ -73,6 +76,9 @@ class Walker:
 
     def find(self, path: str) -> ResolvedPath | Stop:
         """Returns the path that stat(2) of ``path`` would reach, or how it fails."""
+        known = self._plain.get(path)
+        if known is not None:
+            return known
         try:
             raw = os.fsencode(path)
         except UnicodeEncodeError:
@@ -85,7 +91,25 @@ class Walker:
             return Unavailable("the path is relative to a directory that is not known")
         if len(raw) >= MAX_PATH:
             return Failure(errno.ENAMETOOLONG)
-        names = components(path)
+        above, _, name = path.rpartition("/")
+        directory = self._plain.get(above)
+        if directory is None or name in ("", ".", "..") or path in self._begins:
+            resolved = self._walk(components(path))
+        else:
+            resolved = self._step(directory, name)
+            if isinstance(resolved, ResolvedPath) and stat.S_ISLNK(resolved.mode):
+                resolved = self._advance(directory, [name], final=True)
+        if (
+            isinstance(resolved, ResolvedPath)
+            and resolved.is_directory
+            and not resolved.linked
+            and resolved.server == path
+        ):
+            self._plain[path] = resolved
+        return resolved
+
+    def _walk(self, names: list[str]) -> ResolvedPath | Stop:
+        """What an absolute path of these names leads to."""
         base, used = self._start(names)
         last = len(names) - 1 if names and names[-1] else len(names) - 2
         if last < used:

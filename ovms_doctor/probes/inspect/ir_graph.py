@@ -13,6 +13,8 @@ from ovms_doctor.probes.inspect.xml_tokens import Elements, attribute_span, elem
 
 #: Longest name or value kept for messages, in characters.
 _SHOWN = 200
+#: A dimension as OpenVINO writes it.
+_DIMENSION = lazy_pattern(rb"<dim>([0-9]{1,18})<")
 _NUMBER = lazy_pattern(r"[ \t\r\n\v\f]*([+-]?)([0-9]+)")
 _WRITERS = ("OpenVINO Runtime", "Runtime_version")
 _BODIES = ("body", "then_body", "else_body")
@@ -309,6 +311,11 @@ class Reader(Elements):
     def _dimension(self, name: str, found: dict[str, str]) -> _In:
         """The number that the text after the tag begins with."""
         if name != "dim":
+            return _In.SKIPPED
+        plain = _DIMENSION.match(self._data, self.position())
+        if plain is not None:
+            if self._stack[-2] is _In.OUTPUT:
+                self._layers[-1].outputs[-1].dimensions.append(int(plain[1]))
             return _In.SKIPPED
         written = element_text(self._data, self.position())
         match = _NUMBER.match(written or "")

@@ -177,10 +177,14 @@ def read_elements(data: bytes, elements: Elements) -> None:
 def element_text(data: bytes, position: int) -> str | None:
     """The first characters of the text behind the start tag at ``position``, without white space before it; None
     where something else comes first."""
-    tag = _START.match(data, position)
-    if tag is None or tag[3]:
-        return ""
-    found = _TEXT.match(data, tag.end())
+    # Nearly always there are no attributes.
+    begin = data.find(b">", position) + 1
+    if not data[position + 1 : begin - 1].isalnum():
+        tag = _START.match(data, position)
+        if tag is None or tag[3]:
+            return ""
+        begin = tag.end()
+    found = _TEXT.match(data, begin)
     if found is None or (not found[1] and found[2] == b"<"):
         return None
     return _decoded(found[1])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
 
 from msgspec.structs import replace
 
@@ -38,14 +39,21 @@ def _parameters(context: Context) -> Iterator[ModelParameters]:
     yield from (item.entry.parameters for item in context.plan.skipped)
 
 
-def _secrets_of(parameters: ModelParameters) -> Iterator[str]:
+def _secrets_of(parameters: ModelParameters) -> tuple[str, ...]:
     if not any(key == "plugin_config" for key, _ in parameters.values):
-        return
+        return ()
     config = parameters.get("plugin_config")
-    text = config if isinstance(config, str) else json.dumps(config, ensure_ascii=False)
-    for name, value in hidden_values(text):
-        if value.strip() and (len(value) >= _SHORT or _SECRET.search(name)):
-            yield value
+    return _secrets_in(config if isinstance(config, str) else json.dumps(config, ensure_ascii=False))
+
+
+@lru_cache(maxsize=256)
+def _secrets_in(plugin_config: str) -> tuple[str, ...]:
+    """Of many models, most have the same."""
+    return tuple(
+        value
+        for name, value in hidden_values(plugin_config)
+        if value.strip() and (len(value) >= _SHORT or _SECRET.search(name))
+    )
 
 
 def _as_pattern(value: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -70,7 +71,8 @@ def report_on(
 
         arranged = arrange([*joined_live(findings, context), *third_party.findings])
         live, now = live_status_of(run.deployment), about_now(arranged)
-    checks = (*(_check_run(outcome, context) for outcome in outcomes), *third_party.checks)
+    gaps = _gaps(context)
+    checks = (*(_check_run(outcome, gaps) for outcome in outcomes), *third_party.checks)
     result = adjusted(arranged, options.adjustments, run_start.text[:10])
     verdict, code = verdict_of(result.findings, checks, options)
     return Report(
@@ -125,10 +127,10 @@ def _crashed(outcome: Outcome) -> Finding:
 # -- coverage ------------------------------------------------------------------------------------------
 
 
-def _check_run(outcome: Outcome, context: Context) -> CheckRun:
+def _check_run(outcome: Outcome, gaps: Sequence[tuple[CouldNotLook, tuple[str, ...]]]) -> CheckRun:
     if outcome.status != "ran":
         return CheckRun(outcome.name, outcome.status, outcome.reason, outcome.duration_s)
-    for cause, checks in _gaps(context):
+    for cause, checks in gaps:
         if outcome.name in checks:
             status: CheckStatus = "timed_out" if cause.timed_out else "could_not_look"
             return CheckRun(outcome.name, status, f"{cause.path}: {cause.reason}", outcome.duration_s)

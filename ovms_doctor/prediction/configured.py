@@ -169,8 +169,12 @@ def _models(
 
 def _graph_of(item: ConfigEntry, deployment: Deployment, facts: Facts) -> str | SpecialFile | None:
     """The file that makes an entry a graph. Raises FactsMissingError, DetectionError."""
-    facts.need(_first_questions(item, deployment))
-    return look_for_graph(item.graphs, deployment.working_directory, facts)
+    look = partial(look_for_graph, item.graphs, deployment.working_directory, facts)
+    try:
+        return facts.once(("graph", item.graphs), look)
+    except FactsMissingError:
+        facts.need(_first_questions(item, deployment))
+        raise
 
 
 def _first_questions(item: ConfigEntry, deployment: Deployment) -> Iterator[AnyQuestion]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
+from functools import cache, lru_cache
 from typing import TypeAlias
 
 from msgspec import Struct, field
@@ -79,6 +80,7 @@ class VersionDirectory(Struct, frozen=True):
         return f"{self.path}/{name}"
 
 
+@cache
 def formats(release: Release) -> tuple[tuple[ModelFormat, tuple[str, ...]], ...]:
     """Format and the suffixes that must all be there, in the order tried (modelextensions.cpp)."""
     known: list[tuple[ModelFormat, tuple[str, ...]]] = [("ir", (".xml", ".bin")), ("onnx", (".onnx",))]
@@ -181,7 +183,7 @@ def _ask_ahead(
     version_directory: VersionDirectory, listing: Listing, facts: Facts, ahead: QuestionsOfFile
 ) -> None:
     """What the search, and after it the loading, will look at: one turn of questions for all of it."""
-    if facts.complete:
+    if facts.complete or facts.get(StatPath(f"{version_directory.absolute_path}/{MAPPING}")) is not None:
         return
     likely = [
         entry.name
@@ -320,6 +322,7 @@ def _pair_missing(path: str, needed_suffix: str, line: str) -> FileNotFound:
     return FileNotFound("FILE_INVALID", PairMissing(path, needed_suffix), (line,))
 
 
+@lru_cache(maxsize=64)
 def weights_of(path: str) -> str:
     """The weights that OpenVINO looks for: same directory, same stem, lower-case suffix; of a link the
     link's own name counts (measured on OpenVINO 2026.4.1)."""

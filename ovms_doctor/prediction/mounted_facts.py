@@ -53,6 +53,9 @@ _KNOWN_BELOW: dict[str, frozenset[str]] = {
     ),
 }
 _GONE = Failure(errno.ENOENT)
+#: The questions about paths in the server's tree.
+_ABOUT_PATHS = (StatPath, ListDirectory, ReadFile)
+_ABOUT_CREATED = (*_ABOUT_PATHS, CheckWritable)
 
 
 class MountedFacts(Facts):
@@ -74,6 +77,7 @@ class MountedFacts(Facts):
     def __init__(self, facts: Facts, deployment: Deployment) -> None:
         self._answers = facts._answers
         self._absent = facts._absent
+        self._results = {}
         self.complete = facts.complete
         self._table = deployment.mount_table
         self._known = _known(deployment)
@@ -97,20 +101,20 @@ class MountedFacts(Facts):
 
     def ask(self, question: Question[A]) -> A:
         """As Facts.ask. Raises FactsMissingError for the host path where that decides."""
-        if isinstance(question, StatPath | ListDirectory | ReadFile):
+        if isinstance(question, _ABOUT_PATHS):
             if self._known and self._gone(question.path):
                 return cast(A, _GONE)
             if isinstance(question, StatPath) and question.path in self._directories:
                 return cast(A, PathStatus("directory", 0))
-        if self._created and isinstance(question, StatPath | ListDirectory | ReadFile | CheckWritable):
+        if self._created and isinstance(question, _ABOUT_CREATED):
             made = self._in_created(question)
             if made is not None:
                 return cast(A, made)
-        answer = super().ask(question)
+        answer = self._answers.get(cast(AnyQuestion, question)) or super().ask(question)
         if isinstance(answer, Unavailable) and answer.outside is not None and self._gone(answer.outside):
             # A link leads there; the server's own look finds nothing.
             return cast(A, _GONE)
-        return answer
+        return cast(A, answer)
 
     def _in_created(self, question: StatPath | ListDirectory | ReadFile | CheckWritable) -> Answer | None:
         """Returns the content of a mount whose source the engine creates: an empty directory. None where the source
@@ -134,7 +138,7 @@ class MountedFacts(Facts):
         remaining: list[AnyQuestion] = []
         for question in questions:
             top = None
-            if isinstance(question, StatPath | ListDirectory | ReadFile):
+            if isinstance(question, _ABOUT_PATHS):
                 top = self._not_in_image(question.path)
             if top is None:
                 remaining.append(question)

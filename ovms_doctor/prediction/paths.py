@@ -13,6 +13,8 @@ def escapes(path: str, release: Release) -> bool:
     """``FileSystem::isPathEscaped`` (filesystem.hpp): only these forms of ``..`` are forbidden; of a
     trailing ``/..`` only where it is the first one. Until 2022.3.0.1 a name that ends or begins with two dots is
     read as one of them."""
+    if ".." not in path:
+        return False
     if not release.tells_names_with_dots:
         return "../" in path or "/.." in path
 

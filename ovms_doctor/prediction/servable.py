@@ -87,7 +87,10 @@ def plan_model(entry: ModelEntry, deployment: Deployment, mode: Mode, facts: Fac
             return stored
         return _follow(entry, stored.detection, deployment, mode, facts, parameters, stored)
     try:
-        detection = detect(entry.base_path, absolute_path, deployment.release, facts)
+        detection = facts.once(
+            ("versions", entry.base_path),
+            partial(detect, entry.base_path, absolute_path, deployment.release, facts),
+        )
     except DetectionError as error:
         return _unknown(entry, error.cause)
     # Of an address, no part is looked for elsewhere: it can hold a secret.
@@ -147,17 +150,19 @@ def _follow(
         deployment.options.load,
         facts,
         parameters,
-        plan_extension(deployment, facts),
+        facts.once("extension", partial(plan_extension, deployment, facts)),
     )
-    cache = plan_cache(deployment, facts)
+    cache = facts.once("cache", partial(plan_cache, deployment, facts))
     known: dict[tuple[int, bool], Attempt] = {}
+    missed: set[int] = set()
+    retired: set[int] = set()
 
     def attempt(version: int) -> Attempt:
         # A failed version that the search misses is not cleaned up: its model, as it was read, is taken
         # again, and layouts and preprocessing are left out (needsToApplyLayoutConfiguration).
         kept = (
-            version in manager.missed
-            and version not in manager.retired
+            version in missed
+            and version not in retired
             and (version, False) in known
             and _fails_on_layout(known[version, False])
         )
@@ -173,7 +178,7 @@ def _follow(
         return known[version, kept]
 
     begin = None if stored is None else partial(stored.begin, loader=loader)
-    manager = Manager(detection.found, entry.policy, attempt, begin)
+    manager = Manager(detection.found, entry.policy, attempt, begin, missed=missed, retired=retired)
     requested = tuple(sorted(set(apply_policy(entry.policy, list(detection.found)))))
     run, reloaded = _run(manager, mode)
     plan = ModelPlan(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from typing import Any, TypeVar, cast
 
 from msgspec import Struct
@@ -21,6 +21,8 @@ from ovms_doctor.model.facts.question import Question
 from ovms_doctor.model.facts.questions import AnyQuestion
 
 A = TypeVar("A")
+#: Answers that are equal in many places.
+_OFTEN_EQUAL = (PathStatus, Failure, Listing, FileContent)
 
 
 class PlanPart(Struct, frozen=True):
@@ -47,7 +49,7 @@ class FactsMissingError(Exception):
 class Facts:
     """A growing set of answers. Rules read it with :meth:`ask`; only the driver adds to it."""
 
-    __slots__ = ("_absent", "_answers", "_shared", "complete")
+    __slots__ = ("_absent", "_answers", "_results", "_shared", "complete")
 
     def __init__(
         self, answers: Mapping[AnyQuestion, Answer] | None = None, *, complete: bool = False
@@ -57,6 +59,7 @@ class Facts:
         self.complete = complete
         self._absent = Unavailable("not among the recorded facts")
         self._shared: dict[Any, Any] = {}
+        self._results: dict[Any, Any] = {}
 
     def close(self, reason: str) -> None:
         """Nothing more is collected: what is not there is unavailable for this reason."""
@@ -84,6 +87,15 @@ class Facts:
         """Returns the answer if it was collected; never requests it."""
         return self._answers.get(question)
 
+    def once(self, key: Hashable, rule: Callable[[], A]) -> A:
+        """What the rule comes to: of rules of one ``key`` the first that lacks nothing. A rule that is begun again
+        with more facts need not do again what it had done. Raises FactsMissingError."""
+        results = self._results
+        if key in results:
+            return cast(A, results[key])
+        result = results[key] = rule()
+        return result
+
     def add(self, answers: Mapping[AnyQuestion, Answer]) -> None:
         """Adds what was collected. Of equal answers one is kept: in a repository of thousands most are equal, and the
         models much alike."""
@@ -91,7 +103,7 @@ class Facts:
         for question, answer in answers.items():
             if isinstance(answer, ModelInspection):
                 answer = _with_shared_parts(answer, shared)
-            elif isinstance(answer, PathStatus | Failure | Listing | FileContent):
+            elif isinstance(answer, _OFTEN_EQUAL):
                 answer = shared.setdefault(answer, answer)
             self._answers[question] = answer
 

@@ -38,6 +38,9 @@ from ovms_doctor.prediction.parameters.preprocessing import (
 )
 from ovms_doctor.prediction.parameters.shapes import ParameterFormatError, parse_dimension, parse_shape
 
+#: Made anew for each text, it costs more than to read most of them.
+_DECODER = json.JSONDecoder(object_pairs_hook=last_of_equals)
+
 
 @lru_cache(maxsize=1 << 14)
 def parse_parameters(
@@ -110,7 +113,7 @@ class _Reading:
         if text is None:
             return None
         try:
-            return json.loads(text, object_pairs_hook=last_of_equals)
+            return _DECODER.decode(text)
         except (ValueError, RecursionError):
             return None
 

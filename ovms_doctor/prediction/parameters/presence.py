@@ -20,6 +20,11 @@ _DRI, _DXG, _ACCEL = "/dev/dri", "/dev/dxg", "/dev/accel"
 
 def with_verdict(parameters: ParsedParameters, deployment: Deployment, facts: Facts) -> ParsedParameters:
     """Returns ``parameters`` with the result for their device. Raises FactsMissingError."""
+    verdict = facts.once(("device", parameters.device), lambda: _verdict(parameters, deployment, facts))
+    return replace(parameters, verdict=verdict)
+
+
+def _verdict(parameters: ParsedParameters, deployment: Deployment, facts: Facts) -> DeviceVerdict:
     devices = devices_of(deployment, parameters.device, facts)
     verdict = judge_device(parameters.device, deployment.release, devices, deployment.user)
     container = deployment.container
@@ -29,7 +34,7 @@ def with_verdict(parameters: ParsedParameters, deployment: Deployment, facts: Fa
         verdict = DeviceVerdict(devices_known=verdict.devices_known)
     if verdict.works is None and not verdict.unavailable:
         verdict = replace(verdict, unavailable=_not_known(parameters.device, deployment))
-    return replace(parameters, verdict=verdict)
+    return verdict
 
 
 def _not_known(device: Device, deployment: Deployment) -> str:

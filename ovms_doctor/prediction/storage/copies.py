@@ -151,6 +151,7 @@ class Copied(Facts):
     def __init__(self, facts: Facts, found: CopyFacts, version_copy: VersionCopy) -> None:
         self._answers = facts._answers
         self._absent = facts._absent
+        self._results = {}
         self.complete = facts.complete
         self._copy = version_copy
         self._root = found.path

@@ -84,6 +84,27 @@ def test_s3(moto: Any, tmp_path: Path) -> None:
     assert "Canary" not in json.dumps(receipt)
 
 
+def test_google_cloud_storage(gcs_emulator: Any, tmp_path: Path) -> None:
+    bucket = gcs_emulator.bucket()
+    files = [path for path in (FIXTURES / "dense-ir").rglob("*") if path.is_file()]
+    gcs_emulator.put(bucket, {f"repo/{path.relative_to(FIXTURES)}": path.read_bytes() for path in files})
+    variable = f"CLOUD_STORAGE_EMULATOR_ENDPOINT={gcs_emulator.endpoint}"
+    trace, receipt = check(tmp_path, "check", f"gs://{bucket}/repo", "--env", variable)
+    compare(trace, receipt)
+    assert {item["by"] for item in receipt["contacts"]} == {"Google Cloud Storage client"}
+
+
+def test_an_extension_is_loaded(models: Path, tmp_path: Path) -> None:
+    """OpenVINO opens it, in C++."""
+    library = models / "libextension.so"
+    library.write_bytes(b"no library")
+    model = models / "dense-ir"
+    trace, receipt = check(tmp_path, "check", model, "--cpu-extension", library, "--select", "extension")
+    compare(trace, receipt, models)
+    (found,) = (item for item in receipt["files"] if item["path"] == str(library))
+    assert "read" in found["actions"] or "loaded" in found["actions"]
+
+
 def test_a_server_over_http(tmp_path: Path) -> None:
     with http_server(replay("2025.4-single")) as server:
         trace, receipt = check(tmp_path, "status", f"127.0.0.1:{server.port}")

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from ovms_doctor.probes.recording import active
-from ovms_doctor.probes.recording.child import WELL
+from ovms_doctor.probes.recording.child import LARGEST, WELL
 from ovms_doctor.probes.recording.recorder import (
     COMPONENTS,
     CONTACT,
@@ -257,7 +257,7 @@ def _records(descriptor: int) -> Iterator[tuple[str, tuple[str, ...]]]:
         data = data[start:]
         if not part:
             break
-        if len(data) > 12 and b":" not in data[:12]:
+        if position > LARGEST + _LONGEST or (len(data) > 12 and b":" not in data[:12]):
             raise ValueError("no records")
     if data or first != WELL:
         raise ValueError("incomplete")

@@ -52,7 +52,13 @@ def text_parts(receipt: Receipt) -> Iterator[str]:
         yield _line(1, f"{item.directory or 'other directories'}: {item.count:,} more records, not listed")
     yield from _paths("Of the system (/proc, /sys, /dev)", receipt.system)
     yield from _section("Modules of Python and its packages, read below", receipt.installation)
-    yield from _paths("Written, made or removed", receipt.written)
+    bytecode = [item for item in receipt.written if _is_bytecode(item.path, receipt.installation)]
+    skipped = {item.path for item in bytecode}
+    yield from _paths(
+        "Written, made or removed", [item for item in receipt.written if item.path not in skipped]
+    )
+    if bytecode:
+        yield _line(1, f"in __pycache__ of the packages above: {len(bytecode):,} paths of Python's bytecode")
     yield from _section(
         "Processes started",
         [
@@ -90,6 +96,11 @@ def _paths(title: str, paths: Sequence[ReceiptPath]) -> Iterator[str]:
         for directory, found in sorted(by_directory.items())
     ]
     yield from _section(title, rows, summary)
+
+
+def _is_bytecode(path: str, installation: Sequence[str]) -> bool:
+    """Whether Python itself keeps compiled modules there."""
+    return f"{path}/".find("/__pycache__/") >= 0 and any(path.startswith(f"{top}/") for top in installation)
 
 
 def _section(title: str, rows: Sequence[str], summary: str = "") -> Iterator[str]:

@@ -16,6 +16,8 @@ from tests.cli.helpers import good_model
 from tests.cli.run import Result, ovms_doctor, ovms_doctor_process
 from tests.live.servers import http_server, replay
 
+pytestmark = pytest.mark.usefixtures("started_workers")
+
 TITLE = "Receipt of ovms-doctor"
 
 

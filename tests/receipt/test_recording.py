@@ -226,6 +226,20 @@ def test_very_many_paths(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "/b: 10 more records, not listed" in "".join(text_parts(done))
 
 
+def test_bytecode_is_one_line_of_the_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = tally.Tally()
+    found.add("i", ("/lib/site-packages",))
+    for number in range(3):
+        found.add("w", (f"/lib/site-packages/p/__pycache__/m{number}.pyc",))
+    found.add("w", ("/models/__pycache__/x",))
+    done = receipt(found)
+    assert len(done.written) == 4
+    text = "".join(text_parts(done))
+    assert "3 paths of Python's bytecode" in text
+    assert "/models/__pycache__/x: written" in text
+    assert "m0.pyc" not in text
+
+
 HOSTILE = [
     "/m/\x1b]0;title\x07",
     "/m/line\nend",

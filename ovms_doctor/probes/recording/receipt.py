@@ -47,7 +47,10 @@ _NATIVE = (
     "What the dynamic linker and the C library open by themselves is not listed: shared libraries, locales, "
     "certificates; and for a name that is looked up, /etc/hosts, /etc/resolv.conf and the name servers in it."
 )
-_START = "What Python opens before it runs the first line of a process is not listed."
+_START = (
+    "What is done before the first line of this program runs is not listed: Python's own start in each process, and "
+    "the unpacking of a single file."
+)
 
 
 def receipt_of(tally: Tally, arguments: Sequence[str], exit_code: int) -> Receipt:

@@ -102,7 +102,7 @@ def test_the_readme_has_every_model_and_nothing_else() -> None:
     assert sorted(row.split("`")[1] for row in rows) == sorted(os.listdir(MODELS))
 
 
-def test_what_is_committed_is_what_is_generated() -> None:
+def test_committed_fixtures_equal_the_generated_ones() -> None:
     done = generate("--check")
     assert (done.stdout, done.returncode) == ("", 0)
 

@@ -176,7 +176,7 @@ def test_recorded_facts_need_nothing_that_looks(imported: Run, model: Path, tmp_
 
 
 @pytest.mark.parametrize("load", ["none", "read"])
-def test_what_may_crash_is_left_to_children(imported: Run, model: Path, load: str) -> None:
+def test_crash_prone_imports_are_in_child_processes(imported: Run, model: Path, load: str) -> None:
     seen = imported("check", model, "--load", load)
     assert seen.code == 0
     assert not seen.of(NEVER | SPARED | {"inspect", "subprocess", "typer"})

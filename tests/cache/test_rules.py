@@ -177,7 +177,7 @@ def test_blobs_in_the_way(release: str, sticky: bool) -> None:
 
 
 @pytest.mark.parametrize("mode", ["single", "config"])
-def test_what_cannot_be_made_ends_the_process(mode: str) -> None:
+def test_directory_that_cannot_be_created_ends_the_process(mode: str) -> None:
     told = _told(mode=mode, cache_dir="/data/new/cache")
     seen, findings = _look(told, _disk(rights={"/data": "rx"}))
     assert (seen.outcome, seen.exit_code, seen.models) == ("exits", 1, ())
@@ -188,7 +188,7 @@ def test_what_cannot_be_made_ends_the_process(mode: str) -> None:
     assert step.command == "install -d -o 5000 -g 5000 -m 0750 /data/new/cache"
 
 
-def test_what_can_be_made_is_made() -> None:
+def test_missing_directory_is_created() -> None:
     seen, findings = _look(_told(cache_dir="/data/new/cache"), _disk())
     assert (seen.outcome, findings) == ("serves", [])
     assert seen.cache is not None
@@ -392,7 +392,7 @@ def test_a_directory_that_the_engine_makes_is_roots(uid: int) -> None:
     assert steps == ([] if uid == 0 else ["install -d -o 5000 -g 5000 -m 0750 /srv/cache"])
 
 
-def test_what_the_engine_does_not_make_turns_nothing_on() -> None:
+def test_directory_that_the_engine_does_not_create_has_no_effect() -> None:
     seen, findings = _look(_contained("docker-run"), Disk({"/m/1/a.onnx": "good"}))
     assert (seen.cache, findings) == (None, [])
 

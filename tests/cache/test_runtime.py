@@ -174,7 +174,7 @@ def test_other_devices_fare_the_same(world_dir: Path, model: Path, device: str) 
     assert foretold.exit_code == (128 - code if code < 0 else 1 if said.startswith("refused") else None)
 
 
-def test_what_is_left_out_of_the_cache_does_not_fail_over_it(world_dir: Path, model: Path) -> None:
+def test_uncached_model_does_not_fail_because_of_the_cache(world_dir: Path, model: Path) -> None:
     cache = world_dir / "cache"
     cache.mkdir(mode=0o700)
     foretold = _foretold(model, cache, "--batch_size", "auto")

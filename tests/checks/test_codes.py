@@ -207,7 +207,7 @@ def test_see_also_leads_somewhere_else() -> None:
 # -- pages ---------------------------------------------------------------------------------------------
 
 
-def test_what_is_written_from_the_codes_is_current() -> None:
+def test_generated_files_are_current() -> None:
     command = [sys.executable, str(ROOT / "scripts/gen_docs.py"), "--check"]
     result = subprocess.run(command, capture_output=True, text=True)
     assert (result.returncode, result.stderr) == (0, "")
@@ -296,7 +296,7 @@ def causes_of(*findings: Finding) -> list[str]:
         (CausedBy(), ["OVD111", "OVD111", "OVD301"]),
     ],
 )
-def test_what_a_cause_describes(cause: CausedBy, codes: list[str]) -> None:
+def test_findings_that_a_cause_describes(cause: CausedBy, codes: list[str]) -> None:
     others = [
         finding("OVD111", "m", 2, path="/m/2"),
         finding("OVD111", "m", 3, path="/m/3"),
@@ -319,7 +319,7 @@ def test_a_finding_is_no_cause_of_itself() -> None:
     assert causes_of(finding("OVD101", "m", None, CausedBy("OVD101"))) == []
 
 
-def test_what_follows_has_the_log_of_its_causes() -> None:
+def test_consequence_has_the_log_lines_of_its_causes() -> None:
     cause = finding("OVD111", "m", 2, log="No model file")
     arranged = arrange([finding("OVD115", "m", 1, CausedBy(version=2)), cause])
     assert [item.code for item in arranged] == ["OVD111", "OVD115"]

@@ -73,7 +73,7 @@ def test_the_path_that_is_named_serves_it(world_dir: Path) -> None:
     assert not [item for item in document["findings"] if item["code"] in ("OVD101", "OVD102")]
 
 
-def test_what_older_releases_need_for_it(world_dir: Path) -> None:
+def test_remedy_for_older_releases(world_dir: Path) -> None:
     generative(world_dir / "chat")
     assert "--model_path /models/chat --task TASK" in steps(single(world_dir, "2026.2"))
     assert "Put a graph.pbtxt into /models/chat" in steps(single(world_dir, "2025.4"))

@@ -40,7 +40,7 @@ def said(given: Any, text: str) -> Finding:
         (5, "nothing 5", "nothing 5"),
     ],
 )
-def test_what_is_hidden(given: Any, text: str, expected: str) -> None:
+def test_hidden_values(given: Any, text: str, expected: str) -> None:
     result = said(given, text)
     assert (result.message, result.detail) == (expected, expected)
     assert result.server_log == (expected,)

@@ -37,7 +37,7 @@ def test_facts_keep_who_it_was(world_dir: Path) -> None:
         (["--container", "ovms"], "--as-me goes with a TARGET or with --"),
     ],
 )
-def test_what_gives_another_user_or_other_files_is_refused(other: list[str], message: str) -> None:
+def test_options_for_another_user_or_other_files_are_refused(other: list[str], message: str) -> None:
     result = ovms_doctor("check", "--as-me", *other)
     assert result.code == 2
     assert message in result.err.decode()

@@ -43,7 +43,7 @@ def edit(project: Path, **keys: object) -> None:
     (project / "known.json").write_text(json.dumps(document), "utf-8")
 
 
-def test_what_is_known_does_not_fail(project: Path) -> None:
+def test_known_finding_does_not_fail(project: Path) -> None:
     assert check(project).code == 1
     assert [entry["code"] for entry in written(project)["findings"]] == ["OVD101", "OVD111"]
     result = check(project, "--baseline", project / "known.json")
@@ -53,7 +53,7 @@ def test_what_is_known_does_not_fail(project: Path) -> None:
     assert {one["suppressed"]["by"] for one in result.document["findings"]} == {"baseline"}
 
 
-def test_what_is_new_does(project: Path) -> None:
+def test_new_finding_fails(project: Path) -> None:
     written(project)
     (project / "models" / "dense-ir" / "1" / "model.bin").unlink()
     result = check(project, "--baseline", project / "known.json")
@@ -68,7 +68,7 @@ def test_on_another_host_under_another_path(project: Path, tmp_path: Path) -> No
     assert check(elsewhere, "--baseline", project / "known.json").code == 0
 
 
-def test_what_no_longer_occurs_is_noted(project: Path) -> None:
+def test_known_finding_that_no_longer_occurs_is_noted(project: Path) -> None:
     written(project)
     shutil.rmtree(project / "models" / "model2")
     result = check(project, "--baseline", project / "known.json")
@@ -102,7 +102,7 @@ def test_reasons_stay_when_it_is_written_again(project: Path) -> None:
     ]
 
 
-def test_what_could_not_be_looked_at_is_never_known(project: Path) -> None:
+def test_failed_look_is_never_a_known_finding(project: Path) -> None:
     config = project / "config.json"
     config.write_text('{"model_config_list": [{"config": {"name": "m", "base_path": "/of-no-host/m"}}]}')
     words = ("check", config, "--load", "none", "--format", "json")
@@ -146,7 +146,7 @@ def test_other_formats(project: Path, form: str) -> None:
         ),
     ],
 )
-def test_what_is_no_baseline(project: Path, text: str, message: str) -> None:
+def test_documents_that_are_no_baseline(project: Path, text: str, message: str) -> None:
     (project / "known.json").write_text(text, "utf-8", "surrogateescape")
     result = check(project, "--baseline", project / "known.json")
     assert (result.code, message in result.err.decode()) == (2, True)

@@ -123,7 +123,7 @@ def test_a_rule_with_a_last_day(project: Path, day: str, holds: bool) -> None:
     assert any("expired on 2000-01-01" in note for note in result.document["run"]["notes"]) is not holds
 
 
-def test_what_could_not_be_looked_at_is_not_ignored(project: Path) -> None:
+def test_failed_look_is_not_ignored(project: Path) -> None:
     """The project cannot decide that something was looked at."""
     write(project, '[[ignore]]\ncode = "OVD9"\nreason = "x"\n[severity]\nOVD9 = "info"\n')
     config = project / "config.json"

@@ -127,7 +127,9 @@ def test_destinations_that_exclude_each_other(typed: tuple[str, ...], said: str)
         places(*typed)
 
 
-def test_what_cannot_be_written_costs_no_other_report(commands: dict[str, list[str]], tmp_path: Path) -> None:
+def test_unwritable_report_does_not_prevent_the_others(
+    commands: dict[str, list[str]], tmp_path: Path
+) -> None:
     file = tmp_path / "report.md"
     result = ovms_doctor(*commands["good"], "-o", "sarif:/nowhere/x.sarif", "-o", file)
     assert result.code == 2

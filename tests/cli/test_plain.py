@@ -80,7 +80,7 @@ def values(line: str) -> dict[str, Any] | None:
 
 
 @pytest.mark.parametrize("line", NOT_PLAIN)
-def test_what_is_not_plain_is_the_parsers(line: str) -> None:
+def test_other_command_lines_are_left_to_the_parser(line: str) -> None:
     assert values(line) is None
     assert plain._plain_command(shlex.split(line)) is None
 

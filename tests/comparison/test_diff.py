@@ -68,7 +68,7 @@ def test_two_findings_with_one_fingerprint(tmp_path: Path) -> None:
         (report(error="out of memory\nmore"), "out of memory"),
     ],
 )
-def test_what_was_not_looked_at_is_not_fixed(tmp_path: Path, new: dict[str, Any], note: str) -> None:
+def test_finding_that_was_not_looked_at_is_not_fixed(tmp_path: Path, new: dict[str, Any], note: str) -> None:
     old = report(finding("OVD111"))
     assert changes(tmp_path, old, new) == {"not_known": ["OVD111"]}
     result = diff(tmp_path, old, new)
@@ -153,7 +153,7 @@ def test_reports_of_the_first_form_are_read(tmp_path: Path) -> None:
         ("\udcff", "is no report of ovms-doctor"),
     ],
 )
-def test_what_is_no_report(tmp_path: Path, text: str, message: str) -> None:
+def test_documents_that_are_no_report(tmp_path: Path, text: str, message: str) -> None:
     (tmp_path / "bad.json").write_text(text, "utf-8", "surrogateescape")
     good = write(tmp_path / "good.json", report())
     result = ovms_doctor("diff", good, tmp_path / "bad.json")

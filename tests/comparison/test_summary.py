@@ -64,7 +64,7 @@ def test_one_that_could_not_look(tmp_path: Path) -> None:
     assert result.text.splitlines()[-1] == "? 1 of 2 reports passed, 1 could not look at everything"
 
 
-def test_what_cannot_be_read_is_named(tmp_path: Path) -> None:
+def test_unreadable_report_is_named(tmp_path: Path) -> None:
     (tmp_path / "reports").mkdir()
     (tmp_path / "reports" / "broken.json").write_text("{")
     (tmp_path / "reports" / "other.txt").write_text("not looked at")

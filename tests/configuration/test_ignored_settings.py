@@ -292,7 +292,7 @@ def test_a_text_ends_at_its_nul_character() -> None:
         (5, (5, ())),
     ],
 )
-def test_what_is_cut(value: Any, expected: Any) -> None:
+def test_texts_that_are_cut(value: Any, expected: Any) -> None:
     assert cut_at_nul(value) == expected
 
 

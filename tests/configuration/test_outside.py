@@ -97,7 +97,7 @@ def test_a_place_that_neither_the_host_nor_the_image_has() -> None:
         ("/data/../srv/m", "/data/m"),
     ],
 )
-def test_what_the_image_may_have_could_not_be_looked_at(path: str, here: str) -> None:
+def test_path_that_the_image_may_have_is_unavailable(path: str, here: str) -> None:
     plan, found = single(host(here), path)
     assert plan.outcome != "exits"
     assert "OVD106" not in {item.code for item in found}
@@ -119,7 +119,7 @@ def test_no_finding_without_a_mount_or_on_bare_metal() -> None:
         assert "OVD106" not in {item.code for item in found}
 
 
-def test_what_is_mounted_is_looked_at() -> None:
+def test_mounted_path_is_looked_at() -> None:
     plan, found = single(host("/srv/models/m"), "/models/m")
     assert (plan.outcome, found) == ("serves", [])
 

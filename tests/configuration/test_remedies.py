@@ -45,7 +45,7 @@ def steps(found: Finding) -> str:
         (("--log_level", "debug"), "2026.3", "in capitals"),
     ],
 )
-def test_what_to_know_of_an_argument(words: tuple[str, ...], release: str, said: str) -> None:
+def test_explanation_of_an_argument(words: tuple[str, ...], release: str, said: str) -> None:
     _, found = everything(World({"/m/1/a.onnx": "good"}), (*SINGLE, *words), release)
     (error,) = [item for item in found if item.code == "OVD406"]
     assert said in error.detail
@@ -66,7 +66,7 @@ def test_what_to_know_of_an_argument(words: tuple[str, ...], release: str, said:
         ([], "2026.3", "of the type object"),
     ],
 )
-def test_what_to_know_of_a_value(config: Any, release: str, said: str) -> None:
+def test_explanation_of_a_value(config: Any, release: str, said: str) -> None:
     (found,) = findings(world(config), release)
     assert found.code == "OVD404"
     assert said in found.detail
@@ -103,7 +103,7 @@ def test_which_of_equal_keys_counts(text: str, said: str) -> None:
     assert said in found.message
 
 
-def test_what_stands_behind_a_refused_entry_is_shown_below_it() -> None:
+def test_entries_after_a_refused_one_are_listed_below_it() -> None:
     bad = entry("z", "/m", plugin_config={"NUM_STREAM": "1"}, target_device="CPU")
     _, found = everything(world(listed(bad, entry("a", "/a")), "/m", "/a"), CONFIG)
     assert [item.code for item in found] == ["OVD422", "OVD417"]
@@ -146,7 +146,7 @@ def test_a_task_pulls_first(release: str, words: tuple[str, ...], variable: bool
         assert (plan.exit_code, plan.problem.log) == (64, (line,))
 
 
-def test_what_is_no_path_is_not_shown_as_one() -> None:
+def test_value_that_is_no_path_is_not_shown_as_one() -> None:
     words = ("--pull", "--source_model", "o/m", "--model_repository_path", "/r", "--task", "embeddings")
     _, found = everything(World({}), words)
     (unseen,) = [item for item in found if item.code == "OVD903"]

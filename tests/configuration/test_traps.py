@@ -45,7 +45,7 @@ def outcome(config: Any, release: str) -> str:
         (listed(entry(), custom_node_library_config_list={}), ()),
     ],
 )
-def test_what_each_release_accepts(config: Any, accepted: tuple[str, ...]) -> None:
+def test_configurations_that_each_release_accepts(config: Any, accepted: tuple[str, ...]) -> None:
     taken = {release for release in SIX if outcome(config, release) != "JSON_INVALID"}
     if "DEVICE_PROPERTIES" in str(config):
         # Until v2022.3 the schema let any object through; there the code refuses this entry.
@@ -56,7 +56,7 @@ def test_what_each_release_accepts(config: Any, accepted: tuple[str, ...]) -> No
 @pytest.mark.parametrize(
     "text", ["\ufeff{}", "// c\n{}", '{"a": 1,}', "{'a': 1}", '["\t"]', "", "[NaN]", "{} x"]
 )
-def test_what_rapidjson_refuses(text: str) -> None:
+def test_texts_that_rapidjson_refuses(text: str) -> None:
     plan = planned(text)
     assert plan.problem is not None
     assert (plan.problem.kind, plan.exit_code) == ("config_not_json", 1)

@@ -87,7 +87,7 @@ def test_the_option(third: str, read_only: bool, rights: str) -> None:
 
 
 @pytest.mark.parametrize("third", [":", ":right", ":ro,rw", ":ro,", ":rights:ro"])
-def test_what_is_refused(third: str) -> None:
+def test_refused_options(third: str) -> None:
     with pytest.raises(UsageError, match="--mount"):
         mount(f"/copy:/models{third}")
 
@@ -109,7 +109,7 @@ def test_what_is_refused(third: str) -> None:
         (ContainerMount("/models", "bind", "/srv/m"), Mount("/srv/m/a", "/models/a"), ""),
     ],
 )
-def test_what_is_a_copy(mounted: ContainerMount, typed: Mount, rights: str) -> None:
+def test_mounts_that_count_as_a_copy(mounted: ContainerMount, typed: Mount, rights: str) -> None:
     container = Container("docker-run", "c", image=IMAGE, arguments=(), mounts=(mounted,))
     options = options_from_container(CheckOptions(mounts=(typed,)), container)
     assert options.mounts[-1].rights == rights

@@ -93,7 +93,7 @@ def test_each_end_has_its_code(state: ContainerState, code: str, severity: str) 
         ContainerState("waiting", reason="ContainerCreating"),
     ],
 )
-def test_what_runs_or_is_about_to_is_left_alone(state: ContainerState) -> None:
+def test_running_or_starting_container_has_no_finding_on_its_end(state: ContainerState) -> None:
     assert findings(state) == []
 
 
@@ -176,7 +176,7 @@ def test_another_processs_kill_does_not_hide_the_end() -> None:
     ("state", "mark"),
     [(exited(137), "!"), (exited(0), "!"), (ContainerState("running"), "✓"), (None, "✓")],
 )
-def test_what_does_not_run_is_not_called_served(state: ContainerState | None, mark: str) -> None:
+def test_stopped_container_is_not_reported_as_served(state: ContainerState | None, mark: str) -> None:
     container = replace(BASE, state=state)
     deployment = Deployment("config", parse_release("2026.3"), "given", container=container)
     report = Report("0", Run("", 0.0, ()), "pass", 0, deployment, SERVES)

@@ -75,7 +75,7 @@ def test_a_directory_is_created_for_the_configuration(world_dir: Path) -> None:
     ]
 
 
-def test_what_the_server_does_not_need_may_be_created(world_dir: Path) -> None:
+def test_source_that_the_server_does_not_need_may_be_created(world_dir: Path) -> None:
     good_model(world_dir / "models" / "m" / "1")
     options = (
         "-v",
@@ -127,7 +127,7 @@ def test_a_link_that_leads_nowhere_does_not_exist(world_dir: Path) -> None:
 
 
 @pytest.mark.needs_root
-def test_what_only_root_may_look_at_exists(world_dir: Path) -> None:
+def test_path_that_only_root_may_look_at_exists(world_dir: Path) -> None:
     good_model(world_dir / "closed" / "models" / "m" / "1")
     os.chmod(world_dir / "closed", 0o700)
     assert "OVD714" not in codes(

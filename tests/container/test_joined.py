@@ -265,7 +265,7 @@ def _with_version_3(engine: Engine, top: Path, *, broken: bool = False) -> Recor
     ],
     ids=["over", "repaired", "broken"],
 )
-def test_what_the_log_shows_against_the_answers(
+def test_log_against_the_answers(
     engine: Engine, world_dir: Path, state: str, broken: bool, rows: Rows
 ) -> None:
     """The newest counts: a failure that the log alone has, of what is AVAILABLE by now, is over."""

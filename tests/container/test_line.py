@@ -244,9 +244,7 @@ def test_whether_the_image_has_it_is_not_known(device: str, image: str, models: 
         ("cpu", "ours/ovms:1", ["OVD432"]),
     ],
 )
-def test_what_is_known_of_the_image(
-    device: str, image: str, codes: list[str], models: tuple[str, ...]
-) -> None:
+def test_known_facts_of_the_image(device: str, image: str, codes: list[str], models: tuple[str, ...]) -> None:
     node = ("--device", "/dev/null:/dev/dri/renderD128")
     named = ("--model_path", "/models/m", "--model_name", "m", "--port", "9000", "--target_device", device)
     result = run(*models, *node, words=named, image=image)

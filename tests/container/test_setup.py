@@ -114,7 +114,7 @@ def test_no_finding_without_a_container() -> None:
         {"image": "openvino/model_server:2023.0", "release": "2023.0", "release_from": "the container's log"},
     ],
 )
-def test_what_is_no_mistake(changes: dict[str, object]) -> None:
+def test_valid_setups_have_no_finding(changes: dict[str, object]) -> None:
     assert codes(replace(BASE, **changes)) == []  # type: ignore[arg-type]
 
 

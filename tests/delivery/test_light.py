@@ -64,7 +64,7 @@ def test_static_reading_finds_the_same(light_installation: Path) -> None:
         assert document[key] == here.document[key]
 
 
-def test_what_needs_openvino_is_not_called_fine(light_installation: Path, tmp_path: Path) -> None:
+def test_check_that_needs_openvino_is_not_a_pass(light_installation: Path, tmp_path: Path) -> None:
     shutil.copytree(MODELS / "dense-onnx", tmp_path / "models" / "m")
     code, document = run(light_installation, "check", tmp_path / "models")
     assert (code, document["summary"]["verdict"]) == (3, "incomplete")

@@ -25,7 +25,7 @@ def project() -> dict[str, Any]:
     return found
 
 
-def test_what_the_documents_install_is_this_version() -> None:
+def test_documents_install_this_version() -> None:
     """An action, a hook or a component of a tag that does not exist would fail for whoever copies the example."""
     wrong = [
         f"{path.relative_to(ROOT)}: {found[0]}"

@@ -68,7 +68,7 @@ def project(tmp_path: Path, checkout: Path, home: Path) -> Project:
     return Project(tmp_path, checkout, revision, home)
 
 
-def test_what_is_fine_passes(project: Project) -> None:
+def test_valid_repository_passes(project: Project) -> None:
     project.config()
     code, output = project.run()
     assert code == 0, output

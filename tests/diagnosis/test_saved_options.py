@@ -46,7 +46,7 @@ def test_a_source_that_could_not_be_read_as_older_files_write_it() -> None:
     assert again.unavailable == options.unavailable
 
 
-def test_what_may_hold_secrets_is_not_written() -> None:
+def test_options_with_secrets_are_not_written() -> None:
     unsaved = {name: option for name, (_, option) in options_of(CheckOptions).items() if not option.saved}
     assert {"docker_run", "env_file", "compose"} <= unsaved.keys()
     given = CheckOptions(
@@ -72,7 +72,7 @@ def test_what_may_hold_secrets_is_not_written() -> None:
     ],
     ids=json.dumps,
 )
-def test_what_are_no_options_is_refused(data: object) -> None:
+def test_invalid_options_are_refused(data: object) -> None:
     with pytest.raises(ValueError, match=r"not the options of a run|not a host"):
         options_from_json(data)
 

@@ -54,7 +54,7 @@ def test_damaged_bytes_are_reported_and_never_raise(whole: Path, data: st.DataOb
         assert seen.fault
 
 
-def test_what_is_no_file_is_not_waited_for(tmp_path: Path) -> None:
+def test_path_that_is_no_file_is_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "fifo")
     assert isinstance(library.inspect_library(str(tmp_path / "fifo")), Unavailable)
     assert isinstance(library.inspect_library(str(tmp_path / "gone")), Failure)
@@ -113,7 +113,7 @@ def test_a_c_library_that_is_too_new(release: str, versions: tuple[str, ...], ne
     assert too_new_for(parse_release(release), versions) == newest
 
 
-def test_what_every_image_has() -> None:
+def test_libraries_of_every_image() -> None:
     assert c_library_of(parse_release("2025.4")) == "2.39"
     there = "libc.so.6 libstdc++.so.6 libtbb.so.12 libopenvino_onnx_frontend.so.2641 ld-linux-x86-64.so.2"
     assert all(is_in_images(name) for name in there.split())

@@ -110,7 +110,7 @@ def test_its_code_is_not_run_where_the_user_named_a_container() -> None:
         ("…\n/ext/e.so: undefined symbol: my_function\n", "refused"),
     ],
 )
-def test_what_this_host_lacks_is_not_held_against_the_server(message: str, why: str) -> None:
+def test_library_missing_on_this_host_is_no_finding(message: str, why: str) -> None:
     report = LoadReport("read", "failed", "read", message, "2025.4.0")
     found = course(HERE, (LoadExtension(PATH), report))
     assert (found.problem, found.ends) == (why, bool(why))
@@ -153,7 +153,7 @@ def test_signals_become_exit_codes() -> None:
     assert ended(4, "2025.4") is None
 
 
-def test_what_could_not_be_looked_at_is_a_gap_and_no_finding() -> None:
+def test_failed_look_is_a_gap_and_no_finding() -> None:
     reason = (
         "the Python package pyelftools is not installed; install it with: python -m pip install pyelftools"
     )

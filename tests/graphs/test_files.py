@@ -100,7 +100,7 @@ def test_a_part_that_is_damaged(stable_diffusion: Path) -> None:
     assert codes(check(stable_diffusion)) == ["OVD367"]
 
 
-def test_what_images_do_without(stable_diffusion: Path) -> None:
+def test_parts_that_image_models_do_not_need(stable_diffusion: Path) -> None:
     (stable_diffusion / "tokenizer" / "openvino_tokenizer.xml").unlink()
     (stable_diffusion / "tokenizer" / "openvino_tokenizer.bin").unlink()
     assert codes(check(stable_diffusion)) == []
@@ -304,7 +304,9 @@ def test_of_a_directory_alone_the_devices_are_not_known(chat: Any) -> None:
         ('device: "NPU" pipeline_type: LM', "2026.3", []),
     ],
 )
-def test_what_only_the_npu_takes(chat: Any, options: str, release: str, expected: list[str]) -> None:
+def test_settings_that_only_the_npu_accepts(
+    chat: Any, options: str, release: str, expected: list[str]
+) -> None:
     assert codes(check(chat(options), release=release)) == expected
 
 

@@ -160,7 +160,7 @@ def test_faults(model: Any, task: str, change: Callable[[Path], None], code: str
         ("config.json", "[]"),
     ],
 )
-def test_what_the_server_does_not_mind(model: Any, name: str, text: str) -> None:
+def test_valid_generative_models_have_no_finding(model: Any, name: str, text: str) -> None:
     root = model("text_generation")
     (root / name).write_text(text)
     assert codes(check(root)) == []

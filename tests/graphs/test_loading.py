@@ -66,7 +66,7 @@ def test_how_far_models_were_loaded(world_dir: Path, load: str) -> None:
     assert bases(result) == [{"none": "static", "read": "read", "compile": "compiled"}[load]] * 3
 
 
-def test_what_openvino_reports_is_in_the_servers_line(world_dir: Path) -> None:
+def test_openvino_message_is_in_the_log_line_of_the_server(world_dir: Path) -> None:
     root = make(world_dir / "m", "embeddings")
     xml = root / "openvino_model.xml"
     xml.write_text(xml.read_text().replace('type="Gather"', 'type="Gatherer"', 1))
@@ -155,7 +155,7 @@ def test_without_the_library_of_text_operations(tmp_path: Path) -> None:
         (Unavailable("it did not answer", timed_out=True), "unknown"),
     ],
 )
-def test_what_follows_from_a_load(tmp_path: Path, report: Any, verdict: str) -> None:
+def test_consequences_of_a_load(tmp_path: Path, report: Any, verdict: str) -> None:
     plan = planned(make(tmp_path / "m"), "compile", {LoadPipeline: report})
     assert plan.verdict == verdict
     not_loaded = [reason for model in plan.models for reason in model.not_loaded]

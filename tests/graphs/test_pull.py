@@ -369,7 +369,7 @@ def test_configure_and_list_models(repository: Path, other: Callable[..., Result
     assert (server(listing)["exit_code"], listing.code) == (0, 0)
 
 
-def test_what_the_task_s_parser_takes(repository: Path) -> None:
+def test_options_that_the_parser_of_the_task_accepts(repository: Path) -> None:
     assert findings(start(repository, "--tool_parser", "hermes3")) == {}
     refused = start(repository, "--pooling", "CLS")
     assert server(refused)["exit_code"] == 64

@@ -118,7 +118,7 @@ def test_models_in_the_cache_directory_keep_their_owner(host: Path) -> None:
 
 
 @pytest.mark.parametrize("place", ["/dev/null", "fifo", "cache"])
-def test_what_is_no_directory_caches_nothing(host: Path, place: str) -> None:
+def test_cache_path_that_is_no_directory(host: Path, place: str) -> None:
     os.mkfifo(host / "fifo")
     run = ovms_doctor("check", host / "models", "--cache-dir", host / place, "-f", "json")
     assert codes(run) == ([] if place == "cache" else ["OVD506"])

@@ -135,7 +135,7 @@ def error(words: list[str], release: str, **limits: int) -> str | None:
         ),
     ],
 )
-def test_what_the_server_refuses(words: list[str], release: str, text: str | None) -> None:
+def test_refused_arguments(words: list[str], release: str, text: str | None) -> None:
     assert error(words, release) == text
 
 
@@ -160,7 +160,7 @@ def test_the_default_of_rest_workers_on_small_hosts(
     assert error(MODEL + REST, release, cores=cores, open_files=open_files) == text
 
 
-def test_what_depends_on_the_host_is_not_refused_where_the_host_is_unknown() -> None:
+def test_unknown_host_has_no_host_dependent_refusal() -> None:
     words = [*MODEL, *REST, "--grpc_workers", "8"]
     assert error(words, NEW) is None
     assert "--grpc_workers" in read_arguments(words, parse_release(NEW)).not_predicted
@@ -260,7 +260,7 @@ SERVES = ["--model_name", "m", "--model_path", "/m", "--port", "9000"]
         ([*SERVES, "--log_level", "debug"], ""),
     ],
 )
-def test_what_to_do_about_words_that_no_option_takes(release: str, words: list[str], remedy: str) -> None:
+def test_hints_on_words_that_no_option_accepts(release: str, words: list[str], remedy: str) -> None:
     (refusal, *_) = read_arguments(words, parse_release(release)).refusals
     assert refusal.remedy.startswith(remedy)
     assert bool(refusal.remedy) is bool(remedy)

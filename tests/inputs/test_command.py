@@ -83,7 +83,7 @@ def test_scripts(script: str, words: tuple[str, ...]) -> None:
         ("gosu ovms ovms --port 9", "gosu"),
     ],
 )
-def test_what_only_the_shell_knows(script: str, why: str) -> None:
+def test_values_that_only_the_shell_knows(script: str, why: str) -> None:
     said = server_command(["bash", "-c", script], None, "x")
     assert said.arguments is None
     assert why in said.unavailable

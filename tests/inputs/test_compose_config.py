@@ -38,7 +38,7 @@ def test_every_case_is_recorded() -> None:
 @pytest.mark.parametrize(
     "keys", [keys for keys, config in CASES.items() if config is None or keys in ENGINE_REFUSES]
 )
-def test_what_compose_refuses_is_refused(keys: str) -> None:
+def test_files_that_compose_refuses_are_refused(keys: str) -> None:
     with pytest.raises(DocumentError):
         read(keys)
 
@@ -46,7 +46,7 @@ def test_what_compose_refuses_is_refused(keys: str) -> None:
 @pytest.mark.parametrize(
     "keys", [keys for keys, config in CASES.items() if config and keys not in ENGINE_REFUSES]
 )
-def test_what_compose_takes_is_read_alike(keys: str) -> None:
+def test_files_that_compose_accepts_are_read_alike(keys: str) -> None:
     assert read_alike(read(keys)) == recorded(CASES[keys])
 
 

@@ -123,7 +123,7 @@ def test_workers_are_followed_where_the_cores_are_known() -> None:
 @pytest.mark.parametrize(
     "data", [[], {"online": "4"}, {"open_files": -1}, {"contained": 1}, {"online": True}]
 )
-def test_what_is_no_host_is_refused(data: object) -> None:
+def test_invalid_host_is_refused(data: object) -> None:
     with pytest.raises(ValueError, match="not the options of a run"):
         options_from_json({"user": {"uid": 1, "gid": 1, "groups": []}, "host": data})
 

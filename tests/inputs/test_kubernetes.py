@@ -180,7 +180,7 @@ NGINX = {"name": "web", "image": "nginx", "args": ["-g", "daemon off;"]}
         {"image": "x", "name": "ovms"},
     ],
 )
-def test_what_looks_like_the_server(server: dict[str, Any]) -> None:
+def test_recognised_server_containers(server: dict[str, Any]) -> None:
     document = pod(others=(NGINX,), **{"args": [], **server})
     assert read(document).name == server.get("name", "server")
 

@@ -197,7 +197,7 @@ WORDS: list[tuple[str, tuple[str, ...]]] = [
 
 
 @pytest.mark.parametrize(("tail", "words"), WORDS)
-def test_what_the_shell_hands_over(tail: str, words: tuple[str, ...]) -> None:
+def test_arguments_after_the_shell(tail: str, words: tuple[str, ...]) -> None:
     assert read(f"docker run {IMAGE} {tail}").arguments == words
 
 

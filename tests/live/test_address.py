@@ -34,7 +34,7 @@ from ovms_doctor.prediction.live.client_routes import client_routes
         ("grpcs://h:443", "grpcs://h:443", ""),
     ],
 )
-def test_what_people_type(typed: str, url: str, path: str) -> None:
+def test_typed_addresses(typed: str, url: str, path: str) -> None:
     address = read_address(typed)
     assert (address.url, address.path) == (url, path)
 
@@ -57,7 +57,7 @@ def test_what_people_type(typed: str, url: str, path: str) -> None:
         "h:²",
     ],
 )
-def test_what_is_no_address(typed: str) -> None:
+def test_texts_that_are_no_address(typed: str) -> None:
     with pytest.raises(AddressError):
         read_address(typed)
 

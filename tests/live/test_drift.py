@@ -89,7 +89,7 @@ def test_times_of_engines_have_nine_digits_and_zones() -> None:
         assert times.started == pytest.approx(_FIRST.timestamp())
 
 
-def test_what_is_no_time_of_a_log() -> None:
+def test_texts_that_are_no_log_time() -> None:
     assert log_time(None) is None
     assert log_time("13:38") is None
 

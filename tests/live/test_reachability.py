@@ -91,7 +91,7 @@ def _ssh(connection: socket.socket) -> None:
     [(_silent, "OVD888"), (_closes, "OVD888"), (_ssh, "OVD891")],
     ids=["silent", "closes", "ssh"],
 )
-def test_what_is_no_http_server(behave: object, code: str) -> None:
+def test_port_without_an_http_server(behave: object, code: str) -> None:
     with listener(behave) as port:  # type: ignore[arg-type]
         exit_code, document = live(f"127.0.0.1:{port}", "--timeout", "0.5")
     assert (exit_code, codes(document), _first_failed(document)) == (1, [code], "protocol")

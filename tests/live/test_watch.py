@@ -118,7 +118,7 @@ def test_changes_are_reported_by_name() -> None:
     [("--wait", "5"), ("--probe",), ("--format", "json"), ("-o", "report.txt")],
     ids=lambda row: row[0],
 )
-def test_what_does_not_go_with_watching(words: tuple[str, ...]) -> None:
+def test_options_that_exclude_watch(words: tuple[str, ...]) -> None:
     result = status("127.0.0.1:9", "--watch", *words)
     assert result.code == 2
     assert b"--watch" in result.err

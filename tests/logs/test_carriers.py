@@ -202,7 +202,7 @@ def test_broken_gzip_is_an_error(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["missing.log", "."])
-def test_what_cannot_be_read_is_an_error(tmp_path: Path, name: str) -> None:
+def test_unreadable_log_is_an_error(tmp_path: Path, name: str) -> None:
     with pytest.raises(LogReadError):
         list(pieces(str(tmp_path / name)))
 

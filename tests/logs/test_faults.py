@@ -213,7 +213,7 @@ def _reload_findings() -> Iterator[tuple[str, str, bool]]:
         yield finding.code, finding.severity, "over" in finding.detail
 
 
-def test_what_was_repaired_while_the_server_ran_is_over() -> None:
+def test_fault_repaired_while_the_server_ran_is_over() -> None:
     """The last change of the recording makes config.json no JSON again; all else was repaired."""
     lasting = {code for code, _, over in _reload_findings() if not over}
     assert lasting == {"OVD403"}

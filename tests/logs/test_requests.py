@@ -95,7 +95,7 @@ def test_rounding_keeps_memory_bounded_and_percentiles_near() -> None:
 
 
 @pytest.mark.parametrize("text", [b"nan", b"-1", b"1e400", b"", b"1.2.3"])
-def test_what_is_no_duration_is_left_out(text: bytes) -> None:
+def test_invalid_duration_is_left_out(text: bytes) -> None:
     durations = new_durations()
     durations[text] += 3
     durations[b"2.0"] += 1

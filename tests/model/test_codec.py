@@ -205,7 +205,7 @@ def test_an_answer_of_a_wrong_shape_is_not_understood(answer: dict[str, Any]) ->
         codec.load(_changed(facts=[row]))
 
 
-def test_what_a_newer_minor_version_added_is_left_out() -> None:
+def test_additions_of_a_newer_minor_version_are_left_out() -> None:
     document = json.loads(SMALL)
     document.update(schema_version="1.7", colour="red")
     document["facts"][0]["answer"]["colour"] = "red"

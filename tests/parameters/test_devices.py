@@ -230,7 +230,9 @@ def test_presence(name: str, seen: HostDevices | None, user: User, expected: str
         ("AUTO:GPU,FOO", GPU, [("FOO", "unknown")]),
     ],
 )
-def test_what_a_list_goes_without(text: str, seen: HostDevices | None, passed: list[tuple[str, str]]) -> None:
+def test_devices_that_a_list_leaves_out(
+    text: str, seen: HostDevices | None, passed: list[tuple[str, str]]
+) -> None:
     verdict = judged(text, seen)
     assert [(item.name, item.reason) for item in verdict.passed_over] == passed
     assert verdict.works is not False
@@ -328,7 +330,7 @@ def test_the_words_are_known_without_openvino(device: str, words: str) -> None:
         ("GPU", "AUTO:GPU,CPU"),
     ],
 )
-def test_what_to_write_instead(device: str, hint: str) -> None:
+def test_suggested_device(device: str, hint: str) -> None:
     _, (finding,), _ = look(device, load="none")
     assert finding.remedy is not None
     (step,) = finding.remedy.steps

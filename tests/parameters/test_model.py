@@ -145,7 +145,7 @@ MATRIX = Tensor(("y",), "f32", "[1,10]")
     ],
 )
 @pytest.mark.parametrize("release", ["2025.4", "2026.3"])
-def test_what_the_ranks_tell_without_openvino(
+def test_ranks_are_checked_without_openvino(
     inputs: tuple[Tensor, ...], given: dict[str, Any], status: str | None, code: str | None, release: str
 ) -> None:
     values = tuple((name, json.dumps(value)) for name, value in given.items())

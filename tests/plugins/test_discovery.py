@@ -14,7 +14,7 @@ from ovms_doctor.plugins.discovery import GROUP, Plugin, installed, safe_path
 from tests.plugins.install import DIST, build, declare, entry_points, install
 
 
-def test_what_the_metadata_say(tmp_path: Path) -> None:
+def test_plugins_from_the_metadata(tmp_path: Path) -> None:
     site = install(DIST, tmp_path / "site", ["acme-names", "acme-format"])
     assert installed([str(site)]) == (
         Plugin("acme-format", "acme-checks", "1.2", "acme_checks.good:by_format"),

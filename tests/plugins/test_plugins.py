@@ -102,7 +102,7 @@ def test_recorded_facts_are_judged_too(tmp_path: Path, models: Path) -> None:
     assert codes(there) == ["ACME201", "ACME101"]
 
 
-def test_what_it_prints_is_not_shown(tmp_path: Path, models: Path) -> None:
+def test_output_of_a_check_is_not_shown(tmp_path: Path, models: Path) -> None:
     site = install(DIST, tmp_path / "site", ["acme-prints"])
     result = check(site, models)
     assert (result.code, result.err) == (0, b"")
@@ -201,7 +201,7 @@ def test_a_check_that_hangs_is_ended(tmp_path: Path, models: Path, name: str, st
         _until_gone(int(pid_file.read_text()))
 
 
-def test_what_it_started_is_ended_too(tmp_path: Path, models: Path) -> None:
+def test_programs_started_by_a_check_are_ended_too(tmp_path: Path, models: Path) -> None:
     site = install(DIST, tmp_path / "site", ["acme-starts-others"])
     pid_file = tmp_path / "pid"
     result = check(site, models, ACME_PID_FILE=str(pid_file))

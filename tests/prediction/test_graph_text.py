@@ -152,14 +152,14 @@ def test_faults_elsewhere(before: str, after: str, fault: str) -> None:
         b"node {} \0",
     ],
 )
-def test_what_is_no_graph_is_refused(data: bytes) -> None:
+def test_text_that_is_no_graph_is_refused(data: bytes) -> None:
     assert parse_graph(data, NEWEST).faults
 
 
 @pytest.mark.parametrize(
     "data", [b"", b"# only a comment\n", b"node {}\r\n", b"num_threads: 0 num_threads: 0"]
 )
-def test_what_the_parser_takes(data: bytes) -> None:
+def test_texts_that_the_parser_accepts(data: bytes) -> None:
     assert parse_graph(data, NEWEST).message is not None
 
 

@@ -339,7 +339,7 @@ def test_a_log_file_in_a_directory_without_the_right_to_write() -> None:
         ({"/": rights(writable=True)}, "2026.3", None),
     ],
 )
-def test_what_is_there_already(files: dict[str, Answer], release: str, reason: str | None) -> None:
+def test_listening_programs(files: dict[str, Answer], release: str, reason: str | None) -> None:
     plan, found = bare(Host(files=files), "--port", "9000", "--log_path", "/l", release=release)
     assert plan.outcome == ("serves" if reason is None else "exits")
     assert [reason in finding.message for finding in found if reason] == ([True] if reason else [])

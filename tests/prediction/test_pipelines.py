@@ -93,7 +93,7 @@ EACH = node("each", "fc", {"x": ("split", "out")})
         validated(node("n", "str", IN)),
     ],
 )
-def test_what_the_server_accepts(plan: PipelinePlan) -> None:
+def test_accepted_pipelines(plan: PipelinePlan) -> None:
     assert (plan.available, plan.fault, plan.doubts) == (True, None, ())
 
 
@@ -186,7 +186,7 @@ FAULTS = [
 
 
 @pytest.mark.parametrize(("plan", "reason", "line"), FAULTS)
-def test_what_the_server_refuses(plan: PipelinePlan, reason: str, line: str) -> None:
+def test_refused_pipelines(plan: PipelinePlan, reason: str, line: str) -> None:
     assert plan.available is False
     assert plan.fault is not None
     assert plan.fault.reason == reason
@@ -227,6 +227,6 @@ def test_a_pipeline_cannot_have_a_models_name() -> None:
         ),
     ],
 )
-def test_what_is_not_known_is_never_called_good(plan: PipelinePlan) -> None:
+def test_unknown_pipeline_is_never_reported_as_good(plan: PipelinePlan) -> None:
     assert plan.available is not True
     assert plan.doubts

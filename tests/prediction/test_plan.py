@@ -209,7 +209,7 @@ def test_a_fifo_is_recognised_before_anything_opens_it() -> None:
     assert not [question for question in world.asked if isinstance(question, LoadModel | InspectModel)]
 
 
-def test_what_is_not_requested_is_not_looked_at() -> None:
+def test_version_that_is_not_requested_is_not_looked_at() -> None:
     world = model_of("1", "2", "3")
     only(world)
     assert not [question for question in world.asked if question.path.startswith(("/m/1/a", "/m/2/a"))]

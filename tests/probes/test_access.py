@@ -162,7 +162,7 @@ def test_protected_links(follower: int, owner: int, mode: int, directory_owner: 
 
 
 @pytest.mark.parametrize("ids", [(-1, 0, ()), (0, 2**32 - 1, ()), (0, 0, (2**40,))])
-def test_what_setresuid_would_take_for_no_change_is_refused(ids: tuple[int, int, tuple[int, ...]]) -> None:
+def test_id_that_setresuid_ignores_is_refused(ids: tuple[int, int, tuple[int, ...]]) -> None:
     with pytest.raises(ValueError, match="ids are numbers from 0"):
         Ids(*ids)
 

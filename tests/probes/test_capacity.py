@@ -67,7 +67,7 @@ def host(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
         ),
     ],
 )
-def test_what_is_left(host: dict[str, str], files: Mapping[str, str], memory: int, cores: int) -> None:
+def test_remaining_memory(host: dict[str, str], files: Mapping[str, str], memory: int, cores: int) -> None:
     host.update(files)
     assert capacity.free_memory() == memory
     assert capacity.cores() == cores

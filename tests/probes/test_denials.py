@@ -52,7 +52,7 @@ def test_directories_on_the_way_and_files_that_a_server_reads(tree: Path) -> Non
     assert not found.more
 
 
-def test_what_is_allowed_is_not_denied(world_dir: Path) -> None:
+def test_allowed_path_is_not_denied(world_dir: Path) -> None:
     good_model(world_dir / "m" / "1")
     assert denied(world_dir / "m") == Denials()
     assert denied(world_dir / "nothing") == Denials()

@@ -55,7 +55,9 @@ def test_nothing_is_there(tmp_path: Path) -> None:
         ("dxg", None, HostDevices(dxg=True)),
     ],
 )
-def test_what_counts(tmp_path: Path, path: str, maker: str | None, expected: HostDevices) -> None:
+def test_nodes_that_count_as_devices(
+    tmp_path: Path, path: str, maker: str | None, expected: HostDevices
+) -> None:
     node(tmp_path, path, 0o666, maker=maker)
     assert see_devices(str(tmp_path)) == expected
 
@@ -120,6 +122,6 @@ def test_devices_are_not_known_where_the_host_is_not() -> None:
 @pytest.mark.parametrize(
     "data", [[], 1, {"dri": 1}, {"render_groups": 5}, {"render_groups": ["5"]}, {"accel_groups": [-1]}]
 )
-def test_what_are_no_devices_is_refused(data: object) -> None:
+def test_invalid_devices_are_refused(data: object) -> None:
     with pytest.raises(ValueError, match="not the options of a run"):
         options_from_json({"host": {"devices": data}})

@@ -138,7 +138,7 @@ class TestAsTheServersUser:
         assert isinstance(inspection, ModelInspection), inspection
         assert FileSample(path, 16) in inspection.files
 
-    def test_what_the_user_may_not_read_is_not_read(self, top: str) -> None:
+    def test_file_that_the_user_may_not_read_is_not_read(self, top: str) -> None:
         path = f"{top}/srv/m/1/model.onnx"
         Path(path).write_text("this is no model")
         os.chmod(path, 0o600)

@@ -48,7 +48,7 @@ def _some_files(directory: Path, count: int) -> list[InspectModel]:
     return questions
 
 
-def test_what_was_begun_early_is_answered_once_each(tmp_path: Path) -> None:
+def test_early_questions_are_answered_once_each(tmp_path: Path) -> None:
     questions = _some_files(tmp_path, 90)
     portions = [questions[start : start + 30] for start in range(0, 90, 30)]
     pool = Pool("inspect", {"ids": None, "roots": [], "mounts": []}, 2)
@@ -66,7 +66,7 @@ def test_what_was_begun_early_is_answered_once_each(tmp_path: Path) -> None:
             assert [file.path for file in answer.files] == [question.path]
 
 
-def test_what_was_begun_early_may_end_children(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_early_questions_may_end_child_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     use_odd_workers(monkeypatch)
     names = [*"abc", "exit-3", *"defgh"]
     questions = [StatPath(f"/{name}") for name in names]

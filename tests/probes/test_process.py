@@ -128,7 +128,7 @@ class TestMisbehaviour:
             0, 70, 71, 350, 699
         ]  # fmt: skip
 
-    def test_what_was_begun_early_is_answered_by_the_same_child(self) -> None:
+    def test_early_question_is_answered_by_the_same_child(self) -> None:
         with Worker("files", {}, LONG) as worker:
             (first,) = _ask(worker, "first")
             for names in (["a", "b"], ["c"], ["d"]):
@@ -178,7 +178,9 @@ class TestMisbehaviour:
         assert first == Unavailable("RuntimeError while looking: no\nluck")
         assert isinstance(second, PathStatus)
 
-    def test_what_libraries_print_disturbs_nothing(self, capfd: pytest.CaptureFixture[str]) -> None:
+    def test_output_of_libraries_does_not_disturb_the_messages(
+        self, capfd: pytest.CaptureFixture[str]
+    ) -> None:
         with Worker("files", {}, LONG) as worker:
             one, two, died = _ask(worker, "chatter", "chatter", "exit-3")
         assert isinstance(one, PathStatus)
@@ -202,7 +204,7 @@ class TestMisbehaviour:
         assert endless == ChildExit(None, None, False, "it answered with more than 4 MiB")
         assert isinstance(fine, PathStatus)
 
-    def test_what_the_child_started_is_killed_with_it(self) -> None:
+    def test_programs_started_by_the_child_are_killed_with_it(self) -> None:
         with Worker("files", {}, LONG) as worker:
             (answer,) = _ask(worker, "grandchild")
             assert isinstance(answer, PathStatus)

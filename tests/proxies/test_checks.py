@@ -75,7 +75,7 @@ def test_errors_that_a_client_meets_are_reported(
 
 
 @pytest.mark.parametrize(("bases", "environment"), CONTROLS)
-def test_what_works_is_left_alone(tmp_path: Path, bases: list[str], environment: dict[str, str]) -> None:
+def test_working_proxy_has_no_finding(tmp_path: Path, bases: list[str], environment: dict[str, str]) -> None:
     assert findings(tmp_path, bases, environment) == []
 
 

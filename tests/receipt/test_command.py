@@ -123,9 +123,7 @@ def test_a_file_that_is_written_already(models: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["missing/r.json", ".", "", "nul\0"])
-def test_what_cannot_be_written_is_found_before_anything_is_looked_at(
-    models: Path, tmp_path: Path, name: str
-) -> None:
+def test_unwritable_receipt_is_detected_before_the_run(models: Path, tmp_path: Path, name: str) -> None:
     report = tmp_path / "report.json"
     result = check(models, "-o", report, f"--receipt={name}", cwd=tmp_path)
     assert result.code == 2

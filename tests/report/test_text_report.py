@@ -188,7 +188,7 @@ def test_changes_are_explained() -> None:
 # -- findings ------------------------------------------------------------------------------------------
 
 
-def test_what_follows_stands_below_its_cause() -> None:
+def test_consequence_is_listed_below_its_cause() -> None:
     """Also over several steps, and a ring of causes loses nothing."""
     one = finding(code="OVD001", fingerprint="a", caused_by=("c",))
     two = finding(code="OVD002", fingerprint="b", caused_by=("a",))

@@ -75,7 +75,7 @@ def test_the_client_for_google(environment: Environment, release: str, expected:
 
 
 @pytest.mark.parametrize(("path", "environment", "release", "outcome", "status"), FAULTS)
-def test_what_is_decided_alone(
+def test_decisions_without_a_request(
     path: str, environment: Environment, release: str, outcome: str, status: str
 ) -> None:
     planned, _ = judged(path, environment, release)

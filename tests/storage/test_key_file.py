@@ -82,7 +82,7 @@ RAW: tuple[tuple[bytes, str], ...] = (
 
 
 @pytest.mark.parametrize(("given", "kept"), FILES)
-def test_what_is_kept_of_a_file(given: Any, kept: tuple[Any, ...]) -> None:
+def test_facts_kept_of_a_key_file(given: Any, kept: tuple[Any, ...]) -> None:
     seen = described(json.dumps(given).encode())
     assert (seen.form, seen.credentials, seen.project_id, seen.missing_keys) == kept
     assert SECRET not in repr(seen)
@@ -178,7 +178,9 @@ ENDS: tuple[tuple[Any, Any, str, bool, str], ...] = (
 
 
 @pytest.mark.parametrize(("status", "seen", "release", "ends", "word"), ENDS)
-def test_what_the_server_does_with_it(status: Any, seen: Any, release: str, ends: bool, word: str) -> None:
+def test_effect_of_the_key_file_on_the_server(
+    status: Any, seen: Any, release: str, ends: bool, word: str
+) -> None:
     planned, found = judged(told("/k.json", release), status, seen)
     assert (planned.outcome, planned.exit_code) == (("exits", 1) if ends else ("unknown", None))
     assert len(found) == ends

@@ -89,7 +89,7 @@ def test_a_newer_one_goes_round_in_circles() -> None:
         assert planned.unknown is not None
 
 
-def test_what_is_not_known_of_one_download_is_not_known_of_all() -> None:
+def test_one_unknown_download_makes_all_unknown() -> None:
     tree = {"m/1/a.onnx": "good", "m/2/a.onnx": "good"}
     planned = model(told(policy=ALL), Bucket(tree, refused={"m/2/a.onnx": BUSY}))
     assert planned.unknown is not None

@@ -197,7 +197,7 @@ def test_a_directory_is_looked_for_by_its_number(path: str) -> None:
 
 
 @pytest.mark.parametrize("answer", [StoreRefusal("GetObject", 404, "NoSuchKey"), Unavailable("no")])
-def test_what_vanishes_or_is_not_got_is_not_judged(answer: StoreRefusal | Unavailable) -> None:
+def test_vanished_object_is_not_judged(answer: StoreRefusal | Unavailable) -> None:
     planned = model(told(), Bucket({"m/1/a.onnx": "good"}, refused={"m/1/a.onnx": answer}))
     assert planned.unknown is not None
     assert planned.versions[0].now is None
@@ -321,7 +321,7 @@ def test_troubles_of_a_moment_decide_nothing(refusal: StoreRefusal, near: bool) 
 
 @schemes
 @pytest.mark.parametrize("trouble", ["refused", "name", "proxy", "proxy name"])
-def test_what_is_unreachable_from_here_decides_only_for_a_server_here(path: str, trouble: str) -> None:
+def test_unreachable_store_decides_only_for_a_server_on_this_host(path: str, trouble: str) -> None:
     refusal = StoreRefusal("ListObjects", problem=trouble)  # type: ignore[arg-type]
     bucket = Bucket(head=refusal, listing=refusal)
     assert model(told(path), bucket).unknown is not None

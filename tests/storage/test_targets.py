@@ -149,7 +149,7 @@ def test_notes_of_a_version_and_of_what_is_no_model() -> None:
 @pytest.mark.parametrize(
     "listing", [StoreRefusal("ListObjects", 403, "AccessDenied"), Unavailable("too slow", True)]
 )
-def test_what_cannot_be_listed_is_one_model(listing: Any, as_: Any) -> None:
+def test_target_that_cannot_be_listed_is_one_model(listing: Any, as_: Any) -> None:
     path = "s3://b1x/models/resnet"
     assert shown(understood(path, Bucket(listing=listing), as_)) == ("model", path, [("resnet", path)])
 

@@ -274,7 +274,7 @@ def test_an_object_that_is_not_what_was_listed(moto: S3Server) -> None:
         ),
     ],
 )
-def test_what_was_restored_can_be_read(faulty: Make, restored: str, archived: bool) -> None:
+def test_restored_object_can_be_read(faulty: Make, restored: str, archived: bool) -> None:
     """What Amazon itself says of it cannot be had offline."""
     cold = f"<Contents><Key>k</Key><Size>1</Size><StorageClass>GLACIER</StorageClass>{restored}</Contents>"
     body = f"<ListBucketResult><Name>b</Name><IsTruncated>false</IsTruncated>{cold}</ListBucketResult>"

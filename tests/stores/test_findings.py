@@ -82,7 +82,7 @@ def test_a_policy_is_ready() -> None:
     assert '"arn:aws:s3:::b1x/*"' in (root.remedy.steps[0].command or "")
 
 
-def test_what_python_would_use_is_named() -> None:
+def test_variables_for_other_clients_are_named() -> None:
     environment = {"AWS_ROLE_ARN": "arn:aws:iam::1:role/x", "S3_ENDPOINT": "http://127.0.0.1:9"}
     findings = found(Bucket(GOOD, head=HEAD, listing=DENIED), environment=environment)
     denied = next(finding for finding in findings if finding.code == "OVD651")
@@ -98,7 +98,7 @@ def test_region_is_reported() -> None:
 
 
 @pytest.mark.parametrize("trouble", ["refused", "name", "timeout", "tls", "reset"])
-def test_what_is_unreachable_from_here_is_no_error(trouble: str) -> None:
+def test_store_unreachable_from_this_host_is_no_error(trouble: str) -> None:
     refusal = StoreRefusal("HeadBucket", problem=trouble, host="minio:9000")  # type: ignore[arg-type]
     one, other = found(Bucket(GOOD, head=refusal))
     assert (one.code, one.severity, one.confidence) == ("OVD657", "warning", "low")

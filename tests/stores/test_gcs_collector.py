@@ -115,7 +115,7 @@ def test_a_part_of_an_object(kept: GoogleStore, begin: int, length: int) -> None
 
 
 @needs_emulator
-def test_what_is_not_there(kept: GoogleStore, emulated: tuple[str, str]) -> None:
+def test_missing_objects_and_buckets(kept: GoogleStore, emulated: tuple[str, str]) -> None:
     assert keys(kept.list("none/", 1, False)) == []
     assert refused(kept.read("none", 0, 1)).status == 404
     assert refused(store(emulated[0], "other-bucket").list("", 1, False)).status == 404
@@ -312,7 +312,7 @@ def test_a_server_that_does_not_know_ranges(fake: FakeGcs) -> None:
     assert store(fake.url).read("m/1/model.bin", 7, 3) == FileContent(b"\7\x08\t", 256)
 
 
-def test_what_is_stored_compressed_is_downloaded_as_the_server_does(fake: FakeGcs, tmp_path: Path) -> None:
+def test_compressed_object_is_downloaded_as_by_the_server(fake: FakeGcs, tmp_path: Path) -> None:
     headers = {"Content-Encoding": "gzip", "X-Goog-Stored-Content-Encoding": "gzip"}
     fake.behaviours.append(always("get", Reply(200, gzip.compress(b"<net/>"), headers)))
     assert store(fake.url).download("m/1/model.xml", str(tmp_path / "file")) == StoreResponse()

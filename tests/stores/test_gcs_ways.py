@@ -410,7 +410,7 @@ def test_token_is_requested_through_the_same_proxy(fake: FakeGcs) -> None:
     assert {seen.proxy for seen in proxy.seen} == {basic("someone:word")}
 
 
-def test_what_can_be_wrong_with_a_proxy(fake: FakeGcs) -> None:
+def test_faulty_proxies(fake: FakeGcs) -> None:
     port = closed_port()
     answer = refused(store(fake.url, proxy=f"http://127.0.0.1:{port}").list("", 1, False))
     assert (answer.problem, answer.host) == ("refused", f"127.0.0.1:{port}")

@@ -219,7 +219,7 @@ def test_an_archive_that_only_reading_shows() -> None:
         ("gs://b1x/models/entirely-else", ""),
     ],
 )
-def test_what_was_meant(path: str, meant: str) -> None:
+def test_suggested_path(path: str, meant: str) -> None:
     bucket = Bucket({"models/m/1/a.onnx": "good", "models/other/1/a.onnx": "good"})
     finding = report(told(path), bucket)["OVD659"]
     assert ("did you mean" in finding.message) == bool(meant)

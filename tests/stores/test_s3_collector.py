@@ -465,9 +465,7 @@ TROUBLES = {
 
 
 @pytest.mark.parametrize("name", TROUBLES)
-def test_what_goes_wrong_on_the_wire(
-    faulty: Callable[..., Faulty], moto: S3Server, ask: Ask, name: str
-) -> None:
+def test_connection_failures(faulty: Callable[..., Faulty], moto: S3Server, ask: Ask, name: str) -> None:
     bucket = filled(moto, {"m": b"0123456789"})
     rule = dataclasses.replace(TROUBLES[name], met=0)
     server = faulty(rule)
@@ -482,9 +480,7 @@ def test_what_goes_wrong_on_the_wire(
 
 @pytest.mark.parametrize("status", [200, 404])
 @pytest.mark.parametrize("page", [b"<!DOCTYPE html><p>Log in<br>", b'{"status": "ok"}'], ids=["html", "json"])
-def test_what_another_program_answers(
-    faulty: Callable[..., Faulty], ask: Ask, status: int, page: bytes
-) -> None:
+def test_answers_of_other_programs(faulty: Callable[..., Faulty], ask: Ask, status: int, page: bytes) -> None:
     """A login, or the store's own console, which knows any path."""
     kind = "text/html" if page.startswith(b"<") else "application/json"
     server = faulty(Rule(status=status, body=page, headers={"Content-Type": kind}))

@@ -76,7 +76,7 @@ def test_grpcurl_refuses_a_body_of_the_rest_api() -> None:
         ("curl -s", "names no URL"),
     ],
 )
-def test_what_is_not_known(text: str, reason: str) -> None:
+def test_unknown_values(text: str, reason: str) -> None:
     with pytest.raises(DocumentError, match=reason):
         read_request(text.encode(), ReadOptions(), FILES.__getitem__)
 

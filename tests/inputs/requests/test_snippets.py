@@ -153,5 +153,5 @@ def test_lists_are_built_as_python_builds_them(statements: str, inputs: list[flo
         ("", False),
     ],
 )
-def test_what_is_python(text: str, wanted: bool) -> None:
+def test_texts_recognised_as_python(text: str, wanted: bool) -> None:
     assert is_python(text) is wanted

@@ -102,7 +102,7 @@ def test_tfs(precision: str, document: Any, begins: str) -> None:
         ("KServe", {"inputs": [1]}, {}),
     ],
 )
-def test_what_is_not_looked_at(api: Api, document: Any, more: dict[str, Any]) -> None:
+def test_requests_that_are_not_examined(api: Api, document: Any, more: dict[str, Any]) -> None:
     assert found(api, document, **more) == []
 
 

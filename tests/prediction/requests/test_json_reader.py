@@ -165,7 +165,7 @@ def test_nesting() -> None:
     assert read_json(b"[" * deep + b"]" * deep, RECURSIVE).end == 2 * deep
 
 
-def test_what_follows_a_nul_is_not_read() -> None:
+def test_text_after_a_nul_is_not_read() -> None:
     assert read_json(b"[1]\0garbage", ITERATIVE).end == 3
     with pytest.raises(JsonSyntaxError) as caught:
         read_json(b'["a\0"]', ITERATIVE)
@@ -196,7 +196,7 @@ def test_numbers_of_a_long_list_are_folded(monkeypatch: pytest.MonkeyPatch) -> N
         ("1e3", False, False),
     ],
 )
-def test_what_is_an_integer(text: str, signed: bool, unsigned: bool) -> None:
+def test_integers(text: str, signed: bool, unsigned: bool) -> None:
     number = read_json(text.encode(), ITERATIVE)
     assert isinstance(number, JsonNumber)
     assert (is_int(number), is_uint(number)) == (signed, unsigned)

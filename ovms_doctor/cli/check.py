@@ -16,6 +16,7 @@ from ovms_doctor.cli.deliver import Content, deliver, destinations
 from ovms_doctor.cli.exit_codes import EXIT_INTERRUPTED, EXIT_OK
 from ovms_doctor.cli.output import Progress, write
 from ovms_doctor.cli.patterns import check_patterns
+from ovms_doctor.cli.redaction import map_path, redacted, restored, write_map
 from ovms_doctor.diagnosis.run_start import begin
 from ovms_doctor.diagnosis.saved_options import (
     facts_origin,
@@ -45,6 +46,10 @@ if TYPE_CHECKING:
 
 #: A facts file larger than this, in bytes, is not read.
 _LARGEST_FACTS = 4 << 30
+_PSEUDONYMS = (
+    "Names of hosts, users, files, models and buckets, and addresses, are pseudonyms: the facts were redacted. Who "
+    "collected them sees the real names with --redact-map FILE."
+)
 #: Seconds for one request to the running server of a container.
 _LONGEST_REQUEST = 5.0
 
@@ -69,8 +74,12 @@ def _check(typed: CheckOptions, output: OutputOptions) -> int:
         check_patterns(output)
     origin: FactsOrigin | None = None
     facts: Facts | None = None
+    if output.redact_map is not None and not typed.facts_file:
+        raise UsageError(
+            "--redact-map: names can only be restored in recorded facts: name them with --facts FILE"
+        )
     if typed.facts_file:
-        options, facts, origin = _recorded(typed)
+        options, facts, origin = _recorded(typed, output)
     else:
         options = _looked_up(typed, output)
     progress = Progress()
@@ -88,7 +97,7 @@ def _check(typed: CheckOptions, output: OutputOptions) -> int:
             if not left_out and all(check.status == "ran" for check in third_party.checks):
                 # The codes of a check that did not run are not known.
                 check_patterns(output, third_party.matched)
-        report = replace(report_on(run, output, run_start, third_party), facts_from=origin)
+        report = _on_facts(report_on(run, output, run_start, third_party), origin)
     except UsageError:
         raise
     except interrupts.InterruptedRunError:
@@ -156,6 +165,9 @@ def _third_party(
 def run_collect(typed: CheckOptions, output: OutputOptions) -> int:
     """Saves the facts with the options of the run; after an interruption the facts that were collected by then."""
     run_start = begin(sys.argv[1:])
+    if output.redact_map is not None and not output.redact:
+        raise UsageError("--redact-map is for --redact, which is not given")
+    redaction_map = map_path(output) if output.redact else None
     with interrupts.deferred():
         options = _looked_up(typed, output)
         progress = Progress()
@@ -171,11 +183,28 @@ def run_collect(typed: CheckOptions, output: OutputOptions) -> int:
             header["host"] = escape(output.host_name)
         # Paths and messages are redacted too: each of them can hold an address.
         text = without_secrets(codec.dump(facts_to_save(run.facts), header))
+        receipts = []
+        if redaction_map is not None:
+            redaction = redacted(text, redaction_map)
+            # Never facts without their map.
+            write_map(redaction.map_document, redaction_map)
+            text = redaction.document
+            receipts = [
+                f"replaced by pseudonyms: {redaction.receipt}",
+                "`check --facts` gives the same findings, states and exit code for the redacted facts"
+                if redaction.same
+                else "the report on the redacted facts differs from the report on the facts: say so in the ticket, and "
+                "add the report",
+                f"{redaction_map}: what the pseudonyms stand for, readable by its owner only; keep it, and do not "
+                "send it with the facts",
+            ]
         write(text, output.facts_output)
         if output.facts_output not in (None, "-"):
             print(
                 f"ovms-doctor: {saved_sentence(run.facts, len(text), output.facts_output)}", file=sys.stderr
             )
+        for receipt in receipts:
+            print(f"ovms-doctor: {receipt}", file=sys.stderr)
     if interrupts.requested():
         interrupted.say()
         return EXIT_INTERRUPTED
@@ -295,11 +324,14 @@ def _settle(
         collector.close()
 
 
-def _recorded(typed: CheckOptions) -> tuple[CheckOptions, Facts, FactsOrigin]:
+def _recorded(typed: CheckOptions, output: OutputOptions) -> tuple[CheckOptions, Facts, FactsOrigin]:
     """Returns the options, the facts and their origin, read from a file that ``collect`` wrote. ``--ovms-version``
-    replaces the release of the file."""
+    replaces the release of the file, ``--redact-map`` its pseudonyms."""
     path = typed.facts_file or ""
     options, facts, origin = _loaded(read_named_file(path, _LARGEST_FACTS), path)
+    if output.redact_map is not None:
+        facts, options, host = restored(facts, options, origin.host, output.redact_map)
+        origin = replace(origin, host=host, redacted=False)
     options = replace(options, check_timeout=typed.check_timeout)
     return options if typed.release is None else replace(options, release=typed.release), facts, origin
 
@@ -323,7 +355,15 @@ def report_on_facts(data: bytes, path: str) -> Report:
 
     options, facts, origin = _loaded(data, path)
     report = report_on(_settle(options, options, facts, None, Progress()), OutputOptions(), begin(()))
-    return replace(report, facts_from=origin)
+    return _on_facts(report, origin)
+
+
+def _on_facts(report: Report, origin: FactsOrigin | None) -> Report:
+    """The report with where its facts come from, None where the run collected them itself."""
+    notes = report.notes
+    if origin is not None and origin.redacted:
+        notes = (*notes, _PSEUDONYMS)
+    return replace(report, facts_from=origin, notes=notes)
 
 
 def _print(report: Report, typed: CheckOptions, options: OutputOptions) -> None:

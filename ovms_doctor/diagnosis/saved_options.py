@@ -75,8 +75,13 @@ def facts_origin(header: dict[str, Any]) -> FactsOrigin:
     empty."""
     from ovms_doctor.report.model import FactsOrigin
 
-    found = (header.get(name) for name in ("collected_at", "tool_version", "host"))
-    return FactsOrigin(*(value if isinstance(value, str) else "" for value in found))
+    def text(name: str) -> str:
+        value = header.get(name)
+        return value if isinstance(value, str) else ""
+
+    return FactsOrigin(
+        text("collected_at"), text("tool_version"), text("host"), redacted=header.get("redacted") is True
+    )
 
 
 #: What the facts are about, by the names of their questions.

@@ -91,6 +91,26 @@ class OutputOptions(Struct, frozen=True):
             ("--output", "-o"), "Write to FILE instead of standard output.", "FILE", commands=("collect",)
         ),
     ] = None
+    #: Whether ``collect`` replaces names by pseudonyms.
+    redact: Annotated[
+        bool,
+        Option(
+            ("--redact",),
+            "Replace the names of hosts, users, files, models and buckets, and addresses, by pseudonyms.",
+            commands=("collect",),
+        ),
+    ] = False
+    #: The file that says what the pseudonyms stand for; None: beside the facts.
+    redact_map: Annotated[
+        str | None,
+        Option(
+            ("--redact-map",),
+            "The file with the real names for the pseudonyms: `collect --redact` writes it, beside the facts where it "
+            "is not named; `check --facts` shows the names in it.",
+            "FILE",
+            commands=("check", "collect"),
+        ),
+    ] = None
     #: The least severe finding that makes the exit code 1.
     fail_on: Annotated[
         FailOn,

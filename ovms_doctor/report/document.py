@@ -45,11 +45,13 @@ class FactsFromInfo(Struct, frozen=True):
     * ``collected_at``: when they were collected, as ISO 8601 with the offset from UTC.
     * ``tool_version``: the version of ovms-doctor that collected them.
     * ``host``: the name of the host, where one was given (--host-name).
+    * ``redacted``: whether the names in them are pseudonyms (collect --redact).
     """
 
     collected_at: str
     tool_version: str
     host: str
+    redacted: bool = False
 
 
 class RunInfo(Struct, frozen=True):

@@ -46,6 +46,8 @@ class FactsOrigin(Struct, frozen=True):
     tool_version: str = ""
     #: The name of the host; empty where none was given.
     host: str = ""
+    #: Whether the names in them are pseudonyms.
+    redacted: bool = False
 
 
 class Report(Struct, frozen=True, dict=True):

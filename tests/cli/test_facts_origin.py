@@ -48,7 +48,7 @@ def test_facts_of_an_older_version(facts: Path) -> None:
     document["header"] = {"request": document["header"]["request"]}
     facts.write_text(json.dumps(document), "utf-8")
     origin = ovms_doctor("check", "--facts", facts, "--format", "json").document["run"]["facts_from"]
-    assert origin == {"collected_at": "", "tool_version": "", "host": ""}
+    assert origin == {"collected_at": "", "tool_version": "", "host": "", "redacted": False}
 
 
 def test_a_run_of_its_own_has_none() -> None:

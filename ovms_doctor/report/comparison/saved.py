@@ -88,7 +88,7 @@ class SavedRun(Struct, frozen=True):
     #: The host that ran the program.
     host: dict[str, str] = {}
     #: Where recorded facts come from; None where the run collected them itself.
-    facts_from: dict[str, str] | None = None
+    facts_from: dict[str, str | bool] | None = None
     #: The program's arguments.
     arguments: tuple[str, ...] = ()
 
@@ -135,7 +135,7 @@ class SavedReport(Struct, frozen=True):
     def host(self) -> str:
         """The name of the host; the file where the report names none."""
         origin = self.run.facts_from or {}
-        return origin.get("host") or self.run.host.get("name") or self.source
+        return str(origin.get("host", "")) or self.run.host.get("name") or self.source
 
 
 _DECODER = msgspec.json.Decoder(SavedReport, strict=True)

@@ -1,0 +1,1 @@
+"""Tests of facts without names: ``collect --redact``."""

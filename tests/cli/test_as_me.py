@@ -34,7 +34,7 @@ def test_facts_keep_who_it_was(world_dir: Path) -> None:
     [
         (["m", "--user", "5000"], "--as-me and --user exclude each other"),
         (["m", "--mount", "/a:/b"], "--as-me and --mount exclude each other"),
-        (["--container", "ovms"], "--as-me goes with a TARGET or with --"),
+        (["--container", "ovms"], "--as-me can be used with a TARGET or with --"),
     ],
 )
 def test_options_for_another_user_or_other_files_are_refused(other: list[str], message: str) -> None:

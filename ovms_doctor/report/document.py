@@ -51,7 +51,7 @@ class FactsFromInfo(Struct, frozen=True):
     collected_at: str
     tool_version: str
     host: str
-    redacted: bool = False
+    redacted: bool
 
 
 class RunInfo(Struct, frozen=True):

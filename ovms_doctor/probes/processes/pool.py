@@ -167,6 +167,7 @@ class Pool:
         if self._kind == "inspect" and slot.pace < _IN_ADVANCE / at_a_time:
             # At the end each child has something left to do.
             at_a_time = max(at_a_time, min(_MOST_AT_A_TIME, len(todo) // 2, int(_IN_ADVANCE / slot.pace)))
+        lines: list[bytes] = []
         while todo and len(slot.pending) < at_a_time:
             question = todo.popleft()
             refused = refuse(question) or self._broken or self._started(slot)
@@ -174,10 +175,12 @@ class Pool:
                 yield question, refused
                 continue
             assert slot.child is not None
-            slot.child.send(encode_line(question))
+            lines.append(encode_line(question))
             slot.pending.append(question)
             if len(slot.pending) == 1:
                 self._turn_to(slot, question, deadline, begin)
+        if lines and slot.child is not None:
+            slot.child.send(b"".join(lines))
 
     def _started(self, slot: _Slot) -> ChildExit | None:
         """None if the slot has a child now, which may still be coming up."""

@@ -56,6 +56,7 @@ def _environment() -> dict[str, str]:
         "PYTHON": sys.executable,
         "PYTHONPATH": "/nonexistent",
         "PIP_USER": "1",
+        "LC_ALL": "C",
     }
 
 
@@ -158,3 +159,38 @@ def test_python_that_is_named_is_not_ignored_where_an_environment_exists(set_up:
     assert _shell("unset PYTHON; sh scripts/try", set_up).returncode == 0
     assert _make_venv(set_up).returncode == 0
     assert (set_up / "venv" / "mine").exists()
+
+
+def test_a_python_for_the_tests_is_found_or_named(set_up: Path) -> None:
+    """What a release of Python that is not there, or no release, leads to; nothing is installed."""
+    for words, text in (
+        ("--python 3.99", "no Python 3.99 was found: neither python3.99 on PATH nor one of pyenv or uv"),
+        ("--python", "--python needs a release of Python like 3.12"),
+        ("--python '3.12; touch made'", "--python needs a release of Python like 3.12"),
+        ("--python 3.9", "3.9"),
+    ):
+        result = _shell(f"./scripts/test {words} --fast", set_up)
+        assert (result.returncode, text in result.stderr) == (1, True), result.stderr
+    assert not list(set_up.glob(".venv-test*"))
+    assert not (set_up / "made").exists()
+
+
+def test_a_python_of_uv_is_found(set_up: Path) -> None:
+    """Where it is neither on PATH nor of pyenv. An installation that does not run is passed over."""
+    release = f"{sys.version_info.major}.{sys.version_info.minor}"
+    broken = set_up / "uv" / f"cpython-{release}.0-linux" / "bin"
+    good = set_up / "uv" / f"cpython-{release}.9-linux" / "bin"
+    for directory in (broken, good):
+        directory.mkdir(parents=True)
+    (broken / "python").write_text("#!/bin/sh\nexit 127\n")
+    (broken / "python").chmod(0o755)
+    (good / "python").symlink_to(sys.executable)
+    # A PATH without this Python.
+    (set_up / "tools").mkdir()
+    for name in ("sh", "dirname"):
+        (set_up / "tools" / name).symlink_to(shutil.which(name) or "")
+    (set_up / "scripts" / "try").write_text('. "$(dirname -- "$0")/lib.sh"\npython_release "$1"\n')
+    variables = "PATH=$PWD/tools PYENV_ROOT=/nonexistent UV_PYTHON_INSTALL_DIR=$PWD/uv"
+    found = _shell(f"{variables} sh scripts/try {release}", set_up)
+    assert found.returncode == 0
+    assert Path(found.stdout.strip()).resolve() == Path(sys.executable).resolve()

@@ -433,9 +433,9 @@ def test_a_file_question_starts_one_child_that_imports_little() -> None:
         text=True,
     )
     modules = set(json.loads(done.stdout))
-    assert modules.isdisjoint(
-        {"openvino", "typer", "rich", "subprocess", "asyncio", "site", "logging", "socket"}
-    )
+    assert modules.isdisjoint({"openvino", "typer", "rich", "asyncio", "site", "logging", "socket"})
+    # Before Python 3.11, ``uuid``, which msgspec imports, imports ``platform`` and with it ``subprocess``.
+    assert "subprocess" not in modules or sys.version_info < (3, 11)
     assert not {name for name in modules if name.startswith("ovms_doctor.probes.inspect")}
 
 

@@ -28,16 +28,21 @@ TERMINATION = 4096
 def pod_of(name: str) -> dict[str, Any]:
     """The pod's specification in a manifest below deploy/kubernetes."""
     spec = yaml.safe_load((ROOT / "deploy" / "kubernetes" / name).read_text("utf-8"))["spec"]
-    pod: dict[str, Any] = spec.get("jobTemplate", {}).get("spec", spec)["template"]["spec"]
+    spec = spec.get("jobTemplate", {}).get("spec", spec)
+    pod: dict[str, Any] = spec["predictor"] if "predictor" in spec else spec["template"]["spec"]
     return pod
 
 
 def run_container(
-    pod: dict[str, Any], container: dict[str, Any], volumes: dict[str, Path], node: str = "node-1"
+    pod: dict[str, Any],
+    container: dict[str, Any],
+    volumes: dict[str, Path],
+    node: str = "node-1",
+    index: int | None = None,
 ) -> tuple[Ended, str]:
     """Runs a container of a pod as the kubelet would; returns how it ended, and its termination message.
 
-    ``volumes``: this host's directory of each volume.
+    ``volumes``: this host's directory of each volume; ``index``: the pod's number in an indexed Job.
     """
     context = pod["securityContext"]
     message = next(iter(volumes.values())).parent / f"termination-{container['name']}"
@@ -52,10 +57,14 @@ def run_container(
         options += ["-v", f"{volumes[mount['name']]}:{mount['mountPath']}{mode}"]
     environment = {"NODE_NAME": node} if "$(NODE_NAME)" in str(container["args"]) else {}
     environment |= {entry["name"]: entry["value"] for entry in container.get("env", ()) if "value" in entry}
+    if index is not None:
+        environment["JOB_COMPLETION_INDEX"] = str(index)
     for name, value in environment.items():
         options += ["--env", f"{name}={value}"]
     words = [re.sub(r"\$\((\w+)\)", lambda found: environment[found[1]], word) for word in container["args"]]
-    ended = run(options, *words)
+    program, *first = container.get("command", [""])
+    options += ["--entrypoint", program] if program else []
+    ended = run(options, *first, *words)
     return ended, message.read_bytes()[-TERMINATION:].decode("utf-8", "replace")
 
 
@@ -76,6 +85,14 @@ def reports(world_dir: Path) -> Path:
     return directory
 
 
+def temporary_volume(parent: Path) -> Path:
+    """An emptyDir, into which everybody may write."""
+    temporary = parent / "temporary"
+    temporary.mkdir()
+    temporary.chmod(0o777)
+    return temporary
+
+
 class TestPreflight:
     @pytest.fixture
     def configured(self, models: Path) -> Path:
@@ -85,11 +102,9 @@ class TestPreflight:
         return models
 
     def run(self, models: Path) -> tuple[Ended, str]:
-        temporary = models.parent / "temporary"
-        temporary.mkdir()
-        temporary.chmod(0o777)
         pod = pod_of("preflight/server.yaml")
-        return run_container(pod, pod["initContainers"][0], {"models": models, "temporary": temporary})
+        volumes = {"models": models, "temporary": temporary_volume(models.parent)}
+        return run_container(pod, pod["initContainers"][0], volumes)
 
     def test_a_good_repository_lets_the_server_start(self, configured: Path) -> None:
         ended, message = self.run(configured)
@@ -145,3 +160,45 @@ def test_nodes_are_collected_and_summarized(models: Path, reports: Path) -> None
     at = next(number for number, line in enumerate(lines) if "OVD111" in line)
     assert "1 of 2 hosts" in lines[at + 1]
     assert lines[at + 2].split() == ["node-2:", "empty"]
+
+
+class TestKServe:
+    """The check behind the container that fetches the model."""
+
+    def run(self, model: Path) -> tuple[Ended, str]:
+        pod = pod_of("kserve/service.yaml")
+        volumes = {"model": model, "temporary": temporary_volume(model.parent)}
+        return run_container(pod, pod["initContainers"][-1], volumes)
+
+    def test_a_model_with_a_version_lets_the_server_start(self, models: Path) -> None:
+        ended, message = self.run(models / "m")
+        assert ended.code == 0, ended.errors
+        assert message.splitlines()[-1].startswith("✓")
+
+    def test_a_model_without_a_version_keeps_it_from_starting(self, models: Path) -> None:
+        ended, message = self.run(models / "m" / "1")
+        assert ended.code == 1
+        assert "OVD101" in message
+
+
+def test_a_list_of_targets_is_checked_in_parts(models: Path, reports: Path, world_dir: Path) -> None:
+    (models / "empty" / "1").mkdir(parents=True)
+    targets = world_dir / "targets"
+    targets.mkdir()
+    lines = ["/models/m", "/models/empty", "", "/models/absent"]
+    (targets / "targets.txt").write_text("".join(f"{line}\n" for line in lines))
+    pod = pod_of("split/check.yaml")
+    (container,) = pod["containers"]
+    container["env"] = [{"name": "PARTS", "value": "2"}]
+    volumes = {"models": models, "reports": reports, "targets": targets}
+    left = []
+    for index in (0, 1):
+        ended, _ = run_container(pod, container, volumes, index=index)
+        assert ended.code == 0, ended.errors
+        left.append(sorted(file.name for file in reports.iterdir()))
+    assert left == [["0.json"], ["0.json", "1.json", "3.json"]]
+    pod = pod_of("split/summary.yaml")
+    ended, _ = run_container(pod, pod["containers"][0], volumes)
+    assert ended.code == 1, ended.errors
+    assert "1 of 3 hosts" in ended.output
+    assert "/models/empty" in ended.output

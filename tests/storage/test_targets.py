@@ -20,6 +20,8 @@ from ovms_doctor.model.facts import (
     FactsMissingError,
     ListStore,
     StoreAccess,
+    StoredObject,
+    StoreListing,
     StoreRefusal,
     Unavailable,
 )
@@ -280,3 +282,18 @@ def test_a_request_of_an_older_file_has_the_limit_of_now() -> None:
     written = options_to_json(CheckOptions(("/m",)))
     del written["download_limit"], written["kept_back"]
     assert options_from_json(written) == CheckOptions(("/m",))
+
+
+def test_a_bucket_whose_whole_list_takes_too_long_is_understood_by_its_first_page() -> None:
+    """Not as one model, whose versions would have wrong names."""
+    whole = target_listing(ACCESS, "s3://b1x/models")
+    page = StoreListing(
+        tuple(StoredObject(f"models/m{number}/1/a.onnx", 4) for number in range(3)), more=True
+    )
+    facts = Facts(
+        {whole: Unavailable("it took too long", timed_out=True), ListStore(ACCESS, whole.prefix): page}
+    )
+    found = understand_remote("s3://b1x/models", ACCESS, None, DEFAULT_POLICY, facts)
+    assert found.target.kind == "repository"
+    assert [model.name for model in found.models] == ["m0", "m1", "m2"]
+    assert "the others were not examined" in found.notes[-1].text

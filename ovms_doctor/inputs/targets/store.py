@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from ovms_doctor.inputs.targets.rule import Resolution, ResolvedTarget, resolved
 from ovms_doctor.model.deployment import ModelEntry, Note, Target, TargetKind, VersionPolicy
-from ovms_doctor.model.facts import Facts, ListStore, StoreAccess, StoreListing
+from ovms_doctor.model.facts import Facts, ListStore, StoreAccess, StoreListing, Unavailable
 from ovms_doctor.model.model_files import MODEL_SUFFIXES
 from ovms_doctor.model.store_paths import target_key, target_listing
 
@@ -37,6 +37,9 @@ def understand_remote(
         return _model(path, policy)
     question = target_listing(access, path)
     listed = facts.ask(question)
+    if isinstance(listed, Unavailable):
+        # Too long for one answer: the first page tells what it is.
+        listed = facts.ask(ListStore(access, question.prefix))
     if not isinstance(listed, StoreListing):
         return _model(path, policy)
     if not listed.objects:

@@ -170,7 +170,8 @@ def store(place: str, sizes: Sequence[int]) -> None:
         with served(tree, place) as (server, port):
             forwarder = Forwarder(port)
             began = server_cpu(server)
-            costs[size] = watched(words(forwarder.endpoint))
+            # The store is slow on a busy machine: one list of the whole may take minutes.
+            costs[size] = watched((*words(forwarder.endpoint), "--timeout", "120"))
             ours = server_cpu(server) - began
             requests = forwarder.counted.all
             forwarder.close()

@@ -95,7 +95,11 @@ def is_never_mounted(context: Context, path: str) -> bool:
     """Returns whether ``path`` is in a mount because of which the engine does not start the container: missing paths
     in it are no further finding."""
     problem = context.plan.host_problem
-    if problem is None or problem.kind != "bind_source_missing" or is_remote(path):
+    if problem is None or is_remote(path):
+        return False
+    if problem.kind == "volume_key_missing":
+        return f"{context.absolute(path)}/".startswith(f"{(problem.path or '').rstrip('/')}/")
+    if problem.kind != "bind_source_missing":
         return False
     mount = context.deployment.mount_table.mount_of(context.absolute(path))
     return mount is not None and mount.server == problem.path

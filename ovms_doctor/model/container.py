@@ -41,6 +41,8 @@ class ContainerMount(Struct, frozen=True, omit_defaults=True):
     created_by_engine: bool = False
     #: Path below the volume that is mounted (Kubernetes' subPath, a volume's subpath); empty for all of it.
     sub_path: str = ""
+    #: The key that the volume names and its config map or secret in the same document does not have; empty for none.
+    missing_key: str = ""
 
 
 class DocumentFile(Struct, frozen=True, dict=True):

@@ -38,6 +38,7 @@ class StartProblem(Struct, frozen=True):
         "published_address",
         "bind_source_missing",
         "device_missing",
+        "volume_key_missing",
         "pull",
         "directive",
     ]
@@ -79,7 +80,13 @@ class StartProblem(Struct, frozen=True):
     @property
     def of_engine(self) -> bool:
         """Whether the engine does not start the container, so that no process of the server runs."""
-        return self.kind in ("published_port", "published_address", "bind_source_missing", "device_missing")
+        return self.kind in (
+            "published_port",
+            "published_address",
+            "bind_source_missing",
+            "device_missing",
+            "volume_key_missing",
+        )
 
 
 class ExtensionPlan(Struct, frozen=True):

@@ -24,6 +24,9 @@ _STARTED_HERE = ("docker-run", "compose")
 def engine_problem(deployment: Deployment, facts: Facts) -> StartProblem | None:
     """Why the engine does not start the container: a mount's source or a device that this host does not have. Raises
     FactsMissingError."""
+    missing = mount_with_missing_key(deployment.container)
+    if missing is not None:
+        return StartProblem("volume_key_missing", "", None, (), path=missing.server, text=missing.missing_key)
     container = _started_here(deployment)
     if container is None:
         return None
@@ -37,6 +40,17 @@ def engine_problem(deployment: Deployment, facts: Facts) -> StartProblem | None:
         if is_missing(device, facts):
             return StartProblem("device_missing", "", None, (), path=device, text=device)
     return None
+
+
+def mount_with_missing_key(container: Container | None) -> ContainerMount | None:
+    """The first mount because of which the kubelet does not start the pod: its volume names a key that the config map
+    or secret does not have. Of a pod that was started the object is another by now.
+
+    Source: kubernetes, pkg/volume/configmap and pkg/volume/secret (MakePayload: ``references non-existent config
+    key``)."""
+    if container is None or (container.state is not None and container.state.reason != "ContainerCreating"):
+        return None
+    return next((mount for mount in container.mounts if mount.missing_key), None)
 
 
 def refused_mounts(deployment: Deployment, container: Container) -> list[ContainerMount]:

@@ -254,3 +254,58 @@ def test_a_volume_that_holds_the_file_hides_nothing(world_dir: Path) -> None:
     result = line("-v", f"{world_dir}/models:/models", "-v", "vol:/conf", words=words)
     assert "OVD718" not in codes(result)
     assert result.document["server"]["outcome"] == "unknown"
+
+
+# -- a key that a config map does not have ---------------------------------------------------------------
+
+
+def pod(directory: Path, key: str, **more: Any) -> Result:
+    """A pod whose configuration file is the key ``key`` of a config map with the key config.json."""
+    source = {"name": "ovms", "items": [{"key": key, "path": "config.json"}], **more.pop("source", {})}
+    container = {
+        "name": "ovms",
+        "image": IMAGE,
+        "args": ["--config_path=/config/config.json", "--port=9000"],
+        "volumeMounts": [{"name": "c", "mountPath": "/config"}],
+    }
+    documents = [
+        {
+            "kind": "ConfigMap",
+            "metadata": {"name": "ovms"},
+            "data": {"config.json": '{"model_config_list": []}'},
+        },
+        {
+            "kind": "Pod",
+            "metadata": {"name": "p"},
+            "spec": {"containers": [container], "volumes": [{"name": "c", "configMap": source}]},
+            **more,
+        },
+    ]
+    (directory / "pod.json").write_text(json.dumps({"kind": "List", "items": documents}))
+    return ovms_doctor("check", "--format", "json", "--kubernetes", directory / "pod.json")
+
+
+def state(**now: Any) -> dict[str, Any]:
+    return {"status": {"containerStatuses": [{"name": "ovms", "state": now, "restartCount": 0}]}}
+
+
+def test_a_pod_with_a_key_that_is_missing_is_not_started(tmp_path: Path) -> None:
+    """The configuration file is no finding of its own: it is never mounted."""
+    creating = {"waiting": {"reason": "ContainerCreating"}}
+    for more in ({}, state(**creating)):
+        result = pod(tmp_path, "confg.json", **more)
+        assert result.code == 1
+        assert "OVD717" in codes(result)
+        assert not {"OVD405", "OVD403"} & set(codes(result))
+        assert result.document["server"]["exit_code"] is None
+    assert finding(result, "OVD717")["subject"]["server_path"] == "/config"
+    assert "confg.json" in finding(result, "OVD717")["message"]
+
+
+def test_a_key_that_is_there_or_optional_starts_the_pod(tmp_path: Path) -> None:
+    assert "OVD717" not in codes(pod(tmp_path, "config.json"))
+    assert "OVD717" not in codes(pod(tmp_path, "confg.json", source={"optional": True}))
+    # A pod that runs had the key when it was started.
+    assert "OVD717" not in codes(
+        pod(tmp_path, "confg.json", **state(running={"startedAt": "2026-01-01T00:00:00Z"}))
+    )

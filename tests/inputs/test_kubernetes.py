@@ -571,6 +571,27 @@ def test_a_predictor_with_its_own_container() -> None:
     assert [mount.server for mount in found.mounts] == ["/mnt/models"]
 
 
+def test_kserve_adds_no_second_storage_initializer() -> None:
+    container = {"name": "kserve-container", "image": IMAGE, "args": ["--port=1"]}
+    container["env"] = [{"name": "STORAGE_URI", "value": "s3://b"}]
+    own = {"name": "storage-initializer", "image": "kserve/storage-initializer"}
+    found = read(service(containers=[container], initContainers=[own]))
+    assert found.mounts == ()
+    assert not any("copies" in problem for problem in found.problems)
+
+
+@pytest.mark.parametrize(
+    ("value", "directory"), [("1", "/mnt/models/1"), ("07", "/mnt/models/7"), ("0", ""), ("v", "")]
+)
+def test_a_copy_that_is_moved_into_a_version(value: str, directory: str) -> None:
+    document = service(model={"runtime": "r", "storageUri": "s3://b"})
+    document["metadata"]["annotations"] = {"storage.kserve.io/ovms-auto-versioning": value}
+    found = read(document, runtime())
+    moved = [problem for problem in found.problems if "unless that exists" in problem]
+    assert len(moved) == bool(directory)
+    assert directory in "".join(moved)
+
+
 def runtime(name: str = "kserve-container", **spec: Any) -> dict[str, Any]:
     container: dict[str, Any] = {
         "name": name,
@@ -871,11 +892,13 @@ def test_keys_that_a_config_map_does_not_have() -> None:
     )
     items = [{"key": "cfg.json", "path": "c.json"}]
     found = mounted({"configMap": {"name": "conf", "items": items}})
-    assert found.problems == (
-        "The volume v names the key cfg.json of the config map conf, which has none of that name: the pod does not "
-        "start.",
-    )
-    assert mounted({"configMap": {"name": "conf", "items": items, "optional": True}}).problems == ()
+    assert found.problems == ()
+    assert [mount.missing_key for mount in found.mounts] == ["cfg.json"]
+    found = mounted({"configMap": {"name": "conf", "items": items, "optional": True}})
+    assert [mount.missing_key for mount in found.mounts] == [""]
+    # Of an object that is not in the document nothing is known.
+    found = mounted({"configMap": {"name": "other", "items": items}})
+    assert [mount.missing_key for mount in found.mounts] == [""]
 
 
 @pytest.mark.parametrize(

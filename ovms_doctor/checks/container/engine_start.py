@@ -51,12 +51,30 @@ DEVICE_NODE_MISSING = Code(
     ),
 )
 
-CODES = (BIND_SOURCE_MISSING, DEVICE_NODE_MISSING)
+VOLUME_KEY_MISSING = Code(
+    code="OVD717",
+    name="volume-key-missing",
+    severity="error",
+    summary="A volume names a key that its config map or secret does not have",
+    remedy="Correct the key in the volume, or put it into the config map or secret.",
+    log=("references non-existent config key: {key}", "references non-existent secret key: {key}"),
+    releases="Of Kubernetes, the same for all releases.",
+    see_also=("OVD714", "OVD405"),
+    example=Example(
+        "configMap: {name: ovms, items: [{key: confg.json, path: config.json}]}",
+        "configMap: {name: ovms, items: [{key: config.json, path: config.json}]}",
+    ),
+)
+
+CODES = (BIND_SOURCE_MISSING, DEVICE_NODE_MISSING, VOLUME_KEY_MISSING)
 
 
 def check(context: Context, container: Container) -> Iterator[Finding]:
     """A finding on what the engine refuses, else on each mount that it makes empty and that the server needs."""
     problem = context.plan.host_problem
+    if problem is not None and problem.kind == "volume_key_missing":
+        yield from (_missing_key(context, mount) for mount in container.mounts if mount.missing_key)
+        return
     if problem is not None and problem.kind in ("bind_source_missing", "device_missing"):
         # The engine reports one of them at each start.
         yield from _refused(context, container)
@@ -157,6 +175,35 @@ def _refused_device(context: Context, device: str) -> Finding:
                 "reads",
             ),
             Step("Leave the device out, or start the container on a host that has it."),
+        ),
+    )
+
+
+def _missing_key(context: Context, mount: ContainerMount) -> Finding:
+    kind = "secret" if "secret" in mount.options else "config map"
+    resource, word = ("secret", "secret") if kind == "secret" else ("configmap", "config")
+    return context.finding(
+        VOLUME_KEY_MISSING,
+        f"The volume at {mount.server} names the key {mount.missing_key} of the {kind} {mount.name}, which has none of "
+        "that name",
+        path=mount.server,
+        detail=(
+            "The kubelet does not start the pod, and tries again: its containers stay in ContainerCreating, with the "
+            f"event FailedMount, references non-existent {word} key: {mount.missing_key}"
+        ),
+        evidence=(Evidence(f"{kind} {mount.name}: no key {mount.missing_key}", "read in the manifest"),),
+        steps=(
+            Step(
+                "See which keys it has in the cluster.",
+                f"kubectl describe {resource} {quote(mount.name)}",
+                "kubernetes",
+                "reads",
+            ),
+            Step(
+                f"Correct the key in the volume's items, or put {mount.missing_key} into the {kind}.",
+                None,
+                "kubernetes",
+            ),
         ),
     )
 

@@ -65,7 +65,7 @@ def read_files(
     found: dict[str, DocumentFile] = {}
     for entry in objects(container, "volumeMounts"):
         server, volume = string(entry, "mountPath"), volumes.get(string(entry, "name"), {})
-        files = _document_files(volume, manifest, namespace, problems)
+        files = _document_files(volume, manifest, namespace)
         if files is None or not server or "subPathExpr" in entry:
             continue
         server, sub_path = posixpath.normpath(f"/{server.lstrip('/')}"), string(entry, "subPath").strip("/")
@@ -91,7 +91,7 @@ def read_files(
 
 
 def _document_files(
-    volume: Mapping[str, Any], manifest: ManifestObjects, namespace: str, problems: list[str]
+    volume: Mapping[str, Any], manifest: ManifestObjects, namespace: str
 ) -> dict[str, tuple[int, str | None, str]] | None:
     """The files of a volume by their paths in it, with sizes and contents (None: not known, with the reason); None
     where it is of another kind, or not of this document."""
@@ -120,12 +120,6 @@ def _document_files(
                 kept = kind == "ConfigMap" and not encoded and not reason
                 contents[key] = size, value if kept else None, reason
     items = objects(source, "items")
-    missing = [string(item, "key") for item in items if string(item, "key") not in contents]
-    if missing and source.get("optional") is not True:
-        problems.append(
-            f"The volume {string(volume, 'name')} names the key {missing[0]} of {_called(volume)}, which has none of "
-            "that name: the pod does not start."
-        )
     if not items:
         return contents
     return {
@@ -178,6 +172,7 @@ def _mounted(
         tuple(options),
         mount.created_by_engine and not sub_path,
         sub_path.strip("/"),
+        mount.missing_key,
     )
 
 
@@ -230,12 +225,18 @@ def _files(
     name = string(source, "name") or string(source, "secretName")
     items = [string(item, "path") for item in objects(source, "items")]
     document = manifest.find(kind, name, namespace)
-    if not items and document is not None:
-        items = [key for part in ("data", "binaryData", "stringData") for key in table(document, part)]
+    missing = ""
+    if document is not None:
+        keys = [key for part in ("data", "binaryData", "stringData") for key in table(document, part)]
+        wanted = [string(item, "key") for item in objects(source, "items")]
+        if source.get("optional") is not True:
+            missing = next((key for key in wanted if key and key not in keys), "")
+        items = items or keys
     optional = ("optional",) if source.get("optional") is True else ()
     files = tuple(f"file={item}" for item in dict.fromkeys(items))
     called: tuple[str, ...] = ("secret",) if kind == "Secret" else ()
-    return ContainerMount(server, "config", None, True, name, (*called, *optional, *files))
+    options = (*called, *optional, *files)
+    return ContainerMount(server, "config", None, True, name, options, missing_key=missing)
 
 
 def _projected(server: str, source: Mapping[str, Any], name: str) -> ContainerMount:

@@ -18,6 +18,9 @@ KSERVE_MODELS = "/mnt/models"
 #: Where ModelMesh puts the models of all InferenceServices.
 _MODEL_MESH_MODELS = "/models"
 _KSERVE_VOLUME = "kserve-provision-location"
+#: The init container that KServe adds behind all others of the pod.
+_INITIALIZER = "storage-initializer"
+_AUTO_VERSIONING = "storage.kserve.io/ovms-auto-versioning"
 _RUNTIMES = ("ServingRuntime", "ClusterServingRuntime")
 _UNFILLED = lazy_pattern(r"\{\{[^{}]*\}\}")
 _PLACEHOLDER = lazy_pattern(r"\{\{\s*\.([A-Za-z]+)(?:\.([^\s{}]+))?\s*\}\}")
@@ -331,6 +334,11 @@ def _storage(made: Workload, model: Mapping[str, Any], name: str) -> None:
     """Adds the content that KServe puts at /mnt/models (with its storage initializer; a claim is mounted itself)."""
     uri = redact(string(model, "storageUri").partition("?")[0])
     scheme, _, rest = uri.partition("://")
+    if scheme != "oci" and any(
+        string(item, "name") == _INITIALIZER for item in objects(made.spec, "initContainers")
+    ):
+        # CommonStorageInitialization (storage_initializer_injector.go) then adds nothing, the mount included.
+        return
     if scheme == "pvc" and rest:
         claim, _, path = rest.partition("/")
         volume = {
@@ -345,12 +353,25 @@ def _storage(made: Workload, model: Mapping[str, Any], name: str) -> None:
             f"{KSERVE_MODELS} is what the image {rest} holds as a model: KServe runs it beside."
         )
     elif uri or table(model, "storage"):
-        made.added_containers = ("storage-initializer",)
+        made.added_containers = (_INITIALIZER,)
         source = uri or "the model of its storage"
         made.problems.append(
             f"KServe's storage-initializer copies {source} to {KSERVE_MODELS} before the server begins."
         )
+        made.problems += _versioned(made)
     made.spec = _with_models(made.spec, name, {"name": _KSERVE_VOLUME, "emptyDir": {}}, "")
+
+
+def _versioned(made: Workload) -> list[str]:
+    """What Open Data Hub's KServe does with the copy: an init container behind the other moves all of it into a version
+    directory, unless that exists (opendatahub-io/kserve, InjectOVMSAutoVersioning)."""
+    version = str(made.annotations.get(_AUTO_VERSIONING, ""))
+    if not (version.isascii() and version.isdecimal() and int(version) > 0):
+        return []
+    return [
+        f"{_AUTO_VERSIONING} has KServe of Open Data Hub move what lies in {KSERVE_MODELS} to {KSERVE_MODELS}/"
+        f"{int(version)}, unless that exists: name a copy with that directory."
+    ]
 
 
 def _with_models(

@@ -228,9 +228,9 @@ def _files(
     missing = ""
     if document is not None:
         keys = [key for part in ("data", "binaryData", "stringData") for key in table(document, part)]
-        wanted = [string(item, "key") for item in objects(source, "items")]
+        named = [string(item, "key") for item in objects(source, "items")]
         if source.get("optional") is not True:
-            missing = next((key for key in wanted if key and key not in keys), "")
+            missing = next((key for key in named if key and key not in keys), "")
         items = items or keys
     optional = ("optional",) if source.get("optional") is True else ()
     files = tuple(f"file={item}" for item in dict.fromkeys(items))

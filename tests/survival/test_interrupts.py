@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import json
 import os
 import random
+import re
 import signal
+import struct
 import subprocess
 import sys
+import termios
 import time
 from pathlib import Path
 
@@ -15,7 +20,7 @@ import pytest
 
 from tests.deadlines import LONG
 from tests.survival.hostile import good
-from tests.survival.processes import gone, left_behind
+from tests.survival.processes import gone
 
 pytestmark = pytest.mark.slow
 
@@ -33,16 +38,18 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return top
 
 
-def _start(models: Path, scratch: Path, *words: str) -> subprocess.Popen[bytes]:
+def _start(
+    models: Path, scratch: Path, *words: str, errors: int = subprocess.PIPE
+) -> subprocess.Popen[bytes]:
     me = f"{os.getuid()}:{os.getgid()}"
     return subprocess.Popen(
         [sys.executable, "-m", "ovms_doctor", *words, str(models), "--load", "compile", "--user", me],
         stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        stderr=errors,
         start_new_session=True,
         # Whoever runs the tests under nohup has it ignored.
         preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),
-        env={**os.environ, "TMPDIR": str(scratch), "OVD_TEST_MARK": scratch.name},
+        env={**os.environ, "TMPDIR": str(scratch), "OVD_TEST_MARK": scratch.name, "TERM": "xterm"},
     )
 
 
@@ -80,20 +87,23 @@ def test_a_signal_at_any_moment(models: Path, tmp_path: Path, number: int) -> No
 def _after_some_were_loaded(
     models: Path, scratch: Path, *words: str
 ) -> tuple[subprocess.Popen[bytes], bytes]:
-    process = _start(models, scratch, *words)
-    _wait_until_it_listens(process)
-    loaders = 0
-    while process.poll() is None and loaders == 0:
-        # A process that compiles has OpenVINO's plugin in memory.
-        for entry in left_behind(scratch.name):
-            try:
-                loaders += b"intel_cpu_plugin" in Path(f"/proc/{entry}/maps").read_bytes()
-            except OSError:
-                continue
-    time.sleep(0.3)
+    """Interrupts the command when its progress, which is shown on a terminal, says that it loads the tenth model: more
+    than are given to children at a time."""
+    terminal, errors = os.openpty()
+    fcntl.ioctl(errors, termios.TIOCSWINSZ, struct.pack("4H", 24, 200, 0, 0))
+    process = _start(models, scratch, *words, "--jobs", "2", errors=errors)
+    os.close(errors)
+    shown = b""
+    while not any(int(number) >= 10 for number in re.findall(rb"loading (\d+)/120 ", shown)):
+        shown += os.read(terminal, 4096)
     os.killpg(process.pid, signal.SIGINT)
-    out, err = process.communicate(timeout=LONG)
-    assert b"Traceback" not in err
+    out, _ = process.communicate(timeout=LONG)
+    # The other end is closed: a terminal then gives an error.
+    with contextlib.suppress(OSError):
+        while part := os.read(terminal, 4096):
+            shown += part
+    os.close(terminal)
+    assert b"Traceback" not in shown
     return process, out
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ovms_doctor.cli.exit_codes import EXIT_FINDINGS, EXIT_OK
 from ovms_doctor.cli.output import standard_output, write
+from ovms_doctor.model.redaction import redact_log_text
 
 if TYPE_CHECKING:
     from ovms_doctor.explain.index import SharedPage
@@ -23,6 +24,7 @@ def run_explain(text: str, format_: str, *, no_color: bool) -> int:
 
     if text == "-":
         text = _standard_input()
+    text = redact_log_text(text)
     entry = lookup(text)
     page = lookup_page(text) if entry is None else None
     if page is not None:

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 from msgspec import to_builtins
 from msgspec.structs import fields, replace
 
-from ovms_doctor.model.facts import Answer, Facts, FileContent
+from ovms_doctor.model.facts import Answer, AnyQuestion, Facts, FileContent, ReadFile
 from ovms_doctor.model.json_text import JsonFormatError, convert, map_text
 from ovms_doctor.model.option import options_of
 from ovms_doctor.model.options import CheckOptions
-from ovms_doctor.model.property_values import hide_in_document
+from ovms_doctor.model.property_values import hide_in_document, hide_malformed
 from ovms_doctor.model.redaction import redact_words
 from ovms_doctor.model.text import escape, redact, same_length, unescape
 
@@ -52,7 +52,7 @@ def options_from_json(data: Any) -> CheckOptions:
 def facts_to_save(facts: Facts) -> Facts:
     """Returns the facts without secrets: in the content of files, values of plugin_config that can be secrets and
     passwords in URLs are replaced by asterisks. Sizes and positions are kept."""
-    return Facts({question: _without_secrets(answer) for question, answer in facts}, complete=True)
+    return Facts({question: _without_secrets(question, answer) for question, answer in facts}, complete=True)
 
 
 def without_secrets(document: str) -> str:
@@ -112,11 +112,13 @@ def saved_sentence(facts: Facts, size: int, path: str) -> str:
     return f"{path}: {len(names):,} facts ({max(size >> 10, 1):,} KiB): {', '.join(parts)}; secrets are replaced by ***"
 
 
-def _without_secrets(answer: Answer) -> Answer:
+def _without_secrets(question: AnyQuestion, answer: Answer) -> Answer:
     if not isinstance(answer, FileContent):
         return answer
     # One character for each byte, so that the text has the length of the data.
     text = redact(hide_in_document(answer.data.decode("latin-1")), same_length)
+    if isinstance(question, ReadFile) and question.path.endswith(".json"):
+        text = hide_malformed(text)
     return replace(answer, data=text.encode("latin-1"))
 
 

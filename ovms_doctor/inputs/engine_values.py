@@ -15,6 +15,7 @@ from collections.abc import Iterable
 from ovms_doctor.inputs import DocumentError
 from ovms_doctor.model.container import Probe, PublishedPort
 from ovms_doctor.model.pattern import lazy_pattern
+from ovms_doctor.model.redaction import without_user
 from ovms_doctor.model.text import escape, redact
 
 #: The daemon refuses a limit below this (6 MiB).
@@ -228,7 +229,7 @@ def for_message(text: str) -> str:
     """Returns ``text`` for a message: without the text after an equals sign, without the user of a URL,
     shortened."""
     name, equals, _ = text.partition("=")
-    short = redact(name if len(name) <= 60 else f"{name[:57]}…")
+    short = without_user(redact(name if len(name) <= 60 else f"{name[:57]}…"))
     return escape("".join(c if c.isprintable() or "\ud800" <= c <= "\udfff" else "?" for c in short)) + (
         "=…" if equals else ""
     )

@@ -17,7 +17,8 @@ from ovms_doctor.model.text import HIDDEN, same_length, short_mask
 
 #: Names of secrets, as a part of an option's or variable's name: ``HF_TOKEN``, ``client-secret``.
 SECRET_PART = lazy_pattern(
-    r"(?:^|[_-])(?:key|token|secrets?|passwd|passwords?|passphrase|credentials?|auth)(?:$|[_-])",
+    r"(?:^|[_-])(?:(?:api|access|secret|private)?key|token|secrets?|pwd|pass|passw(?:or)?ds?|passwort|passphrase"
+    r"|cred(?:ential)?s?|auth(?:orization)?|bearer|cookie|jwt|sas|signature)(?:$|[_-])",
     re.IGNORECASE,
 )
 _SECRET_NAME = lazy_pattern(r"(key|token|secret|passw(or)?d|credentials?)$", re.IGNORECASE)
@@ -43,6 +44,8 @@ _TOKENS = {
     '"': lazy_pattern(r"""(?P<text>"(?:[^"\\]|\\.)*(?:"|$)|'(?:[^'\\]|\\.)*(?:'|$))""" + _REST, re.DOTALL),
     '\\"': lazy_pattern(r"""(?P<text>\\"(?:[^"\\]|\\[^"])*(?:\\"|$))""" + _REST, re.DOTALL),
 }
+#: What neither separates nor quotes anything in JSON.
+_BARE = lazy_pattern(r"""[^\s{}\[\]:,"'\\\x80-\uffff]+""")
 _SCALAR = lazy_pattern(r"-?\d+(?:\.\d*)?(?:[eE][-+]?\d+)?|true|false|null")
 #: From this length on, in characters, a number can be an identifier.
 _LONG_NUMBER = 6
@@ -128,6 +131,22 @@ def hide_in_document(text: str, mask: Mask = same_length) -> str:
     return "".join([*parts, text[end_of_copied:]])
 
 
+def hide_malformed(text: str) -> str:
+    """A JSON document without what stands at and behind its first error, or without its one text: no reader knows what
+    is a name there and what a value. Brackets, quotes and separators stay, and a word stays one, so that the error is
+    the same one."""
+    try:
+        value = json.loads(text)
+    except json.JSONDecodeError as error:
+        # A text in which the error lies begins before it.
+        begin = error.pos
+    except (ValueError, RecursionError):
+        begin = 0
+    else:
+        begin = 0 if isinstance(value, str) else len(text)
+    return text[:begin] + _BARE.sub(lambda match: _as_word(match[0]), text[begin:])
+
+
 def _is_name(text: str) -> bool:
     if text.lower() in ("plugin_config", "plugin config"):
         return True
@@ -183,7 +202,14 @@ def _hidden(content: str, quoted: bool, mask: Mask) -> str:
     scalar = _SCALAR.fullmatch(content) is not None
     if not content or ((scalar or _TRUTH.fullmatch(content)) and len(content) < _LONG_NUMBER):
         return content
-    return re.sub(r"\d", "9", content) if scalar and not quoted else mask(content)
+    if quoted or not scalar:
+        # A word without quotes stays one where the place of everything stays.
+        return _as_word(content) if mask is same_length and not quoted else mask(content)
+    return re.sub(r"\d", "9", content)
+
+
+def _as_word(text: str) -> str:
+    return "x" * len(text)
 
 
 def _content(token: re.Match[str], quote: str) -> str:

@@ -18,16 +18,58 @@ from ovms_doctor.model.text import HIDDEN, redact, short_mask
 
 #: Options of this program whose value may hold secrets in any part of it.
 _HOLD_SECRETS = ("--env", "--docker-run")
+#: Options of one letter whose value is known to be no secret: this program's, the server's, those of shells and Python.
+_SHORT_OPTIONS = "-f -o -q -v -j -h -c -m -x -i -d".split()
+#: A value that is no secret: a number, a port, a path, an option, an assignment to a name that is looked at by itself.
+_PLAIN_VALUE = lazy_pattern(r"[\d.:,]+(?:/(?:tcp|udp))?|\.{0,2}/.*|-.*|true|false|[A-Za-z_]\w*=.*", re.DOTALL)
 _ASSIGNED = lazy_pattern(
     r"""(?P<name>(?:[\w-]*(?:key|token|secret|passw(?:or)?d|passphrase|credential)[\w-]*|[\w-]*auth(?:orization)?)"""
-    r"""["']?\s{0,3}[=:]\s{0,3}["']?(?:(?:bearer|basic)\s+)?|\b(?:bearer|basic)\s+)"""
+    r"""["']?\s{0,3}[=:]\s{0,3}["']?(?:(?:bearer|basic|token)\s+)?|\b(?:bearer|basic)\s+)"""
     r"""(?P<value>[^\s"',;&)}\]]+)""",
+    re.IGNORECASE,
+)
+#: Names of secrets in a text of any kind: no part of a name of the server's own, and no word of a sentence.
+_STRICT = (
+    r"""(?:[\w-]*(?:api|access|account|private|encryption)[_-]?key(?:[_-]id)?|[\w-]*secret[_-](?:access[_-])?key"""
+    r"""|[\w-]*client[_-]secret|[\w-]*(?:hf|hub|access|auth|api|bearer|session|refresh|security)[_-]?token"""
+    r"""|[\w-]*passw(?:or)?d|passphrase|[\w-]*authorization)"""
+)
+#: Words of sentences that stand behind the name of a secret.
+_SENTENCE = (
+    r"""(?!(?:and|are|as|at|auth\w*|be|by|can|cannot|could|count|did|does|empty|environment|expected|expired|failed|file"""
+    r"""|files|for|from|has|have|id|ids|in|incorrect|invalid|is|limit|may|mismatch|missing|must|name|not|of|on|option"""
+    r"""|or|provided|refused|rejected|required|revoked|scheme|server|set|should|store|stores|that|the|to|token|tokens"""
+    r"""|type|types|unknown|usage|used|variable|via|was|were|which|will|with|wrong)\b)"""
+)
+#: A secret behind its name in a log, also as the value of an option; behind the words of a header; a user's of curl.
+_LOGGED = lazy_pattern(
+    rf"""(?P<name>(?:\b{_STRICT}["']?\s{{0,3}}[=:]\s{{0,3}}["']?(?:(?:bearer|basic|token)\s+)?"""
+    r"""|["']token["']\s{0,3}:\s{0,3}["']"""
+    rf"""|--{_STRICT}["']?[\s,=]{{1,3}}["']?|\b(?:api key|bearer):?\s+(?=\S{{6}}){_SENTENCE}"""
+    r"""|\bcurl\b[^\n]{0,200}?\s(?:-u|--user)\s+[^\s:]+:|\blogin\b[^\n]{0,200}?\s(?:-p|--password)\s+"""
+    rf"""|\b(?:AWS_SECRET_ACCESS_KEY|AWS_SESSION_TOKEN|HF_TOKEN|API_KEY)\s+{_SENTENCE}))"""
+    r"""(?P<value>[^\s"',;&)}\]]+)""",
+    re.IGNORECASE,
+)
+#: A secret behind its name and a blank, in a message: ``invalid token VALUE``.
+_NAMED = lazy_pattern(
+    r"""(?P<name>\b(?:token|passw(?:or)?d|passphrase|credentials?|(?:x-)?api[_ -]?key)["']?,?\s+"""
+    rf"""(?:(?:is|was)\s+)?["']?){_SENTENCE}(?P<value>[^\s"',;:&(){{}}\[\]]{{4,}})""",
+    re.IGNORECASE,
+)
+#: A word behind which a secret stands as a word of its own: ``Bearer``, ``HF_TOKEN:``.
+_ANNOUNCES = lazy_pattern(
+    r"(?:bearer|basic|(?:[\w-]*(?:token|secret|passw(?:or)?d|passphrase)|[\w-]*api[_-]?key|authorization):)",
     re.IGNORECASE,
 )
 #: What OpenVINO quotes of a value that a plugin refuses (it leaves out the space before ``for`` in some releases).
 _WRONG_VALUE = lazy_pattern(
     r"(?P<before>Wrong value )(?P<value>\S+?)(?P<after> ?for property key (?P<key>\w+))"
 )
+#: Values that are no secret, whatever the option is called (``--allow_credentials``).
+_TRUTH = ("true", "false")
+#: Where a word begins in a name like ``apiKey``.
+_CAPITAL = lazy_pattern(r"(?<=[a-z])(?=[A-Z])")
 #: Words that a misspelt option's name can be close to.
 _SECRET_WORDS = ("credentials", "passphrase", "password", "secret", "token")
 #: A value shorter than this is too common to be looked for in a message.
@@ -53,14 +95,16 @@ def redact_words(arguments: Sequence[str]) -> tuple[str, ...]:
         elif before == "--plugin_config":
             redacted.append(redact(hide_property_values(word)))
             split = redacted[-1] == HIDDEN
-        elif _names_secret(before) and before.startswith("--") and not word.startswith("--"):
+        elif _announces(before, word):
             redacted.append(HIDDEN)
         elif equals and name in _HOLD_SECRETS:
             redacted.append(f"{name}={_name_only(value)}")
         elif equals and name == "--plugin_config":
             redacted.append(f"{name}={redact(hide_property_values(value))}")
             split = redacted[-1].endswith(f"={HIDDEN}")
-        elif equals and _names_secret(name):
+        elif equals and before == "-e" and name.isidentifier():
+            redacted.append(_name_only(word))
+        elif equals and _names_secret(name) and value not in _TRUTH:
             redacted.append(f"{name}={HIDDEN}")
         else:
             redacted.append(redact(without_user(_without_values(word))))
@@ -78,13 +122,14 @@ def redact_message(text: str, known: Iterable[str] = ()) -> str:
     ``known`` values."""
     for value in sorted({value for value in known if len(value) >= _SHORT}, key=len, reverse=True):
         text = text.replace(value, HIDDEN)
-    return _ASSIGNED.sub(rf"\g<name>{HIDDEN}", redact(text))
+    text = _ASSIGNED.sub(rf"\g<name>{HIDDEN}", redact(text))
+    return _NAMED.sub(rf"\g<name>{HIDDEN}", _LOGGED.sub(rf"\g<name>{HIDDEN}", text))
 
 
 def redact_log_text(text: str) -> str:
-    """A message of a server's log without secrets: URLs' passwords, values of plugin_config, and a refused value of a
-    property that OpenVINO does not have."""
-    text = hide_in_document(redact(text), short_mask)
+    """A message of a server's log without secrets: URLs' passwords, values of plugin_config, values behind the names
+    of secrets, and a refused value of a property that OpenVINO does not have."""
+    text = _LOGGED.sub(rf"\g<name>{HIDDEN}", hide_in_document(redact(text), short_mask))
     return _WRONG_VALUE.sub(
         lambda match: match[0] if is_shown(match["key"]) else f"{match['before']}{HIDDEN}{match['after']}",
         text,
@@ -99,8 +144,9 @@ def _without_values(word: str) -> str:
     """
     if "{" not in word:
         # Two paths with a colon between them are a mount.
-        assigns = not word.startswith("-") and "/" not in word
-        return _ASSIGNED.sub(rf"\g<name>{HIDDEN}", word) if assigns else word
+        assigns = not word.startswith("--") and "/" not in word
+        word = _ASSIGNED.sub(rf"\g<name>{HIDDEN}", word) if assigns else word
+        return _NAMED.sub(rf"\g<name>{HIDDEN}", word) if " " in word else word
     if not word.lstrip().startswith("{"):
         return hide_in_document(word, short_mask)
     hidden = hide_property_values(word, shows=names_no_secret)
@@ -110,10 +156,28 @@ def _without_values(word: str) -> str:
     return HIDDEN if _ASSIGNED.search(word) else word
 
 
+def _announces(before: str, word: str) -> bool:
+    """Whether the word before it says that ``word`` is a secret, or nobody knows what it is."""
+    if before.startswith("-") and not word.startswith("--") and _names_secret(before):
+        return word not in _TRUTH
+    return _takes_unknown(before, word) or _ANNOUNCES.fullmatch(before) is not None
+
+
+def _takes_unknown(option: str, value: str) -> bool:
+    """Whether ``value`` stands behind an option of one letter that nobody here knows, and may be a secret."""
+    is_short = len(option) == 2 and option[0] == "-" and option[1].isalpha()
+    if option == "-u" and ":" not in value:
+        # Python's, without a value, or a user's name; curl has a password behind the name.
+        return False
+    return is_short and option not in _SHORT_OPTIONS and _PLAIN_VALUE.fullmatch(value) is None
+
+
 def _names_secret(name: str) -> bool:
     """Whether an option (``--hf_token``) or a variable (``API_KEY``) holds a secret, by its name."""
-    if not (name.startswith("--") or name.isidentifier()) or name.lower().endswith("_file"):
+    is_option = name.startswith("--") or (name.startswith("-") and len(name) > 2)
+    if not (is_option or name.isidentifier()) or name.lower().endswith("_file"):
         return False
+    name = _CAPITAL.sub("_", name)
     return SECRET_PART.search(name) is not None or (name.startswith("--") and _is_misspelt_secret(name))
 
 

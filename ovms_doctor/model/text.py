@@ -25,7 +25,7 @@ _USER_IN_URL = lazy_pattern(
 )
 #: What signs a URL, or is a key in it.
 _SIGNATURE_IN_URL = lazy_pattern(
-    r"""(?P<name>(?:[?&;]|%3F|%26)(?:x-(?:amz|goog)-(?:signature|credential|security-token)|sig|signature|sas"""
+    r"""(?P<name>(?:[?&;#]|%3F|%23|%26)(?:x-(?:amz|goog)-(?:signature|credential|security-token)|sig|signature|sas"""
     r"""|(?:access_?|auth_?)?token|(?:api_?|access_?|account_?)?key|secret|passw(?:or)?d)(?:=|%3D))"""
     r"""(?P<value>(?:(?!%26)[^&\s'"<>#;])+)""",
     re.IGNORECASE,
@@ -36,6 +36,19 @@ _SECRET_MEMBER = lazy_pattern(
     r"""|(?:hf|access|auth|api|bearer)[_-]?token)[\w-]*)(?P=quote)\s{0,9}:\s{0,9}(?P=quote))(?P<value>[^"\\]+)""",
     re.IGNORECASE,
 )
+#: The same without quotes, as a shell leaves it.
+_BARE_MEMBER = lazy_pattern(
+    r"""(?P<name>[{,]\s{0,9}["']?[\w-]{0,40}(?:passw(?:or)?d|passphrase|client_secret|(?:api|access|private)[_-]?key"""
+    r"""|(?:hf|access|auth|api|bearer)[_-]?token)["']?\s{0,9}:\s{0,9}["']?)(?P<value>[^\s"'\\,{}\[\]]+)""",
+    re.IGNORECASE,
+)
+#: Tokens that their form shows: of Hugging Face, OpenAI, GitHub, GitLab, Slack and AWS, and JSON Web Tokens.
+_TOKEN = lazy_pattern(
+    r"""\b(?:hf_[A-Za-z0-9]{30,}|sk-(?:proj-|ant-|or-)?[A-Za-z0-9_]{32,}|gh[pousr]_[A-Za-z0-9]{30,}"""
+    r"""|github_pat_[A-Za-z0-9_]{40,}|glpat-[A-Za-z0-9_-]{20,}|xox[abprs]-[A-Za-z0-9-]{20,}|(?:AKIA|ASIA)[A-Z0-9]{16}"""
+    r"""|eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{4,}(?:\.[A-Za-z0-9_-]*)?)(?![A-Za-z0-9])"""
+)
+_TOKEN_BEGINNINGS = ("hf_", "sk-", "gh", "glpat-", "xox", "AKIA", "ASIA", "eyJ")
 _ESCAPE = lazy_pattern(r"\\(?=x)|[\ud800-\udfff]")
 _UNESCAPE = lazy_pattern(r"\\x(?:(5c)|([89a-f][0-9a-f])|\{(d[89a-f][0-9a-f]{2})\})")
 
@@ -61,12 +74,16 @@ def same_length(text: str) -> str:
 
 
 def redact(text: str, mask: Callable[[str], str] = short_mask) -> str:
-    """``text`` with the users, passwords and signatures of URLs in it, and members of JSON objects that hold a secret
-    by their names, replaced by what ``mask`` makes of them."""
+    """``text`` with the users, passwords and signatures of URLs in it, members of JSON objects that hold a secret by
+    their names, and tokens of a known form replaced by what ``mask`` makes of them."""
     if "@" in text:
         text = _USER_IN_URL.sub(lambda match: _without_user(match, mask), text)
+    if any(begin in text for begin in _TOKEN_BEGINNINGS):
+        text = _TOKEN.sub(lambda match: mask(match[0]), text)
     if "=" in text or "%3" in text:
         text = _SIGNATURE_IN_URL.sub(lambda match: match["name"] + mask(match["value"]), text)
+    if "{" in text:
+        text = _BARE_MEMBER.sub(lambda match: match["name"] + mask(match["value"]), text)
     if '":' in text or '" :' in text or '\\":' in text:
         text = _SECRET_MEMBER.sub(lambda match: match["name"] + mask(match["value"]), text)
     return text

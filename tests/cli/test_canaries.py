@@ -255,6 +255,16 @@ def test_credentials_in_a_proxy_or_endpoint(name: str, value: str, tmp_path: Pat
         ["https://user:CanaryValue@host/m"],
         ["--model_version_policy", '{"token": "CanaryValue"}'],
         ["--shape", '{"password": "CanaryValue"}'],
+        ["--shape", "{password:CanaryValue}"],
+        ["-t", "CanaryValue"],
+        ["-u", "ann:CanaryValue"],
+        ["-eHF_TOKEN=CanaryValue"],
+        ["--apiKey", "CanaryValue"],
+        ["--jwt=CanaryValue", "--pass", "CanaryOther"],
+        ["token CanaryValue"],
+        ["Bearer", "CanaryValue"],
+        ["HF_TOKEN:", "CanaryValue"],
+        ["https://h/m#access_token=CanaryValue"],
     ],
     ids=" ".join,
 )
@@ -278,19 +288,103 @@ CONFIGURATIONS = [
     """{"name": "m", "base_path": "/m", "plugin_config": "CanaryText"}""",
     """{"name": "m", "base_path": "/m", "api_token": "CanaryMember"}""",
     """{"name": "m", "base_path": "/m", "plugin_config": {"KEY": "CanaryA"}, "plugin_config": {"KEY": "CanaryB"}}""",
+    """{"name": "m", "base_path": "/m", "api_key": CanaryBare}""",
+]
+#: Files that are no configuration at all.
+DOCUMENTS = [
+    "CanaryWord",
+    '"CanaryText"',
+    "password: CanaryYaml",
+    "HF_TOKEN=CanaryLine\nA=1",
+    '{"api_key": CanaryBare}',
 ]
 
 
-@pytest.mark.parametrize("entry", CONFIGURATIONS)
-def test_a_configuration_with_a_mistake(entry: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "text",
+    [*(f'{{"model_config_list": [{{"config": {entry}}}]}}' for entry in CONFIGURATIONS), *DOCUMENTS],
+)
+def test_a_configuration_with_a_mistake(text: str, tmp_path: Path) -> None:
     path = tmp_path / "config.json"
-    path.write_text(f'{{"model_config_list": [{{"config": {entry}}}]}}')
+    path.write_text(text)
     for words in (
         ["check", "--load", "none", "--format", "json", str(path)],
         ["check", "--load", "none", str(path)],
         ["collect", "--load", "none", str(path)],
     ):
         assert not leaks(ovms_doctor(*words)), words
+    # What is hidden in the facts changes nothing of what the server is predicted to do.
+    facts = tmp_path / "facts.json"
+    ovms_doctor("collect", "--load", "none", str(path), "-o", str(facts))
+    keys = ("server", "summary", "models")
+    direct = ovms_doctor("check", "--load", "none", "--format", "json", str(path)).document
+    saved = ovms_doctor("check", "--facts", str(facts), "--format", "json").document
+    assert [saved[key] for key in keys] == [direct[key] for key in keys]
+    seen = [
+        [
+            (found["code"], found["message"], found["server_log"], found["subject"])
+            for found in report["findings"]
+        ]
+        for report in (direct, saved)
+    ]
+    assert seen[0] == seen[1]
+
+
+def test_what_is_written_beside_a_report(tmp_path: Path) -> None:
+    """The script of remedies, a baseline, and what diff and summary make of reports and of facts."""
+    for number, config in enumerate(PLUGIN_CONFIGS):
+        source = as_container if number else as_configuration
+        report, facts, script, baseline = (tmp_path / f"{name}-{number}" for name in ("r", "f", "s", "b"))
+        words = source(config, tmp_path)[1:]
+        ovms_doctor("check", *words, "-o", f"json:{report}", "--script", script, "--write-baseline", baseline)
+        ovms_doctor("collect", *words, "-o", facts)
+        for path in (report, facts, script, baseline):
+            assert not leaks(Result(0, path.read_bytes(), b"")), path
+        for line in (
+            ["diff", report, facts],
+            ["summary", report, facts, "https://user:CanaryPassword@host/x"],
+        ):
+            for form in ("text", "json", "markdown"):
+                assert not leaks(ovms_doctor(*line, "--format", form)), (line, form)
+
+
+#: The engine's words about a container that did not start.
+ENGINE_ERRORS = [
+    "pull access denied: token CanaryToken refused",
+    'invalid token "CanaryToken"',
+    "Authorization: Token CanaryToken",
+    'exec: "ovms": "--token", "CanaryToken"',
+    'exec: "ovms --api_key CanaryToken": no such file',
+    "docker login -u ann -p CanaryToken",
+    "Bearer CanaryToken",
+    "https://ann:CanaryToken@registry/v2",
+]
+
+
+def test_an_error_of_the_engine(tmp_path: Path) -> None:
+    for error in ENGINE_ERRORS:
+        words = as_container("{}", tmp_path)
+        path = Path(words[-1])
+        document = json.loads(path.read_text())
+        document[0]["State"]["Error"] = error
+        path.write_text(json.dumps(document))
+        result = ovms_doctor("check", "--format", "json", *words[1:])
+        assert not leaks(result), error
+
+
+def test_an_image_with_credentials(tmp_path: Path) -> None:
+    image = "ann:CanaryPassword@registry/openvino/model_server:2026.3"
+    compose, pod, inspect = (
+        as_compose("{}", tmp_path),
+        as_manifest("{}", tmp_path),
+        as_container("{}", tmp_path),
+    )
+    for words in (compose, pod, inspect):
+        path = Path(words[-1])
+        path.write_text(path.read_text().replace("openvino/model_server:2026.3", image))
+        assert not leaks(ovms_doctor("check", "--format", "json", *words[1:])), words
+    line = ["docker", "run", image, "--port", "9000"]
+    assert not leaks(ovms_doctor("check", "--format", "json", "--docker-run", shlex.join(line)))
 
 
 @pytest.mark.parametrize("form", FORMATS)
@@ -307,10 +401,19 @@ LOG = """\
 [2026-11-28 12:00:00.000][1][serving][error][server.cpp:1] S3 http://key:CanaryPassword@host/x failed
 [2026-11-28 12:00:00.000][1][serving][error][server.cpp:1] plugin config: {"KEY": "CanaryProperty"}
 [2026-11-28 12:00:00.000][1][serving][error][server.cpp:1] Wrong value CanaryValue for property key MY_KEY
+[2026-11-28 12:00:00.000][1][serving][error][server.cpp:1] CLI parameters passed: --hf_token CanaryOption
+[2026-11-28 12:00:00.000][1][serving][error][server.cpp:1] Authorization: Bearer CanaryBearer
+[2026-11-28 12:00:00.000][1][serving][error][server.cpp:1] HF_TOKEN=CanaryAssigned {'token': 'CanaryMember'}
 """
 
 
-@pytest.mark.parametrize("form", ["text", "json"])
+@pytest.mark.parametrize("line", LOG.splitlines()[1:])
+def test_a_line_that_is_explained(line: str) -> None:
+    for more in ([], ["--format", "json"]):
+        assert not leaks(ovms_doctor("explain", line, *more))
+
+
+@pytest.mark.parametrize("form", FORMATS)
 def test_a_log_and_a_request(form: str, tmp_path: Path) -> None:
     log, request = tmp_path / "server.log", tmp_path / "request"
     log.write_text(LOG)

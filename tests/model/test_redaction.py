@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from ovms_doctor.model.property_values import hide_in_document, hide_property_values
-from ovms_doctor.model.redaction import redact_message, redact_words
+from ovms_doctor.model.property_values import hide_in_document, hide_malformed, hide_property_values
+from ovms_doctor.model.redaction import redact_log_text, redact_message, redact_words
 from ovms_doctor.model.text import redact
 
 
@@ -55,6 +55,22 @@ from ovms_doctor.model.text import redact
             ["--", "--source_model", "https://user:canary@host/m"],
             ["--", "--source_model", "https://***@host/m"],
         ),
+        # An option of one letter that nobody here knows: a number, a port or a path is no secret.
+        (["-t", "canary", "-p", "9000:9000", "-v", "/a:/b"], ["-t", "***", "-p", "9000:9000", "-v", "/a:/b"]),
+        (["-u", "ann:canary", "-u", "script.py"], ["-u", "***", "-u", "script.py"]),
+        (["-e", "FOO=canary", "-eHF_TOKEN=canary"], ["-e", "FOO=***", "-eHF_TOKEN=***"]),
+        (["sh", "-c", "ovms --port 1", "-o", "x.json"], ["sh", "-c", "ovms --port 1", "-o", "x.json"]),
+        (
+            ["--apiKey", "canary", "--jwt=canary", "--pass", "x"],
+            ["--apiKey", "***", "--jwt=***", "--pass", "***"],
+        ),
+        (["Bearer", "canary", "HF_TOKEN:", "canary"], ["Bearer", "***", "HF_TOKEN:", "***"]),
+        (["password is canary", "token canary"], ["password is ***", "token ***"]),
+        (["--allow_credentials", "true"], ["--allow_credentials", "true"]),
+        (["--model_name", "token-classification"], ["--model_name", "token-classification"]),
+        (["hf_" + "a1" * 17, "AKIA" + "A1" * 8, "eyJhbGciOiJIUzI1.eyJzdWIi.x"], ["***", "***", "***"]),
+        (["hf_internal_testing_tiny_random_model"], ["hf_internal_testing_tiny_random_model"]),
+        (["https://h/m#access_token=canary"], ["https://h/m#access_token=***"]),
     ],
 )
 def test_secrets_are_left_out_and_nothing_else(words: list[str], shown: list[str]) -> None:
@@ -92,7 +108,7 @@ def test_values_of_known_properties_stay(text: str, shown: str) -> None:
         ('"plugin_config": "wxyz", "z": "w"', '"plugin_config": "****", "z": "w"'),
         ("plugin_config: '{\"A\": \"xy\"}' a: 'b'", "plugin_config: '{\"A\": \"**\"}' a: 'b'"),
         ('plugin_config: "{\\"A\\": \\"xy\\"}" a: "b"', 'plugin_config: "{\\"A\\": \\"**\\"}" a: "b"'),
-        ("\"plugin_config\": {\"A\": xyz, 'B': 'w'}", "\"plugin_config\": {\"A\": ***, 'B': '*'}"),
+        ("\"plugin_config\": {\"A\": wyz, 'B': 'w'}", "\"plugin_config\": {\"A\": xxx, 'B': '*'}"),
         ('"plugin_config": {"A": "xyz', '"plugin_config": {"A": "***'),
         ('"plugin_config"', '"plugin_config"'),
         ('"plugin_config": 5, "a": "b"', '"plugin_config": 5, "a": "b"'),
@@ -132,3 +148,60 @@ def test_no_text_shows_a_secret(text: str) -> None:
 )
 def test_a_text_without_a_secret_stays(text: str) -> None:
     assert redact(text) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("invalid token canary", "invalid token ***"),
+        ('pull access denied, token "canary"', 'pull access denied, token "***"'),
+        ('exec: "ovms": "--token", "canary"', 'exec: "ovms": "--token", "***"'),
+        ("Authorization: Token canary", "Authorization: ***"),
+        ("login -u x -p canary", "login -u x -p ***"),
+        ("--hf_token canary", "--hf_token ***"),
+        ("the token expired, no password is set", "the token expired, no password is set"),
+        ('secret "hf-token" not found', 'secret "hf-token" not found'),
+    ],
+)
+def test_a_message_quotes_no_secret(text: str, shown: str) -> None:
+    assert redact_message(text).replace("Token ***", "***") == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("hf_token: canary", "hf_token: ***"),
+        ("Authorization: Bearer canary", "Authorization: Bearer ***"),
+        ("HF_TOKEN=canary AWS_SECRET_ACCESS_KEY canary", "HF_TOKEN=*** AWS_SECRET_ACCESS_KEY ***"),
+        ("--api_key canary {'token': 'canary'}", "--api_key *** {'token': '***'}"),
+        ("curl -u ann:canary http://h", "curl -u ann:*** http://h"),
+        *(
+            (text, text)
+            for text in (
+                "API key not provided via --api_key_file or API_KEY environment variable.",
+                "Basic render probe: exception: x",
+                "max_num_batched_tokens: 256, token_type_ids: [1]",
+                "Unsupported property key: NUM_STREAMS",
+            )
+        ),
+    ],
+)
+def test_a_line_of_the_log_shows_no_secret_and_all_else(text: str, shown: str) -> None:
+    assert redact_log_text(text) == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("canary", "xxxxxx"),
+        ('"canary"', '"xxxxxx"'),
+        ('{"a": 1, "api_key": canary}', '{"a": 1, "api_key": xxxxxx}'),
+        ('{"a": "b", }', '{"a": "b", }'),
+        ('{"a": "b\\n canary', '{"a": "x\\x xxxxxx'),
+        ("HF_TOKEN=canary\nA=b", "xxxxxxxxxxxxxxx\nxxx"),
+        ('{"model_config_list": []}', '{"model_config_list": []}'),
+        ("[1, 2]", "[1, 2]"),
+    ],
+)
+def test_a_malformed_document_shows_nothing_behind_its_error(text: str, shown: str) -> None:
+    assert hide_malformed(text) == shown

@@ -18,6 +18,7 @@ from ovms_doctor.inputs.inspect import parts
 from ovms_doctor.inputs.untyped import items, objects, string, strings, table
 from ovms_doctor.model.container import Container, Engine, Source
 from ovms_doctor.model.environment import variables
+from ovms_doctor.model.redaction import without_user
 from ovms_doctor.model.text import HIDDEN, redact
 
 #: Labels that are about OVMS: those of its own images (Dockerfile.ubuntu, Dockerfile.redhat).
@@ -94,7 +95,7 @@ def read_inspect(
         name=string(data, "Name").removeprefix("/"),
         id=string(data, "Id") or string(data, "ID"),
         engine=engine,
-        image=image,
+        image=without_user(redact(image)),
         labels=labels,
         release=release,
         release_from=release_from,

@@ -37,7 +37,8 @@ from ovms_doctor.inputs.untyped import objects, string
 from ovms_doctor.model.container import Container, ContainerMount, PublishedPort
 from ovms_doctor.model.environment import variables
 from ovms_doctor.model.pattern import lazy_pattern
-from ovms_doctor.model.redaction import redact_words
+from ovms_doctor.model.redaction import redact_words, without_user
+from ovms_doctor.model.text import redact
 
 _IMAGE = lazy_pattern(r"model[-_]?server|ovms|openvino", re.IGNORECASE)
 _OPTION = lazy_pattern(
@@ -216,7 +217,7 @@ def _read(chosen: _Choice, manifest: ManifestObjects, source_name: str, notes: S
         name=chosen.name,
         id=own_id or workload.uid,
         engine="kubernetes",
-        image=image,
+        image=without_user(redact(image)),
         release=release,
         release_from=release_from,
         program=server.program,

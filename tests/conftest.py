@@ -121,8 +121,10 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Looks at the three ``needs_…`` markers."""
+    """Looks at the ``needs_…`` markers."""
     if item.get_closest_marker("needs_root") and (reason := _not_root()):
+        unmet(reason)
+    if item.get_closest_marker("needs_fuse") and (reason := _no_fuse()):
         unmet(reason)
     for marker in item.iter_markers("needs_command"):
         for name in marker.args:
@@ -132,6 +134,16 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         for name in marker.args:
             if importlib.util.find_spec(name) is None:
                 unmet(f"the module {name} is missing")
+
+
+def _no_fuse() -> str:
+    """Why this process cannot mount a file system of its own; empty where it can."""
+    if not os.path.exists("/dev/fuse"):
+        return "needs /dev/fuse (modprobe fuse)"
+    status = Path("/proc/self/status").read_text()
+    capabilities = next(line.split()[1] for line in status.splitlines() if line.startswith("CapEff:"))
+    may_mount = 1 << 21
+    return "" if int(capabilities, 16) & may_mount else "needs root, to mount a file system (CAP_SYS_ADMIN)"
 
 
 def unmet(reason: str) -> NoReturn:

@@ -11,7 +11,7 @@ from ovms_doctor.cli.output import write
 from ovms_doctor.model.adjustments import KnownFinding
 from ovms_doctor.model.errors import UsageError
 from ovms_doctor.model.json_text import encode_json
-from ovms_doctor.probes.named_files import read_named_file
+from ovms_doctor.probes.named_files import DocumentLimits, read_named_file
 
 FORMAT = "ovms-doctor baseline"
 #: A longer file, in bytes, is not read.
@@ -31,11 +31,11 @@ class Baseline(Struct, frozen=True):
     findings: tuple[KnownFinding, ...]
 
 
-def read_baseline(path: str) -> tuple[KnownFinding, ...]:
+def read_baseline(path: str, limits: DocumentLimits) -> tuple[KnownFinding, ...]:
     """Returns the entries of a baseline. Raises UsageError for a file that is not a baseline."""
     from datetime import date
 
-    data = read_named_file(path, _LARGEST)
+    data = read_named_file(path, _LARGEST, limits)
     try:
         found = msgspec.json.decode(data, type=Baseline).findings
     except (msgspec.DecodeError, UnicodeDecodeError) as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
@@ -13,6 +12,7 @@ from msgspec.structs import replace
 from ovms_doctor import __version__
 from ovms_doctor.cli import interrupted
 from ovms_doctor.cli.deliver import Content, deliver, destinations
+from ovms_doctor.cli.document_limits import limits_of
 from ovms_doctor.cli.exit_codes import EXIT_INTERRUPTED, EXIT_OK
 from ovms_doctor.cli.output import Progress, write
 from ovms_doctor.cli.patterns import check_patterns
@@ -32,7 +32,7 @@ from ovms_doctor.model.output_options import OutputOptions
 from ovms_doctor.model.text import escape
 from ovms_doctor.plugins.discovery import Plugin, installed
 from ovms_doctor.probes import interrupts
-from ovms_doctor.probes.named_files import read_named_file
+from ovms_doctor.probes.named_files import DocumentLimits, passing, read_named_file
 
 if TYPE_CHECKING:
     from ovms_doctor.diagnosis.run import ThirdParty
@@ -67,7 +67,7 @@ def run_check(options: CheckOptions, output: OutputOptions) -> int:
 def _check(typed: CheckOptions, output: OutputOptions) -> int:
     run_start = begin(sys.argv[1:], output.host_name)
     destinations(output)
-    output = _with_baseline(output)
+    output = _with_baseline(output, limits_of(typed))
     plugins = () if typed.no_plugins else installed()
     if not plugins:
         # Only built-in checks have codes.
@@ -110,7 +110,7 @@ def _check(typed: CheckOptions, output: OutputOptions) -> int:
         notes = (*report.notes, "The run was interrupted: what was not looked at by then is not judged.")
         report = replace(report, notes=notes, exit_code=EXIT_INTERRUPTED)
     if output.write_baseline is not None and report.error is None and not interrupts.requested():
-        report = _write_baseline(report, output)
+        report = _write_baseline(report, output, limits_of(typed))
     if output.script is not None:
         from ovms_doctor.report.remedy_script import remedy_script
 
@@ -119,7 +119,7 @@ def _check(typed: CheckOptions, output: OutputOptions) -> int:
     return report.exit_code
 
 
-def _with_baseline(output: OutputOptions) -> OutputOptions:
+def _with_baseline(output: OutputOptions, limits: DocumentLimits) -> OutputOptions:
     """Returns the options with the known findings of the named baseline, and of the baseline that will be
     replaced."""
     if output.baseline_expires is not None and output.write_baseline is None:
@@ -128,11 +128,11 @@ def _with_baseline(output: OutputOptions) -> OutputOptions:
         return output
     from ovms_doctor.cli.baseline import read_baseline
 
-    known = read_baseline(output.baseline)
+    known = read_baseline(output.baseline, limits)
     return replace(output, adjustments=replace(output.adjustments, known=known, baseline=output.baseline))
 
 
-def _write_baseline(report: Report, output: OutputOptions) -> Report:
+def _write_baseline(report: Report, output: OutputOptions, limits: DocumentLimits) -> Report:
     """Writes the findings as known ones and returns the report, which does not fail for them. Reasons and days of
     the replaced file are kept."""
     from ovms_doctor.cli.baseline import read_baseline, write_baseline
@@ -140,7 +140,7 @@ def _write_baseline(report: Report, output: OutputOptions) -> Report:
     from ovms_doctor.diagnosis.verdict import verdict_of
 
     path = output.write_baseline or ""
-    earlier = read_baseline(path) if path != "-" and os.path.exists(path) else ()
+    earlier = read_baseline(path, limits) if path != "-" and passing("there", [path], limits.timeout) else ()
     known = known_findings(report.findings, report.suppressed, earlier, output.baseline_expires)
     write_baseline(path, known)
     verdict, code = verdict_of((), report.checks, output)
@@ -328,7 +328,7 @@ def _recorded(typed: CheckOptions, output: OutputOptions) -> tuple[CheckOptions,
     """Returns the options, the facts and their origin, read from a file that ``collect`` wrote. ``--ovms-version``
     replaces the release of the file, ``--redact-map`` its pseudonyms."""
     path = typed.facts_file or ""
-    options, facts, origin = _loaded(read_named_file(path, _LARGEST_FACTS), path)
+    options, facts, origin = _loaded(read_named_file(path, _LARGEST_FACTS, limits_of(typed)), path)
     if output.redact_map is not None:
         facts, options, host = restored(facts, options, origin.host, output.redact_map)
         origin = replace(origin, host=host, redacted=False)

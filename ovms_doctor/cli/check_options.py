@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ovms_doctor.cli.document_limits import limits_of
 from ovms_doctor.cli.parsed import values_of
 from ovms_doctor.cli.working_directory import absolute, working_directory
 from ovms_doctor.model.environment import (
@@ -157,7 +158,7 @@ def _environment(options: CheckOptions, typed: Sequence[tuple[str, str]]) -> tup
     pairs = list(os.environ.items()) if options.env_from_process else []
     if options.env_file is not None:
         label = f"--env-file {options.env_file}"
-        data = read_named_file(options.env_file, _LARGEST_ENVIRONMENT, shown=label)
+        data = read_named_file(options.env_file, _LARGEST_ENVIRONMENT, limits_of(options), shown=label)
         found, wrong = read_file(data.decode("utf-8", "surrogateescape"))
         if wrong is not None:
             raise UsageError(f"--env-file {options.env_file}: line {wrong} is not NAME=VALUE")

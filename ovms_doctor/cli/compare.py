@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +9,8 @@ from ovms_doctor.cli.compare_options import CompareOptions
 from ovms_doctor.cli.exit_codes import EXIT_FINDINGS, EXIT_INCOMPLETE, EXIT_OK
 from ovms_doctor.cli.output import standard_output, write_parts
 from ovms_doctor.model.errors import UsageError
-from ovms_doctor.probes.named_files import read_named_file
+from ovms_doctor.model.text import redact
+from ovms_doctor.probes.named_files import DocumentLimits, json_files_below, passing, read_named_file
 from ovms_doctor.report.comparison.saved import SavedReport, SavedReportError, fails, read_report
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def run_diff(options: CompareOptions) -> int:
     if options.files[0] == options.files[1] == "-":
         raise UsageError("diff: standard input is one file, not both")
     try:
-        old, new = (_read(path) for path in options.files)
+        old, new = (_read(path, options.document_limit) for path in options.files)
     except SavedReportError as error:
         raise UsageError(str(error)) from None
     differences = compare(old, new, {code: entry.check for code, entry in codes().items()})
@@ -67,11 +67,11 @@ def run_summary(options: CompareOptions) -> int:
 
     totals = Totals()
     failed = False
-    for path in _files(options.files):
+    for path in _files(options.files, totals.unreadable):
         try:
-            report = _read(path)
+            report = _read(path, options.document_limit)
         except (SavedReportError, UsageError) as error:
-            totals.unreadable.append(str(error))
+            totals.unreadable.append(redact(str(error)))
             continue
         totals.add(report)
         failed = failed or fails(report.findings, options.fail_on)
@@ -88,22 +88,22 @@ def run_summary(options: CompareOptions) -> int:
     return _exit_code(options, failed=failed, incomplete=incomplete)
 
 
-def _files(named: tuple[str, ...]) -> Iterator[str]:
-    """Yields the named files, and the ``.json`` files of the named directories in the order of their names."""
+def _files(named: tuple[str, ...], unreadable: list[str]) -> Iterator[str]:
+    """Yields the named files, and the ``.json`` files of the named directories in the order of their names.
+    Adds to ``unreadable`` why one of them cannot be looked at."""
     for path in named:
-        if path != "-" and os.path.isdir(path):
-            for directory, folders, names in os.walk(path):
-                folders.sort()
-                for name in sorted(names):
-                    if name.endswith(".json"):
-                        yield os.path.join(directory, name)
-        else:
-            yield path
+        try:
+            is_directory = path != "-" and bool(passing("directory", [path]))
+            files = json_files_below(path) if is_directory else (path,)
+        except UsageError as error:
+            unreadable.append(redact(str(error)))
+            continue
+        yield from files
 
 
-def _read(path: str) -> SavedReport:
+def _read(path: str, limit: int | None) -> SavedReport:
     """Returns the report in a file, or the report on the facts in it. Raises SavedReportError and UsageError."""
-    data = read_named_file(path, _LARGEST)
+    data = read_named_file(path, _LARGEST, DocumentLimits(limit))
     label = "standard input" if path == "-" else path
     if _FACTS in data[:_BEGINNING].replace(b" ", b"").replace(b"ovms-doctorfacts", b"ovms-doctor facts"):
         data = _judged(data, path)

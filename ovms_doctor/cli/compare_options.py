@@ -6,6 +6,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Struct
 
+from ovms_doctor.model import option_values
 from ovms_doctor.model.option import Option
 from ovms_doctor.model.output_options import FailOn
 
@@ -45,6 +46,17 @@ class CompareOptions(Struct, frozen=True):
             commands=_BOTH,
         ),
     ] = "error"
+    #: The most bytes of one file; 0: no limit; None: 4 GiB.
+    document_limit: Annotated[
+        int | None,
+        Option(
+            ("--document-limit",),
+            "How much of one file is read; 0: no limit. [4g]",
+            "SIZE",
+            option_values.document_limit,
+            commands=_BOTH,
+        ),
+    ] = None
     #: Exit 0 whatever was found.
     exit_zero: Annotated[bool, Option(("--exit-zero",), "Exit 0 whatever was found.", commands=_BOTH)] = False
     #: Whether text has no colours.

@@ -9,9 +9,10 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ovms_doctor.cli.document_limits import parsed_limits
 from ovms_doctor.cli.working_directory import working_directory
 from ovms_doctor.model.errors import ConflictingOptionsError, UsageError
-from ovms_doctor.probes.named_files import read_named_file
+from ovms_doctor.probes.named_files import DocumentLimits, passing, read_named_file
 
 #: The file of its own, and the table of the shared one.
 NAME, SHARED, TABLE = "ovms-doctor.toml", "pyproject.toml", "tool.ovms-doctor"
@@ -31,7 +32,9 @@ def with_configuration(parsed: Mapping[str, Any], records: Sequence[type[Any]]) 
         if parsed.get("config_file"):
             raise ConflictingOptionsError("--config and --no-config exclude each other")
         return parsed
-    found = _named(parsed["config_file"]) if parsed.get("config_file") else _nearest(working_directory())
+    limits = parsed_limits(parsed)
+    named = parsed.get("config_file")
+    found = _named(named, limits) if named else _nearest(working_directory(), limits)
     if found is None:
         return parsed
     path, table = found
@@ -40,32 +43,34 @@ def with_configuration(parsed: Mapping[str, Any], records: Sequence[type[Any]]) 
     return ConfiguredOptions(path, table, records, named=bool(parsed.get("config_file"))).merged(parsed)
 
 
-def _named(path: str) -> tuple[str, dict[str, Any]]:
+def _named(path: str, limits: DocumentLimits) -> tuple[str, dict[str, Any]]:
     """Returns the table of a named file: the whole file, or the tool's table of a pyproject.toml."""
-    table = _table(path, read_named_file(path, _LARGEST))
+    table = _table(path, read_named_file(path, _LARGEST, limits))
     if table is None:
         raise UsageError(f"{path}: has no table [{TABLE}]")
     return path, table
 
 
-def _nearest(directory: str) -> tuple[str, dict[str, Any]] | None:
+def _nearest(directory: str, limits: DocumentLimits) -> tuple[str, dict[str, Any]] | None:
     """The nearest configuration in this directory or above it."""
+    candidates = []
     for _ in range(_LEVELS):
-        for name in (NAME, SHARED):
-            path = os.path.join(directory, name)
-            # A file that cannot be read belongs to another user.
-            if not os.path.isfile(path) or not os.access(path, os.R_OK):
-                continue
-            data = read_named_file(path, _LARGEST)
-            if name == SHARED and TABLE.encode() not in data:
-                continue
-            table = _table(path, data)
-            if table is not None:
-                return path, table
+        candidates += [os.path.join(directory, name) for name in (NAME, SHARED)]
         above = os.path.dirname(directory)
         if above == directory:
             break
         directory = above
+    try:
+        candidates = passing("readable", candidates, limits.timeout)
+    except UsageError as error:
+        raise UsageError(f"{error}; with --no-config no configuration is looked for") from None
+    for path in candidates:
+        data = read_named_file(path, _LARGEST, limits)
+        if os.path.basename(path) == SHARED and TABLE.encode() not in data:
+            continue
+        table = _table(path, data)
+        if table is not None:
+            return path, table
     return None
 
 

@@ -18,8 +18,8 @@ _BY_RECORD = {
     "CompareOptions": "Reports",
 }
 _PROBES = frozenset(
-    ("--load", "--download-limit", "--timeout", "--jobs", "--check-timeout", "--no-plugins", "--probe-write",
-     "--kernel-log", "--log", "--no-live")
+    ("--load", "--download-limit", "--document-limit", "--timeout", "--jobs", "--check-timeout", "--no-plugins",
+     "--probe-write", "--kernel-log", "--log", "--no-live")
 )  # fmt: skip
 _TARGET = frozenset(("", "--as", "--facts"))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 import time
@@ -11,6 +12,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from ovms_doctor.model.errors import OutputFullError, UnwritableError
+from ovms_doctor.probes.file_systems import remote_mount
+from ovms_doctor.probes.named_files import write_named_file
 
 if TYPE_CHECKING:
     from ovms_doctor.model.facts import AnyQuestion
@@ -44,14 +47,7 @@ def write_parts(parts: Iterable[str], path: str | None) -> None:
             sys.stdout.buffer.write(part.encode("utf-8", "backslashreplace"))
         sys.stdout.buffer.flush()
         return
-    error_type: type[UnwritableError] = UnwritableError
-    try:
-        with open(path, "wb") as file:
-            error_type = OutputFullError
-            for part in parts:
-                file.write(part.encode("utf-8", "backslashreplace"))
-    except OSError as error:
-        raise error_type(f"{path}: {error.strerror}") from None
+    write_named_file((part.encode("utf-8", "backslashreplace") for part in parts), path)
 
 
 @contextmanager
@@ -59,6 +55,11 @@ def text_file(path: str) -> Iterator[PlainOutput]:
     """Returns the output for text that is written into a file piece by piece, in UTF-8. Raises UnwritableError."""
     from ovms_doctor.model.styled import PlainOutput
 
+    if remote_mount(path) is not None:
+        buffer = io.StringIO()
+        yield PlainOutput(buffer)
+        write(buffer.getvalue(), path)
+        return
     error_type: type[UnwritableError] = UnwritableError
     try:
         with open(path, "w", encoding="utf-8", errors="backslashreplace", newline="") as file:

@@ -11,6 +11,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ovms_doctor.cli.deliver import Content, deliver, destinations
+from ovms_doctor.cli.document_limits import limits_of
 from ovms_doctor.cli.exit_codes import EXIT_FINDINGS, EXIT_INCOMPLETE, EXIT_OK
 from ovms_doctor.cli.output import Progress
 from ovms_doctor.cli.request_options import RequestOptions
@@ -20,7 +21,7 @@ from ovms_doctor.model.errors import ConflictingOptionsError, UsageError
 from ovms_doctor.model.options import CheckOptions
 from ovms_doctor.model.output_options import OutputOptions
 from ovms_doctor.model.redaction import without_user
-from ovms_doctor.probes.named_files import NamedFile, read_named_file
+from ovms_doctor.probes.named_files import DocumentLimits, NamedFile, read_named_file
 
 if TYPE_CHECKING:
     from ovms_doctor.diagnosis.client_request import JudgedRequest
@@ -50,7 +51,7 @@ def run_request(check_options: CheckOptions, options: RequestOptions, output_opt
     _check_usage(check_options, options)
     destinations(output_options)
     run_start = begin(sys.argv[1:])
-    request = _read(options)
+    request = _read(options, limits_of(check_options))
     world = _World(check_options, options, request)
     try:
         models, release = world.served()
@@ -81,18 +82,18 @@ def _check_usage(check_options: CheckOptions, options: RequestOptions) -> None:
 # -- the request -----------------------------------------------------------------------------------------
 
 
-def _read(options: RequestOptions) -> ClientRequest | None:
+def _read(options: RequestOptions, limits: DocumentLimits) -> ClientRequest | None:
     if options.source is None:
         return None
     from ovms_doctor.inputs.requests.read import ReadOptions, read_request
 
     apis = {"kserve": "KServe", "tfs": "TFS", "openai": "OpenAI", None: None}
     api: Any = apis[options.api]
-    data = _content(options.source)
+    data = _content(options.source, limits)
     directory = "." if options.source == "-" else os.path.dirname(options.source) or "."
     try:
         return read_request(
-            data, ReadOptions(options.path or "", api), lambda name: _named_file(name, directory)
+            data, ReadOptions(options.path or "", api), lambda name: _named_file(name, directory, limits)
         )
     except DocumentError as error:
         raise UsageError(f"{options.source}: {error}") from None
@@ -108,14 +109,12 @@ class _MappedBody(mmap.mmap):
             self.madvise(mmap.MADV_DONTNEED, 0, pages)
 
 
-def _content(source: str) -> bytes:
+def _content(source: str, limits: DocumentLimits) -> bytes:
     """Returns the bytes of a file or of standard input. A large file is mapped and takes no memory."""
-    if source == "-":
-        return read_named_file(source, LARGEST_INPUT)
     try:
-        with NamedFile(source) as file:
-            status = os.fstat(file.fileno())
-            if not stat.S_ISREG(status.st_mode):
+        with NamedFile(source, limits=limits) as file:
+            status = os.fstat(file.fileno()) if file.has_descriptor else None
+            if source == "-" or status is None or not stat.S_ISREG(status.st_mode):
                 return file.read_up_to(LARGEST_INPUT)
             size = status.st_size
             if size > _MOST_BODY:
@@ -130,14 +129,14 @@ def _content(source: str) -> bytes:
         raise UsageError(f"{source}: {error.strerror}") from None
 
 
-def _named_file(name: str, directory: str) -> bytes:
+def _named_file(name: str, directory: str, limits: DocumentLimits) -> bytes:
     """Returns the content of a file that a command line names, as curl finds it, or next to the file with the
     command line."""
     if name == "-":
         raise DocumentError("the data come from standard input, which is not available")
     for path in (name, os.path.join(directory, name)):
         with suppress(UsageError):
-            return read_named_file(path, LARGEST_INPUT)
+            return read_named_file(path, LARGEST_INPUT, limits)
     raise DocumentError(f"the file {name} that it names cannot be read")
 
 
@@ -244,7 +243,9 @@ class _World:
         from ovms_doctor.prediction.requests.metadata import MetadataError, models_from_metadata
 
         try:
-            models = models_from_metadata(read_named_file(path, _LARGEST_METADATA))
+            models = models_from_metadata(
+                read_named_file(path, _LARGEST_METADATA, limits_of(self._check_options))
+            )
         except MetadataError as error:
             raise UsageError(f"{path}: {error}") from None
         newest = max((model.version for model in models), default=1)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
+from ovms_doctor.cli.document_limits import limits_of
 from ovms_doctor.cli.working_directory import absolute, working_directory
 from ovms_doctor.diagnosis.from_container import options_from_container
 from ovms_doctor.inputs import DocumentError
@@ -18,7 +19,7 @@ from ovms_doctor.model.errors import UsageError
 from ovms_doctor.model.facts import AnyQuestion, Failure, StatPath
 from ovms_doctor.model.live import LiveLook
 from ovms_doctor.model.options import CheckOptions, SourceUnavailable
-from ovms_doctor.probes.named_files import read_named_file
+from ovms_doctor.probes.named_files import DocumentLimits, passing, read_named_file
 
 if TYPE_CHECKING:
     from ovms_doctor.probes.containers import ContainerLookup
@@ -34,7 +35,7 @@ def with_container(options: CheckOptions) -> CheckOptions:
     try:
         if option == "--container":
             return _from_engine(options, value)
-        container = _READERS[option](value)
+        container = _READERS[option](value, limits_of(options))
     except DocumentError as error:
         raise UsageError(f"{option}: {error}") from None
     container = replace(
@@ -146,9 +147,8 @@ def _client_passes_proxies() -> bool:
     """Returns whether the configuration of Docker's client sets proxies in each container that it starts."""
     directory = os.environ.get("DOCKER_CONFIG") or os.path.expanduser("~/.docker")
     try:
-        with open(os.path.join(directory, "config.json"), "rb") as file:
-            settings = json.loads(file.read(_LARGEST))
-    except (OSError, ValueError, RecursionError):
+        settings = json.loads(read_named_file(os.path.join(directory, "config.json"), _LARGEST))
+    except (UsageError, ValueError, RecursionError):
         return False
     return isinstance(settings, dict) and bool(settings.get("proxies"))
 
@@ -171,13 +171,12 @@ def _with_kills(container: Container, options: CheckOptions) -> Container:
     if options.kernel_log is None and options.container_name is None:
         return container
     from ovms_doctor.inputs.kernel_log import matching, read_kernel_log
-    from ovms_doctor.probes.kernel_log import kernel_lines
+    from ovms_doctor.probes.kernel_log import kernel_lines, lines_of_file
 
-    # The child process that reads the kernel's log does not run on this host.
-    file = None if options.kernel_log is None else absolute(options.kernel_log)
-    lines, problem = kernel_lines(file, options.timeout)
-    if problem is not None and options.kernel_log is not None:
-        raise UsageError(f"--kernel-log {options.kernel_log}: {problem}")
+    if options.kernel_log is not None:
+        lines = lines_of_file(options.kernel_log, limits_of(options))
+    else:
+        lines, _ = kernel_lines(options.timeout)
     return replace(container, oom_kills=matching(read_kernel_log(lines), container))
 
 
@@ -202,13 +201,13 @@ def _gone(options: CheckOptions, container: Container) -> frozenset[str]:
 # -- documents -----------------------------------------------------------------------------------------
 
 
-def _inspected(value: str) -> Container:
+def _inspected(value: str, limits: DocumentLimits) -> Container:
     from ovms_doctor.inputs.inspect.read import read_inspect, read_text
 
-    return read_inspect(read_text(_data(value)), source="inspect", source_name=_source_label(value))
+    return read_inspect(read_text(_data(value, limits)), source="inspect", source_name=_source_label(value))
 
 
-def _run_line(value: str) -> Container:
+def _run_line(value: str, limits: DocumentLimits) -> Container:
     from ovms_doctor.inputs.run_line.read import read_run_line
 
     return read_run_line(
@@ -216,47 +215,51 @@ def _run_line(value: str) -> Container:
         home=os.path.expanduser("~"),
         working_directory=working_directory(),
         ids=(os.getuid(), os.getgid()),
-        read_file=_beside(working_directory()),
+        read_file=_beside(working_directory(), limits),
     )
 
 
-def _composed(value: str) -> Container:
+def _composed(value: str, limits: DocumentLimits) -> Container:
     from ovms_doctor.inputs.compose.read import read_compose
 
-    path, service = value, None
-    if not os.path.lexists(path) and ":" in path:
-        path, _, service = value.rpartition(":")
+    path, service = _with_part(value, limits)
     directory = os.path.dirname(absolute(path))
     return read_compose(
-        _text(path),
+        _text(path, limits),
         service=service,
         source_name=path,
         directory=directory,
         environment=os.environ,
-        read_file=_beside(directory),
+        read_file=_beside(directory, limits),
     )
 
 
-def _beside(directory: str) -> Callable[[str], str | None]:
+def _with_part(value: str, limits: DocumentLimits) -> tuple[str, str | None]:
+    """File and part of ``FILE[:PART]``: a file's name may hold a colon."""
+    if ":" not in value or passing("there", [value], limits.timeout):
+        return value, None
+    path, _, part = value.rpartition(":")
+    return path, part
+
+
+def _beside(directory: str, limits: DocumentLimits) -> Callable[[str], str | None]:
     def read(path: str) -> str | None:
         try:
-            return _text(os.path.join(directory, path))
+            return _text(os.path.join(directory, path), limits)
         except UsageError:
             return None
 
     return read
 
 
-def _manifest(value: str) -> Container:
+def _manifest(value: str, limits: DocumentLimits) -> Container:
     from ovms_doctor.inputs.kubernetes.read import read_kubernetes
 
-    path, container = value, None
-    if not os.path.lexists(path) and ":" in path:
-        path, _, container = value.rpartition(":")
-    return read_kubernetes(_text(path), source_name=_source_label(path), container=container)
+    path, container = _with_part(value, limits)
+    return read_kubernetes(_text(path, limits), source_name=_source_label(path), container=container)
 
 
-_READERS: Mapping[str, Callable[[str], Container]] = {
+_READERS: Mapping[str, Callable[[str, DocumentLimits], Container]] = {
     "--inspect": _inspected,
     "--docker-run": _run_line,
     "--compose": _composed,
@@ -268,11 +271,11 @@ def _source_label(value: str) -> str:
     return "standard input" if value == "-" else value
 
 
-def _text(path: str) -> str:
+def _text(path: str, limits: DocumentLimits) -> str:
     """The text of a file, or of standard input; bytes that are not UTF-8 are replaced."""
-    return _data(path).decode("utf-8-sig", "replace")
+    return _data(path, limits).decode("utf-8-sig", "replace")
 
 
-def _data(path: str) -> bytes:
+def _data(path: str, limits: DocumentLimits) -> bytes:
     """A file's bytes, or those of standard input. UsageError where it cannot be read or is far too long."""
-    return read_named_file(path, _LARGEST)
+    return read_named_file(path, _LARGEST, limits)

@@ -16,7 +16,7 @@ from ovms_doctor.diagnosis.run_start import begin
 from ovms_doctor.model.errors import ConflictingOptionsError, UsageError
 from ovms_doctor.model.output_options import OutputOptions
 from ovms_doctor.model.redaction import without_user
-from ovms_doctor.probes.named_files import read_named_file
+from ovms_doctor.probes.named_files import passing, read_named_file
 
 if TYPE_CHECKING:
     from ovms_doctor.diagnosis.live import LiveOptions
@@ -110,7 +110,7 @@ def _not_looked(reason: str, output_options: OutputOptions, run_start: RunStart)
 def _live_options(options: StatusOptions) -> LiveOptions:
     from ovms_doctor.diagnosis.live import LiveOptions
 
-    if options.ca is not None and not os.path.isfile(options.ca):
+    if options.ca is not None and not passing("file", [options.ca]):
         raise UsageError(f"--ca: {options.ca}: no such file")
     if options.ca is not None and options.insecure:
         raise ConflictingOptionsError("--ca and --insecure exclude each other")

@@ -18,11 +18,12 @@ from ovms_doctor.diagnosis.selection import is_reported
 from ovms_doctor.diagnosis.settle import SettledRun
 from ovms_doctor.diagnosis.verdict import EXIT_INCOMPLETE, verdict_of
 from ovms_doctor.model.causes import CouldNotLook
-from ovms_doctor.model.facts import LoadReport, Unavailable
+from ovms_doctor.model.facts import CheckWritable, Facts, LoadReport, StatPath, Unavailable
 from ovms_doctor.model.findings import Finding, Subject
 from ovms_doctor.model.names import is_remote
 from ovms_doctor.model.output_options import OutputOptions
 from ovms_doctor.model.plan import ModelPlan
+from ovms_doctor.prediction.log_file import log_file_gap
 from ovms_doctor.report.model import CheckRun, CheckStatus, Report
 
 if TYPE_CHECKING:
@@ -156,10 +157,20 @@ def _gaps(context: Context) -> list[tuple[CouldNotLook, tuple[str, ...]]]:
             gaps.append((cause, ("devices",)))
     cache = context.plan.cache
     if cache is not None and cache.rights is None and not (cache.ends or cache.created):
-        gaps.append(
-            (CouldNotLook(cache.absolute_path, "the directory of the cache was not seen"), ("cache",))
-        )
+        gaps.append((_unseen_cache(cache.absolute_path, context.facts), ("cache",)))
+    log_file = log_file_gap(context.deployment, context.facts)
+    if log_file is not None:
+        gaps.append((log_file, ("host",)))
     return gaps
+
+
+def _unseen_cache(path: str, facts: Facts) -> CouldNotLook:
+    """Why the directory of the cache is not known."""
+    for question in (StatPath(path), CheckWritable(path)):
+        answer = facts.get(question)
+        if isinstance(answer, Unavailable) and answer.timed_out:
+            return CouldNotLook(path, answer.reason, timed_out=True)
+    return CouldNotLook(path, "the directory of the cache was not seen")
 
 
 #: The checks that need the model's file to have been found and looked at.

@@ -83,6 +83,11 @@ def download_limit(text: str) -> int:
     return _size("--download-limit", text)
 
 
+def document_limit(text: str) -> int:
+    """Bytes; 0 is no limit."""
+    return _size("--document-limit", text)
+
+
 def jobs(text: str) -> int:
     """A number of processes."""
     if not re.fullmatch("[0-9]{1,6}", text.strip()) or not 1 <= int(text) <= MOST_JOBS:

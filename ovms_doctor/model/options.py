@@ -88,7 +88,12 @@ class CheckOptions(Struct, frozen=True, dict=True):
     #: A file with the host's kernel log.
     kernel_log: Annotated[
         str | None,
-        Option(("--kernel-log",), "The host's kernel log, to look for OOM kills in it.", "FILE", saved=False),
+        Option(
+            ("--kernel-log",),
+            "The host's kernel log, to look for OOM kills in it; - for standard input.",
+            "FILE",
+            saved=False,
+        ),
     ] = None
     #: Files with the server's log.
     log_files: Annotated[
@@ -248,6 +253,18 @@ class CheckOptions(Struct, frozen=True, dict=True):
             commands=_LOADING,
         ),
     ] = 1 << 30
+    #: The most bytes of a document that is named; 0: no limit; None: as many as its kind may have.
+    document_limit: Annotated[
+        int | None,
+        Option(
+            ("--document-limit",),
+            "How much of a document that is named is read; 0: no limit. [by its kind, 64m or more]",
+            "SIZE",
+            option_values.document_limit,
+            beside_facts=True,
+            saved=False,
+        ),
+    ] = None
     #: Seconds for one question to the file system or to a store.
     timeout: Annotated[
         float,

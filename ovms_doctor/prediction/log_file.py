@@ -12,6 +12,7 @@ import os
 import posixpath
 
 from ovms_doctor.model import server_log
+from ovms_doctor.model.causes import CouldNotLook
 from ovms_doctor.model.deployment import Deployment
 from ovms_doctor.model.facts import (
     CheckWritable,
@@ -57,6 +58,22 @@ def log_file_problem(deployment: Deployment, facts: Facts) -> StartProblem | Non
     return StartProblem(
         "log_file", "INTERNAL_ERROR", 1, (line,), path=path, text=text, failure=failure, option="--log_path"
     )
+
+
+def log_file_gap(deployment: Deployment, facts: Facts) -> CouldNotLook | None:
+    """What of the log file hung when it was looked at; None for nothing. Asks for nothing."""
+    path = deployment.arguments.value("log_path") if deployment.arguments is not None else None
+    if not path:
+        return None
+    full = directory = absolute(path, deployment.working_directory)
+    while True:
+        for question in (StatPath(directory), CheckWritable(directory)):
+            answer = facts.get(question)
+            if isinstance(answer, Unavailable) and answer.timed_out:
+                return CouldNotLook(full, answer.reason, timed_out=True)
+        if directory == "/":
+            return None
+        directory = posixpath.dirname(directory)
 
 
 def _on_host(path: str, deployment: Deployment, facts: Facts) -> Failure | None:

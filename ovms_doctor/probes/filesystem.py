@@ -11,7 +11,7 @@ import errno
 import os
 import stat
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 
 from ovms_doctor.model.facts import (
@@ -237,14 +237,16 @@ def open_files(
     ids: Ids | None,
     roots: Sequence[str] = (),
     table: MountTable = NO_MOUNTS,
+    stuck: Mapping[str, str] | None = None,
 ) -> LocalFiles:
-    """Makes ready to answer for the user ``ids`` (None: for this process's own).
+    """Makes ready to answer for the user ``ids`` (None: for this process's own). ``stuck``: roots and mounts whose file
+    system does not answer, with the reason.
 
     Where this process can, it takes on the ids for good: only for a process of its own, which has
     imported all it needs, since those ids may not even read this package.
     """
     means = choose(ids)
-    bases = open_bases(roots, table, hold=means == "drop")
+    bases = open_bases(roots, table, hold=means == "drop", stuck=stuck)
     if ids is not None and means == "drop":
         try:
             become(ids)

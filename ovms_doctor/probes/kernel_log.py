@@ -1,23 +1,29 @@
-"""Lines of the kernel's log about processes that were killed out of memory. Read in a child: a file may be a FIFO,
-and journalctl may wait."""
+"""Lines of the kernel's log about processes that were killed out of memory. This host's own is read in a child:
+journalctl may wait."""
 
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import subprocess
 import time
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timezone
 from typing import Any
 
+from ovms_doctor.model.errors import UsageError
 from ovms_doctor.model.pattern import lazy_pattern
+from ovms_doctor.probes.named_files import DocumentLimits, NamedFile
 from ovms_doctor.probes.processes.child import ChildExit
 from ovms_doctor.probes.processes.task import run_in_child
 
 #: What a line must hold to be kept (mm/oom_kill.c, mm/memcontrol.c).
 _TELLING = lazy_pattern(rb"oom-kill:|[Oo]ut of memory|Killed process|killed as a result of limit of")
 _MOST_LINES = 4000
+#: Bytes of a saved log, unless the user allows more.
+_LARGEST = 4 << 30
 _LONGEST_LINE = 4000
 #: Records of /dev/kmsg are at most so long (printk, CONSOLE_EXT_LOG_MAX).
 _RECORD = 8192
@@ -25,30 +31,42 @@ _FILES = ("/var/log/kern.log", "/var/log/messages", "/var/log/syslog")
 _JOURNAL = ("journalctl", "--dmesg", "--output=short-iso", "--no-pager", "--quiet")
 
 
-def kernel_lines(file: str | None, deadline: float) -> tuple[tuple[str, ...], str | None]:
-    """Returns the relevant lines of ``file``, or of this host's own kernel log where it is None, oldest first; and
-    in one sentence why it could not be read. Lines are decoded like names of files. Raises InterruptedRunError.
+def lines_of_file(path: str, limits: DocumentLimits) -> tuple[str, ...]:
+    """The lines of a saved kernel log, ``-`` for standard input, that are about such processes, oldest first; decoded
+    as names of files are. Raises as :class:`~ovms_doctor.probes.named_files.NamedFile` does."""
+    limited = _Limited(path, limits=limits, shown=f"--kernel-log {path}")
+    with limited, io.BufferedReader(limited) as file:
+        try:
+            return tuple(_kept(_pieces(file)))
+        except OSError as error:
+            raise UsageError(f"--kernel-log {path}: {error.strerror or error}") from None
 
-    The host's own: /dev/kmsg, which may have lost old lines, and then the journal; else a file in /var/log.
-    """
-    answer = run_in_child("kernel_log", {"file": file}, deadline)
-    source = f"The kernel's log {file}" if file is not None else "The kernel's log"
+
+class _Limited(NamedFile):
+    """A log that is not read beyond its limit."""
+
+    _length = 0
+
+    def readinto(self, buffer: Any) -> int:
+        count = super().readinto(buffer)
+        self._length += count
+        self.check_length(self._length, _LARGEST)
+        return count
+
+
+def kernel_lines(deadline: float) -> tuple[tuple[str, ...], str | None]:
+    """Such lines of this host's own kernel log, and what kept it from being read, one sentence: of /dev/kmsg, which may
+    have forgotten what is old, and then of the journal; else of a file in /var/log. Raises InterruptedRunError."""
+    answer = run_in_child("kernel_log", {}, deadline)
     if isinstance(answer, ChildExit):
-        return (), f"{source} could not be read: {answer}."
-    lines = tuple(str(line) for line in answer.get("lines") or ())
+        return (), f"The kernel's log could not be read: {answer}."
     problem = answer.get("problem")
-    return lines, None if problem is None else f"{source} {problem}"
+    lines = tuple(str(line) for line in answer.get("lines") or ())
+    return lines, None if problem is None else f"The kernel's log {problem}"
 
 
 def answer(question: Mapping[str, Any]) -> dict[str, Any]:
-    """The child's part: ``{"file": path or null}`` → ``{"lines": […], "problem": text or null}``."""
-    file = question["file"]
-    if file is not None:
-        try:
-            return {"lines": _of_file(os.fsencode(file)), "problem": None}
-        except (OSError, ValueError) as error:
-            reason = getattr(error, "strerror", None) or "that is no path"
-            return {"lines": [], "problem": f"cannot be read: {reason}."}
+    """The child's part: ``{"lines": […], "problem": text or null}``."""
     ring, whole = _of_ring()
     lines = ring or []
     if not whole and not lines:
@@ -60,8 +78,7 @@ def answer(question: Mapping[str, Any]) -> dict[str, Any]:
             with contextlib.suppress(OSError):
                 return {"lines": _of_file(os.fsencode(path)), "problem": None}
     if ring is None and not whole:
-        reason = "cannot be read by this user: run as root, or save sudo journalctl -k, and name that with --kernel-log"
-        return {"lines": [], "problem": f"{reason}."}
+        return {"lines": [], "problem": "cannot be read by this user."}
     return {"lines": lines, "problem": None}
 
 
@@ -78,8 +95,8 @@ def _pieces(file: Any) -> Iterator[bytes]:
 
 def _kept(lines: Iterable[bytes]) -> list[str]:
     """The telling ones; of too many the last."""
-    found = [os.fsdecode(line.rstrip(b"\r\n")[:_LONGEST_LINE]) for line in lines if _TELLING.search(line)]
-    return found[-_MOST_LINES:]
+    found = deque((line for line in lines if _TELLING.search(line)), _MOST_LINES)
+    return [os.fsdecode(line.rstrip(b"\r\n")[:_LONGEST_LINE]) for line in found]
 
 
 def _of_ring() -> tuple[list[str] | None, bool]:

@@ -33,6 +33,7 @@ from ovms_doctor.model.host import User
 from ovms_doctor.model.mounts import NO_MOUNTS, MountTable
 from ovms_doctor.probes import capacity, interrupts
 from ovms_doctor.probes.access import Ids
+from ovms_doctor.probes.hung_looks import HungLooks, stuck_bases
 from ovms_doctor.probes.processes.child import ChildExit
 from ovms_doctor.probes.processes.pool import Pool
 from ovms_doctor.probes.processes.single import START_DEADLINE, Worker
@@ -64,10 +65,7 @@ _LOADS: tuple[LoadKind, ...] = ("load", "tokenizers", "pipelines")
 _WORTH_A_START = {"inspect": 100, "load": 20, "compile": 2}
 #: Seconds for the start of a child process, in addition to the time for a look at the file system.
 _START = 10.0
-#: Seconds that any look at a file may take, however many hung before.
-_SHORTEST_LOOK = 0.5
 _SIGKILL = 9
-_HUNG = Unavailable("looking at it did not end in time and was stopped", timed_out=True)
 
 
 class InterruptedCollectionError(interrupts.InterruptedRunError):
@@ -103,6 +101,7 @@ class LocalCollector:
         self._options: dict[str, Any] = {
             "ids": None if user is None else {"uid": user.uid, "gid": user.gid, "groups": list(user.groups)},
             "roots": list(roots),
+            "stuck": stuck_bases(roots, mounts, deadline),
             "mounts": [[mount.host, mount.server, mount.read_only] for mount in mounts.mounts],
         }
         self._deadline = deadline
@@ -119,7 +118,7 @@ class LocalCollector:
         #: Collects facts of this host itself, without the mounts.
         self._here = Worker("files", {"ids": None}, deadline, start_deadline=self._start_deadline)
         self._pools: dict[PoolKind, Pool] = {}
-        self._hung: list[str] = []
+        self._hung = HungLooks(mounts, deadline)
         self._mounts = mounts
 
     def collect(
@@ -158,7 +157,7 @@ class LocalCollector:
         models = [one for one in reachable if _group(one) == "inspect"]
         if models:
             pool = self._pool(self._inspecting)
-            pool.begin(models, self._time_to_look, _nobody, self._refuse, _WORTH_A_START["inspect"])
+            pool.begin(models, self._hung.time_to_look, _nobody, self._hung.refuse, _WORTH_A_START["inspect"])
 
     def warm(self, load: str = "none") -> None:
         """Has the children started that a look at a model needs, without waiting for them: one for files, and one
@@ -214,7 +213,7 @@ class LocalCollector:
         """Answers questions on paths of this host: a path that hangs here proves nothing about the server path of
         the same name."""
         by_status = {StatPath(question.path): question for question in questions}
-        hung, self._hung = self._hung, []
+        hung, self._hung = self._hung, self._hung.of_host()
         answered: _Answers = {}
         try:
             self._ask_worker(self._here, list(by_status), begin, answered)
@@ -234,47 +233,28 @@ class LocalCollector:
         left = questions
         while left:
             remaining = self._without_hung(left, answers)
-            stream = worker.answer(remaining, self._time_for_file)
+            stream = worker.answer(remaining, self._hung.time_for_file)
             for question in remaining:
                 begin(question)
                 _, answer = next(stream)
-                answers[question] = _looked(answer)
-                if self._note_hung(question, answer):
+                hangs = self._hung.note(question, answer)
+                answers[question] = self._hung.answer(question, answer)
+                if hangs:
                     break
             stream.close()
             left = [question for question in left if question not in answers]
-
-    def _time_to_look(self, question: AnyQuestion) -> float:
-        return self._deadline
-
-    def _time_for_file(self, question: AnyQuestion) -> float:
-        """Each look that hung halves the time for the next one, so that several dead mounts together take no longer
-        than two; a file system that works answers within milliseconds."""
-        return max(self._deadline * 0.5 ** len(self._hung), min(self._deadline, _SHORTEST_LOOK))
-
-    def _note_hung(self, question: AnyQuestion, answer: Answer | ChildExit) -> bool:
-        hangs = isinstance(answer, ChildExit) and answer.timed_out and answer.started
-        if hangs:
-            self._hung.append(question.path.rstrip("/") + "/")
-        return hangs
 
     def _without_hung(
         self, questions: list[AnyQuestion], answers: dict[AnyQuestion, Answer]
     ) -> list[AnyQuestion]:
         fine = []
         for question in questions:
-            refused = self._refuse(question)
+            refused = self._hung.refuse(question)
             if refused is None:
                 fine.append(question)
             else:
                 answers[question] = refused
         return fine
-
-    def _refuse(self, question: AnyQuestion) -> Answer | None:
-        """A file system that hung once is not waited for again at and below that path."""
-        if self._hung and any((question.path.rstrip("/") + "/").startswith(bad) for bad in self._hung):
-            return _HUNG
-        return None
 
     # -- models ------------------------------------------------------------------------------------
 
@@ -289,10 +269,10 @@ class LocalCollector:
             return
         pool = self._pool(group)
         for question, answer in pool.answer(
-            questions, self._time_to_look, begin, self._refuse, _WORTH_A_START["inspect"]
+            questions, self._hung.time_to_look, begin, self._hung.refuse, _WORTH_A_START["inspect"]
         ):
-            self._note_hung(question, answer)
-            answers[question] = _looked(answer)
+            self._hung.note(question, answer)
+            answers[question] = self._hung.answer(question, answer)
 
     def _load(
         self,
@@ -312,7 +292,12 @@ class LocalCollector:
         share = _WORTH_A_START["compile" if compiles else "load"]
         pool = self._pool(kind)
         again: list[AnyQuestion] = []
-        for question, answer in pool.answer(questions, times.__getitem__, begin, self._refuse, share):
+
+        def time_to_load(question: AnyQuestion) -> float:
+            return times[question] * self._hung.share(question)
+
+        for question, answer in pool.answer(questions, time_to_load, begin, self._hung.refuse, share):
+            self._hung.count(question, answer)
             if _is_doubtful(answer):
                 again.append(question)
             else:
@@ -441,22 +426,6 @@ def _level(question: LoadModel | LoadPipeline | LoadExtension) -> LoadLevel:
     if isinstance(question, LoadModel):
         return question.level
     return "compile" if isinstance(question, LoadPipeline) else "read"
-
-
-def _still_hanging(pid: int) -> Unavailable:
-    """A look that cannot even be stopped."""
-    return Unavailable(
-        f"looking at it does not end: process {pid} waits in the kernel until the file system answers or is unmounted",
-        timed_out=True,
-    )
-
-
-def _looked(answer: Answer | ChildExit) -> Answer:
-    if not isinstance(answer, ChildExit):
-        return answer
-    if answer.timed_out and answer.started:
-        return _HUNG if not answer.left_behind else _still_hanging(answer.left_behind)
-    return Unavailable(f"the process that looks failed: {answer}", answer.timed_out)
 
 
 def _crash(ended: ChildExit) -> str:

@@ -1,73 +1,120 @@
-"""Files that the command line names, and standard input: read with a limit, and only as long as data arrive."""
+"""Files that the command line names, and standard input: read with a limit, and only as long as data arrive.
+
+A file on a file system that may not answer is read by a child: see :mod:`ovms_doctor.probes.remote_files`.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import io
 import os
 import select
 import stat
 import sys
-import time
+from collections.abc import Iterable
 from typing import Any
 
-from ovms_doctor.model.errors import UsageError
+from msgspec import Struct
+
+from ovms_doctor.model.errors import OutputFullError, UnwritableError, UsageError
 from ovms_doctor.probes import interrupts
+from ovms_doctor.probes.file_systems import RemoteMount, remote_mount, remote_mounts
+from ovms_doctor.probes.remote_files import (
+    PATIENCE as REMOTE_PATIENCE,
+)
+from ovms_doctor.probes.remote_files import (
+    TESTS,
+    NoDocumentError,
+    RemoteProcess,
+    Test,
+    json_files,
+    open_document,
+    wait_for,
+    walked_json_files,
+    which,
+)
 
 #: Seconds without any data after which a pipe is given up.
 PATIENCE = 60.0
 _PART = 1 << 20
-_NULL = os.makedev(1, 3)
+_OK = "ok"
 
 
-def read_named_file(path: str, limit: int, *, shown: str = "", patience: float = PATIENCE) -> bytes:
+class DocumentLimits(Struct, frozen=True):
+    """What the user allows for reading a document."""
+
+    #: The most bytes of one document (``--document-limit``); 0: no limit; None: as many as its kind may have.
+    size: int | None = None
+    #: Seconds that a file system may take to answer (``--timeout``).
+    timeout: float = REMOTE_PATIENCE
+    #: Whether the command has the option that raises the limit.
+    can_raise: bool = True
+
+
+NO_LIMITS = DocumentLimits(can_raise=False)
+
+
+def read_named_file(
+    path: str,
+    limit: int,
+    limits: DocumentLimits = NO_LIMITS,
+    *,
+    shown: str = "",
+    patience: float = PATIENCE,
+) -> bytes:
     """The bytes of a file or a pipe, ``-`` for standard input.
 
-    ``limit``: the most bytes that are taken. ``shown``: how messages name the file, else ``path``. ``patience``: how
-    long a pipe can be silent, in seconds. Raises UsageError for what cannot be read, is a directory, a device or a
-    socket, or is longer; InterruptedRunError where the run is interrupted.
+    ``limit``: the most bytes that are taken, unless ``limits`` give another number. ``shown``: how messages name the
+    file, else ``path``. ``patience``: how long a pipe can be silent, in seconds. Raises UsageError for what cannot be
+    read, is a directory, a device or a socket, or is longer; InterruptedRunError where the run is interrupted.
     """
-    name = shown or ("standard input" if path == "-" else path)
-    try:
-        descriptor = _standard_input() if path == "-" else _opened(path, name)
-        if descriptor is None:
-            data = sys.stdin.buffer.read(limit + 1)
-        else:
-            try:
-                data = _read(descriptor, limit, name, patience)
-            finally:
-                if path != "-":
-                    os.close(descriptor)
-    except (OSError, ValueError) as error:
-        raise UsageError(f"{name}: {getattr(error, 'strerror', None) or error}") from None
-    if len(data) > limit:
-        raise UsageError(f"{name}: more than {limit:,} bytes, which is the limit for it")
-    return data
+    with NamedFile(path, patience, limits, shown=shown) as file:
+        try:
+            return file.read_up_to(limit)
+        except OSError as error:
+            name = shown or ("standard input" if path == "-" else path)
+            raise UsageError(f"{name}: {error.strerror or error}") from None
 
 
 class NamedFile(io.RawIOBase):
     """A file or a pipe to read piece by piece, ``-`` for standard input: of a pipe, nothing is waited for longer than
-    ``patience`` seconds, and an interruption ends the wait.
+    ``patience`` seconds, and an interruption ends the wait. ``shown``: how messages name it, else ``path``.
 
     Raises UsageError for what cannot be opened, is a directory or a device, and for a pipe that is silent; OSError for
     what cannot be read; InterruptedRunError where the run is interrupted.
     """
 
-    def __init__(self, path: str, patience: float = PATIENCE) -> None:
+    def __init__(
+        self, path: str, patience: float = PATIENCE, limits: DocumentLimits = NO_LIMITS, *, shown: str = ""
+    ) -> None:
         super().__init__()
-        self._shown = "standard input" if path == "-" else path
+        self._shown = shown or ("standard input" if path == "-" else path)
         self._patience = patience
+        self._limits = limits
         self._closes = path != "-"
+        #: None: standard input is an object of Python's, or a child reads the file.
+        self._descriptor: int | None = None
+        self._remote: RemoteProcess | None = None
         try:
-            descriptor = _standard_input() if path == "-" else _opened(path, self._shown)
+            mount = None if path == "-" else remote_mount(path)
+            if mount is not None:
+                self._remote = _opened_by_child(mount, limits.timeout, path)
+            else:
+                self._descriptor = _standard_input() if path == "-" else open_document(path)
+        except NoDocumentError as error:
+            raise UsageError(f"{self._shown}: {error}") from None
         except (OSError, ValueError) as error:
             raise UsageError(f"{self._shown}: {getattr(error, 'strerror', None) or error}") from None
-        #: None: standard input is an object of Python's.
-        self._descriptor = descriptor
-        self._waits = descriptor is not None and _is_pipe(descriptor)
+        self._waits = self._descriptor is not None and _is_pipe(self._descriptor)
 
     def readable(self) -> bool:
         return True
+
+    @property
+    def has_descriptor(self) -> bool:
+        """Whether the file is read here and has a descriptor."""
+        return self._descriptor is not None
 
     def fileno(self) -> int:
         if self._descriptor is None:
@@ -82,30 +129,121 @@ class NamedFile(io.RawIOBase):
         return len(data)
 
     def _read(self, size: int) -> bytes:
+        if self._remote is not None:
+            return self._remote.read(size)
         if self._descriptor is None:
             return sys.stdin.buffer.read(size)
         while True:
             interrupts.check()
-            if self._waits:
-                _wait(self._descriptor, self._shown, self._patience)
+            if self._waits and not wait_for(self._descriptor, select.POLLIN, self._patience):
+                raise UsageError(f"{self._shown}: no data arrived for {self._patience:g} seconds")
             with contextlib.suppress(BlockingIOError):
                 return os.read(self._descriptor, size)
 
     def read_up_to(self, limit: int) -> bytes:
-        """All that is left; UsageError for more bytes than ``limit``."""
+        """All that is left; UsageError for more bytes than ``limit``, or than the limits of this file give instead."""
+        most = self._most(limit)
         parts: list[bytes] = []
         length = 0
-        while length <= limit and (part := self._read(min(_PART, limit + 1 - length))):
+        while length <= most and (part := self._read(min(_PART, most + 1 - length))):
             parts.append(part)
             length += len(part)
-        if length > limit:
-            raise UsageError(f"{self._shown}: more than {limit:,} bytes, which is the limit for it")
+        self.check_length(length, limit)
         return b"".join(parts)
 
+    def check_length(self, length: int, limit: int) -> None:
+        """Raises UsageError for more bytes than are allowed."""
+        most = self._most(limit)
+        if length > most:
+            raises = "; --document-limit SIZE raises it" if self._limits.can_raise else ""
+            raise UsageError(f"{self._shown}: more than {most:,} bytes, which is the limit for it{raises}")
+
+    def _most(self, limit: int) -> int:
+        """The limit that the user gives, else ``limit``."""
+        given = self._limits.size
+        return limit if given is None else given or sys.maxsize - 1
+
     def close(self) -> None:
-        if not self.closed and self._closes and self._descriptor is not None:
-            os.close(self._descriptor)
+        if not self.closed:
+            if self._remote is not None:
+                self._remote.close()
+            if self._closes and self._descriptor is not None:
+                os.close(self._descriptor)
         super().close()
+
+
+def passing(test: Test, paths: list[str], timeout: float = REMOTE_PATIENCE) -> list[str]:
+    """Those of the paths that are ``there`` (a link that leads nowhere too), or lead to a ``file``, to one that is
+    ``readable`` for this process, or to a ``directory``. UsageError where the file system of one does not answer within
+    ``timeout`` seconds."""
+    found = set()
+    remote: dict[RemoteMount, list[str]] = {}
+    for path, mount in zip(paths, remote_mounts(paths), strict=True):
+        if mount is not None:
+            remote.setdefault(mount, []).append(path)
+        elif TESTS[test](path):
+            found.add(path)
+    for mount, some in remote.items():
+        try:
+            found.update(which(mount, test, some, timeout))
+        except OSError as error:
+            raise UsageError(f"{some[0]}: {error.strerror}") from None
+    return [path for path in paths if path in found]
+
+
+def json_files_below(directory: str, timeout: float = REMOTE_PATIENCE) -> Iterable[str]:
+    """The ``.json`` files below a directory, in the order of their names. Raises as ``passing``."""
+    mount = remote_mount(directory)
+    if mount is None:
+        return walked_json_files(directory)
+    try:
+        return json_files(mount, directory, timeout)
+    except OSError as error:
+        raise UsageError(f"{directory}: {error.strerror}") from None
+
+
+def write_named_file(parts: Iterable[bytes], path: str, timeout: float = REMOTE_PATIENCE) -> None:
+    """Writes a file, of whose parts one at a time is in memory. UnwritableError where it cannot be opened,
+    OutputFullError where it does not take all or its file system does not answer within ``timeout`` seconds."""
+    mount = remote_mount(path)
+    error_type: type[UnwritableError] = UnwritableError
+    try:
+        if mount is not None:
+            problem = _written_by_child(parts, path, mount, timeout)
+            if problem != _OK:
+                opened, _, reason = problem.partition(" ")
+                raise (OutputFullError if opened == "opened" else UnwritableError)(f"{path}: {reason}")
+            return
+        with open(path, "wb") as file:
+            error_type = OutputFullError
+            for part in parts:
+                file.write(part)
+    except OSError as error:
+        if error.errno == errno.ETIMEDOUT:
+            error_type = OutputFullError
+        raise error_type(f"{path}: {error.strerror}") from None
+
+
+def _written_by_child(parts: Iterable[bytes], path: str, mount: RemoteMount, timeout: float) -> str:
+    """What the child reports, which is ``ok`` where all is written."""
+    with RemoteProcess(mount, timeout, "write", path) as remote:
+        with contextlib.suppress(BrokenPipeError):
+            for part in parts:
+                remote.write(part)
+        remote.end_of_input()
+        return remote.line()
+
+
+def _opened_by_child(mount: RemoteMount, timeout: float, path: str) -> RemoteProcess:
+    remote = RemoteProcess(mount, timeout, "read", path)
+    try:
+        problem = remote.line()
+        if problem != _OK:
+            raise NoDocumentError(problem)
+    except BaseException:
+        remote.close()
+        raise
+    return remote
 
 
 def _is_pipe(descriptor: int) -> bool:
@@ -121,44 +259,3 @@ def _standard_input() -> int | None:
         return sys.stdin.fileno()
     except io.UnsupportedOperation:
         return None
-
-
-def _opened(path: str, name: str) -> int:
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    found = os.fstat(descriptor)
-    kinds = ((stat.S_ISDIR, "a directory"), (stat.S_ISBLK, "a device"), (stat.S_ISCHR, "a device"))
-    for is_kind, kind in kinds:
-        if is_kind(found.st_mode) and found.st_rdev != _NULL:
-            os.close(descriptor)
-            raise UsageError(f"{name}: is {kind}, not a file")
-    return descriptor
-
-
-def _read(descriptor: int, limit: int, name: str, patience: float) -> bytes:
-    """All that the descriptor gives until its end, at most one byte more than ``limit``."""
-    waits = _is_pipe(descriptor)
-    parts: list[bytes] = []
-    length = 0
-    while length <= limit:
-        if waits:
-            _wait(descriptor, name, patience)
-        try:
-            part = os.read(descriptor, min(_PART, limit + 1 - length))
-        except BlockingIOError:
-            continue
-        if not part:
-            break
-        parts.append(part)
-        length += len(part)
-    return b"".join(parts)
-
-
-def _wait(descriptor: int, name: str, patience: float) -> None:
-    """Returns when the pipe has data or has ended; UsageError if neither happens in time."""
-    poll = select.poll()
-    poll.register(descriptor, select.POLLIN)
-    end = time.monotonic() + patience
-    while not poll.poll(interrupts.HEARTBEAT * 1000):
-        interrupts.check()
-        if time.monotonic() > end:
-            raise UsageError(f"{name}: no data arrived for {patience:g} seconds")

@@ -11,7 +11,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeAlias
 
 from msgspec import Struct
@@ -35,16 +35,21 @@ class BasePaths(Struct, frozen=True):
     mounts: dict[tuple[str, ...], ResolvedPath | Stop]
 
 
-def open_bases(roots: Sequence[str], table: MountTable, *, hold: bool) -> BasePaths:
+def open_bases(
+    roots: Sequence[str], table: MountTable, *, hold: bool, stuck: Mapping[str, str] | None = None
+) -> BasePaths:
     """Opens the roots and mounts with the present rights of this process.
 
     ``hold`` keeps a descriptor of each (O_PATH: nothing is opened for reading), so that it can be reached
-    after the rights to go through its parents are given up. They stay open until the process ends.
+    after the rights to go through its parents are given up. They stay open until the process ends. ``stuck``: those
+    whose file system does not answer, and the reason; they are not looked at.
     """
     opened: dict[str, ResolvedPath | Stop] = {}
     for server in (*roots, *(mount.server for mount in table.mounts)):
         host = table.to_host(server)
-        if host is not None and "\0" not in host:
+        if stuck and server in stuck:
+            opened[server] = Unavailable(stuck[server], timed_out=True)
+        elif host is not None and "\0" not in host:
             opened[server] = _open_base(server, host, mapped=bool(table.mounts), hold=hold)
     return BasePaths(
         {tuple(plain(root)): opened[root] for root in roots if root in opened},

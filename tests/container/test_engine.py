@@ -93,7 +93,7 @@ def test_killed_at_its_memory_limit(engine: Engine) -> None:
 def test_kernel_log_names_the_killed_process(engine: Engine) -> None:
     other = engine.ended(engine.run("--memory", host=SMALL))
     made = engine.ended(engine.run("--memory", host=SMALL))
-    lines, problem = kernel_lines(None, 20)
+    lines, problem = kernel_lines(20)
     if problem is not None:
         pytest.skip(problem)
     kills = read_kernel_log(lines)

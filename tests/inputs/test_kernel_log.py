@@ -12,7 +12,9 @@ from msgspec.structs import replace
 
 from ovms_doctor.inputs.kernel_log import matching, read_kernel_log
 from ovms_doctor.model.container import Container, ContainerState, KernelKill
-from ovms_doctor.probes.kernel_log import kernel_lines
+from ovms_doctor.model.errors import UsageError
+from ovms_doctor.probes.kernel_log import kernel_lines, lines_of_file
+from ovms_doctor.probes.named_files import DocumentLimits
 from tests.deadlines import LONG
 
 ID = "87b97f1cbfd63a4c4acd9758405c5066cc10116c36932f3f90cbdfa60a7d935c"
@@ -187,28 +189,29 @@ def test_file(tmp_path: Path) -> None:
     path.write_bytes(
         noise * 1000 + hostile + "\n".join(log(GROUPS[0], "[1.5] ")).encode() + b"\n" + b"y" * 5_000_000
     )
-    lines, problem = kernel_lines(str(path), LONG)
-    assert problem is None
+    lines = lines_of_file(str(path), DocumentLimits())
     assert lines[0] == os.fsdecode(hostile.rstrip(b"\r\n"))
     assert len(lines) == 3
     assert [kill.pid for kill in read_kernel_log(lines)] == [12598]
 
 
-def test_file_that_cannot_be_read(tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "fifo")
-    for name, said in (
-        ("none", "No such file"),
-        (".", "directory"),
-        ("fifo", "in time"),
-        ("a\0b", "cannot be read"),
-    ):
-        lines, problem = kernel_lines(str(tmp_path / name), 1 if name == "fifo" else LONG)
-        assert lines == ()
-        assert problem is not None
-        assert said in problem
+@pytest.mark.parametrize(
+    ("name", "reason"), [("none", "No such file"), (".", "directory"), ("a\0b", "embedded null byte")]
+)
+def test_file_that_cannot_be_read(name: str, reason: str, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=f"^--kernel-log .*{reason}"):
+        lines_of_file(str(tmp_path / name), DocumentLimits())
+
+
+def test_file_beyond_the_limit(tmp_path: Path) -> None:
+    path = tmp_path / "kern.log"
+    path.write_bytes(b"x\n" * 500)
+    with pytest.raises(UsageError, match=r"more than 999 bytes, .*--document-limit"):
+        lines_of_file(str(path), DocumentLimits(999))
+    assert lines_of_file(str(path), DocumentLimits(1000)) == lines_of_file(str(path), DocumentLimits(0)) == ()
 
 
 def test_own_log() -> None:
     """Readable or not, that depends on the host: an answer in either case."""
-    lines, problem = kernel_lines(None, LONG)
+    lines, problem = kernel_lines(LONG)
     assert problem is None or (lines == () and problem.startswith("The kernel's log"))

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 #: Seconds given to a killed process to be gone.
 PATIENCE = 2.0
+#: The same for one that waits in the kernel, where it may be left for as long as a file system does not answer.
+IN_KERNEL = 0.5
 #: File descriptors of a child: what it is sent, what it returns, a file of the parent's, and where it records what it
 #: does.
 INCOMING, OUTGOING, FILE, RECORDS = 3, 4, 5, 6
@@ -82,6 +84,14 @@ class Process:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self.pid, signal.SIGKILL)
 
+    def _waits_in_kernel(self) -> bool:
+        """Whether it waits for something that no signal ends (state D of proc_pid_stat(5))."""
+        try:
+            with open(f"/proc/{self.pid}/stat", "rb") as file:
+                return file.read().rpartition(b")")[2][1:2] == b"D"
+        except OSError:
+            return False
+
     def end(self) -> None:
         """Kill it and all that it started, and take its status."""
         self._end()
@@ -90,7 +100,7 @@ class Process:
 
     def _end(self) -> None:
         self.kill()
-        limit = time.monotonic() + PATIENCE
+        began = time.monotonic()
         pause = 0.0005
         # One that hangs in the kernel (a dead NFS server) does not even die: it is left behind.
         while self.returncode is None:
@@ -100,7 +110,7 @@ class Process:
                 return
             if pid:
                 self.returncode = os.waitstatus_to_exitcode(status)
-            elif time.monotonic() > limit:
+            elif time.monotonic() > began + (IN_KERNEL if self._waits_in_kernel() else PATIENCE):
                 return
             else:
                 time.sleep(pause)

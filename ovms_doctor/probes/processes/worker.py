@@ -83,7 +83,9 @@ def _files() -> Starter:
     from ovms_doctor.probes.filesystem import open_files
 
     def start(options: Mapping[str, Any]) -> Started:
-        files = open_files(read_ids(options), options.get("roots", ()), read_mounts(options))
+        files = open_files(
+            read_ids(options), options.get("roots", ()), read_mounts(options), options.get("stuck")
+        )
         return files.answer, {"means": files.means}
 
     return start

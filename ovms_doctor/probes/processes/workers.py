@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from importlib import import_module
 from typing import Final, Literal, TypeAlias
@@ -55,6 +55,15 @@ def start_worker(kind: Kind) -> Process:
         with_site=not plain,
         environment=_without_secrets() if kind == "stores" else None,
     )
+
+
+def start_function(function: Callable[[], None], entry: str, arguments: Sequence[str]) -> Process:
+    """A child that calls ``function`` and ends: a copy of this process where that is safe, else one of its own, which
+    calls ``entry`` (``module:function``) with ``arguments``. They import this package alone. OSError or ValueError
+    where none can be started."""
+    if _is_command and fork.is_safe():
+        return fork.fork(function, arguments[0])
+    return start(entry, arguments, paths=[OWN_PATH, home()], with_site=False)
 
 
 def start_early(kinds: Sequence[Kind], *, is_command: bool = False) -> None:

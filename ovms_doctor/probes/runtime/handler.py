@@ -251,7 +251,7 @@ def _started(
     """Takes on the server's ids: all is imported by now, for the server's user may not be able to read this
     package."""
     table = read_mounts(options)
-    files = open_files(read_ids(options), options.get("roots", ()), table)
+    files = open_files(read_ids(options), options.get("roots", ()), table, options.get("stuck"))
     return Models(files, table, use).answer, {"means": files.means, "runtime": runtime}
 
 

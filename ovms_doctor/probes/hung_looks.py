@@ -1,0 +1,125 @@
+"""Looks that hung: what is not looked at again after them, and for how long others are waited for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ovms_doctor.model.facts import Answer, AnyQuestion, InspectNetwork, Unavailable
+from ovms_doctor.model.mounts import MountTable
+from ovms_doctor.probes.file_systems import RemoteMount, remote_mount
+from ovms_doctor.probes.processes.child import ChildExit
+from ovms_doctor.probes.remote_files import not_answering
+
+#: Seconds that any look at a file may take, however many hung before.
+_SHORTEST_LOOK = 0.5
+#: Looks at one file system of the network that hung in a row, after which nobody looks at it again.
+_MOST_HUNG = 4
+_HUNG = Unavailable("looking at it did not end in time and was stopped", timed_out=True)
+
+
+class HungLooks:
+    """The looks of one collector that hung. ``mounts``: where the server's paths lie; ``deadline``: seconds for a look
+    while none has hung."""
+
+    def __init__(self, mounts: MountTable, deadline: float) -> None:
+        self._mounts = mounts
+        self._deadline = deadline
+        self._shortest = min(deadline, _SHORTEST_LOOK)
+        #: The paths, with a slash at the end.
+        self._paths: list[str] = []
+        #: How many looks in a row hung at a file system that may not answer, by where it is mounted.
+        self._in_a_row: dict[str, int] = {}
+        #: Whether the paths of the questions are this host's, whatever the mounts are.
+        self._of_host = False
+
+    def of_host(self) -> HungLooks:
+        """For paths of this host: what hangs there says nothing about the server's paths of the same name."""
+        other = HungLooks(self._mounts, self._deadline)
+        other._in_a_row, other._of_host = self._in_a_row, True
+        return other
+
+    def time_for_file(self, question: AnyQuestion) -> float:
+        """Seconds for a look at a path. Each look that hung halves them, so that several dead mounts together take no
+        longer than two; a file system that works answers within milliseconds."""
+        return max(self._deadline * 0.5 ** len(self._paths), self._shortest)
+
+    def time_to_look(self, question: AnyQuestion) -> float:
+        """Seconds to inspect a file, whose size counts: less only where its file system has hung."""
+        return max(self._deadline * self.share(question), self._shortest)
+
+    def share(self, question: AnyQuestion) -> float:
+        """The share of a time limit for a look at a file system at which others hung: each halves it."""
+        mount = self._stuck_mount(question)
+        return 1.0 if mount is None else 0.5 ** self._in_a_row[mount.point]
+
+    def note(self, question: AnyQuestion, answer: Answer | ChildExit) -> bool:
+        """Whether the look hung; then nobody looks at its path again, or below it."""
+        hangs = self.count(question, answer)
+        if hangs:
+            self._paths.append(question.path.rstrip("/") + "/")
+        return hangs
+
+    def count(self, question: AnyQuestion, answer: Answer | ChildExit) -> bool:
+        """Whether the look hung. One that did not shows that its file system answers."""
+        hangs = isinstance(answer, ChildExit) and answer.timed_out and answer.started
+        if hangs or (self._in_a_row and not isinstance(answer, Unavailable)):
+            mount = self._mount_of(question)
+            if mount is not None and hangs:
+                self._in_a_row[mount.point] = self._in_a_row.get(mount.point, 0) + 1
+            elif mount is not None:
+                self._in_a_row.pop(mount.point, None)
+        return hangs
+
+    def refuse(self, question: AnyQuestion) -> Answer | None:
+        """The answer to a question about a path that hung, or about a file system that does not answer; None where it
+        is to be looked at."""
+        path = question.path.rstrip("/") + "/"
+        if any(path.startswith(hung) for hung in self._paths):
+            return _HUNG
+        mount = self._stuck_mount(question)
+        if mount is not None and self._in_a_row[mount.point] >= _MOST_HUNG:
+            return _not_answering(mount)
+        return None
+
+    def answer(self, question: AnyQuestion, answer: Answer | ChildExit) -> Answer:
+        """The answer, or why there is none."""
+        if not isinstance(answer, ChildExit):
+            return answer
+        if not (answer.timed_out and answer.started):
+            return Unavailable(f"the process that looks failed: {answer}", answer.timed_out)
+        mount = self._stuck_mount(question)
+        if answer.left_behind:
+            return _still_hanging(answer.left_behind, mount)
+        return _HUNG if mount is None else _not_answering(mount)
+
+    def _mount_of(self, question: AnyQuestion) -> RemoteMount | None:
+        """The file system that may not answer, on which the path of a question lies."""
+        of_host = self._of_host or isinstance(question, InspectNetwork)
+        path = question.path if of_host else self._mounts.to_host(question.path)
+        return None if path is None else remote_mount(path)
+
+    def _stuck_mount(self, question: AnyQuestion) -> RemoteMount | None:
+        """The same, if the last look at it hung."""
+        mount = self._mount_of(question) if self._in_a_row else None
+        return mount if mount is not None and mount.point in self._in_a_row else None
+
+
+def stuck_bases(roots: Sequence[str], mounts: MountTable, deadline: float) -> dict[str, str]:
+    """The roots and mounts that a child would hang at before it answers anything, by server path, with the reason."""
+    servers = dict.fromkeys((*roots, *(mount.server for mount in mounts.mounts)))
+    hosts = {server: host for server in servers if (host := mounts.to_host(server)) is not None}
+    found = not_answering(dict.fromkeys(hosts.values()), deadline)
+    return {server: found[host] for server, host in hosts.items() if host in found}
+
+
+def _still_hanging(pid: int, mount: RemoteMount | None) -> Unavailable:
+    """A look that cannot even be stopped."""
+    what = mount or "the file system"
+    return Unavailable(
+        f"looking at it does not end: process {pid} waits in the kernel until {what} answers or is unmounted",
+        timed_out=True,
+    )
+
+
+def _not_answering(mount: RemoteMount) -> Unavailable:
+    return Unavailable(f"{mount} does not answer", timed_out=True)

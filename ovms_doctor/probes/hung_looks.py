@@ -114,9 +114,9 @@ def stuck_bases(roots: Sequence[str], mounts: MountTable, deadline: float) -> di
 
 def _still_hanging(pid: int, mount: RemoteMount | None) -> Unavailable:
     """A look that cannot even be stopped."""
-    what = mount or "the file system"
+    subject = mount or "the file system"
     return Unavailable(
-        f"looking at it does not end: process {pid} waits in the kernel until {what} answers or is unmounted",
+        f"looking at it does not end: process {pid} waits in the kernel until {subject} answers or is unmounted",
         timed_out=True,
     )
 

@@ -160,8 +160,8 @@ class NamedFile(io.RawIOBase):
 
     def _most(self, limit: int) -> int:
         """The limit that the user gives, else ``limit``."""
-        given = self._limits.size
-        return limit if given is None else given or sys.maxsize - 1
+        size = self._limits.size
+        return limit if size is None else size or sys.maxsize - 1
 
     def close(self) -> None:
         if not self.closed:

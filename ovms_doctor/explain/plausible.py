@@ -44,7 +44,7 @@ def _other_layout_fault(values: Values, text: str) -> bool:
 #: Code → whether the values or the text exclude it.
 _EXCLUDED: dict[str, Callable[[Values, str], bool]] = {
     "OVD106": lambda values, _: _path(values).startswith(("s3://", "gs://", "az://", "azfs://")),
-    "OVD659": lambda values, _: not _path(values).startswith(("s3://", "gs://", "")),
+    "OVD659": lambda values, _: bool(_path(values)) and not _path(values).startswith(("s3://", "gs://")),
     # The server used HOST:PORT or a host name as the bucket.
     "OVD623": lambda values, _: not {":", "."} & set(values.get("bucket", ":")),
     "OVD622": lambda values, _: "." not in values.get("bucket", "."),

@@ -92,6 +92,8 @@ class ClientRequest(Struct, frozen=True):
     form: Literal["json", "curl", "http", "message", "python"] = "json"
     #: Why the client library refuses the call before anything is sent; empty where it sends it.
     refusal: str = ""
+    #: Why the request that is sent may differ from this one; with any, the answer is not certain.
+    doubts: tuple[str, ...] = ()
 
     def header(self, name: str) -> str | None:
         """The value of a header, whatever the case of its name."""

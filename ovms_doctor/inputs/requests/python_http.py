@@ -60,6 +60,10 @@ def _body_of(value: Any) -> bytes:
     return b""
 
 
+#: The doubt about a request with values that are computed when the snippet runs.
+_UNKNOWN_VALUES = ("Values that only a run of the snippet shows are read as texts.",)
+
+
 def send_http(method: str, url: Any, keywords: dict[str, Any], sent: Requests) -> Any:
     if not isinstance(url, str):
         raise ClientError("the URL of the request is not known")
@@ -72,21 +76,19 @@ def send_http(method: str, url: Any, keywords: dict[str, Any], sent: Requests) -
         if isinstance(keywords.get("headers"), dict)
         else {}
     )
-    notes = []
+    is_known = True
     names = {name.lower() for name in headers}
     data = keywords.get("data", keywords.get("content"))
     if "json" in keywords and keywords["json"] is not None:
         body = dumped(keywords["json"]).encode()
-        if has_unknown_parts(keywords["json"]):
-            notes.append("Values that only running the snippet would tell are taken for texts.")
+        is_known = not has_unknown_parts(keywords["json"])
         if "content-type" not in names:
             headers["Content-Type"] = "application/json"
     else:
         body = _body_of(data)
         if isinstance(data, dict) and "content-type" not in names:
             headers["Content-Type"] = "application/x-www-form-urlencoded"
-        if has_unknown_parts(data):
-            notes.append("Values that only running the snippet would tell are taken for texts.")
+        is_known = not has_unknown_parts(data)
     match = re.match(r"[a-zA-Z][\w+.-]*://([^/?#]*)(/[^?#]*)?", url)
     address, path = (match[1], match[2] or "/") if match else ("", url)
     api = api_of_path(path) or (api_of_body(body)[0] if body else "other")
@@ -100,8 +102,8 @@ def send_http(method: str, url: Any, keywords: dict[str, Any], sent: Requests) -
             body,
             None,
             address,
-            tuple(notes),
-            "python",
+            form="python",
+            doubts=() if is_known else _UNKNOWN_VALUES,
         )
     )
     return Unknown("an answer")
@@ -169,9 +171,7 @@ def openai_create(client: Instance, endpoint: str, keywords: dict[str, Any], sen
     extra = fields.pop("extra_body", None)
     if isinstance(extra, dict):
         fields.update(extra)
-    notes = []
-    if has_unknown_parts(fields):
-        notes.append("Values that only running the snippet would tell are taken for texts.")
+    doubts = _UNKNOWN_VALUES if has_unknown_parts(fields) else ()
     key = client.attributes.get("api_key")
     headers = [("Content-Type", "application/json")]
     if isinstance(key, str) and key:
@@ -180,7 +180,7 @@ def openai_create(client: Instance, endpoint: str, keywords: dict[str, Any], sen
     path = f"{prefix.rstrip('/')}/{endpoint}"
     sent.append(
         ClientRequest(
-            "OpenAI", "REST", "POST", path, tuple(headers), body, None, address, tuple(notes), "python"
+            "OpenAI", "REST", "POST", path, tuple(headers), body, None, address, form="python", doubts=doubts
         )
     )
     return Unknown("an answer")

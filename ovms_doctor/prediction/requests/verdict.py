@@ -78,7 +78,7 @@ def judge(request: ClientRequest, models: ServedModels, release: Release, facts:
     except JsonSizeError:
         reason = "the body holds more separate values than are looked at"
         return RequestVerdict(request, Answer("UNJUDGED", ""), "", None, served=served, unjudged=reason)
-    outcome = _with_notes(request, outcome)
+    outcome = _with_doubts(request, outcome)
     message, model = _what_was_meant(request, outcome, models, release)
     steps, behind, corrected = _corrected(request, outcome, models, release, facts)
     changes: tuple[ServerChange, ...] = ()
@@ -99,12 +99,11 @@ def judge(request: ClientRequest, models: ServedModels, release: Release, facts:
     )
 
 
-def _with_notes(request: ClientRequest, outcome: Outcome) -> Outcome:
-    """Marks the answer as uncertain if values were read as other ones."""
-    doubts = tuple(note for note in request.notes if "taken for" in note)
-    if not doubts:
+def _with_doubts(request: ClientRequest, outcome: Outcome) -> Outcome:
+    """The outcome, whose answer also carries the doubts about the request."""
+    if not request.doubts:
         return outcome
-    return replace(outcome, answer=replace(outcome.answer, doubts=(*outcome.answer.doubts, *doubts)))
+    return replace(outcome, answer=replace(outcome.answer, doubts=(*outcome.answer.doubts, *request.doubts)))
 
 
 def _servable(

@@ -108,7 +108,7 @@ OVD651 store-access-denied, OVD652 bucket-not-found, OVD653 bucket-in-other-regi
 bucket-list-needs-prefix, OVD655 store-credentials-refused, OVD656 clock-skewed, OVD657
 store-unreachable, OVD658 store-proxy-refuses, OVD659 store-path-empty, OVD660
 versions-behind-first-page, OVD661 files-not-downloaded, OVD662 download-refused, OVD663
-object-archived, OVD664 version-directory-not-downloaded, OVD666 gcs-list-refused,
+object-archived, OVD664 version-directory-not-downloaded, OVD666 gcs-list-refused, OVD668 gcs-endpoint-is-container,
 OVD701 oom-killed, OVD702 killed-from-outside, OVD703 ended-over-arguments, OVD704 ended-at-start,
 OVD705 ended-with-its-help, OVD706 illegal-instruction, OVD707 aborted, OVD708 crashed,
 OVD709 stopped, OVD710 restarts-again-and-again, OVD711 evicted, OVD712 probe-cannot-succeed,

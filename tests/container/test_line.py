@@ -70,6 +70,32 @@ def test_an_endpoint_that_is_the_container(value: str, network: tuple[str, ...])
     assert "OVD903" not in [item["code"] for item in result.document["findings"]]
 
 
+GCS = ("--model_name", "m", "--model_path", "gs://bucket/m", "--port", "9000")
+
+
+@pytest.mark.parametrize("value", ["http://localhost:4443", "127.0.0.1:4443", "http://[::1]:4443"])
+def test_an_emulator_of_google_storage_that_is_the_container(value: str) -> None:
+    result = run("-e", f"CLOUD_STORAGE_TESTBENCH_ENDPOINT={value}", words=GCS)
+    (finding,) = found(result, "OVD668")
+    assert (result.code, finding["severity"]) == (1, "error")
+    assert finding["server_log"] == ["Directory does not exist: gs://bucket/m"]
+    assert "CLOUD_STORAGE_TESTBENCH_ENDPOINT=http://host.docker.internal:4443" in steps(finding)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--network", "host", "-e", "CLOUD_STORAGE_TESTBENCH_ENDPOINT=http://localhost:9"),
+        ("-e", "CLOUD_STORAGE_TESTBENCH_ENDPOINT=http://localhost.example.invalid:9"),
+        ("-e", "CLOUD_STORAGE_TESTBENCH_ENDPOINT=http://localhost:9", "-e", "http_proxy=http://127.0.0.1:9"),
+    ],
+)
+def test_an_emulator_of_google_storage_elsewhere(options: tuple[str, ...]) -> None:
+    line = shlex.join(["docker", "run", *options, STOCK, *GCS])
+    result = ovms_doctor("check", "--format", "json", "--timeout", "1", "--docker-run", line)
+    assert found(result, "OVD668") == []
+
+
 def test_podman_calls_the_host_otherwise() -> None:
     (finding,) = found(run(*endpoint("http://localhost:9000"), words=S3, engine="podman"), "OVD648")
     assert "host.containers.internal" in steps(finding)

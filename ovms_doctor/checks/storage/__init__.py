@@ -49,6 +49,8 @@ def _fault(context: Context, item: StorePlan, fault: StoreFault) -> Finding:
     if fault.kind == "endpoint host":
         return s3_path.refused_host(context, item, fault)
     if fault.kind == "endpoint loopback":
+        if item.gcs is not None:
+            return google.loopback_host(context, item, fault)
         return s3_path.loopback_host(context, item, fault)
     if fault.kind == "no connection string":
         return azure.no_connection_string(context, item, fault)

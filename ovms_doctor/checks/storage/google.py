@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from urllib.parse import urlsplit
 
 from ovms_doctor.checks import path_advice
 from ovms_doctor.checks.context import SERVER_ENVIRONMENT, Context, describe_denial
+from ovms_doctor.checks.storage.loopback import loopback_steps
 from ovms_doctor.model import server_log
 from ovms_doctor.model.codes import ALL_RELEASES, Code, Example
 from ovms_doctor.model.findings import Evidence, Finding, Step
 from ovms_doctor.model.storage_plan import StoreFault, StorePlan
+from ovms_doctor.prediction.storage.gcs import endpoint_url
 
 GCS_ANONYMOUS = Code(
     code="OVD638",
@@ -73,7 +76,30 @@ GCS_EMULATOR_VARIABLE_UNREAD = Code(
 )
 
 
-CODES = (GCS_ANONYMOUS, GCS_CREDENTIALS_EMPTY, GCS_KEY_FILE_UNUSABLE, GCS_EMULATOR_VARIABLE_UNREAD)
+GCS_ENDPOINT_IS_CONTAINER = Code(
+    code="OVD668",
+    name="gcs-endpoint-is-container",
+    severity="error",
+    summary="The endpoint is localhost, which for a server in a container is the container itself",
+    remedy="Name the store's container or service, or the host by an address that the container reaches.",
+    log=("Directory does not exist: gs://",),
+    recovers="restart",
+    releases=ALL_RELEASES,
+    see_also=("OVD641", "OVD648", "OVD666"),
+    example=Example(
+        "docker run -e CLOUD_STORAGE_TESTBENCH_ENDPOINT=http://localhost:4443 …",
+        "docker run --add-host host.docker.internal:host-gateway \\\n"
+        "  -e CLOUD_STORAGE_TESTBENCH_ENDPOINT=http://host.docker.internal:4443 …",
+    ),
+)
+
+CODES = (
+    GCS_ANONYMOUS,
+    GCS_CREDENTIALS_EMPTY,
+    GCS_KEY_FILE_UNUSABLE,
+    GCS_EMULATOR_VARIABLE_UNREAD,
+    GCS_ENDPOINT_IS_CONTAINER,
+)
 _FILE = "GOOGLE_APPLICATION_CREDENTIALS"
 _CREDENTIAL_VARIABLES = ("GOOGLE_CLOUD_PROJECT", "CLOUDSDK_CONFIG")
 
@@ -110,6 +136,29 @@ def check(context: Context, stores: Sequence[StorePlan]) -> Iterator[Finding]:
             f"{client.unread} is set",
             (Step(f"Set {read} in the server's environment, as http://HOST:PORT."),),
         )
+
+
+def loopback_host(context: Context, item: StorePlan, fault: StoreFault) -> Finding:
+    """The finding on an endpoint that is the container itself."""
+    assert item.gcs is not None
+    client = item.gcs[1]
+    url = urlsplit(endpoint_url(client))
+    port = url.netloc.rpartition("@")[2].removeprefix(f"[{url.hostname}]").removeprefix(url.hostname or "")
+    return context.finding(
+        GCS_ENDPOINT_IS_CONTAINER,
+        f"{client.endpoint_from} names {url.hostname}, which is the container itself: no store listens there",
+        model=item.model,
+        path=item.path,
+        confidence="medium",
+        detail=(
+            "A store on this host, or in another container, has another address in the container's network. "
+            "The server tries for 15 minutes, and then reports that the directory does not exist."
+        ),
+        log=fault.log,
+        evidence=(Evidence(f"{client.endpoint_from}={client.endpoint}", SERVER_ENVIRONMENT),),
+        recovers="restart",
+        steps=loopback_steps(context, client.endpoint_from, url.scheme, port),
+    )
 
 
 def key_file(context: Context, item: StorePlan, fault: StoreFault) -> Finding:

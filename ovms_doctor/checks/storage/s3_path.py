@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ovms_doctor.checks.context import CONFIGURED_PATH, SERVER_ENVIRONMENT, Context
+from ovms_doctor.checks.storage.loopback import loopback_steps
 from ovms_doctor.checks.storage.s3 import SDK_RELEASES
 from ovms_doctor.model import server_log
 from ovms_doctor.model.codes import ALL_RELEASES, Code, Example
@@ -183,41 +184,7 @@ def loopback_host(context: Context, item: StorePlan, fault: StoreFault) -> Findi
         log=fault.log,
         evidence=(Evidence(f"{source}={endpoint.text}", SERVER_ENVIRONMENT),),
         recovers="restart",
-        steps=_loopback_steps(context, endpoint, port),
-    )
-
-
-def _loopback_steps(context: Context, endpoint: Endpoint, port: str) -> tuple[Step, ...]:
-    """Returns the steps that reach a store on the host, or in another container."""
-    container = context.deployment.container
-    source = None if container is None else container.source
-    if source == "kubernetes":
-        return (Step(f"Name the store's service: S3_ENDPOINT={endpoint.scheme}://SERVICE.NAMESPACE{port}"),)
-    beside = Step(
-        "If the store runs in another container, join its network and use its name: "
-        f"S3_ENDPOINT={endpoint.scheme}://SERVICE{port}"
-    )
-    if container is not None and container.engine == "podman":
-        host = f"S3_ENDPOINT={endpoint.scheme}://host.containers.internal{port}"
-        return (
-            beside,
-            Step("If it runs on the host, name the host.", f"-e {host}", "docker run", "restarts the server"),
-        )
-    gateway = f"S3_ENDPOINT={endpoint.scheme}://host.docker.internal{port}"
-    text = "If it runs on the host and listens on all addresses, name the host."
-    if source == "compose":
-        command = f'extra_hosts: ["host.docker.internal:host-gateway"]   # and {gateway}'
-        return (beside, Step(text, command, "compose", "restarts the server"))
-    command = f"--add-host host.docker.internal:host-gateway -e {gateway}"
-    return (
-        beside,
-        Step(text, command, "docker run", "restarts the server"),
-        Step(
-            "Or start the container in the host's network.",
-            "--network host",
-            "docker run",
-            "restarts the server",
-        ),
+        steps=loopback_steps(context, "S3_ENDPOINT", endpoint.scheme, port),
     )
 
 

@@ -7,7 +7,7 @@ from ovms_doctor.model.facts import Facts, StoreAccess
 from ovms_doctor.model.names import is_remote
 from ovms_doctor.model.releases import Release
 from ovms_doctor.model.routes import Route
-from ovms_doctor.model.storage_plan import Endpoint, GcsClient, S3Client
+from ovms_doctor.model.storage_plan import Endpoint, S3Client
 from ovms_doctor.prediction.proxies import GCS_HOST, curl_route, s3_route
 from ovms_doctor.prediction.storage import faults, gcs, s3
 from ovms_doctor.prediction.storage.server_environment import ServerEnvironment, server_environment
@@ -132,11 +132,14 @@ def _of_gcs(
     path: str, deployment: Deployment, environment: ServerEnvironment, facts: Facts
 ) -> StoreAccess | str:
     location, client = gcs.parse_path(path), gcs.choose_client(environment, deployment.release)
-    if not location.bucket or faults.of_gcs_client(client, environment, deployment, facts) is not None:
+    if (
+        faults.of_gcs_client(client, environment, deployment, facts) is not None
+        or faults.of_gcs(location, client, deployment) is not None
+    ):
         return "the server's client sends no request for it"
     if client.endpoint_from and not client.endpoint:
         return f"the value of {client.endpoint_from} is not known"
-    endpoint = _google_address(client)
+    endpoint = gcs.endpoint_url(client)
     proxy = _proxy(google_route(deployment))
     if client.credentials == "anonymous":
         return StoreAccess("gcs", location.bucket, "anonymous", endpoint, proxy=proxy)
@@ -152,17 +155,11 @@ def _of_gcs(
 
 def google_route(deployment: Deployment) -> Route:
     """The way to Google's store, or to the one that a variable names in its place."""
-    address = _google_address(gcs.choose_client(server_environment(deployment), deployment.release))
+    address = gcs.endpoint_url(gcs.choose_client(server_environment(deployment), deployment.release))
     scheme, _, rest = (address or f"https://{GCS_HOST}").partition("://")
     authority = rest.partition("/")[0]
     host = authority.rpartition(":")[0] or authority
     return curl_route("http" if scheme == "http" else "https", host, deployment.environment)
-
-
-def _google_address(client: GcsClient) -> str:
-    """Empty for Google's own."""
-    endpoint = client.endpoint
-    return f"http://{endpoint}" if endpoint and "://" not in endpoint else endpoint
 
 
 def _proxy(way: Route) -> str:

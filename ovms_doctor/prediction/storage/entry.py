@@ -43,7 +43,7 @@ def _gcs(
     fault = (
         faults.of_gcs_client(client, environment, deployment, facts)
         or faults.escaping(path, release)
-        or faults.of_gcs(location)
+        or faults.of_gcs(location, client, deployment)
     )
     return StorePlan(entry.name, path, "gcs", gcs=(location, client), fault=fault)
 

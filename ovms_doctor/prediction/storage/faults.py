@@ -9,6 +9,8 @@ exit code 1 (server.cpp).
 from __future__ import annotations
 
 import errno
+from typing import Literal
+from urllib.parse import urlsplit
 
 from ovms_doctor.model import server_log
 from ovms_doctor.model.deployment import Deployment
@@ -25,9 +27,9 @@ from ovms_doctor.model.storage_plan import (
     StoreFault,
 )
 from ovms_doctor.prediction.paths import absolute, escapes
-from ovms_doctor.prediction.proxies import route
+from ovms_doctor.prediction.proxies import curl_route, route
+from ovms_doctor.prediction.storage import gcs
 from ovms_doctor.prediction.storage.azure import known_client
-from ovms_doctor.prediction.storage.gcs import KEY_FILE
 from ovms_doctor.prediction.storage.server_environment import ServerEnvironment
 
 _BAD_LABEL = "Invalid DNS Label found in URI host"
@@ -68,12 +70,15 @@ def of_s3(location: S3Path, client: S3Client, deployment: Deployment) -> StoreFa
 def is_container_itself(host: str, deployment: Deployment) -> bool:
     """Whether a host is the loopback address of a container in which no store runs: it has a network of its own, and no
     proxy takes its requests."""
+    return is_loopback_of_container(host, deployment) and route("s3", deployment.environment).way == "direct"
+
+
+def is_loopback_of_container(host: str, deployment: Deployment) -> bool:
+    """Whether a host is the loopback address of a container with a network of its own."""
     container = deployment.container
     if container is None or "network" in container.unknown_fields or not container.has_own_addresses:
         return False
-    return _LOOPBACK.fullmatch(host.strip("[]").lower()) is not None and (
-        route("s3", deployment.environment).way == "direct"
-    )
+    return _LOOPBACK.fullmatch(host.strip("[]").lower()) is not None
 
 
 def of_gcs_client(
@@ -84,7 +89,7 @@ def of_gcs_client(
         return None
     if client.key_file is None:
         # The value is not a path, and so was not kept.
-        return _key_fault("content") if KEY_FILE in environment.known else None
+        return _key_fault("content") if gcs.KEY_FILE in environment.known else None
     # Without a mount, the other files of a container are not known.
     if not deployment.bare_metal and not (deployment.mounts and client.key_file.startswith("/")):
         return None
@@ -133,10 +138,21 @@ def _key_fault(
     return StoreFault("key file", "INTERNAL_ERROR", log, True, exact, key, failure, inspection)
 
 
-def of_gcs(location: GcsPath) -> StoreFault | None:
-    """No bucket."""
+def of_gcs(location: GcsPath, client: GcsClient, deployment: Deployment) -> StoreFault | None:
+    """Returns the fault for a path without a bucket, or for an endpoint that is the container itself.
+
+    Google's library tries a refused connection again for 15 minutes (LimitedTimeRetryPolicy), and the server takes
+    the error for a directory that does not exist (gcsfilesystem.cpp, isDirectory).
+    """
     if location.bucket:
-        return None
+        url = gcs.endpoint_url(client)
+        if not url or not is_loopback_of_container(urlsplit(url).hostname or "", deployment):
+            return None
+        scheme: Literal["http", "https"] = "http" if url.startswith("http://") else "https"
+        if curl_route(scheme, urlsplit(url).hostname or "", deployment.environment).way != "direct":
+            return None
+        line = server_log.DIRECTORY_MISSING(path=location.path)
+        return StoreFault("endpoint loopback", "PATH_INVALID", (line,))
     status = server_log.STATUS_TEXT["GCS_BUCKET_NOT_FOUND"]
     lines = (
         server_log.GCS_UNPARSED(path=location.path, status=status),

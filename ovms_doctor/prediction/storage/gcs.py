@@ -40,6 +40,12 @@ def choose_client(environment: ServerEnvironment, release: Release) -> GcsClient
     return GcsClient("file", environment.text(KEY_FILE), *more)
 
 
+def endpoint_url(client: GcsClient) -> str:
+    """The URL of the endpoint that a variable names; empty for Google's own."""
+    endpoint = client.endpoint
+    return f"http://{endpoint}" if endpoint and "://" not in endpoint else endpoint
+
+
 def reads_emulator_endpoint(release: Release) -> bool:
     """CLOUD_STORAGE_EMULATOR_ENDPOINT came with the second line of the library (2025.3)."""
     return release.at_least(2025, 3)

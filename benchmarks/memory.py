@@ -16,11 +16,13 @@ from types import SimpleNamespace
 
 from ovms_doctor.inputs.host import limits_on
 from ovms_doctor.model.releases import NEWEST
-from ovms_doctor.prediction.memory import estimate, resident
+from ovms_doctor.prediction.memory import BASE, estimate
 from ovms_doctor.probes.host import see_host
 from ovms_doctor.probes.inspect import inspect_model
 
 MIB = 1 << 20
+#: All that is resident of a process with OpenVINO in it and no model: the libraries' pages too.
+BASE_RESIDENT = 85 * MIB
 MAKE = """
 import sys
 sys.modules["openvino_telemetry"] = None
@@ -79,8 +81,9 @@ def predicted(path: str, precision: str) -> tuple[int, int]:
     )
     found = estimate([model], limits_on(see_host(), NEWEST))
     assert found is not None
-    low, high = resident(found)
-    return (found.low + found.high) // 2, (low + high) // 2
+    middle = (found.low + found.high) // 2
+    # With the pages of files that may be dropped.
+    return middle, middle + BASE_RESIDENT - BASE + found.mapped
 
 
 def main() -> None:

@@ -101,7 +101,7 @@ FIELDS: Mapping[type[Any], Mapping[str, FieldContent]] = {
         name="name network siblings",
         user="user groups",
     ),
-    container.ContainerMount: _fields("server host sub_path", "options", name="name"),
+    container.ContainerMount: _fields("server host sub_path missing_key", "options", name="name"),
     container.DocumentFile: _fields("server", "unavailable"),
     container.PublishedPort: _fields(text="protocol", host="address"),
     container.ContainerLimits: _fields(text="cpuset"),

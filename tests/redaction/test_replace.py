@@ -169,6 +169,16 @@ def test_any_facts(answers: dict[Any, Any]) -> None:
     assert options == CheckOptions()
 
 
+@pytest.mark.parametrize("turn", range(40))
+def test_a_backslash_before_a_name_begins_no_escape(turn: int) -> None:
+    replacer = Replacer(PseudonymMap(bytes([turn]) * 16, known_words().words), known_words())
+    texts = [rf"a\{name}\more" for name in ("cs", "zebrafish", "zebrafisk", "qebrafish", "ezbrafish", "Zq")]
+    new = [replacer.text(text) for text in texts]
+    assert not set(new) & set(texts)
+    restorer = Restorer({entry.pseudonym: entry.text for entry in replacer.names.entries()})
+    assert [restorer.text(text) for text in new] == texts
+
+
 def test_texts_with_the_same_key_have_the_same_pseudonyms() -> None:
     first, second = (Replacer(PseudonymMap(KEY, known_words().words), known_words()) for _ in range(2))
     other = Replacer(PseudonymMap(b"another key.....", known_words().words), known_words())

@@ -15,6 +15,9 @@ _VOWELS, _CONSONANTS = "aeiou", "bdfgklmnprstvz"
 _ASCII = "abcdefghijklmnopqrstuvwxyz"
 _CYRILLIC = "абвгдежзийклмнопрстуфхцчшщыэюя"
 _HEX = "0123456789abcdef"
+#: Letters that a backslash before them makes an escape of: no pseudonym begins with one, since a text may have a
+#: backslash before a name without meaning an escape.
+_ESCAPE_LETTERS = frozenset("abfnrtuvx")
 #: Tries to find a pseudonym that nothing else has; of two letters there are few.
 _TRIES = 2_000
 #: From this length on, in letters, two texts that are one edit apart have pseudonyms that are.
@@ -116,14 +119,15 @@ class PseudonymMap:
             numbers = self._numbers(f"{turn}:{text}", len(text) + 1)
             if turn < _TRIES // 2:
                 found = _readable(text, numbers)
-            elif turn < _TRIES:
+            elif turn < 2 * _TRIES:
                 found = "".join(
                     _letter(char, number, _ASCII) for char, number in zip(text, numbers, strict=False)
                 )
             else:
                 # All texts of this length are names, or words of this program's: it stays what it is.
                 return text
-            if found not in self._taken:
+            # Where names are so short that hardly any are left, the first letter does not matter.
+            if found not in self._taken and (found[0] not in _ESCAPE_LETTERS or turn >= _TRIES):
                 return found
         raise AssertionError("unreachable")
 
@@ -157,13 +161,16 @@ class PseudonymMap:
                 ):
                     continue
                 found = pseudonym[:start] + swapped + pseudonym[start + 2 :]
-                return None if found in self._taken else found
+                return None if self._is_refused(found) else found
             choices = self._order(f"edit:{text}", _ASCII) if added else [""]
             for letter in choices:
                 found = pseudonym[:start] + letter + pseudonym[start + removed :]
-                if found not in self._taken:
+                if not self._is_refused(found):
                     return found
         return None
+
+    def _is_refused(self, pseudonym: str) -> bool:
+        return pseudonym in self._taken or pseudonym[0] in _ESCAPE_LETTERS
 
     def _digest(self, text: str) -> bytes:
         return hmac.new(self.key, text.encode("utf-8", "surrogatepass"), hashlib.sha256).digest()

@@ -7,6 +7,7 @@ import os
 import pty
 import re
 import select
+import shlex
 import shutil
 import socket
 import subprocess
@@ -29,7 +30,8 @@ def environment(tmp_path: Path) -> dict[str, str]:
     """A PATH with the command, and a home directory without anybody's settings."""
     command = tmp_path / "bin/ovms-doctor"
     command.parent.mkdir()
-    command.write_text(f'#!/bin/sh\nPYTHONPATH={ROOT} exec {sys.executable} -m ovms_doctor "$@"\n')
+    python, root = shlex.quote(sys.executable), shlex.quote(str(ROOT))
+    command.write_text(f'#!/bin/sh\nPYTHONPATH={root} exec {python} -m ovms_doctor "$@"\n')
     command.chmod(0o755)
     path = f"{command.parent}:{os.environ['PATH']}"
     return {"PATH": path, "HOME": str(tmp_path), "TERM": "dumb", "LC_ALL": "C.UTF-8"}

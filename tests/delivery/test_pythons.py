@@ -18,8 +18,6 @@ pytestmark = pytest.mark.slow
 #: What depends on the Python most: the command line, parsing, plug-ins, child processes, files. One test of each
 #: function runs: ``./scripts/test --python X.Y`` runs all.
 SELECTION = ("tests/cli", "tests/inputs", "tests/plugins", "tests/probes")
-#: Modules of these that need another environment than that of ``environment``.
-LEFT_OUT = ("tests/cli/test_completion.py", "tests/cli/test_remote_targets.py")
 #: What these tests import beside the package and its dependencies.
 PACKAGES = ("hypothesis", "jsonschema", "pytest>=9", "pytest-xdist>=3.8", "syrupy>=5", "xmlschema>=4")
 #: What a clone has, as far as the quick start uses it.
@@ -74,7 +72,6 @@ def test_quick_start_and_selected_tests(version: str) -> None:
             [
                 *(venv, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--one-of-each"),
                 *("-n", "1", "--dist", "loadgroup", "-m", "not (engine or server or slow)"),
-                *(f"--ignore={module}" for module in LEFT_OUT),
                 *SELECTION,
             ],
             cwd=ROOT,

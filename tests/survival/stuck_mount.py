@@ -1,7 +1,7 @@
 """A file system in user space (FUSE) that answers or does not answer, as a dead NFS server does not.
 
-It shows a directory of this host below a mount point, through the kernel's own FUSE. Of what it is told to hold, the
-requests are taken and never answered: whoever waits for one waits in the kernel, and cannot even be killed, until it
+It shows a directory of this host below a mount point, through the kernel's own FUSE. The requests that it holds
+are taken and never answered: a process that waits for one waits in the kernel, and cannot even be killed, until it
 is released or the file system ends. ``StuckMount`` runs it; as a program it is the server.
 
 The messages are those of fuse_kernel.h; no library of FUSE is needed.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from urllib.parse import urlsplit
 
 from ovms_doctor.checks import path_advice
 from ovms_doctor.checks.context import SERVER_ENVIRONMENT, Context, describe_denial
@@ -13,7 +12,7 @@ from ovms_doctor.model import server_log
 from ovms_doctor.model.codes import ALL_RELEASES, Code, Example
 from ovms_doctor.model.findings import Evidence, Finding, Step
 from ovms_doctor.model.storage_plan import StoreFault, StorePlan
-from ovms_doctor.prediction.storage.gcs import endpoint_url
+from ovms_doctor.prediction.storage.gcs import endpoint_parts, endpoint_url
 
 GCS_ANONYMOUS = Code(
     code="OVD638",
@@ -142,11 +141,10 @@ def loopback_host(context: Context, item: StorePlan, fault: StoreFault) -> Findi
     """The finding on an endpoint that is the container itself."""
     assert item.gcs is not None
     client = item.gcs[1]
-    url = urlsplit(endpoint_url(client))
-    port = url.netloc.rpartition("@")[2].removeprefix(f"[{url.hostname}]").removeprefix(url.hostname or "")
+    scheme, host, port = endpoint_parts(endpoint_url(client))
     return context.finding(
         GCS_ENDPOINT_IS_CONTAINER,
-        f"{client.endpoint_from} names {url.hostname}, which is the container itself: no store listens there",
+        f"{client.endpoint_from} names {host}, which is the container itself: no store listens there",
         model=item.model,
         path=item.path,
         confidence="medium",
@@ -157,7 +155,7 @@ def loopback_host(context: Context, item: StorePlan, fault: StoreFault) -> Findi
         log=fault.log,
         evidence=(Evidence(f"{client.endpoint_from}={client.endpoint}", SERVER_ENVIRONMENT),),
         recovers="restart",
-        steps=loopback_steps(context, client.endpoint_from, url.scheme, port),
+        steps=loopback_steps(context, client.endpoint_from, scheme, port),
     )
 
 

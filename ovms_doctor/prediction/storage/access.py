@@ -156,10 +156,8 @@ def _of_gcs(
 def google_route(deployment: Deployment) -> Route:
     """The way to Google's store, or to the one that a variable names in its place."""
     address = gcs.endpoint_url(gcs.choose_client(server_environment(deployment), deployment.release))
-    scheme, _, rest = (address or f"https://{GCS_HOST}").partition("://")
-    authority = rest.partition("/")[0]
-    host = authority.rpartition(":")[0] or authority
-    return curl_route("http" if scheme == "http" else "https", host, deployment.environment)
+    scheme, host, _ = gcs.endpoint_parts(address or f"https://{GCS_HOST}")
+    return curl_route(scheme, host, deployment.environment)
 
 
 def _proxy(way: Route) -> str:

@@ -9,8 +9,6 @@ exit code 1 (server.cpp).
 from __future__ import annotations
 
 import errno
-from typing import Literal
-from urllib.parse import urlsplit
 
 from ovms_doctor.model import server_log
 from ovms_doctor.model.deployment import Deployment
@@ -145,11 +143,10 @@ def of_gcs(location: GcsPath, client: GcsClient, deployment: Deployment) -> Stor
     the error for a directory that does not exist (gcsfilesystem.cpp, isDirectory).
     """
     if location.bucket:
-        url = gcs.endpoint_url(client)
-        if not url or not is_loopback_of_container(urlsplit(url).hostname or "", deployment):
+        scheme, host, _ = gcs.endpoint_parts(gcs.endpoint_url(client))
+        if not is_loopback_of_container(host, deployment):
             return None
-        scheme: Literal["http", "https"] = "http" if url.startswith("http://") else "https"
-        if curl_route(scheme, urlsplit(url).hostname or "", deployment.environment).way != "direct":
+        if curl_route(scheme, host, deployment.environment).way != "direct":
             return None
         line = server_log.DIRECTORY_MISSING(path=location.path)
         return StoreFault("endpoint loopback", "PATH_INVALID", (line,))

@@ -3,6 +3,8 @@ v2022.1 to v2026.3; google-cloud-cpp 0.21 until 2025.2, 2.39 since 2025.3)."""
 
 from __future__ import annotations
 
+from typing import Literal
+
 from ovms_doctor.model.releases import Release
 from ovms_doctor.model.storage_plan import GcsClient, GcsPath
 from ovms_doctor.model.text import redact
@@ -44,6 +46,16 @@ def endpoint_url(client: GcsClient) -> str:
     """The URL of the endpoint that a variable names; empty for Google's own."""
     endpoint = client.endpoint
     return f"http://{endpoint}" if endpoint and "://" not in endpoint else endpoint
+
+
+def endpoint_parts(url: str) -> tuple[Literal["http", "https"], str, str]:
+    """Scheme, host and port of an endpoint's URL; the port with its colon, empty for none. Reads any text."""
+    scheme, _, rest = url.partition("://")
+    authority = rest.partition("/")[0].rpartition("@")[2]
+    host, colon, port = authority.rpartition(":")
+    if not colon or authority.endswith("]"):
+        host, colon, port = authority, "", ""
+    return "http" if scheme == "http" else "https", host, colon + port
 
 
 def reads_emulator_endpoint(release: Release) -> bool:

@@ -158,3 +158,25 @@ class TestAsTheServersUser:
         with LocalCollector(Ids(5000, 5000), [path]) as collector:
             answer = collector.collect([LoadModel(path, "read")])[LoadModel(path, "read")]
         assert answer == Unavailable(f"the server's user may not reach {path} on this host")
+
+    @pytest.mark.parametrize("pair", [("model.xml", "model.bin"), ("a.pdmodel", "a.pdiparams")], ids=str)
+    def test_a_root_that_is_a_file_is_loaded_with_the_weights_that_are_another_root(
+        self, top: str, pair: tuple[str, str]
+    ) -> None:
+        model, weights = (f"{top}/srv/m/1/{name}" for name in pair)
+        for path in (model, weights):
+            Path(path).write_text("this is no model")
+        with LocalCollector(Ids(5000, 5000), [model, weights]) as collector:
+            answer = collector.collect([LoadModel(model, "read")])[LoadModel(model, "read")]
+        assert isinstance(answer, LoadReport), answer
+        assert answer.outcome == "failed"
+        assert "/proc/self" not in answer.message
+
+    def test_a_root_that_is_a_link_is_loaded_with_the_weights_beside_the_link(self, top: str) -> None:
+        link, weights = f"{top}/srv/l.xml", f"{top}/srv/l.bin"
+        os.symlink("m/1/model.xml", link)
+        Path(weights).write_text("weights")
+        with LocalCollector(Ids(5000, 5000), [link, weights]) as collector:
+            answer = collector.collect([LoadModel(link, "read")])[LoadModel(link, "read")]
+        assert isinstance(answer, LoadReport), answer
+        assert answer.outcome == "failed"

@@ -117,7 +117,7 @@ class Models:
         host = self._table.to_host(path)
         if host is None:
             return outside(path)
-        walked = host
+        walked = _parts(host)
         names: tuple[tuple[str, str], ...] = ()
         top = self._files.walker.base_of(path)
         if top is not None:
@@ -130,12 +130,11 @@ class Models:
                     f"the server's user may not reach {self._table.to_host(server)} on this host"
                 )
             names = entry.names
-            walked = "/".join([entry.walked, *rest])
+            # A file that is itself a root has no path below it: its weights are a root of their own.
+            walked = _parts("/".join([entry.walked, *rest])) if rest else [*map(self._base_host, found)]
             if entry.opened:
                 host = "/".join([entry.opened, *rest])
-        for (part, resolved), straight, reached in zip(
-            found.items(), _parts(walked), _parts(host), strict=True
-        ):
+        for (part, resolved), straight, reached in zip(found.items(), walked, _parts(host), strict=True):
             if (
                 isinstance(resolved, ResolvedPath)
                 and resolved.host != straight
@@ -143,6 +142,11 @@ class Models:
             ):
                 return Unavailable(f"a link leads elsewhere on this host than it does for the server: {part}")
         return host, names
+
+    def _base_host(self, path: str) -> str:
+        """The path of this host by which the root or mount is open that ``path`` is itself; empty where it is none."""
+        top = self._files.walker.base_of(path)
+        return top[1].host if top is not None and not top[2] else ""
 
     def _enter(self, server: str, base: ResolvedPath) -> _Entry:
         plain = self._table.to_host(server) or server

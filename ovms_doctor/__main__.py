@@ -1,6 +1,6 @@
 """``python -m ovms_doctor``: the same as the command ``ovms-doctor``."""
 
-from ovms_doctor.cli.entry import main
+from ovms_doctor.cli.entry import run_program
 
 if __name__ == "__main__":
-    main()
+    run_program()

@@ -327,7 +327,7 @@ def test_wheel_holds_the_whole_package(tmp_path: Path) -> None:
     expected.add(f"ovms_doctor-{ovms_doctor.__version__}.data/data/share/man/man1/ovms-doctor.1")
     assert shipped == expected
     assert "ovms_doctor/py.typed" in shipped
-    assert b"ovms-doctor = ovms_doctor.cli.entry:main" in entry_points
+    assert b"ovms-doctor = ovms_doctor.cli.entry:run_program" in entry_points
 
 
 def test_version_has_a_changelog_entry() -> None:

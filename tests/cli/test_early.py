@@ -78,3 +78,22 @@ def test_a_run_starts_each_worker_once_and_before_the_parser(tmp_path: Path, loa
 def test_a_mistake_on_the_line_leaves_no_worker(tmp_path: Path) -> None:
     code, workers = started("check", "--no-such-option")
     assert (code, workers) == (2, str([("copy", False)] * 2))
+
+
+def test_the_program_ends_with_all_output_written_and_its_code() -> None:
+    """The end without clearing the memory: what is registered for the end of a process runs all the same."""
+    script = (
+        "import atexit, sys\n"
+        "from ovms_doctor.cli.entry import run_program\n"
+        "sys.argv = ['ovms-doctor', *sys.argv[1:]]\n"
+        "atexit.register(print, 'registered')\n"
+        "run_program()\n"
+        "print('not reached')\n"
+    )
+    for words, code, first in ((["--version"], 0, "ovms-doctor "), (["explain", "OVD999"], 1, "registered")):
+        done = subprocess.run(
+            [sys.executable, "-c", script, *words], cwd=ROOT, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == code, done.stderr
+        assert done.stdout.startswith(first)
+        assert done.stdout.endswith("registered\n")

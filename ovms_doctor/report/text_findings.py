@@ -180,14 +180,16 @@ def _write_log(writer: TextWriter, messages: tuple[str, ...], indent: int) -> No
 
 
 def _log_lines(writer: TextWriter, message: str) -> list[str]:
-    """Returns all lines; in a short report the last ones that are not empty, in which OpenVINO names the problem."""
+    """Returns all lines; in a short report those that are not empty: the first, which names what was loaded, and the
+    last ones, in which OpenVINO names the problem."""
     lines = message.split("\n")
     if writer.verbose:
         return lines
-    filled = [line for line in lines if line.strip()]
-    kept = [clip(line, _LOG_CELLS) for line in filled[-_LOG_LINES:]]
-    hidden = len(filled) - len(kept)
-    return [f"… ({plural(hidden, 'line')} before this: --verbose)", *kept] if hidden else kept
+    filled = [clip(line, _LOG_CELLS) for line in lines if line.strip()]
+    hidden = len(filled) - 1 - _LOG_LINES
+    if hidden <= 0:
+        return filled
+    return [filled[0], f"… ({plural(hidden, 'line')} between: --verbose)", *filled[-_LOG_LINES:]]
 
 
 # -- what to do ----------------------------------------------------------------------------------------

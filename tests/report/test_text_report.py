@@ -232,13 +232,16 @@ def test_long_finding_is_shortened_without_verbose() -> None:
         assert everything.count(word) == number
 
 
-def test_the_end_of_a_long_message_is_quoted() -> None:
-    """OpenVINO says what is wrong in its last lines."""
+def test_the_first_line_and_the_end_of_a_long_message_are_quoted() -> None:
+    """The server names the model in its first line, and OpenVINO says what is wrong in its last ones."""
     message = "one\ntwo\nthree\n\nfour\nfive\n"
     short, everything = (
         text(samples.report(findings=(finding(server_log=(message,)),)), verbose=one) for one in (False, True)
     )
-    assert "… (2 lines before this: --verbose)\n        three\n        four\n        five\n" in short
+    assert (
+        "log:  one\n        … (1 line between: --verbose)\n        three\n        four\n        five\n"
+        in short
+    )
     assert "log:  one\n        two\n        three\n\n        four\n        five\n" in everything
 
 

@@ -20,6 +20,7 @@ from ovms_doctor.model.findings import (
     Evidence,
     Finding,
     Occurrences,
+    Recovers,
     Remedy,
     Severity,
     Subject,
@@ -270,12 +271,30 @@ class _Groups:
             detail=" ".join(sentence for sentence in sentences if sentence),
             server_log=texts[:_MESSAGES],
             evidence=(Evidence(f"line {first.first_line:,} of the log", "log"),),
-            recovers=group.entry.recovers,
+            recovers=self._recovers(group, problems),
             remedy=Remedy(group.entry.remedy),
             docs=group.entry.docs,
             relative=group.values.get("path", "") if group.servable is None else "",
             occurrences=occurrences,
         )
+
+    def _recovers(self, group: _Group, problems: list[LogProblem]) -> Recovers | None:
+        """Returns what the code says of a server that runs; one that ended looks at nothing again, and a graph is
+        read again only with the configuration (modelmanager.cpp)."""
+        recovers = group.entry.recovers
+        if recovers is None:
+            return None
+        starts = self._log.starts
+        if problems and all(
+            problem.last_start < len(starts) and starts[problem.last_start].ended == "exit"
+            for problem in problems
+        ):
+            return "restart"
+        is_graph = any(
+            servable.kind == "graph" and servable.name == group.servable and servable.source == group.source
+            for servable in self._log.servables
+        )
+        return "config_change" if is_graph and recovers == "next_poll" else recovers
 
 
 def _path(value: str | None) -> str | None:

@@ -239,3 +239,35 @@ def test_a_closing_message_names_the_servable_where_no_state_is_logged(version: 
         text = "Error occurred while loading model: m versions; error: Cannot load"
     log = read(f"{start()}\n{record(text, level='error')}\n".encode())
     assert [(item.name, item.version, item.failing) for item in log.servables] == [("m", version, True)]
+
+
+def _fails(kind: str, *, ends: bool, message: str) -> str:
+    state = (
+        "Mediapipe: m state changed to: LOADING_PRECONDITION_FAILED after handling: ValidationFailedEvent: "
+        if kind == "graph"
+        else 'STATUS CHANGE: Version 1 of model m status change. New status: ( "state": "LOADING", '
+        '"error_code": "UNKNOWN" )'
+    )
+    lines = [start(), record(message, level="error"), record(state)]
+    if ends:
+        lines += [
+            record("Couldn't start model manager", level="error"),
+            record("ovms::ModelManager::Start() Error: Internal server error", level="error"),
+            record("GRPCServerModule shutting down"),
+            record("GRPCServerModule shutdown"),
+        ]
+    return "\n".join(lines) + "\n"
+
+
+@pytest.mark.parametrize(
+    ("kind", "ends", "message", "wanted"),
+    [
+        ("model", False, "Missing model directory /m/1", "next_poll"),
+        ("model", True, "Missing model directory /m/1", "restart"),
+        ("graph", False, "Trying to parse mediapipe graph definition: m failed", "config_change"),
+        ("graph", True, "Trying to parse mediapipe graph definition: m failed", "restart"),
+    ],
+)
+def test_a_server_that_ended_looks_at_nothing_again(kind: str, ends: bool, message: str, wanted: str) -> None:
+    _, findings = diagnose(read(_fails(kind, ends=ends, message=message).encode()))
+    assert findings[0].recovers == wanted

@@ -12,7 +12,23 @@ _LIKELY: tuple[tuple[str, ...], ...] = (
     ("OVD803", "OVD801"),
     ("OVD430", "OVD333"),
     # What the exception of a generative model names, before the message around it.
-    ("OVD366", "OVD822"),
+    (
+        "OVD744",
+        "OVD432",
+        "OVD369",
+        "OVD370",
+        "OVD372",
+        "OVD374",
+        "OVD371",
+        "OVD373",
+        "OVD367",
+        "OVD368",
+        "OVD366",
+        "OVD375",
+        "OVD823",
+        "OVD822",
+        "OVD821",
+    ),
     ("OVD505", "OVD503"),
     ("OVD202", "OVD201", "OVD110"),
     ("OVD432", "OVD731", "OVD433", "OVD342"),
@@ -39,6 +55,33 @@ _NAMELESS = ("without names", "get_names()", "descriptor/tensor.cpp")
 def _other_layout_fault(values: Values, text: str) -> bool:
     """Returns whether the message names a reason for a refused layout that is about the layout itself."""
     return "layout for model" in text and "ayout" in values.get("what", "")
+
+
+#: What the server writes around the exception of a generative model (servable_initializer.cpp, modelmanager.cpp,
+#: mediapipegraphdefinition.cpp, pipelines.cpp).
+_AROUND_GENERATIVE = (
+    "node initialization for models_path: ",
+    "Error during draft model initialization for draft models_path: ",
+    "Failed to process mediapipe graph config:",
+    "Failed to create Image Generation pipelines: ",
+    "Pipeline from disk: ",
+    "TextToSpeech node name: ",
+)
+#: Code for a file of a classic model → code for one of a generative model.
+_OF_GENERATIVE = {
+    **dict.fromkeys(("OVD307", "OVD313", "OVD315", "OVD318", "OVD344"), "OVD366"),
+    **dict.fromkeys(
+        ("OVD301", "OVD302", "OVD303", "OVD304", "OVD305", "OVD306", "OVD308", "OVD311", "OVD312"), "OVD367"
+    ),
+    **dict.fromkeys(("OVD201", "OVD202", "OVD203"), "OVD368"),
+    **dict.fromkeys(("OVD316", "OVD322", "OVD323", "OVD324", "OVD341", "OVD342"), "OVD375"),
+    # The operations of a tokenizer are an extension of OpenVINO.
+    "OVD321": "OVD372",
+}
+
+
+def _is_generative(text: str) -> bool:
+    return any(mark in text for mark in _AROUND_GENERATIVE)
 
 
 #: Code → whether the values or the text exclude it.
@@ -77,6 +120,11 @@ _EXCLUDED: dict[str, Callable[[Values, str], bool]] = {
         for code in ("OVD351", "OVD352", "OVD353", "OVD354", "OVD355", "OVD356", "OVD357")
     },
     "OVD441": lambda _, text: "libopenvino_" in text,
+    # Of a setting of a graph's node; one of a model has other codes.
+    "OVD374": lambda _, text: "Cannot compile model into target device" in text,
+    # What cannot be inferred is a code of its own.
+    "OVD406": lambda _, text: "Could not infer model task" in text,
+    "OVD874": lambda values, _: values.get("version", "").startswith("policy"),
 }
 
 
@@ -84,6 +132,11 @@ def possible(code: str, values: Values, text: str) -> bool:
     """Whether the values in a message, or its text, leave the code possible."""
     excluded = _EXCLUDED.get(code)
     return excluded is None or not excluded(values, text)
+
+
+def of_generative_model(code: str, text: str) -> str:
+    """Returns the code that a fault of a file has where the text is about a generative model, else the same code."""
+    return _OF_GENERATIVE.get(code, code) if _is_generative(text) else code
 
 
 def by_likelihood(codes: Sequence[str]) -> list[str]:

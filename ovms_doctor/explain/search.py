@@ -10,11 +10,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from ovms_doctor.explain.general import GeneralMessage, general
 from ovms_doctor.explain.index import CodeEntry, codes
 from ovms_doctor.explain.outside import outside_codes
-from ovms_doctor.explain.plausible import by_likelihood, possible
+from ovms_doctor.explain.plausible import by_likelihood, of_generative_model, possible
 from ovms_doctor.explain.records import LIMIT, split_records
 from ovms_doctor.explain.signatures import UNMISTAKABLE, signatures
 from ovms_doctor.model import server_log as log
@@ -221,7 +222,12 @@ def _codes_in(target: _Target) -> list[_Hit]:
     known = {hit.code.code for hit in found}
     found += [hit for hit in _further(target, is_known=bool(found)) if hit.code.code not in known]
     left = [hit for hit in found if possible(hit.code.code, hit.values, target.text)]
-    return left or found
+    return [_of_subject(hit, target.text) for hit in left or found]
+
+
+def _of_subject(hit: _Hit, text: str) -> _Hit:
+    code = of_generative_model(hit.code.code, text)
+    return hit if code == hit.code.code else replace(hit, code=codes()[code])
 
 
 def _further(target: _Target, *, is_known: bool) -> Iterator[_Hit]:

@@ -14,6 +14,9 @@ from msgspec import Struct
 
 #: A template with so much literal text is recognised within a line too, in characters.
 UNMISTAKABLE = 30
+#: The same for a text of a library, which the server quotes behind words of its own.
+_UNMISTAKABLE_QUOTED = 20
+_LIBRARIES = ("OpenVINO", "OpenVINO GenAI")
 
 
 class Signature(Struct, frozen=True):
@@ -36,7 +39,8 @@ class Signature(Struct, frozen=True):
     def anchored(self, weight: int) -> bool:
         """Whether only messages that begin with the template match. ``weight``: the number of its literal
         characters."""
-        return weight < UNMISTAKABLE and not self.is_status
+        least = _UNMISTAKABLE_QUOTED if self.source in _LIBRARIES else UNMISTAKABLE
+        return weight < least and not self.is_status
 
 
 class _Signatures(Struct, frozen=True):

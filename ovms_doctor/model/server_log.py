@@ -35,6 +35,8 @@ _FIELD = lazy_pattern(r"\{(\w+)\}")
 
 # -- server.cpp ------------------------------------------------------------------------------------------
 ENDS_BY_EXCEPTION = Message("Exception catch: {what} - will now terminate.", "server.cpp")
+#: The same for a number that is none, as the port of a proxy.
+ENDS_BY_NUMBER = Message("Exception catch: stoi - will now terminate.", "server.cpp")
 
 # -- grpcservermodule.cpp, httpservermodule.cpp, and the libraries that they and logging.cpp use --------------
 #: Until 2022.2 without a reason; in 2022.1 the text of an exception, and "GRPC" (server.cpp).

@@ -63,7 +63,7 @@ def look_remote(entry: ModelEntry, deployment: Deployment, mode: Mode, facts: Fa
     """Returns the result for a model in a store up to its versions: it ends the process, it is never found, it could
     not be looked at; else its versions, which are then followed. Raises FactsMissingError."""
     if entry.base_path.startswith(s3.PREFIX) and route("s3", deployment.environment).way == "ends":
-        log = (server_log.ENDS_BY_EXCEPTION(what="stoi"),)
+        log = (server_log.ENDS_BY_NUMBER(),)
         return _refused(entry, "INTERNAL_ERROR", BaseProblem("store"), log, 1)
     plan = plan_store(entry, deployment, facts)
     fault = plan.fault

@@ -20,11 +20,9 @@ from ovms_doctor.cli.redaction import map_path, redacted, restored, write_map
 from ovms_doctor.diagnosis.run_start import begin
 from ovms_doctor.diagnosis.saved_options import (
     facts_origin,
-    facts_to_save,
     options_from_json,
     options_to_json,
     saved_sentence,
-    without_secrets,
 )
 from ovms_doctor.model.errors import UsageError
 from ovms_doctor.model.options import CheckOptions
@@ -181,8 +179,7 @@ def run_collect(typed: CheckOptions, output: OutputOptions) -> int:
         }
         if output.host_name:
             header["host"] = escape(output.host_name)
-        # Paths and messages are redacted too: each of them can hold an address.
-        text = without_secrets(codec.dump(facts_to_save(run.facts), header))
+        text = codec.dump(run.facts, header)
         receipts = []
         if redaction_map is not None:
             redaction = redacted(text, redaction_map)

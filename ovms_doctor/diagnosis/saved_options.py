@@ -7,13 +7,11 @@ from typing import TYPE_CHECKING, Any
 from msgspec import to_builtins
 from msgspec.structs import fields, replace
 
-from ovms_doctor.model.facts import Answer, AnyQuestion, Facts, FileContent, ReadFile
+from ovms_doctor.model.facts import Facts
 from ovms_doctor.model.json_text import JsonFormatError, convert, map_text
 from ovms_doctor.model.option import options_of
 from ovms_doctor.model.options import CheckOptions
-from ovms_doctor.model.property_values import hide_in_document, hide_malformed
-from ovms_doctor.model.redaction import redact_words
-from ovms_doctor.model.text import escape, redact, same_length, unescape
+from ovms_doctor.model.text import escape, unescape
 
 if TYPE_CHECKING:
     from ovms_doctor.report.model import FactsOrigin
@@ -23,11 +21,8 @@ _ESCAPED = ("container", "environment")
 
 
 def options_to_json(options: CheckOptions) -> dict[str, Any]:
-    """The options as JSON values that :func:`options_from_json` reads, without secrets, and without what was read
-    into other fields."""
+    """The options as JSON values that :func:`options_from_json` reads, without what was read into other fields."""
     values: dict[str, Any] = to_builtins(replace(options, **_unsaved()))
-    if values.get("words"):
-        values["words"] = list(redact_words(values["words"]))
     for name in _unsaved():
         del values[name]
     return {**values, **{name: map_text(values[name], escape) for name in _ESCAPED}}
@@ -47,27 +42,6 @@ def options_from_json(data: Any) -> CheckOptions:
         return convert(values, CheckOptions)
     except JsonFormatError as error:
         raise ValueError(f"not the options of a run: {error}") from None
-
-
-def facts_to_save(facts: Facts) -> Facts:
-    """Returns the facts without secrets: in the content of files, values of plugin_config that can be secrets and
-    passwords in URLs are replaced by asterisks. Sizes and positions are kept."""
-    return Facts({question: _without_secrets(question, answer) for question, answer in facts}, complete=True)
-
-
-def without_secrets(document: str) -> str:
-    """A document of facts without the secrets in its texts. Its own keys, such as ``credentials``, name no secret."""
-    if redact(document) == document:
-        return document
-    import json
-
-    def written(value: Any) -> str:
-        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-
-    values = map_text(json.loads(document), redact)
-    rows = ",\n".join(written(row) for row in values["facts"])
-    start = written({name: value for name, value in values.items() if name not in ("header", "facts")})
-    return f'{start[:-1]},\n"header":{written(values["header"])},\n"facts":[\n{rows}\n]}}\n'
 
 
 def facts_origin(header: dict[str, Any]) -> FactsOrigin:
@@ -110,16 +84,6 @@ def saved_sentence(facts: Facts, size: int, path: str) -> str:
     if rest:
         parts.append(f"{rest:,} other")
     return f"{path}: {len(names):,} facts ({max(size >> 10, 1):,} KiB): {', '.join(parts)}; secrets are replaced by ***"
-
-
-def _without_secrets(question: AnyQuestion, answer: Answer) -> Answer:
-    if not isinstance(answer, FileContent):
-        return answer
-    # One character for each byte, so that the text has the length of the data.
-    text = redact(hide_in_document(answer.data.decode("latin-1")), same_length)
-    if isinstance(question, ReadFile) and question.path.endswith(".json"):
-        text = hide_malformed(text)
-    return replace(answer, data=text.encode("latin-1"))
 
 
 def _unsaved() -> dict[str, Any]:

@@ -13,7 +13,7 @@ from functools import cache
 from itertools import chain, pairwise
 
 from ovms_doctor.model.pattern import lazy_pattern
-from ovms_doctor.model.text import HIDDEN, same_length, short_mask
+from ovms_doctor.model.text import HIDDEN, can_be_secret, same_length, short_mask
 
 #: Names of secrets, as a part of an option's or variable's name: ``HF_TOKEN``, ``client-secret``.
 SECRET_PART = lazy_pattern(
@@ -44,6 +44,8 @@ _TOKENS = {
     '"': lazy_pattern(r"""(?P<text>"(?:[^"\\]|\\.)*(?:"|$)|'(?:[^'\\]|\\.)*(?:'|$))""" + _REST, re.DOTALL),
     '\\"': lazy_pattern(r"""(?P<text>\\"(?:[^"\\]|\\[^"])*(?:\\"|$))""" + _REST, re.DOTALL),
 }
+#: Words of other notations, which are no secrets and show what is wrong.
+_WORDS = frozenset("true false null True False None yes no on off".split())
 #: What neither separates nor quotes anything in JSON.
 _BARE = lazy_pattern(r"""[^\s{}\[\]:,"'\\\x80-\uffff]+""")
 _SCALAR = lazy_pattern(r"-?\d+(?:\.\d*)?(?:[eE][-+]?\d+)?|true|false|null")
@@ -111,6 +113,8 @@ def hidden_values(text: str) -> list[tuple[str, str]]:
 
 def hide_in_document(text: str, mask: Mask = same_length) -> str:
     """A server configuration or a graph, possibly malformed, without the secrets in its values of plugin_config."""
+    if "\\u" not in text and "plugin" not in text.lower():
+        return text
     parts: list[str] = []
     end_of_copied = 0
     for match in _NAME.finditer(text):
@@ -144,7 +148,7 @@ def hide_malformed(text: str) -> str:
         begin = 0
     else:
         begin = 0 if isinstance(value, str) else len(text)
-    return text[:begin] + _BARE.sub(lambda match: _as_word(match[0]), text[begin:])
+    return text[:begin] + _BARE.sub(lambda match: _masked_word(match[0]), text[begin:])
 
 
 def _is_name(text: str) -> bool:
@@ -190,6 +194,8 @@ def _hide_object(text: str, start: int, quote: str, mask: Mask, shows: IsShown) 
                 name_shown = shows(_unescaped(_content(token, quote)))
             elif not (name_shown and visible_values[-1]):
                 content = _content(token, quote)
+                if shows is names_no_secret and not can_be_secret(content):
+                    continue
                 begin = token.start() + (token[0].index(content) if content else 0)
                 parts += [text[end_of_copied:begin], _hidden(content, token["text"] is not None, mask)]
                 end_of_copied = begin + len(content)
@@ -206,6 +212,11 @@ def _hidden(content: str, quoted: bool, mask: Mask) -> str:
         # A word without quotes stays one where the place of everything stays.
         return _as_word(content) if mask is same_length and not quoted else mask(content)
     return re.sub(r"\d", "9", content)
+
+
+def _masked_word(word: str) -> str:
+    """A word behind the first error: itself where it is of no more than signs, as those of a comment."""
+    return word if word in _WORDS or not any(map(str.isalnum, word)) else _as_word(word)
 
 
 def _as_word(text: str) -> str:

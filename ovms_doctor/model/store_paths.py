@@ -4,7 +4,6 @@ other module of the package."""
 from __future__ import annotations
 
 from ovms_doctor.model.facts import ListStore, StoreAccess
-from ovms_doctor.model.text import redact
 
 #: Pages of 1,000 keys that are listed of a target at most.
 TARGET_PAGES = 100
@@ -14,7 +13,7 @@ def target_key(access: StoreAccess, path: str) -> str:
     """The key that ``path`` names in the bucket of ``access``, as the server's client reads it: nothing for the bucket
     itself; of ``s3://HOST:PORT/BUCKET/KEY`` with a slash before it (parsePath in s3filesystem.cpp and
     gcsfilesystem.cpp, v2022.1 to v2026.3)."""
-    rest = redact(path).partition("://")[2]
+    rest = path.partition("://")[2]
     if rest == access.bucket:
         return ""
     if rest.startswith(f"{access.bucket}/"):

@@ -48,6 +48,9 @@ _TOKEN = lazy_pattern(
     r"""|github_pat_[A-Za-z0-9_]{40,}|glpat-[A-Za-z0-9_-]{20,}|xox[abprs]-[A-Za-z0-9-]{20,}|(?:AKIA|ASIA)[A-Z0-9]{16}"""
     r"""|eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{4,}(?:\.[A-Za-z0-9_-]*)?)(?![A-Za-z0-9])"""
 )
+_MEMBER_WORDS = ("token", "passw", "passphrase", "secret", "credential", "key")
+#: Values that are no secret, whatever their name: a tensor can be called ``token``, and has a shape and a layout.
+_NO_SECRET = lazy_pattern(r"\([-\d:,\s]*\)|auto|true|false|null|(?:[NCHWD?]|\.{3})+(?::(?:[NCHWD?]|\.{3})+)?")
 _TOKEN_BEGINNINGS = ("hf_", "sk-", "gh", "glpat-", "xox", "AKIA", "ASIA", "eyJ")
 _ESCAPE = lazy_pattern(r"\\(?=x)|[\ud800-\udfff]")
 _UNESCAPE = lazy_pattern(r"\\x(?:(5c)|([89a-f][0-9a-f])|\{(d[89a-f][0-9a-f]{2})\})")
@@ -76,23 +79,43 @@ def same_length(text: str) -> str:
 def redact(text: str, mask: Callable[[str], str] = short_mask) -> str:
     """``text`` with the users, passwords and signatures of URLs in it, members of JSON objects that hold a secret by
     their names, and tokens of a known form replaced by what ``mask`` makes of them."""
-    if "@" in text:
-        text = _USER_IN_URL.sub(lambda match: _without_user(match, mask), text)
+    text = redact_address(text, mask)
     if any(begin in text for begin in _TOKEN_BEGINNINGS):
         text = _TOKEN.sub(lambda match: mask(match[0]), text)
+    # Quicker than the patterns, of which no match is without one of these.
+    lowered = text.lower()
+    if not any(word in lowered for word in _MEMBER_WORDS):
+        return text
+    if "{" in text:
+        text = _BARE_MEMBER.sub(lambda match: _without_value(match, mask), text)
+    if '":' in text or '" :' in text or '\\":' in text:
+        text = _SECRET_MEMBER.sub(lambda match: _without_value(match, mask), text)
+    return text
+
+
+def redact_address(text: str, mask: Callable[[str], str] = short_mask) -> str:
+    """An address or a path with what ``mask`` makes of the users, passwords and signatures in it. The rest, names
+    of files among it, is left as it is."""
+    if "@" in text:
+        text = _USER_IN_URL.sub(lambda match: _without_user(match, mask), text)
     if "=" in text or "%3" in text:
         text = _SIGNATURE_IN_URL.sub(lambda match: match["name"] + mask(match["value"]), text)
-    if "{" in text:
-        text = _BARE_MEMBER.sub(lambda match: match["name"] + mask(match["value"]), text)
-    if '":' in text or '" :' in text or '\\":' in text:
-        text = _SECRET_MEMBER.sub(lambda match: match["name"] + mask(match["value"]), text)
     return text
+
+
+def can_be_secret(value: str) -> bool:
+    """Whether the value of a member of an object can be a secret, by its form: no shape, layout or truth value."""
+    return _NO_SECRET.fullmatch(value) is None
 
 
 def _without_user(match: re.Match[str], mask: Callable[[str], str]) -> str:
     if match["scheme"] is not None:
         return f"{match['scheme']}{mask(match['user'])}@"
     return f"{match['slash']}{mask(match['pair'])}@"
+
+
+def _without_value(match: re.Match[str], mask: Callable[[str], str]) -> str:
+    return match["name"] + mask(match["value"]) if can_be_secret(match["value"]) else match[0]
 
 
 def _escaped(match: re.Match[str]) -> str:

@@ -19,7 +19,6 @@ from ovms_doctor.model.container import Container, PublishedPort
 from ovms_doctor.model.deployment import Deployment
 from ovms_doctor.model.facts import Facts, InspectNetwork, ListeningSocket, NetworkInspection
 from ovms_doctor.model.plan_problems import StartProblem
-from ovms_doctor.model.redaction import redact_words
 from ovms_doctor.model.releases import Release
 
 #: gRPC's port where none is given, until v2025.0.
@@ -306,7 +305,7 @@ def _is_itself(port: int, deployment: Deployment, network: NetworkInspection) ->
     programs = {item.program for item in network.listeners if item.port == port}
     if not programs or not programs.intersection(_SERVERS):
         return False
-    ours = _identity(redact_words(deployment.options.arguments or ()))
+    ours = _identity(deployment.options.arguments or ())
     return any(_identity(arguments) == ours for arguments in network.servers)
 
 

@@ -17,7 +17,7 @@ from ovms_doctor.model.names import is_remote
 from ovms_doctor.model.parameters import ParsedParameters
 from ovms_doctor.model.plan import Attempt, Detection, ModelPlan, StatusCode, VersionPlan, VersionState
 from ovms_doctor.model.plan_problems import GraphFault
-from ovms_doctor.model.text import redact
+from ovms_doctor.model.text import HIDDEN
 from ovms_doctor.prediction.cache import plan_cache, with_cache
 from ovms_doctor.prediction.extension import plan_extension
 from ovms_doctor.prediction.graphs.files import graph_files, look_for_graph, open_graph
@@ -94,7 +94,7 @@ def plan_model(entry: ModelEntry, deployment: Deployment, mode: Mode, facts: Fac
     except DetectionError as error:
         return _unknown(entry, error.cause)
     # Of an address, no part is looked for elsewhere: it can hold a secret.
-    is_path = redact(absolute_path) == absolute_path
+    is_path = HIDDEN not in absolute_path
     if detection.problem is not None and detection.problem.kind == "missing" and is_path:
         unknown = unmapped(absolute_path, deployment, facts)
         if unknown is not None:

@@ -31,6 +31,7 @@ from ovms_doctor.model.names import is_remote
 from ovms_doctor.probes import interrupts
 from ovms_doctor.probes.documents import DocumentFiles
 from ovms_doctor.probes.local import InterruptedCollectionError, LocalCollector
+from ovms_doctor.probes.redacted_answers import without_secrets
 
 if TYPE_CHECKING:
     from ovms_doctor.probes.stores import StoreCollector
@@ -65,14 +66,22 @@ class Collector:
     def collect(
         self, questions: Sequence[AnyQuestion], progress: Callable[[AnyQuestion], None] | None = None
     ) -> dict[AnyQuestion, Answer]:
-        """An answer for each question, in the questions' order. Interrupted: what was answered by then is in the
-        exception."""
+        """An answer for each question, in the questions' order, without secrets. Interrupted: what was answered by then
+        is in the exception."""
+        try:
+            return without_secrets(self._collect(questions, progress))
+        except interrupts.InterruptedRunError as stop:
+            raise InterruptedCollectionError(without_secrets(getattr(stop, "answers", {}))) from None
+
+    def _collect(
+        self, questions: Sequence[AnyQuestion], progress: Callable[[AnyQuestion], None] | None
+    ) -> dict[AnyQuestion, Answer]:
         answers: dict[AnyQuestion, Answer] = {}
         if self._files:
             answers = {one: answer for one in questions if (answer := self._files.answer(one)) is not None}
         if answers:
             rest = [one for one in questions if one not in answers]
-            answers.update(self.collect(rest, progress) if rest else {})
+            answers.update(self._collect(rest, progress) if rest else {})
             return {one: answers[one] for one in dict.fromkeys(questions)}
         remote = [one for one in questions if _is_remote(one)]
         if not remote:

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from ovms_doctor.diagnosis.saved_options import facts_to_save
 from ovms_doctor.model.facts import Facts, ListStore, StoreAccess, StoredObject, StoreListing, codec
 from ovms_doctor.model.options import CheckOptions
 from tests.cases_build import Case, load_cases
@@ -29,7 +28,7 @@ DATA = Path(__file__).parents[1] / "data" / "facts"
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.release}-{case.id}")
 def test_recorded_cases(case: Case, world_dir: Path) -> None:
     options, run = look_at(case, world_dir / "zebrafish")
-    facts = facts_to_save(run.facts)
+    facts = run.facts
     result, names = redacted(facts, options)
     document = codec.dump(result.facts, {})
     assert "zebrafish" not in document

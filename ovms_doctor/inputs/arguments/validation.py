@@ -24,7 +24,6 @@ from ovms_doctor.inputs.arguments.options import (
 from ovms_doctor.inputs.arguments.splitting import SplitArguments, is_true
 from ovms_doctor.model.deployment import ArgumentRefusal, FileDemand
 from ovms_doctor.model.host import HostLimits
-from ovms_doctor.model.redaction import redact_words
 from ovms_doctor.model.releases import Release
 from ovms_doctor.model.similar import similar_names
 
@@ -93,7 +92,7 @@ def unmatched_refusals(parsed: ParsedArguments) -> Iterator[ArgumentRefusal]:
         text = f"{_PREFIX}--task parameter unsupported value: {parsed.split.values['task']}"
         close = similar_names(parsed.split.values["task"].lower(), tasks(parsed.release), 1, 0.6)
         yield ArgumentRefusal("unmatched", text, None, "--task", f"--task {close[0]}" if close else None)
-    left = redact_words(parsed.split.unmatched)
+    left = parsed.split.unmatched
     if left and parsed.release.at_least(2024, 0) and not parsed.task_flow:
         text = f"{_PREFIX}unmatched arguments: " + "".join(f"{word}, " for word in left)
         first = next((word for word in left if word.startswith("-")), left[0])
@@ -126,7 +125,7 @@ def _left_by_task(parsed: ParsedArguments) -> Iterator[ArgumentRefusal]:
         else:
             left.append(word)
     if left:
-        rest = "".join(f"{word}, " for word in redact_words(left))
+        rest = "".join(f"{word}, " for word in left)
         text = f"task: {task} - error parsing options - unmatched arguments : {rest}".rstrip()
         first = next((word for word in left if word.startswith("-")), left[0])
         yield ArgumentRefusal("unmatched", text, None, first)

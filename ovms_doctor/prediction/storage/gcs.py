@@ -7,7 +7,6 @@ from typing import Literal
 
 from ovms_doctor.model.releases import Release
 from ovms_doctor.model.storage_plan import GcsClient, GcsPath
-from ovms_doctor.model.text import redact
 from ovms_doctor.prediction.storage.server_environment import ServerEnvironment
 
 PREFIX = "gs://"
@@ -18,9 +17,8 @@ _ENDPOINT, _TESTBENCH = "CLOUD_STORAGE_EMULATOR_ENDPOINT", "CLOUD_STORAGE_TESTBE
 def parse_path(path: str) -> GcsPath:
     """``GCSFileSystem::parsePath`` of a path that begins with ``gs://``.
 
-    Credentials before an ``@`` are hidden: no request and no fact holds them.
+    Credentials before an ``@`` were hidden where the path was read: no request and no fact holds them.
     """
-    path = redact(path)
     rest = path[len(PREFIX) :]
     bucket, slash, key = rest.partition("/")
     return GcsPath(path, rest) if slash and not bucket else GcsPath(path, bucket, key)

@@ -15,7 +15,6 @@ from msgspec.structs import replace
 from ovms_doctor.model.pattern import lazy_pattern
 from ovms_doctor.model.releases import Release
 from ovms_doctor.model.storage_plan import Addressing, Endpoint, EndpointProblem, S3Client, S3Path
-from ovms_doctor.model.text import redact
 from ovms_doctor.prediction.storage.server_environment import ServerEnvironment
 
 PREFIX = "s3://"
@@ -37,11 +36,9 @@ _ADDRESS = lazy_pattern(
 def parse_path(path: str) -> S3Path:
     """``S3FileSystem::parsePath`` of a path that begins with ``s3://``.
 
-    Credentials before an ``@`` are hidden: no request and no fact holds them.
+    Credentials before an ``@`` were hidden where the path was read: no request and no fact holds them.
     """
-    # What is hidden has characters that the pattern does not: a key can look like credentials too.
     match = _WITH_HOST.fullmatch(path)
-    path = redact(path)
     if match is not None:
         _, slash, key = path[len(PREFIX) :].partition("/")[2].partition("/")
         return S3Path(path, match[3], slash + key, match[1], match[2])

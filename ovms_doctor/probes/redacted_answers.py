@@ -1,0 +1,62 @@
+"""Answers without the secrets in them: the rules, the report and a file of facts have the same text."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Mapping
+
+from msgspec import to_builtins
+from msgspec.structs import replace
+
+from ovms_doctor.model.facts import (
+    Answer,
+    AnyQuestion,
+    FileContent,
+    Listing,
+    PathStatus,
+    PathTimes,
+    ReadFile,
+    StoreListing,
+    Writability,
+    WriteProbe,
+)
+from ovms_doctor.model.json_text import convert, encode_json, map_text
+from ovms_doctor.model.property_values import hide_in_document, hide_malformed
+from ovms_doctor.model.text import redact, redact_address, same_length
+
+#: Answers whose only texts are names of files, which are looked for later.
+_NAMES = (PathStatus, PathTimes, Listing, StoreListing, Writability, WriteProbe)
+#: A file of names of tensors, of which one can be ``token``.
+_MAPPING = "mapping_config.json"
+
+
+def without_secrets(answers: Mapping[AnyQuestion, Answer]) -> dict[AnyQuestion, Answer]:
+    """The answers as the rules have them: in the content of files, values of plugin_config that can be secrets and
+    passwords in addresses are replaced by as many asterisks, so that sizes and positions are kept; in other texts, such
+    as messages of OpenVINO and of stores, by three."""
+    return {question: _redacted(question, answer) for question, answer in answers.items()}
+
+
+def _redacted(question: AnyQuestion, answer: Answer) -> Answer:
+    if isinstance(answer, _NAMES):
+        return answer
+    if isinstance(answer, FileContent):
+        return _content(question, answer)
+    text = encode_json(answer).decode("utf-8")
+    if redact(text) == text:
+        return answer
+    redacted: Answer = convert(map_text(to_builtins(answer), redact), type(answer))
+    return redacted
+
+
+def _content(question: AnyQuestion, answer: FileContent) -> FileContent:
+    # One character for each byte, so that the text has the length of the data.
+    found = answer.data.decode("latin-1")
+    path = question.path if isinstance(question, ReadFile) else ""
+    if posixpath.basename(path) == _MAPPING:
+        text = redact_address(found, same_length)
+    else:
+        text = redact(hide_in_document(found), same_length)
+    if path.endswith(".json"):
+        text = hide_malformed(text)
+    return answer if text == found else replace(answer, data=text.encode("latin-1"))

@@ -8,6 +8,7 @@ the same path.
 from __future__ import annotations
 
 import errno
+import os
 from collections.abc import Iterable
 from typing import TypeVar, cast
 
@@ -16,6 +17,8 @@ from ovms_doctor.model.facts import (
     Answer,
     AnyQuestion,
     CheckWritable,
+    Entry,
+    EntryKind,
     Facts,
     Failure,
     ListDirectory,
@@ -106,6 +109,9 @@ class MountedFacts(Facts):
                 return cast(A, _GONE)
             if isinstance(question, StatPath) and question.path in self._directories:
                 return cast(A, PathStatus("directory", 0))
+            above = self._above_mounts(question.path)
+            if above:
+                return cast(A, self._as_made(question, above))
         if self._created and isinstance(question, _ABOUT_CREATED):
             made = self._in_created(question)
             if made is not None:
@@ -115,6 +121,41 @@ class MountedFacts(Facts):
             # A link leads there; the server's own look finds nothing.
             return cast(A, _GONE)
         return cast(A, answer)
+
+    def _above_mounts(self, path: str) -> tuple[str, ...]:
+        """Returns the entries of a directory that the engine makes, because mounts lie below it and the image does not
+        have it: the next names on the way to the mounts. Empty where the image may have it, or it is mounted.
+
+        The runtime makes the way to a mount with mode 0755 (runc, libcontainer/rootfs_linux.go ``createMountpoint``).
+        """
+        names = _names(path)
+        if not self._known or not path.startswith("/") or not _absent_from_image(names) or ".." in names:
+            return ()
+        if self._table.mount_of(path) is not None or any(_begins(names, base) for base in self._unavailable):
+            return ()
+        bases = (*(_names(mount.server) for mount in self._table.mounts), *self._unavailable)
+        below = {base[len(names)] for base in bases if len(base) > len(names) and _begins(base, names)}
+        return tuple(sorted(below, key=os.fsencode))
+
+    def _as_made(self, question: StatPath | ListDirectory | ReadFile, entries: tuple[str, ...]) -> Answer:
+        """Returns the answer about a directory above mounts. Raises FactsMissingError."""
+        if isinstance(question, StatPath):
+            return PathStatus("directory", 0)
+        if isinstance(question, ReadFile):
+            return Failure(errno.EISDIR)
+        top = question.path.rstrip("/")
+        paths = [StatPath(f"{top}/{name}") for name in entries]
+        self.need(each for each in paths if self._table.mount_of(each.path) is not None)
+        return Listing(
+            tuple(Entry(name, self._kind(each)) for name, each in zip(entries, paths, strict=True))
+        )
+
+    def _kind(self, question: StatPath) -> EntryKind:
+        """The kind of an entry on the way to a mount, which may be a mounted file."""
+        if any(_names(question.path) == base for base in self._unavailable):
+            return "unknown"
+        status = self.ask(question)
+        return status.kind if isinstance(status, PathStatus) else "directory"
 
     def _in_created(self, question: StatPath | ListDirectory | ReadFile | CheckWritable) -> Answer | None:
         """Returns the content of a mount whose source the engine creates: an empty directory. None where the source
@@ -139,6 +180,8 @@ class MountedFacts(Facts):
         for question in questions:
             top = None
             if isinstance(question, _ABOUT_PATHS):
+                if self._above_mounts(question.path):
+                    continue
                 top = self._not_in_image(question.path)
             if top is None:
                 remaining.append(question)
@@ -186,6 +229,9 @@ class MountedFacts(Facts):
         top = self._not_in_image(path)
         if top is None:
             return False
+        if self._above_mounts(top):
+            # The engine makes what is on the way to the mounts, and nothing else.
+            return True
         super().need((StatHost(top), StatHost(path)))
         # At the top the image's own directories are known; for paths below, this host shows whether the path is its
         # own.
@@ -221,16 +267,25 @@ class MountedFacts(Facts):
         # A mount below it makes the directories above itself.
         if self._table.mount_of(path) is not None or self._table.has_below(path):
             return None
+        if any(_begins(base, names) for base in self._unavailable):
+            return None
         if any(_begins(names, base) for base in self._unavailable):
             return None
         if self._relative is not None and _begins(names, self._relative):
             return None
-        if names[0] not in _TOP:
-            return f"/{names[0]}"
-        known = _KNOWN_BELOW.get(names[0])
-        if known is None or len(names) < 2 or names[1] in known:
+        if not _absent_from_image(names):
             return None
-        return f"/{names[0]}/{names[1]}"
+        return f"/{names[0]}" if names[0] not in _TOP else f"/{names[0]}/{names[1]}"
+
+
+def _absent_from_image(names: tuple[str, ...]) -> bool:
+    """Whether OVMS's images do not have the directory of these names, of a path without mounts."""
+    if not names:
+        return False
+    if names[0] not in _TOP:
+        return True
+    known = _KNOWN_BELOW.get(names[0])
+    return known is not None and len(names) > 1 and names[1] not in known
 
 
 def _known(deployment: Deployment) -> bool:

@@ -25,11 +25,15 @@ MOUNT = Mount("/srv/models", "/models")
 class Mounted(Memory):
     """A world behind mounts: what is under none cannot be looked at."""
 
+    def __init__(self, here: World, places: tuple[str, ...]) -> None:
+        super().__init__(here)
+        self.places = places
+
     def collect(self, questions: Any, progress: Any = None) -> dict[AnyQuestion, Answer]:
         answers = super().collect(questions)
         for question in questions:
             inside = any(
-                (question.path + "/").startswith(place) for place in ("/models/", "/conf/", "/opt/x/")
+                (question.path + "/").startswith(place) for place in (*self.places, "/conf/", "/opt/x/")
             )
             if not isinstance(question, StatHost) and not inside:
                 answers[question] = Unavailable("outside")
@@ -46,7 +50,7 @@ def looked(
         bare_metal=bare,
         working_directory=directory,
     )
-    seen = look(request, Facts(), Mounted(here))
+    seen = look(request, Facts(), Mounted(here, tuple(f"{mount.server}/" for mount in mounts)))
     outcomes = run_checks(Context(seen.deployment, seen.plan, seen.facts))
     assert {outcome.status for outcome in outcomes} <= {"ran", "not_applicable"}
     return seen.plan, list(arrange(one for outcome in outcomes for one in outcome.findings))
@@ -133,6 +137,29 @@ def test_a_relative_path_counts_from_the_containers_directory() -> None:
 def test_a_directory_above_a_mount_is_made_by_mounting() -> None:
     _, found = single(host("/data/m"), "/data", mounts=(MOUNT, Mount("/x", "/data/m")))
     assert "OVD106" not in {item.code for item in found}
+
+
+@pytest.mark.parametrize("base", ["/models2/m", "/opt/models/m", "/mnt/a/b/m", "/config/m"])
+def test_a_mounted_version_directory_is_served_from_the_directories_above_it(base: str) -> None:
+    here = World({"/models/m/1/a.onnx": "good", f"{base}/3/a.onnx": "good"})
+    plan, found = single(here, base, mounts=(MOUNT, Mount("/x", f"{base}/3")))
+    assert (plan.outcome, found) == ("serves", [])
+    assert [version.version for version in plan.models[0].versions] == [3]
+
+
+def test_a_base_path_above_the_mounted_model_is_one_level_too_high() -> None:
+    here = World({"/models2/m/1/a.onnx": "good"})
+    plan, (found,) = single(here, "/models2", mounts=(MOUNT, Mount("/x", "/models2/m")))
+    assert (plan.outcome, found.code) == ("serves", "OVD101")
+    assert found.remedy is not None
+    assert [step.text for step in found.remedy.steps] == ["Give the server --model_path /models2/m"]
+
+
+@pytest.mark.parametrize("base", ["/usr/share/m", "/home/ovms/m", "/ovms/m"])
+def test_what_the_image_has_beside_a_mount_is_not_known(base: str) -> None:
+    here = World({f"{base}/3/a.onnx": "good"})
+    plan, found = single(here, base, mounts=(Mount("/x", f"{base}/3"),))
+    assert (plan.outcome, found[0].code) == ("unknown", "OVD903")
 
 
 def test_a_configuration_of_the_host() -> None:

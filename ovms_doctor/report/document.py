@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 
 from ovms_doctor.model.container import Source
+from ovms_doctor.model.deployment import TargetKind
 from ovms_doctor.model.facts.preparation import ModelFormat
 from ovms_doctor.model.findings import Confidence, Effect, Recovers, Severity, StepLocation
 from ovms_doctor.model.plan import Basis, ErrorCode, Outcome, StateName
@@ -21,7 +22,7 @@ from ovms_doctor.report.model import CheckStatus, Verdict
 from ovms_doctor.report.request_document import RequestInfo
 
 #: Raised in its second number when keys are added, in its first when one changes or goes.
-SCHEMA_VERSION = "1.3"
+SCHEMA_VERSION = "1.4"
 
 Count: TypeAlias = Annotated[int, Meta(ge=0)]
 Seconds: TypeAlias = Annotated[float, Meta(ge=0)]
@@ -124,6 +125,17 @@ class IgnoredInput(Struct, frozen=True):
     text: str
 
 
+class TargetInfo(Struct, frozen=True):
+    """How a target of the command line was understood.
+
+    * ``path``: the target as an absolute path of this host, or its URL; for a version directory its model's.
+    * ``kind``: what it was understood as.
+    """
+
+    path: str
+    kind: TargetKind
+
+
 class ServerInfo(Struct, frozen=True):
     """The server: what it was given, and the outcome of its start-up. The first eight are null where the run failed
     before they were known.
@@ -141,6 +153,7 @@ class ServerInfo(Struct, frozen=True):
     * ``exit_code``: the exit code of the server's process, None where it does not end.
     * ``runtime``: the version of the OpenVINO that read the models here, None where none did.
     * ``ignored``: arguments and keys that the prediction leaves out of account.
+    * ``targets``: how the targets of the command line were understood; ``--as`` decides otherwise.
     """
 
     mode: Literal["single", "config"] | None
@@ -156,6 +169,7 @@ class ServerInfo(Struct, frozen=True):
     exit_code: int | None
     runtime: str | None
     ignored: tuple[IgnoredInput, ...]
+    targets: tuple[TargetInfo, ...]
 
 
 class CheckCounts(Struct, frozen=True):

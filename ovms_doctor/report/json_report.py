@@ -35,6 +35,7 @@ from ovms_doctor.report.document import (
     SubjectInfo,
     Summary,
     SuppressionInfo,
+    TargetInfo,
     ToolInfo,
     UserInfo,
     VersionInfo,
@@ -213,6 +214,9 @@ def _server(deployment: Deployment | None, plan: Plan | None, runtime: str | Non
         exit_code=plan.exit_code if plan else None,
         runtime=runtime,
         ignored=tuple(IgnoredInput(item.location, item.text) for item in plan.ignored) if plan else (),
+        targets=tuple(TargetInfo(target.path, target.kind) for target in deployment.targets)
+        if deployment
+        else (),
     )
 
 

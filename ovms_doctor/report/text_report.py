@@ -22,6 +22,8 @@ from ovms_doctor.report.verdict import STYLES, verdict_line
 
 #: The most paths with another name on this host that the header shows without --verbose.
 _PATHS = 3
+#: How a directory is understood that ``--as`` decides on, and the other way.
+_OTHER_KIND = {"repository": "model", "model": "repository"}
 _REASON_CELLS = 200
 _VERSION = lazy_pattern(r"(\d{4})\.(\d+)(?:\.(\d+))?")
 
@@ -57,6 +59,7 @@ def _write_header(writer: TextWriter, report: Report) -> None:
     else:
         writer.prose(f"ovms-doctor {report.tool_version} · {_rules(deployment)}", style="bold")
         writer.prose(f"{_user(deployment)} {_rights(deployment)}", style="dim")
+        _write_targets(writer, deployment)
         if deployment.container is not None:
             writer.prose(_container(deployment.container), style="dim")
         _write_paths(writer, _pairs(report))
@@ -68,6 +71,19 @@ def _write_header(writer: TextWriter, report: Report) -> None:
     for note in dict.fromkeys((*report.notes, *(container.problems if container is not None else ()))):
         writer.prose(f"note: {note}")
     _write_outcome(writer, report)
+
+
+def _write_targets(writer: TextWriter, deployment: Deployment) -> None:
+    """Writes how the directories that were named as targets are understood; of a file there is no doubt."""
+    targets = [target for target in deployment.targets if target.kind in _OTHER_KIND]
+    displayed = targets if writer.verbose else targets[:_PATHS]
+    for target in displayed:
+        writer.prose(
+            f"{target.path}: understood as a {target.kind} (--as {_OTHER_KIND[target.kind]} to change)",
+            style="dim",
+        )
+    if len(displayed) < len(targets):
+        writer.prose(f"… and {plural(len(targets) - len(displayed), 'more target')} (--verbose)", style="dim")
 
 
 def _facts_origin(origin: FactsOrigin) -> str:

@@ -39,7 +39,7 @@ each_sample = pytest.mark.parametrize("name", SAMPLES)
 
 TOP = ["schema_version", "tool", "run", "server", "summary", "models", "findings", "checks"]
 TOLD = ["mode", "release", "release_from", "user", "user_from", "bare_metal", "config_path", "container"]
-FOUND = ["outcome", "starts", "exit_code", "runtime", "ignored"]
+FOUND = ["outcome", "starts", "exit_code", "runtime", "ignored", "targets"]
 MODEL = [
     *("name", "base_path", "host_path", "policy", "served_versions", "later_served_versions", "why"),
     "versions",
@@ -71,7 +71,7 @@ def test_keys_are_pinned(name: str) -> None:
     written = document(name)
     failed = SAMPLES[name]().error is not None
     assert list(written) == ([*TOP, "error"] if failed else TOP)
-    assert written["schema_version"] == "1.3"
+    assert written["schema_version"] == "1.4"
     assert list(written["tool"]) == ["name", "version"]
     assert list(written["run"]) == ["started_at", "duration_s", "arguments", "host", "notes"]
     assert list(written["server"]) == [*TOLD, *FOUND]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import posixpath
 import re
 from collections.abc import Iterator
 
@@ -310,6 +311,9 @@ def _parent_to_name(context: Context, model: ModelPlan) -> Step | None:
     """Returns the advice on a base path that is a version directory: the directory above it, or another mount; None
     for another base path."""
     base = model.entry.base_path.rstrip("/")
+    if not is_remote(base) and ".." not in base.split("/"):
+        # "." in a version directory is that directory.
+        base = posixpath.normpath(base or "/")
     above, _, name = base.rpartition("/")
     if is_plain_number(name) and above and (is_remote(base) or context.on_host(above)):
         option = "--model_path" if model.entry.parameters.source == "arguments" else '"base_path":'

@@ -1,0 +1,61 @@
+"""How a TARGET is understood, from the command line to the report."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.cli.helpers import check, codes, good_model
+from tests.cli.run import Result, ovms_doctor
+
+
+def _served(base_path: str, directory: Path) -> Result:
+    words = ("--model_path", base_path, "--model_name", "m", "--port", "9000")
+    return ovms_doctor("check", "--format", "json", "--", *words, cwd=directory)
+
+
+def test_a_models_file_is_served(world_dir: Path) -> None:
+    good_model(world_dir / "m")
+    result = check(world_dir / "m" / "model.xml")
+    assert (result.code, codes(result)) == (0, [])
+    assert result.document["models"][0]["served_versions"] == [1]
+
+
+@pytest.mark.parametrize("typed", ["m/1", "m/1/", "m/1/.", "./m//1/."])
+def test_a_version_directory_as_base_path_in_any_spelling(world_dir: Path, typed: str) -> None:
+    good_model(world_dir / "m" / "1")
+    result = _served(typed, world_dir)
+    assert codes(result) == ["OVD101"]
+    (step,) = result.document["findings"][0]["remedy"]["steps"]
+    model = os.path.realpath(world_dir / "m")
+    assert step["text"] == f"Give the server the directory above: --model_path {model}"
+    corrected = _served(model, world_dir)
+    assert (corrected.code, codes(corrected)) == (0, [])
+
+
+def test_a_model_named_with_a_number_is_no_version_directory(world_dir: Path) -> None:
+    good_model(world_dir / "5" / "1")
+    result = _served("5/.", world_dir)
+    assert (result.code, codes(result)) == (0, [])
+
+
+def test_the_report_says_how_a_directory_is_understood(world_dir: Path) -> None:
+    good_model(world_dir / "models" / "m" / "1")
+    top = os.path.realpath(world_dir / "models")
+    for words, kind, other in [
+        ([top], "repository", "model"),
+        ([f"{top}/m"], "model", "repository"),
+        ([top, "--as", "model"], "model", "repository"),
+    ]:
+        text = ovms_doctor("check", *words, "--load", "none").text
+        assert f"{words[0]}: understood as a {kind} (--as {other} to change)\n" in text
+        document = check(*words, "--load", "none").document
+        assert document["server"]["targets"] == [{"path": words[0], "kind": kind}]
+
+
+def test_of_a_file_there_is_nothing_to_decide(world_dir: Path) -> None:
+    good_model(world_dir / "m")
+    result = ovms_doctor("check", world_dir / "m" / "model.xml", "--load", "none")
+    assert "understood as" not in result.text

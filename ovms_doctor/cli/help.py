@@ -77,6 +77,8 @@ class PanelCommand(TyperCommand):
         for parameter in self.get_params(ctx):
             record = parameter.get_help_record(ctx)
             if record is not None:
+                # A value that is only ever joined.
+                record = (record[0].replace(" [=", "[="), record[1])
                 panel = getattr(parameter, "rich_help_panel", None) or "Options"
                 panels.setdefault(panel, []).append(record)
         for title in sorted(panels, key=_rank):

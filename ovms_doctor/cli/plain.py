@@ -20,7 +20,10 @@ _SEPARATOR = "--"
 
 def run(argv: Sequence[str]) -> int:
     """Run the command line; returns the exit code. A usage mistake is one line on standard error."""
-    typed = with_value(argv)
+    try:
+        typed = with_value(argv)
+    except UsageError as error:
+        return exit_code_of(_refusing(error), argv)
     command = None if VARIABLE in os.environ else _plain_command(typed)
     if command is None:
         from ovms_doctor.cli.app import run
@@ -28,6 +31,13 @@ def run(argv: Sequence[str]) -> int:
         return run(typed)
     cut = typed.index(_SEPARATOR) if _SEPARATOR in typed else len(typed)
     return exit_code_of(command, typed[:cut])
+
+
+def _refusing(error: UsageError) -> Callable[[], object]:
+    def command() -> object:
+        raise error
+
+    return command
 
 
 def _plain_command(typed: list[str]) -> Callable[[], int] | None:

@@ -16,17 +16,26 @@ from ovms_doctor.probes.recording import active
 COMMANDS = ("check", "collect", "request", "logs", "status")
 #: Bytes at the beginning of a file in which a receipt is recognised.
 _BEGINNING = 200
+#: Suffixes of the names of receipts.
+_FILES = (".json", ".txt")
 
 
 def with_value(arguments: Sequence[str]) -> list[str]:
-    """The command line with ``--receipt=-`` for an option without a file behind it: what begins like an option, or
-    nothing."""
+    """The command line with ``--receipt=-`` for the option alone: a file's name is joined to it, so that the word behind
+    the option is never one.
+
+    UsageError where that word can only be meant as the file's name.
+    """
     result = list(arguments)
     for index, argument in enumerate(result):
         if argument == "--":
             break
-        following = result[index + 1] if index + 1 < len(result) else "--"
-        if argument == RECEIPT and following.startswith("-") and following != "-":
+        if argument == RECEIPT:
+            following = result[index + 1] if index + 1 < len(result) else ""
+            if following.lower().endswith(_FILES) and not os.path.lexists(following):
+                raise UsageError(
+                    f"{RECEIPT} {following}: write {RECEIPT}={following} to have the receipt in a file"
+                )
             result[index] = f"{RECEIPT}=-"
     return result
 
@@ -36,10 +45,8 @@ def destination(arguments: Sequence[str]) -> str | None:
     those of :func:`with_value`."""
     found = None
     if arguments and arguments[0] in COMMANDS:
-        for index, argument in enumerate(arguments):
-            if argument == RECEIPT and index + 1 < len(arguments):
-                found = arguments[index + 1]
-            elif argument.startswith(f"{RECEIPT}="):
+        for argument in arguments:
+            if argument.startswith(f"{RECEIPT}="):
                 found = argument[len(RECEIPT) + 1 :]
     return found
 
@@ -101,12 +108,11 @@ def _write(path: str, code: int) -> None:
 
 
 def _check(path: str) -> None:
-    """UsageError where a file cannot be written, or is not to be replaced: whoever takes the option for a switch writes
-    the target behind it."""
+    """UsageError where a file cannot be written, or is not to be replaced."""
     if path == "-":
         return
-    shown = f"{RECEIPT} {path}"
-    hint = f"{RECEIPT} alone at the end, or {RECEIPT}=-, writes to standard error"
+    shown = f"{RECEIPT}={path}"
+    hint = f"{RECEIPT} alone writes to standard error"
     if not path:
         raise UsageError(f"{RECEIPT}: the name of the file is empty; {hint}")
     try:

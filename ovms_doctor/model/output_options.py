@@ -141,7 +141,7 @@ class OutputOptions(Struct, frozen=True):
             ("--receipt",),
             "List the files read, processes started and hosts contacted: in FILE (JSON: NAME.json), else on standard "
             "error.",
-            "[FILE]",
+            "[=FILE]",
             commands=_CONFIGURED,
         ),
     ] = None

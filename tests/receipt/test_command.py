@@ -37,7 +37,7 @@ def saved(path: Path) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    "arguments", [("--receipt",), ("--receipt", "-"), ("--receipt=-",), ("--receipt", "--no-color")]
+    "arguments", [("--receipt",), ("--receipt=-",), ("--receipt", "--no-color")]
 )
 def test_on_standard_error(models: Path, arguments: tuple[str, ...]) -> None:
     result = check(models, *arguments)
@@ -48,15 +48,14 @@ def test_on_standard_error(models: Path, arguments: tuple[str, ...]) -> None:
     assert f"{models}/m/1/model.xml: read" in result.err.decode()
 
 
-@pytest.mark.parametrize("joined", [False, True])
-def test_in_a_file(models: Path, tmp_path: Path, joined: bool) -> None:
+def test_in_a_file(models: Path, tmp_path: Path) -> None:
     for name in ("r.txt", "r.json", "R.JSON"):
         path = tmp_path / name
-        result = check(models, *([f"--receipt={path}"] if joined else ["--receipt", path]))
+        result = check(models, f"--receipt={path}")
         assert (result.code, result.err) == (0, b"")
         assert path.read_text().startswith('{"receipt":' if "json" in name.lower() else TITLE)
         # A receipt is replaced by the next one.
-        assert check(models, "--receipt", path).code == 0
+        assert check(models, f"--receipt={path}").code == 0
 
 
 def test_each_command_has_it(models: Path, tmp_path: Path) -> None:
@@ -76,7 +75,7 @@ def test_each_command_has_it(models: Path, tmp_path: Path) -> None:
         ]
         for line in lines:
             line = [word for word in line if word not in ("--load", "none")] if line[0] == "request" else line
-            result = ovms_doctor(*line, "--receipt", path)
+            result = ovms_doctor(*line, f"--receipt={path}")
             assert result.code in (0, 1, 3), result.err
             document = saved(path)
             assert document["receipt"]["exit_code"] == result.code
@@ -84,40 +83,60 @@ def test_each_command_has_it(models: Path, tmp_path: Path) -> None:
             assert document["contacts"] or any(
                 str(word) in read or f"{word}/m/1/model.xml" in read for word in line
             )
-    result = ovms_doctor("explain", "OVD101", "--receipt", path)
+    result = ovms_doctor("explain", "OVD101", f"--receipt={path}")
     assert result.code == 2
 
 
 def test_with_facts_nothing_is_looked_at(models: Path, tmp_path: Path) -> None:
     ovms_doctor("collect", models, "-o", tmp_path / "facts.json", "--load", "none")
     path = tmp_path / "r.json"
-    ovms_doctor("check", "--facts", tmp_path / "facts.json", "--receipt", path)
+    ovms_doctor("check", "--facts", tmp_path / "facts.json", f"--receipt={path}")
     document = saved(path)
     assert not [item for item in document["files"] if item["path"].startswith(str(models))]
     assert document["processes"] == []
 
 
 def test_no_file_but_a_receipt_is_replaced(models: Path, tmp_path: Path) -> None:
-    """Whoever takes the option for a switch writes a target behind it."""
     config = tmp_path / "config.json"
     config.write_text('{"model_config_list": []}')
     for target in (config, models):
-        result = ovms_doctor("check", "--receipt", target)
+        result = ovms_doctor("check", f"--receipt={target}")
         assert result.code == 2
         assert result.err.count(b"\n") == 1
-        assert b"--receipt=-" in result.err
+        assert b"--receipt alone" in result.err
     assert config.read_text() == '{"model_config_list": []}'
+
+
+def test_the_word_behind_it_is_a_target(models: Path, tmp_path: Path) -> None:
+    """Also for an address, and for a file's name that exists."""
+    result = ovms_doctor("check", "--load", "none", "-q", "--receipt", models, cwd=tmp_path)
+    assert (result.code, result.err.count(TITLE.encode())) == (0, 1)
+    log = tmp_path / "log.txt"
+    log.write_text("x\n")
+    assert f"{log}: read" in ovms_doctor("logs", "--receipt", log).err.decode()
+    with http_server(replay("2025.4-single")) as server:
+        result = ovms_doctor("status", "--receipt", f"127.0.0.1:{server.port}", cwd=tmp_path)
+        assert result.code in (0, 1)
+        assert f"127.0.0.1:{server.port}" in result.err.decode()
+    assert {path.name for path in tmp_path.iterdir()} <= {"log.txt", "models"}
+
+
+def test_a_name_that_is_not_joined_is_a_mistake(models: Path, tmp_path: Path) -> None:
+    result = check(models, "--receipt", "done.json", cwd=tmp_path)
+    assert (result.code, result.text) == (2, "")
+    assert result.err == b"ovms-doctor: --receipt done.json: write --receipt=done.json to have the receipt in a file\n"
+    assert not (tmp_path / "done.json").exists()
 
 
 def test_a_file_that_is_written_already(models: Path, tmp_path: Path) -> None:
     path = tmp_path / "x.json"
-    result = check(models, "-o", f"json:{path}", "--receipt", path)
+    result = check(models, "-o", f"json:{path}", f"--receipt={path}")
     assert result.code == 2
     assert b"is named twice" in result.err
     assert saved(path)["models"] == []
     # A script, too: but that is only there at the end.
     script = tmp_path / "script"
-    result = check(models, "--script", script, "--receipt", script)
+    result = check(models, "--script", script, f"--receipt={script}")
     assert result.code == 2
     assert script.read_text().startswith("#!")
 
@@ -133,7 +152,7 @@ def test_unwritable_receipt_is_detected_before_the_run(models: Path, tmp_path: P
 
 
 def test_a_full_disk(models: Path) -> None:
-    result = check(models, "--receipt", "/dev/full")
+    result = check(models, "--receipt=/dev/full")
     assert result.code == 3
     assert b"No space left on device" in result.err
     assert result.text.startswith("✓")
@@ -144,7 +163,7 @@ def test_a_full_disk(models: Path) -> None:
 )
 def test_a_mistake_of_usage_has_its_receipt(line: str, tmp_path: Path) -> None:
     path = tmp_path / "r.json"
-    result = ovms_doctor(*line.split(), "--receipt", path)
+    result = ovms_doctor(*line.split(), f"--receipt={path}")
     assert result.code == 2
     assert saved(path)["receipt"]["exit_code"] == 2
     assert saved(path)["processes"] == []
@@ -168,8 +187,8 @@ def test_a_configuration_does_not_set_it(models: Path, tmp_path: Path) -> None:
 def test_secrets(models: Path, tmp_path: Path) -> None:
     path = tmp_path / "r.json"
     arguments = ("--env", "AWS_SECRET_ACCESS_KEY=Canary1", "--env", "https_proxy=http://u:Canary2@h:1")
-    assert check(models, *arguments, "--receipt", path).code == 0
-    check(models, *arguments, "--receipt", tmp_path / "r.txt")
+    assert check(models, *arguments, f"--receipt={path}").code == 0
+    check(models, *arguments, f"--receipt={tmp_path / 'r.txt'}")
     assert "Canary" not in path.read_text() + (tmp_path / "r.txt").read_text()
 
 
@@ -177,12 +196,12 @@ def test_secrets(models: Path, tmp_path: Path) -> None:
 def test_in_a_process_of_its_own(models: Path, tmp_path: Path) -> None:
     """The workers that start before the command line is parsed are recorded, too, also one that is not used."""
     path = tmp_path / "r.json"
-    result = ovms_doctor_process("check", models / "m", "-q", "--receipt", path)
+    result = ovms_doctor_process("check", models / "m", "-q", f"--receipt={path}")
     assert result.code == 0
     document = saved(path)
     assert {item["purpose"] for item in document["processes"]} == {"files", "load"}
     assert all(item["recorded"] for item in document["processes"])
-    result = ovms_doctor_process("check", models / "missing", "-q", "--receipt", path)
+    result = ovms_doctor_process("check", models / "missing", "-q", f"--receipt={path}")
     assert result.code == 2
     assert {item["purpose"] for item in saved(path)["processes"]} >= {"files", "load"}
 
@@ -193,7 +212,7 @@ def test_an_interrupted_run_has_its_receipt(tmp_path: Path) -> None:
     with http_server(replay("2025.4-single")) as server:
         command = [sys.executable, "-u", "-m", "ovms_doctor", "status", f"127.0.0.1:{server.port}", "--watch"]
         running = subprocess.Popen(
-            [*command, "--receipt", path],
+            [*command, f"--receipt={path}"],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             env=dict(os.environ),

@@ -143,7 +143,7 @@ def traced(
     command: list[Any] = [
         "strace", "-f", "-y", "-qq", "-s", "4096", "-e", "signal=none",
         "-e", "trace=%file,connect,sendto,sendmsg,clone,clone3,fork,vfork,chdir",
-        "-o", trace, sys.executable, "-m", "ovms_doctor", *arguments, "--receipt", receipt,
+        "-o", trace, sys.executable, "-m", "ovms_doctor", *arguments, f"--receipt={receipt}",
     ]  # fmt: skip
     clean = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
     done = subprocess.run(

@@ -238,6 +238,7 @@ def live_verdict(status: LiveStatus, findings: Sequence[Finding], gap: str) -> t
 _PHRASES = {
     "server-certificate-refused": "its certificate is not accepted",
     "status-access-refused": "credentials are required",
+    "gateway-error": "a gateway answers, which reaches no server",
     "server-name-unknown": "its name has no address",
     "connection-refused": "the connection is refused",
     "server-does-not-answer": "it does not answer",

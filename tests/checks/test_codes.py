@@ -140,7 +140,7 @@ OVD874 requested-servable-not-served, OVD875 request-inputs-differ, OVD876 reque
 OVD877 request-shape-differs, OVD878 request-values-missing, OVD879 encoded-input-refused,
 OVD880 generative-request-refused, OVD881 request-reloads-model, OVD882 client-refuses-call,
 OVD883 request-values-altered,
-OVD869 server-certificate-refused, OVD870 status-access-refused, OVD886 server-name-unknown,
+OVD868 gateway-error, OVD869 server-certificate-refused, OVD870 status-access-refused, OVD886 server-name-unknown,
 OVD887 connection-refused, OVD888 server-does-not-answer, OVD889 other-protocol-on-port,
 OVD890 tls-differs, OVD891 other-server-on-port, OVD892 proxy-takes-requests,
 OVD893 server-still-starting, OVD894 servable-not-available, OVD895 nothing-served,

@@ -190,6 +190,36 @@ def test_another_server(answers: dict[str, Answer], kind: str) -> None:
     assert document["live"]["kind"] == kind
 
 
+@pytest.mark.parametrize("code", [502, 503, 504])
+@pytest.mark.parametrize("kind", ["text/html", JSON])
+def test_a_gateway_without_a_server_behind_it(code: int, kind: str) -> None:
+    with http_server(lambda path: (code, kind, b"no healthy upstream")) as server:
+        exit_code, document = live(f"127.0.0.1:{server.port}")
+    assert (exit_code, codes(document)) == (1, ["OVD868"])
+    assert f"answers {code} " in document["findings"][0]["message"]
+
+
+@pytest.mark.parametrize("code", [429, 500])
+def test_other_errors_are_no_gateway_without_a_server(code: int) -> None:
+    with http_server(lambda path: (code, "text/html", b"no")) as server:
+        assert codes(live(f"127.0.0.1:{server.port}")[1]) == ["OVD891"]
+
+
+def test_a_server_that_is_not_ready_is_no_gateway() -> None:
+    """/v2/health/ready of OVMS is 503 while it starts."""
+    not_ready = (503, JSON, b"")
+    with http_server(replay("2025.4-single", v2_health_ready=not_ready, v2_health_live=not_ready)) as server:
+        assert "OVD868" not in codes(live(f"127.0.0.1:{server.port}")[1])
+
+
+def test_the_text_of_an_error_is_quoted() -> None:
+    refused = (500, JSON, b'{"error":"the disk is on fire"}')
+    with http_server(replay("2025.4-single", v1_config=refused)) as server:
+        _, document = live(f"127.0.0.1:{server.port}")
+    (found,) = [item for item in document["findings"] if item["code"] == "OVD899"]
+    assert "status 500, “the disk is on fire”" in found["message"]
+
+
 def test_a_release_without_kserve_is_recognised() -> None:
     """Before 2022.2 there is no /v2."""
 

@@ -36,9 +36,7 @@ def saved(path: Path) -> dict[str, Any]:
     return document
 
 
-@pytest.mark.parametrize(
-    "arguments", [("--receipt",), ("--receipt=-",), ("--receipt", "--no-color")]
-)
+@pytest.mark.parametrize("arguments", [("--receipt",), ("--receipt=-",), ("--receipt", "--no-color")])
 def test_on_standard_error(models: Path, arguments: tuple[str, ...]) -> None:
     result = check(models, *arguments)
     assert result.code == 0
@@ -124,7 +122,10 @@ def test_the_word_behind_it_is_a_target(models: Path, tmp_path: Path) -> None:
 def test_a_name_that_is_not_joined_is_a_mistake(models: Path, tmp_path: Path) -> None:
     result = check(models, "--receipt", "done.json", cwd=tmp_path)
     assert (result.code, result.text) == (2, "")
-    assert result.err == b"ovms-doctor: --receipt done.json: write --receipt=done.json to have the receipt in a file\n"
+    assert (
+        result.err
+        == b"ovms-doctor: --receipt done.json: write --receipt=done.json to have the receipt in a file\n"
+    )
     assert not (tmp_path / "done.json").exists()
 
 

@@ -78,6 +78,18 @@ ACCESS_REFUSED = Code(
         "ovms-doctor status https://ovms.lan", "ovms-doctor status https://ovms.lan --api-key-file key"
     ),
 )
+GATEWAY_ERROR = Code(
+    code="OVD868",
+    name="gateway-error",
+    severity="error",
+    summary="A proxy or gateway answers for the server with 502, 503 or 504: it reaches no server behind it",
+    remedy="Look at the server at its own address, and at the address that the gateway forwards to.",
+    releases=ALL_RELEASES,
+    see_also=("OVD891", "OVD887", "OVD893"),
+    example=Example(
+        "curl http://models.example/v2      502 Bad Gateway", "curl http://10.0.0.7:8000/v2      200"
+    ),
+)
 NAME_UNKNOWN = Code(
     code="OVD886",
     name="server-name-unknown",
@@ -235,6 +247,7 @@ CODES = (
     FILES_CHANGED,
     PROBE_FAILS,
     CERTIFICATE_REFUSED,
+    GATEWAY_ERROR,
     ACCESS_REFUSED,
     NAME_UNKNOWN,
     CONNECTION_REFUSED,

@@ -9,6 +9,7 @@ from ovms_doctor.checks.live.codes import (
     ACCESS_REFUSED,
     CERTIFICATE_REFUSED,
     CONNECTION_REFUSED,
+    GATEWAY_ERROR,
     NAME_UNKNOWN,
     NO_ANSWER,
     NOT_OVMS,
@@ -19,6 +20,8 @@ from ovms_doctor.checks.live.made import answer_text, container_of, finding
 from ovms_doctor.model.findings import Evidence, Finding, Step
 from ovms_doctor.model.live import LiveStatus
 
+#: What a gateway answers whose server does not answer it.
+_OF_GATEWAYS = {502: "Bad Gateway", 503: "Service Unavailable", 504: "Gateway Timeout"}
 #: Entries of a list that are shown.
 _LISTED = 12
 
@@ -251,6 +254,9 @@ def _not_ovms(status: LiveStatus) -> Finding:
                 Step("Give a longer time for each request: --timeout SECONDS."),
             ),
         )
+    statuses = {item.status for item in observed.answers if item.status is not None}
+    if statuses and statuses <= _OF_GATEWAYS.keys():
+        return _gateway_error(status)
     kind = {"triton": "Triton Inference Server", "openai": "a server with an OpenAI API"}.get(status.server)
     answers = tuple(
         Evidence(answer_text(item), "GET") for item in observed.answers[:6] if item.status is not None
@@ -271,6 +277,31 @@ def _not_ovms(status: LiveStatus) -> Finding:
         "Requests for OVMS fail there.",
         evidence=answers,
         steps=tuple(steps),
+    )
+
+
+def _gateway_error(status: LiveStatus) -> Finding:
+    """OVMS itself answers /v2 and /v1/config with 200 from the moment it listens."""
+    answers = [item for item in status.observations.answers if item.status is not None]
+    code = answers[0].status
+    server = f" ({status.server_text})" if status.server_text else ""
+    return finding(
+        GATEWAY_ERROR,
+        status,
+        f"A gateway at {status.address.netloc}{server} answers {code} {_OF_GATEWAYS[code or 502]}: "
+        "it reaches no server behind it.",
+        "OVMS answers /v2 with 200 from the moment it listens: it has ended, has not started to listen, or is "
+        "elsewhere than the gateway expects it.",
+        evidence=tuple(Evidence(answer_text(item), "GET") for item in answers[:6]),
+        steps=(
+            Step(
+                "On the server's host, look at the server itself.",
+                "ovms-doctor status localhost:8000",
+                "host",
+                "reads",
+            ),
+            Step("Compare the address that the gateway forwards to with the one that the server listens on."),
+        ),
     )
 
 

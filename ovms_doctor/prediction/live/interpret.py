@@ -259,7 +259,7 @@ def _with_rest(status: LiveStatus) -> LiveStatus:
                 if item.status == 200 and not item.problem:
                     looks.append(read_config(item.body))
                 else:
-                    unusable.append((item.path, item.problem or f"status {item.status}"))
+                    unusable.append((item.path, _refusal(item)))
             except AnswerError as error:
                 unusable.append((item.path, str(error)))
     servables = _servables(looks, last) if looks else _from_tfs(status, last)
@@ -282,6 +282,12 @@ def _with_rest(status: LiveStatus) -> LiveStatus:
         unusable=tuple(dict.fromkeys(unusable)),
         model_ready=_flag(named),
     )
+
+
+def _refusal(answer: HttpAnswer) -> str:
+    """Returns why an answer without status 200 cannot be used."""
+    text = read_error(answer.body)
+    return answer.problem or f"status {answer.status}" + (f", “{text}”" if text else "")
 
 
 def _ready_path(name: str | None) -> str:
@@ -385,7 +391,7 @@ def _metrics(
         # A release before 2022.2.
         return None, ()
     if newest.problem or newest.status != 200:
-        unusable.append(("/metrics", newest.problem or f"status {newest.status}"))
+        unusable.append(("/metrics", _refusal(newest)))
         return None, ()
     try:
         samples = read_metrics(as_text(newest.body))

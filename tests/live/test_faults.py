@@ -72,6 +72,17 @@ def test_an_answer_that_is_not_whole(sent: Callable[[socket.socket], None]) -> N
     assert document["live"]["ready"] is True
 
 
+@pytest.mark.parametrize("sent", [_truncated, _drips], ids=["cut off", "slow"])
+def test_answers_of_which_none_is_whole_are_no_other_server(sent: Callable[[socket.socket], None]) -> None:
+    def behave(connection: socket.socket) -> None:
+        connection.recv(1 << 16)
+        sent(connection)
+
+    with listener(behave) as port:
+        code, document = live(f"127.0.0.1:{port}", "--timeout", "1")
+    assert (code, codes(document)) == (1, ["OVD888"])
+
+
 @pytest.mark.parametrize(
     "body",
     [

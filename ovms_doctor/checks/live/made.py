@@ -56,10 +56,12 @@ def container_of(status: LiveStatus) -> str:
 
 
 def answer_text(answer: HttpAnswer) -> str:
-    """Path, status, Server and Content-Type of an answer, for evidence."""
+    """Path, status, Server and Content-Type of an answer, and why it is not whole, for evidence."""
     text = f"{answer.path}: {answer.status}"
     if answer.server:
         text += f", Server: {answer.server}"
     if answer.content_type:
         text += f", {answer.content_type}"
+    if answer.problem:
+        text += f", {answer.problem}"
     return text

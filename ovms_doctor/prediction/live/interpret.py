@@ -191,6 +191,10 @@ def _server(address: Address, observed: Observations) -> tuple[ServerKind, str]:
     return _server_without_name(answers)
 
 
+#: What speaks neither for nor against OVMS.
+_NOT_WHOLE = ("timed out", "cut off")
+
+
 def _server_without_name(answers: dict[str, HttpAnswer]) -> tuple[ServerKind, str]:
     """OVMS before 2022.2 has no /v2; one that starts answers with its error texts."""
     config, ready = answers.get("/v1/config"), answers.get("/v2/health/ready")
@@ -210,7 +214,7 @@ def _server_without_name(answers: dict[str, HttpAnswer]) -> tuple[ServerKind, st
         return "starting", ""
     if _UNKNOWN_URL in errors:
         return "ovms", ""
-    if about is None or all(item.status is None for item in answers.values()):
+    if about is None or all(item.status is None or item.problem in _NOT_WHOLE for item in answers.values()):
         return "", ""
     if any(item.status in _DENIED for item in answers.values()):
         return "", ""

@@ -21,8 +21,8 @@ _FILES = (".json", ".txt")
 
 
 def with_value(arguments: Sequence[str]) -> list[str]:
-    """The command line with ``--receipt=-`` for the option alone: a file's name is joined to it, and the word behind the
-    option is never one.
+    """The command line with ``--receipt=-`` for the option alone: a file's name is joined to it, and the word behind
+    the option is never one.
 
     UsageError where that word can only be meant as the file's name.
     """

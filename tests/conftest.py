@@ -6,13 +6,15 @@ fails instead: what CI does not run, nobody runs.
 
 from __future__ import annotations
 
+import gc
 import importlib.util
 import os
 import shutil
 import stat
 import subprocess
+import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -56,6 +58,10 @@ if not os.environ.get("CI"):
     hypothesis.settings.load_profile("laptop")
 
 
+# Where this module is there, jsonschema has it make forty parsers of international addresses, which takes longer than
+# to import all of ovms-doctor; no schema of the tests has a format that they parse.
+sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]
+
 # In a job of GitHub Actions the text report stands between other lines, and a summary would be written.
 for _name in ("GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY", "FORCE_HYPERLINK"):
     os.environ.pop(_name, None)
@@ -73,6 +79,19 @@ def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("one_of_each"):
         hypothesis.settings.register_profile("few", max_examples=10, derandomize=True, deadline=None)
         hypothesis.settings.load_profile("few")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Leaves what is collected out of garbage collection, which otherwise goes through all modules and tests of the
+    run again and again: most of the time of a test that makes many objects."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.set_threshold(50_000, 20, 20)
+        gc.enable()
 
 
 @pytest.hookimpl(trylast=True)

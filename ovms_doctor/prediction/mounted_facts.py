@@ -241,15 +241,21 @@ class MountedFacts(Facts):
 
     def _lies_below_mount(self, top: str) -> bool:
         """Whether a path at or below ``top`` that the server was given ends with one that exists below a mount: it is
-        the host's path of what is mounted (``/srv/models/m`` of ``/models/m``). Raises FactsMissingError."""
-        paths_below = [path for path in self._named_paths if f"{path}/".startswith(f"{top}/")]
-        ends = {
+        the host's path of what is mounted (``/srv/models/m`` of ``/models/m``, also where that is mounted at
+        ``/data``). Raises FactsMissingError."""
+        tails = {
             path[at:]
-            for path in paths_below
-            for mount in self._table.mounts
-            if (at := path.rfind(f"{mount.server}/")) > 0
+            for path in self._named_paths
+            if f"{path}/".startswith(f"{top}/")
+            for at in range(len(path))
+            if path[at] == "/" and path[at + 1 :].strip("/")
         }
-        found = [StatPath(end) for end in sorted(ends)]
+        ends = {
+            tail if f"{tail}/".startswith(f"{mount.server}/") else f"{mount.server.rstrip('/')}{tail}"
+            for tail in tails
+            for mount in self._table.mounts
+        }
+        found = [StatPath(end) for end in sorted(ends) if self._table.mount_of(end) is not None]
         super().need(found)
         return any(isinstance(super(MountedFacts, self).ask(each), PathStatus) for each in found)
 

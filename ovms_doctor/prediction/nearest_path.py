@@ -10,7 +10,9 @@ from collections.abc import Collection, Iterable, Sequence
 from functools import lru_cache
 
 from ovms_doctor.model.facts import Facts, Failure, ListDirectory, Listing, PathStatus, StatPath
+from ovms_doctor.model.model_files import has_model_file
 from ovms_doctor.model.mounts import Mount
+from ovms_doctor.model.names import is_plain_number
 
 #: Of more mounts, deeper paths and longer listings only the first are looked at.
 _MOUNTS, _DEPTH, _ENTRIES = 8, 12, 10_000
@@ -27,6 +29,20 @@ def nearest_path(path: str, mounts: Sequence[Mount], facts: Facts) -> str | None
     if not names or len(names) > _DEPTH:
         return None
     return _below_a_mount(path, names, mounts, facts) or _misspelt(names, facts)
+
+
+def nearest_base_path(path: str, mounts: Sequence[Mount], facts: Facts) -> str | None:
+    """The same for a model's base path: of a version directory with a model's files, the directory above it, which
+    the server takes as the model. Raises FactsMissingError."""
+    found = nearest_path(path, mounts, facts)
+    if found is None:
+        return None
+    above, _, name = found.rstrip("/").rpartition("/")
+    if not is_plain_number(name) or not above:
+        return found
+    listing = facts.ask(ListDirectory(found))
+    files = [entry.name for entry in listing.entries] if isinstance(listing, Listing) else []
+    return above if has_model_file(files) else found
 
 
 def _below_a_mount(path: str, names: list[str], mounts: Sequence[Mount], facts: Facts) -> str | None:

@@ -24,7 +24,7 @@ from ovms_doctor.prediction.graphs.files import graph_files, look_for_graph, ope
 from ovms_doctor.prediction.graphs.recognition import recognise
 from ovms_doctor.prediction.loading import Loader
 from ovms_doctor.prediction.manager import LOADING_OK, Manager, StartEndsError, StartNeverEndsError
-from ovms_doctor.prediction.nearest_path import nearest_path
+from ovms_doctor.prediction.nearest_path import nearest_base_path
 from ovms_doctor.prediction.parameters.parsed import parse_parameters
 from ovms_doctor.prediction.parameters.presence import with_verdict
 from ovms_doctor.prediction.paths import absolute
@@ -99,7 +99,7 @@ def plan_model(entry: ModelEntry, deployment: Deployment, mode: Mode, facts: Fac
         unknown = unmapped(absolute_path, deployment, facts)
         if unknown is not None:
             return _unknown(entry, unknown)
-        suggestion = nearest_path(absolute_path, deployment.mounts, facts)
+        suggestion = nearest_base_path(absolute_path, deployment.mounts, facts)
         detection = replace(detection, problem=replace(detection.problem, suggestion=suggestion))
     if detection.status != "OK":
         ended = 1 if mode == "single" else None

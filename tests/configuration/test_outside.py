@@ -75,6 +75,14 @@ def test_a_path_of_the_host_that_a_mount_covers() -> None:
     assert [step.text for step in found.remedy.steps] == ["Use /models/m for the model's base path."]
 
 
+@pytest.mark.parametrize("path", ["/srv/elsewhere/m", "/mnt/a/b/m", "/mnt/models/m", "/opt/models/m/1"])
+def test_a_path_that_ends_as_one_below_a_mount_is_meant_there(path: str) -> None:
+    plan, (found,) = single(host(), path)
+    assert (plan.outcome, plan.exit_code, found.code) == ("exits", 1, "OVD106")
+    assert found.remedy is not None
+    assert "/models/m" in "".join(step.text for step in found.remedy.steps)
+
+
 def test_a_path_of_the_host_that_no_mount_covers() -> None:
     _, (found,) = single(host("/data/m"), "/data/m")
     assert (found.code, found.confidence) == ("OVD106", "high")
@@ -92,7 +100,7 @@ def test_a_place_that_neither_the_host_nor_the_image_has() -> None:
 @pytest.mark.parametrize(
     ("path", "here"),
     [
-        ("/srv/elsewhere/m", "/other"),
+        ("/srv/elsewhere/other", "/other"),
         ("/home/ovms/m", "/home/ovms/m"),
         ("/usr/share/m", "/usr/share/m"),
         ("/var/lib/m", "/var/lib/m"),

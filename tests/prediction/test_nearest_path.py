@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from ovms_doctor.model.facts import Facts, FactsMissingError, Unavailable
 from ovms_doctor.model.mounts import Mount
-from ovms_doctor.prediction.nearest_path import nearest_path
+from ovms_doctor.prediction.nearest_path import nearest_base_path, nearest_path
 from tests.prediction.memory import World
 
 WORLD = World(
@@ -24,11 +24,11 @@ WORLD = World(
 MOUNTS = (Mount("/srv/data", "/models"),)
 
 
-def nearest(path: str, world: World = WORLD) -> str | None:
+def nearest(path: str, world: World = WORLD, *, base: bool = False) -> str | None:
     facts = Facts({})
     for _ in range(50):
         try:
-            return nearest_path(path, MOUNTS, facts)
+            return (nearest_base_path if base else nearest_path)(path, MOUNTS, facts)
         except FactsMissingError as missing:
             facts.add({question: world.answer(question) for question in missing.questions})
     raise AssertionError("it requests facts without end")
@@ -59,6 +59,23 @@ def nearest(path: str, world: World = WORLD) -> str | None:
 )
 def test_suggestions(path: str, suggestion: str | None) -> None:
     assert nearest(path) == suggestion
+
+
+@pytest.mark.parametrize(
+    ("path", "suggestion"),
+    [
+        ("/srv/models/resnet/1", "/models/resnet"),
+        ("/models/resnt/1", "/models/resnet"),
+        ("/srv/models/resnet", "/models/resnet"),
+        # A model that is called by a number, and no model at all.
+        ("/srv/models/2024", "/models/2024"),
+        ("/srv/models/77", "/models/77"),
+        ("/srv/elsewhere", None),
+    ],
+)
+def test_the_base_path_is_that_of_the_model(path: str, suggestion: str | None) -> None:
+    more = World({**WORLD.files, "/models/2024/1/m.onnx": "good", "/models/77/notes.txt": "text"})
+    assert nearest(path, more, base=True) == suggestion
 
 
 def test_nothing_is_suggested_from_what_cannot_be_looked_at() -> None:

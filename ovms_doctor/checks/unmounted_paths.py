@@ -28,11 +28,12 @@ class UnmountedPathAdvice(Struct, frozen=True):
 
 
 def advice_for(
-    context: Context, path: str, subject: str, *, directory: bool = True
+    context: Context, path: str, subject: str, *, directory: bool = True, nearest: str | None = None
 ) -> UnmountedPathAdvice | None:
     """The advice on ``path`` as it is configured; None where a mount covers it or the server finds it.
 
-    ``subject``: what the path is (``the model's base path``); ``directory``: whether it is a directory, not a file.
+    ``subject``: what the path is (``the model's base path``); ``directory``: whether it is a directory, not a file;
+    ``nearest``: what exists for the server in its place, for a version directory the model's.
     """
     outside = next((item for item in context.plan.outside if item.path == path), None)
     if outside is None:
@@ -52,6 +53,9 @@ def advice_for(
         message = f"{path} exists on this host, but no mount covers it (mounted: {mount_list})"
     else:
         message = f"{path} does not exist for the server: no mount covers it (mounted: {mount_list})"
+    if inside is not None and posixpath.dirname(inside.rstrip("/")) == nearest:
+        # The path is that of a version directory: the server takes its model's.
+        inside = nearest
     unsure = "" if outside.sure else "; the image may contain it"
     state = "exists" if outside.here else "does not exist, or cannot be accessed"
     evidence = (

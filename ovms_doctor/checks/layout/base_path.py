@@ -125,7 +125,7 @@ def _finding(context: Context, model: ModelPlan, problem: BaseProblem) -> Findin
             **{**common, "recovers": "restart" if context.single else "config_change"},  # type: ignore[arg-type]
         )
     advice = (
-        unmounted_paths.advice_for(context, base, "the model's base path")
+        unmounted_paths.advice_for(context, base, "the model's base path", nearest=problem.suggestion)
         if problem.kind == "missing"
         else None
     )

@@ -26,13 +26,23 @@ _LEADING = lazy_pattern(r"0*([1-9]\d{0,8})(?!\d).*", re.DOTALL)
 _TOOL_DIRECTORIES = frozenset(
     (
         "lost+found",
+        # Synology, QNAP.
         "@eadir",
+        "@tmp",
+        "@sharebin",
+        "@recycle",
+        "@recently-snapshot",
         "#recycle",
         "#snapshot",
+        # Windows.
         "$recycle.bin",
+        "recycler",
+        "found.000",
         "system volume information",
         "__pycache__",
         "__macosx",
+        "node_modules",
+        "venv",
     )
 )
 

@@ -66,6 +66,11 @@ def below(directory: str, *files: str) -> tuple[str, ...]:
                 ".Trash-1000/files/m.onnx",
                 ".cache/1/m.onnx",
                 "__pycache__/1/m.pb",
+                "@Recently-Snapshot/daily/a/1/m.onnx",
+                "@tmp/1/m.onnx",
+                "found.000/1/m.onnx",
+                "node_modules/tfjs/m.bin",
+                "venv/lib/m.bin",
             ),
             ["a"],
         ),
@@ -167,7 +172,7 @@ def test_the_version_that_a_name_states(name: str, version: int | None) -> None:
     assert version_in_name(name) == version
 
 
-@pytest.mark.parametrize("name", ["resnet", "cache", "trash", "snapshot", "pycache", "lost_and_found", "1"])
+@pytest.mark.parametrize("name", ["resnet", "cache", "trash", "snapshot", "pycache", "lost_and_found", "1", "venv2", "tmp"])
 def test_other_names_are_no_tools(name: str) -> None:
     assert not is_tool_directory(name)
 

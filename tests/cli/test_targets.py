@@ -59,3 +59,14 @@ def test_of_a_file_there_is_nothing_to_decide(world_dir: Path) -> None:
     good_model(world_dir / "m")
     result = ovms_doctor("check", world_dir / "m" / "model.xml", "--load", "none")
     assert "understood as" not in result.text
+
+
+def test_weights_are_no_model(world_dir: Path) -> None:
+    (world_dir / "w.bin").write_bytes(b"weights")
+    result = check(world_dir / "w.bin")
+    assert codes(result) == ["OVD108"]
+    (step,) = result.document["findings"][0]["remedy"]["steps"]
+    assert (step["text"], step["command"]) == (
+        "Name the model's .xml file: a .bin file holds its weights only.",
+        None,
+    )

@@ -258,6 +258,9 @@ def _strerror(number: int) -> str:
 
 def _wrap_file(context: Context, base: str) -> tuple[Step, ...]:
     host = context.host(base)
+    if base.endswith(".bin") and context.deployment.release.serves_single_file:
+        # Whether there is a file of the same name that these are the weights of is not known.
+        return (Step("Name the model's .xml file: a .bin file holds its weights only."),)
     if posixpath.basename(posixpath.dirname(base)).isdecimal():
         above = posixpath.dirname(posixpath.dirname(base)) or "/"
         return (Step(f"Name the directory above the file's version directory: {above}."),)

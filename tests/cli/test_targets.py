@@ -70,3 +70,18 @@ def test_weights_are_no_model(world_dir: Path) -> None:
         "Name the model's .xml file: a .bin file holds its weights only.",
         None,
     )
+
+
+def test_of_links_into_nested_directories_the_outer_one_is_mounted(world_dir: Path) -> None:
+    store, models = world_dir / "store", world_dir / "models"
+    good_model(store / "1")
+    (models / "a" / "1").mkdir(parents=True)
+    (models / "b").mkdir()
+    for suffix in ("xml", "bin"):
+        (models / "a" / "1" / f"model.{suffix}").symlink_to(f"../../../store/1/model.{suffix}")
+    (models / "b" / "1").symlink_to("../../store/1")
+    result = check(models, "--load", "none")
+    (finding,) = result.document["findings"]
+    real = os.path.realpath(store)
+    assert finding["code"] == "OVD124"
+    assert finding["remedy"]["steps"][1]["command"] == f"-v {real}:{real}:ro"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from msgspec import Struct
 
@@ -184,7 +184,7 @@ def _several(context: Context, links: list[_LeavingLink]) -> Finding:
     """Returns the steps for all links: their targets are mounted together, or copied."""
     models = {link.model.entry.name for link in links}
     versions = {(link.model.entry.name, link.attempt.version) for link in links}
-    pairs = sorted({_to_mount(link.real, link.real) for link in links})
+    pairs = _outermost(_to_mount(link.real, link.real) for link in links)
     target = next(
         (
             one.path
@@ -314,11 +314,22 @@ def _evidence(file: OutsideFile) -> str:
     return f"{file.path} → {file.target}{here or ', which is not on this host either'}"
 
 
+def _outermost(pairs: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    """The mounts, host path and server path, without those that another one contains."""
+    kept: list[tuple[str, str]] = []
+    for host, server in sorted(set(pairs)):
+        if not any(
+            host.startswith(f"{above}/") and server == top + host[len(above) :] for above, top in kept
+        ):
+            kept.append((host, server))
+    return kept
+
+
 def _steps(context: Context, files: tuple[OutsideFile, ...]) -> tuple[Step, ...]:
     """Mounts of the directories that exist on this host; copies where there are links."""
     container = context.deployment.container
     source = "docker-run" if container is None else container.source
-    pairs = sorted({_to_mount(file.host, file.target) for file in files if file.host is not None})
+    pairs = _outermost({_to_mount(file.host, file.target) for file in files if file.host is not None})
     steps: list[Step] = []
     if source == "kubernetes" or not pairs:
         text = "Mount a volume with these files at the paths that lead to them."

@@ -172,7 +172,9 @@ def test_the_version_that_a_name_states(name: str, version: int | None) -> None:
     assert version_in_name(name) == version
 
 
-@pytest.mark.parametrize("name", ["resnet", "cache", "trash", "snapshot", "pycache", "lost_and_found", "1", "venv2", "tmp"])
+@pytest.mark.parametrize(
+    "name", ["resnet", "cache", "trash", "snapshot", "pycache", "lost_and_found", "1", "venv2", "tmp"]
+)
 def test_other_names_are_no_tools(name: str) -> None:
     assert not is_tool_directory(name)
 

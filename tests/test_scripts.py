@@ -194,3 +194,20 @@ def test_a_python_of_uv_is_found(set_up: Path) -> None:
     found = _shell(f"{variables} sh scripts/try {release}", set_up)
     assert found.returncode == 0
     assert Path(found.stdout.strip()).resolve() == Path(sys.executable).resolve()
+
+
+@pytest.mark.needs_module("xdist")
+def test_the_tests_of_a_group_run_on_one_worker(tmp_path: Path) -> None:
+    """A pytest that xdist does not fit leaves the groups without effect, and says nothing."""
+    (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers = xdist_group\n")
+    (tmp_path / "test_group.py").write_text(
+        "import pytest\n\n"
+        "@pytest.mark.xdist_group('one')\n"
+        "@pytest.mark.parametrize('number', range(6))\n"
+        "def test_it(number): pass\n"
+    )
+    command = [sys.executable, "-m", "pytest", "-v", "-n", "2", "--dist", "loadgroup"]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+    assert re.findall(r"^\[(gw\d)\].*PASSED", done.stdout, re.MULTILINE) in (["gw0"] * 6, ["gw1"] * 6)

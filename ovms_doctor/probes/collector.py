@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 _S3 = "s3://"
 #: The questions about stores, and those about this host itself.
-_REMOTE = (HeadBucket, ListStore, ReadObject, InspectCopy, LoadCopy, FetchCopy)
+_REMOTE = frozenset((HeadBucket, ListStore, ReadObject, InspectCopy, LoadCopy, FetchCopy))
 _OF_HOST = (StatHost, InspectNetwork)
 
 
@@ -83,9 +83,9 @@ class Collector:
             rest = [one for one in questions if one not in answers]
             answers.update(self._collect(rest, progress) if rest else {})
             return {one: answers[one] for one in dict.fromkeys(questions)}
-        remote = [one for one in questions if _is_remote(one)]
-        if not remote:
+        if not _any_remote(questions):
             return self._look(questions, progress)
+        remote = [one for one in questions if _is_remote(one)]
         try:
             here = [one for one in questions if not _is_remote(one)]
             if here:
@@ -104,7 +104,7 @@ class Collector:
     def begin(self, questions: Sequence[AnyQuestion]) -> None:
         """Has the children begin with what is collected next, in this order, without waiting for them. What is not on
         this host itself waits until it is collected."""
-        if not self._files and not self._has_copies and not any(map(_is_remote, questions)):
+        if not self._files and not self._has_copies and not _any_remote(questions):
             self._local.begin(questions)
 
     def _look(
@@ -162,4 +162,8 @@ def _without_rights(answer: Answer) -> Answer:
 
 
 def _is_remote(question: AnyQuestion) -> bool:
-    return isinstance(question, _REMOTE)
+    return type(question) in _REMOTE
+
+
+def _any_remote(questions: Sequence[AnyQuestion]) -> bool:
+    return not _REMOTE.isdisjoint(map(type, questions))

@@ -61,6 +61,8 @@ class HungLooks:
 
     def count(self, question: AnyQuestion, answer: Answer | ChildExit) -> bool:
         """Whether the look hung. One that did not shows that its file system answers."""
+        if not self._in_a_row and not isinstance(answer, ChildExit):
+            return False
         hangs = isinstance(answer, ChildExit) and answer.timed_out and answer.started
         if hangs or (self._in_a_row and not isinstance(answer, Unavailable)):
             mount = self._mount_of(question)
@@ -73,6 +75,8 @@ class HungLooks:
     def refuse(self, question: AnyQuestion) -> Answer | None:
         """The answer to a question about a path that hung, or about a file system that does not answer; None where it
         is to be looked at."""
+        if not self._paths and not self._in_a_row:
+            return None
         path = question.path.rstrip("/") + "/"
         if any(path.startswith(hung) for hung in self._paths):
             return _HUNG

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Literal, TypeAlias
 
@@ -48,18 +48,20 @@ LONGEST_LOAD = 900.0
 _Answers: TypeAlias = dict[AnyQuestion, Answer]
 LoadKind: TypeAlias = Literal["load", "tokenizers", "pipelines"]
 PoolKind: TypeAlias = Literal["inspect", "library"] | LoadKind
-Group: TypeAlias = Literal["files"] | PoolKind
-#: The children that answer a kind of question; all others are about files.
+Group: TypeAlias = Literal["files", "own", "host"] | PoolKind
+#: Who answers a kind of question; all others are about files. ``own``: with this process's own rights.
 _GROUPS: Mapping[type[AnyQuestion], Group] = {
+    StatHost: "host",
+    InspectNetwork: "own",
+    ListDenials: "own",
     InspectModel: "inspect",
     InspectLibrary: "library",
     LoadModel: "load",
     LoadExtension: "load",
     LoadPipeline: "pipelines",
 }
-#: Questions about this host itself, and those that are answered with this process's own rights.
-_OF_HOST, _WITH_OWN_RIGHTS = (StatHost, InspectNetwork), (InspectNetwork, ListDenials)
-_LOOKS: tuple[Group, ...] = ("files", "inspect", "library")
+#: Questions about this host itself.
+_OF_HOST = (StatHost, InspectNetwork)
 _LOADS: tuple[LoadKind, ...] = ("load", "tokenizers", "pipelines")
 #: The number of models for which another process is started: its start takes as long as about this many models.
 _WORTH_A_START = {"inspect": 100, "load": 20, "compile": 2}
@@ -126,35 +128,29 @@ class LocalCollector:
     ) -> dict[AnyQuestion, Answer]:
         """An answer for each question, in the questions' order. ``progress`` is called with each one before it is
         looked at. Interrupted: what was answered by then is in the exception."""
-        answers: dict[AnyQuestion, Answer] = {}
-        groups: dict[Group, list[AnyQuestion]] = {kind: [] for kind in (*_LOOKS, *_LOADS)}
-        for question in dict.fromkeys(questions):
-            of_host = isinstance(question, _OF_HOST)
-            reason = None if of_host else self._mounts.unavailable(question.path)
-            if reason is None:
-                groups[_group(question)].append(question)
-            else:
-                answers[question] = Unavailable(reason)
+        answers: _Answers = {}
+        unique = dict.fromkeys(questions)
+        groups = self._in_groups(unique, answers)
         begin = progress or _nobody
         try:
-            self._ask_files(groups["files"], begin, answers)
-            self._inspect(self._inspecting, groups["inspect"], begin, answers)
-            self._inspect("library", groups["library"], begin, answers)
+            self._ask_worker(self._files, groups.get("files", []), begin, answers)
+            self._ask_worker(self._own, groups.get("own", []), begin, answers)
+            self._ask_host(groups.get("host", []), begin, answers)
+            self._inspect(self._inspecting, groups.get("inspect", []), begin, answers)
+            self._inspect("library", groups.get("library", []), begin, answers)
             for kind in _LOADS:
-                self._load(kind, groups[kind], begin, answers)
+                self._load(kind, groups.get(kind, []), begin, answers)
         except interrupts.InterruptedRunError:
             self.close()
-            raise InterruptedCollectionError(_in_order(answers, questions)) from None
-        return _in_order(answers, questions)
+            raise InterruptedCollectionError(_in_order(answers, unique)) from None
+        return _in_order(answers, unique)
 
     def begin(self, questions: Sequence[AnyQuestion]) -> None:
         """Has the children begin with what is collected next, in this order, without waiting for them. Of the
         questions those about files and the inspections are begun."""
-        reachable = [one for one in questions if not isinstance(one, _OF_HOST)]
-        reachable = [one for one in reachable if self._mounts.unavailable(one.path) is None]
-        files: list[AnyQuestion] = [one for one in reachable if _group(one) == "files" and not _is_own(one)]
-        self._files.begin(self._without_hung(files, {}))
-        models = [one for one in reachable if _group(one) == "inspect"]
+        groups = self._in_groups(questions, {})
+        self._files.begin(self._without_hung(groups.get("files", []), {}))
+        models = groups.get("inspect")
         if models:
             pool = self._pool(self._inspecting)
             pool.begin(models, self._hung.time_to_look, _nobody, self._hung.refuse, _WORTH_A_START["inspect"])
@@ -193,25 +189,27 @@ class LocalCollector:
 
     # -- files -------------------------------------------------------------------------------------
 
-    def _ask_files(
-        self, questions: Sequence[AnyQuestion], begin: Callable[[AnyQuestion], None], answers: _Answers
-    ) -> None:
-        here = [one for one in questions if isinstance(one, StatHost)]
-        for worker in (self._files, self._own):
-            mine: list[AnyQuestion] = [
-                one
-                for one in questions
-                if not isinstance(one, StatHost) and _is_own(one) is (worker is self._own)
-            ]
-            self._ask_worker(worker, mine, begin, answers)
-        if here:
-            self._ask_host(here, begin, answers)
+    def _in_groups(
+        self, questions: Iterable[AnyQuestion], answers: _Answers
+    ) -> dict[Group, list[AnyQuestion]]:
+        """The questions by who answers them. Those about what is unavailable are answered at once."""
+        groups: dict[Group, list[AnyQuestion]] = {}
+        unavailable = self._mounts.unavailable
+        for question in questions:
+            reason = None if isinstance(question, _OF_HOST) else unavailable(question.path)
+            if reason is None:
+                groups.setdefault(_group(question), []).append(question)
+            else:
+                answers[question] = Unavailable(reason)
+        return groups
 
     def _ask_host(
-        self, questions: list[StatHost], begin: Callable[[AnyQuestion], None], answers: _Answers
+        self, questions: list[AnyQuestion], begin: Callable[[AnyQuestion], None], answers: _Answers
     ) -> None:
         """Answers questions on paths of this host: a path that hangs here proves nothing about the server path of
         the same name."""
+        if not questions:
+            return
         by_status = {StatPath(question.path): question for question in questions}
         hung, self._hung = self._hung, self._hung.of_host()
         answered: _Answers = {}
@@ -230,19 +228,19 @@ class LocalCollector:
         begin: Callable[[AnyQuestion], None],
         answers: _Answers,
     ) -> None:
-        left = questions
+        left, hung = questions, self._hung
         while left:
-            remaining = self._without_hung(left, answers)
-            stream = worker.answer(remaining, self._hung.time_for_file)
-            for question in remaining:
+            remaining, left = self._without_hung(left, answers), []
+            stream = worker.answer(remaining, hung.time_for_file)
+            for number, question in enumerate(remaining, 1):
                 begin(question)
                 _, answer = next(stream)
-                hangs = self._hung.note(question, answer)
-                answers[question] = self._hung.answer(question, answer)
+                hangs = hung.note(question, answer)
+                answers[question] = hung.answer(question, answer)
                 if hangs:
+                    left = remaining[number:]
                     break
             stream.close()
-            left = [question for question in left if question not in answers]
 
     def _without_hung(
         self, questions: list[AnyQuestion], answers: dict[AnyQuestion, Answer]
@@ -339,10 +337,9 @@ class LocalCollector:
     def _times_to_load(self, questions: Sequence[AnyQuestion]) -> Mapping[AnyQuestion, float]:
         """Seconds for each model to load, by the sizes of its files."""
         files = {question: [StatPath(path) for path in self._files_of(question)] for question in questions}
-        answered: dict[AnyQuestion, Answer] = {}
-        self._ask_files(
-            list(dict.fromkeys(one for group in files.values() for one in group)), _nobody, answered
-        )
+        answered: _Answers = {}
+        paths: list[AnyQuestion] = list(dict.fromkeys(one for group in files.values() for one in group))
+        self._ask_worker(self._files, paths, _nobody, answered)
         times = {}
         for question, group in files.items():
             found = [(one.path, answered[one]) for one in group]
@@ -359,8 +356,8 @@ class LocalCollector:
         """Returns the files whose sizes count: for a pipeline those directly in its directory."""
         if not isinstance(question, LoadPipeline):
             return _files_of(question.path)
-        listed: dict[AnyQuestion, Answer] = {}
-        self._ask_files([ListDirectory(question.path)], _nobody, listed)
+        listed: _Answers = {}
+        self._ask_worker(self._files, [ListDirectory(question.path)], _nobody, listed)
         found = [answer for answer in listed.values() if isinstance(answer, Listing)]
         return [f"{question.path}/{entry.name}" for answer in found for entry in answer.entries]
 
@@ -393,19 +390,14 @@ class LocalCollector:
         return LoadReport(level, "crashed", stage, "", runtime, answer.signal, detail=_crash(answer))
 
 
-def _is_own(question: AnyQuestion) -> bool:
-    """Whether it is answered with this process's own rights."""
-    return isinstance(question, _WITH_OWN_RIGHTS) or getattr(question, "own", False) is True
-
-
 def _nobody(question: AnyQuestion) -> None:
     """The callback where no progress is shown."""
 
 
 def _in_order(
-    answers: Mapping[AnyQuestion, Answer], questions: Sequence[AnyQuestion]
+    answers: Mapping[AnyQuestion, Answer], questions: Iterable[AnyQuestion]
 ) -> dict[AnyQuestion, Answer]:
-    return {question: answers[question] for question in dict.fromkeys(questions) if question in answers}
+    return {question: answers[question] for question in questions if question in answers}
 
 
 def _is_doubtful(answer: Answer | ChildExit) -> bool:
@@ -417,9 +409,12 @@ def _is_doubtful(answer: Answer | ChildExit) -> bool:
 
 def _group(question: AnyQuestion) -> Group:
     """Which of the child processes answers it."""
+    group = _GROUPS.get(type(question))
+    if group is None:
+        return "own" if getattr(question, "own", False) is True else "files"
     if isinstance(question, LoadModel) and question.tokenizers:
         return "tokenizers"
-    return _GROUPS.get(type(question), "files")
+    return group
 
 
 def _level(question: LoadModel | LoadPipeline | LoadExtension) -> LoadLevel:

@@ -19,14 +19,14 @@ from ovms_doctor.model.facts import (
     ReadFile,
     StatPath,
 )
-from ovms_doctor.model.names import is_remote
+from ovms_doctor.model.names import REMOTE_PREFIXES
 
 #: Questions of models that are collected together, and how many such portions the children have at a time.
 _PORTION, _AHEAD = 256, 6
 #: A model with more questions is not one of many.
 _MOST = 4096
 #: What is answered in a moment. What takes longer is collected at once, for all models.
-_QUICK = (StatPath, ListDirectory, ReadFile, InspectModel)
+_QUICK = frozenset((StatPath, ListDirectory, ReadFile, InspectModel))
 #: Called with each question before it is answered, its number among those of its kind, and how many these are; of
 #: questions about many models, the number of the model and how many there are.
 Progress = Callable[[AnyQuestion, int, int], None]
@@ -69,9 +69,12 @@ def settle_parts(
             progress(question, len(quick) - left + 1, len(quick))
 
     def begin(some: list[PlanPart]) -> None:
-        questions = [one for part in some for one in part.questions if one not in requested]
-        questions = list(dict.fromkeys(questions))
-        requested.update(questions)
+        questions = []
+        for part in some:
+            for question in part.questions:
+                if question not in requested:
+                    requested.add(question)
+                    questions.append(question)
         collector.begin(questions)
         started.append(_Portion(some, questions))
 
@@ -101,9 +104,9 @@ def _go_on(part: PlanPart) -> PlanPart | None:
 
 def _is_quick(part: PlanPart) -> bool:
     questions = part.questions
-    return len(questions) <= _MOST and all(
-        isinstance(question, _QUICK) and not is_remote(question.path) for question in questions
-    )
+    if len(questions) > _MOST or not _QUICK.issuperset(map(type, questions)):
+        return False
+    return not any(question.path.startswith(REMOTE_PREFIXES) for question in questions)
 
 
 def _in_portions(parts: Iterable[PlanPart]) -> Iterator[list[PlanPart]]:

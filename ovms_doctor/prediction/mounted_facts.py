@@ -71,6 +71,7 @@ class MountedFacts(Facts):
         "_directories",
         "_known",
         "_named_paths",
+        "_only_asks",
         "_relative",
         "_table",
         "_unavailable",
@@ -101,9 +102,14 @@ class MountedFacts(Facts):
         )
         self._named_paths = tuple(path for path in named_paths if path is not None and path.startswith("/"))
         self._relative = _names(deployment.working_directory) if relative else None
+        #: Nothing that is known of the mounts decides about a path.
+        self._only_asks = not (self._known or self._directories or self._created)
 
     def ask(self, question: Question[A]) -> A:
         """As Facts.ask. Raises FactsMissingError for the host path where that decides."""
+        if self._only_asks:
+            known: A | None = self._answers.get(question)
+            return super().ask(question) if known is None else known
         if isinstance(question, _ABOUT_PATHS):
             if self._known and self._gone(question.path):
                 return cast(A, _GONE)
@@ -116,7 +122,7 @@ class MountedFacts(Facts):
             made = self._in_created(question)
             if made is not None:
                 return cast(A, made)
-        answer = self._answers.get(cast(AnyQuestion, question)) or super().ask(question)
+        answer = self._answers.get(question) or super().ask(question)
         if isinstance(answer, Unavailable) and answer.outside is not None and self._gone(answer.outside):
             # A link leads there; the server's own look finds nothing.
             return cast(A, _GONE)

@@ -55,9 +55,10 @@ class Facts:
         self, answers: Mapping[AnyQuestion, Answer] | None = None, *, complete: bool = False
     ) -> None:
         """``complete``: nothing more can be collected; what is not there is unavailable."""
-        self._answers: dict[AnyQuestion, Answer] = dict(answers or {})
+        # The type of an answer follows from its question, which a dictionary's type cannot say.
+        self._answers: dict[Any, Any] = dict(answers or {})
         self.complete = complete
-        self._absent = Unavailable("not among the recorded facts")
+        self._absent: Any = Unavailable("not among the recorded facts")
         self._shared: dict[Any, Any] = {}
         self._results: dict[Any, Any] = {}
 
@@ -68,32 +69,34 @@ class Facts:
 
     def ask(self, question: Question[A]) -> A:
         """The answer, of a type that belongs to the question; FactsMissingError where it is to be collected first."""
-        answer = self._answers.get(cast(AnyQuestion, question))
+        answer: A | None = self._answers.get(question)
         if answer is None:
             if not self.complete:
                 raise FactsMissingError((cast(AnyQuestion, question),))
-            answer = self._absent
-        return cast(A, answer)
+            answer = cast(A, self._absent)
+        return answer
 
     def need(self, questions: Iterable[AnyQuestion]) -> None:
         """Requests many facts at once. Raises FactsMissingError with all that are missing."""
         if self.complete:
             return
-        missing = [question for question in questions if question not in self._answers]
+        answers = self._answers
+        missing = [question for question in questions if question not in answers]
         if missing:
             raise FactsMissingError(missing)
 
     def get(self, question: AnyQuestion) -> Answer | None:
         """Returns the answer if it was collected; never requests it."""
-        return self._answers.get(question)
+        answer: Answer | None = self._answers.get(question)
+        return answer
 
     def once(self, key: Hashable, rule: Callable[[], A]) -> A:
         """What the rule comes to: of rules of one ``key`` the first that lacks nothing. A rule that is begun again
         with more facts need not do again what it had done. Raises FactsMissingError."""
         results = self._results
-        if key in results:
-            return cast(A, results[key])
-        result = results[key] = rule()
+        if key not in results:
+            results[key] = rule()
+        result: A = results[key]
         return result
 
     def add(self, answers: Mapping[AnyQuestion, Answer]) -> None:

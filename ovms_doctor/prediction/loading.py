@@ -104,6 +104,7 @@ class Loader(Struct, frozen=True):
 
     def _read(self, version: int, path: str, found: FoundFile, mapping: Mapping, *, kept: bool) -> Attempt:
         absolute_path = absolute(found.path, self.working_directory)
+        files = _files_opened(found, absolute_path)
         base = Attempt(
             version,
             "loaded",
@@ -111,12 +112,17 @@ class Loader(Struct, frozen=True):
             model_file=found.path,
             format=found.format,
             candidates=found.others,
-            opened=tuple(file for file, _ in _files_opened(found, absolute_path)),
+            opened=tuple(file for file, _ in files),
         )
-        special = self._special_file(found, absolute_path)
-        if special is not None:
-            return replace(base, outcome="hangs", cause=special)
-        denied = self._denied(found, absolute_path)
+        self.facts.need([StatPath(full_path) for _, full_path in files])
+        statuses = []
+        for path, full_path in files:
+            status = self._status(path, full_path)
+            if isinstance(status, PathStatus) and status.kind in ("fifo", "character", "block"):
+                # Opening a FIFO or reading a device never comes back; OVMS and OpenVINO do not look first.
+                return replace(base, outcome="hangs", cause=SpecialFile(path, status.kind))
+            statuses.append(status)
+        denied = self._denied(found, absolute_path, files, statuses)
         inspection = None if denied else self._inspect(found, absolute_path)
         report = self._ask_openvino(absolute_path)
         base = replace(
@@ -127,7 +133,7 @@ class Loader(Struct, frozen=True):
         )
         if denied is not None:
             return self._refused(base, denied, report)
-        read = self._judge(base, found, absolute_path, inspection, report)
+        read = self._judge(base, found, statuses, inspection, report)
         if found.format == "saved_model" and read.outcome in ("failed", "crashed"):
             variables = self._denied_variables(found.path, absolute_path)
             if variables is not None:
@@ -152,16 +158,6 @@ class Loader(Struct, frozen=True):
         return validation.judge(read, inputs, outputs)
 
     # -- before anything is opened -----------------------------------------------------------------
-    def _special_file(self, found: FoundFile, absolute_path: str) -> SpecialFile | None:
-        """Opening a FIFO or reading a device never comes back; OVMS and OpenVINO do not look first."""
-        paths = _files_opened(found, absolute_path)
-        self.facts.need(StatPath(full_path) for _, full_path in paths)
-        for path, full_path in paths:
-            status = self._status(path, full_path)
-            if isinstance(status, PathStatus) and status.kind in ("fifo", "character", "block"):
-                return SpecialFile(path, status.kind)
-        return None
-
     def _questions_of(self, found: FoundFile) -> list[AnyQuestion]:
         """Returns the questions about a model's files, if they are regular files."""
         absolute_path = absolute(found.path, self.working_directory)
@@ -170,11 +166,16 @@ class Loader(Struct, frozen=True):
             *self._looks(found, absolute_path),
         ]
 
-    def _denied(self, found: FoundFile, absolute_path: str) -> AccessFails | None:
+    def _denied(
+        self,
+        found: FoundFile,
+        absolute_path: str,
+        files: list[tuple[str, str]],
+        statuses: list[PathStatus | Failure],
+    ) -> AccessFails | None:
         """The first of the model's files that the server's user may not open."""
         readable = []
-        for path, full_path in _files_opened(found, absolute_path):
-            status = self._status(path, full_path)
+        for (path, full_path), status in zip(files, statuses, strict=True):
             if isinstance(status, PathStatus):
                 if status.kind == "regular":
                     readable.append((path, full_path))
@@ -266,7 +267,7 @@ class Loader(Struct, frozen=True):
         self,
         base: Attempt,
         found: FoundFile,
-        absolute_path: str,
+        statuses: list[PathStatus | Failure],
         inspection: ModelInspection | None,
         report: LoadReport | Unavailable | None,
     ) -> Attempt:
@@ -294,7 +295,6 @@ class Loader(Struct, frozen=True):
             return self._refused(base, ReadRefused(found.path, found.format, inspection, None), None)
         if inspection is not None and has_unknown_operation(inspection):
             return self._refused(base, ReadRefused(found.path, found.format, inspection, None), None)
-        statuses = [self._status(*each) for each in _files_opened(found, absolute_path)]
         if inspection is None and any(isinstance(each, Failure) and each.missing for each in statuses):
             # A link of the model's leads to nothing, at least for the server.
             return self._refused(base, ReadRefused(found.path, found.format, None, None), None)

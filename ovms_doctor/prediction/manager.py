@@ -70,7 +70,8 @@ class Manager(Struct):
         all_failed: set[int] = set()
         failed: list[int] = []
         changes = self._changes(apply_policy(self.policy, available))
-        needed = bool(changes.start or changes.reload or changes.retire)
+        if not (changes.start or changes.reload or changes.retire):
+            return "OK"
         while changes.start:
             before = (list(available), list(changes.start))
             self.started += changes.start
@@ -93,9 +94,7 @@ class Manager(Struct):
             else:
                 self.states[version] = END
                 self.retired.add(version)
-        if status == "OK" and needed:
-            return "OK_RELOADED"
-        return status
+        return "OK_RELOADED" if status == "OK" else status
 
     def _changes(self, requested: list[int]) -> Changes:
         requested = sorted(requested)

@@ -13,8 +13,8 @@ def tokenizers_of(inspection: ModelInspection | None, release: Release) -> tuple
     server."""
     if inspection is None or inspection.format != "ir" or not brings_tokenizers(release):
         return ()
-    foreign = [item for item in inspection.operations if not is_standard_opset(item.opset)]
-    return tuple(foreign) if all(item.type in TOKENIZER_OPERATIONS for item in foreign) else ()
+    foreign = tuple(item for item in inspection.operations if not is_standard_opset(item.opset))
+    return foreign if all(item.type in TOKENIZER_OPERATIONS for item in foreign) else ()
 
 
 def has_unknown_operation(inspection: ModelInspection) -> bool:

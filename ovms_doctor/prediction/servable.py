@@ -93,14 +93,14 @@ def plan_model(entry: ModelEntry, deployment: Deployment, mode: Mode, facts: Fac
         )
     except DetectionError as error:
         return _unknown(entry, error.cause)
+    problem = detection.problem
     # Of an address, no part is looked for elsewhere: it can hold a secret.
-    is_path = HIDDEN not in absolute_path
-    if detection.problem is not None and detection.problem.kind == "missing" and is_path:
+    if problem is not None and problem.kind == "missing" and HIDDEN not in absolute_path:
         unknown = unmapped(absolute_path, deployment, facts)
         if unknown is not None:
             return _unknown(entry, unknown)
         suggestion = nearest_base_path(absolute_path, deployment.mounts, facts)
-        detection = replace(detection, problem=replace(detection.problem, suggestion=suggestion))
+        detection = replace(detection, problem=replace(problem, suggestion=suggestion))
     if detection.status != "OK":
         ended = 1 if mode == "single" else None
         return ModelPlan(entry, detection, status=detection.status, ended=ended, parameters=parameters)
@@ -224,7 +224,10 @@ def _run(manager: Manager, mode: Mode) -> tuple[_ModelRun, tuple[int, ...]]:
         if mode == "single" and not run.status.startswith("OK"):
             return run, ()
         for _ in range(POLLS):
-            manager.poll()
+            if manager.poll() == "OK":
+                # Nothing was to be done, and so it is at each later look.
+                reloaded = ()
+                break
             loaded = {
                 v for v in manager.started if v in manager.tried and manager.tried[v].outcome == "loaded"
             }

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import pkgutil
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from ovms_doctor.model.releases.release import Release
@@ -65,6 +65,7 @@ def is_newer_opset(opset: str) -> bool:
     return opset != number and number.isascii() and number.isdecimal() and int(number[:9]) > newest_opset()
 
 
+@lru_cache(maxsize=4096)
 def operation_since(type_name: str, opset: str) -> Release | None:
     """First OpenVINO release whose ``opset`` has this operation; None where none has."""
     text = _operations(opset).get(type_name.lower())

@@ -278,6 +278,8 @@ class ParameterValidation(Struct, frozen=True):
 
     def _misfit(self, inputs: tuple[Tensor, ...], outputs: tuple[Tensor, ...]) -> str | None:
         """Returns the first tensor whose layout has another rank."""
+        if self.parameters.layout is None and not self.parameters.layouts:
+            return None
         rows = [("input", tensor_name(tensor), tensor) for tensor in inputs]
         rows += [
             ("output", tensor_name(tensor) or f"out_{index}", tensor) for index, tensor in enumerate(outputs)

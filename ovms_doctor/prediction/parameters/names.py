@@ -39,6 +39,8 @@ def wrong_name(
         if parameters.layout is not None:
             line = server_log.ANONYMOUS_LAYOUT()
             return WrongName("layout", "anonymous", "ANONYMOUS_FIXED_LAYOUT_NOT_ALLOWED", line)
+    if not parameters.shapes and not parameters.layouts:
+        return None
     shapes = (name for name, _ in parameters.shapes if name != ANONYMOUS)
     layouts = (name for name, _ in parameters.layouts)
     return _first("shape", shapes, mapping, {"input": inputs}) or _first(

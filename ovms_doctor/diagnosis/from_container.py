@@ -159,8 +159,9 @@ def _inside(text: str) -> User | None:
 
 
 def _id(text: str, names: dict[str, int]) -> int | None:
+    """Returns the number of an id; None for another name, and for a number that the engine does not take."""
     if text.isascii() and text.isdigit():
-        return int(text)
+        return int(text) if len(text) <= 10 and int(text) < 2**31 else None
     return names.get(text)
 
 

@@ -34,6 +34,8 @@ _POWERS = {"k": 1, "m": 2, "g": 3, "t": 4, "p": 5}
 _CPUS = lazy_pattern(r"\+?(\d{1,9}(?:\.\d{0,9})?|\.\d{1,9})(?:/(\d{1,9}))?", re.ASCII)
 _DURATION = lazy_pattern(r"(\d{1,12}(?:\.\d{0,12})?|\.\d{1,12})(ns|us|µs|μs|ms|s|m|h)", re.ASCII)
 _SECONDS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
+_NUMBER = lazy_pattern(r"[+-]?\d{1,19}", re.ASCII)
+_LARGEST_ID = 2**31 - 1
 _PORT = lazy_pattern(r"\d{1,5}", re.ASCII)
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
 _PART = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
@@ -71,6 +73,18 @@ def read_memory(text: str) -> int | None:
             f'"{for_message(text)}" is less than 6 MB, the smallest memory limit that the engine takes'
         )
     return size or None
+
+
+def check_user(text: str) -> str:
+    """A user, ``UID[:GID]`` or names; a number must be one that the engine takes.
+
+    Source: moby/sys/user, user.go (``uids and gids must be in range 0-2147483647``)."""
+    for part in text.split(":", 1):
+        if _NUMBER.fullmatch(part) and not 0 <= int(part) <= _LARGEST_ID:
+            raise RefusedValueError(
+                f'"{for_message(text)}" is no user: the engine takes ids from 0 to {_LARGEST_ID}'
+            )
+    return text
 
 
 def read_swap(text: str) -> int | None:

@@ -76,6 +76,13 @@ def test_unknown_rootless_ids_are_not_reported_as_missing_rights() -> None:
     assert "not known" in request.user_from
 
 
+@pytest.mark.parametrize("written", ["4294967296", "99999999999999999999:1", "nobody", "1000:video"])
+def test_ids_that_are_not_known_are_reported(written: str) -> None:
+    request = options_from_container(CheckOptions(), replace(BASE, user=written))
+    assert request.user == User(5000, 5000, (39, 44))
+    assert any(written in problem for problem in request.container.problems)  # type: ignore[union-attr]
+
+
 def test_user_option_overrides_the_container() -> None:
     said = CheckOptions(user=User(7, 7), user_from="--user")
     assert options_from_container(said, replace(BASE, user="0:0")).user == User(7, 7)

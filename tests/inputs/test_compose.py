@@ -224,6 +224,7 @@ REFUSED: list[tuple[str, str]] = [
     ("servces: {}", "did you mean services"),
     ("services: {a: {image: x, comand: y}}", "did you mean command"),
     ("services: {a: {image: x, user: 5000}}", "in quotes"),
+    ("services: {a: {image: x, user: '4294967296'}}", "takes ids from 0 to 2147483647"),
     (
         "services: {a: {image: x, command: [--port, 9000]}}",
         r"command\[1\] must be a text, and is a number: put it in quotes",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from fractions import Fraction
 from pathlib import Path
@@ -865,6 +866,35 @@ def mounted(volume: dict[str, Any], **mount: Any) -> Container:
             {"/c.json": "{}"},
         ),
         ({"secret": {"secretName": "keys"}}, {}, {"/config": None, "/config/api": None, "/config/b": None}),
+        (
+            {"projected": {"sources": [{"configMap": {"name": "conf"}}, {"secret": {"name": "keys"}}]}},
+            {},
+            {
+                "/config": None,
+                "/config/config.json": "{}",
+                "/config/extra": "é",
+                "/config/api": None,
+                "/config/b": None,
+            },
+        ),
+        (
+            {
+                "projected": {
+                    "sources": [
+                        {"configMap": {"name": "conf", "items": [{"key": "extra", "path": "e"}]}},
+                        {"serviceAccountToken": {"path": "token"}},
+                        {"downwardAPI": {"items": [{"path": "labels"}]}},
+                    ]
+                }
+            },
+            {},
+            {"/config": None, "/config/e": "é", "/config/token": None, "/config/labels": None},
+        ),
+        (
+            {"projected": {"sources": [{"configMap": {"name": "conf"}}, {"secret": {"name": "other"}}]}},
+            {},
+            {},
+        ),
         ({"configMap": {"name": "elsewhere"}}, {}, {}),
         ({"emptyDir": {}}, {}, {}),
     ],
@@ -876,6 +906,31 @@ def test_files_of_config_maps(
     assert {file.server: file.content for file in found.files} == expected
     assert found.problems == ()
     assert SECRET not in repr(found)
+
+
+@pytest.mark.parametrize("part", ["data", "stringData"])
+def test_the_servers_configuration_in_a_secret_is_read(part: str) -> None:
+    text = '{"model_config_list": [{"config": {"name": "m"}}]}'
+    value = base64.b64encode(text.encode()).decode() if part == "data" else text
+    secret = {"kind": "Secret", "metadata": {"name": "s"}, part: {"config.json": value, "key": SECRET}}
+    made = pod(
+        "--port=1",
+        volumeMounts=[{"name": "v", "mountPath": "/config"}],
+        pod_spec={"volumes": [{"name": "v", "secret": {"secretName": "s"}}]},
+    )
+    found = read(secret, made)
+    assert {file.server: file.content for file in found.files} == {
+        "/config": None,
+        "/config/config.json": text,
+        "/config/key": None,
+    }
+    assert SECRET not in repr(found)
+
+
+def test_a_key_that_a_projected_config_map_does_not_have() -> None:
+    items = [{"key": "cfg.json", "path": "c.json"}]
+    found = mounted({"projected": {"sources": [{"configMap": {"name": "conf", "items": items}}]}})
+    assert [mount.missing_key for mount in found.mounts] == ["cfg.json"]
 
 
 def test_sizes_of_a_documents_files() -> None:

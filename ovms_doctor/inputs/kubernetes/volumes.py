@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import posixpath
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
 from ovms_doctor.inputs.kubernetes.documents import UnsetText, quantity
 from ovms_doctor.inputs.kubernetes.environment import ManifestObjects, PodEnvironment, expand
@@ -90,13 +91,44 @@ def read_files(
     return tuple(found.values())
 
 
-def _document_files(
-    volume: Mapping[str, Any], manifest: ManifestObjects, namespace: str
-) -> dict[str, tuple[int, str | None, str]] | None:
-    """The files of a volume by their paths in it, with sizes and contents (None: not known, with the reason); None
-    where it is of another kind, or not of this document."""
-    kind = "ConfigMap" if "configMap" in volume else "Secret"
-    source = table(volume, "configMap") or table(volume, "secret")
+#: The files of a volume by their paths in it: size, content (None: not known), and the reason for that.
+_Contents: TypeAlias = dict[str, tuple[int, str | None, str]]
+#: The key that makes a document the server's configuration, which is no secret, wherever it is stored.
+_CONFIGURATION = '"model_config_list"'
+
+
+def _document_files(volume: Mapping[str, Any], manifest: ManifestObjects, namespace: str) -> _Contents | None:
+    """The files of a volume; None where it is of another kind, or not of this document."""
+    if "projected" not in volume:
+        for key, kind in (("configMap", "ConfigMap"), ("secret", "Secret")):
+            if key in volume:
+                return _object_files(table(volume, key), kind, manifest, namespace)
+        return None
+    merged: _Contents = {}
+    for entry in objects(table(volume, "projected"), "sources"):
+        files = _projected_files(entry, manifest, namespace)
+        if files is None:
+            return None
+        merged.update(files)
+    return merged
+
+
+def _projected_files(entry: Mapping[str, Any], manifest: ManifestObjects, namespace: str) -> _Contents | None:
+    """The files of one source of a projected volume; None where they are not known."""
+    token = table(entry, "serviceAccountToken")
+    if token:
+        return {string(token, "path"): (0, None, "it is a token that the cluster writes")}
+    downward = table(entry, "downwardAPI")
+    if downward:
+        unknown = (0, None, "the cluster writes it")
+        return {string(item, "path"): unknown for item in objects(downward, "items")}
+    return _document_files(entry, manifest, namespace) if "projected" not in entry else None
+
+
+def _object_files(
+    source: Mapping[str, Any], kind: str, manifest: ManifestObjects, namespace: str
+) -> _Contents | None:
+    """The files of a config map or secret; None where it is not in the document."""
     document = (
         manifest.find(kind, string(source, "name") or string(source, "secretName"), namespace)
         if source
@@ -104,21 +136,12 @@ def _document_files(
     )
     if document is None:
         return None
-    contents: dict[str, tuple[int, str | None, str]] = {}
+    contents: _Contents = {}
     for part in ("data", "binaryData", "stringData"):
         for key, value in table(document, part).items():
             if isinstance(value, str):
                 encoded = part == "binaryData" or (part == "data" and kind == "Secret")
-                size = (
-                    len(value.rstrip("=")) * 3 // 4
-                    if encoded
-                    else len(value.encode("utf-8", "surrogatepass"))
-                )
-                reason = ""
-                if isinstance(value, UnsetText):
-                    reason = "a parameter of the template in it has no value"
-                kept = kind == "ConfigMap" and not encoded and not reason
-                contents[key] = size, value if kept else None, reason
+                contents[key] = _content(value, encoded=encoded, secret=kind == "Secret")
     items = objects(source, "items")
     if not items:
         return contents
@@ -129,7 +152,26 @@ def _document_files(
     }
 
 
+def _content(value: str, *, encoded: bool, secret: bool) -> tuple[int, str | None, str]:
+    """Size and content of a key's value. A secret's is not kept, unless it is the server's configuration."""
+    if isinstance(value, UnsetText):
+        return len(value), None, "a parameter of the template in it has no value"
+    text: str | None = value
+    size = len(value.encode("utf-8", "surrogatepass"))
+    if encoded:
+        size = len(value.rstrip("=")) * 3 // 4
+        try:
+            text = base64.b64decode(value, validate=False).decode("utf-8")
+        except ValueError:
+            text = None
+    if secret and (text is None or _CONFIGURATION not in text):
+        text = None
+    return size, text, ""
+
+
 def _called(volume: Mapping[str, Any]) -> str:
+    if "projected" in volume:
+        return f"the projected volume {string(volume, 'name')}"
     if "configMap" in volume:
         return f"the config map {string(table(volume, 'configMap'), 'name')}"
     return f"the secret {string(table(volume, 'secret'), 'secretName')}"
@@ -191,7 +233,7 @@ def _volume(
     if "secret" in volume:
         return _files(server, table(volume, "secret"), "Secret", manifest, namespace)
     if "projected" in volume:
-        return _projected(server, table(volume, "projected"), name)
+        return _projected(server, volume, manifest, namespace)
     if "persistentVolumeClaim" in volume:
         source = table(volume, "persistentVolumeClaim")
         return _claim(
@@ -239,15 +281,26 @@ def _files(
     return ContainerMount(server, "config", None, True, name, options, missing_key=missing)
 
 
-def _projected(server: str, source: Mapping[str, Any], name: str) -> ContainerMount:
+def _projected(
+    server: str, volume: Mapping[str, Any], manifest: ManifestObjects, namespace: str
+) -> ContainerMount:
+    sources = objects(table(volume, "projected"), "sources")
     names = [
         string(part, "name") or string(part, "path")
-        for entry in objects(source, "sources")
+        for entry in sources
         for part in entry.values()
         if isinstance(part, dict)
     ]
-    called = ", ".join(part for part in names if part) or name
-    return ContainerMount(server, "config", None, True, called, ("projected",))
+    called = ", ".join(part for part in names if part) or string(volume, "name")
+    missing = ""
+    for entry in sources:
+        for key, kind in (("configMap", "ConfigMap"), ("secret", "Secret")):
+            if key in entry:
+                found = _files(server, table(entry, key), kind, manifest, namespace)
+                missing = missing or found.missing_key
+    files = _document_files(volume, manifest, namespace) or {}
+    options = ("projected", *(f"file={path}" for path in files))
+    return ContainerMount(server, "config", None, True, called, options, missing_key=missing)
 
 
 def _claim(

@@ -22,6 +22,7 @@ from typing import NoReturn
 
 import hypothesis
 import pytest
+from hypothesis.internal.conjecture import providers
 
 from tests.worker_copies import use_copies, use_started_workers
 
@@ -52,11 +53,13 @@ LIGHT = "light_installation"
 #: A user that no test machine has, but whose id the image of the server uses.
 SERVER_UID = 5000
 
-# How long an example takes says something about the machine. In CI, hypothesis chooses its profile "ci".
-hypothesis.settings.register_profile("laptop", deadline=None)
-if not os.environ.get("CI"):
-    hypothesis.settings.load_profile("laptop")
-
+# Every run draws the same examples, so that a test that passed does not fail by chance. ``--hypothesis-profile random``
+# draws others. How long an example takes says something about the machine.
+_ANY_SPEED = {"deadline": None, "suppress_health_check": [hypothesis.HealthCheck.too_slow]}
+hypothesis.settings.register_profile("same", derandomize=True, print_blob=True, **_ANY_SPEED)
+hypothesis.settings.register_profile("few", hypothesis.settings.get_profile("same"), max_examples=10)
+hypothesis.settings.register_profile("random", print_blob=True, **_ANY_SPEED)
+hypothesis.settings.load_profile("same")
 
 # Where this module is there, jsonschema has it make forty parsers of international addresses, which takes longer than
 # to import all of ovms-doctor; no schema of the tests has a format that they parse.
@@ -77,8 +80,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("one_of_each"):
-        hypothesis.settings.register_profile("few", max_examples=10, derandomize=True, deadline=None)
         hypothesis.settings.load_profile("few")
+    if config.getoption("--hypothesis-profile") != "random":
+        # Hypothesis also draws constants of the modules that are loaded, and which are depends on the tests before.
+        providers._get_local_constants = lambda: providers._local_constants
 
 
 @pytest.hookimpl(wrapper=True)

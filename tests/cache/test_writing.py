@@ -113,7 +113,7 @@ def test_prediction_is_what_the_kernel_does(world_dir: Path, owner: tuple[int, i
 
 
 @ROOT_TAKES_IDS
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(
     st.sampled_from(OWNERS),
     st.integers(0, 0o1777),

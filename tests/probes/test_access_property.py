@@ -236,7 +236,11 @@ def _become(user: Ids) -> None:
 WAYS = ["host", "root", "mounts"]
 
 
-@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=250,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(
     way=st.sampled_from(WAYS),
     nodes=st.lists(NODE, min_size=3, max_size=14),

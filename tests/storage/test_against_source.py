@@ -174,7 +174,11 @@ def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("scheme", "release"), [("s3", "2026.3"), ("s3", "2024.4"), ("gs", "2026.3"), ("gs", "2024.4")]
 )
-@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(
+    max_examples=300,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    deadline=None,
+)
 @example(tree=["1/a.xml", "1/a.bin", "1/b", "1/c", "1/d", "2/a.onnx"], base="m")
 @example(tree=["1//a.onnx"], base="m")
 @example(tree=["1/x//a.onnx", "1/a.onnx", "1/y/a.xml"], base="m")

@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 from ovms_doctor.inputs import DocumentError
 from ovms_doctor.inputs.requests.body import api_of_body, api_of_path
-from ovms_doctor.inputs.requests.shell import as_typed, command, refuse_unknown
+from ovms_doctor.inputs.requests.shell import as_bytes, as_typed, command, refuse_unknown
 from ovms_doctor.model.client_request import Api, ClientRequest
 
 #: Options with a value that do not change the request.
@@ -41,7 +41,7 @@ def parse_curl(text: str, read_file: ReadFile) -> ClientRequest:
             refuse_unknown(found.stdin_file)
             return read_file(found.stdin_file)
         refuse_unknown(found.stdin or "")
-        return (found.stdin or "").encode("utf-8", "surrogateescape")
+        return as_bytes(found.stdin or "")
 
     line = _Line(read)
     position = 0
@@ -125,7 +125,9 @@ class _Line:
             self._url = value
         elif name in ("-F", "--form", "--form-string"):
             key, _, text = value.partition("=")
-            content = self._read_file(text[1:].partition(";")[0]) if text[:1] in ("@", "<") else text.encode()
+            content = (
+                self._read_file(text[1:].partition(";")[0]) if text[:1] in ("@", "<") else as_bytes(text)
+            )
             self._form.append((key, content, text[1:] if text[:1] == "@" else ""))
         elif name in ("-T", "--upload-file"):
             self._upload = self._read_file(value)
@@ -141,13 +143,15 @@ class _Line:
         """One piece of data. `-d @file` leaves out line ends, `--data-binary` keeps them."""
         if kind == "urlencode":
             key, equals, text = value.partition("=")
-            self._data.append((f"{key}{equals}" if key else "").encode() + quote(text or key).encode())
+            self._data.append(
+                as_bytes(f"{key}{equals}" if key else "") + quote(as_bytes(text or key)).encode()
+            )
             return
         if kind == "json":
             self._json = True
         if not value.startswith("@"):
             refuse_unknown(value)
-        data = value.encode("utf-8", "surrogateescape")
+        data = as_bytes(value)
         if value.startswith("@") and kind != "raw":
             data = self._read_file(value[1:])
             if kind == "ascii":
@@ -196,5 +200,5 @@ def _multipart(form: list[tuple[str, bytes, str]]) -> tuple[bytes, str]:
     for name, content, file in form:
         extra = f'; filename="{file}"\r\nContent-Type: application/octet-stream' if file else ""
         head = f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"{extra}\r\n\r\n'
-        parts.append(head.encode() + content + b"\r\n")
+        parts.append(as_bytes(head) + content + b"\r\n")
     return b"".join(parts) + f"--{boundary}--\r\n".encode(), f"multipart/form-data; boundary={boundary}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -88,11 +89,14 @@ def parse_message(text: str) -> ClientRequest:
     tfs = _TFS_HINT.search(text) is not None
     message = _classes()["PredictRequest" if tfs else "ModelInferRequest"]()
     try:
-        if text.lstrip().startswith("{"):
-            json_format.Parse(text, message)
-        else:
-            text_format.Parse(text, message)
-    except (json_format.ParseError, text_format.ParseError, RecursionError) as error:
+        # Python warns of an escape in a string that protobuf leaves to it.
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            if text.lstrip().startswith("{"):
+                json_format.Parse(text, message)
+            else:
+                text_format.Parse(text, message)
+    except (json_format.ParseError, text_format.ParseError, ValueError, RecursionError) as error:
         raise DocumentError(f"protobuf does not take the message: {error}") from None
     infer = _predict(message) if tfs else _model_infer(message)
     path = (
@@ -121,7 +125,7 @@ def _model_infer(message: Any) -> InferMessage:
 def _predict(message: Any) -> InferMessage:
     inputs = []
     for name, tensor in sorted(message.inputs.items()):
-        dtype = DTYPE_NAMES.get(_DTYPES[tensor.dtype] if tensor.dtype < len(_DTYPES) else "", "INVALID")
+        dtype = DTYPE_NAMES.get(_DTYPES[tensor.dtype] if 0 <= tensor.dtype < len(_DTYPES) else "", "INVALID")
         counts = tuple(
             (field.name, len(values)) for field, values in tensor.ListFields() if field.name.endswith("_val")
         )

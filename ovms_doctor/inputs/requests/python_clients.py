@@ -19,12 +19,22 @@ from ovms_doctor.inputs.requests.python_http import (
     urlopen,
 )
 from ovms_doctor.inputs.requests.python_values import (
+    FILE_CONTENT,
+    MOST_ELEMENTS,
     SAMPLE_IMAGE,
     Array,
     ClientError,
+    ClientRefusalError,
     Instance,
     Unknown,
     array_of,
+    dict_of,
+    dtype_of,
+    encoded,
+    is_undetermined,
+    list_of,
+    shape_of,
+    text_of,
 )
 from ovms_doctor.model.client_request import ClientRequest, InferMessage, InferTensor, TensorContents
 
@@ -35,6 +45,10 @@ _TRITON_TYPES = {
     "uint16": "UINT16", "uint32": "UINT32", "uint64": "UINT64", "float16": "FP16", "float32": "FP32",
     "float64": "FP64", "object": "BYTES", "bytes": "BYTES", "str": "BYTES",
 }  # fmt: skip
+_NUMPY_TYPES = {
+    **{name: kind for kind, name in _TRITON_TYPES.items() if name != "BYTES"},
+    "BYTES": "bytes",
+}
 _TFS_TYPES = {
     "bool": "BOOL", "int8": "I8", "int16": "I16", "int32": "I32", "int64": "I64", "uint8": "U8", "uint16": "U16",
     "uint32": "INVALID", "uint64": "U64", "float16": "FP16", "float32": "FP32", "float64": "FP64",
@@ -59,12 +73,16 @@ def _array(value: Any) -> Array:
 
 
 def _strings(array: Array) -> tuple[bytes, ...]:
+    if array.size > MOST_ELEMENTS:
+        raise ClientError(f"the tensor has {array.size:,} texts, more than are looked at")
     data = array.data if array.data is not None else [b""] * array.size
-    return tuple(item if isinstance(item, bytes) else str(item).encode() for item in data)
+    return tuple(item if isinstance(item, bytes) else encoded(str(item)) for item in data)
 
 
 def _buffer(array: Array) -> bytes:
     """The bytes of an array: zeros where its values are not known, which decide nothing."""
+    if not array.dtype:
+        raise ClientError("the type of the array that is sent is not known")
     if array.dtype in ("bytes", "str", "object"):
         return b"".join(struct.pack("<I", len(text)) + text for text in _strings(array))
     size = array.size * _SIZES.get(array.dtype, 4)
@@ -78,77 +96,97 @@ def _buffer(array: Array) -> bytes:
 
 def _infer_input(arguments: list[Any], keywords: dict[str, Any], sent: Requests) -> Any:
     named = {**dict(zip(("name", "shape", "datatype"), arguments, strict=False)), **keywords}
-    return Instance("tritonclient.InferInput", **named)
+    return Instance("tritonclient.InferInput", named)
 
 
 def _set_data(tensor: Instance, arguments: list[Any], keywords: dict[str, Any]) -> None:
     """`InferInput.set_data_from_numpy`, which compares type and shape itself."""
     value = arguments[0] if arguments else keywords.get("input_tensor")
     binary = arguments[1] if len(arguments) > 1 else keywords.get("binary_data", True)
+    if is_undetermined(value):
+        raise ClientError(f"the data of the input {text_of(tensor.attributes.get('name'))} are not known")
     if not isinstance(value, Array):
-        raise ClientError("tritonclient raises InferenceServerException: input_tensor must be a numpy array")
+        raise ClientRefusalError(
+            "tritonclient raises InferenceServerException: input_tensor must be a numpy array"
+        )
     datatype = tensor.attributes.get("datatype")
     actual = _TRITON_TYPES.get(value.dtype, value.dtype)
-    if isinstance(datatype, str) and datatype != actual:
-        raise ClientError(
+    if isinstance(datatype, str) and actual and datatype != actual:
+        raise ClientRefusalError(
             "tritonclient raises InferenceServerException before anything is sent: got unexpected datatype "
             f"{actual} from numpy array, expected {datatype}"
         )
-    shape = tensor.attributes.get("shape")
-    expected = list(shape) if isinstance(shape, list | tuple) else None
-    if value.shape is not None and expected is not None and list(value.shape) != expected:
-        raise ClientError(
+    expected = shape_of(tensor.attributes.get("shape"))
+    if value.shape is not None and expected is not None and value.shape != expected:
+        raise ClientRefusalError(
             "tritonclient raises InferenceServerException before anything is sent: got unexpected numpy array "
             f"shape [{', '.join(map(str, value.shape))}], expected [{', '.join(map(str, expected))}]"
         )
+    if not value.dtype and isinstance(datatype, str):
+        value = value.with_dtype(_NUMPY_TYPES.get(datatype, ""))
     tensor.attributes.update(data=value, binary=binary)
 
 
 def _triton_infer(client: Instance, arguments: list[Any], keywords: dict[str, Any], sent: Requests) -> Any:
     named = {**dict(zip(("model_name", "inputs", "model_version"), arguments, strict=False)), **keywords}
-    inputs = [item for item in named.get("inputs") or [] if isinstance(item, Instance)]
-    version = named.get("model_version") or ""
-    name = named.get("model_name")
-    name = name if isinstance(name, str) else ""
-    address = client.attributes.get("url")
-    address = address if isinstance(address, str) else ""
+    items = list_of(named.get("inputs"))
+    if items is None or not all(isinstance(item, Instance) for item in items):
+        raise ClientError("the inputs of infer are not known")
+    inputs = [item for item in items if isinstance(item, Instance)]
+    name, version = _model_of(named)
+    address = text_of(client.attributes.get("url"))
     if ".grpc" in client.kind:
         tensors, raw = [], []
         for index, item in enumerate(inputs):
             array = _tensor_array(item)
             raw.append(_buffer(array))
+            _check_size(raw)
             tensors.append(InferTensor(*_names_of(item, array), None, path=f"$.inputs[{index}]"))
-        message = InferMessage(name, str(version), tuple(tensors), tuple(raw))
+        message = InferMessage(name, version, tuple(tensors), tuple(raw))
         path = "/inference.GRPCInferenceService/ModelInfer"
         sent.append(
             ClientRequest("KServe", "gRPC", "", path, message=message, address=address, form="python")
         )
         return Unknown("an answer")
-    sent.append(_triton_http(name, str(version), inputs, address))
+    sent.append(_triton_http(name, version, inputs, address))
     return Unknown("an answer")
 
 
+def _model_of(named: dict[str, Any]) -> tuple[str, str]:
+    """Returns the name and the version of the model that a call names; the version is empty where there is none."""
+    version = named.get("model_version")
+    if is_undetermined(named.get("model_name")) or is_undetermined(version):
+        raise ClientError("the model of the request is not known")
+    name = text_of(named.get("model_name"))
+    encoded(name)
+    return name, str(version) if version and isinstance(version, str | int) else ""
+
+
+def _check_size(buffers: list[bytes]) -> None:
+    if sum(map(len, buffers)) > _MOST_BYTES:
+        raise ClientError(f"the tensors have more than {_MOST_BYTES:,} bytes, which are not looked at")
+
+
 def _tensor_array(item: Instance) -> Array:
-    data = item.attributes.get("data")
-    if isinstance(data, Array):
-        if data.shape is None:
-            shape = item.attributes.get("shape")
-            if not isinstance(shape, list | tuple) or not all(isinstance(size, int) for size in shape):
-                raise ClientError(f"the shape of the input {item.attributes.get('name')} is not known")
-            return Array(tuple(shape), data.dtype)
-        return data
-    raise ClientError(f"the input {item.attributes.get('name')} gets no data before infer is called")
+    data, name = item.attributes.get("data"), text_of(item.attributes.get("name"))
+    if not isinstance(data, Array):
+        raise ClientError(f"the input {name} gets no data before infer is called")
+    shape = data.shape if data.shape is not None else shape_of(item.attributes.get("shape"))
+    if shape is None:
+        raise ClientError(f"the shape of the input {name} is not known")
+    return data if data.shape is not None else Array(shape, data.dtype)
 
 
 def _names_of(item: Instance, array: Array) -> tuple[str, str, tuple[int, ...]]:
-    name, datatype = item.attributes.get("name"), item.attributes.get("datatype")
-    shape = item.attributes.get("shape")
-    sizes = (
-        tuple(shape)
-        if isinstance(shape, list | tuple) and all(isinstance(size, int) for size in shape)
-        else array.shape
-    )
-    return str(name), datatype if isinstance(datatype, str) else "", sizes or ()
+    """Returns name, datatype and shape of an input. The array has the datatype and the shape that are computed."""
+    if is_undetermined(item.attributes.get("name")):
+        raise ClientError("the name of an input is not known")
+    name, datatype = text_of(item.attributes.get("name")), item.attributes.get("datatype")
+    encoded(name)
+    actual = _TRITON_TYPES.get(array.dtype, "")
+    sizes = shape_of(item.attributes.get("shape"))
+    shape = sizes if sizes is not None else array.shape
+    return name, datatype if isinstance(datatype, str) else actual, shape or ()
 
 
 def _triton_http(name: str, version: str, inputs: list[Instance], address: str) -> ClientRequest:
@@ -161,6 +199,7 @@ def _triton_http(name: str, version: str, inputs: list[Instance], address: str) 
             buffer = _buffer(array)
             entry["parameters"] = {"binary_data_size": len(buffer)}
             buffers.append(buffer)
+            _check_size(buffers)
         else:
             flat = array.reshaped([-1]).to_list()
             if isinstance(flat, Unknown):
@@ -169,6 +208,7 @@ def _triton_http(name: str, version: str, inputs: list[Instance], address: str) 
                 text.decode("utf-8", "replace") if isinstance(text, bytes) else text for text in flat
             ]
         entries.append(entry)
+    encoded(version)
     head = json.dumps({"inputs": entries, "parameters": {"binary_data_output": True}}).encode()
     path = f"/v2/models/{name}" + (f"/versions/{version}" if version else "") + "/infer"
     headers = [("Content-Type", "application/json")]
@@ -182,6 +222,11 @@ def _triton_http(name: str, version: str, inputs: list[Instance], address: str) 
     )
 
 
+def _np_to_triton_dtype(arguments: list[Any], keywords: dict[str, Any], sent: Requests) -> Any:
+    found = _TRITON_TYPES.get(dtype_of(arguments[0] if arguments else None, ""))
+    return Unknown("a datatype") if found is None else found
+
+
 # -- ovmsclient and TensorFlow Serving -------------------------------------------------------------------
 
 
@@ -190,19 +235,17 @@ def tensor_proto(
 ) -> InferTensor:
     """Returns the tensor of `make_tensor_proto`: ovmsclient's, or TensorFlow's, which keeps scalars without a
     shape."""
-    if isinstance(value, Instance) and value.kind == "file content":
+    if isinstance(value, Instance) and value.kind == FILE_CONTENT:
         value = SAMPLE_IMAGE
+    if is_undetermined(value):
+        raise ClientError(f"the value of the input {name} is not known")
     scalar = not isinstance(value, list | tuple | Array)
     array = _array(value if tensorflow or not scalar else [value])
+    sizes = shape_of(shape)
     if array.shape is None:
-        known_shape = (
-            shape
-            if isinstance(shape, list | tuple) and all(isinstance(size, int) for size in shape)
-            else None
-        )
-        if known_shape is None:
+        if sizes is None:
             raise ClientError(f"the shape of the input {name} is not known")
-        array = Array(tuple(known_shape), array.dtype)
+        array = Array(sizes, array.dtype)
     if not isinstance(value, Array):
         array = array.with_dtype({"float64": "float32", "int64": "int32"}.get(array.dtype, array.dtype))
     if isinstance(dtype, Instance):
@@ -211,12 +254,9 @@ def tensor_proto(
             named, named
         )
         array = array.with_dtype(named)
-    sizes = (
-        tuple(shape)
-        if isinstance(shape, list | tuple) and all(isinstance(size, int) for size in shape)
-        else array.shape
-    )
-    assert sizes is not None
+    if not array.dtype:
+        raise ClientError(f"the type of the input {name} is not known")
+    sizes = sizes if sizes is not None else (array.shape or ())
     kind = _TFS_TYPES.get(array.dtype, "INVALID")
     path = f"$.inputs.{name}"
     if kind == "STRING":
@@ -233,7 +273,7 @@ def tensor_proto(
 
 def _make_client(kind: str) -> Callable[[list[Any], dict[str, Any], Requests], Any]:
     def call(arguments: list[Any], keywords: dict[str, Any], sent: Requests) -> Any:
-        return Instance(kind, url=arguments[0] if arguments else keywords.get("url", ""))
+        return Instance(kind, {"url": arguments[0] if arguments else keywords.get("url", "")})
 
     return call
 
@@ -241,12 +281,14 @@ def _make_client(kind: str) -> Callable[[list[Any], dict[str, Any], Requests], A
 def _ovms_predict(client: Instance, arguments: list[Any], keywords: dict[str, Any], sent: Requests) -> Any:
     named = {**dict(zip(("inputs", "model_name", "model_version"), arguments, strict=False)), **keywords}
     inputs = named.get("inputs")
+    if is_undetermined(inputs):
+        raise ClientError("the inputs of predict are not known")
     if not isinstance(inputs, dict):
-        raise ClientError("ovmsclient raises TypeError before anything is sent: inputs type should be dict")
-    name, version = named.get("model_name"), named.get("model_version") or 0
-    name = name if isinstance(name, str) else ""
-    address = client.attributes.get("url")
-    address = address if isinstance(address, str) else ""
+        raise ClientRefusalError(
+            "ovmsclient raises TypeError before anything is sent: inputs type should be dict"
+        )
+    name, version = _model_of(named)
+    address = text_of(client.attributes.get("url"))
     if "http" in client.kind:
         plain = {key: value.to_list() if isinstance(value, Array) else value for key, value in inputs.items()}
         path = f"/v1/models/{name}" + (f"/versions/{version}" if version else "") + ":predict"
@@ -255,12 +297,23 @@ def _ovms_predict(client: Instance, arguments: list[Any], keywords: dict[str, An
         sent.append(ClientRequest("TFS", "REST", "POST", path, headers, body, None, address, (), "python"))
         return Unknown("an answer")
     tensors = tuple(
-        tensor_proto(str(key), value) for key, value in sorted(inputs.items(), key=lambda item: str(item[0]))
+        tensor_proto(_key_of(key), value)
+        for key, value in sorted(inputs.items(), key=lambda item: str(item[0]))
     )
-    message = InferMessage(name, str(version) if version else "", tensors)
+    message = InferMessage(name, version, tensors)
     path = "/tensorflow.serving.PredictionService/Predict"
     sent.append(ClientRequest("TFS", "gRPC", "", path, message=message, address=address, form="python"))
     return Unknown("an answer")
+
+
+def _key_of(key: Any) -> str:
+    """Returns the name of an input. Raises ClientError for a key that is no text."""
+    if not isinstance(key, str):
+        raise ClientRefusalError(
+            "ovmsclient raises TypeError before anything is sent: inputs keys should be of type str"
+        )
+    encoded(key)
+    return key
 
 
 def _make_tensor(tensorflow: bool) -> Callable[[list[Any], dict[str, Any], Requests], Any]:
@@ -268,7 +321,7 @@ def _make_tensor(tensorflow: bool) -> Callable[[list[Any], dict[str, Any], Reque
         named = {**dict(zip(("values", "dtype", "shape"), arguments, strict=False)), **keywords}
         values, dtype, shape = named.get("values"), named.get("dtype"), named.get("shape")
         tensor = tensor_proto("", values, dtype, shape, tensorflow=tensorflow)
-        return Instance("TensorProto", tensor=tensor)
+        return Instance("TensorProto", {"tensor": tensor})
 
     return call
 
@@ -279,7 +332,8 @@ def _stub_predict(arguments: list[Any], sent: Requests) -> Any:
     if not isinstance(request, Instance):
         raise ClientError("the request that is sent is not known")
     spec = request.child("model_spec")
-    name = spec.attributes.get("name") if isinstance(spec, Instance) else None
+    name = text_of(spec.attributes.get("name")) if isinstance(spec, Instance) else ""
+    encoded(name)
     version = spec.attributes.get("version") if isinstance(spec, Instance) else None
     number = version.attributes.get("value") if isinstance(version, Instance) else None
     inputs = request.child("inputs")
@@ -288,6 +342,7 @@ def _stub_predict(arguments: list[Any], sent: Requests) -> Any:
         tensor = value.attributes.get("tensor") if isinstance(value, Instance) else None
         if isinstance(tensor, InferTensor):
             label = key.strip("[]")
+            encoded(label)
             tensors.append(
                 InferTensor(
                     label,
@@ -299,9 +354,7 @@ def _stub_predict(arguments: list[Any], sent: Requests) -> Any:
                     f"$.inputs.{label}",
                 )
             )
-    message = InferMessage(
-        name if isinstance(name, str) else "", str(number) if isinstance(number, int) else "", tuple(tensors)
-    )
+    message = InferMessage(name, str(number) if isinstance(number, int) else "", tuple(tensors))
     path = "/tensorflow.serving.PredictionService/Predict"
     sent.append(ClientRequest("TFS", "gRPC", "", path, message=message, form="python"))
     return Unknown("an answer")
@@ -340,12 +393,11 @@ def call_method(
         return True, http_call(name)(arguments, keywords, sent)
     if kind == "file":
         if name in ("read", "read_bytes"):
-            return True, Instance("file content")
+            return True, Instance(FILE_CONTENT)
         return True, holder
     if kind == "urllib.request.Request" and name == "add_header" and len(arguments) == 2:
-        headers = dict(holder.attributes.get("headers") or {})
-        headers[arguments[0]] = arguments[1]
-        holder.attributes["headers"] = headers
+        headers = dict_of(holder.attributes.get("headers"))
+        holder.attributes["headers"] = {**headers, text_of(arguments[0]): arguments[1]}
         return True, None
     return False, None
 
@@ -370,6 +422,7 @@ CLIENT_CALLS: dict[str, Callable[[list[Any], dict[str, Any], Requests], Any]] = 
     "aiohttp.ClientSession": lambda arguments, keywords, sent: Instance("aiohttp.ClientSession"),
     "urllib.request.Request": urllib_request,
     "urllib.request.urlopen": urlopen,
+    "tritonclient.utils.np_to_triton_dtype": _np_to_triton_dtype,
     "ovmsclient.make_grpc_client": _make_client("ovmsclient.grpc"),
     "ovmsclient.make_http_client": _make_client("ovmsclient.http"),
     "ovmsclient.make_tensor_proto": _make_tensor(False),
@@ -388,5 +441,5 @@ for _name in (
     CLIENT_CALLS[_name] = lambda arguments, keywords, sent: Instance("PredictionServiceStub")
 for _name in ("tensorflow_serving.apis.predict_pb2.PredictRequest", "PredictRequest"):
     CLIENT_CALLS[_name] = lambda arguments, keywords, sent: Instance(
-        "PredictRequest", model_spec=Instance("ModelSpec")
+        "PredictRequest", {"model_spec": Instance("ModelSpec")}
     )

@@ -9,55 +9,102 @@ from typing import Any
 from urllib.parse import urlencode
 
 from ovms_doctor.inputs.requests.body import api_of_body, api_of_path
-from ovms_doctor.inputs.requests.python_values import SAMPLE_IMAGE, Array, ClientError, Instance, Unknown
+from ovms_doctor.inputs.requests.python_values import (
+    FILE_CONTENT,
+    MOST_ELEMENTS,
+    SAMPLE_IMAGE,
+    Array,
+    ClientError,
+    ClientRefusalError,
+    Instance,
+    Unknown,
+    dict_of,
+    encoded,
+    is_undetermined,
+    text_of,
+)
 from ovms_doctor.model.client_request import ClientRequest
 
 Requests = list[ClientRequest]
+#: Characters of a document that are written at most.
+_MOST_CHARACTERS = 1 << 26
+
+
+#: What a value that is computed when the snippet runs is written as.
+_NOT_KNOWN = "<not known>"
 
 
 def dumped(value: Any, keywords: dict[str, Any] | None = None) -> str:
     """The text that `json.dumps` makes of a value, with NaN as Python writes it."""
+    return _json_of(value, keywords)[0]
+
+
+def _json_of(value: Any, keywords: dict[str, Any] | None = None) -> tuple[str, bool]:
+    """Returns the text that `json.dumps` makes of a value, and whether all of it is known."""
     ascii_only = (keywords or {}).get("ensure_ascii", True)
-    return json.dumps(plain(value), ensure_ascii=bool(ascii_only))
+    plain_value = _PlainValue()
+    return json.dumps(plain_value.of(value), ensure_ascii=bool(ascii_only)), plain_value.is_known
 
 
 def plain(value: Any) -> Any:
-    """Returns a value that json can write; an unknown value becomes a text, with a note."""
-    if isinstance(value, Array):
-        raise ClientError("json.dumps raises TypeError: Object of type ndarray is not JSON serializable")
-    if isinstance(value, dict):
-        return {
-            key if isinstance(key, str | int | float | bool | None) else str(key): plain(item)
-            for key, item in value.items()
-        }
-    if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
+    """Returns a value that json can write; an unknown value becomes a text. Raises ClientError for one that
+    json refuses, and for one of more elements than are followed."""
+    return _PlainValue().of(value)
+
+
+class _PlainValue:
+    """One value that is made writable."""
+
+    def __init__(self) -> None:
+        #: Whether all of it is known.
+        self.is_known = True
+        self._elements = 0
+        self._characters = 0
+
+    def of(self, value: Any) -> Any:
+        """Returns a value that json can write."""
+        self._count(value)
+        if isinstance(value, dict):
+            return {
+                key if isinstance(key, str | int | float | bool | None) else str(key): self.of(item)
+                for key, item in value.items()
+            }
+        if isinstance(value, list | tuple):
+            return [self.of(item) for item in value]
+        if is_undetermined(value):
+            self.is_known = False
+            return _NOT_KNOWN
+        if value is None or isinstance(value, str | int | float | bool):
+            self.is_known = self.is_known and not (isinstance(value, str) and _NOT_KNOWN in value)
+            return value
+        name = "ndarray" if isinstance(value, Array) else type(value).__name__
+        raise ClientRefusalError(
+            f"json.dumps raises TypeError: Object of type {name} is not JSON serializable"
+        )
+
+    def _count(self, value: Any) -> None:
+        self._elements += 1
+        self._characters += len(value) if isinstance(value, str) else 0
+        if self._elements > MOST_ELEMENTS or self._characters > _MOST_CHARACTERS:
+            raise ClientError("the document that is sent is too large to be followed")
+
+
+def _body_of(value: Any) -> tuple[bytes, bool]:
+    """Returns the bytes of the argument `data` and whether they are known."""
     if isinstance(value, bytes):
-        raise ClientError("json.dumps raises TypeError: Object of type bytes is not JSON serializable")
-    if isinstance(value, Unknown | Instance):
-        return "<not known>"
-    return value
-
-
-def has_unknown_parts(value: Any) -> bool:
-    if isinstance(value, dict):
-        return any(has_unknown_parts(item) for item in value.values())
-    if isinstance(value, list | tuple):
-        return any(has_unknown_parts(item) for item in value[:1000])
-    return isinstance(value, Unknown | Instance) or (isinstance(value, str) and "<not known>" in value)
-
-
-def _body_of(value: Any) -> bytes:
-    if isinstance(value, bytes):
-        return value
+        return value, True
     if isinstance(value, str):
-        return value.encode("utf-8", "surrogateescape")
-    if isinstance(value, Instance) and value.kind == "file content":
-        return SAMPLE_IMAGE
+        return encoded(value), _NOT_KNOWN not in value
+    if isinstance(value, Instance) and value.kind == FILE_CONTENT:
+        return SAMPLE_IMAGE, False
     if isinstance(value, dict):
         # requests sends a dict under `data` as a form.
-        return urlencode(plain(value), doseq=True).encode()
-    return b""
+        form = _PlainValue()
+        try:
+            return urlencode(form.of(value), doseq=True).encode(), form.is_known
+        except UnicodeEncodeError:
+            raise ClientRefusalError("urlencode raises UnicodeEncodeError: surrogates not allowed") from None
+    return b"", value is None
 
 
 #: The doubt about a request with values that are computed when the snippet runs.
@@ -67,28 +114,23 @@ _UNKNOWN_VALUES = ("Values that only a run of the snippet shows are read as text
 def send_http(method: str, url: Any, keywords: dict[str, Any], sent: Requests) -> Any:
     if not isinstance(url, str):
         raise ClientError("the URL of the request is not known")
-    headers = (
-        {
-            str(key): str(value)
-            for key, value in (keywords.get("headers") or {}).items()
-            if isinstance(value, str | int)
-        }
-        if isinstance(keywords.get("headers"), dict)
-        else {}
-    )
-    is_known = True
+    encoded(url)
+    headers = {
+        name: str(value)
+        for name, value in dict_of(keywords.get("headers")).items()
+        if isinstance(value, str | int)
+    }
     names = {name.lower() for name in headers}
-    data = keywords.get("data", keywords.get("content"))
-    if "json" in keywords and keywords["json"] is not None:
-        body = dumped(keywords["json"]).encode()
-        is_known = not has_unknown_parts(keywords["json"])
+    if keywords.get("json") is not None:
+        text, is_known = _json_of(keywords["json"])
+        body = encoded(text)
         if "content-type" not in names:
             headers["Content-Type"] = "application/json"
     else:
-        body = _body_of(data)
+        data = keywords.get("data", keywords.get("content"))
+        body, is_known = _body_of(data)
         if isinstance(data, dict) and "content-type" not in names:
             headers["Content-Type"] = "application/x-www-form-urlencoded"
-        is_known = not has_unknown_parts(data)
     match = re.match(r"[a-zA-Z][\w+.-]*://([^/?#]*)(/[^?#]*)?", url)
     address, path = (match[1], match[2] or "/") if match else ("", url)
     api = api_of_path(path) or (api_of_body(body)[0] if body else "other")
@@ -125,12 +167,18 @@ def http_call(method: str) -> Callable[[list[Any], dict[str, Any], Requests], An
 def http_request(arguments: list[Any], keywords: dict[str, Any], sent: Requests) -> Any:
     method = arguments[0] if arguments else keywords.get("method", "GET")
     url = arguments[1] if len(arguments) > 1 else keywords.get("url")
-    return send_http(str(method), url, keywords, sent)
+    return send_http(_method_of(method), url, keywords, sent)
+
+
+def _method_of(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ClientError("the method of the request is not known")
+    return value
 
 
 def urllib_request(arguments: list[Any], keywords: dict[str, Any], sent: Requests) -> Any:
     names = ("url", "data", "headers")
-    return Instance("urllib.request.Request", **{**dict(zip(names, arguments, strict=False)), **keywords})
+    return Instance("urllib.request.Request", {**dict(zip(names, arguments, strict=False)), **keywords})
 
 
 def urlopen(arguments: list[Any], keywords: dict[str, Any], sent: Requests) -> Any:
@@ -139,12 +187,12 @@ def urlopen(arguments: list[Any], keywords: dict[str, Any], sent: Requests) -> A
     if isinstance(target, Instance):
         merged = {**target.attributes, **merged}
         target = merged.get("url")
-    headers = dict(merged.get("headers") or {})
+    headers = dict_of(merged.get("headers"))
     data = merged.get("data")
     method = merged.get("method") or ("POST" if data is not None else "GET")
-    if data is not None and "content-type" not in {str(key).lower() for key in headers}:
+    if data is not None and "content-type" not in {name.lower() for name in headers}:
         headers["Content-Type"] = "application/x-www-form-urlencoded"
-    return send_http(str(method), target, {"data": data, "headers": headers}, sent)
+    return send_http(_method_of(method), target, {"data": data, "headers": headers}, sent)
 
 
 OPENAI_CALLS = {
@@ -159,24 +207,23 @@ _OWN = {"extra_headers", "extra_query", "timeout"}
 
 
 def openai_client(arguments: list[Any], keywords: dict[str, Any], sent: Requests) -> Any:
-    return Instance("openai.OpenAI", **{"base_url": "", "api_key": "", **keywords})
+    return Instance("openai.OpenAI", {"base_url": "", "api_key": "", **keywords})
 
 
 def openai_create(client: Instance, endpoint: str, keywords: dict[str, Any], sent: Requests) -> Any:
-    base = client.attributes.get("base_url")
-    base = base if isinstance(base, str) else ""
+    base = text_of(client.attributes.get("base_url"))
+    encoded(base)
     match = re.match(r"[a-zA-Z][\w+.-]*://([^/?#]*)(/[^?#]*)?", base)
     address, prefix = (match[1], match[2] or "") if match else ("", base)
     fields = {key: value for key, value in keywords.items() if key not in _OWN}
-    extra = fields.pop("extra_body", None)
-    if isinstance(extra, dict):
-        fields.update(extra)
-    doubts = _UNKNOWN_VALUES if has_unknown_parts(fields) else ()
-    key = client.attributes.get("api_key")
+    fields.update(dict_of(fields.pop("extra_body", None)))
+    text, is_known = _json_of(fields)
+    doubts = () if is_known else _UNKNOWN_VALUES
+    key = text_of(client.attributes.get("api_key"))
     headers = [("Content-Type", "application/json")]
-    if isinstance(key, str) and key:
+    if key:
         headers.append(("Authorization", f"Bearer {key}"))
-    body = dumped(fields).encode()
+    body = text.encode()
     path = f"{prefix.rstrip('/')}/{endpoint}"
     sent.append(
         ClientRequest(

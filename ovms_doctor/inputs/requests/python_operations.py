@@ -6,27 +6,50 @@ import ast
 from typing import Any
 
 from ovms_doctor.inputs.requests.python_values import (
+    LONGEST_TEXT,
     MOST_ELEMENTS,
     Array,
     Instance,
     Unknown,
+    array_of,
+    bounded,
     dtype_of,
+    encoded,
+    is_undetermined,
+    new_shape_of,
     transposed,
 )
+from ovms_doctor.model.pattern import lazy_pattern
+
+#: A field of a template with a width or precision of more than 999, or one that a value sets.
+_WIDE_FIELD = lazy_pattern(r"\{[^{}]*(?:\d{4}|\{)|%(?:\([^)]*\))?[-+ #0]*(?:\d{4}|\*|\d*\.(?:\d{4}|\*))")
 
 
 def array_operation(left: Any, right: Any, operation: ast.operator) -> Any:
     array = left if isinstance(left, Array) else right
     other = right if array is left else left
+    if is_undetermined(other) or isinstance(other, list | tuple):
+        other = array_of(other)
+        if not isinstance(other, Array):
+            return other
     dtype = array.dtype
+    if not dtype or (isinstance(other, Array) and not other.dtype):
+        return Array(_common_shape(array, other), "")
     divided = isinstance(operation, ast.Div) and dtype.startswith(("int", "uint", "bool"))
     if divided or (isinstance(other, float) and not dtype.startswith("float")):
         dtype = "float64"
-    shape = array.shape
-    if isinstance(other, Array) and shape is not None and other.shape is not None:
-        shape = _broadcast(shape, other.shape)
+    if isinstance(other, Array):
         dtype = "float64" if "float64" in (dtype, other.dtype) else dtype
-    return Array(shape, dtype)
+    return Array(_common_shape(array, other), dtype)
+
+
+def _common_shape(array: Array, other: Any) -> tuple[int, ...] | None:
+    """Returns the shape of the result of an operator; `None` where it is not known."""
+    if not isinstance(other, Array):
+        return array.shape
+    if array.shape is None or other.shape is None:
+        return None
+    return _broadcast(array.shape, other.shape)
 
 
 def _broadcast(one: tuple[int, ...], other: tuple[int, ...]) -> tuple[int, ...] | None:
@@ -43,36 +66,50 @@ def _broadcast(one: tuple[int, ...], other: tuple[int, ...]) -> tuple[int, ...] 
 def plain_operation(left: Any, right: Any, operation: ast.operator) -> Any:
     numbers = isinstance(left, int | float) and isinstance(right, int | float)
     try:
-        if isinstance(operation, ast.Add) and (numbers or type(left) is type(right)):
-            return left + right
+        if isinstance(operation, ast.Add) and (
+            numbers or (type(left) is type(right) and _addable(left, right))
+        ):
+            return bounded(left + right)
         if isinstance(operation, ast.Mult):
             if numbers:
-                return left * right
+                return bounded(left * right)
             if isinstance(left, list | tuple | str | bytes) and isinstance(right, int):
                 return left * right if len(left) * right <= MOST_ELEMENTS else Unknown("a long list")
         if numbers and isinstance(operation, ast.Sub):
-            return left - right
+            return bounded(left - right)
         if numbers and isinstance(operation, ast.Div):
             return left / right
         if numbers and isinstance(operation, ast.FloorDiv):
-            return left // right
+            return bounded(left // right)
         if isinstance(operation, ast.Mod) and isinstance(left, str):
-            return left % right
+            values = right if isinstance(right, tuple) else (right,)
+            simple = tuple(value if isinstance(value, str | int | float) else "…" for value in values)
+            return left % simple if _is_short(left, simple) else Unknown("a long text")
     except (TypeError, ValueError, ZeroDivisionError, OverflowError):
         return Unknown("an expression")
     return Unknown("an expression")
+
+
+def _addable(left: Any, right: Any) -> bool:
+    limit = LONGEST_TEXT if isinstance(left, str | bytes) else MOST_ELEMENTS
+    return isinstance(left, str | bytes | list | tuple) and len(left) + len(right) <= limit
+
+
+def _is_short(template: str, values: tuple[Any, ...]) -> bool:
+    """Whether a template filled with values is a text that is built: no wide field, not too many large ones."""
+    if _WIDE_FIELD.search(template.replace("{{", "")):
+        return False
+    longest = max((len(value) for value in values if isinstance(value, str)), default=0)
+    fields = template.count("{") + template.count("%")
+    return len(template) + fields * max(longest, 1000) <= LONGEST_TEXT
 
 
 def array_method(array: Array, name: str, arguments: list[Any], keywords: dict[str, Any]) -> Any:
     if name == "astype":
         return array.with_dtype(dtype_of(arguments[0] if arguments else keywords.get("dtype"), array.dtype))
     if name == "reshape":
-        shape = arguments[0] if len(arguments) == 1 and isinstance(arguments[0], list | tuple) else arguments
-        return (
-            array.reshaped(shape)
-            if all(isinstance(item, int) for item in shape)
-            else Array(None, array.dtype)
-        )
+        shape = new_shape_of(arguments[0] if len(arguments) == 1 else arguments)
+        return Array(None, array.dtype) if shape is None else array.reshaped(shape)
     if name == "transpose":
         axes = arguments[0] if len(arguments) == 1 and isinstance(arguments[0], list | tuple) else arguments
         return transposed(array, list(axes) or None)
@@ -85,20 +122,26 @@ def array_method(array: Array, name: str, arguments: list[Any], keywords: dict[s
     if name in ("copy", "numpy", "cpu", "detach"):
         return array
     if name == "tobytes":
-        return Instance("bytes of an array", array=array)
+        return Instance("bytes of an array")
     return Unknown("an array's method")
 
 
 def text_method(text: str, name: str, arguments: list[Any]) -> Any:
     if name == "encode":
-        return text.encode("utf-8", "surrogateescape")
+        return encoded(text)
     if name == "format":
+        simple = tuple(item if isinstance(item, str | int | float) else "…" for item in arguments)
+        if not _is_short(text, simple):
+            return Unknown("a long text")
         try:
-            return text.format(*(item if isinstance(item, str | int | float) else "…" for item in arguments))
-        except (IndexError, KeyError, ValueError):
+            return text.format(*simple)
+        except (IndexError, KeyError, ValueError, TypeError, AttributeError, OverflowError):
             return text
     if name == "join" and arguments and isinstance(arguments[0], list | tuple):
-        return text.join(str(item) for item in arguments[0] if isinstance(item, str))
+        parts = [item for item in arguments[0] if isinstance(item, str)]
+        if sum(map(len, parts)) + len(text) * len(parts) > LONGEST_TEXT:
+            return Unknown("a long text")
+        return text.join(parts)
     if name in ("strip", "lower", "upper"):
         return getattr(text, name)()
     return Unknown("a text")

@@ -11,8 +11,9 @@ import re
 from typing import Any
 
 from ovms_doctor.inputs import DocumentError
+from ovms_doctor.inputs.requests.python_builtins import builtin_call, items_of
 from ovms_doctor.inputs.requests.python_clients import CLIENT_CALLS, call_method
-from ovms_doctor.inputs.requests.python_http import dumped, plain
+from ovms_doctor.inputs.requests.python_http import dumped
 from ovms_doctor.inputs.requests.python_operations import (
     array_method,
     array_operation,
@@ -22,22 +23,33 @@ from ovms_doctor.inputs.requests.python_operations import (
 )
 from ovms_doctor.inputs.requests.python_values import (
     ARRAY_FUNCTIONS,
+    LONGEST_TEXT,
     MOST_ELEMENTS,
     Array,
     ClientError,
     Instance,
     Unknown,
     array_of,
+    bounded,
     dtype_of,
+    encoded,
+    is_undetermined,
     named,
     transposed,
+    weight,
 )
 from ovms_doctor.model.client_request import ClientRequest
 from ovms_doctor.model.pattern import lazy_pattern
 
 #: A longer snippet is no snippet, in bytes.
 LONGEST_SNIPPET = 1 << 20
-_MOST_STEPS = 200_000
+#: Expressions and statements that are followed at most.
+_MOST_STEPS = 1_000_000
+#: Elements of a value that take as long as one step.
+_ELEMENTS_OF_A_STEP = 5
+#: Requests, and bytes of them, that are kept at most.
+_MOST_REQUESTS = 100
+_MOST_BYTES = 1 << 24
 _DEEPEST_CALL = 8
 _HINT = lazy_pattern(
     r"^\s*(?:import |from \S+ import |def |client\b|response\s*=|res\s*=|print\(|with |async |await )", re.M
@@ -60,10 +72,15 @@ def parse_python(text: str) -> tuple[ClientRequest, ...]:
         raise DocumentError("the snippet is longer than 1 MiB")
     try:
         tree = ast.parse(_without_prompts(text))
-    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        position = f" (line {error.lineno})" if isinstance(error, SyntaxError) and error.lineno else ""
-        reason = error.msg if isinstance(error, SyntaxError) else "it is nested too deep"
-        raise DocumentError(f"the snippet is no valid Python{position}: {reason}") from None
+    except SyntaxError as error:
+        position = f" (line {error.lineno})" if error.lineno else ""
+        raise DocumentError(f"the snippet is no valid Python{position}: {error.msg}") from None
+    except ValueError:
+        raise DocumentError(
+            "the snippet is no valid Python: it is not UTF-8 text, or has a null byte"
+        ) from None
+    except (RecursionError, MemoryError):
+        raise DocumentError("the snippet is no valid Python: it is nested too deep") from None
     snippet = _Snippet()
     try:
         snippet.run(tree.body)
@@ -101,12 +118,13 @@ class _Snippet:
         self._functions: dict[str, ast.FunctionDef | ast.AsyncFunctionDef] = {}
         self._depth = 0
         self._steps = 0
+        self._counted = 0
+        self._bytes = 0
 
     # -- statements ----------------------------------------------------------------------------------
     def run(self, statements: list[ast.stmt]) -> None:
         for statement in statements:
-            self._steps += 1
-            if self._steps > _MOST_STEPS:
+            if self._steps > _MOST_STEPS or self._has_enough():
                 return
             try:
                 self._statement(statement)
@@ -115,6 +133,18 @@ class _Snippet:
                 if error.refuses:
                     self.requests.append(ClientRequest("other", form="python", refusal=str(error)))
                     return
+
+    def _has_enough(self) -> bool:
+        """Whether no more requests are kept."""
+        for request in self.requests[self._counted :]:
+            self._bytes += len(request.body) + sum(map(len, request.message.raw if request.message else ()))
+        self._counted = len(self.requests)
+        return self._counted >= _MOST_REQUESTS or self._bytes > _MOST_BYTES
+
+    def _spend(self, steps: int) -> None:
+        self._steps += steps
+        if self._steps > _MOST_STEPS:
+            raise ClientError("it takes more steps than are followed")
 
     def _statement(self, node: ast.stmt) -> None:
         if isinstance(node, ast.Import | ast.ImportFrom):
@@ -126,7 +156,7 @@ class _Snippet:
         elif isinstance(node, ast.AnnAssign) and node.value is not None:
             self._assign(node.target, self.value(node.value))
         elif isinstance(node, ast.AugAssign):
-            operation = ast.copy_location(ast.BinOp(_loaded(node.target), node.op, node.value), node)
+            operation = ast.copy_location(ast.BinOp(node.target, node.op, node.value), node)
             self._assign(node.target, self.value(operation))
         elif isinstance(node, ast.Expr):
             self.value(node.value)
@@ -141,7 +171,7 @@ class _Snippet:
                     self._assign(item.optional_vars, value)
             self.run(node.body)
         elif isinstance(node, ast.For | ast.AsyncFor):
-            items = self._items(self.value(node.iter))
+            items = items_of(self.value(node.iter))
             self._assign(node.target, items[0] if items else Unknown("a loop's item"))
             self.run(node.body)
         elif isinstance(node, ast.If):
@@ -167,7 +197,7 @@ class _Snippet:
         if isinstance(target, ast.Name):
             self._names[target.id] = value
         elif isinstance(target, ast.Tuple | ast.List):
-            items = self._items(value)
+            items = items_of(value) or ()
             for index, inner in enumerate(target.elts):
                 self._assign(inner, items[index] if index < len(items) else Unknown("a part of a tuple"))
         elif isinstance(target, ast.Attribute):
@@ -185,11 +215,19 @@ class _Snippet:
     # -- expressions ---------------------------------------------------------------------------------
     def value(self, node: ast.expr) -> Any:
         """Returns the value of an expression; Unknown where only running it would give it."""
+        self._spend(1)
         method = getattr(self, f"_{type(node).__name__.lower()}", None)
-        return Unknown("an expression") if method is None else method(node)
+        value = Unknown("an expression") if method is None else method(node)
+        if isinstance(value, str | bytes | list | tuple | dict) and not isinstance(
+            node, ast.Constant | ast.Name
+        ):
+            self._spend(len(value) // _ELEMENTS_OF_A_STEP)
+        elif isinstance(value, Array) and value.data is not None and isinstance(node, ast.Call | ast.BinOp):
+            self._spend(len(value.data) // _ELEMENTS_OF_A_STEP)
+        return value
 
     def _constant(self, node: ast.Constant) -> Any:
-        return node.value
+        return bounded(node.value)
 
     def _name(self, node: ast.Name) -> Any:
         if node.id in self._names:
@@ -199,19 +237,39 @@ class _Snippet:
         return named(node.id)
 
     def _list(self, node: ast.List) -> Any:
-        return [self.value(item) for item in node.elts if not isinstance(item, ast.Starred)]
+        found = self._elements(node.elts)
+        return Unknown("a list") if found is None else found
 
     def _tuple(self, node: ast.Tuple) -> Any:
-        return tuple(self.value(item) for item in node.elts if not isinstance(item, ast.Starred))
+        found = self._elements(node.elts)
+        return Unknown("a tuple") if found is None else tuple(found)
+
+    def _elements(self, nodes: list[ast.expr]) -> list[Any] | None:
+        """Returns the values of expressions, those with a star unpacked; `None` where such a one is not known."""
+        found: list[Any] = []
+        for node in nodes:
+            if not isinstance(node, ast.Starred):
+                found.append(self.value(node))
+                continue
+            items = items_of(self.value(node.value))
+            if items is None:
+                return None
+            self._spend(len(items) // _ELEMENTS_OF_A_STEP)
+            found += items
+        return found
 
     def _dict(self, node: ast.Dict) -> Any:
         found: dict[Any, Any] = {}
         for key, item in zip(node.keys, node.values, strict=True):
             value = self.value(item)
             if key is None:
-                found.update(value if isinstance(value, dict) else {})
+                if not isinstance(value, dict):
+                    return Unknown("a dict")
+                found.update(value)
                 continue
             name = self.value(key)
+            if is_undetermined(name):
+                return Unknown("a dict")
             if isinstance(name, str | int | float | bytes | bool | None):
                 found[name] = value
         return found
@@ -221,7 +279,7 @@ class _Snippet:
         for part in node.values:
             value = self.value(part.value) if isinstance(part, ast.FormattedValue) else self.value(part)
             parts.append(str(value) if isinstance(value, str | int | float) else "…")
-        return "".join(parts)
+        return "".join(parts) if sum(map(len, parts)) <= LONGEST_TEXT else Unknown("a long text")
 
     def _await(self, node: ast.Await) -> Any:
         return self.value(node.value)
@@ -243,9 +301,9 @@ class _Snippet:
 
     def _listcomp(self, node: ast.ListComp) -> Any:
         generator = node.generators[0]
-        items = self._items(self.value(generator.iter))
-        if len(items) > MOST_ELEMENTS // 10 or len(node.generators) > 1:
-            return Unknown("a long list")
+        items = items_of(self.value(generator.iter))
+        if items is None or generator.ifs or len(node.generators) > 1:
+            return Unknown("a list")
         found = []
         for item in items:
             self._assign(generator.target, item)
@@ -309,7 +367,9 @@ class _Snippet:
 
     # -- calls ---------------------------------------------------------------------------------------
     def _call(self, node: ast.Call) -> Any:
-        arguments = [self.value(item) for item in node.args if not isinstance(item, ast.Starred)]
+        arguments = self._elements(node.args)
+        if arguments is None:
+            raise ClientError("the arguments of a call are not known")
         keywords: dict[str, Any] = {}
         for item in node.keywords:
             value = self.value(item.value)
@@ -317,6 +377,7 @@ class _Snippet:
                 keywords[item.arg] = value
             elif isinstance(value, dict):
                 keywords.update({key: inner for key, inner in value.items() if isinstance(key, str)})
+        self._spend(weight([arguments, *keywords.values()]) // _ELEMENTS_OF_A_STEP)
         if isinstance(node.func, ast.Attribute):
             holder = self.value(node.func.value)
             handled, result = self._method(holder, node.func.attr, arguments, keywords)
@@ -342,6 +403,7 @@ class _Snippet:
         names = [item.arg for item in node.args.args]
         defaults = node.args.defaults
         kept = dict(self._names)
+        self._spend(len(kept) // _ELEMENTS_OF_A_STEP)
         for name, default in zip(names[len(names) - len(defaults) :], defaults, strict=True):
             self._names[name] = self.value(default)
         for name, value in zip(names, arguments, strict=False):
@@ -368,14 +430,12 @@ class _Snippet:
             return True, text_method(holder, name, arguments)
         if isinstance(holder, bytes):
             return True, holder.decode("utf-8", "replace") if name == "decode" else Unknown("bytes")
-        if isinstance(holder, list) and name in ("append", "extend"):
-            holder += (
-                [arguments[0]]
-                if name == "append" and arguments
-                else self._items(arguments[0])
-                if arguments
-                else []
-            )
+        if isinstance(holder, list) and name in ("append", "extend") and arguments:
+            items = [arguments[0]] if name == "append" else items_of(arguments[0])
+            if items is None or len(holder) + len(items) > MOST_ELEMENTS:
+                raise ClientError("the items that are added to a list are not known")
+            self._spend(len(items) // _ELEMENTS_OF_A_STEP)
+            holder += items
             return True, None
         if isinstance(holder, dict):
             return True, dict_method(holder, name, arguments, keywords)
@@ -386,50 +446,13 @@ class _Snippet:
             try:
                 return ARRAY_FUNCTIONS[name](*arguments, **keywords)
             except (TypeError, ValueError, IndexError, OverflowError):
-                return Array(None, "float64")
+                return Array(None, "")
         if name in CLIENT_CALLS:
             return CLIENT_CALLS[name](arguments, keywords, self.requests)
         if name.startswith("numpy.") and arguments:
-            return array_of(arguments[0], dtype_of(name, "float64"))
+            dtype = dtype_of(name, "")
+            return array_of(arguments[0], dtype) if dtype else Array(None, "")
         if name in ("json.dumps", "ujson.dumps", "orjson.dumps", "simplejson.dumps"):
             text = dumped(arguments[0] if arguments else None, keywords)
-            return text.encode() if name.startswith("orjson") else text
-        return self._builtin(name, arguments)
-
-    def _builtin(self, name: str, arguments: list[Any]) -> Any:
-        first = arguments[0] if arguments else None
-        if name == "range":
-            numbers = [item for item in arguments if isinstance(item, int)]
-            return list(range(*numbers))[:MOST_ELEMENTS] if numbers and 0 not in numbers[2:] else []
-        if name == "str" and isinstance(first, dict | list | tuple):
-            return str(plain(first))
-        if name in ("list", "tuple", "sorted", "reversed"):
-            return self._items(first)
-        if name == "len" and isinstance(first, str | list | tuple | dict | bytes):
-            return len(first)
-        if name in ("str", "int", "float", "bool") and isinstance(first, str | int | float):
-            try:
-                return {"str": str, "int": int, "float": float, "bool": bool}[name](first)
-            except (ValueError, OverflowError):
-                return Unknown("a number")
-        if name == "bytes":
-            return bytes(first) if isinstance(first, int) and 0 <= first <= MOST_ELEMENTS else first
-        if name == "dict":
-            return dict(first) if isinstance(first, dict) else {}
-        if name in ("open", "pathlib.Path", "Path"):
-            return Instance("file")
-        return named(name) if name else Unknown("a call")
-
-    def _items(self, value: Any) -> list[Any]:
-        if isinstance(value, list | tuple):
-            return list(value)
-        if isinstance(value, dict):
-            return list(value)
-        if isinstance(value, Array) and value.shape:
-            return [Array(value.shape[1:], value.dtype)] * min(value.shape[0], 1000)
-        return []
-
-
-def _loaded(target: ast.expr) -> ast.expr:
-    """The target of an assignment as the value that it had before."""
-    return ast.parse(ast.unparse(target), mode="eval").body
+            return encoded(text) if name.startswith("orjson") else text
+        return builtin_call(name, arguments, keywords)

@@ -6,8 +6,17 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-#: The largest number of elements that is built for an array.
+#: The largest number of elements that is built for an array or a list.
 MOST_ELEMENTS = 1_000_000
+#: The longest text that is built, in characters.
+LONGEST_TEXT = 1 << 22
+#: What numpy takes: dimensions of an array, and the size of one.
+_MOST_DIMENSIONS = 64
+_LARGEST_DIMENSION = (1 << 63) - 1
+#: A larger integer is not followed; what is smaller can be written and converted to a float.
+_MOST_BITS = 1000
+#: The longest dotted name of an attribute.
+_LONGEST_KIND = 1000
 #: A JPEG header of 224 rows and columns, which takes the place of a file's content.
 SAMPLE_IMAGE = (
     b"\xff\xd8\xff\xe0\x00\x10JFIF\x00\x01\x01\x00\x00\x01\x00\x01\x00\x00"
@@ -16,12 +25,16 @@ SAMPLE_IMAGE = (
 
 
 class ClientError(Exception):
-    """A call cannot be followed, or the client itself refuses it before anything is sent."""
+    """A call cannot be followed."""
 
-    @property
-    def refuses(self) -> bool:
-        """Whether the client raises."""
-        return " raises " in str(self)
+    #: Whether the client raises before anything is sent.
+    refuses = False
+
+
+class ClientRefusalError(ClientError):
+    """The client itself raises before anything is sent."""
+
+    refuses = True
 
 
 class Unknown:
@@ -32,16 +45,82 @@ class Unknown:
         self.source = source
 
 
+def shape_of(value: Any) -> tuple[int, ...] | None:
+    """Returns the shape that a value names for numpy; `None` for one that is not known, or that numpy refuses."""
+    sizes = (value,) if isinstance(value, int) else value
+    if not isinstance(sizes, list | tuple) or len(sizes) > _MOST_DIMENSIONS:
+        return None
+    if not all(isinstance(size, int) and 0 <= size <= _LARGEST_DIMENSION for size in sizes):
+        return None
+    return tuple(sizes)
+
+
+def new_shape_of(value: Any) -> tuple[int, ...] | None:
+    """Returns the shape that a value names for `reshape`, where -1 stands for what is left."""
+    sizes = (value,) if isinstance(value, int) else value
+    if isinstance(sizes, list | tuple) and all(isinstance(size, int) for size in sizes):
+        return tuple(sizes)
+    return None
+
+
+def text_of(value: Any) -> str:
+    """Returns a text; an empty one for a value of another type."""
+    return value if isinstance(value, str) else ""
+
+
+def list_of(value: Any) -> list[Any] | None:
+    """Returns the items of a list or tuple; `None` for a value of another type."""
+    return list(value) if isinstance(value, list | tuple) else None
+
+
+def dict_of(value: Any) -> dict[str, Any]:
+    """Returns the entries of a dict whose keys are texts; none for a value of another type."""
+    if not isinstance(value, dict):
+        return {}
+    return {key: item for key, item in value.items() if isinstance(key, str)}
+
+
+def is_undetermined(value: Any) -> bool:
+    """Whether only running the snippet would give a value."""
+    return isinstance(value, Unknown | Instance)
+
+
+def weight(value: Any) -> int:
+    """Returns the number of values in nested lists and dicts; of very many, a number above MOST_ELEMENTS."""
+    count, left = 0, [value]
+    while left and count <= MOST_ELEMENTS:
+        item = left.pop()
+        items = item.values() if isinstance(item, dict) else item
+        count += len(items)
+        left += [inner for inner in items if isinstance(inner, list | tuple | dict)]
+    return count
+
+
+def bounded(value: Any) -> Any:
+    """Returns a value of an operation; Unknown for an integer that is too large to be followed."""
+    if isinstance(value, int) and value.bit_length() > _MOST_BITS:
+        return Unknown("a very large number")
+    return value
+
+
+def encoded(text: str) -> bytes:
+    """Returns the UTF-8 bytes of a text. Raises ClientError for a lone surrogate, as Python refuses it."""
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        raise ClientRefusalError("str.encode raises UnicodeEncodeError: surrogates not allowed") from None
+
+
 class Array:
     """A numpy array: its shape and dtype, and its elements where they are known."""
 
     def __init__(self, shape: tuple[int, ...] | None, dtype: str, data: list[Any] | None = None) -> None:
         #: The shape, `None` where it is not known.
-        self.shape = shape
-        #: The dtype's name: `float32`, `int64`, `bytes`, `str`.
+        self.shape = shape_of(shape)
+        #: The dtype's name: `float32`, `int64`, `bytes`, `str`; empty where it is not known.
         self.dtype = dtype
         #: The elements in order, `None` where they are not known.
-        self.data = data
+        self.data = data if self.shape is not None else None
 
     @property
     def size(self) -> int:
@@ -52,11 +131,9 @@ class Array:
         """The array converted to another type."""
         data = self.data
         if data is not None and dtype.startswith(("int", "uint")):
-            data = [
-                int(item) if isinstance(item, int | float) and math.isfinite(item) else item for item in data
-            ]
+            data = [int(item) if isinstance(item, float) and math.isfinite(item) else item for item in data]
         elif data is not None and dtype.startswith("float"):
-            data = [float(item) if isinstance(item, int | float) else item for item in data]
+            data = [_float(item) if isinstance(item, int) else item for item in data]
         return Array(self.shape, dtype, data)
 
     def reshaped(self, shape: Sequence[int]) -> Array:
@@ -65,6 +142,8 @@ class Array:
         if -1 in new_shape and self.shape is not None:
             rest = math.prod(value for value in new_shape if value != -1)
             new_shape[new_shape.index(-1)] = self.size // rest if rest else 0
+        if self.shape is not None and math.prod(new_shape) != self.size:
+            return Array(None, self.dtype)
         return Array(tuple(new_shape), self.dtype, self.data)
 
     def to_list(self) -> Any:
@@ -79,6 +158,13 @@ class Array:
         return _nested(flat, self.shape)
 
 
+def _float(number: int) -> float:
+    try:
+        return float(number)
+    except OverflowError:
+        return math.inf
+
+
 def _nested(flat: list[Any], shape: tuple[int, ...]) -> Any:
     if not shape:
         return flat[0] if flat else 0
@@ -90,11 +176,11 @@ def _nested(flat: list[Any], shape: tuple[int, ...]) -> Any:
 class Instance:
     """An object of a client library, or a message, with the attributes that were set."""
 
-    def __init__(self, kind: str, **attributes: Any) -> None:
+    def __init__(self, kind: str, attributes: dict[str, Any] | None = None) -> None:
         #: What it is: the dotted name of its class.
         self.kind = kind
         #: Its attributes.
-        self.attributes: dict[str, Any] = attributes
+        self.attributes: dict[str, Any] = {} if attributes is None else attributes
         #: The object that it is an attribute of.
         self.parent: Instance | None = None
         #: Whether it is a module or another name that is only known by its path.
@@ -103,12 +189,18 @@ class Instance:
     def child(self, name: str) -> Any:
         """An attribute; one that was never set is made, as protobuf does."""
         if name not in self.attributes:
+            if len(self.kind) > _LONGEST_KIND:
+                return Unknown("an attribute")
             made = Instance(f"{self.kind}.{name}")
             made.parent, made.is_name = self, self.is_name
             if self.is_name:
                 return made
             self.attributes[name] = made
         return self.attributes[name]
+
+
+#: The kind of an instance that takes the place of a file's content.
+FILE_CONTENT = "file content"
 
 
 def named(path: str) -> Instance:
@@ -119,37 +211,60 @@ def named(path: str) -> Instance:
 
 
 def array_of(value: Any, dtype: str | None = None) -> Any:
-    """Returns the result of `np.array` for a value."""
+    """Returns the result of `np.array` for a value. Raises ClientError for more elements than are followed."""
     if isinstance(value, Array):
         return value.with_dtype(dtype) if dtype else value
-    if isinstance(value, Unknown):
-        return Array(None, dtype or "float64")
-    shape, flat = _measured(value)
+    measured = _Measured()
+    shape = measured.shape(value)
+    if not measured.is_known:
+        return Array(None, dtype or "")
     if shape is None:
         return Unknown("an array of rows of different lengths")
-    if any(isinstance(item, Unknown) for item in flat):
-        return Array(shape, dtype or "float64")
-    found = dtype or _dtype(flat)
-    return Array(shape, found, flat)
+    if measured.elements is None:
+        return Array(shape, dtype or measured.dtype)
+    return Array(shape, dtype or _dtype(measured.elements), measured.elements)
 
 
-def _measured(value: Any) -> tuple[tuple[int, ...] | None, list[Any]]:
-    """Shape and elements of nested lists; no shape where their lengths differ."""
-    if isinstance(value, Array):
-        return value.shape, value.data if value.data is not None else [0] * value.size
-    if not isinstance(value, list | tuple):
-        return (), [value]
-    shapes: set[tuple[int, ...] | None] = set()
-    flat: list[Any] = []
-    for item in value:
-        shape, elements = _measured(item)
-        shapes.add(shape)
-        flat += elements
-    if len(shapes) > 1 or None in shapes:
-        return None, flat
-    inner = next(iter(shapes), ())
-    assert inner is not None
-    return (len(value), *inner), flat
+class _Measured:
+    """What nested lists hold."""
+
+    def __init__(self) -> None:
+        #: Whether each value is a number, a text, bytes or an array of known shape.
+        self.is_known = True
+        #: The elements in order, `None` where an array's elements are not known.
+        self.elements: list[Any] | None = []
+        #: The dtype of the last array.
+        self.dtype = ""
+        self._count = 0
+
+    def shape(self, value: Any) -> tuple[int, ...] | None:
+        """Returns the shape of a value; `None` where the lengths of rows differ, or a part is not known."""
+        self._count += 1
+        if self._count > MOST_ELEMENTS:
+            raise ClientError(f"an array of more than {MOST_ELEMENTS:,} elements is not followed")
+        if isinstance(value, Array):
+            self.dtype = value.dtype
+            self.is_known = self.is_known and value.shape is not None
+            self._add(value.data)
+            return value.shape
+        if not isinstance(value, list | tuple):
+            if isinstance(value, Instance) and value.kind == FILE_CONTENT:
+                value = SAMPLE_IMAGE
+            self.is_known = self.is_known and isinstance(value, bool | int | float | str | bytes)
+            self._add([value])
+            return ()
+        shapes = {self.shape(item) for item in value}
+        if len(shapes) > 1:
+            return None
+        inner = next(iter(shapes), ())
+        return None if inner is None else (len(value), *inner)
+
+    def _add(self, elements: list[Any] | None) -> None:
+        if elements is None or self.elements is None:
+            self.elements = None
+            return
+        self._count += len(elements)
+        self.elements += elements
 
 
 def _dtype(flat: list[Any]) -> str:
@@ -164,30 +279,27 @@ def _dtype(flat: list[Any]) -> str:
     return "float64"
 
 
+_DTYPES = {
+    "float": "float64", "int": "int64", "single": "float32", "double": "float64", "half": "float16", "bool_": "bool",
+    "object_": "object", "bytes_": "bytes", "str_": "str", "uint": "uint64",
+    **{name: name for name in ("bool", "object", "bytes", "str", "float16", "float32", "float64")},
+    **{f"{sign}int{bits}": f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)},
+}  # fmt: skip
+
+
 def dtype_of(value: Any, default: str) -> str:
-    """The dtype that an argument names: `np.float32`, `"float32"`, `float`."""
-    names = {"float": "float64", "int": "int64", "single": "float32", "double": "float64", "half": "float16",
-             "bool_": "bool", "object_": "object", "bytes_": "bytes", "str_": "str", "uint": "uint64"}  # fmt: skip
-    if isinstance(value, Instance):
-        value = value.kind
-    if not isinstance(value, str):
+    """Returns the dtype that an argument names: `np.float32`, `"float32"`, `float`; the default for none, and an
+    empty text for one that is not known."""
+    if value is None:
         return default
-    name = value.rpartition(".")[2]
-    return names.get(name, name)
-
-
-def _shape(value: Any) -> tuple[int, ...] | None:
-    if isinstance(value, int):
-        return (value,)
-    if isinstance(value, list | tuple) and all(isinstance(item, int) for item in value):
-        return tuple(value)
-    return None
+    name = value.kind if isinstance(value, Instance) else text_of(value)
+    return _DTYPES.get(name.rpartition(".")[2], "")
 
 
 def _filled(default: str) -> Callable[..., Any]:
     def make(shape: Any = None, *rest: Any, dtype: Any = None, **more: Any) -> Any:
         return Array(
-            _shape(shape), dtype_of(dtype if dtype is not None else (rest[0] if rest else None), default)
+            shape_of(shape), dtype_of(dtype if dtype is not None else (rest[0] if rest else None), default)
         )
 
     return make
@@ -200,7 +312,8 @@ def _like(value: Any = None, *rest: Any, dtype: Any = None, **more: Any) -> Any:
 
 
 def _full(shape: Any = None, fill: Any = 0, dtype: Any = None, **more: Any) -> Any:
-    return Array(_shape(shape), dtype_of(dtype, "int64" if isinstance(fill, int) else "float64"))
+    made = array_of(fill)
+    return Array(shape_of(shape), dtype_of(dtype, made.dtype if isinstance(made, Array) else ""))
 
 
 def _random(*shape: Any, **more: Any) -> Any:
@@ -210,7 +323,7 @@ def _random(*shape: Any, **more: Any) -> Any:
 def _sized(default: str) -> Callable[..., Any]:
     def make(*values: Any, size: Any = None, dtype: Any = None, **more: Any) -> Any:
         shape = size if size is not None else (values[2] if len(values) > 2 else None)
-        return Array(_shape(shape), dtype_of(dtype, default))
+        return Array(shape_of(shape), dtype_of(dtype, default))
 
     return make
 
@@ -237,8 +350,8 @@ def transposed(value: Any, axes: Any = None) -> Any:
     """`np.transpose`."""
     if not isinstance(value, Array) or value.shape is None:
         return value
-    order = _shape(axes) or tuple(reversed(range(len(value.shape))))
-    if sorted(order) != list(range(len(value.shape))):
+    order = tuple(reversed(range(len(value.shape)))) if axes is None else shape_of(axes)
+    if order is None or sorted(order) != list(range(len(value.shape))):
         return Array(None, value.dtype)
     return Array(tuple(value.shape[axis] for axis in order), value.dtype)
 
@@ -246,7 +359,7 @@ def transposed(value: Any, axes: Any = None) -> Any:
 def _stack(values: Any = (), axis: Any = 0, **more: Any) -> Any:
     first = values[0] if isinstance(values, list | tuple) and values else None
     if not isinstance(first, Array) or first.shape is None:
-        return Array(None, "float64")
+        return Array(None, "")
     dimensions = len(first.shape) + 1
     if not isinstance(axis, int) or not -dimensions <= axis < dimensions:
         return Array(None, first.dtype)
@@ -258,22 +371,31 @@ def _stack(values: Any = (), axis: Any = 0, **more: Any) -> Any:
 def _concatenate(values: Any = (), axis: Any = 0, **more: Any) -> Any:
     arrays = [item for item in values if isinstance(item, Array)] if isinstance(values, list | tuple) else []
     if not arrays or any(item.shape is None for item in arrays) or not isinstance(axis, int):
-        return Array(None, "float64")
+        return Array(None, "")
     shape = list(arrays[0].shape or ())
     shape[axis] = sum((item.shape or (0,))[axis] for item in arrays)
     return Array(tuple(shape), arrays[0].dtype)
 
 
 def _array(value: Any = None, dtype: Any = None, **more: Any) -> Any:
-    return array_of(value, dtype_of(dtype, "") or None)
+    made = array_of(value, dtype_of(dtype, "") or None)
+    if dtype is not None and isinstance(made, Array) and not dtype_of(dtype, ""):
+        return Array(made.shape, "")
+    return made
 
 
 def _reshape(value: Any = None, shape: Any = (), **more: Any) -> Any:
-    new_shape = _shape(shape)
-    return value.reshaped(new_shape) if isinstance(value, Array) and new_shape is not None else value
+    new_shape = new_shape_of(shape)
+    if not isinstance(value, Array):
+        return value
+    return value.reshaped(new_shape) if new_shape is not None else Array(None, value.dtype)
 
 
-def _unknown_array(*values: Any, dtype: Any = None, **more: Any) -> Any:
+def _loaded(*values: Any, **more: Any) -> Any:
+    return Array(None, "")
+
+
+def _from_buffer(value: Any = None, dtype: Any = None, *rest: Any, **more: Any) -> Any:
     return Array(None, dtype_of(dtype, "float64"))
 
 
@@ -282,8 +404,8 @@ def _image(*values: Any, **more: Any) -> Any:
 
 
 def _resized(value: Any = None, size: Any = None, *rest: Any, **more: Any) -> Any:
-    new_shape = _shape(size)
-    kind = value.dtype if isinstance(value, Array) else "uint8"
+    new_shape = shape_of(size)
+    kind = value.dtype if isinstance(value, Array) else ""
     return (
         Array((new_shape[1], new_shape[0], 3), kind)
         if new_shape is not None and len(new_shape) == 2
@@ -317,9 +439,9 @@ ARRAY_FUNCTIONS: dict[str, Callable[..., Any]] = {
     "numpy.reshape": _reshape,
     "numpy.stack": _stack,
     "numpy.concatenate": _concatenate,
-    "numpy.load": _unknown_array,
-    "numpy.frombuffer": _unknown_array,
-    "numpy.fromfile": _unknown_array,
+    "numpy.load": _loaded,
+    "numpy.frombuffer": _from_buffer,
+    "numpy.fromfile": _from_buffer,
     "cv2.imread": _image,
     "cv2.imdecode": _image,
     "cv2.cvtColor": lambda value=None, *rest, **more: value,

@@ -90,6 +90,11 @@ def as_typed(text: str) -> str:
     return text.replace(f"{UNKNOWN}(", "$(…").replace(UNKNOWN, "$")
 
 
+def as_bytes(text: str) -> bytes:
+    """Returns the bytes of a part of the script, which was decoded with the escape for what is not UTF-8."""
+    return text.encode("utf-8", "surrogateescape")
+
+
 def _without_comments(text: str) -> str:
     stripped = re.sub(r"(?m)^[ \t]*#[^\n]*$", "", text)
     # Where that leaves no command, the sign may be the prompt of root.

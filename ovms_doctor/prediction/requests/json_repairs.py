@@ -43,13 +43,14 @@ def repair_json(request: ClientRequest) -> Step | None:
     if len(stripped) < 1_000_000:
         try:
             document = ast.literal_eval(stripped)
+            if isinstance(document, dict | list):
+                # A set, bytes and keys of other types are no JSON either.
+                return Step(
+                    with_document(request, document),
+                    "Write the body with json.dumps: JSON has double quotes, true, false and null.",
+                )
         except (ValueError, SyntaxError, RecursionError, MemoryError, TypeError):
             return None
-        if isinstance(document, dict | list):
-            return Step(
-                with_document(request, document),
-                "Write the body with json.dumps: JSON has double quotes, true, false and null.",
-            )
     return None
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
 from ovms_doctor.diagnosis.client_request import judge_request
+from ovms_doctor.inputs import DocumentError
 from ovms_doctor.inputs.requests.python_snippet import is_python
 from ovms_doctor.inputs.requests.read import ReadOptions, read_request
+from ovms_doctor.model.client_request import ClientRequest
 from ovms_doctor.model.facts import Facts
 from ovms_doctor.model.releases import parse_release
 from ovms_doctor.prediction.requests.verdict import RequestVerdict
@@ -155,3 +158,129 @@ def test_lists_are_built_as_python_builds_them(statements: str, inputs: list[flo
 )
 def test_texts_recognised_as_python(text: str, wanted: bool) -> None:
     assert is_python(text) is wanted
+
+
+def _request(text: str) -> ClientRequest:
+    return read_request(text.encode(), ReadOptions(), lambda name: b"")
+
+
+@pytest.mark.parametrize(
+    ("statements", "reason"),
+    [
+        ("client.infer('fc', unknown())", "the inputs of infer are not known"),
+        ("client.infer('fc', [item for item in unknown])", "the inputs of infer are not known"),
+        ("client.infer('fc', [*unknown])", "the inputs of infer are not known"),
+        ("client.infer('fc', [1])", "the inputs of infer are not known"),
+        ("client.infer(unknown(), [])", "the model of the request is not known"),
+        ("client.infer(*unknown)", "the arguments of a call are not known"),
+        ("client.infer('fc', [httpclient.InferInput('x', [1], 'FP32')])", "gets no data before infer is called"),
+        ("i = httpclient.InferInput('x', [1, 3], 'FP32'); i.set_data_from_numpy(unknown())", "are not known"),
+        ("i = httpclient.InferInput('x', unknown(), 'FP32'); "
+         "i.set_data_from_numpy(np.load('x.npy').astype('float32')); client.infer('fc', [i])",
+         "the shape of the input x is not known"),
+        ("i = httpclient.InferInput('x', [1, 3], unknown()); i.set_data_from_numpy(np.load('x.npy')); "
+         "client.infer('fc', [i])", "the type of the array that is sent is not known"),
+        ("a = 'x' * 1000000; b = ''.join([a] * 1000000); client.infer(b, [])", "the model of the request"),
+        ("x = [0] * 1000000; y = np.array([x] * 1000); client.infer(y, [])", "more than 1,000,000 elements"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_followed_is_no_refusal(statements: str, reason: str) -> None:
+    """A value that only a run of the snippet gives is not taken for one that the client refuses."""
+    head = "import numpy as np; import tritonclient.http as httpclient; client = httpclient.InferenceServerClient('h')"
+    with pytest.raises(DocumentError, match="the snippet cannot be followed") as error:
+        _request("\n".join(f"{head}; {statements}".split("; ")))
+    assert reason in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("array", "shape"),
+    [
+        ("np.load('input.npy')", (1, 3)),
+        ("np.array(preprocess(image))", (1, 3)),
+        ("np.array([preprocess(image)])", (1, 3)),
+        ("np.squeeze(np.zeros((1, 1, 3), np.float32))", (1, 3)),
+        ("np.frombuffer(unknown, np.float32)", (1, 3)),
+        ("np.frombuffer(unknown, dtype=np.float32)", (1, 3)),
+        ("np.full((1, 3), 1.0, dtype='<f4')", (1, 3)),
+        ("np.zeros((1, n), np.float32)", (1, 3)),
+    ],
+)
+def test_an_array_of_unknown_shape_or_type_is_that_of_its_input(array: str, shape: tuple[int, ...]) -> None:
+    """tritonclient compares type and shape of the array with those of the input: what it sends has both."""
+    text = triton(f"data = {array}", kind="grpc").replace("data.shape", "[1, 3]")
+    request = _request(text)
+    assert request.refusal == ""
+    assert request.message is not None
+    assert request.message.inputs[0].shape == shape
+    assert len(request.message.raw[0]) == 12
+
+
+def test_a_shape_with_an_unknown_part_refuses_no_array() -> None:
+    text = triton("data = np.zeros((1, 3), np.float32)").replace("data.shape", "[1, count]")
+    assert _request(text).refusal == ""
+
+
+def test_the_datatype_of_numpy_to_triton() -> None:
+    text = triton(
+        "from tritonclient.utils import np_to_triton_dtype\ndata = np.zeros((1, 3), np.int64)", kind="grpc"
+    )
+    request = _request(text.replace('"FP32"', "np_to_triton_dtype(data.dtype)"))
+    assert request.message is not None
+    assert request.message.inputs[0].datatype == "INT64"
+
+
+@pytest.mark.parametrize(
+    ("payload", "refusal"),
+    [
+        ("np.zeros(3)", "Object of type ndarray is not JSON serializable"),
+        ("b'x'", "Object of type bytes is not JSON serializable"),
+        ("...", "Object of type ellipsis is not JSON serializable"),
+        ("1j", "Object of type complex is not JSON serializable"),
+    ],
+)
+def test_values_that_json_refuses(payload: str, refusal: str) -> None:
+    assert refusal in _request(f"import numpy as np\n{post(payload)}").refusal
+
+
+@pytest.mark.parametrize(
+    ("expression", "text"),
+    [
+        ("'{}-{}'.format('a', 1)", "a-1"),
+        ("'%s-%d' % ('a', 1)", "a-1"),
+        ("'http://h:8000/{}'.format('a')", "http://h:8000/a"),
+        ("'{{\"a\": {}}}'.format(1)", '{"a": 1}'),
+        ("'{0.a}'.format(1)", "{0.a}"),
+        ("'{:99999999}'.format(1)", "<not known>"),
+        ("'%99999999d' % 1", "<not known>"),
+        ("'%*d' % (99999999, 1)", "<not known>"),
+        ("'{:{}}'.format(1, 99999999)", "<not known>"),
+        ("('x' * 1000000) * 1000000", "<not known>"),
+        ("range(1, 2, 3, 4)", "<not known>"),
+        ("range(10 ** 12)", "<not known>"),
+        ("list(range(2, 5))", [2, 3, 4]),
+        ("[*range(2), *[5]]", [0, 1, 5]),
+        ("[x for x in range(3) if x > 1]", "<not known>"),
+        ("[letter for letter in 'ab']", ["a", "b"]),
+        ("list(unknown)", "<not known>"),
+        ("{**unknown, 'a': 1}", "<not known>"),
+        ("{**{'a': 1}, 'b': 2}", {"a": 1, "b": 2}),
+        ("dict(a=1)", {"a": 1}),
+        ("0x" + "f" * 300, "<not known>"),
+    ],
+)
+def test_values(expression: str, text: object) -> None:
+    request = _request(post(f"{{'value': {expression}}}"))
+    assert json.loads(request.body) == {"value": text}
+    assert bool(request.doubts) == ("<not known>" in str(text))
+
+
+def test_a_snippet_that_never_ends() -> None:
+    """The number of steps and of requests has a limit; what was sent by then counts."""
+    loops = "import requests\n" + "[" * 8 + "0" + " for x in range(100000)]" * 8
+    with pytest.raises(DocumentError, match="more steps than are followed"):
+        _request(loops)
+    many = (
+        "import requests\nx = [0] * 100000\n" + "requests.post('http://h/v2/models/m/infer', json=x)\n" * 500
+    )
+    notes = _request(many).notes
+    assert re.fullmatch(r"The snippet sends \d\d? requests; this is the first with a body\.", notes[0])

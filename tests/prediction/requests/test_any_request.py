@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ovms_doctor.diagnosis.client_request import judge_request
@@ -92,17 +93,107 @@ def test_any_bytes(data: bytes, release: Any) -> None:
     judge(request, release)
 
 
-@given(st.sampled_from(SNIPPETS), st.data())
-def test_a_damaged_snippet(snippet: Any, data: st.DataObject) -> None:
-    text = snippet.text
-    start = data.draw(st.integers(0, len(text)))
-    end = data.draw(st.integers(start, min(len(text), start + 40)))
-    damaged = text[:start] + data.draw(st.text(max_size=3)) + text[end:]
+def judge_text(text: str, release: str = "2026.3") -> None:
+    """Reads a text as a request, and judges the request where there is one."""
     try:
-        request = read_request(damaged.encode("utf-8", "surrogatepass"), ReadOptions(), _no_file)
+        request = read_request(text.encode("utf-8", "surrogatepass"), ReadOptions(), _no_file)
     except DocumentError:
         return
-    judge(request, parse_release(snippet.release))
+    judge(request, parse_release(release))
+
+
+def damaged(text: str, data: st.DataObject) -> str:
+    """The text with up to 40 characters replaced by up to 3 others."""
+    start = data.draw(st.integers(0, len(text)))
+    end = data.draw(st.integers(start, min(len(text), start + 40)))
+    return text[:start] + data.draw(st.text(max_size=3)) + text[end:]
+
+
+@given(st.sampled_from(SNIPPETS), st.data())
+def test_a_damaged_snippet(snippet: Any, data: st.DataObject) -> None:
+    judge_text(damaged(snippet.text, data), snippet.release)
+
+
+#: Expressions whose values are of a type or size that a client does not expect.
+ODD_EXPRESSIONS = (
+    "unknown", "unknown()", "unknown.shape", "[unknown]", "[item for item in unknown]", "{unknown: 1}", "{**unknown}",
+    "[*unknown]", "None", "True", "...", "1j", "b'x'", "'\\ud800'", "0", "-3", "1.5", "float('nan')", "10 ** 9",
+    "0x" + "f" * 2000, "[0] * 1000000", "[[0] * 1000000] * 1000000", "[]", "{}", "()", "''", "{'kind': 1, 'self': 2}",
+    "{1: 2}", "range(10 ** 12)", "range(1, 2, 3, 4)", "range(1000000000000)", "'{0.a}'.format(1)",
+    "'{0[a]}'.format(1)", "'{:9999999999}'.format(1)", "'{:{}}'.format(1, 9)", "'%9999999999d' % 1", "'%*d' % (9, 1)",
+    "'%(a)s' % {'a': 1}", "np.zeros((1, 3))", "np.zeros((1, 3), np.float32)", "np.zeros(-3)", "np.zeros((2, -1))",
+    "np.zeros([1] * 1000)", "np.zeros((10 ** 9, 10 ** 9))", "np.zeros(0xfffffffffffffffffffffff)", "np.array(None)",
+    "np.array([[1], [2, 3]])", "np.array([0xffffffffffffffffffffffff]).astype('float32')", "np.arange(float('inf'))",
+    "np.array(['\\ud800'])", "np.array([1, 'a', b'b', None])", "np.linspace(0, 1, unknown)", "np.linspace(0, 1, 'a')",
+    "np.load('x.npy')", "np.squeeze(np.zeros((1, 3)))", "open('x', 'rb').read()", "client", "infer_input", "np",
+    "lambda: 0", "unknown[0]", "'a' * 1000000", "json.dumps(unknown)", "str([unknown])", "len", "np.float32",
+)  # fmt: skip
+
+
+class _Replaced(ast.NodeTransformer):
+    """Replaces the expression at an index, in the order of the visit."""
+
+    def __init__(self, index: int, expression: ast.expr | None) -> None:
+        self.count = 0
+        self._index = index
+        self._expression = expression
+
+    def visit(self, node: ast.AST) -> Any:
+        if isinstance(node, ast.expr) and isinstance(getattr(node, "ctx", ast.Load()), ast.Load):
+            self.count += 1
+            if self.count - 1 == self._index and self._expression is not None:
+                return self._expression
+        return self.generic_visit(node)
+
+
+def with_another_value(text: str, index: int, expression: str) -> str:
+    """The snippet with one expression replaced by another; the index counts modulo the number of expressions."""
+    tree = ast.parse(text)
+    count = _Replaced(-1, None)
+    count.visit(ast.parse(text))
+    call = ast.parse(f"f({expression})").body[0]
+    assert isinstance(call, ast.Expr)
+    assert isinstance(call.value, ast.Call)
+    return ast.unparse(_Replaced(index % count.count, call.value.args[0]).visit(tree))
+
+
+PYTHON = [snippet for snippet in SNIPPETS if "import" in snippet.text]
+
+
+@given(
+    st.sampled_from(PYTHON),
+    st.lists(st.tuples(st.integers(0, 200), st.sampled_from(ODD_EXPRESSIONS)), min_size=1, max_size=3),
+)
+def test_a_value_of_any_type(snippet: Any, changes: list[tuple[int, str]]) -> None:
+    text = snippet.text
+    for index, expression in changes:
+        text = with_another_value(text, index, expression)
+    judge_text(text, snippet.release)
+
+
+COMMANDS = (
+    'curl -s http://localhost:8000/v2/models/fc/infer -d \'{"inputs": [{"name": "x"}]}\' -H \'A: b\'',
+    "X=1\ncurl --json \"{$X}\" -F a=@b -F c=d --data-urlencode 'a=b c' localhost:8000/v1/models/fc:predict",
+    'cat <<EOF | curl -X POST -d @- localhost/v3/chat/completions\n{"model": "llama"}\nEOF\n',
+    "echo '{}' | curl -T - http://localhost/v2/models/fc/infer; curl -d @- localhost <<< '{}'",
+    'grpcurl -plaintext -d \'{"model_name": "fc", "inputs": [{"name": "x", "shape": [1, 3]}]}\' '
+    "localhost:9000 inference.GRPCInferenceService/ModelInfer",
+    'model_name: "fc" inputs { name: "x" datatype: "FP32" shape: 1 shape: 3 } raw_input_contents: "\\000"',
+    'model_spec { name: "fc" version { value: 1 } } inputs { key: "x" value { dtype: DT_FLOAT tensor_shape { dim '
+    "{ size: 3 } } float_val: 1 } }",
+    '{"modelName": "fc", "inputs": [{"name": "x", "contents": {"fp32_contents": [1, 2]}}]}',
+    '{"modelSpec": {"name": "fc"}, "inputs": {"x": {"dtype": "DT_FLOAT", "tensorContent": "AAAA"}}}',
+    "POST /v2/models/fc/infer HTTP/1.1\r\nContent-Length: 2\r\nInference-Header-Content-Length: 1\r\n\r\n{}",
+)
+
+
+@given(st.sampled_from(COMMANDS), st.data())
+@example('model_spec { name: "fc" } inputs { key: "x" value { dtype: -100 } }', None)
+@example('{"modelSpec": {"fc"}, "inputs": {}}', None)
+@example("curl -F 'a=\udcff' localhost", None)
+@example("curl --data-urlencode '\udcff=\udcff' localhost", None)
+def test_a_damaged_command_line(text: str, data: st.DataObject | None) -> None:
+    judge_text(text if data is None else damaged(text, data))
 
 
 @given(DOCUMENTS, METHODS, PATHS, LENGTHS, st.binary(max_size=20), RELEASES)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 
-from msgspec import Struct, ValidationError, convert, to_builtins
+from msgspec import Struct
 from msgspec.structs import replace
 
 from ovms_doctor import __version__
@@ -99,14 +99,10 @@ def look_once(address: Address, options: LiveOptions, environment: Mapping[str, 
         proxy_variable=next((route.variable for route in routes if route.variable), ""),
     )
     extra = _INFERENCES * question.infer_timeout if options.probe else 0.0
-    answer = run_in_child("live", to_builtins(question), question.budget + extra + _GRACE, environment)
-    if isinstance(answer, ChildExit):
-        observed = Observations(problem=f"the probe failed: {answer}")
-    else:
-        try:
-            observed = convert(answer, Observations)
-        except ValidationError as error:
-            observed = Observations(problem=f"the probe's answer cannot be read: {error}")
+    answer = run_in_child("live", question, Observations, question.budget + extra + _GRACE, environment)
+    observed = (
+        Observations(problem=f"the probe failed: {answer}") if isinstance(answer, ChildExit) else answer
+    )
     return replace(interpret(address, routes, observed, options.model), container=options.container)
 
 

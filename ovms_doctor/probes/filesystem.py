@@ -43,6 +43,7 @@ from ovms_doctor.model.facts.answers import Right
 from ovms_doctor.model.mounts import NO_MOUNTS, MountTable, join
 from ovms_doctor.probes.access import Ids, Judge, Means, PredictedAccess, TriedAccess, become, choose
 from ovms_doctor.probes.keyfile import LARGEST, describe_key
+from ovms_doctor.probes.processes.options import FileOptions
 from ovms_doctor.probes.resolved_path import ResolvedPath
 from ovms_doctor.probes.walk import Stop, Walker, open_bases, outside
 from ovms_doctor.probes.writing import probe, writability
@@ -258,6 +259,13 @@ def open_files(
     else:
         judge = PredictedAccess(ids)
     return LocalFiles(Walker(bases, judge), judge, means, table)
+
+
+def files_of(options: FileOptions) -> LocalFiles:
+    """Makes ready to answer as the options of a worker say. Raises ValueError for invalid ids."""
+    user = options.user
+    ids = None if user is None else Ids(user.uid, user.gid, user.groups)
+    return open_files(ids, options.roots, MountTable(options.mounts), options.stuck)
 
 
 def _not_regular(path: str) -> Unavailable:

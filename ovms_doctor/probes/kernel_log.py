@@ -9,9 +9,11 @@ import os
 import subprocess
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timezone
 from typing import Any
+
+from msgspec import Struct
 
 from ovms_doctor.model.errors import UsageError
 from ovms_doctor.model.pattern import lazy_pattern
@@ -29,6 +31,19 @@ _LONGEST_LINE = 4000
 _RECORD = 8192
 _FILES = ("/var/log/kern.log", "/var/log/messages", "/var/log/syslog")
 _JOURNAL = ("journalctl", "--dmesg", "--output=short-iso", "--no-pager", "--quiet")
+
+
+class KernelLogQuestion(Struct, frozen=True):
+    """The question for the child process, which has no parameters."""
+
+
+class KernelLog(Struct, frozen=True):
+    """What the child process found."""
+
+    #: The lines, oldest first.
+    lines: tuple[str, ...] = ()
+    #: What kept the log from being read: the end of a sentence; empty where nothing did.
+    problem: str = ""
 
 
 def lines_of_file(path: str, limits: DocumentLimits) -> tuple[str, ...]:
@@ -57,16 +72,14 @@ class _Limited(NamedFile):
 def kernel_lines(deadline: float) -> tuple[tuple[str, ...], str | None]:
     """Such lines of this host's own kernel log, and what kept it from being read, one sentence: of /dev/kmsg, which may
     have forgotten what is old, and then of the journal; else of a file in /var/log. Raises InterruptedRunError."""
-    answer = run_in_child("kernel_log", {}, deadline)
+    answer = run_in_child("kernel_log", KernelLogQuestion(), KernelLog, deadline)
     if isinstance(answer, ChildExit):
         return (), f"The kernel's log could not be read: {answer}."
-    problem = answer.get("problem")
-    lines = tuple(str(line) for line in answer.get("lines") or ())
-    return lines, None if problem is None else f"The kernel's log {problem}"
+    return answer.lines, f"The kernel's log {answer.problem}" if answer.problem else None
 
 
-def answer(question: Mapping[str, Any]) -> dict[str, Any]:
-    """The child's part: ``{"lines": […], "problem": text or null}``."""
+def answer(question: KernelLogQuestion) -> KernelLog:
+    """The child's part."""
     ring, whole = _of_ring()
     lines = ring or []
     if not whole and not lines:
@@ -76,10 +89,10 @@ def answer(question: Mapping[str, Any]) -> dict[str, Any]:
     if ring is None and not lines:
         for path in _FILES:
             with contextlib.suppress(OSError):
-                return {"lines": _of_file(os.fsencode(path)), "problem": None}
+                return KernelLog(tuple(_of_file(os.fsencode(path))))
     if ring is None and not whole:
-        return {"lines": [], "problem": "cannot be read by this user."}
-    return {"lines": lines, "problem": None}
+        return KernelLog(problem="cannot be read by this user.")
+    return KernelLog(tuple(lines))
 
 
 def _of_file(path: bytes) -> list[str]:

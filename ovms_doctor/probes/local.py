@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import TracebackType
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 from msgspec.structs import replace
 
@@ -35,7 +35,9 @@ from ovms_doctor.probes import capacity, interrupts
 from ovms_doctor.probes.access import Ids
 from ovms_doctor.probes.hung_looks import HungLooks, stuck_bases
 from ovms_doctor.probes.processes.child import ChildExit
-from ovms_doctor.probes.processes.pool import Pool
+from ovms_doctor.probes.processes.messages import Ready
+from ovms_doctor.probes.processes.options import FileOptions, ModelOptions
+from ovms_doctor.probes.processes.pool import Handling, Pool
 from ovms_doctor.probes.processes.single import START_DEADLINE, Worker
 
 #: Seconds to load a model, and how many bytes of it add one: reading takes milliseconds and compiling
@@ -100,12 +102,7 @@ class LocalCollector:
         jobs: int | None = None,
     ) -> None:
         user = None if ids is None else Ids(ids.uid, ids.gid, tuple(ids.groups))
-        self._options: dict[str, Any] = {
-            "ids": None if user is None else {"uid": user.uid, "gid": user.gid, "groups": list(user.groups)},
-            "roots": list(roots),
-            "stuck": stuck_bases(roots, mounts, deadline),
-            "mounts": [[mount.host, mount.server, mount.read_only] for mount in mounts.mounts],
-        }
+        self._options = FileOptions(user, tuple(roots), mounts.mounts, stuck_bases(roots, mounts, deadline))
         self._deadline = deadline
         self._load_deadline = load_deadline
         self._memory_limit = memory_limit
@@ -115,10 +112,10 @@ class LocalCollector:
         self._files = Worker("files", self._options, deadline, start_deadline=self._start_deadline)
         #: Looks with this process's own rights, at what the user named.
         self._own = Worker(
-            "files", {**self._options, "ids": None}, deadline, start_deadline=self._start_deadline
+            "files", replace(self._options, user=None), deadline, start_deadline=self._start_deadline
         )
         #: Collects facts of this host itself, without the mounts.
-        self._here = Worker("files", {"ids": None}, deadline, start_deadline=self._start_deadline)
+        self._here = Worker("files", FileOptions(), deadline, start_deadline=self._start_deadline)
         self._pools: dict[PoolKind, Pool] = {}
         self._hung = HungLooks(mounts, deadline)
         self._mounts = mounts
@@ -153,7 +150,7 @@ class LocalCollector:
         models = groups.get("inspect")
         if models:
             pool = self._pool(self._inspecting)
-            pool.begin(models, self._hung.time_to_look, _nobody, self._hung.refuse, _WORTH_A_START["inspect"])
+            pool.begin(models, self._inspection(_nobody))
 
     def warm(self, load: str = "none") -> None:
         """Has the children started that a look at a model needs, without waiting for them: one for files, and one
@@ -266,9 +263,7 @@ class LocalCollector:
         if not questions:
             return
         pool = self._pool(group)
-        for question, answer in pool.answer(
-            questions, self._hung.time_to_look, begin, self._hung.refuse, _WORTH_A_START["inspect"]
-        ):
+        for question, answer in pool.answer(questions, self._inspection(begin)):
             self._hung.note(question, answer)
             answers[question] = self._hung.answer(question, answer)
 
@@ -294,7 +289,9 @@ class LocalCollector:
         def time_to_load(question: AnyQuestion) -> float:
             return times[question] * self._hung.share(question)
 
-        for question, answer in pool.answer(questions, time_to_load, begin, self._hung.refuse, share):
+        for question, answer in pool.answer(
+            questions, Handling(time_to_load, begin, self._hung.refuse, share)
+        ):
             self._hung.count(question, answer)
             if _is_doubtful(answer):
                 again.append(question)
@@ -302,7 +299,7 @@ class LocalCollector:
                 answers[question] = self._loaded(pool.hello, None, question, answer, times[question])
         if again:
             pool.close()
-            options = {**self._options, "memory_limit": self._memory()}
+            options = ModelOptions(self._options, self._memory())
             with Worker(kind, options, self._load_deadline, start_deadline=START_DEADLINE) as alone:
                 order = {question: number for number, question in enumerate(questions)}
                 for question in sorted(again, key=order.__getitem__):
@@ -310,6 +307,9 @@ class LocalCollector:
                     ((_, answer),) = alone.answer([question], times.__getitem__)
                     hello = alone.hello or pool.hello
                     answers[question] = self._loaded(hello, alone, question, answer, times[question])
+
+    def _inspection(self, begin: Callable[[AnyQuestion], None]) -> Handling:
+        return Handling(self._hung.time_to_look, begin, self._hung.refuse, _WORTH_A_START["inspect"])
 
     @property
     def _inspecting(self) -> PoolKind:
@@ -323,9 +323,9 @@ class LocalCollector:
             if group in _LOADS:
                 memory = self._memory()
                 limit = None if memory is None else memory // size
-                pool = Pool(group, {**self._options, "memory_limit": limit}, size)
+                pool = Pool(group, ModelOptions(self._options, limit), size)
             else:
-                pool = Pool(group, self._options, size, start_deadline=self._start_deadline)
+                pool = Pool(group, ModelOptions(self._options), size, start_deadline=self._start_deadline)
             self._pools[group] = pool
         return pool
 
@@ -363,7 +363,7 @@ class LocalCollector:
 
     def _loaded(
         self,
-        hello: Mapping[str, Any],
+        ready: Ready | None,
         alone: Worker | None,
         question: AnyQuestion,
         answer: Answer | ChildExit,
@@ -374,7 +374,7 @@ class LocalCollector:
         assert isinstance(question, LoadModel | LoadPipeline | LoadExtension)
         if not answer.started:
             return Unavailable(f"the process to load models in did not start: {answer}", answer.timed_out)
-        runtime = str(hello.get("runtime", ""))
+        runtime = "" if ready is None else ready.runtime
         level = stage = _level(question)
         if answer.timed_out:
             detail = f"loading did not end within {deadline:.0f} s and was stopped"

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
-from typing import Any
 from urllib.parse import quote
 
-from msgspec import Struct, ValidationError, convert, to_builtins
+from msgspec import Struct
 
 from ovms_doctor.model.live import Address, HttpAnswer
 from ovms_doctor.probes.live.connect import connect, resolve
@@ -57,13 +55,9 @@ def fetch_metadata(address: Address, names: tuple[str, ...], timeout: float) -> 
     Variables for proxies and redirects are not followed: nothing but the named server is contacted.
     """
     question = MetadataQuestion(address, names[:MOST_MODELS], timeout)
-    answer = run_in_child("metadata", to_builtins(question), _BUDGET * timeout + _GRACE)
-    if isinstance(answer, ChildExit):
-        raise MetadataUnavailableError(f"the process that asks it failed: {answer}")
-    try:
-        found = convert(answer, ServerMetadata)
-    except ValidationError as error:
-        raise MetadataUnavailableError(f"its answer cannot be read: {error}") from None
+    found = run_in_child("metadata", question, ServerMetadata, _BUDGET * timeout + _GRACE)
+    if isinstance(found, ChildExit):
+        raise MetadataUnavailableError(f"the process that asks it failed: {found}")
     if found.problem:
         raise MetadataUnavailableError(found.problem)
     return found
@@ -72,13 +66,8 @@ def fetch_metadata(address: Address, names: tuple[str, ...], timeout: float) -> 
 # -- in the child process ------------------------------------------------------------------------------
 
 
-def answer(question: Mapping[str, Any]) -> dict[str, Any]:
-    """The metadata as JSON values, bytes as base64."""
-    document: dict[str, Any] = to_builtins(_read(convert(dict(question), MetadataQuestion)))
-    return document
-
-
-def _read(question: MetadataQuestion) -> ServerMetadata:
+def answer(question: MetadataQuestion) -> ServerMetadata:
+    """The metadata."""
     address = question.address
     began = time.monotonic()
     end = began + _BUDGET * question.timeout

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from ovms_doctor.probes.containers import ContainerLookup, engine, look_at_container
+from ovms_doctor.probes.containers import ContainerLookup, ContainerQuestion, engine, look_at_container
 from tests.conftest import SERVER_UID
 from tests.container.listening import HEAD, body, listening, replying, silent
 from tests.deadlines import LONG, within_some_deadline
@@ -167,19 +167,19 @@ def test_sockets_of_this_host(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
     places = (f"{tmp_path}/docker.sock", "{runtime}/docker.sock", "{runtime}/podman/podman.sock")
     monkeypatch.setattr(engine, "_SOCKETS", places)
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "run"))
-    question = {"name": "resnet", "timeout": 5}
-    assert "No container engine is found" in engine.answer(question)["problem"]
+    question = ContainerQuestion("resnet", 5)
+    assert "No container engine is found" in str(engine.look_at(question).problem)
     (tmp_path / "run" / "podman").mkdir(parents=True)
     with listening(tmp_path / "run" / "podman" / "podman.sock", lambda connection: None):
-        assert engine.answer(question)["endpoint"] == f"unix://{tmp_path}/run/podman/podman.sock"
+        assert engine.look_at(question).endpoint == f"unix://{tmp_path}/run/podman/podman.sock"
         with listening(tmp_path / "docker.sock", lambda connection: None):
-            assert engine.answer(question)["endpoint"] == f"unix://{tmp_path}/docker.sock"
+            assert engine.look_at(question).endpoint == f"unix://{tmp_path}/docker.sock"
 
 
 def test_package_that_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     """A stand-in for an environment without it, which a plain install cannot be."""
     monkeypatch.setitem(sys.modules, "docker", None)
-    assert "pip install 'docker" in engine.answer({"name": "resnet", "timeout": 5})["problem"]
+    assert "pip install 'docker" in str(engine.look_at(ContainerQuestion("resnet", 5)).problem)
 
 
 @pytest.mark.parametrize("name", ["", "../info", "a b", "-f", "é", "a\n", "a?all=1"])
@@ -196,7 +196,7 @@ def test_socket_of_others(monkeypatch: pytest.MonkeyPatch, world_dir: Path) -> N
         monkeypatch.setenv("DOCKER_HOST", url)
         os.seteuid(SERVER_UID)
         try:
-            answer = engine.answer({"name": "resnet", "timeout": 5})
+            answer = engine.look_at(ContainerQuestion("resnet", 5))
         finally:
             os.seteuid(0)
-    assert "usermod -aG docker" in answer["problem"]
+    assert "usermod -aG docker" in str(answer.problem)

@@ -7,11 +7,10 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
-from typing import Any
 
 from ovms_doctor.model.facts import Answer, AnyQuestion, LoadModel, LoadReport, PathStatus
 from ovms_doctor.probes.processes import entry, worker
+from ovms_doctor.probes.processes.messages import Ready
 from ovms_doctor.probes.processes.start import OUTGOING
 
 
@@ -48,12 +47,12 @@ def _behave(question: AnyQuestion) -> Answer:
     return PathStatus("regular", os.getpid())
 
 
-def _start(options: Mapping[str, Any]) -> worker.Started:
-    if options.get("start") == "hang":
+def _start(line: bytes) -> worker.Started:
+    if b"hang" in line:
         time.sleep(3600)
-    if options.get("start") == "fail":
+    if b"fail" in line:
         raise RuntimeError("cannot start")
-    return _behave, {"runtime": "9.9"}
+    return _behave, Ready(runtime="9.9")
 
 
 worker._KINDS = {kind: lambda: _start for kind in ("files", "inspect", "load")}

@@ -10,7 +10,8 @@ import pytest
 
 from ovms_doctor.model.facts import InspectModel, ModelInspection, PathStatus, StatPath
 from ovms_doctor.probes.processes.child import ChildExit
-from ovms_doctor.probes.processes.pool import Pool
+from ovms_doctor.probes.processes.options import ModelOptions
+from ovms_doctor.probes.processes.pool import Handling, Pool
 from ovms_doctor.probes.processes.single import START_DEADLINE
 from tests.deadlines import LONG
 from tests.probes.odd import use_odd_workers
@@ -25,13 +26,13 @@ def test_a_child_that_waited_long_for_its_first_question_is_not_taken_for_a_hang
     file = tmp_path / "model.onnx"
     file.write_bytes(b"no model")
     question = InspectModel(str(file), "onnx")
-    pool = Pool("inspect", {"ids": None, "roots": [], "mounts": []}, 1)
+    pool = Pool("inspect", ModelOptions(), 1)
     try:
         pool.warm()
         # As if the time that it may take to come up were over.
         later = SimpleNamespace(monotonic=lambda: time.monotonic() + 2 * START_DEADLINE)
         monkeypatch.setattr("ovms_doctor.probes.processes.pool.time", later)
-        ((asked, answer),) = pool.answer([question], lambda _: 60.0)
+        ((asked, answer),) = pool.answer([question], Handling(lambda _: 60.0))
     finally:
         pool.close()
     assert asked == question
@@ -51,11 +52,11 @@ def _some_files(directory: Path, count: int) -> list[InspectModel]:
 def test_early_questions_are_answered_once_each(tmp_path: Path) -> None:
     questions = _some_files(tmp_path, 90)
     portions = [questions[start : start + 30] for start in range(0, 90, 30)]
-    pool = Pool("inspect", {"ids": None, "roots": [], "mounts": []}, 2)
+    pool = Pool("inspect", ModelOptions(), 2)
     try:
         for portion in portions:
-            pool.begin(portion, lambda _: 60.0, share=20)
-        answers = [dict(pool.answer(portion, lambda _: 60.0, share=20)) for portion in portions]
+            pool.begin(portion, Handling(lambda _: 60.0, share=20))
+        answers = [dict(pool.answer(portion, Handling(lambda _: 60.0, share=20))) for portion in portions]
         assert len(pool.pids) == 2
     finally:
         pool.close()
@@ -70,12 +71,12 @@ def test_early_questions_may_end_child_processes(tmp_path: Path, monkeypatch: py
     use_odd_workers(monkeypatch)
     names = [*"abc", "exit-3", *"defgh"]
     questions = [StatPath(f"/{name}") for name in names]
-    pool = Pool("inspect", {}, 1)
+    pool = Pool("inspect", ModelOptions(), 1)
     try:
-        pool.begin(questions[:6], lambda _: LONG)
-        pool.begin(questions[6:], lambda _: LONG)
-        answers = dict(pool.answer(questions[6:], lambda _: LONG))
-        answers.update(pool.answer(questions[:6], lambda _: LONG))
+        pool.begin(questions[:6], Handling(lambda _: LONG))
+        pool.begin(questions[6:], Handling(lambda _: LONG))
+        answers = dict(pool.answer(questions[6:], Handling(lambda _: LONG)))
+        answers.update(pool.answer(questions[:6], Handling(lambda _: LONG)))
     finally:
         pool.close()
     assert [type(answers[question]) for question in questions] == [
@@ -85,10 +86,10 @@ def test_early_questions_may_end_child_processes(tmp_path: Path, monkeypatch: py
 
 def test_questions_begun_early_and_never_called_for_spoil_no_later_answer(tmp_path: Path) -> None:
     begun, *questions = _some_files(tmp_path, 4)
-    pool = Pool("inspect", {"ids": None, "roots": [], "mounts": []}, 1)
+    pool = Pool("inspect", ModelOptions(), 1)
     try:
-        pool.begin([begun], lambda _: 60.0)
-        answers = dict(pool.answer(questions, lambda _: 60.0))
+        pool.begin([begun], Handling(lambda _: 60.0))
+        answers = dict(pool.answer(questions, Handling(lambda _: 60.0)))
     finally:
         pool.close()
     assert list(answers) == questions

@@ -32,6 +32,7 @@ from ovms_doctor.probes.local import LocalCollector
 from ovms_doctor.probes.processes import child as process
 from ovms_doctor.probes.processes import start, workers
 from ovms_doctor.probes.processes.child import ChildExit
+from ovms_doctor.probes.processes.options import FileOptions
 from ovms_doctor.probes.processes.single import Worker
 from tests.deadlines import LONG, within_some_deadline
 from tests.probes.odd import use_odd_workers
@@ -81,7 +82,7 @@ def _wait_until(true: Callable[[], bool]) -> None:
 class TestMisbehaviour:
     def test_a_hanging_child_is_killed_and_the_next_question_answered(self) -> None:
         def attempt(deadline: float) -> list[object]:
-            with Worker("files", {}, deadline) as worker:
+            with Worker("files", FileOptions(), deadline) as worker:
                 return _ask(worker, "first", "hang", "last")
 
         first, hung, last = within_some_deadline(
@@ -95,7 +96,7 @@ class TestMisbehaviour:
 
     @pytest.mark.parametrize("number", [signal.SIGSEGV, signal.SIGKILL, signal.SIGABRT, signal.SIGFPE])
     def test_a_crash_is_reported_with_its_signal(self, number: signal.Signals) -> None:
-        with Worker("files", {}, LONG) as worker:
+        with Worker("files", FileOptions(), LONG) as worker:
             crash, last = _ask(worker, f"signal-{int(number)}", "last")
         assert isinstance(crash, ChildExit)
         assert (crash.signal, crash.exit, crash.timed_out, crash.started) == (number, None, False, True)
@@ -103,13 +104,13 @@ class TestMisbehaviour:
         assert isinstance(last, PathStatus)
 
     def test_an_exit_is_reported_with_its_status_and_last_words(self) -> None:
-        with Worker("files", {}, LONG) as worker:
+        with Worker("files", FileOptions(), LONG) as worker:
             (died,) = _ask(worker, "exit-3")
         assert died == ChildExit(None, 3, False, "the last words\n")
         assert str(died) == "it ended with status 3: the last words"
 
     def test_every_question_may_crash(self) -> None:
-        with Worker("files", {}, LONG) as worker:
+        with Worker("files", FileOptions(), LONG) as worker:
             assert [type(answer) for answer in _ask(worker, *["signal-11"] * 3, "fine")] == [
                 ChildExit,
                 ChildExit,
@@ -122,14 +123,14 @@ class TestMisbehaviour:
         names = [f"fine-{number}" for number in range(700)]
         for number in (0, 70, 71, 350, 699):
             names[number] = f"signal-{int(signal.SIGSEGV)}"
-        with Worker("files", {}, LONG) as worker:
+        with Worker("files", FileOptions(), LONG) as worker:
             answers = _ask(worker, *names)
         assert [number for number, answer in enumerate(answers) if isinstance(answer, ChildExit)] == [
             0, 70, 71, 350, 699
         ]  # fmt: skip
 
     def test_early_question_is_answered_by_the_same_child(self) -> None:
-        with Worker("files", {}, LONG) as worker:
+        with Worker("files", FileOptions(), LONG) as worker:
             (first,) = _ask(worker, "first")
             for names in (["a", "b"], ["c"], ["d"]):
                 worker.begin([StatPath(f"/{name}") for name in names])
@@ -139,7 +140,7 @@ class TestMisbehaviour:
     def test_a_child_that_ends_costs_one_of_what_was_begun_early(self) -> None:
         crash = f"signal-{int(signal.SIGSEGV)}"
         portions = [["a", "b"], ["c", crash, "d"], ["e"], ["f", "g"]]
-        with Worker("files", {}, LONG) as worker:
+        with Worker("files", FileOptions(), LONG) as worker:
             _ask(worker, "first")
             for names in portions:
                 worker.begin([StatPath(f"/{name}") for name in names])
@@ -150,7 +151,7 @@ class TestMisbehaviour:
         assert ended == [3]
 
     def test_another_question_than_was_begun_has_its_own_answer(self) -> None:
-        with Worker("files", {}, LONG) as worker:
+        with Worker("files", FileOptions(), LONG) as worker:
             _ask(worker, "first")
             worker.begin([StatPath("/exit-3")])
             answers = _ask(worker, "another", "one")
@@ -164,7 +165,7 @@ class TestMisbehaviour:
         names[100] = "hang"
 
         def attempt(deadline: float) -> list[object]:
-            with Worker("files", {}, deadline) as worker:
+            with Worker("files", FileOptions(), deadline) as worker:
                 return _ask(worker, *names)
 
         answers = within_some_deadline(
@@ -173,7 +174,7 @@ class TestMisbehaviour:
         assert answers[100] == ChildExit(None, None, True, "")
 
     def test_an_exception_is_an_answer(self) -> None:
-        with Worker("files", {}, LONG) as worker:
+        with Worker("files", FileOptions(), LONG) as worker:
             first, second = _ask(worker, "raise", "fine")
         assert first == Unavailable("RuntimeError while looking: no\nluck")
         assert isinstance(second, PathStatus)
@@ -181,7 +182,7 @@ class TestMisbehaviour:
     def test_output_of_libraries_does_not_disturb_the_messages(
         self, capfd: pytest.CaptureFixture[str]
     ) -> None:
-        with Worker("files", {}, LONG) as worker:
+        with Worker("files", FileOptions(), LONG) as worker:
             one, two, died = _ask(worker, "chatter", "chatter", "exit-3")
         assert isinstance(one, PathStatus)
         assert isinstance(two, PathStatus)
@@ -191,7 +192,7 @@ class TestMisbehaviour:
         assert capfd.readouterr() == ("", "")
 
     def test_an_answer_that_is_none_ends_the_child(self) -> None:
-        with Worker("files", {}, LONG) as worker:
+        with Worker("files", FileOptions(), LONG) as worker:
             garbled, fine = _ask(worker, "garble", "fine")
         assert garbled == ChildExit(None, None, False, "what it wrote is no answer")
         assert str(garbled) == "it failed: what it wrote is no answer"
@@ -199,20 +200,20 @@ class TestMisbehaviour:
 
     def test_endless_output_ends_the_child(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(process, "LARGEST_MESSAGE", 4 << 20)
-        with Worker("files", {}, LONG) as worker:
+        with Worker("files", FileOptions(), LONG) as worker:
             endless, fine = _ask(worker, "endless", "fine")
         assert endless == ChildExit(None, None, False, "it answered with more than 4 MiB")
         assert isinstance(fine, PathStatus)
 
     def test_programs_started_by_the_child_are_killed_with_it(self) -> None:
-        with Worker("files", {}, LONG) as worker:
+        with Worker("files", FileOptions(), LONG) as worker:
             (answer,) = _ask(worker, "grandchild")
             assert isinstance(answer, PathStatus)
             assert _alive(answer.size)
         _wait_until(lambda: not _alive(answer.size))
 
     def test_crash_is_reported_while_a_grandchild_holds_the_pipe(self) -> None:
-        with Worker("files", {}, LONG) as worker:
+        with Worker("files", FileOptions(), LONG) as worker:
             died, fine = _ask(worker, "grandchild-and-die", "fine")
         assert isinstance(died, ChildExit)
         assert died.signal == signal.SIGSEGV
@@ -221,7 +222,7 @@ class TestMisbehaviour:
     @pytest.mark.parametrize("start", ["hang", "fail"])
     def test_a_child_that_does_not_come_up_is_not_tried_again(self, start: str) -> None:
         with Worker(
-            "files", {"start": start}, LONG, start_deadline=1.0 if start == "hang" else LONG
+            "files", FileOptions(roots=(f"/{start}",)), LONG, start_deadline=1.0 if start == "hang" else LONG
         ) as worker:
             answers = _ask(worker, *map(str, range(50)))
         assert len(set(map(id, answers))) == 1
@@ -233,7 +234,7 @@ class TestMisbehaviour:
             assert str(died) == "it ended with status 1: RuntimeError: cannot start"
 
     def test_answers_left_behind_are_not_taken_for_others(self) -> None:
-        with Worker("files", {}, LONG) as worker:
+        with Worker("files", FileOptions(), LONG) as worker:
             for _, answer in worker.answer([StatPath("/a"), StatPath("/raise"), StatPath("/b")]):
                 assert isinstance(answer, PathStatus)
                 break
@@ -241,13 +242,13 @@ class TestMisbehaviour:
             assert isinstance(after, PathStatus)
 
     def test_one_process_answers_many_batches_and_many_questions(self) -> None:
-        with Worker("files", {}, LONG) as worker:
+        with Worker("files", FileOptions(), LONG) as worker:
             sizes = {one.size for _ in range(3) for one in _ask(worker, *map(str, range(3000)))}  # type: ignore[attr-defined]
             assert sizes == {worker.pid}
 
     def test_a_slow_reader_is_not_a_slow_child(self) -> None:
         def attempt(deadline: float) -> bool:
-            with Worker("files", {}, deadline) as worker:
+            with Worker("files", FileOptions(), deadline) as worker:
                 for _, answer in worker.answer([StatPath("/a"), StatPath("/b")]):
                     if not isinstance(answer, PathStatus):
                         return False
@@ -258,7 +259,7 @@ class TestMisbehaviour:
 
     def test_a_missing_interpreter_is_an_answer(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(start, "command", lambda *_, **__: ["/nowhere/python"])
-        with Worker("files", {}, LONG) as worker:
+        with Worker("files", FileOptions(), LONG) as worker:
             (died,) = _ask(worker, "a")
         assert isinstance(died, ChildExit)
         assert "No such file or directory: '/nowhere/python'" in str(died)

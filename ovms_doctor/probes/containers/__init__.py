@@ -43,13 +43,35 @@ class ContainerLookup(Struct, frozen=True):
         return urlsplit(f"//{rest}").hostname or ""
 
 
+class ContainerQuestion(Struct, frozen=True):
+    """The question about a container for the child process.
+
+    ``name``: a name, an id or the beginning of one. ``timeout``: seconds for all answers of the engine.
+    """
+
+    name: str
+    timeout: float
+
+
+class NamesQuestion(Struct, frozen=True):
+    """The question for the names of all containers. ``timeout``: seconds for the engine's answer."""
+
+    timeout: float
+
+
+class ContainerNames(Struct, frozen=True):
+    """The names of all containers; none where they cannot be had."""
+
+    names: tuple[str, ...] = ()
+
+
 def container_names(deadline: float) -> list[str]:
     """Returns the names of the engine's containers; empty where it does not answer within ``deadline`` seconds."""
-    question = {"timeout": max(0.5, deadline * 0.8)}
-    answer = run_in_child("container", question, deadline, _environment())
+    question = NamesQuestion(max(0.5, deadline * 0.8))
+    answer = run_in_child("container_names", question, ContainerNames, deadline, _environment())
     if isinstance(answer, ChildExit):
         return []
-    return [str(name) for name in answer.get("names") or () if str(name).isprintable()]
+    return [name for name in answer.names if name.isprintable()]
 
 
 def _environment() -> dict[str, str]:
@@ -63,19 +85,9 @@ def look_at_container(name: str, deadline: float) -> ContainerLookup:
     an id or the beginning of one), within ``deadline`` seconds. Nothing is changed, nothing is run in the container.
     Raises InterruptedRunError."""
     # The child's own limit for each answer comes first: it knows what it was waiting for.
-    question = {"name": name, "timeout": max(0.5, deadline * 0.8)}
-    answer = run_in_child("container", question, deadline, _environment())
+    question = ContainerQuestion(name, max(0.5, deadline * 0.8))
+    answer = run_in_child("container", question, ContainerLookup, deadline, _environment())
     if isinstance(answer, ChildExit):
         reason = "did not answer in time" if answer.timed_out else f"could not be queried: {answer}"
         return ContainerLookup(problem=f"The container engine {reason}.", timed_out=answer.timed_out)
-    info = answer.get("info")
-    problem = answer.get("problem")
-    return ContainerLookup(
-        document=answer.get("document"),
-        info=info if isinstance(info, dict) else {},
-        log=tuple(str(line) for line in answer.get("log") or ()),
-        problem=None if problem is None else str(problem),
-        timed_out=answer.get("timed_out") is True,
-        endpoint=str(answer.get("endpoint") or ""),
-        local=answer.get("local") is True,
-    )
+    return answer

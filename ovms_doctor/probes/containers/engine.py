@@ -16,6 +16,12 @@ from typing import Any
 
 from ovms_doctor.model.pattern import lazy_pattern
 from ovms_doctor.model.similar import similar_names
+from ovms_doctor.probes.containers import (
+    ContainerLookup,
+    ContainerNames,
+    ContainerQuestion,
+    NamesQuestion,
+)
 
 #: Lines kept of the beginning and of the end of the output.
 FIRST_LINES, LAST_LINES = 40, 60
@@ -44,23 +50,25 @@ class ContainerLookupError(Exception):
         self.timed_out = timed_out
 
 
-def answer(question: Mapping[str, Any]) -> dict[str, Any]:
-    """``{"name": …, "timeout": seconds}`` → the fields of ``Looked`` that are known; without a name: the names of all
-    containers, none where they cannot be had."""
+def look_at(question: ContainerQuestion) -> ContainerLookup:
+    """What the engine knows of a container."""
     found: dict[str, Any] = {"info": {}, "log": [], "endpoint": "", "local": False}
-    if "name" not in question:
-        try:
-            return {"names": _names(_client(float(question["timeout"]), found))}
-        except Exception:  # noqa: BLE001 - whoever completes a name can do nothing about it
-            return {"names": []}
     try:
-        _look(str(question["name"]).removeprefix("/"), float(question["timeout"]), found)
+        _look(question.name.removeprefix("/"), question.timeout, found)
     except ContainerLookupError as problem:
         found.update(document=None, problem=str(problem), timed_out=problem.timed_out)
     except Exception as error:  # noqa: BLE001 - any exception of a library becomes a sentence
         explained = explained_error(error, str(found["endpoint"]))
         found.update(document=None, problem=str(explained), timed_out=explained.timed_out)
-    return found
+    return ContainerLookup(**{**found, "log": tuple(found["log"])})
+
+
+def names_of(question: NamesQuestion) -> ContainerNames:
+    """The names of all containers."""
+    try:
+        return ContainerNames(tuple(map(str, _names(_client(question.timeout, {})))))
+    except Exception:  # noqa: BLE001 - whoever completes a name can do nothing about it
+        return ContainerNames()
 
 
 def _client(timeout: float, found: dict[str, Any]) -> Any:

@@ -8,11 +8,10 @@ followed.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
-from msgspec import Struct, convert, to_builtins
+from msgspec import Struct
 
 from ovms_doctor.model.live import ConnectionTry, GrpcAnswer, HttpAnswer, Observations
 from ovms_doctor.probes.live.connect import connect, listening_sockets, resolve
@@ -63,15 +62,8 @@ class LiveQuestion(Struct, frozen=True):
     infer_timeout: float = 60.0
 
 
-def answer(question: Mapping[str, Any]) -> dict[str, Any]:
-    """The observations as JSON values, bytes as base64. Called in the child process."""
-    observed = look(convert(dict(question), LiveQuestion))
-    document: dict[str, Any] = to_builtins(observed)
-    return document
-
-
 def look(question: LiveQuestion) -> Observations:
-    """Everything that is observed within the budget."""
+    """Everything that is observed within the budget. Called in the child process."""
     return _Probe(question).run()
 
 

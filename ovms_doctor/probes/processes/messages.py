@@ -7,13 +7,14 @@ message comes from a broken worker, which its reader ends.
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from typing import TypeAlias, TypeVar
 
 from msgspec import Struct
 
 from ovms_doctor.model.facts import Answer
 from ovms_doctor.model.facts.questions import AnyQuestion
 from ovms_doctor.model.json_text import JsonFormatError, decode_json, encode_json
+from ovms_doctor.probes.processes.options import FileOptions, ModelOptions, StoreOptions, WorkerOptions
 
 __all__ = [
     "Answered",
@@ -21,30 +22,25 @@ __all__ = [
     "JsonFormatError",
     "Message",
     "Ready",
-    "Start",
+    "decode_options",
     "decode_question",
     "decode_reply",
-    "decode_start",
     "encode_line",
 ]
 
 
-class Start(Struct, frozen=True, tag=True):
-    """The first message to a worker.
-
-    * ``options``: what its kind of worker needs to know: JSON values.
-    """
-
-    options: dict[str, Any]
+AnyOptions = TypeVar("AnyOptions", FileOptions, ModelOptions, StoreOptions)
 
 
 class Ready(Struct, frozen=True, tag=True):
     """The first message from a worker.
 
-    * ``ready``: what the worker reports about itself: JSON values.
+    * ``means``: how it answers for the server's user; empty where it does not look at files.
+    * ``runtime``: the release of OpenVINO that loads models; empty where none does.
     """
 
-    ready: dict[str, Any]
+    means: str = ""
+    runtime: str = ""
 
 
 class Batch(Struct, frozen=True, tag=True):
@@ -65,7 +61,7 @@ class Answered(Struct, frozen=True, tag=True):
     answers: list[Answer]
 
 
-Message: TypeAlias = Start | Ready | Answered | Batch | AnyQuestion
+Message: TypeAlias = WorkerOptions | Ready | Answered | Batch | AnyQuestion
 
 
 def encode_line(message: Message) -> bytes:
@@ -73,10 +69,10 @@ def encode_line(message: Message) -> bytes:
     return encode_json(message) + b"\n"
 
 
-def decode_start(line: bytes) -> Start:
-    """The options in a line to a worker."""
-    message: Start = decode_json(line, Start)
-    return message
+def decode_options(line: bytes, kind: type[AnyOptions]) -> AnyOptions:
+    """The options of a kind of worker in the first line to it."""
+    options: AnyOptions = decode_json(line, kind)
+    return options
 
 
 def decode_question(line: bytes) -> AnyQuestion | Batch:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import selectors
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
 
 from msgspec import Struct, field
 
@@ -14,6 +13,7 @@ from ovms_doctor.model.facts import Answer, AnyQuestion
 from ovms_doctor.probes import interrupts
 from ovms_doctor.probes.processes.child import Child, ChildExit
 from ovms_doctor.probes.processes.messages import Ready, encode_line
+from ovms_doctor.probes.processes.options import WorkerOptions
 from ovms_doctor.probes.processes.single import START_DEADLINE, read_answers, read_reply, started_worker
 from ovms_doctor.probes.processes.workers import Kind
 
@@ -35,6 +35,21 @@ class _Slot(Struct):
     pace: float = 1.0
 
 
+class Handling(Struct, frozen=True):
+    """How the children of a pool handle questions.
+
+    * ``deadline``: returns the seconds for a question, from the time a child process begins with it.
+    * ``begin``: called when a child process begins with a question.
+    * ``refuse``: may answer a question instead of a child process.
+    * ``share``: the number of questions for which another child process is started.
+    """
+
+    deadline: Callable[[AnyQuestion], float]
+    begin: Callable[[AnyQuestion], None] = lambda question: None
+    refuse: Callable[[AnyQuestion], Answer | None] = lambda question: None
+    share: int = 1
+
+
 class Pool:
     """Up to ``size`` children of one kind, started when there is work for them. Each takes the next question
     when it has done one. A child that dies is replaced. ``in_hand``: questions that a child is given at a time, for one
@@ -43,7 +58,7 @@ class Pool:
     def __init__(
         self,
         kind: Kind,
-        options: Mapping[str, Any],
+        options: WorkerOptions,
         size: int,
         *,
         start_deadline: float = START_DEADLINE,
@@ -51,7 +66,7 @@ class Pool:
     ) -> None:
         self._kind = kind
         self._at_a_time = at_a_time
-        self._options = dict(options)
+        self._options = options
         self._start_deadline = start_deadline
         self._slots = [_Slot() for _ in range(max(1, size))]
         self._failures = 0
@@ -60,8 +75,8 @@ class Pool:
         self._todo: deque[AnyQuestion] = deque()
         self._requested: set[AnyQuestion] = set()
         self._answered: dict[AnyQuestion, Answer | ChildExit] = {}
-        #: The first message of a child process.
-        self.hello: dict[str, Any] = {}
+        #: The first message of a child process; None before.
+        self.hello: Ready | None = None
 
     @property
     def pids(self) -> list[int]:
@@ -69,20 +84,10 @@ class Pool:
         return [slot.child.process.pid for slot in self._slots if slot.child is not None]
 
     def answer(
-        self,
-        questions: Sequence[AnyQuestion],
-        deadline: Callable[[AnyQuestion], float],
-        begin: Callable[[AnyQuestion], None] = lambda question: None,
-        refuse: Callable[[AnyQuestion], Answer | None] = lambda question: None,
-        share: int = 1,
+        self, questions: Sequence[AnyQuestion], handling: Handling
     ) -> Iterator[tuple[AnyQuestion, Answer | ChildExit]]:
         """Yields each question with its answer, or with the end of the child process that was answering it, as they
-        come.
-
-        ``deadline`` returns the seconds for a question, from the time a child process begins with it; then ``begin``
-        is called. ``refuse`` may answer instead of a child process. Another child process is started for each
-        ``share`` questions. Raises InterruptedRunError; then the child processes are ended.
-        """
+        come. Raises InterruptedRunError; then the child processes are ended."""
         left = set(questions)
         self._todo.extend(question for question in questions if question not in self._requested)
         self._requested -= left
@@ -92,7 +97,7 @@ class Pool:
                     left.remove(question)
                     yield question, self._answered.pop(question)
             while left:
-                for question, answer in self._exchange(deadline, begin, refuse, share, interrupts.HEARTBEAT):
+                for question, answer in self._exchange(handling, interrupts.HEARTBEAT):
                     if question in left:
                         left.remove(question)
                         yield question, answer
@@ -103,33 +108,19 @@ class Pool:
                 # Stopped early: the outstanding answers would be read as answers to later questions.
                 self._forget()
 
-    def begin(
-        self,
-        questions: Sequence[AnyQuestion],
-        deadline: Callable[[AnyQuestion], float],
-        begin: Callable[[AnyQuestion], None] = lambda question: None,
-        refuse: Callable[[AnyQuestion], Answer | None] = lambda question: None,
-        share: int = 1,
-    ) -> None:
+    def begin(self, questions: Sequence[AnyQuestion], handling: Handling) -> None:
         """Has the children begin with questions that :meth:`answer` is given later, without waiting for them."""
         self._todo.extend(questions)
         self._requested.update(questions)
-        self._answered.update(self._exchange(deadline, begin, refuse, share, 0.0))
+        self._answered.update(self._exchange(handling, 0.0))
 
-    def _exchange(
-        self,
-        deadline: Callable[[AnyQuestion], float],
-        begin: Callable[[AnyQuestion], None],
-        refuse: Callable[[AnyQuestion], Answer | None],
-        share: int,
-        wait: float,
-    ) -> Iterator[tuple[AnyQuestion, Answer | ChildExit]]:
+    def _exchange(self, handling: Handling, wait: float) -> Iterator[tuple[AnyQuestion, Answer | ChildExit]]:
         """Gives the children what they have time for, and the answers that they have within so many seconds."""
-        needed = 1 + len(self._todo) // share
+        needed = 1 + len(self._todo) // handling.share
         for slot in (each for number, each in enumerate(self._slots) if each.child or number < needed):
-            yield from self._distribute(slot, self._todo, deadline, begin, refuse)
+            yield from self._distribute(slot, handling)
         for slot in self._ready_slots(wait):
-            yield from self._listen(slot, self._todo, deadline, begin)
+            yield from self._listen(slot, handling)
 
     def _forget(self) -> None:
         """Ends the children that work, and drops all questions."""
@@ -156,13 +147,9 @@ class Pool:
             self._end(slot)
 
     def _distribute(
-        self,
-        slot: _Slot,
-        todo: deque[AnyQuestion],
-        deadline: Callable[[AnyQuestion], float],
-        begin: Callable[[AnyQuestion], None],
-        refuse: Callable[[AnyQuestion], Answer | None],
+        self, slot: _Slot, handling: Handling
     ) -> Iterator[tuple[AnyQuestion, Answer | ChildExit]]:
+        todo = self._todo
         at_a_time = self._at_a_time
         if self._kind == "inspect" and slot.pace < _IN_ADVANCE / at_a_time:
             # At the end each child has something left to do.
@@ -170,7 +157,7 @@ class Pool:
         lines: list[bytes] = []
         while todo and len(slot.pending) < at_a_time:
             question = todo.popleft()
-            refused = refuse(question) or self._broken or self._started(slot)
+            refused = handling.refuse(question) or self._broken or self._started(slot)
             if refused is not None:
                 yield question, refused
                 continue
@@ -178,7 +165,7 @@ class Pool:
             lines.append(encode_line(question))
             slot.pending.append(question)
             if len(slot.pending) == 1:
-                self._turn_to(slot, question, deadline, begin)
+                self._turn_to(slot, question, handling)
         if lines and slot.child is not None:
             slot.child.send(b"".join(lines))
 
@@ -194,17 +181,11 @@ class Pool:
             slot.ends = time.monotonic() + self._start_deadline
         return None
 
-    def _turn_to(
-        self,
-        slot: _Slot,
-        question: AnyQuestion,
-        deadline: Callable[[AnyQuestion], float],
-        begin: Callable[[AnyQuestion], None],
-    ) -> None:
-        begin(question)
+    def _turn_to(self, slot: _Slot, question: AnyQuestion, handling: Handling) -> None:
+        handling.begin(question)
         if slot.child is not None:
             # A child process that was started early may have waited for longer than a start may take.
-            seconds = deadline(question) if slot.child.ready else self._start_deadline
+            seconds = handling.deadline(question) if slot.child.ready else self._start_deadline
             slot.since = time.monotonic()
             slot.ends = slot.since + seconds
 
@@ -224,13 +205,7 @@ class Pool:
         # Not only what is readable is looked at: a child may have ended while another holds its pipes open.
         return ready or [slot for slot in busy if slot.ends <= now or slot.child is None or slot.child.gone()]
 
-    def _listen(
-        self,
-        slot: _Slot,
-        todo: deque[AnyQuestion],
-        deadline: Callable[[AnyQuestion], float],
-        begin: Callable[[AnyQuestion], None],
-    ) -> Iterator[tuple[AnyQuestion, Answer | ChildExit]]:
+    def _listen(self, slot: _Slot, handling: Handling) -> Iterator[tuple[AnyQuestion, Answer | ChildExit]]:
         """Yields all messages that a child process has sent."""
         while slot.child is not None and slot.pending:
             line = slot.child.take(0.0)
@@ -244,27 +219,27 @@ class Pool:
             else:
                 reply = read_reply(slot.child, line)
                 if isinstance(reply, Ready):
-                    self.hello = reply.ready
+                    self.hello = reply
                     slot.child.ready = True
                     self._failures = 0
                     slot.since = time.monotonic()
-                    slot.ends = slot.since + deadline(slot.pending[0])
+                    slot.ends = slot.since + handling.deadline(slot.pending[0])
                     continue
                 answer = reply if isinstance(reply, ChildExit) else slot.child.spoiled()
             if isinstance(answer, ChildExit):
                 if not answer.started and not self._gives_up(answer):
-                    todo.extendleft(reversed(slot.pending))
+                    self._todo.extendleft(reversed(slot.pending))
                     self._end(slot)
                     return
                 question = slot.pending.popleft()
-                todo.extendleft(reversed(slot.pending))
+                self._todo.extendleft(reversed(slot.pending))
                 self._end(slot)
                 yield question, answer
                 return
             slot.pace = (slot.pace + time.monotonic() - slot.since) / 2 + 1e-6
             yield slot.pending.popleft(), answer
             if slot.pending:
-                self._turn_to(slot, slot.pending[0], deadline, begin)
+                self._turn_to(slot, slot.pending[0], handling)
 
     def _gives_up(self, ended: ChildExit) -> bool:
         """Returns whether no other child process is tried after one that did not start. If none has ever started,

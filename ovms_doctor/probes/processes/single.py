@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Sequence
 from itertools import islice
-from typing import Any
 
 from ovms_doctor.model.facts import Answer, AnyQuestion
 from ovms_doctor.probes.processes.child import Child, ChildExit, not_started
@@ -14,10 +13,10 @@ from ovms_doctor.probes.processes.messages import (
     Batch,
     JsonFormatError,
     Ready,
-    Start,
     decode_reply,
     encode_line,
 )
+from ovms_doctor.probes.processes.options import WorkerOptions
 from ovms_doctor.probes.processes.workers import Kind, start_worker
 
 #: Seconds for the start of a child process; longer than any successful start, on a slow disk too.
@@ -29,7 +28,7 @@ _BATCH = 256
 class Worker:
     """Sends questions to a child process, and starts another one if it ends too early.
 
-    ``options`` are those of this ``kind`` in :mod:`ovms_doctor.probes.processes.worker`; ``deadline`` is in seconds
+    ``options`` are those of this ``kind`` in :mod:`ovms_doctor.probes.processes.options`; ``deadline`` is in seconds
     and counts for each question. Nothing is started before the first question. The kernel kills the child process
     when the thread that started it ends (prctl(2)), so a worker belongs to one thread.
     """
@@ -37,13 +36,13 @@ class Worker:
     def __init__(
         self,
         kind: Kind,
-        options: Mapping[str, Any],
+        options: WorkerOptions,
         deadline: float,
         *,
         start_deadline: float = START_DEADLINE,
     ) -> None:
         self._kind = kind
-        self._options = dict(options)
+        self._options = options
         self._deadline = deadline
         self._start_deadline = start_deadline
         self._child: Child | None = None
@@ -51,8 +50,8 @@ class Worker:
         #: What is to be answered next, and how much of it the child has; None where that is not kept up.
         self._ahead: deque[list[AnyQuestion]] | None = deque()
         self._sent = 0
-        #: What the child reported when it came up.
-        self.hello: dict[str, Any] = {}
+        #: What the child reported when it came up; None before.
+        self.hello: Ready | None = None
 
     def answer(
         self, questions: Sequence[AnyQuestion], deadline: Callable[[AnyQuestion], float] | None = None
@@ -169,7 +168,7 @@ class Worker:
         if self._broken is None and child is not None and not child.ready:
             reply = read_reply(child, child.receive(self._start_deadline))
             if isinstance(reply, Ready):
-                self.hello = reply.ready
+                self.hello = reply
                 child.ready = True
             else:
                 self._broken = reply if isinstance(reply, ChildExit) else child.spoiled()
@@ -177,13 +176,13 @@ class Worker:
         return self._broken
 
 
-def started_worker(kind: Kind, options: Mapping[str, Any]) -> Child | ChildExit:
+def started_worker(kind: Kind, options: WorkerOptions) -> Child | ChildExit:
     """Returns a child process that got its options, and that may still be starting; or why there is none."""
     try:
         child = Child(start_worker(kind))
     except (OSError, ValueError) as error:
         return not_started(error)
-    child.send(encode_line(Start(dict(options))))
+    child.send(encode_line(options))
     return child
 
 

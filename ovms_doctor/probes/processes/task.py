@@ -2,23 +2,39 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping
 from importlib import import_module
-from typing import Any, Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias, TypeVar
 
+from msgspec import Struct
+
+from ovms_doctor.model.json_text import JsonFormatError, decode_json, encode_json
 from ovms_doctor.probes.processes.child import Child, ChildExit, not_started
 from ovms_doctor.probes.processes.start import INCOMING, OUTGOING, own_paths, start
 
-Task: TypeAlias = Literal["container", "kernel_log", "live", "metadata"]
+Task: TypeAlias = Literal["container", "container_names", "kernel_log", "live", "metadata"]
+Answer = TypeVar("Answer", bound=Struct)
 
-#: The module whose ``answer`` answers the question.
-_MODULES: Mapping[str, str] = {
-    "container": "ovms_doctor.probes.containers.engine",
-    "kernel_log": "ovms_doctor.probes.kernel_log",
-    "live": "ovms_doctor.probes.live.probe",
-    "metadata": "ovms_doctor.probes.metadata",
+
+class _Child(NamedTuple):
+    """What the child of a task calls.
+
+    * ``module``, ``function``: what answers the question.
+    * ``question``: the name of the question's type, in the module.
+    """
+
+    module: str
+    function: str
+    question: str
+
+
+_TASKS: Mapping[str, _Child] = {
+    "container": _Child("ovms_doctor.probes.containers.engine", "look_at", "ContainerQuestion"),
+    "container_names": _Child("ovms_doctor.probes.containers.engine", "names_of", "NamesQuestion"),
+    "kernel_log": _Child("ovms_doctor.probes.kernel_log", "answer", "KernelLogQuestion"),
+    "live": _Child("ovms_doctor.probes.live.probe", "look", "LiveQuestion"),
+    "metadata": _Child("ovms_doctor.probes.metadata", "answer", "MetadataQuestion"),
 }
 _ENTRY = "ovms_doctor.probes.processes.task:main"
 #: Bytes; more than any engine has to report of one container.
@@ -26,35 +42,39 @@ _LARGEST = 64 << 20
 
 
 def run_in_child(
-    task: Task, question: Mapping[str, Any], deadline: float, environment: Mapping[str, str] | None = None
-) -> dict[str, Any] | ChildExit:
-    """Returns the answer of ``task`` within ``deadline`` seconds, or how its process ended. Raises
+    task: Task,
+    question: Struct,
+    kind: type[Answer],
+    deadline: float,
+    environment: Mapping[str, str] | None = None,
+) -> Answer | ChildExit:
+    """Returns the answer of ``task``, a ``kind``, within ``deadline`` seconds, or how its process ended. Raises
     InterruptedRunError.
 
-    ``question`` and answer are JSON objects. ``environment``: the child's, this process's where it is None.
+    ``environment``: the child's, this process's where it is None.
     """
     try:
         process = start(_ENTRY, [task], paths=own_paths(), environment=environment)
     except (OSError, ValueError) as error:
         return not_started(error)
     with Child(process, _LARGEST) as child:
-        child.send(json.dumps(dict(question)).encode("ascii") + b"\n")
+        child.send(encode_json(question) + b"\n")
         line = child.receive(deadline)
         if isinstance(line, ChildExit):
             return line
         try:
-            answer = json.loads(line)
-        except (ValueError, RecursionError):
-            answer = None
-        return answer if isinstance(answer, dict) else child.spoiled()
+            answer: Answer = decode_json(line, kind)
+        except JsonFormatError:
+            return child.spoiled()
+        return answer
 
 
 def main(task: str) -> None:
     """The child's main program."""
-    module = import_module(_MODULES[task])
+    module_name, function, question = _TASKS[task]
+    module = import_module(module_name)
     with open(INCOMING, "rb") as incoming, open(OUTGOING, "wb") as outgoing:
-        answer = module.answer(json.loads(incoming.readline()))
-        # Surrogates of names that are not UTF-8 go as escapes.
-        outgoing.write(json.dumps(answer).encode("ascii") + b"\n")
+        answer = getattr(module, function)(decode_json(incoming.readline(), getattr(module, question)))
+        outgoing.write(encode_json(answer) + b"\n")
     # Libraries with threads of their own may hang when they end.
     os._exit(0)

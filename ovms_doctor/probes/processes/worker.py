@@ -11,30 +11,30 @@ import codecs
 import contextlib
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from functools import partial
 from threading import Event, Lock, Thread
-from typing import Any, BinaryIO, TypeAlias
+from typing import BinaryIO, TypeAlias
 
 from ovms_doctor.model.facts import Answer, AnyQuestion, Unavailable
-from ovms_doctor.model.mounts import Mount, MountTable
-from ovms_doctor.probes.access import Ids
 from ovms_doctor.probes.processes.entry import die_with_parent
 from ovms_doctor.probes.processes.messages import (
     Answered,
     Batch,
     Ready,
+    decode_options,
     decode_question,
-    decode_start,
     encode_line,
 )
+from ovms_doctor.probes.processes.options import FileOptions, ModelOptions, StoreOptions
 from ovms_doctor.probes.processes.start import INCOMING, OUTGOING
 
 #: Answers questions.
 Handler: TypeAlias = Callable[[AnyQuestion], Answer]
 #: What answers, and what the parent is to know once it is ready.
-Started: TypeAlias = tuple[Handler, dict[str, Any]]
-#: Makes a handler of the options that come from the parent.
-Starter: TypeAlias = Callable[[Mapping[str, Any]], Started]
+Started: TypeAlias = tuple[Handler, Ready]
+#: Makes a handler of the first line from the parent, which has the options of its kind.
+Starter: TypeAlias = Callable[[bytes], Started]
 
 #: Answers to a batch that are sent in one message, and the seconds after which those that are there are sent.
 _PORTION, _LATE = 64, 0.05
@@ -48,9 +48,9 @@ def main(kind: str) -> None:
     with os.fdopen(INCOMING, "rb") as incoming, os.fdopen(OUTGOING, "wb", buffering=0) as outgoing:
         try:
             start = _KINDS[kind]()
-            handler, hello = start(decode_start(incoming.readline()).options)
+            handler, ready = start(incoming.readline())
             die_with_parent()
-            _send(outgoing, Ready(hello))
+            _send(outgoing, ready)
             if kind in _AT_A_TIME:
                 _serve_several(handler, incoming, outgoing, _AT_A_TIME[kind])
             portions = _Portions(outgoing)
@@ -68,73 +68,37 @@ def main(kind: str) -> None:
     os._exit(0)
 
 
-def read_ids(options: Mapping[str, Any]) -> Ids | None:
-    """The user among the options."""
-    ids = options.get("ids")
-    return None if ids is None else Ids(ids["uid"], ids["gid"], tuple(ids["groups"]))
-
-
-def read_mounts(options: Mapping[str, Any]) -> MountTable:
-    """The mounts among the options."""
-    return MountTable(Mount(host, server, read_only) for host, server, read_only in options.get("mounts", ()))
-
-
 def _files() -> Starter:
-    from ovms_doctor.probes.filesystem import open_files
+    from ovms_doctor.probes.filesystem import files_of
 
-    def start(options: Mapping[str, Any]) -> Started:
-        files = open_files(
-            read_ids(options), options.get("roots", ()), read_mounts(options), options.get("stuck")
-        )
-        return files.answer, {"means": files.means}
+    def start(options: FileOptions) -> Started:
+        files = files_of(options)
+        return files.answer, Ready(files.means)
 
-    return start
+    return lambda line: start(decode_options(line, FileOptions))
 
 
-def _inspect() -> Starter:
-    from ovms_doctor.probes.runtime.handler import inspector
+def _models(module: str, **choices: bool) -> Starter:
+    from ovms_doctor.probes.runtime import handler
 
-    return inspector()
-
-
-def _library() -> Starter:
-    from ovms_doctor.probes.runtime.handler import library_inspector
-
-    return library_inspector()
-
-
-def _load() -> Starter:
-    from ovms_doctor.probes.runtime.handler import loader
-
-    return loader()
-
-
-def _tokenizers() -> Starter:
-    from ovms_doctor.probes.runtime.handler import loader
-
-    return loader(tokenizers=True)
-
-
-def _pipelines() -> Starter:
-    from ovms_doctor.probes.runtime.handler import pipeline_loader
-
-    return pipeline_loader()
+    start: Callable[[ModelOptions], Started] = getattr(handler, module)(**choices)
+    return lambda line: start(decode_options(line, ModelOptions))
 
 
 def _stores() -> Starter:
     from ovms_doctor.probes.stores.child import start
 
-    return start
+    return lambda line: start(decode_options(line, StoreOptions))
 
 
 #: Imports what a kind of worker needs, before its options are known.
 _KINDS: dict[str, Callable[[], Starter]] = {
     "files": _files,
-    "inspect": _inspect,
-    "library": _library,
-    "load": _load,
-    "tokenizers": _tokenizers,
-    "pipelines": _pipelines,
+    "inspect": partial(_models, "inspector"),
+    "library": partial(_models, "library_inspector"),
+    "load": partial(_models, "loader"),
+    "tokenizers": partial(_models, "loader", tokenizers=True),
+    "pipelines": partial(_models, "pipeline_loader"),
     "stores": _stores,
 }
 

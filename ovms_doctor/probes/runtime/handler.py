@@ -7,7 +7,7 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from functools import lru_cache
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -26,8 +26,9 @@ from ovms_doctor.model.facts import (
     Unavailable,
 )
 from ovms_doctor.model.mounts import MountTable
-from ovms_doctor.probes.filesystem import LocalFiles, open_files
-from ovms_doctor.probes.processes.worker import read_ids, read_mounts
+from ovms_doctor.probes.filesystem import LocalFiles, files_of
+from ovms_doctor.probes.processes.messages import Ready
+from ovms_doctor.probes.processes.options import ModelOptions
 from ovms_doctor.probes.resolved_path import ResolvedPath
 from ovms_doctor.probes.walk import outside
 
@@ -41,8 +42,10 @@ END_OF_NAME = r"(?![\w.-])"
 Use: TypeAlias = Callable[[CheckOptions, str], Answer]
 
 
-#: As in :mod:`ovms_doctor.probes.processes.worker`.
-Starter: TypeAlias = Callable[[Mapping[str, Any]], tuple[Callable[[AnyQuestion], Answer], dict[str, Any]]]
+#: What answers, and what the parent is to know once it is ready.
+Started: TypeAlias = tuple[Callable[[AnyQuestion], Answer], Ready]
+#: Makes a handler of the options.
+Starter: TypeAlias = Callable[[ModelOptions], Started]
 
 
 class _Entry(Struct, frozen=True):
@@ -213,8 +216,8 @@ def loader(*, tokenizers: bool = False) -> Starter:
         except RuntimeUnavailableError as error:
             return Unavailable(str(error))
 
-    def start(options: Mapping[str, Any]) -> tuple[Callable[[AnyQuestion], Answer], dict[str, Any]]:
-        runtime.memory_limit = options.get("memory_limit")
+    def start(options: ModelOptions) -> Started:
+        runtime.memory_limit = options.memory_limit
         return _started(options, load, runtime.version)
 
     return start
@@ -242,21 +245,18 @@ def pipeline_loader() -> Starter:
         except RuntimeUnavailableError as error:
             return Unavailable(str(error))
 
-    def start(options: Mapping[str, Any]) -> tuple[Callable[[AnyQuestion], Answer], dict[str, Any]]:
-        pipelines.memory_limit = options.get("memory_limit")
+    def start(options: ModelOptions) -> Started:
+        pipelines.memory_limit = options.memory_limit
         return _started(options, load, pipelines.version)
 
     return start
 
 
-def _started(
-    options: Mapping[str, Any], use: Use, runtime: str = ""
-) -> tuple[Callable[[AnyQuestion], Answer], dict[str, Any]]:
+def _started(options: ModelOptions, use: Use, runtime: str = "") -> Started:
     """Takes on the server's ids: all is imported by now, for the server's user may not be able to read this
     package."""
-    table = read_mounts(options)
-    files = open_files(read_ids(options), options.get("roots", ()), table, options.get("stuck"))
-    return Models(files, table, use).answer, {"means": files.means, "runtime": runtime}
+    files = files_of(options.files)
+    return Models(files, MountTable(options.files.mounts), use).answer, Ready(files.means, runtime)
 
 
 def _parts(path: str) -> list[str]:

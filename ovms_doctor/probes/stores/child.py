@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import os
 import threading
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from typing import Protocol
 
 from msgspec.structs import replace
 
@@ -25,6 +24,8 @@ from ovms_doctor.model.facts import (
     StoreResponse,
     Unavailable,
 )
+from ovms_doctor.probes.processes.messages import Ready
+from ovms_doctor.probes.processes.options import StoreOptions
 
 #: Of this process's own environment: what the libraries would take their choices from.
 _FOREIGN = ("AWS_", "BOTO", "GOOGLE_", "CLOUDSDK_", "CLOUD_STORAGE_", "GCE_", "STORAGE_EMULATOR_", "AZURE_")
@@ -41,17 +42,14 @@ class Store(Protocol):
     def download(self, key: str, path: str) -> StoreResponse | StoreRefusal | Unavailable: ...
 
 
-def start(options: Mapping[str, Any]) -> tuple[Callable[[AnyQuestion], Answer], dict[str, Any]]:
-    """``options``: ``secrets`` by variable, ``files`` (base64) by server path, ``patience`` in seconds, ``ahead``:
-    S3 will be queried, and slow imports are done now."""
+def start(options: StoreOptions) -> tuple[Callable[[AnyQuestion], Answer], Ready]:
+    """Returns what answers questions with the secrets and files of the options, and the first message."""
     _clean()
-    if options.get("ahead"):
+    if options.ahead:
         # What is wrong with it is the answer to the first question.
         with contextlib.suppress(Exception):
             import boto3.session  # noqa: F401
-    files = {path: base64.b64decode(data) for path, data in options.get("files", {}).items()}
-    asker = _StoreHandler(options.get("secrets", {}), files, float(options["patience"]))
-    return asker.answer, {}
+    return _StoreHandler(options.secrets, options.files, options.patience).answer, Ready()
 
 
 def _clean() -> None:

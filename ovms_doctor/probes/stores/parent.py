@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import TracebackType
 
@@ -23,7 +22,8 @@ from ovms_doctor.model.facts import (
 from ovms_doctor.probes import capacity, interrupts
 from ovms_doctor.probes.local import InterruptedCollectionError, LocalCollector
 from ovms_doctor.probes.processes.child import ChildExit
-from ovms_doctor.probes.processes.pool import Pool
+from ovms_doctor.probes.processes.options import StoreOptions
+from ovms_doctor.probes.processes.pool import Handling, Pool
 from ovms_doctor.probes.stores.child import needed
 from ovms_doctor.probes.stores.copies import Copies, Progress
 
@@ -141,7 +141,7 @@ class StoreCollector:
         def tired(question: AnyQuestion) -> Unavailable | None:
             return _TIRED if self._in_vain.get(accesses[question], 0) >= _MOST_IN_VAIN else None
 
-        for question, found in pool.answer(able, self._time_for, begin, tired, _WORTH_A_START):
+        for question, found in pool.answer(able, Handling(self._time_for, begin, tired, _WORTH_A_START)):
             answer = _answered(found)
             access = accesses[question]
             self._in_vain[access] = self._in_vain.get(access, 0) + 1 if _timed_out(answer) else 0
@@ -150,18 +150,9 @@ class StoreCollector:
     def _started(self, *, ahead: bool = False) -> Pool:
         if self._pool is None:
             most = min(_MOST_CHILDREN, max(1, capacity.jobs(self._jobs) // _PROCESSORS_EACH))
-            files = {
-                path: base64.b64encode(data).decode("ascii")
-                for path, data in self._files.items()
-                if isinstance(data, bytes)
-            }
+            files = {path: data for path, data in self._files.items() if isinstance(data, bytes)}
             # A request with all its attempts must end before the child is ended for it.
-            options = {
-                "secrets": self._secrets,
-                "files": files,
-                "patience": self._deadline * 0.8,
-                "ahead": ahead,
-            }
+            options = StoreOptions(self._secrets, files, self._deadline * 0.8, ahead)
             self._pool = Pool("stores", options, most, at_a_time=_AT_A_TIME)
         return self._pool
 

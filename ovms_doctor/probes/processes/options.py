@@ -1,0 +1,54 @@
+"""What a worker of each kind needs to know at its start: the first line that it is sent."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+from msgspec import Struct
+
+from ovms_doctor.model.host import User
+from ovms_doctor.model.mounts import Mount
+
+
+class FileOptions(Struct, frozen=True, forbid_unknown_fields=True):
+    """Of a worker that looks at the file system.
+
+    * ``user``: the server's user, whose ids are valid; None for this process's own user.
+    * ``roots``: the server paths from which rights count downwards; all rights count without one.
+    * ``mounts``: the paths of this host that are mounted for the server.
+    * ``stuck``: roots and mounts whose file system does not answer, with the reason, by server path.
+    """
+
+    user: User | None = None
+    roots: tuple[str, ...] = ()
+    mounts: tuple[Mount, ...] = ()
+    stuck: dict[str, str] = {}
+
+
+class ModelOptions(Struct, frozen=True, forbid_unknown_fields=True):
+    """Of a worker that inspects or loads models, libraries or pipelines.
+
+    * ``files``: how it finds them.
+    * ``memory_limit``: bytes that it may take to load; None for no limit.
+    """
+
+    files: FileOptions = FileOptions()
+    memory_limit: int | None = None
+
+
+class StoreOptions(Struct, frozen=True, forbid_unknown_fields=True):
+    """Of a worker that queries stores.
+
+    * ``secrets``: values of the server's variables, by name.
+    * ``files``: contents of the files with credentials, by server path.
+    * ``patience``: seconds for one request with all its attempts.
+    * ``ahead``: whether S3 will be queried, and slow imports are done at the start.
+    """
+
+    secrets: dict[str, str]
+    files: dict[str, bytes]
+    patience: float
+    ahead: bool = False
+
+
+WorkerOptions: TypeAlias = FileOptions | ModelOptions | StoreOptions

@@ -111,6 +111,11 @@ def hidden_values(text: str) -> list[tuple[str, str]]:
     return found
 
 
+def can_have_plugin_config(data: bytes) -> bool:
+    """Whether :func:`hide_in_document` may change a text of these bytes, ASCII or Latin-1."""
+    return b"\\u" in data or b"plugin" in data.lower()
+
+
 def hide_in_document(text: str, mask: Mask = same_length) -> str:
     """A server configuration or a graph, possibly malformed, without the secrets in its values of plugin_config."""
     if "\\u" not in text and "plugin" not in text.lower():

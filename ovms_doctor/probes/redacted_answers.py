@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Mapping
+from functools import lru_cache
 
 from msgspec import to_builtins
 from msgspec.structs import replace
@@ -11,6 +12,7 @@ from msgspec.structs import replace
 from ovms_doctor.model.facts import (
     Answer,
     AnyQuestion,
+    Failure,
     FileContent,
     Listing,
     PathStatus,
@@ -21,8 +23,8 @@ from ovms_doctor.model.facts import (
     WriteProbe,
 )
 from ovms_doctor.model.json_text import convert, encode_json, map_text
-from ovms_doctor.model.property_values import hide_in_document, hide_malformed
-from ovms_doctor.model.text import redact, redact_address, same_length
+from ovms_doctor.model.property_values import can_have_plugin_config, hide_in_document, hide_malformed
+from ovms_doctor.model.text import can_hold_secret, redact, redact_address, same_length
 
 #: Answers whose only texts are names of files, which are looked for later.
 _NAMES = (PathStatus, PathTimes, Listing, StoreListing, Writability, WriteProbe)
@@ -38,11 +40,14 @@ def without_secrets(answers: Mapping[AnyQuestion, Answer]) -> dict[AnyQuestion, 
 
 
 def _redacted(question: AnyQuestion, answer: Answer) -> Answer:
-    if isinstance(answer, _NAMES):
+    if isinstance(answer, _NAMES) or (isinstance(answer, Failure) and answer.denial is None):
         return answer
     if isinstance(answer, FileContent):
         return _content(question, answer)
-    text = encode_json(answer).decode("utf-8")
+    data = encode_json(answer)
+    if data.isascii() and not can_hold_secret(data):
+        return answer
+    text = data.decode("utf-8")
     if redact(text) == text:
         return answer
     redacted: Answer = convert(map_text(to_builtins(answer), redact), type(answer))
@@ -50,13 +55,20 @@ def _redacted(question: AnyQuestion, answer: Answer) -> Answer:
 
 
 def _content(question: AnyQuestion, answer: FileContent) -> FileContent:
-    # One character for each byte, so that the text has the length of the data.
-    found = answer.data.decode("latin-1")
     path = question.path if isinstance(question, ReadFile) else ""
+    if not (path.endswith(".json") or can_hold_secret(answer.data) or can_have_plugin_config(answer.data)):
+        return answer
+    data = _hidden(answer.data, path)
+    return answer if data == answer.data else replace(answer, data=data)
+
+
+@lru_cache(maxsize=1)
+def _hidden(data: bytes, path: str) -> bytes:
+    """The content of a file without secrets: a configuration is read twice, first to find out what it is."""
+    # One character for each byte, so that the text has the length of the data.
+    text = data.decode("latin-1")
     if posixpath.basename(path) == _MAPPING:
-        text = redact_address(found, same_length)
+        text = redact_address(text, same_length)
     else:
-        text = redact(hide_in_document(found), same_length)
-    if path.endswith(".json"):
-        text = hide_malformed(text)
-    return answer if text == found else replace(answer, data=text.encode("latin-1"))
+        text = redact(hide_in_document(text), same_length)
+    return (hide_malformed(text) if path.endswith(".json") else text).encode("latin-1")

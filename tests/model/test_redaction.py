@@ -3,10 +3,30 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import event, given
+from hypothesis import strategies as st
 
-from ovms_doctor.model.property_values import hide_in_document, hide_malformed, hide_property_values
+from ovms_doctor.model.property_values import (
+    can_have_plugin_config,
+    hide_in_document,
+    hide_malformed,
+    hide_property_values,
+)
 from ovms_doctor.model.redaction import redact_log_text, redact_message, redact_words
-from ovms_doctor.model.text import redact
+from ovms_doctor.model.text import can_hold_secret, redact
+
+#: What texts with secrets are made of.
+_PIECES = [
+    *"?&;#=@:/{}\"' \\",
+    *"https:// %3D %26 canary abc-1 é x-amz-signature X-Goog-Credential SIG sas Token access_key PASSWD".split(),
+    *"secret passphrase Credentials apiKey hf_token plugin_config Plugin\\u005fConfig".split(),
+    *(start + "a1" * 20 for start in ("hf_", "sk-", "ghp_", "ghs_", "github_pat_", "glpat-", "xoxb-", "gh_")),
+    "AKIA" + "A1" * 8,
+    "asia" + "a1" * 8,
+    "eyJhbGciOiJIUzI1.eyJzdWIi.x",
+    '": "',
+    '"name": ',
+]
 
 
 @pytest.mark.parametrize(
@@ -141,6 +161,19 @@ def test_an_error_of_the_engine_quotes_no_secret() -> None:
 )
 def test_no_text_shows_a_secret(text: str) -> None:
     assert "canary" not in redact(text)
+
+
+@given(st.lists(st.sampled_from(_PIECES), max_size=12).map("".join))
+def test_what_is_passed_over_quickly_has_no_secret(text: str) -> None:
+    changed = redact(text) != text
+    event(f"redacted: {changed}")
+    assert can_hold_secret(text.encode("latin-1")) or not changed
+    assert can_have_plugin_config(text.encode("latin-1")) or hide_in_document(text) == text
+
+
+@pytest.mark.parametrize("text", ["", "<?xml version='1.0'?><net name='a' version='11'>", '{"inputs": 1}'])
+def test_most_texts_are_passed_over_quickly(text: str) -> None:
+    assert not can_hold_secret(text.encode())
 
 
 @pytest.mark.parametrize(

@@ -99,7 +99,7 @@ def _word(data: bytes, chance: random.Random) -> bytes:
     values = list(re.finditer(rb'"([^"<>]*)"', data))
     if not values:
         return _flip(data, chance)
-    place = chance.choice(values)
+    position = chance.choice(values)
     odd = [
         b"",
         b"-1",
@@ -114,7 +114,7 @@ def _word(data: bytes, chance: random.Random) -> bytes:
         b"ReadValue",
     ]
     new = chance.choice([chance.choice(values)[1], chance.choice(odd)])
-    return data[: place.start(1)] + new + data[place.end(1) :]
+    return data[: position.start(1)] + new + data[position.end(1) :]
 
 
 def _line(data: bytes, chance: random.Random) -> bytes:
@@ -197,10 +197,12 @@ def _collect(models: Path, saved: Path) -> str:
     me = f"{os.getuid()}:{os.getgid()}"
     command = [sys.executable, "-m", "ovms_doctor", "collect", str(models), "--user", me, "-o", str(saved)]
     try:
-        done = subprocess.run(command, capture_output=True, check=False, timeout=WHOLE, text=True)
+        completed = subprocess.run(command, capture_output=True, check=False, timeout=WHOLE, text=True)
     except subprocess.TimeoutExpired:
         return "hang"
-    return "" if done.returncode == 0 and "Traceback" not in done.stderr else done.stderr[-2000:]
+    return (
+        "" if completed.returncode == 0 and "Traceback" not in completed.stderr else completed.stderr[-2000:]
+    )
 
 
 def _judged(model: Path, facts: Facts) -> tuple[str, str]:
@@ -210,21 +212,23 @@ def _judged(model: Path, facts: Facts) -> tuple[str, str]:
     deployment = replace(deployment_for(request, facts), mode="config")
     planned = plan(deployment, facts)
     assert planned.plan is not None
-    seen = SettledRun(deployment, planned.plan, facts)
-    report = report_on(seen, OutputOptions(), begin(()))
+    settled = SettledRun(deployment, planned.plan, facts)
+    report = report_on(settled, OutputOptions(), begin(()))
     if any(finding.code == "OVD901" for finding in report.findings):
         return "broken", "a check crashed"
-    versions = seen.plan.models[0].versions
+    versions = settled.plan.models[0].versions
     attempt = versions[0].attempt if versions else None
     if attempt is None:
         return "broken", "nothing was tried"
     # What the server itself refuses of a model that OpenVINO takes, and what an older OpenVINO lacks.
     if isinstance(attempt.cause, NoTensors | NotInRelease):
         return "own", type(attempt.cause).__name__
-    blamed = any(finding.subject.version == 1 and finding.severity == "error" for finding in report.findings)
-    words = {"loaded": "ok", "failed": "failed", "crashed": "crashed", "hangs": "hung"}
-    word = words.get(attempt.outcome, "unknown")
-    if word in ("failed", "crashed") and not blamed:
+    reported = any(
+        finding.subject.version == 1 and finding.severity == "error" for finding in report.findings
+    )
+    arguments = {"loaded": "ok", "failed": "failed", "crashed": "crashed", "hangs": "hung"}
+    word = arguments.get(attempt.outcome, "unknown")
+    if word in ("failed", "crashed") and not reported:
         return "broken", "refused without a finding"
     return word, ""
 
@@ -282,7 +286,7 @@ def main() -> int:
                     shutil.copytree(models / name, options.keep / name, dirs_exist_ok=True)
     oracle.close()
     lines = [f"{options.mutants} mutants, seed {options.seed}, {time.monotonic() - began:.0f} s"]
-    lines += [f"{count:7d}  {what}" for what, count in sorted(counts.items())]
+    lines += [f"{count:7d}  {description}" for description, count in sorted(counts.items())]
     sys.stdout.write("\n".join([*lines, *bad]) + "\n")
     return 1 if bad else 0
 

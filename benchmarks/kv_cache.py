@@ -73,23 +73,23 @@ class Measured(NamedTuple):
 def compare(model: str, precision: str, directory: Path) -> Measured:
     """Makes the model below ``directory`` and measures it. ``precision``: of the cache; empty: the default."""
     sizes, tokens, requests = MODELS[model]
-    place = directory / f"{model}-{precision}"
-    place.mkdir()
+    location = directory / f"{model}-{precision}"
+    location.mkdir()
     options = f'plugin_config: \'{{"KV_CACHE_PRECISION": "{precision}"}}\'' if precision else ""
     for name, content in {
         **language_model(sizes),
         "graph.pbtxt": graph("text_generation", options),
     }.items():
-        (place / name).write_bytes(content)
+        (location / name).write_bytes(content)
     with LocalCollector(None) as collector:
-        request = CheckOptions(targets=(str(place),), load="none", bare_metal=True)
+        request = CheckOptions(targets=(str(location),), load="none", bare_metal=True)
         plan = look(request, Facts(), collector).plan
     assert plan.memory is not None
     (cache,) = (item.cache for item in plan.memory.caches)
-    command = [sys.executable, "-c", _MEASURE, str(place), precision]
+    command = [sys.executable, "-c", _MEASURE, str(location), precision]
     command += [str(number) for number in (tokens, requests, _ROUNDS)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    return Measured((cache.low + cache.high) / 2, float(json.loads(done.stdout.splitlines()[-1])))
+    completed = subprocess.run(command, capture_output=True, text=True, check=True)
+    return Measured((cache.low + cache.high) / 2, float(json.loads(completed.stdout.splitlines()[-1])))
 
 
 def main() -> None:
@@ -102,10 +102,10 @@ def main() -> None:
     sys.stdout.write(
         f"{'model':>7} {'cache':>8} {'predicted':>10} {'measured':>9} {'ratio':>6}   bytes of a token\n"
     )
-    with tempfile.TemporaryDirectory() as place:
+    with tempfile.TemporaryDirectory() as directory:
         for model in options.models:
             for precision in options.precisions:
-                found = compare(model, precision, Path(place))
+                found = compare(model, precision, Path(directory))
                 ratios.append(found.ratio)
                 sys.stdout.write(
                     f"{model:>7} {precision or 'default':>8} {found.predicted:10,.0f} {found.measured:9,.0f} "

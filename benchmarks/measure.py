@@ -44,7 +44,7 @@ finally:
 class Command:
     """What is run: words, and the exit code that says that it did what it was to do."""
 
-    words: Sequence[str]
+    arguments: Sequence[str]
     code: int = 0
 
 
@@ -59,13 +59,13 @@ class Runs:
         return self.wall if kind == "wall" else self.cpu
 
 
-def doctor(*words: str) -> Command:
+def doctor(*arguments: str) -> Command:
     """The program itself, by this interpreter."""
-    return Command([sys.executable, "-m", "ovms_doctor", *words])
+    return Command([sys.executable, "-m", "ovms_doctor", *arguments])
 
 
-def python(code: str, *words: str) -> Command:
-    return Command([sys.executable, "-c", code, *words])
+def python(code: str, *arguments: str) -> Command:
+    return Command([sys.executable, "-c", code, *arguments])
 
 
 def alternate(commands: Mapping[str, Command], times: int) -> dict[str, Runs]:
@@ -85,7 +85,7 @@ def once(command: Command) -> tuple[float, float]:
     with tempfile.TemporaryFile() as errors:
         began = time.perf_counter()
         process = subprocess.Popen(
-            command.words,
+            command.arguments,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=errors,
@@ -96,26 +96,26 @@ def once(command: Command) -> tuple[float, float]:
         process.returncode = os.waitstatus_to_exitcode(status)
         if process.returncode != command.code:
             errors.seek(0)
-            said = errors.read().decode("utf-8", "replace").strip()
+            error_text = errors.read().decode("utf-8", "replace").strip()
             raise RuntimeError(
-                f"{' '.join(command.words)[:200]} ended with {process.returncode}: {said[-500:]}"
+                f"{' '.join(command.arguments)[:200]} ended with {process.returncode}: {error_text[-500:]}"
             )
     return wall, used.ru_utime + used.ru_stime
 
 
-def peak_memory(words: Sequence[str]) -> float:
+def peak_memory(arguments: Sequence[str]) -> float:
     """MiB that the parent process of ``ovms-doctor WORDS`` held at most."""
-    with tempfile.TemporaryDirectory() as place:
-        file = Path(place) / "peak"
-        once(Command([sys.executable, "-c", PEAK, str(file), *words]))
+    with tempfile.TemporaryDirectory() as directory:
+        file = Path(directory) / "peak"
+        once(Command([sys.executable, "-c", PEAK, str(file), *arguments]))
         return int(file.read_text()) / 1024
 
 
-def imports_of(words: Sequence[str]) -> Command:
+def imports_of(arguments: Sequence[str]) -> Command:
     """A Python that only imports, as the parent process of ``ovms-doctor WORDS`` does, the modules that it imports."""
-    with tempfile.TemporaryDirectory() as place:
-        file = Path(place) / "modules"
-        once(Command([sys.executable, "-c", MODULES, str(file), *words]))
+    with tempfile.TemporaryDirectory() as directory:
+        file = Path(directory) / "modules"
+        once(Command([sys.executable, "-c", MODULES, str(file), *arguments]))
         light = "from ovms_doctor.model.light_msgspec import import_msgspec; import_msgspec(); "
         return python(f"{light}import {file.read_text()}")
 

@@ -98,21 +98,23 @@ def main() -> None:
     )
     sys.stdout.write(f" {'anonymous: said':>16} {'seen':>6} {'ratio':>6}\n")
     ratios = []
-    with tempfile.TemporaryDirectory() as place:
+    with tempfile.TemporaryDirectory() as directory:
         for kind in options.kinds:
             for size in sizes:
-                path = os.path.join(place, "model.xml")
+                path = os.path.join(directory, "model.xml")
                 subprocess.run([sys.executable, "-c", MAKE, kind, str(size * MIB), path], check=True)
                 for hint in ("", "f32"):
                     anonymous, whole = predicted(path, hint)
                     command = [sys.executable, "-c", COMPILE, path, hint]
-                    told = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
-                    seen_anonymous, seen_whole = int(told[0]), int(told[1])
-                    ratios.append(whole / seen_whole)
+                    figures = subprocess.run(
+                        command, capture_output=True, text=True, check=True
+                    ).stdout.split()
+                    measured_anonymous, measured_whole = int(figures[0]), int(figures[1])
+                    ratios.append(whole / measured_whole)
                     sys.stdout.write(
-                        f"{kind:>12} {size:5} {hint or 'none':>5} {whole // MIB:15} {seen_whole // MIB:6} "
-                        f"{whole / seen_whole:6.2f} {anonymous // MIB:16} {seen_anonymous // MIB:6} "
-                        f"{anonymous / seen_anonymous:6.2f}\n"
+                        f"{kind:>12} {size:5} {hint or 'none':>5} {whole // MIB:15} {measured_whole // MIB:6} "
+                        f"{whole / measured_whole:6.2f} {anonymous // MIB:16} {measured_anonymous // MIB:6} "
+                        f"{anonymous / measured_anonymous:6.2f}\n"
                     )
                     sys.stdout.flush()
     inside = sum(0.8 <= ratio <= 1.3 for ratio in ratios)

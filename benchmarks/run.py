@@ -76,7 +76,7 @@ NORMAL = Setting(short=15, long=5, models=200, many=1000, factor=10, plain=False
 QUICK = Setting(short=5, long=2, models=40, many=100, factor=5, plain=False, entries=200)
 
 
-def say(text: str) -> None:
+def print_line(text: str) -> None:
     sys.stdout.write(text + "\n")
     sys.stdout.flush()
 
@@ -91,30 +91,30 @@ def compare(title: str, ours: Runs, other: Runs, kind: str, goal: float | None) 
     """One line: both medians, the ratio of the medians, by which the goal is judged, and of the minima."""
     a, b = ours.of(kind), other.of(kind)
     ratio = middle(a) / middle(b)
-    say(
+    print_line(
         f"{title:46} {kind:4} {middle(a) * 1e3:9.0f} ms {middle(b) * 1e3:9.0f} ms {ratio:6.2f} "
         f"{least(a) / least(b):6.2f}  {verdict(ratio, goal)}"
     )
 
 
 def absolute(title: str, value: float, unit: str, goal: float | None) -> None:
-    say(f"{title:46} {'':4} {value:9.2f} {unit:3} {'':26}  {verdict(value, goal)}")
+    print_line(f"{title:46} {'':4} {value:9.2f} {unit:3} {'':26}  {verdict(value, goal)}")
 
 
-def start(place: str, setting: Setting) -> None:
+def start(directory: str, setting: Setting) -> None:
     runs = alternate(
         {"pass": python("pass"), "version": doctor("--version"), "explain": doctor("explain", "OVD101")},
         setting.short,
     )
     compare("--version / python -c pass", runs["version"], runs["pass"], "cpu", 2.5)
     compare("explain OVD101 / python -c pass", runs["explain"], runs["pass"], "cpu", 5)
-    tree = repository(f"{place}/imported", 1)
+    tree = repository(f"{directory}/imported", 1)
     runs = alternate({"pass": python("pass"), "imports": imports_of(("check", tree))}, setting.short)
     compare("all imports of check / python -c pass", runs["imports"], runs["pass"], "cpu", 12)
 
 
-def one(place: str, setting: Setting) -> None:
-    tree = repository(f"{place}/one", 1)
+def one(directory: str, setting: Setting) -> None:
+    tree = repository(f"{directory}/one", 1)
     path = f"{tree}/model-00000/1/model.xml"
     commands = {"check": doctor("check", tree), "load": python(QUIET + ONE, path)}
     if setting.plain:
@@ -126,8 +126,8 @@ def one(place: str, setting: Setting) -> None:
         compare("check, one model / read_model as it is", runs["check"], runs["plain"], "wall", 0.6)
 
 
-def loading(place: str, setting: Setting) -> None:
-    tree = repository(f"{place}/some", setting.models)
+def loading(directory: str, setting: Setting) -> None:
+    tree = repository(f"{directory}/some", setting.models)
     for level, loop in (("read", READ_LOOP), ("compile", COMPILE_LOOP)):
         commands = {"check": doctor("check", tree, "--load", level), "loop": python(QUIET + loop, tree)}
         runs = alternate(commands, setting.long)
@@ -136,12 +136,12 @@ def loading(place: str, setting: Setting) -> None:
         compare("  the same", runs["check"], runs["loop"], "cpu", None)
 
 
-def walking(place: str, setting: Setting) -> None:
-    tree = repository(f"{place}/many", setting.many, 3)
-    words = ("check", tree, "--load", "none")
-    every = (*words, *ALL_VERSIONS)
+def walking(directory: str, setting: Setting) -> None:
+    tree = repository(f"{directory}/many", setting.many, 3)
+    arguments = ("check", tree, "--load", "none")
+    every = (*arguments, *ALL_VERSIONS)
     commands = {
-        "check": doctor(*words),
+        "check": doctor(*arguments),
         "every": doctor(*every),
         "find": Command(["find", tree]),
         "pass": python("pass"),
@@ -155,47 +155,47 @@ def walking(place: str, setting: Setting) -> None:
     goal = 100 if setting.many == NORMAL.many else None
     compare(f"{title} / python -c pass", runs["check"], runs["pass"], "cpu", goal)
     absolute("  CPU time, with all children", middle(runs["check"].cpu), "s", None)
-    absolute("  most memory of the parent", peak_memory(words), "MiB", 150)
+    absolute("  most memory of the parent", peak_memory(arguments), "MiB", 150)
     shutil.rmtree(tree)
-    large = repository(f"{place}/large", setting.many * setting.factor, 3)
-    words = ("check", large, "--load", "none", *ALL_VERSIONS)
-    dear = min(once(doctor(*words))[1] for _ in range(2))
-    each = (dear / setting.factor) / least(runs["every"].cpu)
+    large = repository(f"{directory}/large", setting.many * setting.factor, 3)
+    arguments = ("check", large, "--load", "none", *ALL_VERSIONS)
+    slowest = min(once(doctor(*arguments))[1] for _ in range(2))
+    each = (slowest / setting.factor) / least(runs["every"].cpu)
     absolute(
         f"  all requested: CPU for each of {versions * setting.factor} to each of {versions}", each, "", 1.2
     )
-    absolute("  all requested: most memory of the parent", peak_memory(words), "MiB", 150)
+    absolute("  all requested: most memory of the parent", peak_memory(arguments), "MiB", 150)
 
 
-def configured(place: str, setting: Setting) -> None:
-    config = configuration(f"{place}/configured", setting.entries)
-    words = ("check", config, "--load", "none")
+def configured(directory: str, setting: Setting) -> None:
+    config = configuration(f"{directory}/configured", setting.entries)
+    arguments = ("check", config, "--load", "none")
     plain = [PLAIN_LOOK, config]
-    runs = alternate({"check": doctor(*words), "plain": python(*plain)}, setting.long)
+    runs = alternate({"check": doctor(*arguments), "plain": python(*plain)}, setting.long)
     title = f"check a configuration of {setting.entries} / json, scandir"
     compare(title, runs["check"], runs["plain"], "wall", 20)
     compare("  the same", runs["check"], runs["plain"], "cpu", None)
-    peak = f"{place}/peak"
+    peak = f"{directory}/peak"
     once(python(*plain, peak))
     with open(peak) as file:
         other = int(file.read()) / 1024
-    absolute("  most memory of the parent", peak_memory(words), "MiB", None)
+    absolute("  most memory of the parent", peak_memory(arguments), "MiB", None)
     absolute("  most memory of json, scandir", other, "MiB", None)
-    say(f"  judged: {judged(words)}")
+    print_line(f"  judged: {judged(arguments)}")
 
 
-def judged(words: Sequence[str]) -> str:
+def judged(arguments: Sequence[str]) -> str:
     """What a run came to: its figures count only where every model was looked at. RuntimeError otherwise."""
     with tempfile.TemporaryDirectory() as directory:
         report = f"{directory}/report.json"
-        once(doctor(*words, "--format", "json", "-o", report))
+        once(doctor(*arguments, "--format", "json", "-o", report))
         with open(report, encoding="utf-8") as file:
-            said = json.load(file)
-    versions = [version for model in said["models"] for version in model["versions"]]
+            document = json.load(file)
+    versions = [version for model in document["models"] for version in model["versions"]]
     known = [version for version in versions if not version["requested"] or version["state"] is not None]
-    if said["summary"]["verdict"] == "incomplete" or len(known) < len(versions):
+    if document["summary"]["verdict"] == "incomplete" or len(known) < len(versions):
         raise RuntimeError(f"of {len(versions)} versions only {len(known)} were judged")
-    return f"{len(said['models'])} models, {len(versions)} versions, verdict {said['summary']['verdict']}"
+    return f"{len(document['models'])} models, {len(versions)} versions, verdict {document['summary']['verdict']}"
 
 
 PARTS: dict[str, Callable[[str, Setting], None]] = {
@@ -216,25 +216,25 @@ def main() -> int:
         action="store_true",
         help="import openvino as it is too: it reports the import over the network, where there is one",
     )
-    asked = parser.parse_args()
-    unknown = [name for name in asked.names if name not in PARTS]
+    options = parser.parse_args()
+    unknown = [name for name in options.names if name not in PARTS]
     if unknown:
         parser.error(f"no part is called {unknown[0]}; there are {', '.join(PARTS)}")
-    base = QUICK if asked.quick else NORMAL
-    setting = Setting(base.short, base.long, base.models, base.many, base.factor, asked.plain, base.entries)
-    say(f"{machine()}{'; --quick: indicative only' if asked.quick else ''}")
-    say(f"{'':46} {'':4} {'ours':>12} {'other':>12} {'ratio':>6} {'of min':>6}")
-    place = tempfile.mkdtemp(prefix="ovms-doctor-benchmark-")
+    base = QUICK if options.quick else NORMAL
+    setting = Setting(base.short, base.long, base.models, base.many, base.factor, options.plain, base.entries)
+    print_line(f"{machine()}{'; --quick: indicative only' if options.quick else ''}")
+    print_line(f"{'':46} {'':4} {'ours':>12} {'other':>12} {'ratio':>6} {'of min':>6}")
+    directory = tempfile.mkdtemp(prefix="ovms-doctor-benchmark-")
     try:
         # The server's user, as whom is looked, is somebody else.
-        os.chmod(place, 0o755)  # noqa: S103
-        for name in asked.names or PARTS:
+        os.chmod(directory, 0o755)  # noqa: S103
+        for name in options.names or PARTS:
             try:
-                PARTS[name](place, setting)
+                PARTS[name](directory, setting)
             except RuntimeError as error:
-                say(f"{name}: could not be measured: {error}")
+                print_line(f"{name}: could not be measured: {error}")
     finally:
-        shutil.rmtree(place, ignore_errors=True)
+        shutil.rmtree(directory, ignore_errors=True)
     return 0
 
 

@@ -121,53 +121,56 @@ def grown(title: str, unit: str, sizes: Sequence[int], cost_of: Callable[[int], 
         )
 
 
-def trees(place: str, sizes: Sequence[int]) -> None:
+def trees(directory: str, sizes: Sequence[int]) -> None:
     """Repositories whose versions all are requested: healthy and with a finding each, as text and as JSON."""
     for size in sizes:
-        repository(f"{place}/healthy-{size}", size // VERSIONS, VERSIONS)
-        faulty = repository(f"{place}/faulty-{size}", size // VERSIONS, VERSIONS)
+        repository(f"{directory}/healthy-{size}", size // VERSIONS, VERSIONS)
+        faulty = repository(f"{directory}/faulty-{size}", size // VERSIONS, VERSIONS)
         for path in Path(faulty).rglob("*.bin"):
             path.write_bytes(_SHORT)
-    report = ("--format", "json", "-o", f"{place}/report.json")
+    report = ("--format", "json", "-o", f"{directory}/report.json")
     for kind, codes in (("healthy", (0,)), ("faulty", (1,))):
         for form, more in (("text", ()), ("json", report)):
             options = ("--load", "none", *ALL_VERSIONS, *more)
             grown(
-                f"check, {kind}, {form}", "versions", sizes, partial(_tree_cost, place, kind, options, codes)
+                f"check, {kind}, {form}",
+                "versions",
+                sizes,
+                partial(_tree_cost, directory, kind, options, codes),
             )
 
 
-def _tree_cost(place: str, kind: str, options: Sequence[str], codes: Sequence[int], size: int) -> Cost:
-    return watched(("check", f"{place}/{kind}-{size}", *options), codes)
+def _tree_cost(directory: str, kind: str, options: Sequence[str], codes: Sequence[int], size: int) -> Cost:
+    return watched(("check", f"{directory}/{kind}-{size}", *options), codes)
 
 
-def configured(place: str, sizes: Sequence[int]) -> None:
+def configured(directory: str, sizes: Sequence[int]) -> None:
     """Configuration files that name so many models of one version; and some whose base paths are misspelt."""
     sizes = [size // VERSIONS for size in sizes]
     for size in sizes:
-        config = configuration(f"{place}/{size}", size)
+        config = configuration(f"{directory}/{size}", size)
         text = Path(config).read_text("ascii").replace("/models/model-", "/models/modell-")
-        Path(f"{place}/{size}/misspelt.json").write_text(text, "ascii")
+        Path(f"{directory}/{size}/misspelt.json").write_text(text, "ascii")
     for title, name, codes in (
         ("config.json", "config", (0,)),
         ("config.json, all missing", "misspelt", (1,)),
     ):
-        grown(f"check, {title}", "models", sizes, partial(_configured_cost, place, name, codes))
+        grown(f"check, {title}", "models", sizes, partial(_configured_cost, directory, name, codes))
 
 
-def _configured_cost(place: str, name: str, codes: Sequence[int], size: int) -> Cost:
-    path = f"{place}/{size}/{name}.json"
+def _configured_cost(directory: str, name: str, codes: Sequence[int], size: int) -> Cost:
+    path = f"{directory}/{size}/{name}.json"
     return watched(("check", path, "--bare-metal", "--load", "none"), codes)
 
 
-def store(place: str, sizes: Sequence[int]) -> None:
+def store(directory: str, sizes: Sequence[int]) -> None:
     """Buckets of models with three versions each, beside a plain loop of boto3; requests, and the store's own time."""
     sizes = [size // VERSIONS for size in sizes]
     costs: dict[int, Cost] = {}
     lines = []
     for size in sizes:
-        tree = repository(f"{place}/{size}", size, VERSIONS)
-        with served(tree, place) as (server, port):
+        tree = repository(f"{directory}/{size}", size, VERSIONS)
+        with served(tree, directory) as (server, port):
             forwarder = Forwarder(port)
             began = server_cpu(server)
             # The store is slow on a busy machine: one list of the whole may take minutes.
@@ -191,14 +194,14 @@ def store(place: str, sizes: Sequence[int]) -> None:
 
 
 @contextlib.contextmanager
-def served(tree: str, place: str) -> Iterator[tuple[int, int]]:
+def served(tree: str, directory: str) -> Iterator[tuple[int, int]]:
     """A store with the files of ``tree``; its process and its port."""
     import socket
 
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    with open(f"{place}/moto.log", "wb") as log:
+    with open(f"{directory}/moto.log", "wb") as log:
         command = [sys.executable, "-c", STORE, str(port), BUCKET, tree]
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
     try:
@@ -210,7 +213,7 @@ def served(tree: str, place: str) -> Iterator[tuple[int, int]]:
                 break
             time.sleep(0.1)
         if process.poll() is not None:
-            raise RuntimeError(f"moto did not come up: {Path(place, 'moto.log').read_text()[-500:]}")
+            raise RuntimeError(f"moto did not come up: {Path(directory, 'moto.log').read_text()[-500:]}")
         yield process.pid, port
     finally:
         process.kill()
@@ -228,11 +231,11 @@ def _children_cpu() -> float:
     return times.children_user + times.children_system
 
 
-def summaries(place: str, sizes: Sequence[int]) -> None:
+def summaries(location: str, sizes: Sequence[int]) -> None:
     """``summary`` over so many reports of 100 findings each, one report a host, beside ``json.loads`` of each."""
     sizes = [size // VERSIONS for size in sizes]
-    template = _report(place)
-    directory = f"{place}/reports"
+    template = _report(location)
+    directory = f"{location}/reports"
     os.makedirs(directory)
     made = 0
 
@@ -251,12 +254,12 @@ def summaries(place: str, sizes: Sequence[int]) -> None:
     say(f"  json.load of each of {made}: {_children_cpu() - used:.2f} s of {len(template) >> 10} KiB each")
 
 
-def _report(place: str) -> str:
+def _report(directory: str) -> str:
     """A report with 100 findings."""
-    tree = repository(f"{place}/hundred", 100)
+    tree = repository(f"{directory}/hundred", 100)
     for path in Path(tree).rglob("*.bin"):
         path.write_bytes(_SHORT)
-    path = f"{place}/hundred.json"
+    path = f"{directory}/hundred.json"
     watched(("check", tree, "--load", "none", "--host-name", "HOST-NAME", "-f", "json", "-o", path), (1,))
     text = Path(path).read_text()
     if len(json.loads(text)["findings"]) != 100 or "HOST-NAME" not in text:
@@ -283,15 +286,15 @@ def main() -> int:
     sizes = (300, 999, 3000) if typed.quick else (3000, 9999, 30000)
     say(machine())
     for name in typed.names or PARTS:
-        with tempfile.TemporaryDirectory(prefix="ovms-doctor-benchmark-") as place:
+        with tempfile.TemporaryDirectory(prefix="ovms-doctor-benchmark-") as directory:
             # The server's user, as whom is looked, is somebody else.
-            os.chmod(place, 0o755)  # noqa: S103
+            os.chmod(directory, 0o755)  # noqa: S103
             try:
-                PARTS[name](place, sizes)
+                PARTS[name](directory, sizes)
             except RuntimeError as error:
                 say(f"{name}: could not be measured: {error}")
             finally:
-                shutil.rmtree(place, ignore_errors=True)
+                shutil.rmtree(directory, ignore_errors=True)
     return 0
 
 

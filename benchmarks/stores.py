@@ -110,14 +110,14 @@ class Forwarder:
         self._listening.close()
 
 
-def started(place: str) -> tuple[subprocess.Popen[bytes], int]:
+def started(directory: str) -> tuple[subprocess.Popen[bytes], int]:
     """moto's server, and its port."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    words = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
-    with open(f"{place}/moto.log", "wb") as log:
-        process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+    arguments = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
+    with open(f"{directory}/moto.log", "wb") as log:
+        process = subprocess.Popen(arguments, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
     for _ in range(300):
         try:
             socket.create_connection(("127.0.0.1", port), 1).close()
@@ -125,7 +125,7 @@ def started(place: str) -> tuple[subprocess.Popen[bytes], int]:
         except OSError:
             time.sleep(0.1)
     process.kill()
-    raise RuntimeError(f"moto did not come up: {Path(place, 'moto.log').read_text()[-500:]}")
+    raise RuntimeError(f"moto did not come up: {Path(directory, 'moto.log').read_text()[-500:]}")
 
 
 def client(port: int) -> Any:
@@ -156,26 +156,36 @@ def fill(port: int, tree: str) -> int:
     return len(files)
 
 
-def words(endpoint: str) -> tuple[str, ...]:
+def environment_options(endpoint: str) -> tuple[str, ...]:
     """The arguments of the check: every version asked for, statically read."""
     environment = (
         f"S3_ENDPOINT={endpoint}",
         f"AWS_ACCESS_KEY_ID={KEYS[0]}",
         f"AWS_SECRET_ACCESS_KEY={KEYS[1]}",
     )
-    told = tuple(part for pair in environment for part in ("--env", pair))
-    return ("check", f"s3://{BUCKET}/models", "--load", "none", "--model-version-policy", ALL, *told)
+    environment_options = tuple(part for pair in environment for part in ("--env", pair))
+    return (
+        "check",
+        f"s3://{BUCKET}/models",
+        "--load",
+        "none",
+        "--model-version-policy",
+        ALL,
+        *environment_options,
+    )
 
 
-def measure(place: str, models: int, times: int) -> None:
-    tree = repository(f"{place}/tree-{models}", models, 3)
-    server, port = started(place)
+def measure(directory: str, models: int, times: int) -> None:
+    tree = repository(f"{directory}/tree-{models}", models, 3)
+    server, port = started(directory)
     try:
         keys = fill(port, tree)
         xmls = sum(path.stat().st_size for path in Path(tree).rglob("*.xml"))
-        say(f"{models} models x 3 versions, {keys} keys: {judged(words(f'http://127.0.0.1:{port}'))}")
+        say(
+            f"{models} models x 3 versions, {keys} keys: {judged(environment_options(f'http://127.0.0.1:{port}'))}"
+        )
         forwarder = Forwarder(port)
-        once(doctor(*words(forwarder.endpoint)))
+        once(doctor(*environment_options(forwarder.endpoint)))
         ours = forwarder.counted
         forwarder.close()
         forwarder = Forwarder(port)
@@ -195,7 +205,8 @@ def measure(place: str, models: int, times: int) -> None:
         )
         endpoint = f"http://127.0.0.1:{port}"
         runs = alternate(
-            {"check": doctor(*words(endpoint)), "loop": python(LOOP, endpoint, str(models))}, times
+            {"check": doctor(*environment_options(endpoint)), "loop": python(LOOP, endpoint, str(models))},
+            times,
         )
         a, b = runs["check"].wall, runs["loop"].wall
         ratio = middle(a) / middle(b)
@@ -205,7 +216,7 @@ def measure(place: str, models: int, times: int) -> None:
         )
         ratio = middle(runs["check"].cpu) / middle(runs["loop"].cpu)
         say(f"  CPU  {middle(runs['check'].cpu):.2f} s beside {middle(runs['loop'].cpu):.2f} s: {ratio:.2f}")
-        say(f"  most memory of the parent {peak_memory(words(endpoint)):.0f} MiB")
+        say(f"  most memory of the parent {peak_memory(environment_options(endpoint)):.0f} MiB")
     finally:
         server.kill()
         server.wait()
@@ -214,17 +225,17 @@ def measure(place: str, models: int, times: int) -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(description="Measures what a check of models in S3 costs.")
     parser.add_argument("--quick", action="store_true", help="20 models only")
-    asked = parser.parse_args()
+    options = parser.parse_args()
     say(machine())
-    place = tempfile.mkdtemp(prefix="ovms-doctor-benchmark-")
+    directory = tempfile.mkdtemp(prefix="ovms-doctor-benchmark-")
     try:
-        for models, times in ((20, 2),) if asked.quick else ((100, 5), (1000, 3)):
-            measure(place, models, times)
+        for models, times in ((20, 2),) if options.quick else ((100, 5), (1000, 3)):
+            measure(directory, models, times)
     except RuntimeError as error:
         say(f"could not be measured: {error}")
         return 1
     finally:
-        shutil.rmtree(place, ignore_errors=True)
+        shutil.rmtree(directory, ignore_errors=True)
     return 0
 
 

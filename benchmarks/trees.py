@@ -39,26 +39,26 @@ _IR = """<?xml version="1.0"?>
 _WEIGHTS = bytes.fromhex("0000803f 00000040 00004040")
 
 
-def repository(place: str, models: int, versions: int = 1) -> str:
+def repository(location: str, models: int, versions: int = 1) -> str:
     """``place``, made: ``models`` directories with the versions 1, 2, … each. Anybody may read it."""
     for number in range(models):
         name = f"model-{number:05}"
         for version in range(1, versions + 1):
-            directory = f"{place}/{name}/{version}"
+            directory = f"{location}/{name}/{version}"
             os.makedirs(directory)
             _write(f"{directory}/model.xml", _IR.format(name=name).encode("ascii"))
             _write(f"{directory}/model.bin", _WEIGHTS)
-    return place
+    return location
 
 
-def configuration(place: str, models: int) -> str:
+def configuration(directory: str, models: int) -> str:
     """A config.json in ``place``, made, which lists so many models of one version each."""
-    repository(f"{place}/models", models)
+    repository(f"{directory}/models", models)
     entries = [
         {
             "config": {
                 "name": f"model-{number:05}",
-                "base_path": f"{place}/models/model-{number:05}",
+                "base_path": f"{directory}/models/model-{number:05}",
                 "target_device": "CPU",
                 "nireq": 2,
                 "plugin_config": {"NUM_STREAMS": "1"},
@@ -66,7 +66,7 @@ def configuration(place: str, models: int) -> str:
         }
         for number in range(models)
     ]
-    path = f"{place}/config.json"
+    path = f"{directory}/config.json"
     _write(path, json.dumps({"model_config_list": entries}, indent=2).encode("ascii"))
     return path
 

@@ -94,5 +94,5 @@ def _item(term: str, text: str) -> str:
 
 def _text(text: str) -> str:
     """A text without anything that roff would take for its own."""
-    shown = " ".join(text.split()).translate(_ESCAPES)
-    return f"\\&{shown}" if shown.startswith(".") else shown
+    joined = " ".join(text.split()).translate(_ESCAPES)
+    return f"\\&{joined}" if joined.startswith(".") else joined

@@ -30,8 +30,10 @@ class ReleaseError(Exception):
 
 def _git(*arguments: str) -> str:
     """Returns what git prints for these arguments in the checkout."""
-    done = subprocess.run(["git", "-C", str(ROOT), *arguments], check=True, capture_output=True, text=True)
-    return done.stdout.strip()
+    completed = subprocess.run(
+        ["git", "-C", str(ROOT), *arguments], check=True, capture_output=True, text=True
+    )
+    return completed.stdout.strip()
 
 
 def tagged_version() -> str:

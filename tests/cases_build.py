@@ -40,7 +40,7 @@ Caveat: TypeAlias = Literal["order", "graphs"]
 _DIRECTORY = "{D}"
 _UMASK = 0o022
 _PORT_OPTIONS = ("--port", "--rest_port")
-_PORT_GIVEN = ("--rest_port", "18080")
+_DEFAULT_PORT = ("--rest_port", "18080")
 _USAGE_ERROR = "OPTIONS_USAGE_ERROR"
 
 
@@ -98,9 +98,9 @@ class Case:
 
     def arguments(self, directory: str) -> tuple[str, ...]:
         """The server's arguments, with the port that was added where they name none."""
-        given: list[str] = self.filled("args", directory)
-        names_port = any(text.split("=", 1)[0] in _PORT_OPTIONS for text in given)
-        return (*given, *(() if names_port else _PORT_GIVEN))
+        recorded_arguments: list[str] = self.filled("args", directory)
+        names_port = any(text.split("=", 1)[0] in _PORT_OPTIONS for text in recorded_arguments)
+        return (*recorded_arguments, *(() if names_port else _DEFAULT_PORT))
 
     def filled(self, key: str, directory: str) -> Any:
         """``recorded[key]`` with ``{D}`` filled in, in keys too; None where it was not recorded."""

@@ -49,5 +49,5 @@ def look_at(case: Case, directory: Path) -> tuple[CheckOptions, SettledRun]:
     return request, look(request, Facts(), collector(case.uid))
 
 
-def document_of(seen: SettledRun) -> dict[str, Any]:
-    return to_document(report_on(seen, OutputOptions(), begin(())))
+def document_of(settled: SettledRun) -> dict[str, Any]:
+    return to_document(report_on(settled, OutputOptions(), begin(())))

@@ -114,13 +114,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items.sort(key=lambda item: item.path not in long)
     if not config.getoption("one_of_each"):
         return
-    kept: dict[str, pytest.Item] = {}
+    selected: dict[str, pytest.Item] = {}
     others = []
     for item in items:
-        if kept.setdefault(item.nodeid.partition("[")[0], item) is not item:
+        if selected.setdefault(item.nodeid.partition("[")[0], item) is not item:
             others.append(item)
     config.hook.pytest_deselected(items=others)
-    items[:] = kept.values()
+    items[:] = selected.values()
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
@@ -147,17 +147,17 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Looks at the ``needs_…`` markers."""
     if item.get_closest_marker("needs_root") and (reason := _not_root()):
-        unmet(reason)
+        skip_or_fail(reason)
     if item.get_closest_marker("needs_fuse") and (reason := _no_fuse()):
-        unmet(reason)
+        skip_or_fail(reason)
     for marker in item.iter_markers("needs_command"):
         for name in marker.args:
             if shutil.which(name) is None:
-                unmet(f"the program {name} is missing")
+                skip_or_fail(f"the program {name} is missing")
     for marker in item.iter_markers("needs_module"):
         for name in marker.args:
             if importlib.util.find_spec(name) is None:
-                unmet(f"the module {name} is missing")
+                skip_or_fail(f"the module {name} is missing")
 
 
 def _no_fuse() -> str:
@@ -170,7 +170,7 @@ def _no_fuse() -> str:
     return "" if int(capabilities, 16) & may_mount else "needs root, to mount a file system (CAP_SYS_ADMIN)"
 
 
-def unmet(reason: str) -> NoReturn:
+def skip_or_fail(reason: str) -> NoReturn:
     """Skips the test for this reason; with ``CI=true``, fails it."""
     if os.environ.get("CI", "").lower() in ("1", "true"):
         pytest.fail(f"{reason}, and CI must run this test", pytrace=False)
@@ -221,8 +221,8 @@ def world_directory() -> Iterator[Path]:
 
 def _open_to_all() -> str:
     """A directory for temporary files to which every user finds the way."""
-    for place in (tempfile.gettempdir(), "/var/tmp", "/tmp"):
-        resolved = Path(place).resolve()
+    for directory in (tempfile.gettempdir(), "/var/tmp", "/tmp"):
+        resolved = Path(directory).resolve()
         steps = (resolved, *resolved.parents)
         if os.access(resolved, os.W_OK) and all(step.stat().st_mode & stat.S_IXOTH for step in steps):
             return str(resolved)

@@ -42,16 +42,16 @@ def test_all_cases_are_there() -> None:
 )
 def test_prediction_equals_recording(case: Case, world_dir: Path) -> None:
     directory = world_dir / "case"
-    request, seen = look_at(case, directory)
-    document = document_of(seen)
+    request, settled = look_at(case, directory)
+    document = document_of(settled)
     _same_outcome(case, document)
     if not case.never_ends and case.recorded.get("stage") == "start":
         _same_models(case, document, str(directory))
     _severities(case, document)
     _logs(case, document, str(directory))
-    recorded = codec.dump(seen.facts, {"request": options_to_json(request)})
+    recorded = codec.dump(settled.facts, {"request": options_to_json(request)})
     _, facts = codec.load(recorded)
-    for data, kind in ((seen.plan, Plan), (seen.deployment, Deployment)):
+    for data, kind in ((settled.plan, Plan), (settled.deployment, Deployment)):
         assert decode_json(encode_json(data), kind) == data
     again = document_of(look(request, facts, None))
     assert again["findings"] == document["findings"]
@@ -116,7 +116,7 @@ def _recorded_states(model: dict[str, Any]) -> dict[int, tuple[str, str]]:
 def _severities(case: Case, document: dict[str, Any]) -> None:
     """All that was asked for is AVAILABLE now and later: no error, exit 0. Anything else: an error."""
     models = document["models"]
-    fine = (
+    expected_severities = (
         document["server"]["outcome"] == "serves"
         and bool(models)
         and all(_all_available(model) for model in models)
@@ -124,8 +124,8 @@ def _severities(case: Case, document: dict[str, Any]) -> None:
         and _pipelines_available(case)
     )
     errors = [finding for finding in document["findings"] if finding["severity"] == "error"]
-    assert bool(errors) != fine
-    assert document["summary"]["verdict"] == ("pass" if fine else "fail")
+    assert bool(errors) != expected_severities
+    assert document["summary"]["verdict"] == ("pass" if expected_severities else "fail")
 
 
 def _pipelines_available(case: Case) -> bool:
@@ -139,8 +139,12 @@ def _names_in_config(case: Case) -> set[str]:
     for entry in case.tree:
         if entry.path == "config.json" and "--config_path" in case.arguments(""):
             try:
-                given = entry.arguments[0]
-                value = given if entry.kind == "json" else json.loads(given, object_pairs_hook=_first_wins)
+                argument_value = entry.arguments[0]
+                value = (
+                    argument_value
+                    if entry.kind == "json"
+                    else json.loads(argument_value, object_pairs_hook=_first_wins)
+                )
                 return {item["config"]["name"] for item in value["model_config_list"]}
             except (ValueError, KeyError, TypeError):
                 return set()

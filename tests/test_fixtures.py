@@ -64,11 +64,11 @@ needs_openvino = pytest.mark.needs_module("openvino", "numpy")
 
 
 def load(path: str) -> dict[str, Any]:
-    done = subprocess.run(
+    completed = subprocess.run(
         [sys.executable, "-c", LOAD, str(MODELS) + "/" + path],
         capture_output=True, text=True, timeout=120, check=True,
     )  # fmt: skip
-    result: dict[str, Any] = json.loads(done.stdout)
+    result: dict[str, Any] = json.loads(completed.stdout)
     return result
 
 
@@ -103,8 +103,8 @@ def test_the_readme_has_every_model_and_nothing_else() -> None:
 
 
 def test_committed_fixtures_equal_the_generated_ones() -> None:
-    done = generate("--check")
-    assert (done.stdout, done.returncode) == ("", 0)
+    completed = generate("--check")
+    assert (completed.stdout, completed.returncode) == ("", 0)
 
 
 def test_check_names_every_difference_and_writing_mends_it(tmp_path: Path) -> None:
@@ -113,9 +113,9 @@ def test_check_names_every_difference_and_writing_mends_it(tmp_path: Path) -> No
     (copy / "dense-onnx/1/model.onnx").write_bytes(b"")
     (copy / "dense-ir/1/model.bin").unlink()
     (copy / "stray").write_text("x")
-    done = generate("--check", "--directory", str(copy))
-    assert done.returncode == 1
-    assert done.stdout.splitlines() == [
+    completed = generate("--check", "--directory", str(copy))
+    assert completed.returncode == 1
+    assert completed.stdout.splitlines() == [
         "missing: dense-ir/1/model.bin",
         "not generated: stray",
         "differs: dense-onnx/1/model.onnx",

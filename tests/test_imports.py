@@ -46,7 +46,7 @@ NEVER = {
     "yaml",
 }
 #: What reading a log line, a configuration or a terminal would need, or nothing at all.
-SPARED = {
+NOT_IMPORTED = {
     "asyncio",
     "email",
     "http",
@@ -61,7 +61,7 @@ SPARED = {
 SUBPROCESS = {"subprocess"} if sys.version_info >= (3, 11) else set[str]()
 
 
-class Imported:
+class ImportedModules:
     """The modules that a command imported, beyond those that any run of this interpreter does."""
 
     def __init__(self, modules: set[str], code: int, out: str) -> None:
@@ -74,7 +74,7 @@ class Imported:
         return {name for name in names if any(f"{item}.".startswith(f"{name}.") for item in self.modules)}
 
     @property
-    def rooms(self) -> set[str]:
+    def packages(self) -> set[str]:
         """The rooms of this package in which something was imported."""
         parts = (item.split(".") for item in self.modules)
         return {item[1] for item in parts if item[0] == "ovms_doctor" and len(item) > 1}
@@ -94,23 +94,23 @@ def imported(bare: set[str], tmp_path: Path) -> Run:
 class Run:
     """Runs a command in a process of its own."""
 
-    def __init__(self, bare: set[str], place: Path) -> None:
+    def __init__(self, bare: set[str], path: Path) -> None:
         self._bare = bare
-        self._place = place
+        self._path = path
 
-    def __call__(self, *words: str | Path) -> Imported:
-        done = _run(self._place, [str(word) for word in words])
-        return Imported(done.modules - self._bare, done.code, done.out)
+    def __call__(self, *arguments: str | Path) -> ImportedModules:
+        completed = _run(self._path, [str(word) for word in arguments])
+        return ImportedModules(completed.modules - self._bare, completed.code, completed.out)
 
 
-def _run(place: Path, words: list[str]) -> Imported:
-    command = [sys.executable, "-c", SCRIPT, str(place), *words]
-    done = subprocess.run(
+def _run(path: Path, arguments: list[str]) -> ImportedModules:
+    command = [sys.executable, "-c", SCRIPT, str(path), *arguments]
+    completed = subprocess.run(
         command, cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120, check=False
     )
     # collect says what it wrote.
-    assert done.stderr == "" or words[0] == "collect"
-    return Imported(set(place.read_text().split("\n")), done.returncode, done.stdout)
+    assert completed.stderr == "" or arguments[0] == "collect"
+    return ImportedModules(set(path.read_text().split("\n")), completed.returncode, completed.stdout)
 
 
 @pytest.fixture
@@ -120,69 +120,71 @@ def model(tmp_path: Path) -> Path:
 
 
 def test_version_builds_no_parser(imported: Run) -> None:
-    seen = imported("--version")
-    assert seen.code == 0
-    assert seen.out.startswith("ovms-doctor ")
-    assert {item for item in seen.modules if item.startswith("ovms_doctor")} == {
+    result = imported("--version")
+    assert result.code == 0
+    assert result.out.startswith("ovms-doctor ")
+    assert {item for item in result.modules if item.startswith("ovms_doctor")} == {
         "ovms_doctor",
         "ovms_doctor.cli",
         "ovms_doctor.cli.entry",
         "ovms_doctor.cli.streams",
     }
-    assert not seen.of(
+    assert not result.of(
         {"dataclasses", "inspect", "json", "re", "rich", "subprocess", "typer", "typing"} | NEVER
     )
 
 
 def test_a_code_needs_the_index_only(imported: Run) -> None:
-    seen = imported("explain", "OVD101")
-    assert seen.code == 0
-    assert "OVD101" in seen.out
-    assert not seen.of(
-        NEVER | SPARED | {"ctypes", "hashlib", "inspect", "rich", "tempfile", "typer", "typing_extensions"}
+    result = imported("explain", "OVD101")
+    assert result.code == 0
+    assert "OVD101" in result.out
+    assert not result.of(
+        NEVER
+        | NOT_IMPORTED
+        | {"ctypes", "hashlib", "inspect", "rich", "tempfile", "typer", "typing_extensions"}
     )
-    assert seen.rooms <= {"cli", "explain", "model", "probes"}
+    assert result.packages <= {"cli", "explain", "model", "probes"}
 
 
 @pytest.mark.parametrize(
-    "words", [["No version found for model in path: /m"], ["/m", "is", "nothing", "known"]]
+    "arguments", [["No version found for model in path: /m"], ["/m", "is", "nothing", "known"]]
 )
-def test_a_log_line_needs_the_index_only(imported: Run, words: list[str]) -> None:
-    seen = imported("explain", *words, "--format", "json")
-    assert not seen.of(NEVER | SPARED | {"ctypes", "hashlib", "rich"})
-    assert seen.rooms <= {"cli", "explain", "model", "plugins", "probes"}
+def test_a_log_line_needs_the_index_only(imported: Run, arguments: list[str]) -> None:
+    result = imported("explain", *arguments, "--format", "json")
+    assert not result.of(NEVER | NOT_IMPORTED | {"ctypes", "hashlib", "rich"})
+    assert result.packages <= {"cli", "explain", "model", "plugins", "probes"}
 
 
 def test_the_list_looks_at_nothing(imported: Run) -> None:
-    seen = imported("checks")
-    assert seen.code == 0
-    assert not seen.of(NEVER | SPARED | {"ctypes", "rich"})
-    assert not seen.rooms & {"checks", "diagnosis"}
+    result = imported("checks")
+    assert result.code == 0
+    assert not result.of(NEVER | NOT_IMPORTED | {"ctypes", "rich"})
+    assert not result.packages & {"checks", "diagnosis"}
 
 
-@pytest.mark.parametrize("which", ["report", "facts"])
-def test_a_schema_looks_at_nothing(imported: Run, which: str) -> None:
-    seen = imported("schema", which)
-    assert seen.code == 0
-    assert not seen.of(NEVER | SPARED | {"ctypes", "rich"})
-    assert not seen.rooms & {"checks", "diagnosis", "plugins"}
+@pytest.mark.parametrize("schema", ["report", "facts"])
+def test_a_schema_looks_at_nothing(imported: Run, schema: str) -> None:
+    result = imported("schema", schema)
+    assert result.code == 0
+    assert not result.of(NEVER | NOT_IMPORTED | {"ctypes", "rich"})
+    assert not result.packages & {"checks", "diagnosis", "plugins"}
 
 
 def test_recorded_facts_need_nothing_that_looks(imported: Run, model: Path, tmp_path: Path) -> None:
     file = tmp_path / "facts.json"
     assert imported("collect", model, "--load", "none", "-o", file).code == 0
-    seen = imported("check", "--facts", file)
-    assert seen.code == 0
-    assert not seen.of(NEVER | SPARED | {"ctypes"})
-    assert not {item for item in seen.modules if item.startswith("ovms_doctor.probes.local")}
+    result = imported("check", "--facts", file)
+    assert result.code == 0
+    assert not result.of(NEVER | NOT_IMPORTED | {"ctypes"})
+    assert not {item for item in result.modules if item.startswith("ovms_doctor.probes.local")}
 
 
 @pytest.mark.parametrize("load", ["none", "read"])
 def test_crash_prone_imports_are_in_child_processes(imported: Run, model: Path, load: str) -> None:
-    seen = imported("check", model, "--load", load)
-    assert seen.code == 0
-    assert not seen.of(NEVER | SPARED | SUBPROCESS | {"inspect", "typer"})
-    collecting = {item for item in seen.modules if item.startswith("ovms_doctor.probes.")}
+    result = imported("check", model, "--load", load)
+    assert result.code == 0
+    assert not result.of(NEVER | NOT_IMPORTED | SUBPROCESS | {"inspect", "typer"})
+    collecting = {item for item in result.modules if item.startswith("ovms_doctor.probes.")}
     assert "ovms_doctor.probes.local" in collecting
     in_children = ("inspect", "library", "processes.worker", "runtime", "stores")
     assert not collecting & {f"ovms_doctor.probes.{name}" for name in in_children}
@@ -191,23 +193,23 @@ def test_crash_prone_imports_are_in_child_processes(imported: Run, model: Path, 
 def test_unqueried_store_imports_no_client(imported: Run) -> None:
     """What the path and the environment decide, and all of Azure: no child is started for it."""
     for path in ("s3://", "az://container/m"):
-        seen = imported("check", path)
-        assert not seen.of(NEVER | SPARED)
-        assert not {item for item in seen.modules if item.startswith("ovms_doctor.probes.stores")}
+        result = imported("check", path)
+        assert not result.of(NEVER | NOT_IMPORTED)
+        assert not {item for item in result.modules if item.startswith("ovms_doctor.probes.stores")}
 
 
 def test_a_configuration_is_read_with_the_servers_parser(imported: Run, model: Path, tmp_path: Path) -> None:
     config = tmp_path / "config.json"
     config.write_text('{"model_config_list": []}')
-    seen = imported("check", config, "--load", "none")
-    assert seen.of(NEVER | SPARED) == {"rapidjson"}
+    result = imported("check", config, "--load", "none")
+    assert result.of(NEVER | NOT_IMPORTED) == {"rapidjson"}
 
 
 def test_a_report_for_programs_needs_no_renderer(imported: Run, model: Path) -> None:
-    seen = imported("check", model, "--load", "none", "--format", "json")
-    assert seen.code == 0
-    assert not seen.of({"rich"})
-    assert not {item for item in seen.modules if item.startswith("ovms_doctor.report.text")}
+    result = imported("check", model, "--load", "none", "--format", "json")
+    assert result.code == 0
+    assert not result.of({"rich"})
+    assert not {item for item in result.modules if item.startswith("ovms_doctor.report.text")}
 
 
 def test_no_pattern_is_compiled_by_an_import(model: Path, tmp_path: Path) -> None:
@@ -226,7 +228,7 @@ def test_no_pattern_is_compiled_by_an_import(model: Path, tmp_path: Path) -> Non
         "assert ovms_doctor.cli.app.run(sys.argv[1:]) == 0\n"
         "print(*places, sep='\\n', file=sys.stderr)\n"
     )
-    done = subprocess.run(
+    completed = subprocess.run(
         [sys.executable, str(script), "check", str(model), "--load", "none"],
         capture_output=True,
         cwd=ROOT,
@@ -234,7 +236,7 @@ def test_no_pattern_is_compiled_by_an_import(model: Path, tmp_path: Path) -> Non
         text=True,
         check=False,
     )
-    assert done.stderr.split() == []
+    assert completed.stderr.split() == []
 
 
 @pytest.mark.slow
@@ -259,11 +261,11 @@ def test_every_module_can_be_imported_first() -> None:
         if path.name != "__main__.py"
     ]
     assert len(names) > 400
-    done = subprocess.run(
+    completed = subprocess.run(
         [sys.executable, "-c", script, *names],
         cwd=package.parent,
         capture_output=True,
         text=True,
         check=False,
     )
-    assert (done.stdout, done.stderr) == ("", "")
+    assert (completed.stdout, completed.stderr) == ("", "")

@@ -30,8 +30,8 @@ def clone(world_dir: Path) -> Path:
 @pytest.fixture(scope="module")
 def set_up() -> Iterator[Path]:
     """A clone with a virtual environment ``venv``, which takes seconds to make. Tests leave it working."""
-    with world_directory() as place:
-        clone = _clone(place / "set up")
+    with world_directory() as directory:
+        clone = _clone(directory / "set up")
         assert _make_venv(clone).returncode == 0
         yield clone
 
@@ -49,9 +49,11 @@ def _clone(top: Path) -> Path:
 
 def _environment() -> dict[str, str]:
     """A shell's, with the Python that runs the tests, and what people's own settings are known to break."""
-    kept = {name: value for name, value in os.environ.items() if name.startswith("PIP_") or name == "HOME"}
+    pip_variables = {
+        name: value for name, value in os.environ.items() if name.startswith("PIP_") or name == "HOME"
+    }
     return {
-        **kept,
+        **pip_variables,
         "PATH": "/usr/local/bin:/usr/bin:/bin",
         "PYTHON": sys.executable,
         "PYTHONPATH": "/nonexistent",
@@ -163,13 +165,13 @@ def test_python_that_is_named_is_not_ignored_where_an_environment_exists(set_up:
 
 def test_a_python_for_the_tests_is_found_or_named(set_up: Path) -> None:
     """What a release of Python that is not there, or no release, leads to; nothing is installed."""
-    for words, text in (
+    for arguments, text in (
         ("--python 3.99", "no Python 3.99 was found: neither python3.99 on PATH nor one of pyenv or uv"),
         ("--python", "--python needs a release of Python like 3.12"),
         ("--python '3.12; touch made'", "--python needs a release of Python like 3.12"),
         ("--python 3.9", "3.9"),
     ):
-        result = _shell(f"./scripts/test {words} --fast", set_up)
+        result = _shell(f"./scripts/test {arguments} --fast", set_up)
         assert (result.returncode, text in result.stderr) == (1, True), result.stderr
     assert not list(set_up.glob(".venv-test*"))
     assert not (set_up / "made").exists()

@@ -35,7 +35,7 @@ from ovms_doctor.model.host import User
 from ovms_doctor.model.mounts import Mount
 from ovms_doctor.model.plan import Plan
 from ovms_doctor.prediction.startup import plan
-from tests.prediction.memory import World, deployment
+from tests.prediction.memory import MemoryFiles, deployment
 
 CACHE = "/data/cache"
 RELEASES = [
@@ -53,7 +53,7 @@ RELEASES = [
 
 
 @dataclass
-class Disk(World):
+class Disk(MemoryFiles):
     """A world with rights: path → letters that the server's user has there (default rwx); ``sticky`` ones belong to
     somebody else. ``gone``: what is not of this container; ``free`` bytes."""
 
@@ -70,13 +70,13 @@ class Disk(World):
             return self.probe
         if isinstance(question, StatHost):
             # What is mounted, and nothing else of this host's.
-            there = {"/srv/m"} | ({"/srv/cache"} if "/opt/cache" in self.directories else set())
-            return PathStatus("directory", 0) if question.path in there else Failure(errno.ENOENT)
+            host_directories = {"/srv/m"} | ({"/srv/cache"} if "/opt/cache" in self.directories else set())
+            return PathStatus("directory", 0) if question.path in host_directories else Failure(errno.ENOENT)
         if question.path in self.gone:
             return Unavailable("in the container's own layers")
         if not isinstance(question, CheckWritable):
             return super().answer(question)
-        self.asked.append(question)
+        self.questions.append(question)
         letters = self.rights.get(question.path, "rwx")
         sticky = question.path in self.sticky
         kind: FileKind = "regular" if question.path in self.files else "directory"
@@ -95,17 +95,17 @@ def _disk(**more: object) -> Disk:
     return Disk(files, {CACHE}, **more)  # type: ignore[arg-type]
 
 
-def _look(told: Deployment, disk: Disk) -> tuple[Plan, list[Finding]]:
+def _plan_and_findings(deployment: Deployment, disk: Disk) -> tuple[Plan, list[Finding]]:
     facts = Facts()
     for _ in range(100):
-        planned = plan(told, facts)
+        planned = plan(deployment, facts)
         if planned.plan is not None:
-            return planned.plan, list(check(Context(told, planned.plan, facts)))
+            return planned.plan, list(check(Context(deployment, planned.plan, facts)))
         facts.add({question: disk.answer(question) for question in planned.missing})
     raise AssertionError("the rules ask without end")
 
 
-def _told(release: str = "2026.3", **more: object) -> Deployment:
+def _deployment(release: str = "2026.3", **more: object) -> Deployment:
     return deployment(release, **{"bare_metal": True, "cache_dir": CACHE, **more})  # type: ignore[arg-type]
 
 
@@ -119,14 +119,16 @@ def _codes(findings: list[Finding]) -> list[tuple[str, str]]:
 @pytest.mark.parametrize("release", RELEASES)
 @pytest.mark.parametrize("mode", ["single", "config"])
 def test_a_directory_that_cannot_be_entered(release: str, mode: str) -> None:
-    seen, findings = _look(_told(release, mode=mode), _disk(rights={CACHE: ""}))
+    planned, findings = _plan_and_findings(_deployment(release, mode=mode), _disk(rights={CACHE: ""}))
     if release >= "2026.2":
-        assert (seen.outcome, seen.exit_code) == ("exits", 134)
+        assert (planned.outcome, planned.exit_code) == ("exits", 134)
     elif release >= "2025.2":
-        assert (seen.outcome, seen.exit_code) == (("exits", 1) if mode == "single" else ("serves", None))
-        assert seen.models[0].served == ()
+        assert (planned.outcome, planned.exit_code) == (
+            ("exits", 1) if mode == "single" else ("serves", None)
+        )
+        assert planned.models[0].served == ()
     else:
-        assert seen.models[0].served == (1,)
+        assert planned.models[0].served == (1,)
     assert _codes(findings) == [("OVD503", "error" if release >= "2025.2" else "warning")]
 
 
@@ -134,9 +136,11 @@ def test_a_directory_that_cannot_be_entered(release: str, mode: str) -> None:
 @pytest.mark.parametrize("frozen", [False, True])
 def test_a_directory_that_cannot_be_written(release: str, frozen: bool) -> None:
     rights = {} if frozen else {CACHE: "rx"}
-    seen, findings = _look(_told(release), _disk(rights=rights, frozen={CACHE} if frozen else set()))
+    planned, findings = _plan_and_findings(
+        _deployment(release), _disk(rights=rights, frozen={CACHE} if frozen else set())
+    )
     fails = "2025.4" <= release <= "2026.1"
-    assert seen.models[0].served == (() if fails else (1,))
+    assert planned.models[0].served == (() if fails else (1,))
     assert _codes(findings) == [("OVD505", "error" if fails else "warning")]
     if fails:
         assert "cannot set permissions" in "".join(findings[0].server_log)
@@ -145,17 +149,17 @@ def test_a_directory_that_cannot_be_written(release: str, frozen: bool) -> None:
 def test_a_blob_that_is_there_may_be_the_models_own() -> None:
     """Then it loads; so nothing is foretold but that nothing new is written."""
     disk = _disk(files={f"{CACHE}/1.blob": "x"}, rights={CACHE: "rx"})
-    seen, findings = _look(_told("2025.4"), disk)
-    assert seen.outcome == "serves"
+    planned, findings = _plan_and_findings(_deployment("2025.4"), disk)
+    assert planned.outcome == "serves"
     assert _codes(findings) == [("OVD505", "warning")]
 
 
 @pytest.mark.parametrize("release", RELEASES)
 def test_a_file_in_the_directorys_place(release: str) -> None:
     disk = Disk({"/m/1/a.onnx": "good", CACHE: "text"})
-    seen, findings = _look(_told(release), disk)
+    planned, findings = _plan_and_findings(_deployment(release), disk)
     fails = "2025.2" <= release <= "2026.1"
-    assert seen.models[0].served == (() if fails else (1,))
+    assert planned.models[0].served == (() if fails else (1,))
     assert _codes(findings) == [("OVD506", "error" if fails else "warning")]
 
 
@@ -166,8 +170,8 @@ def test_blobs_in_the_way(release: str, sticky: bool) -> None:
     rights = {blob: ""} if sticky else {CACHE: "rx", blob: ""}
     disk = _disk(files={blob: "x", f"{CACHE}/1.blob": "x", f"{CACHE}/notes": ""}, rights=rights)
     disk.sticky = {CACHE} if sticky else set()
-    seen, findings = _look(_told(release), disk)
-    assert seen.outcome == "serves"
+    planned, findings = _plan_and_findings(_deployment(release), disk)
+    assert planned.outcome == "serves"
     found = [finding for finding in findings if finding.code == "OVD504"]
     assert len(found) == (release >= "2025.2")
     assert all(finding.severity == "warning" and finding.confidence == "medium" for finding in found)
@@ -178,9 +182,9 @@ def test_blobs_in_the_way(release: str, sticky: bool) -> None:
 
 @pytest.mark.parametrize("mode", ["single", "config"])
 def test_directory_that_cannot_be_created_ends_the_process(mode: str) -> None:
-    told = _told(mode=mode, cache_dir="/data/new/cache")
-    seen, findings = _look(told, _disk(rights={"/data": "rx"}))
-    assert (seen.outcome, seen.exit_code, seen.models) == ("exits", 1, ())
+    deployment = _deployment(mode=mode, cache_dir="/data/new/cache")
+    planned, findings = _plan_and_findings(deployment, _disk(rights={"/data": "rx"}))
+    assert (planned.outcome, planned.exit_code, planned.models) == ("exits", 1, ())
     assert _codes(findings) == [("OVD501", "error")]
     line = "filesystem error: cannot create directories: Permission denied [/data/new/cache]"
     assert findings[0].server_log == (f"Exception catch: {line} - will now terminate.",)
@@ -189,25 +193,25 @@ def test_directory_that_cannot_be_created_ends_the_process(mode: str) -> None:
 
 
 def test_missing_directory_is_created() -> None:
-    seen, findings = _look(_told(cache_dir="/data/new/cache"), _disk())
-    assert (seen.outcome, findings) == ("serves", [])
-    assert seen.cache is not None
-    assert seen.cache.created
+    planned, findings = _plan_and_findings(_deployment(cache_dir="/data/new/cache"), _disk())
+    assert (planned.outcome, findings) == ("serves", [])
+    assert planned.cache is not None
+    assert planned.cache.created
 
 
 def test_a_parent_that_is_a_file() -> None:
-    seen, findings = _look(_told(cache_dir="/m/1/a.onnx/cache"), _disk())
-    assert seen.exit_code == 1
+    planned, findings = _plan_and_findings(_deployment(cache_dir="/m/1/a.onnx/cache"), _disk())
+    assert planned.exit_code == 1
     assert _codes(findings) == [("OVD501", "error")]
     assert "Not a directory" in findings[0].server_log[0]
 
 
-@pytest.mark.parametrize("given", [CACHE, None])
-def test_a_parent_that_is_closed(given: str | None) -> None:
+@pytest.mark.parametrize("cache_dir", [CACHE, None])
+def test_a_parent_that_is_closed(cache_dir: str | None) -> None:
     """Of /opt/cache, which nobody named, too."""
-    closed = {"/data": "search"} if given else {"/opt": "search"}
-    seen, findings = _look(_told(cache_dir=given), _disk(denied=closed))
-    assert (seen.outcome, seen.exit_code) == ("exits", 1)
+    closed = {"/data": "search"} if cache_dir else {"/opt": "search"}
+    planned, findings = _plan_and_findings(_deployment(cache_dir=cache_dir), _disk(denied=closed))
+    assert (planned.outcome, planned.exit_code) == ("exits", 1)
     assert _codes(findings) == [("OVD502", "error")]
     assert "status: Permission denied" in findings[0].server_log[0]
 
@@ -215,15 +219,17 @@ def test_a_parent_that_is_closed(given: str | None) -> None:
 @pytest.mark.parametrize(("uid", "outcome"), [(5000, "exits"), (0, "serves")])
 def test_under_no_mount(uid: int, outcome: str) -> None:
     """In the image, only root makes a directory at the top; and it goes with the container."""
-    told = _told(bare_metal=False, mounts=(Mount("/srv/m", "/m"),), cache_dir="/cache", user=User(uid, uid))
-    seen, findings = _look(told, Disk({"/m/1/a.onnx": "good"}))
-    assert seen.outcome == outcome
+    deployment = _deployment(
+        bare_metal=False, mounts=(Mount("/srv/m", "/m"),), cache_dir="/cache", user=User(uid, uid)
+    )
+    planned, findings = _plan_and_findings(deployment, Disk({"/m/1/a.onnx": "good"}))
+    assert planned.outcome == outcome
     assert _codes(findings) == [("OVD507", "warning") if uid == 0 else ("OVD501", "error")]
     assert findings[0].confidence == "medium"
 
 
 def test_the_arguments_are_refused_first() -> None:
-    words = (
+    args = (
         "--model_path",
         "/m",
         "--model_name",
@@ -234,11 +240,11 @@ def test_the_arguments_are_refused_first() -> None:
         "--cache_dir",
         "/none/x",
     )
-    told = _told(mode="single", cache_dir=None)
-    arguments = read_arguments(words, told.release, told.limits)
-    told = _told(mode="single", cache_dir=None, arguments=arguments, models=())
-    seen, findings = _look(told, _disk(rights={"/": "rx"}))
-    assert (seen.exit_code, findings) == (64, [])
+    deployment = _deployment(mode="single", cache_dir=None)
+    arguments = read_arguments(args, deployment.release, deployment.limits)
+    deployment = _deployment(mode="single", cache_dir=None, arguments=arguments, models=())
+    planned, findings = _plan_and_findings(deployment, _disk(rights={"/": "rx"}))
+    assert (planned.exit_code, findings) == (64, [])
 
 
 # -- the models ----------------------------------------------------------------------------------------
@@ -247,31 +253,33 @@ def test_the_arguments_are_refused_first() -> None:
 @pytest.mark.parametrize("allow", [False, True])
 def test_an_auto_shape_stays_out_of_the_cache(allow: bool) -> None:
     values = (("shape", '"auto"'), ("allow_cache", "true" if allow else "false"))
-    told = _told(entry=ModelEntry("m", "/m", parameters=ModelParameters(values)))
-    broken, findings = _look(told, _disk(rights={CACHE: ""}))
+    deployment = _deployment(entry=ModelEntry("m", "/m", parameters=ModelParameters(values)))
+    broken, findings = _plan_and_findings(deployment, _disk(rights={CACHE: ""}))
     assert broken.exit_code == (134 if allow else None)
-    _, findings = _look(told, _disk())
+    _, findings = _plan_and_findings(deployment, _disk())
     assert _codes(findings) == ([] if allow else [("OVD509", "info")])
 
 
 def test_a_custom_loader_and_the_cache() -> None:
     values = (("custom_loader_options", '{"loader_name": "l"}'), ("allow_cache", "true"))
-    told = _told(entry=ModelEntry("m", "/m", parameters=ModelParameters(values)))
-    _, findings = _look(told, _disk())
+    deployment = _deployment(entry=ModelEntry("m", "/m", parameters=ModelParameters(values)))
+    _, findings = _plan_and_findings(deployment, _disk())
     assert _codes(findings) == [("OVD510", "error")]
 
 
 def test_a_model_that_is_not_read_does_not_meet_the_cache() -> None:
-    seen, findings = _look(_told(), Disk({"/m/1/a.onnx": "broken"}, {CACHE}, rights={CACHE: ""}))
-    assert seen.outcome == "serves"
+    planned, findings = _plan_and_findings(
+        _deployment(), Disk({"/m/1/a.onnx": "broken"}, {CACHE}, rights={CACHE: ""})
+    )
+    assert planned.outcome == "serves"
     assert _codes(findings) == [("OVD503", "warning")]
 
 
 def test_the_later_models_are_not_tried_after_the_abort() -> None:
-    told = _told(models=(ModelEntry("m", "/m"), ModelEntry("n", "/n")))
+    deployment = _deployment(models=(ModelEntry("m", "/m"), ModelEntry("n", "/n")))
     disk = _disk(files={"/n/1/a.onnx": "good"}, rights={CACHE: "r"})
-    seen, findings = _look(told, disk)
-    assert [model.tried for model in seen.models] == [True, False]
+    planned, findings = _plan_and_findings(deployment, disk)
+    assert [model.tried for model in planned.models] == [True, False]
     assert [finding.subject.model for finding in findings] == ["m"]
 
 
@@ -279,13 +287,13 @@ def test_the_later_models_are_not_tried_after_the_abort() -> None:
 
 
 def test_no_files_left() -> None:
-    _, findings = _look(_told(), _disk(free=10**9, files_left=0))
+    _, findings = _plan_and_findings(_deployment(), _disk(free=10**9, files_left=0))
     assert _codes(findings) == [("OVD508", "warning")]
 
 
-@pytest.mark.parametrize(("free", "blobs", "said"), [(99, 0, True), (100, 0, False), (99, 1, False)])
-def test_less_free_space_than_the_size_of_the_weights(free: int, blobs: int, said: bool) -> None:
-    class Heavy(Disk):
+@pytest.mark.parametrize(("free", "blobs", "reported"), [(99, 0, True), (100, 0, False), (99, 1, False)])
+def test_less_free_space_than_the_size_of_the_weights(free: int, blobs: int, reported: bool) -> None:
+    class LargeWeightsDisk(Disk):
         def answer(self, question: AnyQuestion) -> Answer:
             answer = super().answer(question)
             if isinstance(answer, ModelInspection):
@@ -293,15 +301,17 @@ def test_less_free_space_than_the_size_of_the_weights(free: int, blobs: int, sai
             return answer
 
     files = {"/m/1/a.onnx": "good", **{f"{CACHE}/{number}.blob": "x" for number in range(blobs)}}
-    _, findings = _look(_told(), Heavy(files, {CACHE}, free=free, files_left=9))
-    assert _codes(findings) == ([("OVD508", "warning")] if said else [])
+    _, findings = _plan_and_findings(_deployment(), LargeWeightsDisk(files, {CACHE}, free=free, files_left=9))
+    assert _codes(findings) == ([("OVD508", "warning")] if reported else [])
 
 
 def test_a_tmpfs_keeps_nothing() -> None:
     mount = ContainerMount("/opt/cache", "tmpfs")
     container = Container("inspect", "c", mounts=(mount, ContainerMount("/m", "bind", "/srv/m")))
-    told = _told(bare_metal=False, cache_dir=None, container=container, mounts=(Mount("/srv/m", "/m"),))
-    _, findings = _look(told, Disk({"/m/1/a.onnx": "good"}, gone={"/opt/cache"}))
+    deployment = _deployment(
+        bare_metal=False, cache_dir=None, container=container, mounts=(Mount("/srv/m", "/m"),)
+    )
+    _, findings = _plan_and_findings(deployment, Disk({"/m/1/a.onnx": "good"}, gone={"/opt/cache"}))
     assert _codes(findings) == [("OVD507", "warning")]
 
 
@@ -316,59 +326,61 @@ def test_a_tmpfs_keeps_nothing() -> None:
     ids=str,
 )
 def test_the_probe(answer: Answer, codes: list[tuple[str, str]]) -> None:
-    _, findings = _look(_told(probe_write=True), _disk(probe=answer))
+    _, findings = _plan_and_findings(_deployment(probe_write=True), _disk(probe=answer))
     assert _codes(findings) == codes
 
 
 def test_nothing_is_probed_without_probe_write() -> None:
     disk = _disk(probe=Failure(errno.EIO))
-    assert _look(_told(), disk)[1] == []
+    assert _plan_and_findings(_deployment(), disk)[1] == []
 
 
 # -- healthy ones: not a word --------------------------------------------------------------------------
 
 _MOUNTED = Mount("/srv", "/data")
 HEALTHY: dict[str, tuple[Deployment, Disk]] = {
-    "its own directory": (_told(), _disk()),
-    "started alone": (_told(mode="single"), _disk()),
-    "an older release": (_told("2025.4"), _disk()),
-    "warm": (_told(), _disk(files={f"{CACHE}/1.blob": "x", f"{CACHE}/2.cl_cache": "x"})),
-    "sticky and empty": (_told(), _disk(sticky={CACHE})),
-    "sticky with a readable blob": (_told(), _disk(sticky={CACHE}, files={f"{CACHE}/1.blob": "x"})),
-    "without the right to list": (_told(), _disk(rights={CACHE: "wx"})),
-    "mounted": (_told(bare_metal=False, mounts=(_MOUNTED, Mount("/srv/m", "/m"))), _disk()),
-    "beside targets": (_told(bare_metal=False, roots=("/m", CACHE)), _disk()),
-    "no cache at all": (_told(cache_dir=None), _disk()),
-    "opt/cache on this host": (_told(cache_dir=None), Disk({"/m/1/a.onnx": "good"}, {"/opt/cache"})),
-    "nothing known of the place": (_told(), _disk(gone={CACHE})),
-    "root, on somebody else's": (_told(user=User(0, 0)), _disk(sticky={CACHE}, files={f"{CACHE}/1.blob": ""})),
-    "little room, warm": (_told(), _disk(free=1, files_left=5, files={f"{CACHE}/1.blob": "x"})),
-    "relative": (_told(cache_dir="cache", working_directory="/data"), _disk()),
+    "its own directory": (_deployment(), _disk()),
+    "started alone": (_deployment(mode="single"), _disk()),
+    "an older release": (_deployment("2025.4"), _disk()),
+    "warm": (_deployment(), _disk(files={f"{CACHE}/1.blob": "x", f"{CACHE}/2.cl_cache": "x"})),
+    "sticky and empty": (_deployment(), _disk(sticky={CACHE})),
+    "sticky with a readable blob": (_deployment(), _disk(sticky={CACHE}, files={f"{CACHE}/1.blob": "x"})),
+    "without the right to list": (_deployment(), _disk(rights={CACHE: "wx"})),
+    "mounted": (_deployment(bare_metal=False, mounts=(_MOUNTED, Mount("/srv/m", "/m"))), _disk()),
+    "beside targets": (_deployment(bare_metal=False, roots=("/m", CACHE)), _disk()),
+    "no cache at all": (_deployment(cache_dir=None), _disk()),
+    "opt/cache on this host": (_deployment(cache_dir=None), Disk({"/m/1/a.onnx": "good"}, {"/opt/cache"})),
+    "nothing known of the place": (_deployment(), _disk(gone={CACHE})),
+    "root, on somebody else's": (_deployment(user=User(0, 0)), _disk(sticky={CACHE}, files={f"{CACHE}/1.blob": ""})),
+    "little room, warm": (_deployment(), _disk(free=1, files_left=5, files={f"{CACHE}/1.blob": "x"})),
+    "relative": (_deployment(cache_dir="cache", working_directory="/data"), _disk()),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("name", HEALTHY)
-def test_no_word_on_a_healthy_cache(name: str) -> None:
-    told, disk = HEALTHY[name]
-    seen, findings = _look(told, disk)
+def test_a_healthy_cache_has_no_finding(name: str) -> None:
+    deployment, disk = HEALTHY[name]
+    planned, findings = _plan_and_findings(deployment, disk)
     assert findings == []
-    assert seen.models[0].served == (1,)
+    assert planned.models[0].served == (1,)
 
 
 def test_opt_cache_is_not_queried_for_an_unmounted_target() -> None:
     """A target is taken as what is mounted in a container: this host's /opt/cache says nothing about that."""
     for more in ({"roots": ("/m",)}, {"mounts": (Mount("/srv/m", "/m"),)}):
         disk = Disk({"/m/1/a.onnx": "good"}, {"/opt/cache"}, rights={"/opt/cache": ""})
-        seen, findings = _look(_told(bare_metal=False, cache_dir=None, **more), disk)
-        assert (seen.outcome, seen.cache, findings) == ("serves", None, [])
-        assert StatPath("/opt/cache") not in disk.asked
+        planned, findings = _plan_and_findings(_deployment(bare_metal=False, cache_dir=None, **more), disk)
+        assert (planned.outcome, planned.cache, findings) == ("serves", None, [])
+        assert StatPath("/opt/cache") not in disk.questions
 
 
 def test_status_of_a_mounted_opt_cache_is_queried() -> None:
-    told = _told(bare_metal=False, cache_dir=None, mounts=(Mount("/srv", "/opt"), Mount("/srv/m", "/m")))
-    seen, _ = _look(told, Disk({"/m/1/a.onnx": "good"}, {"/opt/cache"}))
-    assert seen.cache is not None
-    assert not seen.cache.configured
+    deployment = _deployment(
+        bare_metal=False, cache_dir=None, mounts=(Mount("/srv", "/opt"), Mount("/srv/m", "/m"))
+    )
+    planned, _ = _plan_and_findings(deployment, Disk({"/m/1/a.onnx": "good"}, {"/opt/cache"}))
+    assert planned.cache is not None
+    assert not planned.cache.configured
 
 
 # -- what an engine makes, and the forms of a remedy ---------------------------------------------------
@@ -379,22 +391,22 @@ def _contained(source: str, **more: object) -> Deployment:
     mount = ContainerMount("/opt/cache", "bind", "/srv/cache", **more)  # type: ignore[arg-type]
     container = Container(source, "c", mounts=(mount, ContainerMount("/m", "bind", "/srv/m")))  # type: ignore[arg-type]
     mounts = (Mount("/srv/cache", "/opt/cache", mount.read_only), Mount("/srv/m", "/m"))
-    return _told(bare_metal=False, cache_dir=None, container=container, mounts=mounts)
+    return _deployment(bare_metal=False, cache_dir=None, container=container, mounts=mounts)
 
 
 @pytest.mark.parametrize("uid", [0, 5000])
 def test_a_directory_that_the_engine_makes_is_roots(uid: int) -> None:
-    told = replace(_contained("docker-run", created_by_engine=True), user=User(uid, uid))
-    seen, findings = _look(told, Disk({"/m/1/a.onnx": "good"}))
-    assert seen.outcome == "serves"
+    deployment = replace(_contained("docker-run", created_by_engine=True), user=User(uid, uid))
+    planned, findings = _plan_and_findings(deployment, Disk({"/m/1/a.onnx": "good"}))
+    assert planned.outcome == "serves"
     assert _codes(findings) == ([] if uid == 0 else [("OVD505", "warning")])
     steps = [step.command for finding in findings if finding.remedy for step in finding.remedy.steps]
     assert steps == ([] if uid == 0 else ["install -d -o 5000 -g 5000 -m 0750 /srv/cache"])
 
 
 def test_directory_that_the_engine_does_not_create_has_no_effect() -> None:
-    seen, findings = _look(_contained("docker-run"), Disk({"/m/1/a.onnx": "good"}))
-    assert (seen.cache, findings) == (None, [])
+    planned, findings = _plan_and_findings(_contained("docker-run"), Disk({"/m/1/a.onnx": "good"}))
+    assert (planned.cache, findings) == (None, [])
 
 
 @pytest.mark.parametrize(
@@ -407,7 +419,7 @@ def test_directory_that_the_engine_does_not_create_has_no_effect() -> None:
 )
 def test_the_remedy_has_the_form_of_its_source(source: str, command: str) -> None:
     disk = Disk({"/m/1/a.onnx": "good"}, {"/opt/cache"}, frozen={"/opt/cache"})
-    _, (finding,) = _look(_contained(source, read_only=True), disk)
+    _, (finding,) = _plan_and_findings(_contained(source, read_only=True), disk)
     assert finding.code == "OVD505"
     assert finding.remedy is not None
     assert [step.command for step in finding.remedy.steps] == [command]
@@ -415,7 +427,7 @@ def test_the_remedy_has_the_form_of_its_source(source: str, command: str) -> Non
 
 def test_a_pod_may_have_the_volume_given_to_its_group() -> None:
     disk = Disk({"/m/1/a.onnx": "good"}, {"/opt/cache"}, rights={"/opt/cache": "rx"})
-    _, (finding,) = _look(_contained("kubernetes"), disk)
+    _, (finding,) = _plan_and_findings(_contained("kubernetes"), disk)
     assert finding.remedy is not None
     commands = [step.command for step in finding.remedy.steps]
     assert commands[0] == "chown -R 5000:5000 /srv/cache && chmod u+rwx /srv/cache"

@@ -66,7 +66,7 @@ def model(world_dir: Path) -> Path:
     return path
 
 
-def _foretold(model: Path, cache: Path, *more: str) -> Plan:
+def _predicted_plan(model: Path, cache: Path, *more: str) -> Plan:
     # Not imported: this process must stay without it.
     release = ".".join(version("openvino").split(".")[:2])
     user = User(UID, UID)
@@ -115,21 +115,21 @@ def test_a_directory(world_dir: Path, model: Path, name: str) -> None:
         case.make(cache)
     os.chown(cache, case.owner, case.owner)
     cache.chmod(case.mode)
-    foretold = _foretold(model, cache)
-    assert foretold.cache is not None
-    code, said = _openvino(model, cache, UID)
+    predicted = _predicted_plan(model, cache)
+    assert predicted.cache is not None
+    code, result = _openvino(model, cache, UID)
     made = [] if cache.is_file() else [item for item in os.listdir(cache) if item.endswith(".blob")]
     if code < 0:
-        done = "aborts"
-        assert (foretold.outcome, foretold.exit_code) == ("exits", 128 - code)
-    elif said.startswith("refused"):
-        done = "refused"
-        assert (foretold.outcome, foretold.exit_code) == ("exits", 1)
+        behaviour = "aborts"
+        assert (predicted.outcome, predicted.exit_code) == ("exits", 128 - code)
+    elif result.startswith("refused"):
+        behaviour = "refused"
+        assert (predicted.outcome, predicted.exit_code) == ("exits", 1)
     else:
-        done = "caches" if made else "uncached"
-        assert foretold.outcome == "serves"
-    assert foretold.cache.effect == done, said
-    assert not foretold.cache.stuck
+        behaviour = "caches" if made else "uncached"
+        assert predicted.outcome == "serves"
+    assert predicted.cache.effect == behaviour, result
+    assert not predicted.cache.stuck
 
 
 BLOBS = {
@@ -156,28 +156,28 @@ def test_a_blob_of_roots(world_dir: Path, model: Path, name: str) -> None:
         blob.write_bytes(b"")
     blob.chmod(blob_mode)
     cache.chmod(mode)
-    foretold = _foretold(model, cache).cache
-    assert foretold is not None
-    said = _openvino(model, cache, UID)[1]
-    assert bool(foretold.stuck) is said.startswith("refused"), said
-    if foretold.stuck:
-        assert [item.path for item in foretold.stuck] == [str(blob)]
-        assert "cannot remove" in said
+    predicted = _predicted_plan(model, cache).cache
+    assert predicted is not None
+    result = _openvino(model, cache, UID)[1]
+    assert bool(predicted.stuck) is result.startswith("refused"), result
+    if predicted.stuck:
+        assert [item.path for item in predicted.stuck] == [str(blob)]
+        assert "cannot remove" in result
 
 
 @pytest.mark.parametrize("device", ["AUTO", "MULTI:CPU", "HETERO:CPU"])
 def test_other_devices_fare_the_same(world_dir: Path, model: Path, device: str) -> None:
     cache = world_dir / "cache"
     cache.mkdir(mode=0o700)
-    foretold = _foretold(model, cache, "--target_device", device)
-    code, said = _openvino(model, cache, UID, device)
-    assert foretold.exit_code == (128 - code if code < 0 else 1 if said.startswith("refused") else None)
+    predicted = _predicted_plan(model, cache, "--target_device", device)
+    code, result = _openvino(model, cache, UID, device)
+    assert predicted.exit_code == (128 - code if code < 0 else 1 if result.startswith("refused") else None)
 
 
 def test_uncached_model_does_not_fail_because_of_the_cache(world_dir: Path, model: Path) -> None:
     cache = world_dir / "cache"
     cache.mkdir(mode=0o700)
-    foretold = _foretold(model, cache, "--batch_size", "auto")
-    assert foretold.cache is not None
-    assert foretold.cache.effect in ("aborts", "refused")
-    assert foretold.outcome == "serves"
+    predicted = _predicted_plan(model, cache, "--batch_size", "auto")
+    assert predicted.cache is not None
+    assert predicted.cache.effect in ("aborts", "refused")
+    assert predicted.outcome == "serves"

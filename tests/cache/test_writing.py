@@ -104,11 +104,11 @@ def test_prediction_is_what_the_kernel_does(world_dir: Path, owner: tuple[int, i
         os.chown(path, *owner)
         path.chmod(mode)
         for ids in (SERVER, Ids(0, 0), Ids(1001, 1001), Ids(1002, 1002)):
-            seen = _predict(ids, str(path))
+            prediction = _predict(ids, str(path))
             *access, made = _in_child(ids, partial(_kernel, str(path)))
-            foretold = [seen.writable, seen.searchable, seen.readable]
-            if foretold != access or (seen.writable and seen.searchable) != made:
-                wrong.append((oct(mode), ids, foretold, access, made))
+            predicted = [prediction.writable, prediction.searchable, prediction.readable]
+            if predicted != access or (prediction.writable and prediction.searchable) != made:
+                wrong.append((oct(mode), ids, predicted, access, made))
     assert not wrong
 
 
@@ -141,10 +141,10 @@ def test_acls_count(
         os.setxattr(path, acl.ATTRIBUTE, acl.pack(entries))
     except OSError as error:
         pytest.skip(f"no ACLs on this file system: {error}")
-    seen = _predict(ids, str(path))
+    observed = _predict(ids, str(path))
     *access, made = _in_child(ids, partial(_kernel, str(path)))
-    assert [seen.writable, seen.searchable, seen.readable] == access
-    assert (seen.writable and seen.searchable) is made
+    assert [observed.writable, observed.searchable, observed.readable] == access
+    assert (observed.writable and observed.searchable) is made
 
 
 @ROOT_TAKES_IDS
@@ -153,9 +153,9 @@ def test_the_collector_tries_it(world_dir: Path, mode: int) -> None:
     path = world_dir / "cache"
     path.mkdir()
     path.chmod(mode)
-    tried, foretold = _try(SERVER, str(path)), _predict(SERVER, str(path))
-    assert (tried.how, foretold.how) == ("tried", "predicted")
-    rights = [(one.writable, one.searchable, one.readable, one.mode, one.uid) for one in (tried, foretold)]
+    tried, predicted = _try(SERVER, str(path)), _predict(SERVER, str(path))
+    assert (tried.how, predicted.how) == ("tried", "predicted")
+    rights = [(one.writable, one.searchable, one.readable, one.mode, one.uid) for one in (tried, predicted)]
     assert rights[0] == rights[1]
     assert rights[0][0] is bool(mode & 0o002)
 
@@ -226,12 +226,12 @@ def test_mounts_that_refuse_even_root(world_dir: Path) -> None:
     if run.returncode == 9 or "unshare failed" in run.stderr:
         pytest.skip(f"nothing can be mounted here: {run.stderr.strip()}")
     assert run.returncode == 0, run.stderr
-    seen = json.loads(run.stdout)
+    observed = json.loads(run.stdout)
     for uid in ("0", "5000"):
         for name in ("bind-ro", "tmpfs-ro"):
-            writable, read_only, _, probed, number, left = seen[name + uid]
+            writable, read_only, _, probed, number, left = observed[name + uid]
             assert (writable, read_only, probed, number, left) == (False, True, "Failure", errno.EROFS, [])
-        writable, read_only, free, probed, _, left = seen["tmpfs-rw" + uid]
+        writable, read_only, free, probed, _, left = observed["tmpfs-rw" + uid]
         assert (writable, read_only, probed, left) == (True, False, "WriteProbe", [])
         assert 0 < free <= 64 << 10
 

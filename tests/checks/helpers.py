@@ -7,6 +7,6 @@ from typing import Any
 from tests.cli.helpers import check
 
 
-def findings(*words: Any, **more: Any) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = check(*words, **more).document["findings"]
+def findings(*arguments: Any, **more: Any) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = check(*arguments, **more).document["findings"]
     return found

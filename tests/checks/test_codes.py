@@ -42,7 +42,7 @@ HUNDREDS = {
     "directives": "8", "doctor": "9",
 }  # fmt: skip
 #: For ever: a code or name that was given out is never changed and never given out again.
-_GIVEN = """
+_ASSIGNED = """
 OVD101 no-version-directory, OVD102 version-name-not-a-number, OVD103 version-directory-misnamed,
 OVD104 version-number-out-of-range, OVD105 duplicate-version-directories, OVD106 base-path-missing,
 OVD107 base-path-not-a-directory, OVD108 model-file-not-servable, OVD109 path-escapes,
@@ -151,7 +151,7 @@ OVD902 check-timed-out, OVD903 could-not-look, OVD904 load-timed-out, OVD905 loa
 OVD906 plugin-unusable, OVD907 plugin-finding-refused,
 OVD908 pipeline-not-loaded
 """
-NAMES = dict(re.findall(r"(OVD\d{3}) ([a-z-]+)", _GIVEN))
+NAMES = dict(re.findall(r"(OVD\d{3}) ([a-z-]+)", _ASSIGNED))
 
 
 def test_codes_and_names_stay_as_they_are() -> None:

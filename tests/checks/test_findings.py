@@ -130,8 +130,8 @@ class TestLinks:
             good_model(world_dir / "store" / "m" / version)
         good_model(world_dir / "models" / "n" / "1")
         (world_dir / "models" / "m").symlink_to("../store/m")
-        words = ("--model-version-policy", '{"all": {}}')
-        (finding,) = findings(world_dir / "models", *words)
+        arguments = ("--model-version-policy", '{"all": {}}')
+        (finding,) = findings(world_dir / "models", *arguments)
         assert finding["subject"]["path"] == str(world_dir / "models" / "m")
 
     def test_links_that_stay_in_the_target(self, world_dir: Path) -> None:
@@ -166,10 +166,10 @@ def test_a_version_with_a_wrong_name_makes_a_model(name: str, world_dir: Path) -
 
 def test_secrets_do_not_reach_a_report(world_dir: Path) -> None:
     good_model(world_dir / "m" / "1")
-    words = ["--model_name", "m", "--model_path", str(world_dir / "m"), "--rest_port", "8000"]
+    arguments = ["--model_name", "m", "--model_path", str(world_dir / "m"), "--rest_port", "8000"]
     for secret in (["--api_key", "HUSH"], ["--x", "https://me:HUSH@host/x"], ["--aws_token=HUSH"]):
         for format_ in ("text", "json"):
-            result = ovms_doctor("check", "--format", format_, "--", *words, *secret)
+            result = ovms_doctor("check", "--format", format_, "--", *arguments, *secret)
             assert b"HUSH" not in result.out + result.err
 
 
@@ -181,7 +181,7 @@ def test_recorded_facts_keep_the_options(world_dir: Path) -> None:
     good_model(world_dir / "m" / "1")
     facts = world_dir / "facts.json"
     assert ovms_doctor("collect", world_dir / "m", "-o", facts).code == 0
-    for words in (["--user", "0"], ["--bare-metal"], ["--load", "none"], ["--as", "model"]):
-        result = ovms_doctor("check", "--facts", facts, *words)
+    for arguments in (["--user", "0"], ["--bare-metal"], ["--load", "none"], ["--as", "model"]):
+        result = ovms_doctor("check", "--facts", facts, *arguments)
         assert result.code == 2
         assert b"--facts" in result.err

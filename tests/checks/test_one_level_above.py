@@ -29,10 +29,10 @@ def generative(directory: Path, *, graph: bool = False) -> Path:
     return directory
 
 
-def served(top: Path, *words: str, release: str = "2026.3") -> dict[str, Any]:
+def served(top: Path, *arguments: str, release: str = "2026.3") -> dict[str, Any]:
     """The only finding on a server with these arguments, which sees ``top`` at /models."""
     options = ("check", "--format", "json", "--ovms-version", release, "--mount", f"{top}:/models", "--")
-    (finding,) = ovms_doctor(*options, *words, "--port", "9000").document["findings"]
+    (finding,) = ovms_doctor(*options, *arguments, "--port", "9000").document["findings"]
     return dict(finding)
 
 
@@ -58,8 +58,8 @@ def test_a_generative_model_below_the_path(name: str, world_dir: Path) -> None:
     finding = single(world_dir)
     assert finding["code"] == "OVD101"
     assert f"the generative model lies deeper, in /models/{name}" in finding["message"]
-    shown = f"'/models/{name}'" if " " in name else f"/models/{name}"
-    assert steps(finding) == f"Give the server --model_path {shown}"
+    quoted_path = f"'/models/{name}'" if " " in name else f"/models/{name}"
+    assert steps(finding) == f"Give the server --model_path {quoted_path}"
     assert finding["recovers"] == "restart"
 
 
@@ -68,8 +68,8 @@ def test_the_path_that_is_named_serves_it(world_dir: Path) -> None:
     generative(world_dir / "chat")
     named = re.findall(r"--model_path (\S+)", steps(single(world_dir)))
     options = ("check", "--format", "json", "--mount", f"{world_dir}:/models", "--")
-    words = ("--model_path", *named, "--model_name", "m", "--port", "9000")
-    document = ovms_doctor(*options, *words).document
+    arguments = ("--model_path", *named, "--model_name", "m", "--port", "9000")
+    document = ovms_doctor(*options, *arguments).document
     assert not [item for item in document["findings"] if item["code"] in ("OVD101", "OVD102")]
 
 
@@ -182,5 +182,5 @@ def test_a_served_model_may_have_others_below_it(world_dir: Path) -> None:
     good_model(world_dir / "backup" / "1")
     generative(world_dir / "chat", graph=True)
     options = ("check", "--format", "json", "--mount", f"{world_dir}:/models", "--")
-    words = ("--model_path", "/models", "--model_name", "m", "--port", "9000")
-    assert ovms_doctor(*options, *words).document["findings"] == []
+    arguments = ("--model_path", "/models", "--model_name", "m", "--port", "9000")
+    assert ovms_doctor(*options, *arguments).document["findings"] == []

@@ -22,9 +22,9 @@ IMAGE = "openvino/model_server:2026.3"
 SERVED = ("--model_path", "/models/m", "--model_name", "m", "--port", "9000")
 
 
-def run(top: Path, *words: str, options: tuple[str, ...] = (), image: str = IMAGE) -> Result:
+def run(top: Path, *arguments: str, options: tuple[str, ...] = (), image: str = IMAGE) -> Result:
     """A container that sees ``top``/models at /models."""
-    line = shlex.join(["docker", "run", "-v", f"{top}/models:/models", *options, image, *words])
+    line = shlex.join(["docker", "run", "-v", f"{top}/models:/models", *options, image, *arguments])
     return ovms_doctor("check", "--format", "json", "--docker-run", line)
 
 
@@ -158,8 +158,8 @@ def test_a_compose_file_gets_its_own_form(world_dir: Path) -> None:
 
 def test_a_target_with_mounts(world_dir: Path) -> None:
     linked(world_dir)
-    words = ("check", "--format", "json", "--mount", f"{world_dir}/models:/models", world_dir / "models")
-    assert len(found(ovms_doctor(*words))) == 1
+    arguments = ("check", "--format", "json", "--mount", f"{world_dir}/models:/models", world_dir / "models")
+    assert len(found(ovms_doctor(*arguments))) == 1
 
 
 # -- where it must not be said ---------------------------------------------------------------------------
@@ -187,8 +187,8 @@ def test_links_that_nothing_needs(world_dir: Path) -> None:
 @pytest.mark.parametrize("path", ["/srv/models/m", "/elsewhere/m"])
 def test_a_base_path_under_no_mount_has_a_finding_of_its_own(path: str, world_dir: Path) -> None:
     good_model(world_dir / "models" / "m" / "1")
-    words = ("--model_path", path, "--model_name", "m", "--port", "9000")
-    result = run(world_dir, *words)
+    arguments = ("--model_path", path, "--model_name", "m", "--port", "9000")
+    result = run(world_dir, *arguments)
     assert found(result) == []
     assert codes(result) == ["OVD106"]
     assert "Give the server the path /models/m." in json.dumps(result.document) or path != "/srv/models/m"
@@ -208,8 +208,8 @@ def test_a_link_into_the_image_may_lead_somewhere(world_dir: Path) -> None:
 
 def test_on_this_host_all_links_lead_somewhere(world_dir: Path) -> None:
     linked(world_dir)
-    words = ("--model_path", world_dir / "models" / "m", "--model_name", "m", "--port", "9000")
-    assert codes(ovms_doctor("check", "--format", "json", "--", *words)) == []
+    arguments = ("--model_path", world_dir / "models" / "m", "--model_name", "m", "--port", "9000")
+    assert codes(ovms_doctor("check", "--format", "json", "--", *arguments)) == []
 
 
 # -- keys ------------------------------------------------------------------------------------------------
@@ -219,8 +219,8 @@ def test_credentials_for_google(world_dir: Path) -> None:
     good_model(world_dir / "models" / "m" / "1")
     (world_dir / "key.json").write_text("{}")
     options = ("-e", f"GOOGLE_APPLICATION_CREDENTIALS={world_dir}/key.json")
-    words = ("--model_path", "gs://bucket/m", "--model_name", "m", "--port", "9000")
-    result = run(world_dir, *words, options=options)
+    arguments = ("--model_path", "gs://bucket/m", "--model_name", "m", "--port", "9000")
+    result = run(world_dir, *arguments, options=options)
     (finding,) = found(result)
     assert finding["severity"] == "error"
     assert f"{world_dir}/key.json, which is not in the container" in finding["message"]
@@ -239,20 +239,20 @@ def test_credentials_for_amazon(keys: tuple[str, ...], count: int, world_dir: Pa
     (world_dir / "credentials").write_text("[default]\n")
     options = ("-e", f"AWS_SHARED_CREDENTIALS_FILE={world_dir}/credentials", "-e", "AWS_PROFILE=p", *keys)
     options += ("-e", "S3_ENDPOINT=http://127.0.0.1:9")
-    words = ("--model_path", "s3://bucket/m", "--model_name", "m", "--port", "9000")
-    assert len(found(run(world_dir, *words, options=options))) == count
+    arguments = ("--model_path", "s3://bucket/m", "--model_name", "m", "--port", "9000")
+    assert len(found(run(world_dir, *arguments, options=options))) == count
 
 
 def test_the_file_of_the_api_key(world_dir: Path) -> None:
     good_model(world_dir / "models" / "m" / "1")
     (world_dir / "api.key").write_text("secret")
-    words = (*SERVED, "--api_key_file", f"{world_dir}/api.key")
-    result = run(world_dir, *words)
+    arguments = (*SERVED, "--api_key_file", f"{world_dir}/api.key")
+    result = run(world_dir, *arguments)
     assert result.document["server"]["exit_code"] == 64
     (finding,) = found(result)
     assert finding["message"].startswith("--api_key_file names ")
     mount = finding["remedy"]["steps"][0]["command"]
-    assert codes(run(world_dir, *words, options=tuple(shlex.split(mount)))) == []
+    assert codes(run(world_dir, *arguments, options=tuple(shlex.split(mount)))) == []
 
 
 def test_a_key_of_a_custom_loader(world_dir: Path) -> None:

@@ -27,8 +27,8 @@ def version(world_dir: Path) -> Path:
     return directory
 
 
-def findings(version: Path, *words: str) -> list[dict[str, Any]]:
-    run = ovms_doctor("check", version.parents[1], "-f", "json", *words)
+def findings(version: Path, *arguments: str) -> list[dict[str, Any]]:
+    run = ovms_doctor("check", version.parents[1], "-f", "json", *arguments)
     found: list[dict[str, Any]] = run.document["findings"]
     return found
 
@@ -103,9 +103,9 @@ def test_a_tensor_without_a_name_fails_where_layouts_are_set(
     """Whether one is configured or not: then the server sets the default."""
     xml, _ = pair(version)
     xml.write_text(re.sub(' names="x"', "", xml.read_text()))
-    words = ["--model_path", str(version.parent), "--model_name", "m", "--port", "19567"]
-    words += ["--layout", "NC"] if layout else []
-    run = ovms_doctor("check", "-f", "json", "--ovms-version", release, "--", *words)
+    arguments = ["--model_path", str(version.parent), "--model_name", "m", "--port", "19567"]
+    arguments += ["--layout", "NC"] if layout else []
+    run = ovms_doctor("check", "-f", "json", "--ovms-version", release, "--", *arguments)
     (found,) = run.document["findings"]
     assert found["code"] == "OVD333"
     first, second = found["server_log"][:2]

@@ -16,8 +16,8 @@ from ovms_doctor.model.plan import Detection, ModelPlan, Plan
 from tests.prediction.memory import deployment
 
 
-def said(given: Any, text: str) -> Finding:
-    entry = ModelEntry("m", "/m", parameters=ModelParameters((("plugin_config", json.dumps(given)),)))
+def finding_without_secrets(plugin_config: Any, text: str) -> Finding:
+    entry = ModelEntry("m", "/m", parameters=ModelParameters((("plugin_config", json.dumps(plugin_config)),)))
     plan = Plan("config", "serves", models=(ModelPlan(entry, Detection("OK")),))
     finding = Finding(
         "OVD433", "x", "error", Subject(), text, text, server_log=(text,), evidence=(Evidence(text, "seen"),)
@@ -27,7 +27,7 @@ def said(given: Any, text: str) -> Finding:
 
 
 @pytest.mark.parametrize(
-    ("given", "text", "expected"),
+    ("plugin_config", "text", "expected"),
     [
         ({"MY_TOKEN": "hunter2"}, "Wrong value hunter2 for MY_TOKEN", "Wrong value *** for MY_TOKEN"),
         ({"DEVICE_PROPERTIES": {"CPU": {"PASSWORD": "p w"}}}, "got 'p w'", "got '***'"),
@@ -40,8 +40,8 @@ def said(given: Any, text: str) -> Finding:
         (5, "nothing 5", "nothing 5"),
     ],
 )
-def test_hidden_values(given: Any, text: str, expected: str) -> None:
-    result = said(given, text)
+def test_hidden_values(plugin_config: Any, text: str, expected: str) -> None:
+    result = finding_without_secrets(plugin_config, text)
     assert (result.message, result.detail) == (expected, expected)
     assert result.server_log == (expected,)
     assert [item.observation for item in result.evidence] == [expected]

@@ -34,7 +34,7 @@ def mounted(kind: str, source: str = "docker-run", **more: object) -> Container:
     )  # type: ignore[arg-type]
 
 
-def said(found: Finding) -> str:
+def remedy_text(found: Finding) -> str:
     return " ".join(
         (found.remedy.summary, *(f"{step.text} {step.command or ''}" for step in found.remedy.steps))
     )
@@ -58,14 +58,14 @@ def said(found: Finding) -> str:
     ],
 )
 def test_by_what_is_mounted(container: Container, parts: list[str]) -> None:
-    text = said(finding(CouldNotLook(BASE, "its files cannot be reached from here"), container))
+    text = remedy_text(finding(CouldNotLook(BASE, "its files cannot be reached from here"), container))
     assert all(part in text for part in parts)
     assert "root can try" not in text
 
 
 def test_a_path_in_the_image() -> None:
     container = Container("docker-run", "a line", image="own/image:1", arguments=())
-    text = said(finding(CouldNotLook(BASE, "it lies in the image itself"), container))
+    text = remedy_text(finding(CouldNotLook(BASE, "it lies in the image itself"), container))
     assert "docker create own/image:1" in text
     assert "--mount ./copy:/models/m" in text
 
@@ -81,17 +81,17 @@ def test_a_path_in_the_image() -> None:
     ],
 )
 def test_by_the_reason(reason: str, part: str) -> None:
-    text = said(finding(CouldNotLook(BASE, reason), bare_metal=True))
+    text = remedy_text(finding(CouldNotLook(BASE, reason), bare_metal=True))
     assert part in text
     assert "root can try" not in text
 
 
 def test_rights_are_what_root_has() -> None:
     found = finding(CouldNotLook(BASE, "this process (uid 1000) may not search /models"), bare_metal=True)
-    assert "root can try" in said(found)
+    assert "root can try" in remedy_text(found)
 
 
 def test_a_mounted_directory_without_rights_is_no_missing_mount() -> None:
     container = mounted("bind", host="/srv/models")
     found = finding(CouldNotLook(BASE, "this process (uid 1000) may not search /srv/models"), container)
-    assert "root can try" in said(found)
+    assert "root can try" in remedy_text(found)

@@ -23,8 +23,8 @@ LOG = "[2026-11-28 14:02:11.123][1][serving][info][server.cpp:92] OpenVINO Model
 
 def served_with(config: Path, *options: str) -> list[dict[str, Any]]:
     """The findings on a server that is started with this configuration file."""
-    words = ("check", "--format", "json", *options, "--", "--config_path", config, "--port", "9000")
-    found: list[dict[str, Any]] = ovms_doctor(*words).document["findings"]
+    arguments = ("check", "--format", "json", *options, "--", "--config_path", config, "--port", "9000")
+    found: list[dict[str, Any]] = ovms_doctor(*arguments).document["findings"]
     return found
 
 
@@ -209,7 +209,7 @@ MODEL_CONFIGS = [
 
 
 @pytest.mark.parametrize(
-    ("release", "words"),
+    ("release", "arguments"),
     [
         ("2026.3", "--model_path {top} --model_name NAME"),
         ("2026.2", "--model_name NAME --task TASK"),
@@ -219,7 +219,7 @@ MODEL_CONFIGS = [
 )
 @pytest.mark.parametrize("document", MODEL_CONFIGS)
 def test_a_models_config_is_no_configuration(
-    document: dict[str, Any], release: str, words: str, world_dir: Path
+    document: dict[str, Any], release: str, arguments: str, world_dir: Path
 ) -> None:
     (world_dir / "config.json").write_text(json.dumps(document))
     config = world_dir / "config.json"
@@ -230,7 +230,7 @@ def test_a_models_config_is_no_configuration(
         (finding,) = found
         assert finding["code"] == "OVD404"
         assert "the config.json of a model" in finding["message"]
-        assert words.format(top=world_dir) in step_texts(finding)
+        assert arguments.format(top=world_dir) in step_texts(finding)
         assert f"ovms-doctor check {world_dir} " in step_texts(finding) + " "
 
 

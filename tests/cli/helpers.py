@@ -16,8 +16,8 @@ def good_model(directory: Path) -> Path:
     return directory
 
 
-def check(*words: str | bytes | Path, **more: object) -> Result:
-    return ovms_doctor("check", *words, "--format", "json", **more)  # type: ignore[arg-type]
+def check(*arguments: str | bytes | Path, **more: object) -> Result:
+    return ovms_doctor("check", *arguments, "--format", "json", **more)  # type: ignore[arg-type]
 
 
 def codes(result: Result) -> list[str]:

@@ -38,7 +38,7 @@ class Result:
 
 
 def ovms_doctor(
-    *words: str | bytes | Path,
+    *arguments: str | bytes | Path,
     cwd: Path | None = None,
     environment: Mapping[str, str] | None = None,
     stdin: bytes = b"",
@@ -52,41 +52,41 @@ def ovms_doctor(
     with (
         mock.patch.dict(os.environ, environment or {}, clear=environment is not None),
         _directory(cwd),
-        mock.patch.object(sys, "argv", ["ovms-doctor", *(os.fsdecode(word) for word in words)]),
+        mock.patch.object(sys, "argv", ["ovms-doctor", *(os.fsdecode(word) for word in arguments)]),
         mock.patch.object(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin), "utf-8", "surrogateescape")),
         redirect_stdout(io.TextIOWrapper(out, "utf-8", "surrogateescape", write_through=True)) as text_out,
         redirect_stderr(io.TextIOWrapper(err, "utf-8", "backslashreplace", write_through=True)) as text_err,
     ):
-        code = _run([os.fsdecode(word) for word in words])
+        code = _run([os.fsdecode(word) for word in arguments])
         # Detached, the wrappers leave what they wrote to be read.
         text_out.detach()
         text_err.detach()
     return _checked(Result(code, out.getvalue(), err.getvalue()))
 
 
-def _run(words: list[str]) -> int:
+def _run(arguments: list[str]) -> int:
     """Runs the command; the handlers of signals, which it leaves as a process that ends has them, are restored."""
     if threading.current_thread() is not threading.main_thread():
-        return run(words)
+        return run(arguments)
     numbers = (signal.SIGINT, signal.SIGHUP, signal.SIGTERM)
     handlers = [signal.getsignal(number) for number in numbers]
     try:
-        return run(words)
+        return run(arguments)
     finally:
         for number, handler in zip(numbers, handlers, strict=True):
             signal.signal(number, handler)
 
 
 def ovms_doctor_process(
-    *words: str | bytes | Path,
+    *arguments: str | bytes | Path,
     cwd: Path | None = None,
     environment: Mapping[str, str] | None = None,
     stdin: bytes = b"",
     timeout: float = 600,
 ) -> Result:
     """The same in a process of its own. ``timeout``, in seconds, only ends a test that hangs."""
-    command: list[Any] = [sys.executable, "-m", "ovms_doctor", *words]
-    done = subprocess.run(
+    command: list[Any] = [sys.executable, "-m", "ovms_doctor", *arguments]
+    completed = subprocess.run(
         command,
         cwd=cwd,
         env=dict(os.environ if environment is None else environment),
@@ -95,7 +95,7 @@ def ovms_doctor_process(
         timeout=timeout,
         check=False,
     )
-    return _checked(Result(done.returncode, done.stdout, done.stderr))
+    return _checked(Result(completed.returncode, completed.stdout, completed.stderr))
 
 
 @contextmanager

@@ -22,7 +22,7 @@ def test_a_missing_target_is_a_usage_error_with_the_way_out(world_dir: Path) -> 
 
 
 @pytest.mark.parametrize(
-    "words",
+    "arguments",
     [
         ["check"],
         ["check", "--nonsense"],
@@ -47,8 +47,8 @@ def test_a_missing_target_is_a_usage_error_with_the_way_out(world_dir: Path) -> 
     ],
     ids=" ".join,
 )
-def test_usage_errors_are_one_line(words: list[str], world_dir: Path) -> None:
-    result = ovms_doctor(*words, cwd=world_dir)
+def test_usage_errors_are_one_line(arguments: list[str], world_dir: Path) -> None:
+    result = ovms_doctor(*arguments, cwd=world_dir)
     assert result.code == 2
     assert result.err.startswith(b"ovms-doctor: ")
     assert result.err.count(b"\n") == 1
@@ -56,7 +56,7 @@ def test_usage_errors_are_one_line(words: list[str], world_dir: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "limit"),
+    ("arguments", "limit"),
     [
         (["--user", "1" * 5000], "4294967294"),
         (["--user", "5000:" + "9" * 30], "4294967294"),
@@ -74,26 +74,26 @@ def test_usage_errors_are_one_line(words: list[str], world_dir: Path) -> None:
     ids=lambda value: value[0] if isinstance(value, list) else "",
 )
 def test_a_value_beyond_its_limit_is_wrong_usage_that_names_the_limit(
-    words: list[str], limit: str, world_dir: Path
+    arguments: list[str], limit: str, world_dir: Path
 ) -> None:
-    result = ovms_doctor("check", ".", *words, cwd=world_dir)
+    result = ovms_doctor("check", ".", *arguments, cwd=world_dir)
     assert (result.code, result.out) == (2, b"")
-    assert result.err.startswith(b"ovms-doctor: " + words[0].encode() + b" ")
+    assert result.err.startswith(b"ovms-doctor: " + arguments[0].encode() + b" ")
     assert limit.encode() in result.err
     assert len(result.err) < 400
 
 
 @pytest.mark.parametrize("policy", ["[" * 1000, '{"latest":' * 2000 + "1" + "}" * 2000])
 def test_a_policy_of_the_servers_own_arguments_gets_the_servers_own_verdict(policy: str) -> None:
-    words = ["--model_name", "m", "--model_path", MODELS, "--port", "9", "--model_version_policy", policy]
-    result = ovms_doctor("check", "--format", "json", "--", *words)
+    arguments = ["--model_name", "m", "--model_path", MODELS, "--port", "9", "--model_version_policy", policy]
+    result = ovms_doctor("check", "--format", "json", "--", *arguments)
     assert result.code == 1
     assert "OVD407" in codes(result)
     assert b"Error" not in b"".join(finding["message"].encode() for finding in result.document["findings"])
 
 
 @pytest.mark.parametrize(
-    "words",
+    "arguments",
     [
         ["check", "--format", "json"],
         ["check", "--format=json", "--nonsense"],
@@ -102,12 +102,12 @@ def test_a_policy_of_the_servers_own_arguments_gets_the_servers_own_verdict(poli
     ],
     ids=" ".join,
 )
-def test_wrong_usage_with_json_is_a_document_too(words: list[str], world_dir: Path) -> None:
-    result = ovms_doctor(*words, cwd=world_dir)
+def test_wrong_usage_with_json_is_a_document_too(arguments: list[str], world_dir: Path) -> None:
+    result = ovms_doctor(*arguments, cwd=world_dir)
     assert result.code == 2
     assert result.err.count(b"\n") == 1
     assert result.err.decode() == f"ovms-doctor: {result.document['error']}\n"
-    written = ovms_doctor(*words, "-o", "report.json", cwd=world_dir)
+    written = ovms_doctor(*arguments, "-o", "report.json", cwd=world_dir)
     assert (written.code, written.out) == (2, b"")
     assert json.loads((world_dir / "report.json").read_text())["error"] == result.document["error"]
 
@@ -132,10 +132,10 @@ def test_patterns_may_stand_between_commas(world_dir: Path) -> None:
 def test_an_option_of_the_recorded_run_has_no_effect_beside_facts(world_dir: Path) -> None:
     good_model(world_dir / "m" / "1")
     assert ovms_doctor("collect", "m", "-o", "facts.json", "--load", "none", cwd=world_dir).code == 0
-    for words in (["--user", "0"], ["--load", "none"], ["--download-limit", "1g"], ["--mount", "/a:/b"]):
-        result = ovms_doctor("check", "--facts", "facts.json", *words, cwd=world_dir)
+    for arguments in (["--user", "0"], ["--load", "none"], ["--download-limit", "1g"], ["--mount", "/a:/b"]):
+        result = ovms_doctor("check", "--facts", "facts.json", *arguments, cwd=world_dir)
         assert (result.code, result.out) == (2, b"")
-        assert words[0].encode() in result.err
+        assert arguments[0].encode() in result.err
     assert ovms_doctor("check", "--facts", "facts.json", "--ovms-version", "2025.4", cwd=world_dir).code == 0
 
 
@@ -220,13 +220,13 @@ class TestFactsFiles:
     def test_another_place_gives_the_same_findings(self, world_dir: Path) -> None:
         facts = self.collected(world_dir)
         (world_dir / "models" / "m" / "2").mkdir()
-        there = check(world_dir / "models")
+        elsewhere = check(world_dir / "models")
         ovms_doctor("collect", world_dir / "models", "-o", facts)
         (world_dir / "models").rename(world_dir / "elsewhere")
-        here = check("--facts", facts)
-        assert here.code == there.code == 1
+        from_facts = check("--facts", facts)
+        assert from_facts.code == elsewhere.code == 1
         for key in ("findings", "models", "server"):
-            assert here.document[key] == there.document[key]
+            assert from_facts.document[key] == elsewhere.document[key]
 
     def test_another_release_may_be_named(self, world_dir: Path) -> None:
         facts = self.collected(world_dir)

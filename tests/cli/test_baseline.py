@@ -24,13 +24,13 @@ def project(world_dir: Path) -> Path:
     return world_dir
 
 
-def check(project: Path, *words: str | Path) -> Result:
-    return ovms_doctor("check", project / "models", "--load", "none", "--format", "json", *words)
+def check(project: Path, *arguments: str | Path) -> Result:
+    return ovms_doctor("check", project / "models", "--load", "none", "--format", "json", *arguments)
 
 
-def written(project: Path, *words: str) -> dict[str, Any]:
+def written(project: Path, *arguments: str) -> dict[str, Any]:
     """The baseline of the project as it is, which fulfils its schema."""
-    assert check(project, "--write-baseline", project / "known.json", *words).code == 0
+    assert check(project, "--write-baseline", project / "known.json", *arguments).code == 0
     document: dict[str, Any] = json.loads((project / "known.json").read_text("utf-8"))
     jsonschema.Draft202012Validator(schema_of(Baseline, "baseline", FORMAT)).validate(document)
     return document
@@ -105,11 +105,11 @@ def test_reasons_stay_when_it_is_written_again(project: Path) -> None:
 def test_failed_look_is_never_a_known_finding(project: Path) -> None:
     config = project / "config.json"
     config.write_text('{"model_config_list": [{"config": {"name": "m", "base_path": "/of-no-host/m"}}]}')
-    words = ("check", config, "--load", "none", "--format", "json")
-    result = ovms_doctor(*words, "--write-baseline", project / "known.json")
+    arguments = ("check", config, "--load", "none", "--format", "json")
+    result = ovms_doctor(*arguments, "--write-baseline", project / "known.json")
     assert result.code == 3
     assert json.loads((project / "known.json").read_text())["findings"] == []
-    assert ovms_doctor(*words, "--baseline", project / "known.json").code == 3
+    assert ovms_doctor(*arguments, "--baseline", project / "known.json").code == 3
 
 
 def test_no_ignores_shows_all(project: Path) -> None:

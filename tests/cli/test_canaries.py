@@ -33,15 +33,15 @@ RUN = ["docker", "run", "-v", f"{MODEL.parent}:/models", "openvino/model_server:
 @pytest.fixture(scope="module")
 def commands() -> Iterator[list[str]]:
     """The command lines of all processes that this process starts; the hook itself cannot be removed."""
-    seen: list[str] = []
+    command_lines: list[str] = []
     active = [True]
 
     def record(event: str, arguments: tuple[Any, ...]) -> None:
         if active[0] and event in ("subprocess.Popen", "os.posix_spawn", "os.exec"):
-            seen.append(repr(arguments[:2]))
+            command_lines.append(repr(arguments[:2]))
 
     sys.addaudithook(record)
-    yield seen
+    yield command_lines
     active[0] = False
 
 
@@ -159,10 +159,10 @@ def test_no_report_shows_a_secret(
     source: Callable[[str, Path], list[str]], tmp_path: Path, commands: list[str]
 ) -> None:
     for config in PLUGIN_CONFIGS:
-        words = source(config, tmp_path)
-        files = {form: tmp_path / f"report.{form}" for form in FORMATS} if words[0] == "check" else {}
+        arguments = source(config, tmp_path)
+        files = {form: tmp_path / f"report.{form}" for form in FORMATS} if arguments[0] == "check" else {}
         outputs = [word for form, file in files.items() for word in ("-o", f"{form}:{file}")]
-        result = ovms_doctor(words[0], *outputs, *words[1:])
+        result = ovms_doctor(arguments[0], *outputs, *arguments[1:])
         assert result.code in (0, 1, 3), result.err.decode()
         assert not leaks(result), config
         for form, file in files.items():
@@ -174,12 +174,12 @@ def test_a_secret_that_is_no_secret_is_shown(tmp_path: Path) -> None:
     """The tests above can fail: a value of a known property is in the report and in the saved file."""
     config = '{"NUM_STREAMS": "CanaryShown"}'
     for source in (as_arguments, as_saved_arguments, as_saved_configuration):
-        words = source(config, tmp_path)
+        arguments = source(config, tmp_path)
         # The others show no arguments.
         formats = ("json", "sarif", "markdown", "html")
-        for form in formats if words[0] == "check" else [""]:
-            shown = [words[0], *(["--format", form] if form else []), *words[1:]]
-            assert leaks(ovms_doctor(*shown)), (source.__name__, form)
+        for form in formats if arguments[0] == "check" else [""]:
+            text_command = [arguments[0], *(["--format", form] if form else []), *arguments[1:]]
+            assert leaks(ovms_doctor(*text_command)), (source.__name__, form)
 
 
 #: Nobody listens there.
@@ -208,7 +208,7 @@ def test_credentials_in_an_address(address: str, tmp_path: Path, commands: list[
     path.write_text(json.dumps({"model_config_list": [{"config": {"name": "m", "base_path": address}}]}))
     server = ["--model_name", "m", "--model_path", address, "--port", "9000"]
     run = ["docker", "run", "openvino/model_server:2026.3", *server]
-    for words in (
+    for arguments in (
         ["check", "--load", "none", *CLOSED, "--format", "json", str(path)],
         ["check", "--load", "none", *CLOSED, "--format", "sarif", str(path)],
         ["collect", "--load", "none", *CLOSED, str(path)],
@@ -216,7 +216,7 @@ def test_credentials_in_an_address(address: str, tmp_path: Path, commands: list[
         ["collect", "--load", "none", *CLOSED, address],
         ["check", "--load", "none", "--docker-run", shlex.join(run)],
     ):
-        assert not leaks(ovms_doctor(*words, environment={"PATH": "/usr/bin"})), words
+        assert not leaks(ovms_doctor(*arguments, environment={"PATH": "/usr/bin"})), arguments
     assert not [line for line in commands if CANARY in line]
 
 
@@ -232,18 +232,18 @@ def test_credentials_in_an_address(address: str, tmp_path: Path, commands: list[
     ],
 )
 def test_credentials_in_a_proxy_or_endpoint(name: str, value: str, tmp_path: Path) -> None:
-    given = ["--env", f"{name}={value}", "--env", "AWS_SECRET_ACCESS_KEY=CanaryAws"]
+    environment_options = ["--env", f"{name}={value}", "--env", "AWS_SECRET_ACCESS_KEY=CanaryAws"]
     if name != "S3_ENDPOINT":
-        given += ["--env", "S3_ENDPOINT=http://127.0.0.1:1"]
-    for words in (
-        ["check", "--load", "none", *given, "--format", "json", "s3://bucket/m"],
-        ["collect", "--load", "none", *given, "s3://bucket/m"],
+        environment_options += ["--env", "S3_ENDPOINT=http://127.0.0.1:1"]
+    for arguments in (
+        ["check", "--load", "none", *environment_options, "--format", "json", "s3://bucket/m"],
+        ["collect", "--load", "none", *environment_options, "s3://bucket/m"],
     ):
-        assert not leaks(ovms_doctor(*words, environment={"PATH": "/usr/bin"})), words
+        assert not leaks(ovms_doctor(*arguments, environment={"PATH": "/usr/bin"})), arguments
 
 
 @pytest.mark.parametrize(
-    "words",
+    "arguments",
     [
         ["--hf_tokn", "CanaryValue"],
         ["--api_key", "CanaryValue"],
@@ -268,8 +268,8 @@ def test_credentials_in_a_proxy_or_endpoint(name: str, value: str, tmp_path: Pat
     ],
     ids=" ".join,
 )
-def test_an_argument_that_the_server_refuses(words: list[str]) -> None:
-    server = [*server_arguments("{}", str(MODEL)), "--port", "9000", *words]
+def test_an_argument_that_the_server_refuses(arguments: list[str]) -> None:
+    server = [*server_arguments("{}", str(MODEL)), "--port", "9000", *arguments]
     for line in (
         ["check", "--load", "none", "--format", "json", "--", *server],
         ["collect", "--load", "none", "--", *server],
@@ -307,12 +307,12 @@ DOCUMENTS = [
 def test_a_configuration_with_a_mistake(text: str, tmp_path: Path) -> None:
     path = tmp_path / "config.json"
     path.write_text(text)
-    for words in (
+    for arguments in (
         ["check", "--load", "none", "--format", "json", str(path)],
         ["check", "--load", "none", str(path)],
         ["collect", "--load", "none", str(path)],
     ):
-        assert not leaks(ovms_doctor(*words)), words
+        assert not leaks(ovms_doctor(*arguments)), arguments
     # What is hidden in the facts changes nothing of what the server is predicted to do.
     facts = tmp_path / "facts.json"
     ovms_doctor("collect", "--load", "none", str(path), "-o", str(facts))
@@ -320,14 +320,14 @@ def test_a_configuration_with_a_mistake(text: str, tmp_path: Path) -> None:
     direct = ovms_doctor("check", "--load", "none", "--format", "json", str(path)).document
     saved = ovms_doctor("check", "--facts", str(facts), "--format", "json").document
     assert [saved[key] for key in keys] == [direct[key] for key in keys]
-    seen = [
+    outcomes = [
         [
             (found["code"], found["message"], found["server_log"], found["subject"])
             for found in report["findings"]
         ]
         for report in (direct, saved)
     ]
-    assert seen[0] == seen[1]
+    assert outcomes[0] == outcomes[1]
 
 
 def test_what_is_written_beside_a_report(tmp_path: Path) -> None:
@@ -335,9 +335,11 @@ def test_what_is_written_beside_a_report(tmp_path: Path) -> None:
     for number, config in enumerate(PLUGIN_CONFIGS):
         source = as_container if number else as_configuration
         report, facts, script, baseline = (tmp_path / f"{name}-{number}" for name in ("r", "f", "s", "b"))
-        words = source(config, tmp_path)[1:]
-        ovms_doctor("check", *words, "-o", f"json:{report}", "--script", script, "--write-baseline", baseline)
-        ovms_doctor("collect", *words, "-o", facts)
+        arguments = source(config, tmp_path)[1:]
+        ovms_doctor(
+            "check", *arguments, "-o", f"json:{report}", "--script", script, "--write-baseline", baseline
+        )
+        ovms_doctor("collect", *arguments, "-o", facts)
         for path in (report, facts, script, baseline):
             assert not leaks(Result(0, path.read_bytes(), b"")), path
         for line in (
@@ -363,12 +365,12 @@ ENGINE_ERRORS = [
 
 def test_an_error_of_the_engine(tmp_path: Path) -> None:
     for error in ENGINE_ERRORS:
-        words = as_container("{}", tmp_path)
-        path = Path(words[-1])
+        arguments = as_container("{}", tmp_path)
+        path = Path(arguments[-1])
         document = json.loads(path.read_text())
         document[0]["State"]["Error"] = error
         path.write_text(json.dumps(document))
-        result = ovms_doctor("check", "--format", "json", *words[1:])
+        result = ovms_doctor("check", "--format", "json", *arguments[1:])
         assert not leaks(result), error
 
 
@@ -379,18 +381,18 @@ def test_an_image_with_credentials(tmp_path: Path) -> None:
         as_manifest("{}", tmp_path),
         as_container("{}", tmp_path),
     )
-    for words in (compose, pod, inspect):
-        path = Path(words[-1])
+    for arguments in (compose, pod, inspect):
+        path = Path(arguments[-1])
         path.write_text(path.read_text().replace("openvino/model_server:2026.3", image))
-        assert not leaks(ovms_doctor("check", "--format", "json", *words[1:])), words
+        assert not leaks(ovms_doctor("check", "--format", "json", *arguments[1:])), arguments
     line = ["docker", "run", image, "--port", "9000"]
     assert not leaks(ovms_doctor("check", "--format", "json", "--docker-run", shlex.join(line)))
 
 
 @pytest.mark.parametrize("form", FORMATS)
 def test_no_format_shows_a_secret(form: str, tmp_path: Path) -> None:
-    words = as_container(PLUGIN_CONFIGS[0], tmp_path)
-    assert not leaks(ovms_doctor("check", "--format", form, *words[1:]))
+    arguments = as_container(PLUGIN_CONFIGS[0], tmp_path)
+    assert not leaks(ovms_doctor("check", "--format", form, *arguments[1:]))
     path = tmp_path / "config.json"
     path.write_text(json.dumps({"model_config_list": [{"config": {"name": "m", "base_path": ADDRESSES[0]}}]}))
     assert not leaks(ovms_doctor("check", "--format", form, *CLOSED, "--load", "none", str(path)))
@@ -425,7 +427,7 @@ def test_a_log_and_a_request(form: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "words",
+    "arguments",
     [
         ["check", "https://user:CanaryPassword@host/m"],
         ["check", ".", "--mount", "s3://user:CanaryPassword@host"],
@@ -434,6 +436,6 @@ def test_a_log_and_a_request(form: str, tmp_path: Path) -> None:
     ],
     ids=" ".join,
 )
-def test_wrong_usage(words: list[str]) -> None:
+def test_wrong_usage(arguments: list[str]) -> None:
     for more in ([], ["--format", "json"]):
-        assert not leaks(ovms_doctor(*words, *more))
+        assert not leaks(ovms_doctor(*arguments, *more))

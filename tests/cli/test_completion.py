@@ -37,7 +37,7 @@ def environment(tmp_path: Path) -> dict[str, str]:
     return {"PATH": path, "HOME": str(tmp_path), "TERM": "dumb", "LC_ALL": "C.UTF-8"}
 
 
-def in_bash(environment: dict[str, str], *words: str) -> list[str]:
+def in_bash(environment: dict[str, str], *arguments: str) -> list[str]:
     """What bash offers for the last of the words."""
     script = """
         source <(ovms-doctor --show-completion bash)
@@ -45,15 +45,15 @@ def in_bash(environment: dict[str, str], *words: str) -> list[str]:
         _ovms_doctor_completion ovms-doctor
         printf '%s\\n' "${COMPREPLY[@]}"
     """
-    done = subprocess.run(
-        ["bash", "--norc", "-c", script, "bash", *words],
+    completed = subprocess.run(
+        ["bash", "--norc", "-c", script, "bash", *arguments],
         env=environment,
         capture_output=True,
         check=True,
         text=True,
     )
-    assert done.stderr == ""
-    return done.stdout.split()
+    assert completed.stderr == ""
+    return completed.stdout.split()
 
 
 CASES = [
@@ -69,47 +69,47 @@ CASES = [
 
 
 @pytest.mark.needs_command("bash")
-@pytest.mark.parametrize(("words", "offered"), CASES, ids=lambda item: " ".join(item))
-def test_bash(environment: dict[str, str], words: list[str], offered: list[str]) -> None:
-    found = in_bash(environment, "ovms-doctor", *words)
+@pytest.mark.parametrize(("arguments", "offered"), CASES, ids=lambda item: " ".join(item))
+def test_bash(environment: dict[str, str], arguments: list[str], offered: list[str]) -> None:
+    found = in_bash(environment, "ovms-doctor", *arguments)
     assert set(offered) <= set(found)
-    assert all(item.lower().startswith(words[-1].lower()) for item in found)
+    assert all(item.lower().startswith(arguments[-1].lower()) for item in found)
 
 
 @pytest.mark.needs_command("bash")
 def test_bash_completes_files_itself(environment: dict[str, str]) -> None:
     """Where nothing of ours fits, nothing is offered, and bash goes on with files (``complete -o default``)."""
     assert in_bash(environment, "ovms-doctor", "check", "./mod") == []
-    shown = subprocess.run(
+    completed = subprocess.run(
         ["ovms-doctor", "--show-completion", "bash"],
         env=environment,
         capture_output=True,
         check=True,
         text=True,
     )
-    assert "complete -o default -F _ovms_doctor_completion ovms-doctor" in shown.stdout
+    assert "complete -o default -F _ovms_doctor_completion ovms-doctor" in completed.stdout
 
 
 @pytest.mark.parametrize("arguments", [["--show-completion", "zsh"], ["--show-completion=zsh"]], ids=len)
 def test_the_named_shell_counts(environment: dict[str, str], arguments: list[str]) -> None:
     """Whatever shell started the command: here none, or the one that runs the tests."""
-    done = subprocess.run(
+    completed = subprocess.run(
         ["ovms-doctor", *arguments], env=environment, capture_output=True, text=True, check=True
     )
-    assert done.stdout.startswith("#compdef ovms-doctor")
+    assert completed.stdout.startswith("#compdef ovms-doctor")
 
 
 def test_an_unknown_shell_is_a_usage_error(environment: dict[str, str]) -> None:
-    done = subprocess.run(
+    completed = subprocess.run(
         ["ovms-doctor", "--show-completion", "tcsh"],
         env=environment,
         capture_output=True,
         text=True,
         check=False,
     )
-    assert done.returncode == 2
-    assert "tcsh" in done.stderr
-    assert "Traceback" not in done.stderr
+    assert completed.returncode == 2
+    assert "tcsh" in completed.stderr
+    assert "Traceback" not in completed.stderr
 
 
 class Zsh:
@@ -134,13 +134,13 @@ class Zsh:
 
     def until(self, pattern: str) -> str:
         """What the terminal shows up to a text; the limit only ends a test that hangs."""
-        shown = ""
+        output = ""
         end = time.monotonic() + 120
-        while re.search(pattern, shown) is None:
-            assert time.monotonic() < end, shown
+        while re.search(pattern, output) is None:
+            assert time.monotonic() < end, output
             if select.select([self._master], [], [], 1)[0]:
-                shown += os.read(self._master, 65536).decode("utf-8", "replace")
-        return shown
+                output += os.read(self._master, 65536).decode("utf-8", "replace")
+        return output
 
     def close(self) -> None:
         self._process.kill()
@@ -166,8 +166,8 @@ def test_zsh(zsh: Zsh) -> None:
     zsh.send("ovms-doctor check --ovms\t")
     zsh.until("--ovms-version ")
     zsh.send("\x15ovms-doctor check --select OVD10\t")
-    shown = zsh.until("OVD109")
-    assert "The models directory has no sub-directory" in shown
+    output = zsh.until("OVD109")
+    assert "The models directory has no sub-directory" in output
     zsh.send("\x15ovms-doctor explain no-version\t")
     zsh.until("no-version-directory")
 

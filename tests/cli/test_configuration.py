@@ -32,9 +32,9 @@ def project(world_dir: Path) -> Path:
     return world_dir
 
 
-def check(project: Path, *words: str, cwd: Path | None = None) -> Result:
+def check(project: Path, *arguments: str, cwd: Path | None = None) -> Result:
     return ovms_doctor(
-        "check", project / "models", "--load", "none", "--format", "json", *words, cwd=cwd or project
+        "check", project / "models", "--load", "none", "--format", "json", *arguments, cwd=cwd or project
     )
 
 
@@ -84,10 +84,10 @@ def test_when_all_is_ignored_the_run_passes_and_does_not_call_it_fine(project: P
     assert result.document["summary"]["sentence"].startswith("! 1 of 3 models is served")
 
 
-@pytest.mark.parametrize("words", [("--no-config",), ("--no-ignores",)])
-def test_both_ways_to_leave_it_out(project: Path, words: tuple[str, ...]) -> None:
+@pytest.mark.parametrize("arguments", [("--no-config",), ("--no-ignores",)])
+def test_both_ways_to_leave_it_out(project: Path, arguments: tuple[str, ...]) -> None:
     write(project, IGNORED)
-    assert codes(check(project, *words)) == {"OVD101": "counts", "OVD111": "counts"}
+    assert codes(check(project, *arguments)) == {"OVD101": "counts", "OVD111": "counts"}
 
 
 @pytest.mark.parametrize(

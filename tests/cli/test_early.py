@@ -57,16 +57,16 @@ def test_the_workers_that_a_line_needs(line: str, kinds: list[str]) -> None:
     assert workers_for(line.split()) == kinds
 
 
-def started(*words: object) -> tuple[int, str]:
-    done = subprocess.run(
-        [sys.executable, "-c", SCRIPT, *map(str, words)],
+def started(*arguments: object) -> tuple[int, str]:
+    completed = subprocess.run(
+        [sys.executable, "-c", SCRIPT, *map(str, arguments)],
         capture_output=True,
         cwd=ROOT,
         env={name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")},
         text=True,
         check=False,
     )
-    return done.returncode, done.stderr.splitlines()[-1]
+    return completed.returncode, completed.stderr.splitlines()[-1]
 
 
 @pytest.mark.parametrize("load", ["none", "read"])

@@ -56,7 +56,7 @@ def is_one_document(run: Result, code: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "words",
+    "arguments",
     [
         ("check",),
         ("check", "/x", "--no-such-option"),
@@ -69,14 +69,14 @@ def is_one_document(run: Result, code: int) -> None:
         ("chekc", "/x"),
     ],
 )
-def test_a_mistake_of_usage_writes_the_document(words: tuple[str, ...], tmp_path: Path) -> None:
-    is_one_document(ovms_doctor(*words, "--format", "json", cwd=tmp_path), 2)
-    to_file = ovms_doctor(*words, "-o", "out.json", cwd=tmp_path)
+def test_a_mistake_of_usage_writes_the_document(arguments: tuple[str, ...], tmp_path: Path) -> None:
+    is_one_document(ovms_doctor(*arguments, "--format", "json", cwd=tmp_path), 2)
+    to_file = ovms_doctor(*arguments, "-o", "out.json", cwd=tmp_path)
     assert to_file.code == 2
     assert json.loads((tmp_path / "out.json").read_text())["error"]
 
 
-@pytest.mark.parametrize("words", [("check",), ("logs",), ("explain",), ("schema", "nothing")])
-def test_without_a_format_there_is_no_document(words: tuple[str, ...]) -> None:
-    run = ovms_doctor(*words)
+@pytest.mark.parametrize("arguments", [("check",), ("logs",), ("explain",), ("schema", "nothing")])
+def test_without_a_format_there_is_no_document(arguments: tuple[str, ...]) -> None:
+    run = ovms_doctor(*arguments)
     assert (run.code, run.out) == (2, b"")

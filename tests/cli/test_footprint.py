@@ -52,9 +52,9 @@ def test_no_socket_is_opened(world_dir: Path) -> None:
     good_model(world_dir / "models" / "m" / "1")
     trace = world_dir / "trace"
     command = ["strace", "-f", "-e", "trace=socket,connect", "-o", str(trace), sys.executable]
-    words = ["-m", "ovms_doctor", "check", str(world_dir / "models"), "--load", "compile"]
-    done = subprocess.run(command + words, capture_output=True, check=False)
-    assert done.returncode == 0, done.stderr
+    arguments = ["-m", "ovms_doctor", "check", str(world_dir / "models"), "--load", "compile"]
+    completed = subprocess.run(command + arguments, capture_output=True, check=False)
+    assert completed.returncode == 0, completed.stderr
     calls = re.findall(r"(?:socket|connect)\(.*", trace.read_text())
     # A pair of pipes between processes is no socket; a look-up of names or users would be one.
     assert calls == []

@@ -55,18 +55,18 @@ def commands(tmp_path: Path) -> dict[str, list[str]]:
 def test_every_format_at_once_has_the_exit_code_of_the_text(
     command: str, commands: dict[str, list[str]], tmp_path: Path
 ) -> None:
-    words = commands[command]
-    text = ovms_doctor(*words)
+    arguments = commands[command]
+    text = ovms_doctor(*arguments)
     outputs = [f"{form}:{tmp_path / f'report.{form}'}" for form in FORMATS]
-    both = ovms_doctor(*words, *(word for item in outputs for word in ("-o", item)))
+    both = ovms_doctor(*arguments, *(word for item in outputs for word in ("-o", item)))
     assert both.code == text.code
     assert both.text.splitlines()[-1:] == text.text.splitlines()[-1:]
-    for form, begin in BEGINS.items():
-        shown = (tmp_path / f"report.{form}").read_text("utf-8")
-        assert shown.startswith(begin), form
-        alone = ovms_doctor(*words, "--format", form)
+    for form, first_line in BEGINS.items():
+        content = (tmp_path / f"report.{form}").read_text("utf-8")
+        assert content.startswith(first_line), form
+        alone = ovms_doctor(*arguments, "--format", form)
         assert alone.code == text.code, form
-        assert alone.text.startswith(begin), form
+        assert alone.text.startswith(first_line), form
     sentence = json.loads((tmp_path / "report.json").read_text())["summary"]["sentence"]
     if command not in ("usage", "incomplete"):
         assert sentence == text.text.splitlines()[-1]
@@ -83,7 +83,7 @@ def test_every_format_at_once_has_the_exit_code_of_the_text(
     assert text.code in (1, 0) or int(suites.get("errors", 0)) > 0
 
 
-def places(*typed: str, form: str | None = None) -> tuple[Destination, ...]:
+def destinations_of(*typed: str, form: str | None = None) -> tuple[Destination, ...]:
     known = next((item for item in FORMATS if item == form), None)
     return destinations(OutputOptions(format=known, outputs=tuple(map(output_file, typed))))
 
@@ -111,20 +111,22 @@ def places(*typed: str, form: str | None = None) -> tuple[Destination, ...]:
 def test_destinations(
     typed: tuple[str, ...], form: str | None, expected: list[tuple[str, str | None]]
 ) -> None:
-    assert [(place.format, place.path) for place in places(*typed, form=form)] == expected
+    assert [
+        (destination.format, destination.path) for destination in destinations_of(*typed, form=form)
+    ] == expected
 
 
 @pytest.mark.parametrize(
-    ("typed", "said"),
+    ("typed", "message"),
     [
         (("json:",), "no file is named"),
         (("json:x", "sarif:x"), "x is named twice"),
         (("json:-", "sarif:-"), "cannot be both json and sarif"),
     ],
 )
-def test_destinations_that_exclude_each_other(typed: tuple[str, ...], said: str) -> None:
-    with pytest.raises(UsageError, match=said):
-        places(*typed)
+def test_destinations_that_exclude_each_other(typed: tuple[str, ...], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        destinations_of(*typed)
 
 
 def test_unwritable_report_does_not_prevent_the_others(
@@ -195,15 +197,15 @@ def busy_log(tmp_path_factory: pytest.TempPathFactory) -> Path:
     lines = lzma.decompress(LOG.with_name("traffic-2026.3-DEBUG.log.xz").read_bytes()).decode().split("\n")
     first = next(number for number, line in enumerate(lines) if "REST request /v2/models/" in line)
     last = next(number for number, line in enumerate(lines) if "GRPCServerModule shutting down" in line)
-    shown = lines[:first]
+    selected = lines[:first]
     for number, minute in enumerate(("13:40", "13:42", "14:42", "14:42")):
         for line in lines[first:last]:
             moved = re.sub(r"^\[2026-11-28 13:36", f"[2026-11-28 {minute}", line)
             # Each time in threads of its own.
             head, thread, rest = re.match(r"((?:\[[^]]*\]\[)?)(\d*)(.*)", moved, re.DOTALL).groups()  # type: ignore[union-attr]
-            shown.append(f"{head}{int(thread) + 1000 * number}{rest}" if head and thread else moved)
+            selected.append(f"{head}{int(thread) + 1000 * number}{rest}" if head and thread else moved)
     path = tmp_path_factory.mktemp("log") / "busy.log"
-    path.write_text("\n".join([*shown, *lines[last:]]))
+    path.write_text("\n".join([*selected, *lines[last:]]))
     return path
 
 
@@ -217,7 +219,7 @@ def test_charts(busy_log: Path, snapshot: SnapshotAssertion) -> None:
         # A bar for each minute from the first to the last, those without requests too.
         heights = [float(height) for height in re.findall('class="bar"[^>]* height="([0-9.]+)"', figure)]
         assert len(heights) == 63
-        assert [place for place, height in enumerate(heights) if height] == [0, 2, 62]
+        assert [minute for minute, height in enumerate(heights) if height] == [0, 2, 62]
         assert heights[62] == 72.0
         assert heights[0] == pytest.approx(36, abs=1)
     assert figures[0] == snapshot

@@ -18,10 +18,14 @@ COMPOSE = f"""services:
 """
 
 
-def found(*words: str | Path, **environment: str) -> list[dict[str, Any]]:
+def found(*arguments: str | Path, **environment: str) -> list[dict[str, Any]]:
     """Findings on the proxy; the path names no bucket, so that no store is asked."""
     run = ovms_doctor(
-        "check", *words, "-f", "json", environment={"HOME": "/nonexistent", "PATH": "/usr/bin", **environment}
+        "check",
+        *arguments,
+        "-f",
+        "json",
+        environment={"HOME": "/nonexistent", "PATH": "/usr/bin", **environment},
     )
     return [item for item in run.document["findings"] if item["code"] == "OVD608"]
 
@@ -57,12 +61,12 @@ def test_no_proxy_to_be_passed_on(options: str, environment: dict[str, str]) -> 
 
 
 def test_dockers_client_passes_its_own_proxies_on(tmp_path: Path) -> None:
-    given = {"https_proxy": "http://proxy.test:3128", "DOCKER_CONFIG": str(tmp_path)}
-    assert len(found("--docker-run", LINE.format(""), **given)) == 1
+    environment = {"https_proxy": "http://proxy.test:3128", "DOCKER_CONFIG": str(tmp_path)}
+    assert len(found("--docker-run", LINE.format(""), **environment)) == 1
     (tmp_path / "config.json").write_text(
         '{"proxies": {"default": {"httpsProxy": "http://proxy.test:3128"}}}'
     )
-    assert found("--docker-run", LINE.format(""), **given) == []
+    assert found("--docker-run", LINE.format(""), **environment) == []
 
 
 def test_local_models_need_none() -> None:

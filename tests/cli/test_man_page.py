@@ -20,27 +20,27 @@ def test_it_is_current() -> None:
 
 @pytest.mark.needs_command("man")
 def test_man_shows_it_without_a_warning() -> None:
-    done = subprocess.run(
+    completed = subprocess.run(
         ["man", "--warnings", "-E", "UTF-8", "-l", str(PAGE)],
         env={"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "MANWIDTH": "100", "MANROFFSEQ": ""},
         capture_output=True,
         check=True,
     )
-    assert done.stderr == b""
-    shown = done.stdout.decode()
+    assert completed.stderr == b""
+    output = completed.stdout.decode()
     for text in (
         "--model-version-policy JSON",
         "docker logs ovms 2>&1 | ovms-doctor logs -",
         "EXIT STATUS",
         "130",
     ):
-        assert text in shown
+        assert text in output
 
 
 def test_it_names_every_command_and_option() -> None:
     page = PAGE.read_text().replace("\\-", "-")
     for command in ("check", "collect", "logs", "status", "request", "explain", "checks", "schema"):
         assert f".SS {command}\n" in page
-        shown = ovms_doctor(command, "--help").text
-        options = set(re.findall(r"^ +(?:-\w, )?(--[a-z-]+)", shown, re.MULTILINE)) - {"--help"}
+        output = ovms_doctor(command, "--help").text
+        options = set(re.findall(r"^ +(?:-\w, )?(--[a-z-]+)", output, re.MULTILINE)) - {"--help"}
         assert options <= set(page.replace(",", " ").split())

@@ -48,15 +48,15 @@ NOT_PLAIN = [
 @pytest.fixture
 def ran(monkeypatch: pytest.MonkeyPatch) -> list[tuple[object, ...]]:
     """What is handed to the commands, which do nothing."""
-    seen: list[tuple[object, ...]] = []
+    calls: list[tuple[object, ...]] = []
 
     def record(*arguments: object, **named: object) -> int:
-        seen.append((*arguments, *named.items()))
+        calls.append((*arguments, *named.items()))
         return 7
 
     for module, name in ((check, "run_check"), (check, "run_collect"), (explain, "run_explain")):
         monkeypatch.setattr(module, name, record)
-    return seen
+    return calls
 
 
 @pytest.mark.parametrize("line", [*PLAIN, "explain OVD101", "explain Missing model directory /1"])
@@ -66,17 +66,17 @@ def test_both_ways_read_the_same(
     monkeypatch.chdir(tmp_path)
     # Its free memory is another one each time.
     monkeypatch.setattr("ovms_doctor.probes.host.see_host", lambda: None)
-    words = shlex.split(line)
-    command = plain._plain_command(words)
+    arguments = shlex.split(line)
+    command = plain._plain_command(arguments)
     assert command is not None
-    assert command() == app.run(words) == 7
+    assert command() == app.run(arguments) == 7
     assert len(ran) == 2
     assert ran[0] == ran[1]
 
 
 def values(line: str) -> dict[str, Any] | None:
-    command, *words = shlex.split(line)
-    return read_plain(command, words, (CheckOptions, OutputOptions))
+    command, *arguments = shlex.split(line)
+    return read_plain(command, arguments, (CheckOptions, OutputOptions))
 
 
 @pytest.mark.parametrize("line", NOT_PLAIN)

@@ -31,22 +31,22 @@ def xterm(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "xterm")
 
 
-def told(*amounts: tuple[int, int], path: str = PATH) -> Terminal:
+def download_output(*amounts: tuple[int, int], path: str = PATH) -> Terminal:
     """What a terminal gets of a download."""
     with redirect_stderr(Terminal()) as terminal, Progress() as progress:
-        for done, total in amounts:
-            progress.downloading(path, done, total)
+        for completed, total in amounts:
+            progress.downloading(path, completed, total)
     return terminal
 
 
 def test_a_download_shows_how_far_it_is() -> None:
-    line, end = told((120 * MIB, 400 * MIB)).lines
+    line, end = download_output((120 * MIB, 400 * MIB)).lines
     assert line.endswith(f"downloading {PATH} 120 of 400 MiB [###       ]  30%")
     assert end == ""
 
 
 @pytest.mark.parametrize(
-    ("done", "total", "shown"),
+    ("completed", "total", "expected"),
     [
         (0, 0, "0 of 0 bytes [##########] 100%"),
         (900, 900, "900 of 900 bytes [##########] 100%"),
@@ -54,27 +54,27 @@ def test_a_download_shows_how_far_it_is() -> None:
         (9 * MIB, 4 * MIB, "9 of 4 MiB [##########] 100%"),
     ],
 )
-def test_amounts(done: int, total: int, shown: str) -> None:
-    assert told((done, total), path="gs://b/m").lines[0].endswith(shown)
+def test_amounts(completed: int, total: int, expected: str) -> None:
+    assert download_output((completed, total), path="gs://b/m").lines[0].endswith(expected)
 
 
 def test_long_path_leaves_columns_for_the_bar() -> None:
-    line = told((MIB, MIB), path="s3://bucket/" + "long/" * 40 + "1").lines[0]
+    line = download_output((MIB, MIB), path="s3://bucket/" + "long/" * 40 + "1").lines[0]
     assert len(line) <= 79
     assert "downloading ..." in line
     assert line.endswith("long/1 1 of 1 MiB [##########] 100%")
 
 
 def test_the_last_byte_is_always_shown() -> None:
-    *_, last, end = told(*((done * MIB, 100 * MIB) for done in range(101))).lines
+    *_, last, end = download_output(*((completed * MIB, 100 * MIB) for completed in range(101))).lines
     assert "100 of 100 MiB" in last
     assert end == ""
 
 
 def test_control_characters_of_a_key_do_not_reach_the_terminal() -> None:
-    shown = told((MIB, MIB), path="s3://b/\x1b[31m\n/1").getvalue()
-    assert "\n" not in shown
-    assert shown.count("\x1b") == shown.count("\x1b[K") == 2
+    expected = download_output((MIB, MIB), path="s3://b/\x1b[31m\n/1").getvalue()
+    assert "\n" not in expected
+    assert expected.count("\x1b") == expected.count("\x1b[K") == 2
 
 
 def test_nothing_where_there_is_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
@@ -94,9 +94,11 @@ def test_a_question_shows_its_number() -> None:
 
 
 def test_questions_are_counted_by_kind() -> None:
-    seen: list[tuple[str, int, int]] = []
+    counted: list[tuple[str, int, int]] = []
     questions = [StatPath("/a"), LoadModel("/a/1", "read"), StatPath("/b"), StatPath("/c")]
-    begin = numbered(questions, lambda question, number, total: seen.append((question.path, number, total)))
+    count = numbered(
+        questions, lambda question, number, total: counted.append((question.path, number, total))
+    )
     for question in [*questions, StatPath("/c")]:
-        begin(question)
-    assert seen == [("/a", 1, 3), ("/a/1", 1, 1), ("/b", 2, 3), ("/c", 3, 3), ("/c", 3, 3)]
+        count(question)
+    assert counted == [("/a", 1, 3), ("/a/1", 1, 1), ("/b", 2, 3), ("/c", 3, 3), ("/c", 3, 3)]

@@ -25,7 +25,7 @@ KEYS = {
 FORMATS = [("--format", "text"), ("--format", "text", "--verbose"), ("--format", "json")]
 
 
-def told(environment: dict[str, str]) -> Iterator[str]:
+def environment_options(environment: dict[str, str]) -> Iterator[str]:
     for name, value in environment.items():
         yield from ("--env", f"{name}={value}")
 
@@ -88,8 +88,8 @@ def test_no_sentence_on_rights_of_this_host() -> None:
 class TestSecrets:
     """A store that nobody reaches: what the values are sent with, and what is said of it, shows none of them."""
 
-    def hidden(self, *words: Any, **more: Any) -> Result:
-        result = ovms_doctor(*words, **more)
+    def hidden(self, *arguments: Any, **more: Any) -> Result:
+        result = ovms_doctor(*arguments, **more)
         assert CANARY.encode() not in result.out + result.err
         return result
 
@@ -106,24 +106,24 @@ class TestSecrets:
         ids=["keys", "https", "http", "socks", "endpoint", "odd"],
     )
     def test_in_no_output(self, more: dict[str, str], tmp_path: Path) -> None:
-        words = ["s3://bucket/m", *told({**KEYS, **more}), "--timeout", "2"]
-        codes = {self.hidden("check", *words, *form).code for form in FORMATS}
+        arguments = ["s3://bucket/m", *environment_options({**KEYS, **more}), "--timeout", "2"]
+        codes = {self.hidden("check", *arguments, *form).code for form in FORMATS}
         assert len(codes) == 1
         facts = tmp_path / "facts.json"
-        assert self.hidden("collect", *words, "-o", facts).code == 0
+        assert self.hidden("collect", *arguments, "-o", facts).code == 0
         assert CANARY not in facts.read_text("utf-8", "replace")
         assert {self.hidden("check", "--facts", facts, *form).code for form in FORMATS} == codes
 
     def test_of_this_process(self) -> None:
         proxy = {"https_proxy": f"http://user:{CANARY}@127.0.0.1:9"}
         environment = {**os.environ, **KEYS, **proxy}
-        words = ("s3://bucket/m", "--timeout", "2", "--verbose")
-        given = self.hidden("check", *words, "--env-from-process", environment=environment)
-        assert b"is queried without credentials" not in given.out
-        kept = self.hidden(
+        arguments = ("s3://bucket/m", "--timeout", "2", "--verbose")
+        checked = self.hidden("check", *arguments, "--env-from-process", environment=environment)
+        assert b"is queried without credentials" not in checked.out
+        collected = self.hidden(
             "check", "s3://bucket/m", "--env", f"S3_ENDPOINT={NOWHERE}", environment=environment
         )
         assert "S3 is queried without credentials, as by a server that has none" in " ".join(
-            kept.text.split()
+            collected.text.split()
         )
-        assert "AWS_ACCESS_KEY_ID" in kept.text
+        assert "AWS_ACCESS_KEY_ID" in collected.text

@@ -154,10 +154,10 @@ def test_the_wrong_length_of_json(metadata: Path, tmp_path: Path) -> None:
         f"POST /v2/models/fc/infer HTTP/1.1\r\n{head}\r\n\r\n".encode() + body + struct.pack("<3f", 1, 2, 3)
     )
     _, document = report(str(path), "--metadata", str(metadata))
-    told = document["request"]
-    assert told["http_status"] == 412
-    assert told["steps"] == ["Set Inference-Header-Content-Length to 94, the length of the JSON in bytes."]
-    assert told["corrected"] is None
+    request = document["request"]
+    assert request["http_status"] == 412
+    assert request["steps"] == ["Set Inference-Header-Content-Length to 94, the length of the JSON in bytes."]
+    assert request["corrected"] is None
 
 
 def test_a_generative_model_behind_the_wrong_endpoint(tmp_path: Path) -> None:
@@ -241,10 +241,10 @@ def test_wrong_usage(arguments: list[str], message: str, tmp_path: Path) -> None
 class _Server(BaseHTTPRequestHandler):
     """Answers metadata, and keeps what it was asked."""
 
-    asked: list[str] = []  # noqa: RUF012 - shared on purpose: each request makes an object of its own
+    requested_paths: list[str] = []  # noqa: RUF012 - shared on purpose: each request makes an object of its own
 
     def do_GET(self) -> None:
-        self.asked.append(f"GET {self.path}")
+        self.requested_paths.append(f"GET {self.path}")
         states = [
             {"version": "1", "state": "AVAILABLE", "status": {"error_code": "OK", "error_message": "OK"}}
         ]
@@ -260,7 +260,7 @@ class _Server(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def do_POST(self) -> None:
-        self.asked.append(f"POST {self.path}")
+        self.requested_paths.append(f"POST {self.path}")
 
     def log_message(self, *arguments: Any) -> None:
         """Nothing."""
@@ -269,7 +269,7 @@ class _Server(BaseHTTPRequestHandler):
 @pytest.fixture
 def server() -> Iterator[str]:
     """The address of a server that answers metadata."""
-    _Server.asked.clear()
+    _Server.requested_paths.clear()
     made = HTTPServer(("127.0.0.1", 0), _Server)
     thread = threading.Thread(target=made.serve_forever, daemon=True)
     thread.start()
@@ -284,7 +284,7 @@ def test_only_metadata_are_requested(server: str, tmp_path: Path) -> None:
     code, document = report(source, "--url", server)
     assert (code, document["request"]["http_status"]) == (0, 200)
     assert (document["server"]["release"], document["server"]["release_from"]) == ("2025.4", "the server")
-    assert set(_Server.asked) == {"GET /v1/config", "GET /v2", "GET /v2/models/fc"}
+    assert set(_Server.requested_paths) == {"GET /v1/config", "GET /v2", "GET /v2/models/fc"}
 
 
 def test_a_server_that_is_not_there(tmp_path: Path) -> None:

@@ -37,9 +37,9 @@ class StoreRuns:
     def path(self, below: str = "") -> str:
         return f"s3://{self.bucket}/repo{below}"
 
-    def words(self, **more: str) -> list[str]:
-        told = {**self.environment, **more}
-        return [word for name, value in told.items() for word in ("--env", f"{name}={value}")]
+    def environment_options(self, **more: str) -> list[str]:
+        variables = {**self.environment, **more}
+        return [word for name, value in variables.items() for word in ("--env", f"{name}={value}")]
 
 
 @pytest.fixture(scope="module")
@@ -48,15 +48,15 @@ def made() -> dict[str, StoreRuns]:
 
 
 @pytest.fixture
-def asked(moto: Any, made: dict[str, StoreRuns]) -> StoreRuns:
+def store_runs(moto: Any, made: dict[str, StoreRuns]) -> StoreRuns:
     """One bucket is enough for those who only read."""
     if "asked" not in made:
         made["asked"] = StoreRuns(moto)
     return made["asked"]
 
 
-def check(*words: str | Path, **more: Any) -> Result:
-    return ovms_doctor("check", "--format", "json", "--timeout", "600", *words, **more)
+def check(*arguments: str | Path, **more: Any) -> Result:
+    return ovms_doctor("check", "--format", "json", "--timeout", "600", *arguments, **more)
 
 
 def served(result: Result) -> dict[str, list[int]]:
@@ -82,8 +82,8 @@ def test_finding_on_a_bucket_is_listed_for_each_of_its_models(moto: Any, tmp_pat
     assert [row.split()[0] for row in rows] == ["a", "b"], result.out
 
 
-def test_a_repository(asked: StoreRuns) -> None:
-    result = check(asked.path(), *asked.words())
+def test_a_repository(store_runs: StoreRuns) -> None:
+    result = check(store_runs.path(), *store_runs.environment_options())
     assert result.code == 1
     assert served(result) == {
         "dense-ir": [1],
@@ -97,72 +97,89 @@ def test_a_repository(asked: StoreRuns) -> None:
     assert {model["host_path"] for model in document["models"]} == {None}
     assert {item["subject"]["path"] for item in document["findings"]} == {None}
     assert {"OVD101", "OVD111", "OVD308"} <= {item["code"] for item in document["findings"]}
-    assert asked.path("/model2") in ovms_doctor("check", asked.path(), *asked.words()).text
+    assert (
+        store_runs.path("/model2")
+        in ovms_doctor("check", store_runs.path(), *store_runs.environment_options()).text
+    )
 
 
 @pytest.mark.parametrize("below", ["/dense-ir", "/dense-ir/", "/dense-ir/1"])
-def test_one_model(asked: StoreRuns, below: str) -> None:
-    result = check(asked.path(below), *asked.words())
+def test_one_model(store_runs: StoreRuns, below: str) -> None:
+    result = check(store_runs.path(below), *store_runs.environment_options())
     assert result.code == 0
     assert served(result) == {"dense-ir": [1]}
     assert result.document["server"]["mode"] == "single"
     assert result.document["models"][0]["versions"][0]["state_basis"] == "read"
 
 
-def test_one_here_and_one_there_are_one_configuration(asked: StoreRuns) -> None:
-    result = check(asked.path("/dense-ir"), FIXTURES / "dense-onnx", *asked.words())
+def test_one_here_and_one_there_are_one_configuration(store_runs: StoreRuns) -> None:
+    result = check(store_runs.path("/dense-ir"), FIXTURES / "dense-onnx", *store_runs.environment_options())
     assert served(result) == {"dense-ir": [1], "dense-onnx": [1]}
     assert result.document["server"]["mode"] == "config"
     by_server = check(
-        *asked.words(), "--", "--model_name", "m", "--model_path", asked.path("/dense-ir"), "--port", "9000"
+        *store_runs.environment_options(),
+        "--",
+        "--model_name",
+        "m",
+        "--model_path",
+        store_runs.path("/dense-ir"),
+        "--port",
+        "9000",
     )
     assert served(by_server) == {"m": [1]}
 
 
-def test_a_wrong_name_is_never_found(asked: StoreRuns) -> None:
-    result = check(asked.path("/dense-ri"), *asked.words())
+def test_a_wrong_name_is_never_found(store_runs: StoreRuns) -> None:
+    result = check(store_runs.path("/dense-ri"), *store_runs.environment_options())
     assert result.document["server"]["exit_code"] == 1
     assert served(result) == {"dense-ri": []}
 
 
-def test_store_refuses_a_request_without_credentials(asked: StoreRuns) -> None:
+def test_store_refuses_a_request_without_credentials(store_runs: StoreRuns) -> None:
     """This server lists a bucket to anybody and gives its objects to nobody without a signature."""
-    environment = {**os.environ, **asked.environment}
+    environment = {**os.environ, **store_runs.environment}
     result = check(
-        asked.path("/dense-ir"), "--env", f"S3_ENDPOINT={asked.server.endpoint}", environment=environment
+        store_runs.path("/dense-ir"),
+        "--env",
+        f"S3_ENDPOINT={store_runs.server.endpoint}",
+        environment=environment,
     )
     assert served(result) == {"dense-ir": []}
     assert CANARY.encode() not in result.out + result.err
-    given = check(asked.path("/dense-ir"), "--env-from-process", environment=environment)
-    assert served(given) == {"dense-ir": [1]}
+    with_keys = check(store_runs.path("/dense-ir"), "--env-from-process", environment=environment)
+    assert served(with_keys) == {"dense-ir": [1]}
 
 
 @pytest.mark.parametrize(("more", "code", "outcome"), [((), 3, "unknown"), (("--bare-metal",), 1, "exits")])
 def test_an_address_where_nobody_listens(
-    asked: StoreRuns, refused: str, more: tuple[str, ...], code: int, outcome: str
+    store_runs: StoreRuns, refused: str, more: tuple[str, ...], code: int, outcome: str
 ) -> None:
     """From here it may be another network than the server's."""
-    result = check(asked.path("/dense-ir"), *asked.words(S3_ENDPOINT=refused), *more)
+    result = check(store_runs.path("/dense-ir"), *store_runs.environment_options(S3_ENDPOINT=refused), *more)
     assert result.document["server"]["outcome"] == outcome
     assert result.code == code
 
 
-def test_a_version_that_is_too_large_to_download(asked: StoreRuns) -> None:
-    result = check(asked.path("/dense-ir"), *asked.words(), "--download-limit", "100b")
+def test_a_version_that_is_too_large_to_download(store_runs: StoreRuns) -> None:
+    result = check(
+        store_runs.path("/dense-ir"), *store_runs.environment_options(), "--download-limit", "100b"
+    )
     assert result.code == 3
     assert "--download-limit" in result.document["findings"][0]["message"]
-    unlimited = check(asked.path("/dense-ir"), *asked.words(), "--download-limit", "0")
+    unlimited = check(
+        store_runs.path("/dense-ir"), *store_runs.environment_options(), "--download-limit", "0"
+    )
     assert unlimited.code == 0
 
 
-def test_recorded_facts_give_the_same_report_and_ask_nobody(asked: StoreRuns, tmp_path: Path) -> None:
+def test_recorded_facts_give_the_same_report_and_ask_nobody(store_runs: StoreRuns, tmp_path: Path) -> None:
     facts = tmp_path / "facts.json"
-    words = asked.words(https_proxy="", http_proxy="")
-    assert ovms_doctor("collect", asked.path(), *words, "-o", facts).code == 0
-    now = check(asked.path(), *words)
+    arguments = store_runs.environment_options(https_proxy="", http_proxy="")
+    assert ovms_doctor("collect", store_runs.path(), *arguments, "-o", facts).code == 0
+    now = check(store_runs.path(), *arguments)
     assert settled(check("--facts", facts)) == settled(now)
     assert CANARY not in facts.read_text("utf-8")
-    assert json.loads(facts.read_text("utf-8"))["header"]["request"]["targets"] == [asked.path()]
+    assert json.loads(facts.read_text("utf-8"))["header"]["request"]["targets"] == [store_runs.path()]
     changed = ovms_doctor("check", "--facts", facts, "--download-limit", "1g")
     assert changed.code == 2
 
@@ -170,9 +187,9 @@ def test_recorded_facts_give_the_same_report_and_ask_nobody(asked: StoreRuns, tm
 @pytest.mark.parametrize(
     "below", ["", "/dense-ri"], ids=["models", "nothing there"]
 )  # fmt: skip
-def test_no_secret_is_shown(asked: StoreRuns, below: str) -> None:
+def test_no_secret_is_shown(store_runs: StoreRuns, below: str) -> None:
     for form in FORMATS:
-        result = ovms_doctor("check", asked.path(below), *asked.words(), *form)
+        result = ovms_doctor("check", store_runs.path(below), *store_runs.environment_options(), *form)
         assert CANARY.encode() not in result.out + result.err
 
 
@@ -180,13 +197,13 @@ def test_a_repository_in_google_cloud_storage(gcs_emulator: Any) -> None:
     bucket = gcs_emulator.bucket()
     files = {path.name: path.read_bytes() for path in (FIXTURES / "dense-ir" / "1").iterdir()}
     gcs_emulator.put(bucket, {f"repo/dense/1/{name}": data for name, data in files.items()})
-    words = ("--env", f"CLOUD_STORAGE_EMULATOR_ENDPOINT={gcs_emulator.endpoint}")
-    result = check(f"gs://{bucket}/repo", *words)
+    arguments = ("--env", f"CLOUD_STORAGE_EMULATOR_ENDPOINT={gcs_emulator.endpoint}")
+    result = check(f"gs://{bucket}/repo", *arguments)
     assert result.code == 0
     assert served(result) == {"dense": [1]}
     assert result.document["models"][0]["base_path"] == f"gs://{bucket}/repo/dense"
     own = {**os.environ, "GOOGLE_APPLICATION_CREDENTIALS": "/nonexistent"}
-    text = ovms_doctor("check", f"gs://{bucket}/repo/dense", *words, environment=own).text
+    text = ovms_doctor("check", f"gs://{bucket}/repo/dense", *arguments, environment=own).text
     assert "Google Cloud Storage is queried without credentials, as by a server that has none" in " ".join(
         text.split()
     )

@@ -58,11 +58,11 @@ MISTAKES = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("line", "said"), MISTAKES, ids=[line for line, _ in MISTAKES])
-def test_mistakes(line: str, said: str) -> None:
+@pytest.mark.parametrize(("line", "message"), MISTAKES, ids=[line for line, _ in MISTAKES])
+def test_mistakes(line: str, message: str) -> None:
     result = ovms_doctor(*shlex.split(line))
     assert (result.code, result.out) == (2, b"")
-    assert result.err.decode() == f"ovms-doctor: {said}\n"
+    assert result.err.decode() == f"ovms-doctor: {message}\n"
 
 
 def test_a_long_or_hostile_word_is_shortened() -> None:
@@ -76,19 +76,19 @@ def test_a_long_or_hostile_word_is_shortened() -> None:
 )
 def test_help_of_every_command(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "50")
-    shown = ovms_doctor(command, "--help").text
-    assert shown.startswith(f"Usage: ovms-doctor {command}")
+    output = ovms_doctor(command, "--help").text
+    assert output.startswith(f"Usage: ovms-doctor {command}")
     # Only metavariables, choices and commands are longer than the terminal is wide.
-    long = [line for line in shown.splitlines() if len(line) > 50]
+    long = [line for line in output.splitlines() if len(line) > 50]
     assert all("ovms-doctor " in line or line.strip().startswith("-") for line in long), long
 
 
 def test_check_has_its_options_in_panels() -> None:
-    shown = ovms_doctor("check", "--help").text
-    panels = [line[:-1] for line in shown.splitlines() if line.endswith(":") and not line.startswith(" ")]
+    output = ovms_doctor("check", "--help").text
+    panels = [line[:-1] for line in output.splitlines() if line.endswith(":") and not line.startswith(" ")]
     assert panels == ["Target", "Deployment", "Probes", "Output", "Options", "Examples"]
-    assert "ovms-doctor check --container ovms" in shown
-    assert "-v, --verbose" in shown
+    assert "ovms-doctor check --container ovms" in output
+    assert "-v, --verbose" in output
 
 
 def test_v_is_verbose(tmp_path: object) -> None:

@@ -16,9 +16,9 @@ from tests.comparison.reports import finding, report, write
 MODELS = Path(__file__).parents[2] / "fixtures" / "models"
 
 
-def diff(directory: Path, old: dict[str, Any], new: dict[str, Any], *words: str) -> Result:
+def diff(directory: Path, old: dict[str, Any], new: dict[str, Any], *arguments: str) -> Result:
     paths = write(directory / "old.json", old), write(directory / "new.json", new)
-    return ovms_doctor("diff", *paths, *words)
+    return ovms_doctor("diff", *paths, *arguments)
 
 
 def changes(directory: Path, old: dict[str, Any], new: dict[str, Any]) -> dict[str, list[str]]:
@@ -170,8 +170,8 @@ def test_two_files_are_needed(names: list[str]) -> None:
 def test_hostile_texts(tmp_path: Path) -> None:
     bad = finding(model="\x1b[31m<b>|`x`\u202e", path="/a\nb")
     bad["message"] = "::error::\x1b]0;title\x07 | <script>"
-    for words in ([], ["--format", "markdown"], ["--format", "json"]):
-        result = diff(tmp_path, report(), report(bad), *words)
+    for arguments in ([], ["--format", "markdown"], ["--format", "json"]):
+        result = diff(tmp_path, report(), report(bad), *arguments)
         assert result.code == 1
         assert not {"\x1b", "\x07", "\u202e"} & set(result.text)
     markdown = diff(tmp_path, report(), report(bad), "--format", "markdown").text

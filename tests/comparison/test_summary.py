@@ -13,10 +13,10 @@ from tests.cli.run import Result, ovms_doctor
 from tests.comparison.reports import finding, report, write
 
 
-def summary(directory: Path, *documents: dict[str, Any], words: tuple[str, ...] = ()) -> Result:
+def summary(directory: Path, *documents: dict[str, Any], arguments: tuple[str, ...] = ()) -> Result:
     for number, document in enumerate(documents):
         write(directory / "reports" / f"{number}.json", document)
-    return ovms_doctor("summary", directory / "reports", *words)
+    return ovms_doctor("summary", directory / "reports", *arguments)
 
 
 def host(name: str) -> dict[str, str]:
@@ -30,7 +30,7 @@ def test_hosts_models_and_findings_are_counted(tmp_path: Path) -> None:
         report(finding("OVD111", "n"), finding("OVD201", None), host=host("a")),
         report(finding("OVD201", None, "warning"), finding("OVD741", None, "warning"), host=host("b")),
         report(host=host("c")),
-        words=("--format", "json"),
+        arguments=("--format", "json"),
     )
     document = result.document
     jsonschema.Draft202012Validator(summary_schema()).validate(document)
@@ -74,14 +74,14 @@ def test_unreadable_report_is_named(tmp_path: Path) -> None:
     assert "other.txt" not in result.text
 
 
-@pytest.mark.parametrize("words", [(), ("/no/such/directory",)])
-def test_nothing_to_read(words: tuple[str, ...]) -> None:
-    assert ovms_doctor("summary", *words).code == (3 if words else 2)
+@pytest.mark.parametrize("arguments", [(), ("/no/such/directory",)])
+def test_nothing_to_read(arguments: tuple[str, ...]) -> None:
+    assert ovms_doctor("summary", *arguments).code == (3 if arguments else 2)
 
 
 def test_files_below_directories(tmp_path: Path) -> None:
     write(tmp_path / "reports" / "node1" / "pod" / "report.json", report(finding()))
-    result = summary(tmp_path, report(), words=("--format", "json"))
+    result = summary(tmp_path, report(), arguments=("--format", "json"))
     assert result.document["reports"] == 2
 
 
@@ -105,11 +105,11 @@ def test_text_is_short_and_counts_what_is_left_out(tmp_path: Path) -> None:
 
 
 def test_markdown(tmp_path: Path) -> None:
-    text = summary(tmp_path, report(finding(), host=host("a|b")), words=("-f", "markdown")).text
+    text = summary(tmp_path, report(finding(), host=host("a|b")), arguments=("-f", "markdown")).text
     assert "| ✗ OVD111 | a-name | 1 | 1 | 1 |" in text
     assert "a|b" not in text
 
 
 @pytest.mark.parametrize(("options", "code"), [((), 0), (("--fail-on", "warning"), 1), (("--exit-zero",), 0)])
 def test_the_exit_code(tmp_path: Path, options: tuple[str, ...], code: int) -> None:
-    assert summary(tmp_path, report(finding(severity="warning")), words=options).code == code
+    assert summary(tmp_path, report(finding(severity="warning")), arguments=options).code == code

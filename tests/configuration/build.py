@@ -17,25 +17,25 @@ from ovms_doctor.model.host import User
 from ovms_doctor.model.options import CheckOptions
 from ovms_doctor.model.plan import Plan
 from ovms_doctor.model.releases import parse_release
-from tests.prediction.memory import World, settle
+from tests.prediction.memory import MemoryFiles, settle
 
 SINGLE = ("--model_path", "/m", "--model_name", "m", "--rest_port", "1")
 CONFIG = ("--config_path", "/c/config.json", "--rest_port", "1")
 
 
-def world(config: Any, *models: str, **files: str) -> World:
+def configured_files(config: Any, *models: str, **files: str) -> MemoryFiles:
     """A configuration (text, bytes or a value) at /c/config.json, and a good model at each of ``models``."""
     text = config if isinstance(config, str) else json.dumps(config)
-    result = World({"/c/config.json": text})
+    result = MemoryFiles({"/c/config.json": text})
     for path in models:
         result.files[f"{path}/1/a.onnx"] = "good"
     result.files.update(files)
     return result
 
 
-def deployed(release: str, words: tuple[str, ...] = (), path: str = "/c/config.json") -> Deployment:
-    words = words or ("--config_path", path, "--port", "9000", "--rest_port", "8000")
-    arguments = read_arguments(words, parse_release(release))
+def deployed(release: str, args: tuple[str, ...] = (), path: str = "/c/config.json") -> Deployment:
+    args = args or ("--config_path", path, "--port", "9000", "--rest_port", "8000")
+    arguments = read_arguments(args, parse_release(release))
     return Deployment(
         "config" if arguments.config_path else "single",
         parse_release(release),
@@ -47,8 +47,8 @@ def deployed(release: str, words: tuple[str, ...] = (), path: str = "/c/config.j
     )
 
 
-def planned(config: Any, release: str = "2026.3", *models: str, words: tuple[str, ...] = ()) -> Plan:
-    return settle(deployed(release, words), world(config, *models))
+def planned(config: Any, release: str = "2026.3", *models: str, arguments: tuple[str, ...] = ()) -> Plan:
+    return settle(deployed(release, arguments), configured_files(config, *models))
 
 
 def entry(name: str = "m", base_path: str | None = "/m", **more: Any) -> dict[str, Any]:
@@ -60,11 +60,11 @@ def listed(*entries: dict[str, Any], **more: Any) -> dict[str, Any]:
     return {"model_config_list": list(entries), **more}
 
 
-class Memory:
+class MemoryCollector:
     """Answers from a world, as the collector does from a host."""
 
-    def __init__(self, here: World) -> None:
-        self.here = here
+    def __init__(self, files: MemoryFiles) -> None:
+        self.here = files
 
     def collect(self, questions: Any, progress: Any = None) -> dict[AnyQuestion, Any]:
         return {question: self.here.answer(question) for question in questions}
@@ -73,18 +73,20 @@ class Memory:
         """Nothing is begun early."""
 
 
-def findings(here: World, release: str = "2026.3", words: tuple[str, ...] = ()) -> list[Finding]:
+def findings(files: MemoryFiles, release: str = "2026.3", arguments: tuple[str, ...] = ()) -> list[Finding]:
     """What the configuration check says of a world."""
-    words = words or ("--config_path", "/c/config.json", "--port", "9000", "--rest_port", "8000")
-    request = CheckOptions(arguments=words, release=release, bare_metal=True, working_directory="/w")
-    seen = look(request, Facts(), Memory(here))
-    return list(check(Context(seen.deployment, seen.plan, seen.facts)))
+    arguments = arguments or ("--config_path", "/c/config.json", "--port", "9000", "--rest_port", "8000")
+    request = CheckOptions(arguments=arguments, release=release, bare_metal=True, working_directory="/w")
+    settled = look(request, Facts(), MemoryCollector(files))
+    return list(check(Context(settled.deployment, settled.plan, settled.facts)))
 
 
-def everything(here: World, words: tuple[str, ...], release: str = "2026.3") -> tuple[Plan, list[Finding]]:
+def plan_and_findings(
+    files: MemoryFiles, arguments: tuple[str, ...], release: str = "2026.3"
+) -> tuple[Plan, list[Finding]]:
     """The plan, and what all checks say, causes linked."""
-    request = CheckOptions(arguments=words, release=release, bare_metal=True, working_directory="/w")
-    seen = look(request, Facts(), Memory(here))
-    outcomes = run_checks(Context(seen.deployment, seen.plan, seen.facts))
+    request = CheckOptions(arguments=arguments, release=release, bare_metal=True, working_directory="/w")
+    settled = look(request, Facts(), MemoryCollector(files))
+    outcomes = run_checks(Context(settled.deployment, settled.plan, settled.facts))
     assert {outcome.status for outcome in outcomes} <= {"ran", "not_applicable"}
-    return seen.plan, list(arrange(one for outcome in outcomes for one in outcome.findings))
+    return settled.plan, list(arrange(one for outcome in outcomes for one in outcome.findings))

@@ -26,7 +26,7 @@ def steps(finding: dict[str, Any]) -> list[str]:
 
 
 def check(top: Path, path: str) -> Result:
-    words = (
+    arguments = (
         "check",
         "--format",
         "json",
@@ -38,7 +38,7 @@ def check(top: Path, path: str) -> Result:
         "--port",
         "9000",
     )
-    return ovms_doctor(*words)
+    return ovms_doctor(*arguments)
 
 
 @pytest.fixture

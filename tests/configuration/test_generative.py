@@ -11,19 +11,21 @@ from ovms_doctor.model.facts import Facts
 from ovms_doctor.model.facts.store import FactsMissingError
 from ovms_doctor.prediction.generative import infer_task
 from tests.configuration.build import deployed
-from tests.prediction.memory import World, settle
+from tests.prediction.memory import MemoryFiles, settle
 
-WORDS = ("--model_path", "/repo/m", "--model_name", "m", "--rest_port", "1")
+ARGUMENTS = ("--model_path", "/repo/m", "--model_name", "m", "--rest_port", "1")
 
 
 def task(directory: str = "/repo/m", **files: Any) -> str | None:
-    here = World({f"{directory.rstrip('/')}/{name}.json": json.dumps(value) for name, value in files.items()})
+    memory_files = MemoryFiles(
+        {f"{directory.rstrip('/')}/{name}.json": json.dumps(value) for name, value in files.items()}
+    )
     facts = Facts()
     while True:
         try:
             return infer_task(directory, facts)
         except FactsMissingError as missing:
-            facts.add({question: here.answer(question) for question in missing.questions})
+            facts.add({question: memory_files.answer(question) for question in missing.questions})
 
 
 @pytest.mark.parametrize(
@@ -77,8 +79,10 @@ def test_other_files_and_the_name(files: dict[str, Any], directory: str, expecte
 
 @pytest.mark.parametrize(("release", "code"), [("2025.4", None), ("2026.2", None), ("2026.3", 64)])
 def test_a_stray_config_json_beside_good_versions(release: str, code: int | None) -> None:
-    here = World({"/repo/m/1/a.onnx": "good", "/repo/m/config.json": '{"model_config_list": []}'})
-    plan = settle(deployed(release, WORDS), here)
+    memory_files = MemoryFiles(
+        {"/repo/m/1/a.onnx": "good", "/repo/m/config.json": '{"model_config_list": []}'}
+    )
+    plan = settle(deployed(release, ARGUMENTS), memory_files)
     assert plan.exit_code == code
 
 
@@ -87,10 +91,10 @@ def test_a_graph_on_disk_comes_before_the_files_of_a_generative_model() -> None:
         "/repo/m/config.json": '{"architectures": ["LlamaForCausalLM"]}',
         "/repo/m/graph.pbtxt": "node {}",
     }
-    plan = settle(deployed("2026.3", WORDS), World(files))
+    plan = settle(deployed("2026.3", ARGUMENTS), MemoryFiles(files))
     assert [model.kind for model in plan.models] == ["graph"]
     del files["/repo/m/graph.pbtxt"]
-    plan = settle(deployed("2026.3", WORDS), World(files))
+    plan = settle(deployed("2026.3", ARGUMENTS), MemoryFiles(files))
     # Without any file of the model the graph in memory fails, and with it the process.
     assert (plan.outcome, plan.models[0].kind) == ("exits", "generative")
 
@@ -99,8 +103,8 @@ def test_a_graph_on_disk_comes_before_the_files_of_a_generative_model() -> None:
     ("release", "option", "code"), [("2026.3", "--nireq", 64), ("2025.0", "--nireq", None)]
 )
 def test_a_graph_takes_no_parameters_on_the_command_line(release: str, option: str, code: int | None) -> None:
-    here = World({"/repo/m/graph.pbtxt": "node {}", "/repo/m/1/a.onnx": "good"})
-    plan = settle(deployed(release, (*WORDS, option, "2")), here)
+    memory_files = MemoryFiles({"/repo/m/graph.pbtxt": "node {}", "/repo/m/1/a.onnx": "good"})
+    plan = settle(deployed(release, (*ARGUMENTS, option, "2")), memory_files)
     assert plan.exit_code == code
     if code is not None:
         assert plan.problem is not None
@@ -110,26 +114,26 @@ def test_a_graph_takes_no_parameters_on_the_command_line(release: str, option: s
         )
 
 
-def test_a_generative_model_takes_words_that_would_be_refused_otherwise() -> None:
-    here = World({"/repo/m/config.json": '{"architectures": ["LlamaForCausalLM"]}'})
-    plan = settle(deployed("2026.3", (*WORDS, "--max_num_seqs", "4")), here)
+def test_a_generative_model_accepts_arguments_that_a_classic_model_refuses() -> None:
+    memory_files = MemoryFiles({"/repo/m/config.json": '{"architectures": ["LlamaForCausalLM"]}'})
+    plan = settle(deployed("2026.3", (*ARGUMENTS, "--max_num_seqs", "4")), memory_files)
     assert (plan.models[0].kind, plan.exit_code) == ("generative", 1)
-    refused = settle(deployed("2026.2", (*WORDS, "--max_num_seqs", "4")), here)
+    refused = settle(deployed("2026.2", (*ARGUMENTS, "--max_num_seqs", "4")), memory_files)
     assert refused.exit_code == 64
 
 
-@pytest.mark.parametrize(("there", "code"), [(True, None), (False, 64)])
-def test_a_cpu_extension_that_is_not_there(there: bool, code: int | None) -> None:
-    here = World({"/repo/m/1/a.onnx": "good", **({"/e.so": "x"} if there else {})})
-    plan = settle(deployed("2026.3", (*WORDS, "--cpu_extension", "/e.so")), here)
+@pytest.mark.parametrize(("exists", "code"), [(True, None), (False, 64)])
+def test_a_cpu_extension_that_is_not_there(exists: bool, code: int | None) -> None:
+    memory_files = MemoryFiles({"/repo/m/1/a.onnx": "good", **({"/e.so": "x"} if exists else {})})
+    plan = settle(deployed("2026.3", (*ARGUMENTS, "--cpu_extension", "/e.so")), memory_files)
     assert plan.exit_code == code
 
 
 def test_listing_models_ends_well() -> None:
-    plan = settle(deployed("2026.3", ("--list_models", "--model_repository_path", "/r")), World({}))
+    plan = settle(deployed("2026.3", ("--list_models", "--model_repository_path", "/r")), MemoryFiles({}))
     assert (plan.outcome, plan.exit_code) == ("exits", 0)
 
 
 def test_help_ends_with_exit_code_0() -> None:
-    plan = settle(deployed("2026.3", ("--help",)), World({}))
+    plan = settle(deployed("2026.3", ("--help",)), MemoryFiles({}))
     assert (plan.outcome, plan.exit_code) == ("exits", 0)

@@ -13,15 +13,15 @@ from ovms_doctor.prediction.config.text import cut_at_nul
 from tests.configuration.build import (
     CONFIG,
     SINGLE,
+    configured_files,
     deployed,
     entry,
-    everything,
     findings,
     listed,
+    plan_and_findings,
     planned,
-    world,
 )
-from tests.prediction.memory import World, settle
+from tests.prediction.memory import MemoryFiles, settle
 
 GRAPH = "/g/graph.pbtxt"
 
@@ -34,22 +34,22 @@ def graphs(*items: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("release", ["2023.0", "2024.5", "2025.4", "2026.3"])
-@pytest.mark.parametrize("why", ["missing", "denied"])
-def test_a_graph_that_cannot_be_opened(release: str, why: str) -> None:
-    here = world(graphs({"name": "g", "base_path": "/g"}))
-    if why == "denied":
-        here.files[GRAPH] = "node {}"
-        here.denied[GRAPH] = "read"
-    (found,) = findings(here, release)
+@pytest.mark.parametrize("reason", ["missing", "denied"])
+def test_a_graph_that_cannot_be_opened(release: str, reason: str) -> None:
+    memory_files = configured_files(graphs({"name": "g", "base_path": "/g"}))
+    if reason == "denied":
+        memory_files.files[GRAPH] = "node {}"
+        memory_files.denied[GRAPH] = "read"
+    (found,) = findings(memory_files, release)
     assert (found.code, found.severity, found.recovers) == ("OVD448", "error", "config_change")
     assert found.server_log == (f"Failed to open mediapipe graph definition: g, file: {GRAPH}\n",)
     assert found.subject.server_path == GRAPH
-    (model,) = settle(deployed(release), here).models
+    (model,) = settle(deployed(release), memory_files).models
     assert (model.kind, model.status) == ("graph", "FILE_INVALID")
 
 
 @pytest.mark.parametrize(
-    ("given", "file"),
+    ("keys", "file"),
     [
         ({}, "/c/g/graph.pbtxt"),
         ({"base_path": ""}, "/c/g/graph.pbtxt"),
@@ -60,52 +60,52 @@ def test_a_graph_that_cannot_be_opened(release: str, why: str) -> None:
     ],
 )
 @pytest.mark.parametrize("release", ["2024.5", "2025.1", "2026.3"])
-def test_where_a_graph_of_the_list_is_looked_for(given: dict[str, str], file: str, release: str) -> None:
-    here = world(graphs({"name": "g", **given}))
-    (found,) = findings(here, release)
+def test_where_a_graph_of_the_list_is_looked_for(keys: dict[str, str], file: str, release: str) -> None:
+    memory_files = configured_files(graphs({"name": "g", **keys}))
+    (found,) = findings(memory_files, release)
     assert found.subject.server_path == file
-    here.files[file] = "node {}"
-    assert findings(here, release) == []
+    memory_files.files[file] = "node {}"
+    assert findings(memory_files, release) == []
 
 
 @pytest.mark.parametrize(("release", "fault"), [("2023.0", False), ("2023.1", True), ("2026.3", True)])
 def test_a_graph_with_nothing_in_it(release: str, fault: bool) -> None:
-    here = world(graphs({"name": "g", "base_path": "/g"}), **{GRAPH: ""})
-    found = findings(here, release)
+    memory_files = configured_files(graphs({"name": "g", "base_path": "/g"}), **{GRAPH: ""})
+    found = findings(memory_files, release)
     assert [item.code for item in found] == (["OVD448"] if fault else [])
     if fault:
         assert found[0].server_log == ("Trying to parse empty mediapipe graph definition: g failed",)
 
 
 def test_an_empty_graph_started_alone_ends_the_process() -> None:
-    here = World({"/m/graph.pbtxt": "", "/m/1/a.onnx": "good"})
-    plan, found = everything(here, SINGLE)
+    memory_files = MemoryFiles({"/m/graph.pbtxt": "", "/m/1/a.onnx": "good"})
+    plan, found = plan_and_findings(memory_files, SINGLE)
     assert (plan.outcome, plan.exit_code) == ("exits", 1)
     assert [item.code for item in found] == ["OVD448"]
-    here.files["/m/graph.pbtxt"] = "node {}"
-    plan, found = everything(here, SINGLE)
+    memory_files.files["/m/graph.pbtxt"] = "node {}"
+    plan, found = plan_and_findings(memory_files, SINGLE)
     assert (plan.outcome, [item.code for item in found]) == ("exits", ["OVD363"])
     node = 'node { calculator: "PassThroughCalculator" input_stream: "in" output_stream: "out" }'
-    here.files["/m/graph.pbtxt"] = f'input_stream: "in" output_stream: "out" {node}'
-    plan, found = everything(here, SINGLE)
+    memory_files.files["/m/graph.pbtxt"] = f'input_stream: "in" output_stream: "out" {node}'
+    plan, found = plan_and_findings(memory_files, SINGLE)
     assert (plan.outcome, [item.code for item in found]) == ("serves", ["OVD121"])
 
 
 def test_a_directory_in_a_graphs_place_is_no_graph() -> None:
-    here = world(graphs({"name": "g", "base_path": "/g"}), **{f"{GRAPH}/x": "y"})
-    (found,) = findings(here)
+    memory_files = configured_files(graphs({"name": "g", "base_path": "/g"}), **{f"{GRAPH}/x": "y"})
+    (found,) = findings(memory_files)
     assert (found.code, found.confidence, found.server_log) == ("OVD448", "medium", ())
 
 
 @pytest.mark.parametrize(("release", "first"), [("2023.0", "m"), ("2023.1", "g"), ("2026.3", "g")])
 def test_a_graph_that_is_a_fifo_keeps_start_up_waiting(release: str, first: str) -> None:
     """Since v2023.1 the list of graphs is read before any model is loaded."""
-    here = world({**listed(entry()), **graphs({"name": "g", "base_path": "/g"})}, "/m")
-    here.odd[GRAPH] = "fifo"
-    here.files["/c/config.json"] = json.dumps(
+    memory_files = configured_files({**listed(entry()), **graphs({"name": "g", "base_path": "/g"})}, "/m")
+    memory_files.odd[GRAPH] = "fifo"
+    memory_files.files["/c/config.json"] = json.dumps(
         {**listed(entry()), "mediapipe_config_list": [{"name": "g", "base_path": "/g"}]}
     )
-    plan, found = everything(here, CONFIG, release)
+    plan, found = plan_and_findings(memory_files, CONFIG, release)
     assert (plan.outcome, plan.models[0].entry.name) == ("never_ends", first)
     (cause, *_) = [item.code for item in found if item.severity == "error"]
     assert cause == "OVD314"
@@ -127,8 +127,8 @@ def test_a_graph_that_is_a_fifo_keeps_start_up_waiting(release: str, first: str)
     ],
 )
 def test_the_value_of_task(release: str, task: str, refused: bool) -> None:
-    words = (*SINGLE, f"--task={task}")
-    plan = settle(deployed(release, words), World({"/m/1/a.onnx": "good"}))
+    arguments = (*SINGLE, f"--task={task}")
+    plan = settle(deployed(release, arguments), MemoryFiles({"/m/1/a.onnx": "good"}))
     if refused:
         assert plan.problem is not None
         assert plan.exit_code == 64
@@ -145,7 +145,7 @@ def test_beside_help_the_newest_release_does_not_look_at_the_task(release: str, 
 
 
 def test_versions_are_nothing_to_a_generative_model() -> None:
-    plan, found = everything(World({"/m/1/a.onnx": "good"}), (*SINGLE, "--task", "embeddings"))
+    plan, found = plan_and_findings(MemoryFiles({"/m/1/a.onnx": "good"}), (*SINGLE, "--task", "embeddings"))
     assert (plan.outcome, plan.models[0].versions, plan.models[0].served) == ("serves", (), ())
     assert [item.code for item in found] == ["OVD366", "OVD122"]
 
@@ -177,21 +177,23 @@ WRONG = "Couldn't parse model version policy. Model version policy is in wrong f
 def test_a_policy_of_a_wrong_form_in_an_old_configuration(
     policy: Any, release: str, log: tuple[str, ...] | None, requested: tuple[int, ...]
 ) -> None:
-    here = world(listed(entry(model_version_policy=policy)), "/m")
-    here.files["/m/2/a.onnx"] = "good"
-    found = findings(here, release)
+    memory_files = configured_files(listed(entry(model_version_policy=policy)), "/m")
+    memory_files.files["/m/2/a.onnx"] = "good"
+    found = findings(memory_files, release)
     assert [item.server_log for item in found] == ([] if log is None else [log])
     assert all(
         (item.code, item.severity, item.recovers) == ("OVD423", "warning", "config_change") for item in found
     )
-    assert settle(deployed(release), here).models[0].requested == requested
+    assert settle(deployed(release), memory_files).models[0].requested == requested
 
 
 def test_a_policy_with_a_value_of_another_kind_is_left_to_chance() -> None:
-    here = world(listed(entry(model_version_policy={"latest": {"num_versions": "2"}})), "/m")
-    (found,) = findings(here, "2022.3")
+    memory_files = configured_files(
+        listed(entry(model_version_policy={"latest": {"num_versions": "2"}})), "/m"
+    )
+    (found,) = findings(memory_files, "2022.3")
     assert (found.code, found.confidence, found.server_log) == ("OVD423", "low", ())
-    plan = settle(deployed("2022.3"), here)
+    plan = settle(deployed("2022.3"), memory_files)
     assert (plan.outcome, plan.models[0].versions) == ("unknown", ())
 
 
@@ -225,7 +227,7 @@ def test_a_policy_on_the_command_line_that_ends_the_process(
     text: str, release: str, log: tuple[str, ...]
 ) -> None:
     plan = settle(
-        deployed(release, (*SINGLE, "--model_version_policy", text)), World({"/m/1/a.onnx": "good"})
+        deployed(release, (*SINGLE, "--model_version_policy", text)), MemoryFiles({"/m/1/a.onnx": "good"})
     )
     assert plan.problem is not None
     assert (plan.exit_code, plan.problem.log) == (1, log)
@@ -243,22 +245,22 @@ def test_a_policy_on_the_command_line_that_ends_the_process(
     ],
 )
 def test_a_policy_on_the_command_line_that_is_left_to_chance(text: str, release: str) -> None:
-    here = World({"/m/1/a.onnx": "good"})
-    plan, found = everything(here, (*SINGLE, "--model_version_policy", text), release)
+    memory_files = MemoryFiles({"/m/1/a.onnx": "good"})
+    plan, found = plan_and_findings(memory_files, (*SINGLE, "--model_version_policy", text), release)
     assert (plan.outcome, plan.exit_code, plan.models) == ("unknown", None, ())
     (error,) = [item for item in found if item.severity == "error"]
     assert (error.code, error.confidence, error.server_log) == ("OVD407", "low", ())
 
 
 def test_items_of_a_policy_on_the_command_line_that_are_left_out() -> None:
-    here = World({"/m/2/a.onnx": "good", "/m/3/a.onnx": "good"})
+    memory_files = MemoryFiles({"/m/2/a.onnx": "good", "/m/3/a.onnx": "good"})
     policy = '{"specific": {"versions": ["2", 3]}}'
-    plan, found = everything(here, (*SINGLE, "--model_version_policy", policy))
+    plan, found = plan_and_findings(memory_files, (*SINGLE, "--model_version_policy", policy))
     assert plan.models[0].served == (3,)
     (warning,) = found
     assert (warning.code, warning.severity, warning.server_log) == ("OVD423", "warning", (ITEM,))
-    _, none = everything(
-        here, (*SINGLE, "--model_version_policy", policy.replace('"2"', "2").replace("'", ""))
+    _, none = plan_and_findings(
+        memory_files, (*SINGLE, "--model_version_policy", policy.replace('"2"', "2").replace("'", ""))
     )
     assert none == []
 
@@ -274,7 +276,7 @@ def test_a_text_ends_at_its_nul_character() -> None:
     assert [(model.entry.name, model.entry.base_path, model.served) for model in plan.models] == [
         ("m", "/m", (1,))
     ]
-    found = findings(world(text, "/m"))
+    found = findings(configured_files(text, "/m"))
     assert {item.code for item in found} == {"OVD449"}
     assert [item.evidence[0].observation.partition(":")[0] for item in found] == [
         "line 1, column 36",
@@ -300,8 +302,8 @@ def test_texts_that_are_cut(value: Any, expected: Any) -> None:
 
 
 def test_an_entry_without_base_path_is_the_cause_and_nothing_is_renamed() -> None:
-    here = world(listed(entry(base_path=None)), **{"/c/m/1/a.onnx": "good"})
-    _, found = everything(here, CONFIG)
+    memory_files = configured_files(listed(entry(base_path=None)), **{"/c/m/1/a.onnx": "good"})
+    _, found = plan_and_findings(memory_files, CONFIG)
     cause, follows = found
     assert (cause.code, cause.severity, cause.caused_by) == ("OVD446", "error", ())
     assert (follows.code, follows.caused_by) == ("OVD102", (cause.fingerprint,))
@@ -312,7 +314,9 @@ def test_an_entry_without_base_path_is_the_cause_and_nothing_is_renamed() -> Non
 
 
 def test_an_entry_without_base_path_that_finds_versions_is_a_warning() -> None:
-    _, found = everything(world(listed(entry(base_path=None)), **{"/c/1/a.onnx": "good"}), CONFIG)
+    _, found = plan_and_findings(
+        configured_files(listed(entry(base_path=None)), **{"/c/1/a.onnx": "good"}), CONFIG
+    )
     assert [(item.code, item.severity) for item in found] == [("OVD446", "warning")]
 
 
@@ -336,9 +340,9 @@ def test_a_library_is_an_error_where_something_needs_it(needed: bool) -> None:
     libraries = [{"name": "l", "base_path": "/l.so"}]
     pipelines = [_pipeline("l")] if needed else []
     config = listed(entry(), custom_node_library_config_list=libraries, pipeline_config_list=pipelines)
-    _, found = everything(world(config, "/m"), CONFIG)
-    seen = [(item.code, item.severity) for item in found if item.severity != "info"]
-    assert seen == ([("OVD441", "error"), ("OVD442", "error")] if needed else [("OVD441", "warning")])
+    _, found = plan_and_findings(configured_files(config, "/m"), CONFIG)
+    reported = [(item.code, item.severity) for item in found if item.severity != "info"]
+    assert reported == ([("OVD441", "error"), ("OVD442", "error")] if needed else [("OVD441", "warning")])
     if needed:
         assert found[1].caused_by == (found[0].fingerprint,)
 
@@ -348,7 +352,9 @@ def test_of_equal_pipelines_one_is_served() -> None:
     pipeline = _pipeline("l")
     node = {key: value for key, value in pipeline["nodes"][0].items() if key != "library_name"}
     pipeline["nodes"] = [{**node, **models}]
-    _, found = everything(world(listed(entry(), pipeline_config_list=[pipeline, pipeline]), "/m"), CONFIG)
+    _, found = plan_and_findings(
+        configured_files(listed(entry(), pipeline_config_list=[pipeline, pipeline]), "/m"), CONFIG
+    )
     assert [(item.code, item.severity) for item in found if item.severity != "info"] == [
         ("OVD442", "warning")
     ]
@@ -358,7 +364,7 @@ def test_of_equal_pipelines_one_is_served() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         (
             "\ufeff{}",
@@ -383,14 +389,14 @@ def test_of_equal_pipelines_one_is_served() -> None:
         ('{"a": 01}', "Missing a comma or '}' after an object member."),
     ],
 )
-def test_why_it_is_not_json(text: str, said: str) -> None:
-    (found,) = findings(world(text))
+def test_why_it_is_not_json(text: str, message: str) -> None:
+    (found,) = findings(configured_files(text))
     assert found.code == "OVD403"
-    assert said in found.message
+    assert message in found.message
 
 
 @pytest.mark.parametrize(
-    ("config", "said", "detail"),
+    ("config", "message", "detail"),
     [
         (
             '{"model_config_list": [\n {"config": {"name": "m",\n  "path": "/m"}}]}',
@@ -419,15 +425,15 @@ def test_why_it_is_not_json(text: str, said: str) -> None:
         ),
     ],
 )
-def test_the_key_at_fault(config: str, said: str, detail: str) -> None:
-    (found,) = findings(world(config), "2025.0")
+def test_the_key_at_fault(config: str, message: str, detail: str) -> None:
+    (found,) = findings(configured_files(config), "2025.0")
     assert (found.code, found.severity) == ("OVD404", "error")
-    assert said in found.message
+    assert message in found.message
     assert detail in found.detail
 
 
 @pytest.mark.parametrize(
-    ("words", "code", "place"),
+    ("arguments", "code", "argument"),
     [
         ((*SINGLE, "--log_level", "debug"), "OVD406", "argument 7 (--log_level)"),
         ((*SINGLE, "--foo"), "OVD406", "argument 7 (--foo)"),
@@ -438,23 +444,23 @@ def test_the_key_at_fault(config: str, said: str, detail: str) -> None:
         ((*SINGLE, "--target_device", "CPU", "--plugin_config", '{"X": 1}'), "OVD422", "argument 9"),
     ],
 )
-def test_the_argument_at_fault(words: tuple[str, ...], code: str, place: str) -> None:
-    _, found = everything(World({"/m/1/a.onnx": "good"}), words)
+def test_the_argument_at_fault(arguments: tuple[str, ...], code: str, argument: str) -> None:
+    _, found = plan_and_findings(MemoryFiles({"/m/1/a.onnx": "good"}), arguments)
     (error,) = [item for item in found if item.severity == "error"]
     assert error.code == code
-    assert error.message.startswith(place)
-    assert error.evidence[0].observation.startswith(place)
+    assert error.message.startswith(argument)
+    assert error.evidence[0].observation.startswith(argument)
 
 
 def test_a_graphs_argument_at_fault() -> None:
-    _, found = everything(World({"/m/graph.pbtxt": "node {}"}), (*SINGLE, "--nireq", "2"))
+    _, found = plan_and_findings(MemoryFiles({"/m/graph.pbtxt": "node {}"}), (*SINGLE, "--nireq", "2"))
     assert [(item.code, item.message.partition(":")[0]) for item in found] == [
         ("OVD444", "argument 7 (--nireq)")
     ]
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         (
             '{\n "input": {}}',
@@ -465,19 +471,19 @@ def test_a_graphs_argument_at_fault() -> None:
         ('{"inputs": {},}', "mapping_config.json:1:15 is not JSON (there is a comma before the closing “}”)"),
     ],
 )
-def test_the_fault_of_a_mapping(text: str, said: str) -> None:
-    here = World({"/m/1/a.onnx": "good", "/m/1/mapping_config.json": text})
-    _, found = everything(here, SINGLE)
+def test_the_fault_of_a_mapping(text: str, message: str) -> None:
+    memory_files = MemoryFiles({"/m/1/a.onnx": "good", "/m/1/mapping_config.json": text})
+    _, found = plan_and_findings(memory_files, SINGLE)
     (warning,) = [item for item in found if item.code == "OVD461"]
-    assert said in warning.message
+    assert message in warning.message
     assert warning.remedy is not None
     assert "json.tool" not in str(warning.remedy.steps)
 
 
 def test_a_key_of_old_is_named_with_its_present_name() -> None:
-    here = World({"/m/1/a.onnx": "good"})
-    words = (*SINGLE, "--target_device", "CPU", "--plugin_config", '{"CPU_THREADS_NUM": "4"}')
-    _, found = everything(here, words)
+    memory_files = MemoryFiles({"/m/1/a.onnx": "good"})
+    arguments = (*SINGLE, "--target_device", "CPU", "--plugin_config", '{"CPU_THREADS_NUM": "4"}')
+    _, found = plan_and_findings(memory_files, arguments)
     (info,) = [item for item in found if item.code == "OVD424"]
     assert "the server passes CPU_THREADS_NUM as INFERENCE_NUM_THREADS" in info.message
     assert info.remedy is not None
@@ -489,12 +495,12 @@ def test_old_key_with_a_number_is_reported_with_its_new_name() -> None:
 
     def found(name: str, value: object) -> list[str]:
         model = entry(target_device="CPU", plugin_config={name: value})
-        here = world({"model_config_list": [model]}, "/m")
-        _, all_found = everything(here, CONFIG, "2026.3")
+        memory_files = configured_files({"model_config_list": [model]}, "/m")
+        _, all_found = plan_and_findings(memory_files, CONFIG, "2026.3")
         return [f"{one.code} {one.remedy.summary} {one.remedy.steps}" for one in all_found if one.remedy]
 
-    (told,) = found("CPU_THREADS_NUM", 4)
-    assert told.startswith("OVD422")
-    assert "Replace CPU_THREADS_NUM by INFERENCE_NUM_THREADS" in told
+    (finding,) = found("CPU_THREADS_NUM", 4)
+    assert finding.startswith("OVD422")
+    assert "Replace CPU_THREADS_NUM by INFERENCE_NUM_THREADS" in finding
     assert found("INFERENCE_NUM_THREADS", 4) == []
     assert [one[:6] for one in found("CPU_THREADS_NUM", "4")] == ["OVD424"]

@@ -16,56 +16,61 @@ from ovms_doctor.model.findings import Finding
 from ovms_doctor.model.mounts import Mount
 from ovms_doctor.model.options import CheckOptions
 from ovms_doctor.model.plan import Plan
-from tests.configuration.build import Memory, entry, listed, world
-from tests.prediction.memory import World
+from tests.configuration.build import MemoryCollector, configured_files, entry, listed
+from tests.prediction.memory import MemoryFiles
 
 MOUNT = Mount("/srv/models", "/models")
 
 
-class Mounted(Memory):
+class Mounted(MemoryCollector):
     """A world behind mounts: what is under none cannot be looked at."""
 
-    def __init__(self, here: World, places: tuple[str, ...]) -> None:
-        super().__init__(here)
-        self.places = places
+    def __init__(self, files: MemoryFiles, mount_points: tuple[str, ...]) -> None:
+        super().__init__(files)
+        self.mount_points = mount_points
 
     def collect(self, questions: Any, progress: Any = None) -> dict[AnyQuestion, Answer]:
         answers = super().collect(questions)
         for question in questions:
             inside = any(
-                (question.path + "/").startswith(place) for place in (*self.places, "/conf/", "/opt/x/")
+                (question.path + "/").startswith(directory)
+                for directory in (*self.mount_points, "/conf/", "/opt/x/")
             )
             if not isinstance(question, StatHost) and not inside:
                 answers[question] = Unavailable("outside")
         return answers
 
 
-def looked(
-    here: World, *words: str, mounts: tuple[Mount, ...] = (MOUNT,), bare: bool = False, directory: str = "/w"
+def plan_and_findings(
+    files: MemoryFiles,
+    *arguments: str,
+    mounts: tuple[Mount, ...] = (MOUNT,),
+    bare: bool = False,
+    directory: str = "/w",
 ) -> tuple[Plan, list[Finding]]:
     request = CheckOptions(
-        arguments=(*words, "--rest_port", "1"),
+        arguments=(*arguments, "--rest_port", "1"),
         release="2026.3",
         mounts=mounts,
         bare_metal=bare,
         working_directory=directory,
     )
-    seen = look(request, Facts(), Mounted(here, tuple(f"{mount.server}/" for mount in mounts)))
-    outcomes = run_checks(Context(seen.deployment, seen.plan, seen.facts))
+    settled = look(request, Facts(), Mounted(files, tuple(f"{mount.server}/" for mount in mounts)))
+    outcomes = run_checks(Context(settled.deployment, settled.plan, settled.facts))
     assert {outcome.status for outcome in outcomes} <= {"ran", "not_applicable"}
-    return seen.plan, list(arrange(one for outcome in outcomes for one in outcome.findings))
+    return settled.plan, list(arrange(one for outcome in outcomes for one in outcome.findings))
 
 
-def single(here: World, path: str, **more: object) -> tuple[Plan, list[Finding]]:
-    return looked(here, "--model_path", path, "--model_name", "m", **more)  # type: ignore[arg-type]
+def single(files: MemoryFiles, path: str, **more: object) -> tuple[Plan, list[Finding]]:
+    return plan_and_findings(files, "--model_path", path, "--model_name", "m", **more)  # type: ignore[arg-type]
 
 
-def host(*paths: str) -> World:
-    return World({"/models/m/1/a.onnx": "good"}, host=set(paths))
+def host_files(*paths: str) -> MemoryFiles:
+    return MemoryFiles({"/models/m/1/a.onnx": "good"}, host=set(paths))
 
 
 def test_a_path_of_the_host_that_a_mount_covers() -> None:
-    plan, (found,) = single(host("/srv/models/m"), "/srv/models/m")
+    plan, (found,) = single(host_files("/srv/models/m"), "/srv/models/m")
     assert (plan.outcome, plan.exit_code, plan.models[0].status) == ("exits", 1, "PATH_INVALID")
     assert (found.code, found.severity, found.confidence) == ("OVD106", "error", "medium")
     assert found.server_log == ("Directory does not exist: /srv/models/m",)
@@ -91,7 +96,7 @@ def test_a_path_that_ends_as_one_below_a_mount_is_meant_there(path: str) -> None
 
 
 def test_a_path_of_the_host_that_no_mount_covers() -> None:
-    _, (found,) = single(host("/data/m"), "/data/m")
+    _, (found,) = single(host_files("/data/m"), "/data/m")
     assert (found.code, found.confidence) == ("OVD106", "high")
     assert "no mount covers it (mounted: /srv/models at /models)" in found.message
     assert found.remedy is not None
@@ -99,13 +104,13 @@ def test_a_path_of_the_host_that_no_mount_covers() -> None:
 
 
 def test_a_place_that_neither_the_host_nor_the_image_has() -> None:
-    _, (found,) = single(host(), "/model/m")
+    _, (found,) = single(host_files(), "/model/m")
     assert (found.code, found.confidence) == ("OVD106", "medium")
     assert "/model/m does not exist for the server" in found.message
 
 
 @pytest.mark.parametrize(
-    ("path", "here"),
+    ("path", "host_path"),
     [
         ("/srv/elsewhere/other", "/other"),
         ("/home/ovms/m", "/home/ovms/m"),
@@ -116,8 +121,8 @@ def test_a_place_that_neither_the_host_nor_the_image_has() -> None:
         ("/data/../srv/m", "/data/m"),
     ],
 )
-def test_path_that_the_image_may_have_is_unavailable(path: str, here: str) -> None:
-    plan, found = single(host(here), path)
+def test_path_that_the_image_may_have_is_unavailable(path: str, host_path: str) -> None:
+    plan, found = single(host_files(host_path), path)
     assert plan.outcome != "exits"
     assert "OVD106" not in {item.code for item in found}
 
@@ -126,45 +131,45 @@ def test_path_that_the_image_may_have_is_unavailable(path: str, here: str) -> No
     "path", ["/home/me/m", "/srv/m", "/mnt/m", "/tmp/x/m", "/opt/models/m", "/var/models/m"]
 )
 def test_below_the_images_directories_the_host_decides(path: str) -> None:
-    _, (found,) = single(host(path), path)
+    _, (found,) = single(host_files(path), path)
     assert (found.code, found.confidence) == ("OVD106", "medium")
     assert any("the image may contain it" in item.observation for item in found.evidence)
 
 
 def test_no_finding_without_a_mount_or_on_bare_metal() -> None:
     for more in ({"mounts": ()}, {"bare": True}):
-        plan, found = single(host("/data/m"), "/data/m", **more)
+        plan, found = single(host_files("/data/m"), "/data/m", **more)
         assert plan.outcome == "unknown"
         assert "OVD106" not in {item.code for item in found}
 
 
 def test_mounted_path_is_looked_at() -> None:
-    plan, found = single(host("/srv/models/m"), "/models/m")
+    plan, found = single(host_files("/srv/models/m"), "/models/m")
     assert (plan.outcome, found) == ("serves", [])
 
 
 def test_a_relative_path_counts_from_the_containers_directory() -> None:
-    plan, found = single(host("/data/m"), "m", directory="/data")
+    plan, found = single(host_files("/data/m"), "m", directory="/data")
     assert plan.outcome == "unknown"
     assert "OVD106" not in {item.code for item in found}
 
 
 def test_a_directory_above_a_mount_is_made_by_mounting() -> None:
-    _, found = single(host("/data/m"), "/data", mounts=(MOUNT, Mount("/x", "/data/m")))
+    _, found = single(host_files("/data/m"), "/data", mounts=(MOUNT, Mount("/x", "/data/m")))
     assert "OVD106" not in {item.code for item in found}
 
 
 @pytest.mark.parametrize("base", ["/models2/m", "/opt/models/m", "/mnt/a/b/m", "/config/m"])
 def test_a_mounted_version_directory_is_served_from_the_directories_above_it(base: str) -> None:
-    here = World({"/models/m/1/a.onnx": "good", f"{base}/3/a.onnx": "good"})
-    plan, found = single(here, base, mounts=(MOUNT, Mount("/x", f"{base}/3")))
+    files = MemoryFiles({"/models/m/1/a.onnx": "good", f"{base}/3/a.onnx": "good"})
+    plan, found = single(files, base, mounts=(MOUNT, Mount("/x", f"{base}/3")))
     assert (plan.outcome, found) == ("serves", [])
     assert [version.version for version in plan.models[0].versions] == [3]
 
 
 def test_a_base_path_above_the_mounted_model_is_one_level_too_high() -> None:
-    here = World({"/models2/m/1/a.onnx": "good"})
-    plan, (found,) = single(here, "/models2", mounts=(MOUNT, Mount("/x", "/models2/m")))
+    files = MemoryFiles({"/models2/m/1/a.onnx": "good"})
+    plan, (found,) = single(files, "/models2", mounts=(MOUNT, Mount("/x", "/models2/m")))
     assert (plan.outcome, found.code) == ("serves", "OVD101")
     assert found.remedy is not None
     assert [step.text for step in found.remedy.steps] == ["Give the server --model_path /models2/m"]
@@ -172,13 +177,13 @@ def test_a_base_path_above_the_mounted_model_is_one_level_too_high() -> None:
 
 @pytest.mark.parametrize("base", ["/usr/share/m", "/home/ovms/m", "/ovms/m"])
 def test_what_the_image_has_beside_a_mount_is_not_known(base: str) -> None:
-    here = World({f"{base}/3/a.onnx": "good"})
-    plan, found = single(here, base, mounts=(Mount("/x", f"{base}/3"),))
+    files = MemoryFiles({f"{base}/3/a.onnx": "good"})
+    plan, found = single(files, base, mounts=(Mount("/x", f"{base}/3"),))
     assert (plan.outcome, found[0].code) == ("unknown", "OVD903")
 
 
 def test_a_configuration_of_the_host() -> None:
-    plan, (found,) = looked(host("/etc2/config.json"), "--config_path", "/etc2/config.json")
+    plan, (found,) = plan_and_findings(host_files("/etc2/config.json"), "--config_path", "/etc2/config.json")
     assert (plan.outcome, plan.exit_code) == ("exits", 1)
     assert (found.code, found.confidence) == ("OVD405", "high")
     assert found.server_log == ("Configuration file is invalid /etc2/config.json",)
@@ -187,19 +192,21 @@ def test_a_configuration_of_the_host() -> None:
 
 
 def test_a_base_path_of_the_host_in_a_configuration() -> None:
-    here = world(listed(entry("m", "/srv/models/m"), entry("n", "/models/m")))
-    here.files = {"/conf/config.json": here.files["/c/config.json"], "/models/m/1/a.onnx": "good"}
-    here.host = {"/srv/models/m"}
-    plan, (found,) = looked(here, "--config_path", "/conf/config.json", mounts=(MOUNT, Mount("/c", "/conf")))
+    files = configured_files(listed(entry("m", "/srv/models/m"), entry("n", "/models/m")))
+    files.files = {"/conf/config.json": files.files["/c/config.json"], "/models/m/1/a.onnx": "good"}
+    files.host = {"/srv/models/m"}
+    plan, (found,) = plan_and_findings(
+        files, "--config_path", "/conf/config.json", mounts=(MOUNT, Mount("/c", "/conf"))
+    )
     assert plan.outcome == "serves"
     assert (found.code, found.subject.model, found.recovers) == ("OVD106", "m", "config_change")
 
 
 def test_host_is_queried_only_where_it_decides() -> None:
-    here = host("/srv/models/m")
-    single(here, "/models/m")
-    assert not any(isinstance(question, StatHost) for question in here.asked)
-    here = host("/data/m")
-    single(here, "/data/m")
-    assert StatHost("/data") in here.asked
-    assert not any(isinstance(one, StatPath) and one.path == "/data/m" for one in here.asked)
+    files = host_files("/srv/models/m")
+    single(files, "/models/m")
+    assert not any(isinstance(question, StatHost) for question in files.questions)
+    files = host_files("/data/m")
+    single(files, "/data/m")
+    assert StatHost("/data") in files.questions
+    assert not any(isinstance(one, StatPath) and one.path == "/data/m" for one in files.questions)

@@ -19,15 +19,15 @@ from ovms_doctor.model.options import CheckOptions
 from tests.configuration.build import (
     CONFIG,
     SINGLE,
-    Memory,
+    MemoryCollector,
+    configured_files,
     deployed,
     entry,
-    everything,
     findings,
     listed,
-    world,
+    plan_and_findings,
 )
-from tests.prediction.memory import INPUT, OUTPUT, World, settle
+from tests.prediction.memory import INPUT, OUTPUT, MemoryFiles, settle
 
 
 def steps(found: Finding) -> str:
@@ -36,7 +36,7 @@ def steps(found: Finding) -> str:
 
 
 @pytest.mark.parametrize(
-    ("words", "release", "said"),
+    ("arguments", "release", "message"),
     [
         (("--stateful",), "2026.3", "--stateful was removed in OVMS 2026.3."),
         (("--mean", "1"), "2025.4", "--mean came with OVMS 2026.0."),
@@ -45,15 +45,15 @@ def steps(found: Finding) -> str:
         (("--log_level", "debug"), "2026.3", "in capitals"),
     ],
 )
-def test_explanation_of_an_argument(words: tuple[str, ...], release: str, said: str) -> None:
-    _, found = everything(World({"/m/1/a.onnx": "good"}), (*SINGLE, *words), release)
+def test_explanation_of_an_argument(arguments: tuple[str, ...], release: str, message: str) -> None:
+    _, found = plan_and_findings(MemoryFiles({"/m/1/a.onnx": "good"}), (*SINGLE, *arguments), release)
     (error,) = [item for item in found if item.code == "OVD406"]
-    assert said in error.detail
-    assert said not in "".join(error.server_log)
+    assert message in error.detail
+    assert message not in "".join(error.server_log)
 
 
 @pytest.mark.parametrize(
-    ("config", "release", "said"),
+    ("config", "release", "message"),
     [
         (listed(entry(nireq=1.0)), "2026.3", "of the type integer: 1.0 is none"),
         (listed(entry(shape=[1, 3])), "2022.1", "of the type object or string"),
@@ -66,53 +66,53 @@ def test_explanation_of_an_argument(words: tuple[str, ...], release: str, said: 
         ([], "2026.3", "of the type object"),
     ],
 )
-def test_explanation_of_a_value(config: Any, release: str, said: str) -> None:
-    (found,) = findings(world(config), release)
+def test_explanation_of_a_value(config: Any, release: str, message: str) -> None:
+    (found,) = findings(configured_files(config), release)
     assert found.code == "OVD404"
-    assert said in found.detail
+    assert message in found.detail
 
 
 def test_a_key_that_came_later_is_not_taken_for_another() -> None:
-    (found,) = findings(world({"mediapipe_config_list": [], "model_config_list": []}), "2022.1")
+    (found,) = findings(configured_files({"mediapipe_config_list": [], "model_config_list": []}), "2022.1")
     assert "mediapipe_config_list came with OVMS 2023.0." in found.detail
     assert "Did you mean" not in found.detail
 
 
 def test_a_directory_in_place_of_the_configuration() -> None:
-    here = World({"/c/config.json/1/a": "x"})
-    (found,) = findings(here)
+    memory_files = MemoryFiles({"/c/config.json/1/a": "x"})
+    (found,) = findings(memory_files)
     assert (found.code, "it is a directory" in found.message) == ("OVD403", True)
     assert found.server_log == ("Configuration file is not a valid JSON file. Error: The document is empty.",)
 
 
 def test_missing_configuration_was_not_read() -> None:
-    (found,) = findings(World({}))
+    (found,) = findings(MemoryFiles({}))
     assert [item.observation for item in found.evidence] == ["/c/config.json: does not exist"]
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ('"base_path": "/m", "base_path": "/n"', "the server uses the first one"),
         ('"base_path": "/m", "plugin_config": {"A": "1", "A": "2"}', "the server uses only one of them"),
     ],
 )
-def test_which_of_equal_keys_counts(text: str, said: str) -> None:
-    here = world(f'{{"model_config_list": [{{"config": {{"name": "m", {text}}}}}]}}', "/m")
-    (found,) = [item for item in findings(here, "2022.1") if item.code == "OVD418"]
-    assert said in found.message
+def test_which_of_equal_keys_counts(text: str, message: str) -> None:
+    memory_files = configured_files(f'{{"model_config_list": [{{"config": {{"name": "m", {text}}}}}]}}', "/m")
+    (found,) = [item for item in findings(memory_files, "2022.1") if item.code == "OVD418"]
+    assert message in found.message
 
 
 def test_entries_after_a_refused_one_are_listed_below_it() -> None:
     bad = entry("z", "/m", plugin_config={"NUM_STREAM": "1"}, target_device="CPU")
-    _, found = everything(world(listed(bad, entry("a", "/a")), "/m", "/a"), CONFIG)
+    _, found = plan_and_findings(configured_files(listed(bad, entry("a", "/a")), "/m", "/a"), CONFIG)
     assert [item.code for item in found] == ["OVD422", "OVD417"]
     assert found[1].caused_by == (found[0].fingerprint,)
 
 
 # -- --task before v2026.2 -----------------------------------------------------------------------------
 @pytest.mark.parametrize(
-    ("release", "words", "variable", "line"),
+    ("release", "arguments", "variable", "line"),
     [
         ("2025.2", (), False, None),
         ("2025.3", (), False, "source_model parameter is required for pull mode"),
@@ -134,11 +134,13 @@ def test_entries_after_a_refused_one_are_listed_below_it() -> None:
         ),
     ],
 )
-def test_a_task_pulls_first(release: str, words: tuple[str, ...], variable: bool, line: str | None) -> None:
-    told = deployed(release, (*SINGLE, "--task", "embeddings", *words))
+def test_a_task_pulls_first(
+    release: str, arguments: tuple[str, ...], variable: bool, line: str | None
+) -> None:
+    deployment = deployed(release, (*SINGLE, "--task", "embeddings", *arguments))
     if variable:
-        told = replace(told, environment=(Variable("OVMS_MODEL_REPOSITORY_PATH"),))
-    plan = settle(told, World({"/m/1/a.onnx": "good"}))
+        deployment = replace(deployment, environment=(Variable("OVMS_MODEL_REPOSITORY_PATH"),))
+    plan = settle(deployment, MemoryFiles({"/m/1/a.onnx": "good"}))
     if line is None:
         assert plan.outcome == "unknown"
     else:
@@ -147,98 +149,100 @@ def test_a_task_pulls_first(release: str, words: tuple[str, ...], variable: bool
 
 
 def test_value_that_is_no_path_is_not_shown_as_one() -> None:
-    words = ("--pull", "--source_model", "o/m", "--model_repository_path", "/r", "--task", "embeddings")
-    _, found = everything(World({}), words)
-    (unseen,) = [item for item in found if item.code == "OVD903"]
-    assert (unseen.subject.path, unseen.subject.server_path) == (None, None)
+    arguments = ("--pull", "--source_model", "o/m", "--model_repository_path", "/r", "--task", "embeddings")
+    _, found = plan_and_findings(MemoryFiles({}), arguments)
+    (unavailable,) = [item for item in found if item.code == "OVD903"]
+    assert (unavailable.subject.path, unavailable.subject.server_path) == (None, None)
 
 
 # -- remedies ------------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
-    ("config", "release", "said", "unsaid"),
+    ("config", "release", "message", "absent_text"),
     [
         ({"plugin_config": {"PERF_COUNT": True}}, "2022.1", "strings and numbers:", "boolean"),
         ({"layout": "NHWX"}, "2026.3", "letters NCHWD", "ignored"),
     ],
 )
-def test_the_form_is_that_of_the_release(config: Any, release: str, said: str, unsaid: str) -> None:
-    _, found = everything(world(listed(entry(**config)), "/m"), CONFIG, release)
+def test_the_form_is_that_of_the_release(config: Any, release: str, message: str, absent_text: str) -> None:
+    _, found = plan_and_findings(configured_files(listed(entry(**config)), "/m"), CONFIG, release)
     (error,) = [item for item in found if item.code == "OVD421"]
-    assert said in steps(error)
-    assert unsaid not in steps(error)
+    assert message in steps(error)
+    assert absent_text not in steps(error)
 
 
 @pytest.mark.parametrize(
-    ("device", "said"), [("cpu", "--target_device CPU"), ("CPUU", "--target_device CPU")]
+    ("device", "message"), [("cpu", "--target_device CPU"), ("CPUU", "--target_device CPU")]
 )
-def test_a_device_on_the_command_line_is_corrected_there(device: str, said: str) -> None:
-    _, found = everything(World({"/m/1/a.onnx": "good"}), (*SINGLE, "--target_device", device))
+def test_a_device_on_the_command_line_is_corrected_there(device: str, message: str) -> None:
+    _, found = plan_and_findings(MemoryFiles({"/m/1/a.onnx": "good"}), (*SINGLE, "--target_device", device))
     (error,) = [item for item in found if item.code == "OVD432"]
-    assert said in steps(error)
+    assert message in steps(error)
     assert '"target_device"' not in steps(error)
 
 
 @pytest.mark.parametrize(
-    ("path", "said"),
+    ("path", "message"),
     [
         ("/m/1/a.xml", "Name the directory above the file's version directory: /m."),
         ("/m/a.xml", "mkdir /m/1 && mv /m/a.xml /m/a.bin /m/1/"),
         ("/m/a.onnx", "mkdir /m/1 && mv /m/a.onnx /m/1/"),
     ],
 )
-def test_a_single_file_of_an_older_release(path: str, said: str) -> None:
-    here = world(listed(entry(base_path=path)))
-    here.files[path] = "good"
-    _, found = everything(here, CONFIG, "2025.4")
+def test_a_single_file_of_an_older_release(path: str, message: str) -> None:
+    memory_files = configured_files(listed(entry(base_path=path)))
+    memory_files.files[path] = "good"
+    _, found = plan_and_findings(memory_files, CONFIG, "2025.4")
     (error,) = [item for item in found if item.code == "OVD107"]
-    assert said in steps(error)
+    assert message in steps(error)
 
 
 # -- traps that are nobody else's ----------------------------------------------------------------------
 def test_files_of_a_generative_model_in_a_configuration_make_it_none() -> None:
     """Only --model_path is looked through for them (configuration.md traps 27 and 28)."""
-    here = world(listed(entry()))
-    here.files["/m/config.json"] = '{"architectures": ["LlamaForCausalLM"]}'
-    plan, found = everything(here, CONFIG)
+    memory_files = configured_files(listed(entry()))
+    memory_files.files["/m/config.json"] = '{"architectures": ["LlamaForCausalLM"]}'
+    plan, found = plan_and_findings(memory_files, CONFIG)
     assert [model.kind for model in plan.models] == ["classic"]
     assert [item.code for item in found if item.severity == "error"] == ["OVD101"]
 
 
 def test_a_graph_may_not_have_the_name_of_a_model_that_failed() -> None:
     graph = {"name": "m", "base_path": "/g"}
-    here = world(listed(entry(base_path="/nowhere"), mediapipe_config_list=[graph]))
-    here.files["/g/graph.pbtxt"] = "node {}"
-    _, found = everything(here, CONFIG, "2025.4")
+    memory_files = configured_files(listed(entry(base_path="/nowhere"), mediapipe_config_list=[graph]))
+    memory_files.files["/g/graph.pbtxt"] = "node {}"
+    _, found = plan_and_findings(memory_files, CONFIG, "2025.4")
     assert {item.code for item in found if item.severity == "error"} == {"OVD106", "OVD443"}
 
 
 def test_a_path_that_the_config_path_makes_escape() -> None:
-    words = ("--config_path", "../c/config.json", "--rest_port", "1")
-    here = World({"/w/../c/config.json": json.dumps(listed(entry(base_path="m")))})
-    plan = settle(deployed("2026.3", words), here)
+    arguments = ("--config_path", "../c/config.json", "--rest_port", "1")
+    memory_files = MemoryFiles({"/w/../c/config.json": json.dumps(listed(entry(base_path="m")))})
+    plan = settle(deployed("2026.3", arguments), memory_files)
     (model,) = plan.models
     assert model.detection.problem is not None
     assert model.detection.problem.kind == "escapes"
 
 
-class _Mismatch(World):
+class _Mismatch(MemoryFiles):
     """A world in which OpenVINO refuses the mean or scale."""
 
     def answer(self, question: AnyQuestion) -> Answer:
         if not isinstance(question, LoadModel) or question.preparation is None:
             return super().answer(question)
-        said = "Number of channels and mean/values size mismatch: Channels = 3, mean/scale = 2"
+        message = "Number of channels and mean/values size mismatch: Channels = 3, mean/scale = 2"
         return LoadReport(
-            question.level, "failed", "read", said, "test", None, (INPUT,), (OUTPUT,), step="build"
+            question.level, "failed", "read", message, "test", None, (INPUT,), (OUTPUT,), step="build"
         )
 
 
-@pytest.mark.parametrize(("given", "blamed"), [("mean", "--mean [1,2]"), ("scale", "--scale [1,2]")])
-def test_values_for_another_number_of_channels_are_not_the_layouts_fault(given: str, blamed: str) -> None:
-    words = (*SINGLE, f"--{given}", "[1,2]", "--layout", "NC")
-    _, found = everything(_Mismatch({"/m/1/a.onnx": "good"}), words)
+@pytest.mark.parametrize(("option", "named_option"), [("mean", "--mean [1,2]"), ("scale", "--scale [1,2]")])
+def test_values_for_another_number_of_channels_are_not_the_layouts_fault(
+    option: str, named_option: str
+) -> None:
+    arguments = (*SINGLE, f"--{option}", "[1,2]", "--layout", "NC")
+    _, found = plan_and_findings(_Mismatch({"/m/1/a.onnx": "good"}), arguments)
     (error,) = [item for item in found if item.severity == "error"]
-    assert (error.code, blamed in error.message) == ("OVD431", True)
+    assert (error.code, named_option in error.message) == ("OVD431", True)
     assert "one for each" in steps(error)
 
 
@@ -266,18 +270,18 @@ def test_a_key_is_moved_only_to_where_the_schema_takes_it(
     release: str, key: str, value: object, moves: bool
 ) -> None:
     item = {**entry(), key: value}
-    here = world({"model_config_list": [item]}, "/m")
-    (found,) = [one for one in findings(here, release) if one.code in ("OVD404", "OVD419")]
+    memory_files = configured_files({"model_config_list": [item]}, "/m")
+    (found,) = [one for one in findings(memory_files, release) if one.code in ("OVD404", "OVD419")]
     assert found.remedy is not None
-    told = " ".join((found.remedy.summary, *(step.text for step in found.remedy.steps)))
-    assert (f"Move {key} into “config”" in told) is moves
-    assert moves or f"Remove {key}" in told
+    remedy_text = " ".join((found.remedy.summary, *(step.text for step in found.remedy.steps)))
+    assert (f"Move {key} into “config”" in remedy_text) is moves
+    assert moves or f"Remove {key}" in remedy_text
     # What the remedy says removes the finding.
     rest = {name: item[name] for name in item if name != key}
     changed = entry(**{key: value}) if moves else rest
     assert not [
         one
-        for one in findings(world({"model_config_list": [changed]}, "/m"), release)
+        for one in findings(configured_files({"model_config_list": [changed]}, "/m"), release)
         if one.code in ("OVD404", "OVD419")
     ]
 
@@ -286,11 +290,11 @@ def test_a_key_is_moved_only_to_where_the_schema_takes_it(
 
 
 def test_a_generative_model_can_be_given_its_task() -> None:
-    here = World({"/m/config.json": "{}", "/m/1/a.onnx": "good"})
-    (found,) = [one for one in everything(here, SINGLE)[1] if one.code == "OVD408"]
+    memory_files = MemoryFiles({"/m/config.json": "{}", "/m/1/a.onnx": "good"})
+    (found,) = [one for one in plan_and_findings(memory_files, SINGLE)[1] if one.code == "OVD408"]
     assert "--task text_generation" in steps(found)
     assert "mv -- /m/config.json" in steps(found)
-    named = everything(here, (*SINGLE, "--task", "text_generation"))[1]
+    named = plan_and_findings(memory_files, (*SINGLE, "--task", "text_generation"))[1]
     assert "OVD408" not in [one.code for one in named]
 
 
@@ -309,8 +313,12 @@ def test_a_limit_of_open_files_is_raised_with_ulimit(
             working_directory="/w",
             host=Host(online=2, affinity=2, quota=0, open_files=files),
         )
-        seen = look(options, Facts(), Memory(world({"model_config_list": []})))
-        return [one for one in check(Context(seen.deployment, seen.plan, seen.facts)) if one.code == "OVD406"]
+        settled = look(options, Facts(), MemoryCollector(configured_files({"model_config_list": []})))
+        return [
+            one
+            for one in check(Context(settled.deployment, settled.plan, settled.facts))
+            if one.code == "OVD406"
+        ]
 
     (error,) = found(workers, open_files)
     assert f"ulimit -n {needed}" in steps(error)

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.configuration.build import deployed, entry, findings, listed, planned, world
-from tests.prediction.memory import World, settle
+from tests.configuration.build import configured_files, deployed, entry, findings, listed, planned
+from tests.prediction.memory import MemoryFiles, settle
 
 SIX = ("2022.1", "2023.3", "2025.0", "2025.4", "2026.2", "2026.3")
 METRICS = {"monitoring": {"metrics": {"enable": True}}}
@@ -107,7 +107,7 @@ def test_the_first_of_equal_names_is_loaded() -> None:
 
 
 @pytest.mark.parametrize(
-    ("metrics", "words", "status"),
+    ("metrics", "arguments", "status"),
     [
         ({"enable": True}, ("--rest_port", "1"), None),
         ({"enable": True}, ("--port", "1"), "METRICS_REST_PORT_MISSING"),
@@ -121,15 +121,15 @@ def test_the_first_of_equal_names_is_loaded() -> None:
         ({"enable": True}, ("--rest_port", "1", "--metrics_enable"), "CONFIG_FILE_INVALID"),
     ],
 )
-def test_metrics_that_end_the_process(metrics: Any, words: tuple[str, ...], status: str | None) -> None:
-    words = ("--config_path", "/c/config.json", *words)
-    plan = planned(listed(entry(), monitoring={"metrics": metrics}), "2026.3", "/m", words=words)
+def test_metrics_that_end_the_process(metrics: Any, arguments: tuple[str, ...], status: str | None) -> None:
+    arguments = ("--config_path", "/c/config.json", *arguments)
+    plan = planned(listed(entry(), monitoring={"metrics": metrics}), "2026.3", "/m", arguments=arguments)
     assert (plan.problem.status if plan.problem else None) == status
     assert plan.exit_code == (None if status is None else 1)
 
 
 def test_metrics_listed_twice_on_the_command_line() -> None:
-    words = (
+    arguments = (
         "--config_path",
         "/c/config.json",
         "--rest_port",
@@ -138,74 +138,74 @@ def test_metrics_listed_twice_on_the_command_line() -> None:
         "--metrics_list",
         "a,a",
     )
-    plan = planned(listed(entry()), "2026.3", "/m", words=words)
+    plan = planned(listed(entry()), "2026.3", "/m", arguments=arguments)
     assert plan.problem is not None
     assert plan.problem.log == ("Metrics family name not supported: a",)
 
 
 def test_a_model_whose_custom_loader_is_not_there() -> None:
-    here = world(listed(entry(custom_loader_options={"loader_name": "l"})), "/m")
-    found = findings(here)
+    memory_files = configured_files(listed(entry(custom_loader_options={"loader_name": "l"})), "/m")
+    found = findings(memory_files)
     assert [item.code for item in found] == ["OVD420"]
     assert found[0].severity == "error"
 
 
 @pytest.mark.parametrize(("release", "graph"), [("2025.0", False), ("2025.1", True), ("2026.3", True)])
 def test_an_entry_with_a_graph(release: str, graph: bool) -> None:
-    here = world(listed(entry(nireq=2)), "/m")
-    here.files["/m/graph.pbtxt"] = "node {}"
-    plan = settle(deployed(release), here)
+    memory_files = configured_files(listed(entry(nireq=2)), "/m")
+    memory_files.files["/m/graph.pbtxt"] = "node {}"
+    plan = settle(deployed(release), memory_files)
     assert (plan.models[0].kind == "graph") is graph
     assert [note.kind for note in plan.config_notes] == (["graph_keys"] if graph else [])
 
 
 def test_an_entry_without_base_path_is_a_graph_in_a_directory_of_its_name() -> None:
-    here = world(listed(entry(base_path=None)))
-    here.files["/c/m/graph.pbtxt"] = "node {}"
-    assert settle(deployed("2026.3"), here).models[0].kind == "graph"
+    memory_files = configured_files(listed(entry(base_path=None)))
+    memory_files.files["/c/m/graph.pbtxt"] = "node {}"
+    assert settle(deployed("2026.3"), memory_files).models[0].kind == "graph"
 
 
 @pytest.mark.parametrize("release", ["2025.1", "2025.4", "2026.3"])
 def test_a_graph_beside_config_json_is_nobodys(release: str) -> None:
     """Without a base path a graph lies in the directory of its name; a model is the configuration's own
     directory, whose graph.pbtxt is not looked for."""
-    here = world(listed(entry(base_path=None)))
-    here.files["/c/graph.pbtxt"] = here.files["/c/1/graph.pbtxt"] = "node {}"
-    here.files["/c/2/a.onnx"] = "good"
-    (model,) = settle(deployed(release), here).models
+    memory_files = configured_files(listed(entry(base_path=None)))
+    memory_files.files["/c/graph.pbtxt"] = memory_files.files["/c/1/graph.pbtxt"] = "node {}"
+    memory_files.files["/c/2/a.onnx"] = "good"
+    (model,) = settle(deployed(release), memory_files).models
     assert (model.kind, model.entry.base_path, model.served) == ("classic", "/c/", (2,))
 
 
 def test_an_empty_base_path_is_as_good_as_none() -> None:
-    here = world(listed(entry(base_path="")))
-    here.files["/c/graph.pbtxt"] = "node {}"
-    here.files["/c/1/a.onnx"] = "good"
-    assert settle(deployed("2026.3"), here).models[0].kind == "classic"
-    here.files["/c/m/graph.pbtxt"] = "node {}"
-    assert settle(deployed("2026.3"), here).models[0].kind == "graph"
+    memory_files = configured_files(listed(entry(base_path="")))
+    memory_files.files["/c/graph.pbtxt"] = "node {}"
+    memory_files.files["/c/1/a.onnx"] = "good"
+    assert settle(deployed("2026.3"), memory_files).models[0].kind == "classic"
+    memory_files.files["/c/m/graph.pbtxt"] = "node {}"
+    assert settle(deployed("2026.3"), memory_files).models[0].kind == "graph"
 
 
 @pytest.mark.parametrize(("release", "kind"), [("2025.2", "graph"), ("2025.3", "classic")])
 def test_a_graph_path_of_its_own_stands_for_graph_pbtxt(release: str, kind: str) -> None:
-    here = world(listed(entry(graph_path="other.pbtxt")), "/m")
-    here.files["/m/graph.pbtxt"] = "node {}"
-    assert settle(deployed(release), here).models[0].kind == kind
-    here.files["/m/other.pbtxt"] = "node {}"
-    assert settle(deployed("2026.3"), here).models[0].kind == "graph"
+    memory_files = configured_files(listed(entry(graph_path="other.pbtxt")), "/m")
+    memory_files.files["/m/graph.pbtxt"] = "node {}"
+    assert settle(deployed(release), memory_files).models[0].kind == kind
+    memory_files.files["/m/other.pbtxt"] = "node {}"
+    assert settle(deployed("2026.3"), memory_files).models[0].kind == "graph"
 
 
 def test_a_graph_that_may_not_be_read_is_none() -> None:
-    here = world(listed(entry(), entry("n", "/n")), "/m", "/n")
-    here.files["/m/graph.pbtxt"] = here.files["/n/1/graph.pbtxt"] = "node {}"
-    here.denied["/m/graph.pbtxt"] = "read"
-    models = settle(deployed("2026.3"), here).models
+    memory_files = configured_files(listed(entry(), entry("n", "/n")), "/m", "/n")
+    memory_files.files["/m/graph.pbtxt"] = memory_files.files["/n/1/graph.pbtxt"] = "node {}"
+    memory_files.denied["/m/graph.pbtxt"] = "read"
+    models = settle(deployed("2026.3"), memory_files).models
     assert [(model.entry.name, model.kind) for model in models] == [("m", "classic"), ("n", "graph")]
 
 
 def test_a_pipe_named_graph_pbtxt_holds_the_server_up() -> None:
-    here = world(listed(entry(base_path=None), entry("n", "/n")), "/n")
-    here.odd["/c/m/graph.pbtxt"] = "fifo"
-    plan = settle(deployed("2026.3"), here)
+    memory_files = configured_files(listed(entry(base_path=None), entry("n", "/n")), "/n")
+    memory_files.odd["/c/m/graph.pbtxt"] = "fifo"
+    plan = settle(deployed("2026.3"), memory_files)
     assert plan.outcome == "never_ends"
     assert plan.models[0].blocked is not None
     assert plan.models[0].blocked.path == "/c/m/graph.pbtxt"
@@ -267,35 +267,37 @@ def test_of_two_pipelines_with_one_name_the_first_counts() -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "why"),
+    ("path", "reason"),
     [("/l.so", "missing"), ("../l.so", "escapes"), ("/text.so", "not_a_library"), ("/good.so", None)],
 )
-def test_libraries_of_custom_nodes(path: str, why: str | None) -> None:
-    here = world(listed(custom_node_library_config_list=[{"name": "l", "base_path": path}]))
-    here.files |= {"/text.so": "no library " * 9, "/good.so": "\x7fELF" + "x" * 99}
-    codes = [item.code for item in findings(here) if item.code == "OVD441"]
-    assert codes == ([] if why is None else ["OVD441"])
+def test_libraries_of_custom_nodes(path: str, reason: str | None) -> None:
+    memory_files = configured_files(
+        listed(custom_node_library_config_list=[{"name": "l", "base_path": path}])
+    )
+    memory_files.files |= {"/text.so": "no library " * 9, "/good.so": "\x7fELF" + "x" * 99}
+    codes = [item.code for item in findings(memory_files) if item.code == "OVD441"]
+    assert codes == ([] if reason is None else ["OVD441"])
 
 
 def test_a_relative_config_path_and_a_relative_library() -> None:
     text = (
         '{"model_config_list": [], "custom_node_library_config_list": [{"name": "l", "base_path": "l.so"}]}'
     )
-    here = World({"/w/d/c.json": text})
-    plan = settle(deployed("2026.3", ("--config_path", "d/c.json", "--port", "1")), here)
+    memory_files = MemoryFiles({"/w/d/c.json": text})
+    plan = settle(deployed("2026.3", ("--config_path", "d/c.json", "--port", "1")), memory_files)
     assert [fault.reason for fault in plan.libraries] == ["relative"]
 
 
 def test_without_polls_what_is_stays_and_nothing_recovers_by_itself() -> None:
-    words = ("--config_path", "/c/config.json", "--port", "1", "--file_system_poll_wait_seconds", "0")
-    here = world(listed(entry(), entry()), "/m")
-    plan = planned(listed(entry()), "2026.3", "/m", words=words)
+    arguments = ("--config_path", "/c/config.json", "--port", "1", "--file_system_poll_wait_seconds", "0")
+    memory_files = configured_files(listed(entry(), entry()), "/m")
+    plan = planned(listed(entry()), "2026.3", "/m", arguments=arguments)
     assert plan.polls is False
-    assert {item.recovers for item in findings(here, words=words)} == {"restart"}
+    assert {item.recovers for item in findings(memory_files, arguments=arguments)} == {"restart"}
 
 
 @pytest.mark.parametrize(
-    ("config", "place", "suggestion"),
+    ("config", "json_path", "suggestion"),
     [
         ('{\n "model_config_list": [\n  {"config": {"nmae": "m", "base_path": "/m"}}]}', "3:15", "name"),
         ('{\n "model_confg_list": []}', "2:2", "model_config_list"),
@@ -307,16 +309,16 @@ def test_without_polls_what_is_stays_and_nothing_recovers_by_itself() -> None:
         ('{"model_config_list": [],\n "modle": 1}', "2:2", None),
     ],
 )
-def test_findings_point_at_the_place(config: str, place: str, suggestion: str | None) -> None:
-    found = findings(world(config))
+def test_findings_point_at_the_place(config: str, json_path: str, suggestion: str | None) -> None:
+    found = findings(configured_files(config))
     assert [item.code for item in found] == ["OVD404"]
-    assert f"config.json:{place}" in found[0].message
+    assert f"config.json:{json_path}" in found[0].message
     if suggestion is not None:
         assert f"Did you mean {suggestion}?" in found[0].detail
 
 
 def test_a_syntax_error_points_at_the_character() -> None:
-    found = findings(world('{"model_config_list": [\n  ,]}'))
+    found = findings(configured_files('{"model_config_list": [\n  ,]}'))
     assert [item.code for item in found] == ["OVD403"]
     assert "config.json:2:3" in found[0].message
 
@@ -331,6 +333,10 @@ def test_a_syntax_error_points_at_the_character() -> None:
     ],
 )
 def test_paths_that_mean_something_else(base_path: str, part: str) -> None:
-    found = [item for item in findings(world(listed(entry(base_path=base_path)))) if item.code == "OVD447"]
+    found = [
+        item
+        for item in findings(configured_files(listed(entry(base_path=base_path))))
+        if item.code == "OVD447"
+    ]
     assert len(found) == 1
     assert part in found[0].message

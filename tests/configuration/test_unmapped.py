@@ -36,9 +36,9 @@ def check(config: Path, *options: str) -> tuple[int, dict[str, Any]]:
 def followed(document: dict[str, Any]) -> tuple[int, dict[str, Any]]:
     """The check again by the command of the only remedy."""
     (command,) = {step["command"] for one in document["findings"] for step in one["remedy"]["steps"]}
-    words = shlex.split(command)
-    assert words[:2] == ["ovms-doctor", "check"]
-    return check(Path(words[2]), *words[3:])
+    arguments = shlex.split(command)
+    assert arguments[:2] == ["ovms-doctor", "check"]
+    return check(Path(arguments[2]), *arguments[3:])
 
 
 @pytest.mark.parametrize(

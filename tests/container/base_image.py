@@ -30,8 +30,8 @@ LEFT_OUT = {
 
 def _libraries(files: list[Path]) -> set[str]:
     """Returns the paths of all shared libraries that these programs and libraries load."""
-    done = subprocess.run(["ldd", *map(str, files)], capture_output=True, text=True, check=False)
-    return {path for path in re.findall(r"(/\S+) \(0x", done.stdout) if os.path.exists(path)}
+    completed = subprocess.run(["ldd", *map(str, files)], capture_output=True, text=True, check=False)
+    return {path for path in re.findall(r"(/\S+) \(0x", completed.stdout) if os.path.exists(path)}
 
 
 def base_image(busybox: str) -> bytes:
@@ -75,7 +75,7 @@ def base_image(busybox: str) -> bytes:
             # Every loader looks here by itself; the loader is named by its own path in each program.
             add(path, path if os.path.basename(path).startswith("ld-") else f"/lib/{os.path.basename(path)}")
         for directory in sorted(standard):
-            archive.add(str(directory), str(directory).lstrip("/"), filter=_wanted)
+            archive.add(str(directory), str(directory).lstrip("/"), filter=_included)
         # Distributions keep the wheel of pip outside of the standard library.
         wheels = sysconfig.get_config_var("WHEEL_PKG_DIR")
         if wheels and os.path.isdir(wheels):
@@ -92,7 +92,7 @@ def _link(archive: tarfile.TarFile, name: str, target: str) -> None:
     archive.addfile(link)
 
 
-def _wanted(entry: tarfile.TarInfo) -> tarfile.TarInfo | None:
+def _included(entry: tarfile.TarInfo) -> tarfile.TarInfo | None:
     name = Path(entry.name).name
     if name in LEFT_OUT or name.endswith(".a") or name.startswith("config-"):
         return None

@@ -9,7 +9,7 @@ from contextlib import suppress
 import docker
 import pytest
 
-from tests.conftest import unmet
+from tests.conftest import skip_or_fail
 from tests.container import own_image
 from tests.container.engine import CannotRun, Engine, open_engine
 
@@ -20,7 +20,7 @@ def _shared_engine() -> Iterator[Engine]:
         opened = open_engine()
         engine = opened.__enter__()
     except CannotRun as reason:
-        unmet(str(reason))
+        skip_or_fail(str(reason))
     try:
         yield engine
     finally:
@@ -65,7 +65,7 @@ def _own_full_image(
     """The full image, by BuildKit."""
     program = own_image.docker_with_buildkit()
     if program is None:
-        unmet("no docker on PATH builds with BuildKit")
+        skip_or_fail("no docker on PATH builds with BuildKit")
     context = tmp_path_factory.mktemp("context")
     own_image.make_context(context, ".")
     own_image.build(

@@ -18,35 +18,35 @@ MODELS = Path(__file__).parents[2] / "fixtures" / "models"
 SERVED = ("--model_name", "dense", "--model_path", "/models/dense", "--port", "9000")
 
 #: What a finding says of whom: its code, severity, model and version.
-Said = tuple[str, str, str | None, int | None]
+FindingSummary = tuple[str, str, str | None, int | None]
 
 
 @dataclass(frozen=True)
-class Started:
+class RunOptions:
     """``options`` of ``docker run``, and the same as keys of a compose service; ``words``: the server's own."""
 
-    words: tuple[str, ...]
+    arguments: tuple[str, ...]
     options: tuple[str, ...] = ()
     service: dict[str, Any] = field(default_factory=dict)
 
     @property
     def line(self) -> str:
         """As somebody would type it."""
-        return shlex.join(("docker", "run", "-d", "--network", "none", *self.options, IMAGE, *self.words))
+        return shlex.join(("docker", "run", "-d", "--network", "none", *self.options, IMAGE, *self.arguments))
 
     def compose(self, directory: Path) -> Path:
         """A compose file; JSON is YAML."""
-        service = {"image": IMAGE, "command": list(self.words), "network_mode": "none", **self.service}
+        service = {"image": IMAGE, "command": list(self.arguments), "network_mode": "none", **self.service}
         path = directory / "compose.yaml"
         path.write_text(json.dumps({"services": {"ovms": service}}))
         return path
 
     def run(self, engine: Engine) -> str:
         """Started by the real client with that very line; its id. It is removed with the test."""
-        words = shlex.split(self.line)
-        words[2:2] = ["--label", f"{LABEL}=1"]
-        done = subprocess.run(words, capture_output=True, text=True, check=True)
-        made = done.stdout.split()[-1]
+        arguments = shlex.split(self.line)
+        arguments[2:2] = ["--label", f"{LABEL}=1"]
+        completed = subprocess.run(arguments, capture_output=True, text=True, check=True)
+        made = completed.stdout.split()[-1]
         engine.made.append(made)
         return made
 
@@ -66,7 +66,7 @@ def inspected(engine: Engine, made: str, directory: Path) -> Path:
     return path
 
 
-def said(result: Result) -> list[Said]:
+def summaries_of(result: Result) -> list[FindingSummary]:
     """The findings of a JSON report, sorted."""
     found = [
         (item["code"], item["severity"], item["subject"]["model"], item["subject"]["version"])
@@ -76,4 +76,4 @@ def said(result: Result) -> list[Said]:
 
 
 def codes(result: Result) -> list[str]:
-    return [code for code, *_ in said(result)]
+    return [code for code, *_ in summaries_of(result)]

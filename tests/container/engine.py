@@ -63,12 +63,12 @@ class Engine:
         self, *command: str, name: str | None = None, host: dict[str, Any] | None = None, **values: Any
     ) -> str:
         """A container of the test image that is not started; its id. ``host``: arguments of its HostConfig."""
-        given = {"network_mode": "none", **(host or {})}
+        host_settings = {"network_mode": "none", **(host or {})}
         made = self.api.create_container(
             IMAGE,
             list(command),
             name=name,
-            host_config=self.api.create_host_config(**given),
+            host_config=self.api.create_host_config(**host_settings),
             labels={LABEL: "1"},
             **values,
         )

@@ -38,14 +38,14 @@ def docker_with_buildkit() -> str | None:
         program = shutil.which("docker", path=directory)
         if program is None:
             continue
-        shown = subprocess.run(
+        buildx = subprocess.run(
             [program, "build", "--help"],
             capture_output=True,
             text=True,
             check=False,
             env={**os.environ, "DOCKER_BUILDKIT": "1"},
         )
-        if shown.returncode == 0 and "--progress" in shown.stdout:
+        if buildx.returncode == 0 and "--progress" in buildx.stdout:
             return program
     return None
 
@@ -82,7 +82,7 @@ def build(engine: Engine, context: Path, image: str, *options: str, docker: str 
     ``docker``: a program that has BuildKit, which is then used, or ``docker`` for the classic builder, which is in
     every engine.
     """
-    done = subprocess.run(
+    completed = subprocess.run(
         [
             *(docker, "build", "--quiet", "--network", "none", "--label", f"{LABEL}=1", "--tag", image),
             *("--build-arg", f"BASE={BASE}", "--build-arg", "PIP_NO_INDEX=1"),
@@ -97,15 +97,15 @@ def build(engine: Engine, context: Path, image: str, *options: str, docker: str 
             "DOCKER_BUILDKIT": "0" if docker == "docker" else "1",
         },
     )
-    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+    assert completed.returncode == 0, f"{completed.stdout}\n{completed.stderr}"
 
 
-def run(options: list[str], *words: str | Path, image: str = OWN) -> Ended:
+def run(options: list[str], *arguments: str | Path, image: str = OWN) -> Ended:
     """Runs the image with these options of ``docker run``, without a network and with a root that is read-only."""
-    done = subprocess.run(
-        ["docker", "run", "--rm", "--network", "none", "--read-only", *options, image, *words],
+    completed = subprocess.run(
+        ["docker", "run", "--rm", "--network", "none", "--read-only", *options, image, *arguments],
         capture_output=True,
         text=True,
         check=False,
     )
-    return Ended(done.returncode, done.stdout, done.stderr)
+    return Ended(completed.returncode, completed.stdout, completed.stderr)

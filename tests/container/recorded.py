@@ -80,13 +80,13 @@ class Recorded:
         prepare(self.models)
         self.answer({"fc": {1: "AVAILABLE/OK"}, "two": {1: "AVAILABLE/OK"}})
         self.port = free_port() if network == "host" else 8000
-        words = ("--config_path", f"{TOP}/config.json", "--rest_port", str(self.port), *options)
+        arguments = ("--config_path", f"{TOP}/config.json", "--rest_port", str(self.port), *options)
         python = os.path.realpath(sys.executable)
         shared = [path for path in ("/usr", "/lib", "/lib64", sys.base_prefix) if os.path.exists(path)]
         binds = [f"{os.path.realpath(path)}:{path}:ro" for path in dict.fromkeys(shared)]
         binds += [f"{self.models}:{TOP}:ro", f"{self.directory}:/recorded:ro"]
         self.id = engine.run(
-            *words,
+            *arguments,
             name=f"ovms-doctor-test-{os.getpid()}-{len(engine.made)}",
             host={
                 "network_mode": network,

@@ -51,15 +51,19 @@ class Handler(BaseHTTPRequestHandler):
         """Nothing in the container's output but the log."""
 
 
-def main(directory: Path, words: list[str]) -> None:
+def main(directory: Path, arguments: list[str]) -> None:
     log, end = from_now_on((directory / "log").read_text())
     sys.stdout.write(log)
     sys.stdout.flush()
     # Who gets a connection can rely on it that all of the log is past.
     time.sleep(max(0.0, (end - datetime.now()).total_seconds()))  # noqa: DTZ005
     Handler.directory = directory
-    port = int(words[words.index("--rest_port") + 1])
-    bound = words[words.index("--rest_bind_address") + 1] if "--rest_bind_address" in words else "0.0.0.0"
+    port = int(arguments[arguments.index("--rest_port") + 1])
+    bound = (
+        arguments[arguments.index("--rest_bind_address") + 1]
+        if "--rest_bind_address" in arguments
+        else "0.0.0.0"
+    )
     server = ThreadingHTTPServer((bound, port), Handler)
     if bound == "127.0.0.1":
         print("recorded: bound to 127.0.0.1", flush=True)

@@ -17,8 +17,8 @@ from ovms_doctor.model.host import Host, User
 from ovms_doctor.model.mounts import Mount
 from ovms_doctor.model.options import CheckOptions
 
-WORDS = ("--config_path", "/models/config.json", "--port", "9000")
-BASE = Container("docker", "ovms", name="ovms", arguments=WORDS, engine="docker")
+ARGUMENTS = ("--config_path", "/models/config.json", "--port", "9000")
+BASE = Container("docker", "ovms", name="ovms", arguments=ARGUMENTS, engine="docker")
 MODELS = ContainerMount("/models", "bind", "/srv/models", read_only=True)
 
 
@@ -84,15 +84,15 @@ def test_ids_that_are_not_known_are_reported(written: str) -> None:
 
 
 def test_user_option_overrides_the_container() -> None:
-    said = CheckOptions(user=User(7, 7), user_from="--user")
-    assert options_from_container(said, replace(BASE, user="0:0")).user == User(7, 7)
+    options = CheckOptions(user=User(7, 7), user_from="--user")
+    assert options_from_container(options, replace(BASE, user="0:0")).user == User(7, 7)
 
 
 def test_mounts_lie_over_the_containers_own_files_and_the_users_over_all() -> None:
-    said = CheckOptions(mounts=(Mount("/here", "/data"),))
+    options = CheckOptions(mounts=(Mount("/here", "/data"),))
     volume = ContainerMount("/data", "volume", name="weights")
     request = options_from_container(
-        said, replace(BASE, merged_directory="/overlay/merged", mounts=(MODELS, volume))
+        options, replace(BASE, merged_directory="/overlay/merged", mounts=(MODELS, volume))
     )
     assert request.mounts == (
         Mount("/overlay/merged", "/"),
@@ -119,7 +119,7 @@ def test_a_container_without_mounts_is_not_looked_for_on_this_host() -> None:
 
 
 @pytest.mark.parametrize(
-    ("limits", "here", "cores"),
+    ("limits", "host", "cores"),
     [
         (ContainerLimits(cpus=1.5), Host(online=16, affinity=16), 2),
         (ContainerLimits(cpuset="0-2,5"), Host(online=16, affinity=16), 4),
@@ -130,9 +130,9 @@ def test_a_container_without_mounts_is_not_looked_for_on_this_host() -> None:
     ],
 )
 def test_cores_of_a_new_release_come_from_quota_and_cpuset(
-    limits: ContainerLimits, here: Host | None, cores: int | None
+    limits: ContainerLimits, host: Host | None, cores: int | None
 ) -> None:
-    request = options_from_container(CheckOptions(release="2026.3"), replace(BASE, limits=limits), here)
+    request = options_from_container(CheckOptions(release="2026.3"), replace(BASE, limits=limits), host)
     assert deployment_for(request, Facts()).limits.cores == cores
 
 
@@ -156,10 +156,10 @@ def test_missing_arguments_end_in_an_unknown_plan() -> None:
 
 def test_the_release_of_the_image_counts_unless_the_user_names_one() -> None:
     container = replace(BASE, release="2025.4", release_from="the image's tag")
-    told = deployment_for(options_from_container(CheckOptions(), container), Facts())
-    said = deployment_for(options_from_container(CheckOptions(release="2024.0"), container), Facts())
-    assert (str(told.release), told.release_from) == ("2025.4", "the image's tag")
-    assert (str(said.release), said.release_from) == ("2024.0", "--ovms-version")
+    from_image = deployment_for(options_from_container(CheckOptions(), container), Facts())
+    from_user = deployment_for(options_from_container(CheckOptions(release="2024.0"), container), Facts())
+    assert (str(from_image.release), from_image.release_from) == ("2025.4", "the image's tag")
+    assert (str(from_user.release), from_user.release_from) == ("2024.0", "--ovms-version")
 
 
 def test_a_release_that_is_none_is_left_alone() -> None:

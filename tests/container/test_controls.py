@@ -28,9 +28,9 @@ def with_config(models: Path) -> None:
 
 
 def run_line(models: Path) -> Source:
-    words = " ".join(SINGLE)
+    arguments = " ".join(SINGLE)
     return "--docker-run", (
-        f"docker run -d --rm -p 9000:9000 -p 8000:8000 -v {models}:/models {IMAGE} {words}"
+        f"docker run -d --rm -p 9000:9000 -p 8000:8000 -v {models}:/models {IMAGE} {arguments}"
     )
 
 
@@ -219,8 +219,13 @@ def pod_running(models: Path) -> Source:
 
 
 def inference_service(models: Path, uri: str = "") -> str:
-    words = ["--model_name={{.Name}}", "--model_path=/mnt/models/dense", "--port=9000", "--rest_port=8000"]
-    container = server(name="kserve-container", args=words, volumeMounts=[])
+    arguments = [
+        "--model_name={{.Name}}",
+        "--model_path=/mnt/models/dense",
+        "--port=9000",
+        "--rest_port=8000",
+    ]
+    container = server(name="kserve-container", args=arguments, volumeMounts=[])
     runtime = {
         "apiVersion": "serving.kserve.io/v1alpha1",
         "kind": "ServingRuntime",
@@ -311,10 +316,10 @@ def baked(models: Path) -> Source:
     return "--docker-run", f"docker run -d registry.example/mine:1 {' '.join(SINGLE)}"
 
 
-UNSEEN = [kserve_storage, claim, elsewhere, named_volume, baked]
+NOT_READABLE = [kserve_storage, claim, elsewhere, named_volume, baked]
 
 
-@pytest.mark.parametrize("make", UNSEEN, ids=lambda make: make.__name__)
+@pytest.mark.parametrize("make", NOT_READABLE, ids=lambda make: make.__name__)
 def test_what_cannot_be_read_is_not_judged(world_dir: Path, make: Callable[[Path], Source]) -> None:
     result = check(make(repository(world_dir)), world_dir)
     document = result.document

@@ -48,11 +48,11 @@ def manifest(top: Path, volume: dict[str, Any]) -> Path:
     return top / "pod.json"
 
 
-def check(top: Path, *words: str, volume: dict[str, Any] | None = None) -> Result:
+def check(top: Path, *arguments: str, volume: dict[str, Any] | None = None) -> Result:
     """A pod whose models lie in a claim."""
     claim = {"persistentVolumeClaim": {"claimName": "models"}}
     file = manifest(top, claim if volume is None else volume)
-    return ovms_doctor("check", "--format", "json", "--kubernetes", file, *words)
+    return ovms_doctor("check", "--format", "json", "--kubernetes", file, *arguments)
 
 
 def codes(result: Result) -> list[str]:
@@ -122,13 +122,13 @@ def test_mounts_that_count_as_a_copy(mounted: ContainerMount, typed: Mount, righ
 def test_rights_of_a_copy_say_nothing(world_dir: Path) -> None:
     good_model(world_dir / "copy" / "m" / "1")
     closed(world_dir / "copy" / "m")
-    words = ("--mount", f"{world_dir}/copy:/models")
-    result = check(world_dir, *words)
+    arguments = ("--mount", f"{world_dir}/copy:/models")
+    result = check(world_dir, *arguments)
     assert (result.code, codes(result)) == (0, [])
     assert result.document["models"][0]["served_versions"] == [1]
     assert "content and layout, not the rights" in notes(result)
     assert f"--mount {world_dir}/copy:/models:rights" in notes(result)
-    text = ovms_doctor("check", "--kubernetes", world_dir / "pod.json", *words).text
+    text = ovms_doctor("check", "--kubernetes", world_dir / "pod.json", *arguments).text
     assert "content and layout, not the rights" in " ".join(text.split())
 
 
@@ -146,8 +146,8 @@ def test_a_mount_of_this_host_keeps_its_rights(world_dir: Path) -> None:
     good_model(world_dir / "copy" / "m" / "1")
     closed(world_dir / "copy" / "m")
     bound = {"hostPath": {"path": f"{world_dir}/copy"}}
-    for words in ((), ("--mount", f"{world_dir}/copy:/models")):
-        result = check(world_dir, *words, volume=bound)
+    for arguments in ((), ("--mount", f"{world_dir}/copy:/models")):
+        result = check(world_dir, *arguments, volume=bound)
         assert codes(result) == ["OVD201"]
         assert "copy" not in notes(result)
 
@@ -163,8 +163,8 @@ def test_of_two_mounts_only_the_copy_is_spared(world_dir: Path) -> None:
     (world_dir / "compose.yaml").write_text(
         json.dumps({"services": {"ovms": service}, "volumes": {"vol": None}})
     )
-    words = ("--compose", world_dir / "compose.yaml", "--mount", f"{world_dir}/volume:/volume")
-    result = ovms_doctor("check", "--format", "json", *words)
+    arguments = ("--compose", world_dir / "compose.yaml", "--mount", f"{world_dir}/volume:/volume")
+    result = ovms_doctor("check", "--format", "json", *arguments)
     found = [(item["code"], item["subject"]["model"]) for item in result.document["findings"]]
     assert found == [("OVD202", "bound")]
 
@@ -182,15 +182,15 @@ class _Answers(LocalCollector):
     """Answers each question in the same way, and remembers them."""
 
     def __init__(self, answer: Answer) -> None:
-        self.answer, self.asked = answer, list[AnyQuestion]()
+        self.answer, self.questions = answer, list[AnyQuestion]()
 
     def collect(self, questions: Sequence[AnyQuestion], progress: object = None) -> dict[AnyQuestion, Answer]:
-        self.asked += questions
+        self.questions += questions
         return dict.fromkeys(questions, self.answer)
 
 
 @pytest.mark.parametrize(
-    ("answer", "told"),
+    ("answer", "expected"),
     [
         (Failure(errno.EACCES), Unavailable("this program's own user has no right to read the copy")),
         (Failure(errno.ENOENT), Failure(errno.ENOENT)),
@@ -201,7 +201,7 @@ class _Answers(LocalCollector):
         ),
     ],
 )
-def test_copy_is_read_as_this_user(answer: Answer, told: Answer) -> None:
+def test_copy_is_read_as_this_user(answer: Answer, expected: Answer) -> None:
     """What this program's own user may not read is no finding on the server's."""
     table = MountTable(
         (Mount("/copy", "/models", rights="copy"), Mount("/srv", "/data"), Mount("/c", "/k", rights="kept"))
@@ -210,8 +210,8 @@ def test_copy_is_read_as_this_user(answer: Answer, told: Answer) -> None:
     collector = Collector(local, lambda: pytest.fail("no store is asked"), (), lambda: copies, table)
     of_copy, others = StatPath("/models/m"), [StatPath("/data/m"), StatPath("/k"), StatHost("/models/m")]
     answers = collector.collect([of_copy, *others])
-    assert answers == {of_copy: told, **dict.fromkeys(others, Failure(errno.EACCES))}
-    assert (copies.asked, local.asked) == ([of_copy], others)
+    assert answers == {of_copy: expected, **dict.fromkeys(others, Failure(errno.EACCES))}
+    assert (copies.questions, local.questions) == ([of_copy], others)
 
 
 @pytest.mark.needs_root
@@ -223,6 +223,6 @@ def test_a_cache_in_a_copy(world_dir: Path) -> None:
     document = json.loads(file.read_text())
     document["spec"]["containers"][0]["args"] = [*SERVED, "--cache_dir", "/models/cache"]
     file.write_text(json.dumps(document))
-    words = ("check", "--format", "json", "--kubernetes", file, "--mount")
-    assert codes(ovms_doctor(*words, f"{world_dir}/copy:/models")) == []
-    assert codes(ovms_doctor(*words, f"{world_dir}/copy:/models:rights")) == ["OVD505"]
+    arguments = ("check", "--format", "json", "--kubernetes", file, "--mount")
+    assert codes(ovms_doctor(*arguments, f"{world_dir}/copy:/models")) == []
+    assert codes(ovms_doctor(*arguments, f"{world_dir}/copy:/models:rights")) == ["OVD505"]

@@ -11,7 +11,15 @@ from pathlib import Path
 import pytest
 
 from tests.cli.run import Result, ovms_doctor
-from tests.container.diagnosed import SERVED, Said, Started, codes, inspected, repository, said
+from tests.container.diagnosed import (
+    SERVED,
+    FindingSummary,
+    RunOptions,
+    codes,
+    inspected,
+    repository,
+    summaries_of,
+)
 from tests.container.engine import Engine
 
 pytestmark = pytest.mark.needs_command("docker", "dockerd")
@@ -22,10 +30,10 @@ class Case:
     """``make``: from an empty directory to what is started. ``always``: what every source leads to; ``ended``: what
     only somebody can say who sees how it is. ``state``: until when the engine is waited for."""
 
-    make: Callable[[Path], Started]
+    make: Callable[[Path], RunOptions]
     status: str
-    always: tuple[Said, ...] = ()
-    ended: tuple[Said, ...] = ()
+    always: tuple[FindingSummary, ...] = ()
+    ended: tuple[FindingSummary, ...] = ()
 
 
 def _mounted(top: Path, *options: str, **service: object) -> tuple[tuple[str, ...], dict[str, object]]:
@@ -34,34 +42,34 @@ def _mounted(top: Path, *options: str, **service: object) -> tuple[tuple[str, ..
     return ("-v", f"{models}:/models:ro", *options), {"volumes": [f"{models}:/models:ro"], **service}
 
 
-def healthy(top: Path) -> Started:
-    return Started(SERVED, *_mounted(top))
+def healthy(top: Path) -> RunOptions:
+    return RunOptions(SERVED, *_mounted(top))
 
 
-def at_its_limit(top: Path) -> Started:
+def at_its_limit(top: Path) -> RunOptions:
     options = ("-m", "32m", "--memory-swap", "32m", "-e", "PRETEND=memory")
     keys = {"mem_limit": "32m", "memswap_limit": "32m", "environment": {"PRETEND": "memory"}}
-    return Started(SERVED, *_mounted(top, *options, **keys))
+    return RunOptions(SERVED, *_mounted(top, *options, **keys))
 
 
-def wrong_arguments(top: Path) -> Started:
-    words = (*SERVED[:4], "--prot", "9000")
-    return Started(words, *_mounted(top, "-e", "PRETEND=64", environment={"PRETEND": "64"}))
+def wrong_arguments(top: Path) -> RunOptions:
+    arguments = (*SERVED[:4], "--prot", "9000")
+    return RunOptions(arguments, *_mounted(top, "-e", "PRETEND=64", environment={"PRETEND": "64"}))
 
 
-def restarting(top: Path) -> Started:
+def restarting(top: Path) -> RunOptions:
     """What is not there ends the server each time."""
-    words = ("--model_name", "dense", "--model_path", "/models/dence", "--port", "9000")
+    arguments = ("--model_name", "dense", "--model_path", "/models/dence", "--port", "9000")
     options = ("--restart", "always", "-e", "PRETEND=1")
-    return Started(words, *_mounted(top, *options, restart="always", environment={"PRETEND": "1"}))
+    return RunOptions(arguments, *_mounted(top, *options, restart="always", environment={"PRETEND": "1"}))
 
 
-def path_of_the_host(top: Path) -> Started:
-    words = ("--model_name", "dense", "--model_path", f"{top}/models/dense", "--port", "9000")
-    return Started(words, *_mounted(top, "-e", "PRETEND=1", environment={"PRETEND": "1"}))
+def path_of_the_host(top: Path) -> RunOptions:
+    arguments = ("--model_name", "dense", "--model_path", f"{top}/models/dense", "--port", "9000")
+    return RunOptions(arguments, *_mounted(top, "-e", "PRETEND=1", environment={"PRETEND": "1"}))
 
 
-def read_only_cache(top: Path) -> Started:
+def read_only_cache(top: Path) -> RunOptions:
     cache = top / "cache"
     cache.mkdir()
     cache.chmod(0o777)
@@ -69,16 +77,16 @@ def read_only_cache(top: Path) -> Started:
     service.update(
         volumes=[f"{top}/models:/models:ro", f"{cache}:/opt/cache:ro"], environment={"PRETEND": "1"}
     )
-    return Started((*SERVED, "--cache_dir", "/opt/cache"), options, service)
+    return RunOptions((*SERVED, "--cache_dir", "/opt/cache"), options, service)
 
 
-def another_user(top: Path) -> Started:
-    started = Started(SERVED, *_mounted(top, "-u", "1234:1234", user="1234:1234"))
+def another_user(top: Path) -> RunOptions:
+    started = RunOptions(SERVED, *_mounted(top, "-u", "1234:1234", user="1234:1234"))
     (top / "models" / "dense" / "1").chmod(0o750)
     return started
 
 
-def _whole(code: str, severity: str = "error") -> Said:
+def _whole(code: str, severity: str = "error") -> FindingSummary:
     return code, severity, None, None
 
 
@@ -103,7 +111,7 @@ CASES = {
 }
 
 
-def start(engine: Engine, case: Case, started: Started) -> str:
+def start(engine: Engine, case: Case, started: RunOptions) -> str:
     """Until its state is as the case wants it."""
     made = started.run(engine)
     if case.status == "killed":
@@ -117,11 +125,11 @@ def start(engine: Engine, case: Case, started: Started) -> str:
     return made
 
 
-def check(*words: str | Path) -> Result:
-    return ovms_doctor("check", *words, "--format", "json")
+def check(*arguments: str | Path) -> Result:
+    return ovms_doctor("check", *arguments, "--format", "json")
 
 
-def expected(case: Case, result: Result) -> list[Said]:
+def expected(case: Case, result: Result) -> list[FindingSummary]:
     """What is found where the container can be seen. One that restarts may just run: then it has no exit code."""
     found = [*case.always, *case.ended]
     if case.status == "restarting" and "OVD704" not in codes(result):
@@ -130,7 +138,7 @@ def expected(case: Case, result: Result) -> list[Said]:
 
 
 def sources(
-    engine: Engine, made: str, started: Started, directory: Path
+    engine: Engine, made: str, started: RunOptions, directory: Path
 ) -> dict[str, tuple[str | Path, ...]]:
     return {
         "container": ("--container", made),
@@ -147,12 +155,12 @@ def test_every_source_gives_the_same_diagnosis(
     case = CASES[name]
     started = case.make(world_dir)
     made = start(engine, case, started)
-    for source, words in sources(engine, made, started, tmp_path).items():
-        result = check(*words)
-        seen = source in ("container", "inspect")
-        wanted = expected(case, result) if seen else sorted(case.always, key=repr)
-        assert (source, said(result)) == (source, wanted)
-        failing = any(severity == "error" for _, severity, _, _ in said(result))
+    for source, arguments in sources(engine, made, started, tmp_path).items():
+        result = check(*arguments)
+        state_known = source in ("container", "inspect")
+        expected_findings = expected(case, result) if state_known else sorted(case.always, key=repr)
+        assert (source, summaries_of(result)) == (source, expected_findings)
+        failing = any(severity == "error" for _, severity, _, _ in summaries_of(result))
         assert (source, result.code) == (source, int(failing))
 
 
@@ -176,7 +184,7 @@ def test_recorded_facts_say_the_same_where_there_is_no_engine(
         "PYTHONPATH": os.pathsep.join([str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])]),
     }
     after = ovms_doctor("check", "--facts", facts, "--format", "json", environment=environment)
-    assert said(after) == said(before) == sorted((*case.always, *case.ended), key=repr)
+    assert summaries_of(after) == summaries_of(before) == sorted((*case.always, *case.ended), key=repr)
     assert after.document["models"] == before.document["models"]
     assert [item["fingerprint"] for item in after.document["findings"]] == [
         item["fingerprint"] for item in before.document["findings"]

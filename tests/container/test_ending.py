@@ -20,13 +20,13 @@ from ovms_doctor.model.releases import parse_release
 from ovms_doctor.report.model import Report, Run
 from ovms_doctor.report.verdict import verdict_line
 
-WORDS = ("--config_path", "/models/config.json", "--port", "9000")
+ARGUMENTS = ("--config_path", "/models/config.json", "--port", "9000")
 BASE = Container(
     "docker",
     "ovms",
     name="ovms",
     engine="docker",
-    arguments=WORDS,
+    arguments=ARGUMENTS,
     limits=ContainerLimits(memory=64 << 20),
     log=("[2026-01-01][serving][error] Directory does not exist: /models/m",),
 )
@@ -102,14 +102,14 @@ def test_source_without_a_state_has_no_end() -> None:
     assert list(check(Context(deployment, SERVES, Facts(complete=True)))) == []
 
 
-@pytest.mark.parametrize("words", [(), ("--help",), ("--version",)])
-def test_help_ends_with_0_and_for_ever_again(words: tuple[str, ...]) -> None:
-    (found,) = findings(exited(0), arguments=words)
+@pytest.mark.parametrize("arguments", [(), ("--help",), ("--version",)])
+def test_help_ends_with_0_and_for_ever_again(arguments: tuple[str, ...]) -> None:
+    (found,) = findings(exited(0), arguments=arguments)
     assert (found.code, found.severity) == ("OVD705", "error")
     loop = ContainerState(
         "waiting", reason="CrashLoopBackOff", last_exit_code=0, last_reason="Completed", restarts=7
     )
-    assert [item.code for item in findings(loop, arguments=words)] == ["OVD705", "OVD710"]
+    assert [item.code for item in findings(loop, arguments=arguments)] == ["OVD705", "OVD710"]
 
 
 def test_a_loop_names_what_makes_it_end() -> None:
@@ -143,16 +143,16 @@ def test_oom_kill_is_reported_with_the_silent_log_and_the_limit() -> None:
 
 
 @pytest.mark.parametrize(
-    ("source", "words"),
+    ("source", "arguments"),
     [
         ("compose", "mem_limit: 128m"),
         ("docker-run", "-m 128m --memory-swap 128m"),
         ("kubernetes", "resources: {requests: {memory: 128Mi}, limits: {memory: 128Mi}}"),
     ],
 )
-def test_the_remedy_has_the_deployments_form(source: str, words: str) -> None:
+def test_the_remedy_has_the_deployments_form(source: str, arguments: str) -> None:
     (found,) = findings(exited(137, oom_killed=True), source=source)
-    assert [step.command for step in found.remedy.steps] == [words]
+    assert [step.command for step in found.remedy.steps] == [arguments]
 
 
 def test_exit_1_is_compared_with_the_plan() -> None:
@@ -180,21 +180,21 @@ def test_stopped_container_is_not_reported_as_served(state: ContainerState | Non
     container = replace(BASE, state=state)
     deployment = Deployment("config", parse_release("2026.3"), "given", container=container)
     report = Report("0", Run("", 0.0, ()), "pass", 0, deployment, SERVES)
-    shown, sentence = verdict_line(report)
-    assert shown == mark
+    verdict, sentence = verdict_line(report)
+    assert verdict == mark
     assert ("does not run" in sentence) is (mark == "!")
 
 
 def test_a_pull_that_is_done_was_not_stopped() -> None:
-    words = ("--pull", "--source_model", "OpenVINO/x", "--model_repository_path", "/models")
+    arguments = ("--pull", "--source_model", "OpenVINO/x", "--model_repository_path", "/models")
     release = parse_release("2026.3")
-    container = replace(BASE, state=exited(0), arguments=words)
+    container = replace(BASE, state=exited(0), arguments=arguments)
     deployment = Deployment(
         "config",
         release,
         "given",
         container=container,
-        arguments=read_arguments(words, release, HostLimits()),
+        arguments=read_arguments(arguments, release, HostLimits()),
     )
     assert list(check(Context(deployment, SERVES, Facts(complete=True)))) == []
 

@@ -31,15 +31,15 @@ def _no_engine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 def look(monkeypatch: pytest.MonkeyPatch, url: str, deadline: float = LONG) -> ContainerLookup:
     monkeypatch.setenv("DOCKER_HOST", url)
-    looked = look_at_container("resnet", deadline)
-    assert looked.document is None
-    assert looked.problem is not None
-    assert "\n" not in looked.problem
-    return looked
+    lookup = look_at_container("resnet", deadline)
+    assert lookup.document is None
+    assert lookup.problem is not None
+    assert "\n" not in lookup.problem
+    return lookup
 
 
 @pytest.mark.parametrize(
-    ("answer", "said"),
+    ("answer", "message"),
     [
         (b"", "breaks off"),
         (b"\x00\x01\x02rubbish\r\n\r\n", "breaks off"),
@@ -54,18 +54,18 @@ def look(monkeypatch: pytest.MonkeyPatch, url: str, deadline: float = LONG) -> C
         (b"HTTP/1.1 302 Moved\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n", "engine"),
     ],
 )
-def test_rubbish(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, answer: bytes, said: str) -> None:
+def test_rubbish(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, answer: bytes, message: str) -> None:
     with listening(tmp_path / "s", replying(answer)) as url:
-        looked = look(monkeypatch, url)
-    assert said in str(looked.problem)
-    assert not looked.timed_out
+        lookup = look(monkeypatch, url)
+    assert message in str(lookup.problem)
+    assert not lookup.timed_out
 
 
 def test_engine_that_does_not_answer(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     with listening(tmp_path / "s", silent) as url:
-        looked = look(monkeypatch, url, deadline=2)
-    assert looked.timed_out
-    assert "in time" in str(looked.problem)
+        lookup = look(monkeypatch, url, deadline=2)
+    assert lookup.timed_out
+    assert "in time" in str(lookup.problem)
 
 
 def test_engine_that_never_ends_its_answer(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -78,8 +78,8 @@ def test_engine_that_never_ends_its_answer(monkeypatch: pytest.MonkeyPatch, tmp_
     ended = threading.Event()
     with listening(tmp_path / "s", drip) as url:
         # Each byte comes in time: the deadline of the whole ends it.
-        looked = look(monkeypatch, url, deadline=2)
-    assert looked.timed_out
+        lookup = look(monkeypatch, url, deadline=2)
+    assert lookup.timed_out
 
 
 def test_output_that_does_not_come(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -98,16 +98,16 @@ def test_output_that_does_not_come(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
 
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/s")
     with listening(tmp_path / "s", reply):
-        looked = within_some_deadline(
-            lambda deadline: look_at_container("resnet", deadline), lambda looked: looked.problem is None
+        lookup = within_some_deadline(
+            lambda deadline: look_at_container("resnet", deadline), lambda lookup: lookup.problem is None
         )
-    assert looked.problem is None
-    assert looked.document["Id"] == "abc"
-    assert looked.info["ServerVersion"] == "28.0"
-    assert looked.info["Problems"] == ["The container's output cannot be read (it does not come)."]
+    assert lookup.problem is None
+    assert lookup.document["Id"] == "abc"
+    assert lookup.info["ServerVersion"] == "28.0"
+    assert lookup.info["Problems"] == ["The container's output cannot be read (it does not come)."]
     # Process 1 is not that container's.
-    assert looked.info["IdMap"] is None
-    assert "hunter2" not in repr(looked)
+    assert lookup.info["IdMap"] is None
+    assert "hunter2" not in repr(lookup)
 
 
 def test_nobody_listens(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -124,7 +124,7 @@ def test_nobody_listens(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize(
-    ("url", "said"),
+    ("url", "message"),
     [
         ("npipe:////./pipe/docker_engine", "not supported"),
         ("ssh://user:hunter2@nowhere.invalid", ""),
@@ -134,38 +134,38 @@ def test_nobody_listens(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None
         ("tcp://127.0.0.1:99999", ""),
     ],
 )
-def test_addresses(monkeypatch: pytest.MonkeyPatch, url: str, said: str) -> None:
-    looked = look(monkeypatch, url)
-    assert said in str(looked.problem)
-    assert "hunter2" not in repr(looked)
+def test_addresses(monkeypatch: pytest.MonkeyPatch, url: str, message: str) -> None:
+    lookup = look(monkeypatch, url)
+    assert message in str(lookup.problem)
+    assert "hunter2" not in repr(lookup)
 
 
 def test_context_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DOCKER_CONTEXT", "nowhere")
-    looked = look_at_container("resnet", 20)
-    assert "nowhere does not exist" in str(looked.problem)
+    lookup = look_at_container("resnet", 20)
+    assert "nowhere does not exist" in str(lookup.problem)
 
 
 def test_context_of_the_user(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """As ``docker context use`` leaves it."""
     monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
-    place = tmp_path / "contexts" / "meta" / hashlib.sha256(b"mine").hexdigest()
-    place.mkdir(parents=True)
+    directory = tmp_path / "contexts" / "meta" / hashlib.sha256(b"mine").hexdigest()
+    directory.mkdir(parents=True)
     endpoint = {"docker": {"Host": f"unix://{tmp_path}/s", "SkipTLSVerify": False}}
-    (place / "meta.json").write_text(json.dumps({"Name": "mine", "Metadata": {}, "Endpoints": endpoint}))
+    (directory / "meta.json").write_text(json.dumps({"Name": "mine", "Metadata": {}, "Endpoints": endpoint}))
     (tmp_path / "config.json").write_text('{"currentContext": "mine"}')
     with listening(tmp_path / "s", replying(body(b"[]"))):
-        looked = look_at_container("resnet", 20)
-    assert looked.endpoint == f"unix://{tmp_path}/s"
-    assert "not as Docker does" in str(looked.problem)
-    (place / "meta.json").write_text("{")
+        lookup = look_at_container("resnet", 20)
+    assert lookup.endpoint == f"unix://{tmp_path}/s"
+    assert "not as Docker does" in str(lookup.problem)
+    (directory / "meta.json").write_text("{")
     assert "mine" in str(look_at_container("resnet", 20).problem)
 
 
 def test_sockets_of_this_host(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Podman's where there is none of Docker's. The child's part, run here: a machine may have real ones."""
-    places = (f"{tmp_path}/docker.sock", "{runtime}/docker.sock", "{runtime}/podman/podman.sock")
-    monkeypatch.setattr(engine, "_SOCKETS", places)
+    sockets = (f"{tmp_path}/docker.sock", "{runtime}/docker.sock", "{runtime}/podman/podman.sock")
+    monkeypatch.setattr(engine, "_SOCKETS", sockets)
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "run"))
     question = ContainerQuestion("resnet", 5)
     assert "No container engine is found" in str(engine.look_at(question).problem)

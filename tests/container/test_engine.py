@@ -25,18 +25,18 @@ SMALL = {"mem_limit": "32m", "memswap_limit": "32m"}
 
 
 def see(name: str) -> tuple[ContainerLookup, Container]:
-    looked = look_at_container(name, 30)
-    assert looked.problem is None
-    assert not looked.timed_out
-    return looked, read_inspect(
-        looked.document, source="docker", source_name=name, log=looked.log, info=looked.info
+    lookup = look_at_container(name, 30)
+    assert lookup.problem is None
+    assert not lookup.timed_out
+    return lookup, read_inspect(
+        lookup.document, source="docker", source_name=name, log=lookup.log, info=lookup.info
     )
 
 
-def saved(engine: Engine, name: str, looked: ContainerLookup) -> Container:
+def saved(engine: Engine, name: str, lookup: ContainerLookup) -> Container:
     """As ``docker inspect`` writes it into a file."""
     text = json.dumps([engine.api.inspect_container(name)], indent=4).encode()
-    return read_inspect(read_text(text), source="inspect", source_name=name, log=looked.log, info=looked.info)
+    return read_inspect(read_text(text), source="inspect", source_name=name, log=lookup.log, info=lookup.info)
 
 
 def test_healthy_container(engine: Engine, world_dir: Path) -> None:
@@ -51,8 +51,8 @@ def test_healthy_container(engine: Engine, world_dir: Path) -> None:
         },
     )  # fmt: skip
     engine.until(made, lambda now: bool(now["State"]["Running"]) and bool(engine.api.logs(made)))
-    looked, container = see("ovms-doctor-test-healthy")
-    assert looked.local
+    lookup, container = see("ovms-doctor-test-healthy")
+    assert lookup.local
     assert (container.name, container.id, container.image) == ("ovms-doctor-test-healthy", made, IMAGE)
     assert (container.release, container.release_from) == ("2025.4.1", "the container's log")
     assert container.arguments == ("--port", "9000", "--model_path", "/models/m")
@@ -76,18 +76,18 @@ def test_healthy_container(engine: Engine, world_dir: Path) -> None:
     assert [(item.name, item.number) for item in container.environment] == [("GRPC_SERVERS", 4)]
     assert "MY_SECRET" in container.environment_names
     assert "hunter2" not in repr(container)
-    assert saved(engine, made, looked) == replace(container, source="inspect", source_name=made)
+    assert saved(engine, made, lookup) == replace(container, source="inspect", source_name=made)
 
 
 def test_killed_at_its_memory_limit(engine: Engine) -> None:
     made = engine.ended(engine.run("--memory", host=SMALL))
-    looked, container = see(made[:12])
+    lookup, container = see(made[:12])
     assert container.state is not None
     assert (container.state.status, container.state.exit_code) == ("exited", 137)
     assert container.state.oom_killed is True
     assert container.limits.memory == 32 << 20
     assert container.merged_directory == ""
-    assert saved(engine, made, looked) == replace(container, source="inspect", source_name=made)
+    assert saved(engine, made, lookup) == replace(container, source="inspect", source_name=made)
 
 
 def test_kernel_log_names_the_killed_process(engine: Engine) -> None:
@@ -188,10 +188,10 @@ def test_log_that_the_engine_does_not_keep(engine: Engine) -> None:
 
 def test_unknown_name_gets_a_suggestion(engine: Engine) -> None:
     engine.create(name="ovms-doctor-test-resnet")
-    looked = look_at_container("ovms-doctor-test-resent", 30)
-    assert looked.document is None
-    assert looked.problem is not None
-    assert "did you mean ovms-doctor-test-resnet" in looked.problem
+    lookup = look_at_container("ovms-doctor-test-resent", 30)
+    assert lookup.document is None
+    assert lookup.problem is not None
+    assert "did you mean ovms-doctor-test-resnet" in lookup.problem
 
 
 def test_engine_over_tcp(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -201,8 +201,8 @@ def test_engine_over_tcp(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Non
         monkeypatch.setenv("DOCKER_HOST", f"tcp://127.0.0.1:{port}")
         # A proxy that nobody listens at: it must not be asked.
         monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
-        looked, container = see(made)
-    assert not looked.local
+        lookup, container = see(made)
+    assert not lookup.local
     assert container == direct
 
 
@@ -222,11 +222,11 @@ def forwarded(url: str) -> Iterator[int]:
 
 class PortOf(socketserver.ThreadingTCPServer):
     def __init__(self, path: str) -> None:
-        super().__init__(("127.0.0.1", 0), HandOn)
+        super().__init__(("127.0.0.1", 0), ForwardHandler)
         self.path = path
 
 
-class HandOn(socketserver.BaseRequestHandler):
+class ForwardHandler(socketserver.BaseRequestHandler):
     server: PortOf
 
     def handle(self) -> None:

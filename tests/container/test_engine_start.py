@@ -17,13 +17,13 @@ IMAGE = "openvino/model_server:2026.3"
 SERVED = ("--model_path", "/models/m", "--model_name", "m", "--port", "9000")
 
 
-def line(*options: str, words: tuple[str, ...] = SERVED, engine: str = "docker") -> Result:
-    command = shlex.join([engine, "run", *options, IMAGE, *words])
+def line(*options: str, arguments: tuple[str, ...] = SERVED, engine: str = "docker") -> Result:
+    command = shlex.join([engine, "run", *options, IMAGE, *arguments])
     return ovms_doctor("check", "--format", "json", "--docker-run", command)
 
 
-def compose(directory: Path, *volumes: Any, words: tuple[str, ...] = SERVED, **more: Any) -> Result:
-    service = {"image": IMAGE, "command": list(words), "volumes": list(volumes), **more}
+def compose(directory: Path, *volumes: Any, arguments: tuple[str, ...] = SERVED, **more: Any) -> Result:
+    service = {"image": IMAGE, "command": list(arguments), "volumes": list(volumes), **more}
     (directory / "compose.yaml").write_text(json.dumps({"services": {"ovms": service}}))
     return ovms_doctor("check", "--format", "json", "--compose", directory / "compose.yaml")
 
@@ -42,11 +42,11 @@ def finding(result: Result, code: str) -> dict[str, Any]:
 
 def test_a_directory_is_created_for_the_models(world_dir: Path) -> None:
     """The server comes up without a model, or ends, as with an empty directory."""
-    words = ("--model_path", "/models", "--model_name", "m", "--port", "9000")
+    arguments = ("--model_path", "/models", "--model_name", "m", "--port", "9000")
     for result in (
-        line("-v", f"{world_dir}/modles:/models", words=words),
-        compose(world_dir, f"{world_dir}/modles:/models", words=words),
-        compose(world_dir, "./modles:/models", words=words),
+        line("-v", f"{world_dir}/modles:/models", arguments=arguments),
+        compose(world_dir, f"{world_dir}/modles:/models", arguments=arguments),
+        compose(world_dir, "./modles:/models", arguments=arguments),
     ):
         assert codes(result) == ["OVD714", "OVD101"]
         assert result.document["server"]["outcome"] == "serves"
@@ -67,8 +67,10 @@ def test_below_a_created_directory_nothing_is_there(world_dir: Path) -> None:
 
 def test_a_directory_is_created_for_the_configuration(world_dir: Path) -> None:
     good_model(world_dir / "models" / "m" / "1")
-    words = ("--config_path", "/c.json", "--port", "9000")
-    result = line("-v", f"{world_dir}/models:/models", "-v", f"{world_dir}/c.jsn:/c.json", words=words)
+    arguments = ("--config_path", "/c.json", "--port", "9000")
+    result = line(
+        "-v", f"{world_dir}/models:/models", "-v", f"{world_dir}/c.jsn:/c.json", arguments=arguments
+    )
     assert codes(result) == ["OVD714", "OVD403"]
     assert finding(result, "OVD403")["server_log"] == [
         "Configuration file is not a valid JSON file. Error: The document is empty."
@@ -158,8 +160,8 @@ def test_a_mount_of_the_command_line_replaces_it(world_dir: Path) -> None:
     command = shlex.join(
         ["docker", "run", "--mount", "type=bind,source=/srv/gone,target=/models", IMAGE, *SERVED]
     )
-    words = ("--docker-run", command, "--mount", f"{world_dir}/copy:/models")
-    assert codes(ovms_doctor("check", "--format", "json", *words)) == []
+    arguments = ("--docker-run", command, "--mount", f"{world_dir}/copy:/models")
+    assert codes(ovms_doctor("check", "--format", "json", *arguments)) == []
 
 
 def test_a_device_that_the_host_lacks(world_dir: Path) -> None:
@@ -172,8 +174,8 @@ def test_a_device_that_the_host_lacks(world_dir: Path) -> None:
     ):
         assert codes(result) == ["OVD715"]
         assert result.document["server"]["outcome"] == "exits"
-    for given in ("/dev/null", "/dev/null:/dev/dri/renderD128", "vendor.com/gpu=all"):
-        assert "OVD715" not in codes(line(*models, "--device", given))
+    for device in ("/dev/null", "/dev/null:/dev/dri/renderD128", "vendor.com/gpu=all"):
+        assert "OVD715" not in codes(line(*models, "--device", device))
 
 
 def test_all_missing_paths_are_reported_at_once(world_dir: Path) -> None:
@@ -190,11 +192,11 @@ def test_all_missing_paths_are_reported_at_once(world_dir: Path) -> None:
 @pytest.mark.parametrize("remote", [("-H", "tcp://192.0.2.1:2375"), ("--context", "far")])
 def test_an_engine_of_another_host(remote: tuple[str, ...], world_dir: Path) -> None:
     """Its paths and devices are not this host's."""
-    words = ("--mount", f"type=bind,source={world_dir}/gone,target=/models", "--device", "/dev/none")
-    command = shlex.join(["docker", *remote, "run", *words, IMAGE, *SERVED])
+    arguments = ("--mount", f"type=bind,source={world_dir}/gone,target=/models", "--device", "/dev/none")
+    command = shlex.join(["docker", *remote, "run", *arguments, IMAGE, *SERVED])
     result = ovms_doctor("check", "--format", "json", "--docker-run", command)
     assert (result.code, codes(result)) == (3, ["OVD903"])
-    near = shlex.join(["docker", "run", *words, IMAGE, *SERVED])
+    near = shlex.join(["docker", "run", *arguments, IMAGE, *SERVED])
     environment = {"DOCKER_HOST": "ssh://me@far", "PATH": os.environ["PATH"], "HOME": "/root"}
     result = ovms_doctor("check", "--format", "json", "--docker-run", near, environment=environment)
     assert (result.code, codes(result)) == (3, ["OVD903"])
@@ -222,36 +224,42 @@ def test_a_volume_at_the_path_of_the_file(world_dir: Path) -> None:
     """A word without a slash is a volume's name, and a volume is a directory."""
     good_model(world_dir / "models" / "m" / "1")
     (world_dir / "config.json").write_text("{}")
-    words = ("--config_path", "/config.json", "--port", "9000")
+    arguments = ("--config_path", "/config.json", "--port", "9000")
     for result in (
-        line("-v", f"{world_dir}/models:/models", "-v", "config.json:/config.json", words=words),
-        line("-v", f"{world_dir}/models:/models", "--mount", "source=conf,target=/config.json", words=words),
-        line("-v", f"{world_dir}/models:/models", "--tmpfs", "/config.json", words=words),
+        line("-v", f"{world_dir}/models:/models", "-v", "config.json:/config.json", arguments=arguments),
+        line(
+            "-v",
+            f"{world_dir}/models:/models",
+            "--mount",
+            "source=conf,target=/config.json",
+            arguments=arguments,
+        ),
+        line("-v", f"{world_dir}/models:/models", "--tmpfs", "/config.json", arguments=arguments),
     ):
         assert codes(result) == ["OVD403"]
         assert (result.document["server"]["outcome"], result.document["server"]["exit_code"]) == ("exits", 1)
         assert "is mounted there, and a volume is a directory" in finding(result, "OVD403")["message"]
-    named = line("-v", "config.json:/config.json", words=words)
+    named = line("-v", "config.json:/config.json", arguments=arguments)
     assert "$PWD" in finding(named, "OVD403")["remedy"]["steps"][0]["command"]
 
 
 def test_a_volume_over_the_directory_of_the_file(world_dir: Path) -> None:
     (world_dir / "models" / "conf").mkdir(parents=True)
     (world_dir / "models" / "conf" / "c.json").write_text('{"model_config_list": []}')
-    words = ("--config_path", "/models/conf/c.json", "--port", "9000")
+    arguments = ("--config_path", "/models/conf/c.json", "--port", "9000")
     models = ("-v", f"{world_dir}/models:/models")
-    result = line(*models, "-v", "vol:/models/conf", words=words)
+    result = line(*models, "-v", "vol:/models/conf", arguments=arguments)
     hidden = finding(result, "OVD718")
     assert (hidden["severity"], result.document["server"]["outcome"]) == ("warning", "unknown")
     assert f"hides {world_dir}/models/conf/c.json" in hidden["message"]
     for others in ((), ("-v", "vol:/cache"), ("-v", "vol:/models/conf/deeper")):
-        assert "OVD718" not in codes(line(*models, *others, words=words))
+        assert "OVD718" not in codes(line(*models, *others, arguments=arguments))
 
 
 def test_a_volume_that_holds_the_file_hides_nothing(world_dir: Path) -> None:
-    words = ("--config_path", "/conf/c.json", "--port", "9000")
+    arguments = ("--config_path", "/conf/c.json", "--port", "9000")
     good_model(world_dir / "models" / "m" / "1")
-    result = line("-v", f"{world_dir}/models:/models", "-v", "vol:/conf", words=words)
+    result = line("-v", f"{world_dir}/models:/models", "-v", "vol:/conf", arguments=arguments)
     assert "OVD718" not in codes(result)
     assert result.document["server"]["outcome"] == "unknown"
 

@@ -36,7 +36,7 @@ def check(url: str, *more: str, form: str = "json") -> Result:
     )
 
 
-def store_unavailable(result: Result, status: str, said: str) -> None:
+def store_unavailable(result: Result, status: str, message: str) -> None:
     """Exit 3, and each check that rests on the container says why; nothing on standard error."""
     assert (result.code, result.err) == (3, b"")
     document = result.document
@@ -45,10 +45,10 @@ def store_unavailable(result: Result, status: str, said: str) -> None:
     apart = {"doctor"} | {item["name"] for item in document["checks"] if item["status"] == "not_applicable"}
     assert apart <= {"doctor", "host", "live", "logs", "requests"}
     assert {item["status"] for item in document["checks"] if item["name"] not in apart} == {status}
-    assert {said in item["reason"] for item in document["checks"] if item["name"] not in apart} == {True}
+    assert {message in item["reason"] for item in document["checks"] if item["name"] not in apart} == {True}
     (finding,) = document["findings"]
     assert finding["code"] == {"could_not_look": "OVD903", "timed_out": "OVD904"}[status]
-    assert said in finding["message"] + json.dumps(finding["evidence"])
+    assert message in finding["message"] + json.dumps(finding["evidence"])
 
 
 # -- the engine ------------------------------------------------------------------------------------------
@@ -56,16 +56,16 @@ def store_unavailable(result: Result, status: str, said: str) -> None:
 
 @pytest.mark.parametrize("tcp", [False, True], ids=["socket", "tcp"])
 @pytest.mark.parametrize(
-    ("answer", "said"),
+    ("answer", "message"),
     [
         (b"\x00\x01rubbish\r\n\r\n", "breaks off"),
         (body(b"<html>"), "not as Docker does"),
         (b"HTTP/1.1 500 Oh\r\nContent-Length: 2\r\n\r\n{}", "HTTP 500"),
     ],
 )
-def test_rubbish(tmp_path: Path, tcp: bool, answer: bytes, said: str) -> None:
+def test_rubbish(tmp_path: Path, tcp: bool, answer: bytes, message: str) -> None:
     with listening(None if tcp else tmp_path / "s", replying(answer)) as url:
-        store_unavailable(check(url), "could_not_look", said)
+        store_unavailable(check(url), "could_not_look", message)
 
 
 @pytest.mark.parametrize("tcp", [False, True], ids=["socket", "tcp"])
@@ -147,9 +147,9 @@ def test_engine_of_another_host(world_dir: Path) -> None:
 # -- documents -------------------------------------------------------------------------------------------
 
 
-def usage(*words: str | Path, stdin: bytes = b"") -> str:
+def usage(*arguments: str | Path, stdin: bytes = b"") -> str:
     """What is said of a mistake: one line, with the program's name."""
-    result = ovms_doctor("check", *words, stdin=stdin)
+    result = ovms_doctor("check", *arguments, stdin=stdin)
     assert (result.code, result.out) == (2, b"")
     (line,) = result.err.decode().splitlines()
     assert line.startswith("ovms-doctor: ")
@@ -180,7 +180,7 @@ def test_inspect_through_a_pipe(world_dir: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "said"),
+    ("line", "message"),
     [
         ("", "--docker-run"),
         ("docker ps", "docker ps"),
@@ -192,8 +192,8 @@ def test_inspect_through_a_pipe(world_dir: Path) -> None:
         (f"docker run -v models:/x:rx {IMAGE}", "rx"),
     ],
 )
-def test_run_line_that_is_none(line: str, said: str) -> None:
-    assert said in usage("--docker-run", line)
+def test_run_line_that_is_none(line: str, message: str) -> None:
+    assert message in usage("--docker-run", line)
 
 
 @pytest.mark.parametrize(
@@ -224,7 +224,7 @@ def test_quoting_of_a_shell(world_dir: Path, quoted: str) -> None:
     top = world_dir / "with space"
     top.mkdir()
     models = repository(top)
-    place = str(models) if quoted[0] in "'\"" else str(models).replace(" ", "\\ ")
-    line = f"docker run -d \\\n -v {quoted.format(place)} \\\n  -p 9000:9000 {IMAGE} \\\n  {' '.join(INSIDE)}"
+    quoted_path = str(models) if quoted[0] in "'\"" else str(models).replace(" ", "\\ ")
+    line = f"docker run -d \\\n -v {quoted.format(quoted_path)} \\\n  -p 9000:9000 {IMAGE} \\\n  {' '.join(INSIDE)}"
     result = ovms_doctor("check", "--docker-run", line, "--format", "json")
     assert (codes(result), result.code) == ([], 0)

@@ -26,8 +26,8 @@ _BOTH = {"fc": {1: "AVAILABLE/OK"}, "two": {1: "AVAILABLE/OK"}}
 Rows = list[tuple[str, str, str | None, int | None]]
 
 
-def _check(started: Recorded, *words: str) -> Result:
-    return ovms_doctor("check", "--container", started.id[:12], *words, "--format", "json")
+def _check(started: Recorded, *arguments: str) -> Result:
+    return ovms_doctor("check", "--container", started.id[:12], *arguments, "--format", "json")
 
 
 def _rows(document: dict[str, Any]) -> Rows:
@@ -286,19 +286,19 @@ def test_saved_facts_give_the_same_findings(engine: Engine, world_dir: Path) -> 
     started.answer({**_BOTH, "two": {1: "LOADING/UNKNOWN"}})
     file = world_dir / "facts.json"
     ovms_doctor("collect", "--container", started.id[:12], "-o", str(file))
-    looked = _check(started)
+    lookup = _check(started)
     engine.clear()
     again = ovms_doctor("check", "--facts", str(file), "--format", "json")
-    assert again.code == looked.code
-    assert _rows(again.document) == _rows(looked.document)
-    assert again.document["live"]["servables"] == looked.document["live"]["servables"]
+    assert again.code == lookup.code
+    assert _rows(again.document) == _rows(lookup.document)
+    assert again.document["live"]["servables"] == lookup.document["live"]["servables"]
 
 
 def test_the_server_is_left_alone_on_request(engine: Engine, world_dir: Path) -> None:
     started = Recorded(engine, world_dir)
     started.answer({"fc": {1: "LOADING/UNKNOWN"}})
-    for words in (("--no-live",), ("--select", "layout")):
-        result = _check(started, *words)
+    for arguments in (("--no-live",), ("--select", "layout")):
+        result = _check(started, *arguments)
         assert (result.code, _rows(result.document)) == (0, [])
         assert "live" not in result.document
 
@@ -323,5 +323,7 @@ def test_only_the_engine_and_the_server_are_contacted(engine: Engine, world_dir:
     """Also where the shell has a proxy."""
     started = Recorded(engine, world_dir)
     environment = {"http_proxy": "http://127.0.0.1:9", "https_proxy": "http://127.0.0.1:9"}
-    words = ("check", "--container", started.id[:12])
-    assert contacted(world_dir / "trace", *words, environment=environment) == {("127.0.0.1", started.port)}
+    arguments = ("check", "--container", started.id[:12])
+    assert contacted(world_dir / "trace", *arguments, environment=environment) == {
+        ("127.0.0.1", started.port)
+    }

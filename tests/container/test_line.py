@@ -24,8 +24,8 @@ from tests.cli.run import Result, ovms_doctor
 STOCK = "openvino/model_server:2026.3"
 
 
-def run(*options: str, words: tuple[str, ...], image: str = STOCK, engine: str = "docker") -> Result:
-    line = shlex.join([engine, "run", *options, image, *words])
+def run(*options: str, arguments: tuple[str, ...], image: str = STOCK, engine: str = "docker") -> Result:
+    line = shlex.join([engine, "run", *options, image, *arguments])
     return ovms_doctor("check", "--format", "json", "--ovms-version", "2026.3", "--docker-run", line)
 
 
@@ -61,7 +61,7 @@ def endpoint(value: str) -> tuple[str, ...]:
 @pytest.mark.parametrize("network", [(), ("--network", "bridge"), ("--network", "shop")])
 def test_an_endpoint_that_is_the_container(value: str, network: tuple[str, ...]) -> None:
     """Nobody on this host is asked, whatever listens here."""
-    result = run(*network, *endpoint(value), words=S3)
+    result = run(*network, *endpoint(value), arguments=S3)
     (finding,) = found(result, "OVD648")
     assert (result.code, finding["severity"]) == (1, "error")
     assert result.document["server"]["outcome"] == "exits"
@@ -75,7 +75,7 @@ GCS = ("--model_name", "m", "--model_path", "gs://bucket/m", "--port", "9000")
 
 @pytest.mark.parametrize("value", ["http://localhost:4443", "127.0.0.1:4443", "http://[::1]:4443"])
 def test_an_emulator_of_google_storage_that_is_the_container(value: str) -> None:
-    result = run("-e", f"CLOUD_STORAGE_TESTBENCH_ENDPOINT={value}", words=GCS)
+    result = run("-e", f"CLOUD_STORAGE_TESTBENCH_ENDPOINT={value}", arguments=GCS)
     (finding,) = found(result, "OVD668")
     assert (result.code, finding["severity"]) == (1, "error")
     assert finding["server_log"] == ["Directory does not exist: gs://bucket/m"]
@@ -97,7 +97,7 @@ def test_an_emulator_of_google_storage_elsewhere(options: tuple[str, ...]) -> No
 
 
 def test_podman_calls_the_host_otherwise() -> None:
-    (finding,) = found(run(*endpoint("http://localhost:9000"), words=S3, engine="podman"), "OVD648")
+    (finding,) = found(run(*endpoint("http://localhost:9000"), arguments=S3, engine="podman"), "OVD648")
     assert "host.containers.internal" in steps(finding)
 
 
@@ -140,8 +140,8 @@ def test_an_endpoint_that_is_another(options: tuple[str, ...]) -> None:
 
 
 def test_on_this_host_localhost_is_this_host() -> None:
-    words = ("--env", "S3_ENDPOINT=http://localhost:9", "--timeout", "1")
-    result = ovms_doctor("check", "--format", "json", *words, "--", *S3)
+    arguments = ("--env", "S3_ENDPOINT=http://localhost:9", "--timeout", "1")
+    result = ovms_doctor("check", "--format", "json", *arguments, "--", *S3)
     assert found(result, "OVD648") == []
 
 
@@ -154,29 +154,29 @@ def models(world_dir: Path) -> tuple[str, ...]:
     return ("-v", f"{world_dir}:/models")
 
 
-def ports(models: tuple[str, ...], options: str, words: str, image: str = STOCK) -> Result:
-    named = ("--model_path", "/models/m", "--model_name", "m", *words.split())
-    return run(*models, *options.split(), words=named, image=image)
+def ports(models: tuple[str, ...], options: str, arguments: str, image: str = STOCK) -> Result:
+    named = ("--model_path", "/models/m", "--model_name", "m", *arguments.split())
+    return run(*models, *options.split(), arguments=named, image=image)
 
 
 @pytest.mark.parametrize(
-    ("options", "words"),
+    ("options", "arguments"),
     [
         ("-p 9000:9000", "--port 9000 --rest_port 8000"),
         ("-p 127.0.0.1:9001:9000", "--rest_port=8000 --port=9000"),
         ("-p 9000:9000 --network bridge", "--port 9000 --rest_port 8000"),
     ],
 )
-def test_only_grpc_is_published(options: str, words: str, models: tuple[str, ...]) -> None:
-    result = ports(models, options, words)
+def test_only_grpc_is_published(options: str, arguments: str, models: tuple[str, ...]) -> None:
+    result = ports(models, options, arguments)
     (finding,) = found(result, "OVD720")
     assert (result.code, finding["severity"]) == (0, "warning")
     assert "-p 8000:8000" in steps(finding)
-    assert found(ports(models, f"{options} -p 8000:8000", words), "OVD720") == []
+    assert found(ports(models, f"{options} -p 8000:8000", arguments), "OVD720") == []
 
 
 @pytest.mark.parametrize(
-    ("options", "words"),
+    ("options", "arguments"),
     [
         ("", "--port 9000 --rest_port 8000"),
         ("-p 8000:8000", "--port 9000 --rest_port 8000"),
@@ -189,35 +189,35 @@ def test_only_grpc_is_published(options: str, words: str, models: tuple[str, ...
         ("-p 9000:9000", "--port 9000 --rest_port 8000 --rest_bind_address 127.0.0.1"),
     ],
 )
-def test_it_is_not_shown_that_rest_was_meant(options: str, words: str, models: tuple[str, ...]) -> None:
-    assert found(ports(models, options, words), "OVD720") == []
+def test_it_is_not_shown_that_rest_was_meant(options: str, arguments: str, models: tuple[str, ...]) -> None:
+    assert found(ports(models, options, arguments), "OVD720") == []
 
 
 def test_a_health_check_uses_rest(models: tuple[str, ...]) -> None:
     health = ("--health-cmd", "curl -f http://localhost:8000/v2/health/ready", "-p", "9000:9000")
     named = ("--model_path", "/models/m", "--model_name", "m", "--port", "9000", "--rest_port", "8000")
-    assert found(run(*models, *health, words=named), "OVD720") == []
+    assert found(run(*models, *health, arguments=named), "OVD720") == []
 
 
 @pytest.mark.parametrize(
-    ("options", "words", "step"),
+    ("options", "arguments", "step"),
     [
         ("-p 9000:9000 -p 8000:8000", "--port 9000", "--rest_port 8000"),
         ("-p 8000:8000 -p 9178:9178", "--rest_port 8000", "--port 9178"),
     ],
 )
 def test_nothing_listens_on_a_published_port(
-    options: str, words: str, step: str, models: tuple[str, ...]
+    options: str, arguments: str, step: str, models: tuple[str, ...]
 ) -> None:
-    result = ports(models, options, words)
+    result = ports(models, options, arguments)
     (finding,) = found(result, "OVD721")
     assert (result.code, finding["severity"]) == (0, "warning")
     assert step in steps(finding)
-    assert found(ports(models, options, f"{words} {step}"), "OVD721") == []
+    assert found(ports(models, options, f"{arguments} {step}"), "OVD721") == []
 
 
 @pytest.mark.parametrize(
-    ("options", "words", "image"),
+    ("options", "arguments", "image"),
     [
         ("-p 9000:9000 -p 8000:8000 -p 2112:2112", "--port 9000 --rest_port 8000", STOCK),
         ("-p 9000:9000 -p 2112:2112", "--port 9000", "registry.example.com/with-exporter:1"),
@@ -225,8 +225,10 @@ def test_nothing_listens_on_a_published_port(
         ("-p 9000:9000 -p 8000:8000 --network host", "--port 9000", STOCK),
     ],
 )
-def test_another_port_may_be_published(options: str, words: str, image: str, models: tuple[str, ...]) -> None:
-    assert found(ports(models, options, words, image), "OVD721") == []
+def test_another_port_may_be_published(
+    options: str, arguments: str, image: str, models: tuple[str, ...]
+) -> None:
+    assert found(ports(models, options, arguments, image), "OVD721") == []
 
 
 # -- devices whose plugin or driver the image may not have -----------------------------------------------
@@ -247,7 +249,7 @@ def test_another_port_may_be_published(options: str, words: str, image: str, mod
 def test_whether_the_image_has_it_is_not_known(device: str, image: str, models: tuple[str, ...]) -> None:
     nodes = ("--device", "/dev/null:/dev/dri/renderD128", "--device", "/dev/null:/dev/accel/accel0")
     named = ("--model_path", "/models/m", "--model_name", "m", "--port", "9000", "--target_device", device)
-    result = run(*models, *nodes, words=named, image=image)
+    result = run(*models, *nodes, arguments=named, image=image)
     assert result.code == 3
     (devices,) = [item for item in result.document["checks"] if item["name"] == "devices"]
     assert devices["status"] == "could_not_look"
@@ -273,7 +275,7 @@ def test_whether_the_image_has_it_is_not_known(device: str, image: str, models: 
 def test_known_facts_of_the_image(device: str, image: str, codes: list[str], models: tuple[str, ...]) -> None:
     node = ("--device", "/dev/null:/dev/dri/renderD128")
     named = ("--model_path", "/models/m", "--model_name", "m", "--port", "9000", "--target_device", device)
-    result = run(*models, *node, words=named, image=image)
+    result = run(*models, *node, arguments=named, image=image)
     assert [item["code"] for item in result.document["findings"]] == codes
     assert result.code == (1 if "OVD432" in codes else 0)
 
@@ -281,15 +283,19 @@ def test_known_facts_of_the_image(device: str, image: str, codes: list[str], mod
 # -- a server that ended with a signal -------------------------------------------------------------------
 
 
-def ended(code: int, *words: str, source: Source = "docker") -> Finding:
+def ended(code: int, *arguments: str, source: Source = "docker") -> Finding:
     release = parse_release("2026.3")
-    told = ("--model_name", "m", "--model_path", "/models/m", "--port", "9000", *words)
+    server_arguments = ("--model_name", "m", "--model_path", "/models/m", "--port", "9000", *arguments)
     state = ContainerState("exited", exit_code=code)
     container = Container(
-        source, "ovms", name="ovms", engine="docker", image=STOCK, arguments=told, state=state
+        source, "ovms", name="ovms", engine="docker", image=STOCK, arguments=server_arguments, state=state
     )
     deployment = Deployment(
-        "single", release, "given", arguments=read_arguments(list(told), release), container=container
+        "single",
+        release,
+        "given",
+        arguments=read_arguments(list(server_arguments), release),
+        container=container,
     )
     context = Context(deployment, Plan("single", "serves"), Facts(complete=True))
     (finding,) = [item for item in check_container(context) if item.code in ("OVD706", "OVD707", "OVD708")]

@@ -71,6 +71,6 @@ def test_since_is_neither(text: str) -> None:
 
 def test_check_of_a_container_uses_its_log(engine: Engine, world_dir: Path) -> None:
     _run(engine, world_dir, "ovms-doctor-test-log-3")
-    words = ("check", "--container", "ovms-doctor-test-log-3", "--load", "none", "--format", "json")
-    (check,) = [item for item in ovms_doctor(*words).document["checks"] if item["name"] == "logs"]
+    arguments = ("check", "--container", "ovms-doctor-test-log-3", "--load", "none", "--format", "json")
+    (check,) = [item for item in ovms_doctor(*arguments).document["checks"] if item["name"] == "logs"]
     assert check["status"] == "ran"

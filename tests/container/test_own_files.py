@@ -41,16 +41,16 @@ def baked(engine: Engine, world_dir: Path) -> Iterator[str]:
             raise AssertionError(str(error)) from None
 
 
-def started(engine: Engine, image: str, *words: str, **environment: str) -> str:
+def started(engine: Engine, image: str, *arguments: str, **environment: str) -> str:
     config = engine.api.create_host_config(network_mode="none")
-    made = engine.api.create_container(image, list(words), host_config=config, environment=environment)
+    made = engine.api.create_container(image, list(arguments), host_config=config, environment=environment)
     engine.made.append(made["Id"])
     engine.api.start(made["Id"])
     return str(made["Id"])
 
 
-def check(*words: str | Path) -> Result:
-    return ovms_doctor("check", *words, "--format", "json")
+def check(*arguments: str | Path) -> Result:
+    return ovms_doctor("check", *arguments, "--format", "json")
 
 
 @pytest.mark.parametrize("alive", [True, False], ids=["running", "dead"])
@@ -61,8 +61,8 @@ def test_models_of_the_image(engine: Engine, baked: str, tmp_path: Path, alive: 
     document = engine.api.inspect_container(made)
     if "MergedDir" not in json.dumps(document.get("GraphDriver")):
         pytest.skip("this engine does not keep layers in directories")
-    for words in (("--container", made), ("--inspect", inspected(engine, made, tmp_path))):
-        result = check(*words)
+    for arguments in (("--container", made), ("--inspect", inspected(engine, made, tmp_path))):
+        result = check(*arguments)
         (model,) = result.document["models"]
         assert [(item["version"], item["state"]) for item in model["versions"]] == [(1, "AVAILABLE")]
         assert codes(result) == ([] if alive else ["OVD702"])
@@ -71,8 +71,8 @@ def test_models_of_the_image(engine: Engine, baked: str, tmp_path: Path, alive: 
 
 @pytest.mark.parametrize("alive", [True, False], ids=["running", "dead"])
 def test_broken_model_of_the_image(engine: Engine, baked: str, alive: bool) -> None:
-    words = ("--model_name", "broken", "--model_path", "/models/truncated-weights", "--port", "9000")
-    made = started(engine, baked, *words, PRETEND="" if alive else "1")
+    arguments = ("--model_name", "broken", "--model_path", "/models/truncated-weights", "--port", "9000")
+    made = started(engine, baked, *arguments, PRETEND="" if alive else "1")
     if not alive:
         engine.ended(made)
     result = check("--container", made)
@@ -82,8 +82,8 @@ def test_broken_model_of_the_image(engine: Engine, baked: str, alive: bool) -> N
 
 @pytest.mark.parametrize("alive", [True, False], ids=["running", "dead"])
 def test_not_in_the_image_either(engine: Engine, baked: str, alive: bool) -> None:
-    words = ("--model_name", "m", "--model_path", "/models-of-nobody/m", "--port", "9000")
-    made = started(engine, baked, *words, PRETEND="" if alive else "1")
+    arguments = ("--model_name", "m", "--model_path", "/models-of-nobody/m", "--port", "9000")
+    made = started(engine, baked, *arguments, PRETEND="" if alive else "1")
     if not alive:
         engine.ended(made)
     assert codes(check("--container", made)) == (["OVD106"] if alive else ["OVD106", "OVD704"])

@@ -24,8 +24,8 @@ def test_it_is_small_and_has_the_servers_user(own_engine: Engine) -> None:
     assert image["Config"]["User"] == "5000:5000"
     assert image["Config"]["Entrypoint"] == ["ovms-doctor"]
     assert image["Size"] < 300 << 20
-    done = run([], "--version")
-    assert (done.code, done.errors) == (0, "")
+    completed = run([], "--version")
+    assert (completed.code, completed.errors) == (0, "")
 
 
 def test_its_labels(own_engine: Engine) -> None:
@@ -39,9 +39,9 @@ def test_its_labels(own_engine: Engine) -> None:
 def test_it_finds_what_the_program_finds_outside(world_dir: Path) -> None:
     models = world_dir / "models"
     shutil.copytree(ROOT / "fixtures" / "models", models)
-    words = ("check", models, "--load", "none", "--format", "json")
-    inside = run(["-v", f"{models}:{models}:ro", "--cap-drop", "ALL"], *words)
-    outside = ovms_doctor(*words)
+    arguments = ("check", models, "--load", "none", "--format", "json")
+    inside = run(["-v", f"{models}:{models}:ro", "--cap-drop", "ALL"], *arguments)
+    outside = ovms_doctor(*arguments)
     assert inside.code == outside.code == 1, inside.errors
     document = json.loads(inside.output)
     for key in ("findings", "models", "summary"):
@@ -55,9 +55,9 @@ def test_the_full_image_loads_models(own_full_engine: Engine, world_dir: Path) -
     models = world_dir / "models"
     # The environment of the tests has OpenVINO GenAI too, which loads the pipelines of generative models.
     shutil.copytree(ROOT / "fixtures" / "models", models, ignore=shutil.ignore_patterns("chat"))
-    words = ("check", models, "--load", "compile", "--format", "json")
-    inside = run(["-v", f"{models}:{models}:ro", "--cap-drop", "ALL"], *words, image=OWN_FULL)
-    outside = ovms_doctor(*words)
+    arguments = ("check", models, "--load", "compile", "--format", "json")
+    inside = run(["-v", f"{models}:{models}:ro", "--cap-drop", "ALL"], *arguments, image=OWN_FULL)
+    outside = ovms_doctor(*arguments)
     assert inside.code == outside.code == 1, inside.errors
     document = json.loads(inside.output)
     for key in ("findings", "models", "summary"):
@@ -71,15 +71,15 @@ def test_a_right_that_is_missing_is_tried_as_the_user(world_dir: Path) -> None:
     good_model(world_dir / "m" / "1")
     (world_dir / "m" / "1").chmod(0o700)
     options = ["-v", f"{world_dir}/m:/models/m:ro"]
-    words = ("check", "/models/m", "--as-me", "--load", "none", "--format", "json")
-    document = json.loads(run(options, *words).output)
+    arguments = ("check", "/models/m", "--as-me", "--load", "none", "--format", "json")
+    document = json.loads(run(options, *arguments).output)
     assert document["server"]["user"] == {"uid": 5000, "gid": 5000, "groups": []}
     (finding,) = document["findings"]
     assert (finding["code"], finding["name"]) == ("OVD202", "directory-not-listable")
     assert any("tried" in item["how"] for item in finding["evidence"])
     # Root of the same image enters.
-    done = run(["--user", "0:0", *options], *words)
-    assert (done.code, json.loads(done.output)["findings"]) == (0, [])
+    completed = run(["--user", "0:0", *options], *arguments)
+    assert (completed.code, json.loads(completed.output)["findings"]) == (0, [])
 
 
 def test_it_examines_a_neighbour_through_the_engines_socket(own_engine: Engine, world_dir: Path) -> None:
@@ -100,9 +100,9 @@ def test_it_examines_a_neighbour_through_the_engines_socket(own_engine: Engine, 
         *("-v", f"{socket}:/var/run/docker.sock", "--group-add", str(group)),
         *("-v", f"{world_dir}:{world_dir}:ro"),
     ]
-    words = ("check", "--container", name, "--load", "none", "--format", "json")
-    inside = run(options, *words)
-    outside = ovms_doctor(*words)
+    arguments = ("check", "--container", name, "--load", "none", "--format", "json")
+    inside = run(options, *arguments)
+    outside = ovms_doctor(*arguments)
     assert inside.code == outside.code == 1, inside.errors
     document = json.loads(inside.output)
     assert [one["code"] for one in document["findings"]] == [

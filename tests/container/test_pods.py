@@ -61,10 +61,12 @@ def run_container(
         environment["JOB_COMPLETION_INDEX"] = str(index)
     for name, value in environment.items():
         options += ["--env", f"{name}={value}"]
-    words = [re.sub(r"\$\((\w+)\)", lambda found: environment[found[1]], word) for word in container["args"]]
+    arguments = [
+        re.sub(r"\$\((\w+)\)", lambda found: environment[found[1]], word) for word in container["args"]
+    ]
     program, *first = container.get("command", [""])
     options += ["--entrypoint", program] if program else []
-    ended = run(options, *first, *words)
+    ended = run(options, *first, *arguments)
     return ended, message.read_bytes()[-TERMINATION:].decode("utf-8", "replace")
 
 

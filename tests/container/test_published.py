@@ -36,12 +36,12 @@ def network(engine: Engine) -> Iterator[str]:
 
 
 def _curl(port: int) -> int:
-    done = subprocess.run(
+    completed = subprocess.run(
         ["curl", "-sS", "-m", "5", "--noproxy", "*", f"http://127.0.0.1:{port}/v2"],
         capture_output=True,
         check=False,
     )
-    return done.returncode
+    return completed.returncode
 
 
 def _status(started: Recorded) -> tuple[int, dict[str, Any]]:

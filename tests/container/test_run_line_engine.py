@@ -39,8 +39,8 @@ REFUSED = [
 
 def create(engine: Engine, options: str) -> str | None:
     """The container's id, None where the client or the daemon refuses."""
-    words = ["docker", "create", "--label", f"{LABEL}=1", *shlex.split(options), IMAGE, "--port", "9000"]
-    result = subprocess.run(words, capture_output=True, text=True, check=False)
+    arguments = ["docker", "create", "--label", f"{LABEL}=1", *shlex.split(options), IMAGE, "--port", "9000"]
+    result = subprocess.run(arguments, capture_output=True, text=True, check=False)
     if result.returncode:
         return None
     made = result.stdout.split()[-1]
@@ -70,9 +70,9 @@ def compared(container: Container) -> dict[str, Any]:
 def test_same_container_as_the_engine_reports(engine: Engine, options: str) -> None:
     made = create(engine, options)
     assert made is not None
-    told = subprocess.run(["docker", "inspect", made], capture_output=True, text=True, check=True).stdout
-    seen = read_inspect(json.loads(told), source="inspect", source_name="x")
-    assert compared(line_of(options)) == compared(seen)
+    document = subprocess.run(["docker", "inspect", made], capture_output=True, text=True, check=True).stdout
+    container = read_inspect(json.loads(document), source="inspect", source_name="x")
+    assert compared(line_of(options)) == compared(container)
 
 
 @pytest.mark.parametrize("options", REFUSED)

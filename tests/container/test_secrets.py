@@ -31,34 +31,32 @@ ENVIRONMENT = {
     "DB_PASSWORD": CANARY,
 }
 #: The server's words, as far as one takes a secret; the model is broken, so that much is said.
-WORDS = [
+ARGUMENTS = [
     *("--model_name", "dense", "--model_path", "/models/truncated-weights", "--port", "9000"),
     *("--plugin_config", json.dumps({"PERFORMANCE_HINT": "LATENCY", "CACHE_ENCRYPTION_KEY": CANARY})),
 ]
 KEY = f"--api_key={CANARY}"
-SHELL = (
-    f"export TOKEN={CANARY}; HF_TOKEN='{CANARY}' exec /ovms/bin/ovms {' '.join(WORDS[:6])} --api_key {CANARY}"
-)
+SHELL = f"export TOKEN={CANARY}; HF_TOKEN='{CANARY}' exec /ovms/bin/ovms {' '.join(ARGUMENTS[:6])} --api_key {CANARY}"
 
-Given = tuple[list[str | Path], Mapping[str, str], bytes]
+CommandInput = tuple[list[str | Path], Mapping[str, str], bytes]
 
 
-def on_run_line(models: Path, directory: Path) -> Given:
+def on_run_line(models: Path, directory: Path) -> CommandInput:
     env_file = directory / "secrets.env"
     env_file.write_text(f"FROM_FILE={CANARY}\nhttps_proxy=http://u:{CANARY}@p:1\n")
     options = " ".join(f"-e '{name}={value}'" for name, value in ENVIRONMENT.items())
-    words = " ".join(f"'{word}'" for word in (*WORDS, KEY))
+    arguments = " ".join(f"'{word}'" for word in (*ARGUMENTS, KEY))
     labels = f"--label token={CANARY} --env-file {env_file} --log-opt token={CANARY}"
-    line = f"docker run -d {options} {labels} -v {models}:/models:ro {IMAGE} {words}"
+    line = f"docker run -d {options} {labels} -v {models}:/models:ro {IMAGE} {arguments}"
     return ["--docker-run", line], {}, b""
 
 
-def on_run_line_with_shell(models: Path, directory: Path) -> Given:
+def on_run_line_with_shell(models: Path, directory: Path) -> CommandInput:
     line = f'TOKEN={CANARY} docker run -v {models}:/models:ro --entrypoint sh {IMAGE} -c "{SHELL}"'
     return ["--docker-run", line], {}, b""
 
 
-def on_bad_run_line(models: Path, directory: Path) -> Given:
+def on_bad_run_line(models: Path, directory: Path) -> CommandInput:
     return (
         ["--docker-run", f"docker run -e TOKEN={CANARY} --memry {CANARY} {IMAGE} --api_key {CANARY}"],
         {},
@@ -66,12 +64,12 @@ def on_bad_run_line(models: Path, directory: Path) -> Given:
     )
 
 
-def in_compose(models: Path, directory: Path) -> Given:
+def in_compose(models: Path, directory: Path) -> CommandInput:
     (directory / ".env").write_text(f"SECRET={CANARY}\nMODELS={models}\n")
     (directory / "more.env").write_text(f"FROM_FILE={CANARY}\n")
     service = {
         "image": IMAGE,
-        "command": [*WORDS, "--api_key=${SECRET}"],
+        "command": [*ARGUMENTS, "--api_key=${SECRET}"],
         "environment": {**ENVIRONMENT, "TAKEN": "${SECRET}", "ASKED": "${SECRET:?no secret}", "BARE": None},
         "env_file": ["more.env"],
         "volumes": ["${MODELS}:/models:ro"],
@@ -85,20 +83,20 @@ def in_compose(models: Path, directory: Path) -> Given:
     return ["--compose", path], {"FROM_SHELL": CANARY, "BARE": CANARY}, b""
 
 
-def in_bad_compose(models: Path, directory: Path) -> Given:
+def in_bad_compose(models: Path, directory: Path) -> CommandInput:
     path = directory / "compose.yaml"
     service = f"{{image: {IMAGE}, mem_limit: '${{SECRET}}', environment: [TOKEN={CANARY}]}}"
     path.write_text(f"services:\n  ovms: {service}\n")
     return ["--compose", path], {"SECRET": CANARY}, b""
 
 
-def in_broken_yaml(models: Path, directory: Path) -> Given:
+def in_broken_yaml(models: Path, directory: Path) -> CommandInput:
     path = directory / "compose.yaml"
     path.write_text(f"services:\n  ovms:\n    environment:\n      TOKEN: '{CANARY}\n    x: [\n")
     return ["--compose", path], {}, b""
 
 
-def in_manifest(models: Path, directory: Path) -> Given:
+def in_manifest(models: Path, directory: Path) -> CommandInput:
     container = {
         "name": "ovms",
         "image": IMAGE,
@@ -125,11 +123,11 @@ def in_manifest(models: Path, directory: Path) -> Given:
     return ["--kubernetes", path], {}, b""
 
 
-def in_inspect(models: Path, directory: Path) -> Given:
+def in_inspect(models: Path, directory: Path) -> CommandInput:
     document = docker_document(models)
-    document["Args"] = WORDS
+    document["Args"] = ARGUMENTS
     document["Config"].update(
-        Cmd=WORDS,
+        Cmd=ARGUMENTS,
         Env=[f"{name}={value}" for name, value in ENVIRONMENT.items()],
         Labels={"com.example.token": CANARY},
         Healthcheck={"Test": ["CMD-SHELL", f"curl -H 'Authorization: {CANARY}' localhost:8000"]},
@@ -141,13 +139,13 @@ def in_inspect(models: Path, directory: Path) -> Given:
     return ["--inspect", "-"], {}, json.dumps([document]).encode()
 
 
-def in_inspect_cut_short(models: Path, directory: Path) -> Given:
-    words, environment, text = in_inspect(models, directory)
+def in_inspect_cut_short(models: Path, directory: Path) -> CommandInput:
+    arguments, environment, text = in_inspect(models, directory)
     at = text.index(b'"Env"')
-    return words, environment, text[: at + 200]
+    return arguments, environment, text[: at + 200]
 
 
-GIVEN = [
+SOURCES = [
     on_run_line, on_run_line_with_shell, on_bad_run_line, in_compose, in_bad_compose, in_broken_yaml, in_manifest,
     in_inspect, in_inspect_cut_short,
 ]  # fmt: skip
@@ -155,23 +153,23 @@ REFUSED = (on_bad_run_line, in_bad_compose, in_broken_yaml, in_inspect_cut_short
 FORMATS = [("--format", "text"), ("--format", "text", "--verbose"), ("--format", "json")]
 
 
-def hidden(*words: str | Path, **more: Any) -> int:
+def hidden(*arguments: str | Path, **more: Any) -> int:
     """The exit code of the command, whose output shows nothing."""
-    result = ovms_doctor(*words, **more)
-    for place, data in (("output", result.out), ("errors", result.err)):
-        assert CANARY not in data.decode(), place
-        assert "YzRuNHJ5" not in data.decode(), place
+    result = ovms_doctor(*arguments, **more)
+    for stream, data in (("output", result.out), ("errors", result.err)):
+        assert CANARY not in data.decode(), stream
+        assert "YzRuNHJ5" not in data.decode(), stream
     return result.code
 
 
-@pytest.mark.parametrize("make", GIVEN, ids=lambda make: make.__name__)
-def test_no_source_leaks(world_dir: Path, tmp_path: Path, make: Callable[[Path, Path], Given]) -> None:
-    words, extra, stdin = make(repository(world_dir, "dense-ir", "truncated-weights"), tmp_path)
-    given: dict[str, Any] = {"environment": {**os.environ, **extra}, "stdin": stdin}
-    ends = {hidden("check", *words, *form, **given) for form in FORMATS}
+@pytest.mark.parametrize("make", SOURCES, ids=lambda make: make.__name__)
+def test_no_source_leaks(world_dir: Path, tmp_path: Path, make: Callable[[Path, Path], CommandInput]) -> None:
+    arguments, extra, stdin = make(repository(world_dir, "dense-ir", "truncated-weights"), tmp_path)
+    settings: dict[str, Any] = {"environment": {**os.environ, **extra}, "stdin": stdin}
+    ends = {hidden("check", *arguments, *form, **settings) for form in FORMATS}
     assert ends == ({2} if make in REFUSED else {1})
     facts = tmp_path / "facts.json"
-    assert hidden("collect", *words, "-o", facts, **given) == (2 if make in REFUSED else 0)
+    assert hidden("collect", *arguments, "-o", facts, **settings) == (2 if make in REFUSED else 0)
     if make in REFUSED:
         assert not facts.exists()
         return
@@ -185,16 +183,16 @@ def test_no_source_leaks(world_dir: Path, tmp_path: Path, make: Callable[[Path, 
 def test_the_engine_leaks_nothing(engine: Engine, world_dir: Path, tmp_path: Path) -> None:
     models = repository(world_dir, "dense-ir", "truncated-weights")
     made = engine.run(
-        *WORDS,
+        *ARGUMENTS,
         environment={**ENVIRONMENT, "PRETEND": "1"},
         host={"binds": [f"{models}:/models:ro"]},
     )
     engine.ended(made)
     # This process's own proxies are the client's, not the server's.
     environment = {**os.environ, "https_proxy": f"http://user:{CANARY}@proxy:1", "NO_PROXY": "*"}
-    words = ("--container", made)
+    arguments = ("--container", made)
     facts = tmp_path / "facts.json"
-    assert {hidden("check", *words, *form, environment=environment) for form in FORMATS} == {1}
-    assert hidden("collect", *words, "-o", facts, environment=environment) == 0
+    assert {hidden("check", *arguments, *form, environment=environment) for form in FORMATS} == {1}
+    assert hidden("collect", *arguments, "-o", facts, environment=environment) == 0
     assert CANARY not in facts.read_text()
     assert {hidden("check", "--facts", facts, *form) for form in FORMATS} == {1}

@@ -31,7 +31,7 @@ from ovms_doctor.model.plan import Attempt, BaseProblem, Detection, ModelPlan, P
 from ovms_doctor.model.releases import parse_release
 from ovms_doctor.prediction.parameters.devices import target_device
 
-WORDS = ("--model_name", "m", "--model_path", "/models/m", "--rest_port", "8000", "--port", "9000")
+ARGUMENTS = ("--model_name", "m", "--model_path", "/models/m", "--rest_port", "8000", "--port", "9000")
 BIND = ContainerMount("/models", "bind", "/srv/models", created_by_engine=True)
 BASE = Container(
     "docker",
@@ -39,7 +39,7 @@ BASE = Container(
     name="ovms",
     engine="docker",
     image="openvino/model_server:2026.3",
-    arguments=WORDS,
+    arguments=ARGUMENTS,
     mounts=(BIND,),
     network="bridge",
     ports=(PublishedPort(8000, 8000), PublishedPort(9000, 9000)),
@@ -63,23 +63,23 @@ EMPTY: dict[AnyQuestion, Answer] = {ListDirectory("/models"): Listing(())}
 def findings(
     container: Container,
     model: ModelPlan = SERVED,
-    seen: dict[AnyQuestion, Answer] | None = None,
+    answers: dict[AnyQuestion, Answer] | None = None,
     release: str = "2026.3",
     user: User | None = None,
 ) -> list[Finding]:
     version = parse_release(release)
-    words = container.arguments
+    arguments = container.arguments
     deployment = Deployment(
         "single",
         version,
         "given",
-        arguments=None if words is None else read_arguments(list(words), version),
+        arguments=None if arguments is None else read_arguments(list(arguments), version),
         container=container,
     )
     if user is not None:
         deployment = replace(deployment, user=user)
     return list(
-        check(Context(deployment, Plan("single", "serves", models=(model,)), Facts(seen, complete=True)))
+        check(Context(deployment, Plan("single", "serves", models=(model,)), Facts(answers, complete=True)))
     )
 
 
@@ -139,9 +139,9 @@ def test_mount_is_the_base_path() -> None:
     assert codes(BASE, model) == []
 
 
-@pytest.mark.parametrize("seen", [{}, {ListDirectory("/models"): Listing((Entry("n", "directory"),))}])
-def test_mount_that_is_not_known_to_be_empty(seen: dict[AnyQuestion, Answer]) -> None:
-    assert codes(BASE, MISSING, seen=seen) == []
+@pytest.mark.parametrize("answers", [{}, {ListDirectory("/models"): Listing((Entry("n", "directory"),))}])
+def test_mount_that_is_not_known_to_be_empty(answers: dict[AnyQuestion, Answer]) -> None:
+    assert codes(BASE, MISSING, answers=answers) == []
 
 
 def test_tmpfs_over_the_models() -> None:
@@ -157,7 +157,7 @@ def test_tmpfs_over_the_models() -> None:
 def test_volume_over_the_models() -> None:
     volume = ContainerMount("/models/m", "volume", "/var/lib/docker/volumes/v/_data", name="v")
     hidden = replace(BASE, mounts=(BIND, volume))
-    assert codes(hidden, MISSING, seen={ListDirectory("/models/m"): Listing(())}) == ["OVD718"]
+    assert codes(hidden, MISSING, answers={ListDirectory("/models/m"): Listing(())}) == ["OVD718"]
     assert codes(hidden, MISSING) == [], "it may have the models"
 
 
@@ -223,7 +223,7 @@ def test_downloads_need_a_place() -> None:
 
 
 def test_published_where_nobody_listens() -> None:
-    wrong = replace(BASE, arguments=WORDS[:6], ports=(PublishedPort(9000, 9000),))
+    wrong = replace(BASE, arguments=ARGUMENTS[:6], ports=(PublishedPort(9000, 9000),))
     (found,) = findings(wrong)
     assert (found.code, found.severity) == ("OVD721", "warning")
     assert found.remedy.steps[0].command == "-p 9000:8000"
@@ -236,7 +236,7 @@ def test_published_where_nobody_listens() -> None:
 
 
 def test_grpc_port_of_older_releases() -> None:
-    newer = replace(BASE, arguments=WORDS[:6], ports=(PublishedPort(8000, 8000),))
+    newer = replace(BASE, arguments=ARGUMENTS[:6], ports=(PublishedPort(8000, 8000),))
     assert codes(replace(newer, ports=(PublishedPort(9178, 9178),)), release="2025.1") == ["OVD721"]
     assert codes(replace(newer, ports=(PublishedPort(9178, 9178),)), release="2025.0") == ["OVD720"]
     both = (PublishedPort(9178, 9178), PublishedPort(8000, 8000))
@@ -245,19 +245,19 @@ def test_grpc_port_of_older_releases() -> None:
 
 
 def test_health_check_runs_in_the_container() -> None:
-    words = (*WORDS, "--rest_bind_address", "127.0.0.1")
-    asks = Probe("health", "http", 8000, "/v2/health/live")
-    host = replace(BASE, arguments=words, network="host", probes=(asks,))
+    arguments = (*ARGUMENTS, "--rest_bind_address", "127.0.0.1")
+    probe = Probe("health", "http", 8000, "/v2/health/live")
+    host = replace(BASE, arguments=arguments, network="host", probes=(probe,))
     assert codes(host) == []
-    assert "OVD712" not in codes(replace(BASE, arguments=words, probes=(asks,)))
-    wrong = replace(BASE, probes=(replace(asks, port=9999),))
+    assert "OVD712" not in codes(replace(BASE, arguments=arguments, probes=(probe,)))
+    wrong = replace(BASE, probes=(replace(probe, port=9999),))
     assert "OVD712" in codes(wrong)
     healthy = ContainerState("running", health="healthy")
     assert codes(replace(wrong, state=healthy)) == []
 
 
 def test_bound_to_the_loopback() -> None:
-    local = replace(BASE, arguments=(*WORDS, "--rest_bind_address", "127.0.0.1"))
+    local = replace(BASE, arguments=(*ARGUMENTS, "--rest_bind_address", "127.0.0.1"))
     (found,) = findings(local)
     assert (found.code, found.severity) == ("OVD721", "warning")
     assert "loopback" in found.message
@@ -382,8 +382,8 @@ def on_device(device: str, *, refused: bool = False) -> ModelPlan:
     ],
 )
 def test_image_without_the_driver(image: str, labels: str, device: str, found: bool) -> None:
-    said = (("supported-devices", labels),) if labels else ()
-    container = replace(BASE, image=image, labels=said)
+    labelled = (("supported-devices", labels),) if labels else ()
+    container = replace(BASE, image=image, labels=labelled)
     assert codes(container, on_device(device)) == (["OVD728"] if found else [])
 
 

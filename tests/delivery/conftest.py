@@ -32,10 +32,10 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def commit(directory: Path) -> str:
     """Commits all of a directory, which becomes a repository if it is none; returns the commit."""
     git = ["git", "-C", str(directory), "-c", "user.name=t", "-c", "user.email=t@example.com"]
-    for words in (["init", "-q"], ["add", "-A"], ["commit", "-q", "-m", "test: all"]):
-        subprocess.run([*git, *words], check=True)
-    done = subprocess.run([*git, "rev-parse", "HEAD"], check=True, capture_output=True, text=True)
-    return done.stdout.strip()
+    for arguments in (["init", "-q"], ["add", "-A"], ["commit", "-q", "-m", "test: all"]):
+        subprocess.run([*git, *arguments], check=True)
+    completed = subprocess.run([*git, "rev-parse", "HEAD"], check=True, capture_output=True, text=True)
+    return completed.stdout.strip()
 
 
 @pytest.fixture(scope="session")
@@ -45,10 +45,10 @@ def light_installation(tmp_path_factory: pytest.TempPathFactory, checkout: Path)
     subprocess.run([sys.executable, "-m", "venv", str(target)], check=True)
     pip = [str(target / "bin" / "python"), "-m", "pip", "install", "--quiet"]
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
-    for words in (
+    for arguments in (
         ["-r", str(checkout / "ovms_doctor" / "requirements-light.txt")],
         ["--no-deps", str(checkout)],
     ):
-        subprocess.run([*pip, *words], check=True, env=environment)
+        subprocess.run([*pip, *arguments], check=True, env=environment)
     yield target / "bin"
     shutil.rmtree(target)

@@ -28,10 +28,10 @@ def interpreter(version: str) -> str | None:
     """Returns the path of CPython ``version`` (3.12), as ``./scripts/test --python`` finds it; None where it is not."""
     if version == f"{sys.version_info.major}.{sys.version_info.minor}":
         return sys.executable
-    done = subprocess.run(
+    completed = subprocess.run(
         ["sh", "-c", '. "$0" && python_release "$1"', ROOT / "scripts" / "lib.sh", version],
         capture_output=True,
         text=True,
         check=False,
     )
-    return done.stdout.strip() or None
+    return completed.stdout.strip() or None

@@ -21,13 +21,13 @@ pytestmark = pytest.mark.slow
 
 def validate(schema: str, path: Path) -> None:
     """Checks a file with the published schema that check-jsonschema holds."""
-    done = subprocess.run(
+    completed = subprocess.run(
         [sys.executable, "-m", "check_jsonschema", "--builtin-schema", schema, path],
         capture_output=True,
         text=True,
         check=False,
     )
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert completed.returncode == 0, completed.stdout + completed.stderr
 
 
 class Job:
@@ -69,7 +69,7 @@ class Job:
             written = self.temp / "output"
             written.write_text("")
             environment = {key: self.expand(value) for key, value in step.get("env", {}).items()}
-            done = subprocess.run(
+            completed = subprocess.run(
                 ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", step["run"]],
                 cwd=self.directory,
                 env={**self.environment, "GITHUB_OUTPUT": str(written), **environment},
@@ -77,12 +77,12 @@ class Job:
                 text=True,
                 check=False,
             )
-            self.output += done.stdout + done.stderr
+            self.output += completed.stdout + completed.stderr
             for line in written.read_text().splitlines():
                 name, _, value = line.partition("=")
                 self.values[f"steps.{step['id']}.outputs.{name}"] = value
-            if done.returncode:
-                return done.returncode
+            if completed.returncode:
+                return completed.returncode
         return 0
 
     def expand(self, text: str) -> str:
@@ -113,22 +113,22 @@ def test_the_action_is_valid() -> None:
 
 
 def test_it_installs_and_passes(work: Path, checkout: Path) -> None:
-    done = Job(work, Path(sys.executable).parent, checkout, arguments="good")
-    assert done.run() == 0, done.output
-    outputs = done.outputs()
+    completed = Job(work, Path(sys.executable).parent, checkout, arguments="good")
+    assert completed.run() == 0, completed.output
+    outputs = completed.outputs()
     assert (outputs["exit-code"], outputs["verdict"]) == ("0", "pass")
-    assert done.values["steps.key.outputs.key"].startswith("ovms-doctor-Linux-X64-3.x-light-")
-    packages = list((done.temp / "ovms-doctor" / "lib").glob("python3*/site-packages/*"))
+    assert completed.values["steps.key.outputs.key"].startswith("ovms-doctor-Linux-X64-3.x-light-")
+    packages = list((completed.temp / "ovms-doctor" / "lib").glob("python3*/site-packages/*"))
     assert "openvino" not in {path.name for path in packages}
 
 
 def test_findings_are_annotations_and_files(work: Path, light_installation: Path, checkout: Path) -> None:
-    done = job(work, light_installation, checkout, arguments="bad --user 0:0")
-    assert done.run() == 1
-    assert "::error" in done.output
-    assert "OVD111" in done.output
-    assert "OVD111" in done.summary.read_text("utf-8")
-    outputs = done.outputs()
+    completed = job(work, light_installation, checkout, arguments="bad --user 0:0")
+    assert completed.run() == 1
+    assert "::error" in completed.output
+    assert "OVD111" in completed.output
+    assert "OVD111" in completed.summary.read_text("utf-8")
+    outputs = completed.outputs()
     assert (outputs["exit-code"], outputs["verdict"]) == ("1", "fail")
     assert json.loads(Path(outputs["sarif"]).read_text("utf-8"))["version"] == "2.1.0"
     arguments = json.loads(Path(outputs["report"]).read_text("utf-8"))["run"]["arguments"]
@@ -136,21 +136,21 @@ def test_findings_are_annotations_and_files(work: Path, light_installation: Path
 
 
 def test_wrong_usage(work: Path, light_installation: Path, checkout: Path) -> None:
-    done = job(work, light_installation, checkout, arguments="good --no-such-option")
-    assert done.run() == 2
-    assert done.outputs()["exit-code"] == "2"
+    completed = job(work, light_installation, checkout, arguments="good --no-such-option")
+    assert completed.run() == 2
+    assert completed.outputs()["exit-code"] == "2"
 
 
 def test_arguments_run_nothing(work: Path, light_installation: Path, checkout: Path) -> None:
-    done = job(work, light_installation, checkout, arguments="'$(touch made)' `touch made` ; touch made")
-    assert done.run() != 0
+    completed = job(work, light_installation, checkout, arguments="'$(touch made)' `touch made` ; touch made")
+    assert completed.run() != 0
     assert not (work / "made").exists()
 
 
 def test_a_wrong_kind_of_installation(work: Path, checkout: Path) -> None:
-    done = Job(work, Path(sys.executable).parent, checkout, arguments="good", install="tiny")
-    assert done.run() == 2
-    assert "install is light or full, not tiny" in done.output
+    completed = Job(work, Path(sys.executable).parent, checkout, arguments="good", install="tiny")
+    assert completed.run() == 2
+    assert "install is light or full, not tiny" in completed.output
 
 
 def gitlab(work: Path, **inputs: str) -> dict[str, Any]:
@@ -178,7 +178,7 @@ def test_the_template_runs(
     work: Path, light_installation: Path, checkout: Path, target: str, code: int
 ) -> None:
     one = gitlab(work, arguments=target, package=str(checkout))
-    done = subprocess.run(
+    completed = subprocess.run(
         ["bash", "-eo", "pipefail", "-c", "\n".join(one["script"])],
         cwd=work,
         env={
@@ -190,8 +190,8 @@ def test_the_template_runs(
         text=True,
         check=False,
     )
-    assert done.returncode == code, done.stdout + done.stderr
-    assert ("OVD111" in done.stdout) == (code == 1)
+    assert completed.returncode == code, completed.stdout + completed.stderr
+    assert ("OVD111" in completed.stdout) == (code == 1)
     for path in (*one["artifacts"]["paths"], *one["artifacts"]["reports"].values()):
         assert (work / path).stat().st_size
     quality = json.loads((work / one["artifacts"]["reports"]["codequality"]).read_text("utf-8"))

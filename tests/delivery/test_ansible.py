@@ -60,8 +60,8 @@ def target(directory: Path, name: str, model: str) -> dict[str, object]:
 
 def test_two_hosts(tmp_path: Path) -> None:
     hosts = {"good": target(tmp_path, "good", "dense-ir"), "bad": target(tmp_path, "bad", "model2")}
-    done = play(tmp_path, hosts)
-    assert done.returncode == 0, done.stdout + done.stderr
+    completed = play(tmp_path, hosts)
+    assert completed.returncode == 0, completed.stdout + completed.stderr
     results = tmp_path / "results"
     reports = {path.stem: json.loads(path.read_text("utf-8")) for path in (results / "reports").iterdir()}
     assert {name: one["summary"]["verdict"] for name, one in reports.items()} == {
@@ -69,8 +69,8 @@ def test_two_hosts(tmp_path: Path) -> None:
         "bad": "fail",
     }
     assert {one["run"]["facts_from"]["host"] for one in reports.values()} == {"good", "bad"}
-    assert "1 of 2 hosts" in done.stdout
-    assert "OVD101" in done.stdout
+    assert "1 of 2 hosts" in completed.stdout
+    assert "OVD101" in completed.stdout
     # Nothing stays where facts were collected.
     assert not list(tmp_path.glob("ovms-doctor.*/"))
     assert (results / "facts").stat().st_mode & 0o777 == 0o700
@@ -78,8 +78,8 @@ def test_two_hosts(tmp_path: Path) -> None:
 
 def test_a_host_where_it_fails_keeps_no_other_back(tmp_path: Path) -> None:
     bad: dict[str, object] = {"ovms_doctor_arguments": ["--no-such-option"]}
-    done = play(tmp_path, {"good": target(tmp_path, "good", "dense-ir"), "wrong": bad})
-    assert "--no-such-option" in done.stdout + done.stderr
+    completed = play(tmp_path, {"good": target(tmp_path, "good", "dense-ir"), "wrong": bad})
+    assert "--no-such-option" in completed.stdout + completed.stderr
     assert [path.name for path in (tmp_path / "results" / "facts").iterdir()] == ["good.json"]
     assert not list(tmp_path.glob("ovms-doctor.*/"))
-    assert "1 of 1 report passed" in done.stdout
+    assert "1 of 1 report passed" in completed.stdout

@@ -16,9 +16,9 @@ from tests.delivery.paths import MODELS, ROOT, VERSIONS, interpreter
 pytestmark = [pytest.mark.slow, pytest.mark.needs_command("unshare"), pytest.mark.needs_root]
 
 
-def build(output: Path, *words: str, umask: int = -1, **variables: str) -> Path:
+def build(output: Path, *arguments: str, umask: int = -1, **variables: str) -> Path:
     """Builds an archive, with these variables added to the environment, and returns its path."""
-    command = [sys.executable, ROOT / "scripts" / "build_archive.py", *words, "--output", output]
+    command = [sys.executable, ROOT / "scripts" / "build_archive.py", *arguments, "--output", output]
     subprocess.run(command, check=True, cwd=output.parent, env={**os.environ, **variables}, umask=umask)
     return output
 
@@ -35,7 +35,7 @@ def full_archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return build(tmp_path_factory.mktemp("archive") / "ovms-doctor.pyz", "full", "--python", minor)
 
 
-def isolated(version: str, scratch: Path, *words: str | Path) -> subprocess.CompletedProcess[bytes]:
+def isolated(version: str, scratch: Path, *arguments: str | Path) -> subprocess.CompletedProcess[bytes]:
     """The words after a Python that has no packages, not even pip, in a network namespace with nothing in it."""
     base = interpreter(version)
     if base is None:
@@ -53,21 +53,27 @@ def isolated(version: str, scratch: Path, *words: str | Path) -> subprocess.Comp
         [python, "-c", "import pip"], env=environment, capture_output=True, check=False
     ).returncode
     return subprocess.run(
-        ["unshare", "--net", python, *words], env=environment, capture_output=True, check=False, cwd=scratch
+        ["unshare", "--net", python, *arguments],
+        env=environment,
+        capture_output=True,
+        check=False,
+        cwd=scratch,
     )
 
 
-def document(done: subprocess.CompletedProcess[bytes]) -> dict[str, Any]:
-    assert done.stdout, done.stderr.decode()
-    result: dict[str, Any] = json.loads(done.stdout)
+def document(completed: subprocess.CompletedProcess[bytes]) -> dict[str, Any]:
+    assert completed.stdout, completed.stderr.decode()
+    result: dict[str, Any] = json.loads(completed.stdout)
     return result
 
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_light(light_archive: Path, tmp_path: Path, version: str) -> None:
-    done = isolated(version, tmp_path, light_archive, "check", MODELS, "--load", "none", "--format", "json")
-    found = document(done)
-    assert done.returncode == 1, done.stderr.decode()
+    completed = isolated(
+        version, tmp_path, light_archive, "check", MODELS, "--load", "none", "--format", "json"
+    )
+    found = document(completed)
+    assert completed.returncode == 1, completed.stderr.decode()
     assert {"OVD101", "OVD111", "OVD302", "OVD308", "OVD312"} <= {one["code"] for one in found["findings"]}
     assert "OVD903" not in {one["code"] for one in found["findings"]}
     assert isolated(version, tmp_path, light_archive, "explain", "OVD101").returncode == 0
@@ -75,9 +81,11 @@ def test_light(light_archive: Path, tmp_path: Path, version: str) -> None:
 
 def test_full(full_archive: Path, tmp_path: Path) -> None:
     version = f"3.{sys.version_info.minor}"
-    done = isolated(version, tmp_path, full_archive, "check", MODELS, "--load", "compile", "--format", "json")
-    found = document(done)
-    assert done.returncode == 1, done.stderr.decode()
+    completed = isolated(
+        version, tmp_path, full_archive, "check", MODELS, "--load", "compile", "--format", "json"
+    )
+    found = document(completed)
+    assert completed.returncode == 1, completed.stderr.decode()
     bases = {
         version["state_basis"]
         for model in found["models"]

@@ -109,10 +109,12 @@ def test_each_part_has_a_pod() -> None:
 @pytest.mark.parametrize("name", sorted({file.parent.name for file in FILES}))
 def test_kustomize_builds_the_same(name: str) -> None:
     try:
-        done = subprocess.run(["kubectl", "kustomize", DIRECTORY / name], capture_output=True, check=False)
+        completed = subprocess.run(
+            ["kubectl", "kustomize", DIRECTORY / name], capture_output=True, check=False
+        )
     except FileNotFoundError:
         pytest.skip("the program kubectl is missing")
-    assert done.returncode == 0, done.stderr.decode()
-    built = {document["metadata"]["name"]: document for document in yaml.safe_load_all(done.stdout)}
+    assert completed.returncode == 0, completed.stderr.decode()
+    built = {document["metadata"]["name"]: document for document in yaml.safe_load_all(completed.stdout)}
     written = [load(file) for file in FILES if file.parent.name == name]
     assert built == {document["metadata"]["name"]: document for document in written}

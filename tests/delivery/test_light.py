@@ -26,14 +26,14 @@ pytestmark = pytest.mark.slow
 LARGE = {"openvino", "boto3", "google-cloud-storage", "grpcio"}
 
 
-def run(light_installation: Path, *words: str | Path) -> tuple[int, dict[str, Any]]:
-    done = subprocess.run(
-        [light_installation / "ovms-doctor", *words, "--format", "json"],
+def run(light_installation: Path, *arguments: str | Path) -> tuple[int, dict[str, Any]]:
+    completed = subprocess.run(
+        [light_installation / "ovms-doctor", *arguments, "--format", "json"],
         capture_output=True,
         check=False,
         cwd=light_installation,
     )
-    return done.returncode, json.loads(done.stdout)
+    return completed.returncode, json.loads(completed.stdout)
 
 
 def test_the_list_is_that_of_the_project_without_what_is_large() -> None:
@@ -46,22 +46,22 @@ def test_the_list_is_that_of_the_project_without_what_is_large() -> None:
 
 
 def test_it_has_none_of_them(light_installation: Path) -> None:
-    done = subprocess.run(
+    completed = subprocess.run(
         [light_installation / "python", "-m", "pip", "list", "--format", "json"],
         capture_output=True,
         check=True,
     )
-    installed = {entry["name"].lower() for entry in json.loads(done.stdout)}
+    installed = {entry["name"].lower() for entry in json.loads(completed.stdout)}
     assert "ovms-doctor" in installed
     assert not installed & (LARGE | {"numpy", "botocore"})
 
 
 def test_static_reading_finds_the_same(light_installation: Path) -> None:
     code, document = run(light_installation, "check", MODELS, "--load", "none")
-    here = ovms_doctor("check", MODELS, "--load", "none", "--format", "json")
-    assert code == here.code == 1
+    with_openvino = ovms_doctor("check", MODELS, "--load", "none", "--format", "json")
+    assert code == with_openvino.code == 1
     for key in ("findings", "models", "summary"):
-        assert document[key] == here.document[key]
+        assert document[key] == with_openvino.document[key]
 
 
 def test_check_that_needs_openvino_is_not_a_pass(light_installation: Path, tmp_path: Path) -> None:
@@ -83,6 +83,8 @@ def test_a_store_names_its_package(light_installation: Path, target: str, packag
 
 
 def test_the_other_commands_work(light_installation: Path) -> None:
-    for words in (["explain", "OVD101"], ["checks"], ["schema"], ["--version"]):
-        done = subprocess.run([light_installation / "ovms-doctor", *words], capture_output=True, check=True)
-        assert done.stdout
+    for arguments in (["explain", "OVD101"], ["checks"], ["schema"], ["--version"]):
+        completed = subprocess.run(
+            [light_installation / "ovms-doctor", *arguments], capture_output=True, check=True
+        )
+        assert completed.stdout

@@ -49,7 +49,7 @@ class Project:
     def run(self) -> tuple[int, str]:
         commit(self.directory)
         environment = {**os.environ, "PRE_COMMIT_HOME": str(self.home), "PRE_COMMIT_COLOR": "never"}
-        done = subprocess.run(
+        completed = subprocess.run(
             [sys.executable, "-m", "pre_commit", "run", "--all-files"],
             cwd=self.directory,
             env=environment,
@@ -57,7 +57,7 @@ class Project:
             text=True,
             check=False,
         )
-        return done.returncode, done.stdout + done.stderr
+        return completed.returncode, completed.stdout + completed.stderr
 
 
 @pytest.fixture

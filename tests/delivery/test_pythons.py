@@ -26,15 +26,15 @@ SHIPPED = ("LICENSE", "README.md", "fixtures", "ovms_doctor", "pyproject.toml", 
 
 def environment(home: Path, python: str) -> dict[str, str]:
     """That of a shell with an empty home directory and the locale C. What pip has stored is used again."""
-    done = subprocess.run(
+    completed = subprocess.run(
         [sys.executable, "-m", "pip", "cache", "dir"], capture_output=True, text=True, check=True
     )
-    kept = {name: value for name, value in os.environ.items() if name.startswith("PIP_")}
+    pip_variables = {name: value for name, value in os.environ.items() if name.startswith("PIP_")}
     return {
-        **kept,
+        **pip_variables,
         # Bytecode is made of what is imported, and not of everything that is installed.
         "PIP_NO_COMPILE": "1",
-        "PIP_CACHE_DIR": done.stdout.strip(),
+        "PIP_CACHE_DIR": completed.stdout.strip(),
         "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
         "HOME": str(home),
         "LC_ALL": "C",

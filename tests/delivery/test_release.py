@@ -26,17 +26,20 @@ def tree(checkout: Path, tmp_path: Path) -> Path:
     return target
 
 
-def release(tree: Path, *words: str | Path) -> subprocess.CompletedProcess[str]:
+def release(tree: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, tree / "scripts" / "release.py", *words], capture_output=True, text=True, check=False
+        [sys.executable, tree / "scripts" / "release.py", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
 
 def test_a_release(tree: Path, tmp_path: Path) -> None:
     key, target = tmp_path / "key", tmp_path / "release"
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], check=True)
-    done = release(tree, target, "--archives", "light", "--key", key)
-    assert done.returncode == 0, done.stderr
+    completed = release(tree, target, "--archives", "light", "--key", key)
+    assert completed.returncode == 0, completed.stderr
     version = ovms_doctor.__version__
     assert {path.name for path in target.iterdir()} == {
         f"ovms_doctor-{version}-py3-none-any.whl",
@@ -64,8 +67,8 @@ def test_a_release(tree: Path, tmp_path: Path) -> None:
 
 
 def test_without_a_tag(checkout: Path, tmp_path: Path) -> None:
-    done = release(checkout, tmp_path / "release", "--unsigned")
-    assert (done.returncode, done.stderr) == (
+    completed = release(checkout, tmp_path / "release", "--unsigned")
+    assert (completed.returncode, completed.stderr) == (
         1,
         "release.py: HEAD has 0 tags of the form v1.2.3; a release has one\n",
     )
@@ -77,15 +80,15 @@ def test_with_another_version(tree: Path, tmp_path: Path) -> None:
         ["git", "-C", tree, "tag", "-d", f"v{ovms_doctor.__version__}"], check=True, capture_output=True
     )
     subprocess.run(["git", "-C", tree, "tag", "v99.0.0"], check=True)
-    done = release(tree, tmp_path / "release", "--unsigned")
-    assert done.returncode == 1
-    assert "the tag is v99.0.0" in done.stderr
+    completed = release(tree, tmp_path / "release", "--unsigned")
+    assert completed.returncode == 1
+    assert "the tag is v99.0.0" in completed.stderr
 
 
 def test_with_changes(tree: Path, tmp_path: Path) -> None:
     (tree / "README.md").write_text("changed")
-    done = release(tree, tmp_path / "release", "--unsigned")
-    assert (done.returncode, "uncommitted changes" in done.stderr) == (1, True)
+    completed = release(tree, tmp_path / "release", "--unsigned")
+    assert (completed.returncode, "uncommitted changes" in completed.stderr) == (1, True)
 
 
 def test_without_a_section_in_the_changelog(tree: Path, tmp_path: Path) -> None:
@@ -94,13 +97,13 @@ def test_without_a_section_in_the_changelog(tree: Path, tmp_path: Path) -> None:
     subprocess.run(
         ["git", "-C", tree, "tag", "-f", f"v{ovms_doctor.__version__}"], check=True, capture_output=True
     )
-    done = release(tree, tmp_path / "release", "--unsigned")
-    assert (done.returncode, "CHANGELOG.md has no section" in done.stderr) == (1, True)
+    completed = release(tree, tmp_path / "release", "--unsigned")
+    assert (completed.returncode, "CHANGELOG.md has no section" in completed.stderr) == (1, True)
 
 
 def test_into_a_directory_in_use(tree: Path, tmp_path: Path) -> None:
     (tmp_path / "release").mkdir()
     (tmp_path / "release" / "mine").touch()
-    done = release(tree, tmp_path / "release", "--unsigned")
-    assert (done.returncode, "is not empty" in done.stderr) == (1, True)
+    completed = release(tree, tmp_path / "release", "--unsigned")
+    assert (completed.returncode, "is not empty" in completed.stderr) == (1, True)
     assert [path.name for path in (tmp_path / "release").iterdir()] == ["mine"]

@@ -48,7 +48,7 @@ _OF_OPENVINO = re.compile(r"Exception from|Check '")
 
 
 @pytest.fixture(scope="module")
-def world() -> Iterator[Path]:
+def root_directory() -> Iterator[Path]:
     with world_directory() as directory:
         with tarfile.open(fileobj=io.BytesIO((DATA / "worlds.tar.xz").read_bytes())) as archive:
             archive.extractall(directory, filter="data")
@@ -83,10 +83,10 @@ def states(config: str) -> dict[str, list[tuple[int, str, str]]]:
 
 @pytest.mark.needs_root
 @pytest.mark.parametrize("key", [key for key in RUNS if key.split("/")[1] not in OTHER_BUILD])
-def test_recorded_fault(key: str, world: Path, busy_port: str) -> None:
+def test_recorded_fault(key: str, root_directory: Path, busy_port: str) -> None:
     run, recording = RUNS[key], recorded()[key]
     uid = run.get("uid", 0)
-    replaced = {RECORDED_BELOW: str(world)}
+    replaced = {RECORDED_BELOW: str(root_directory)}
     if key.split("/")[1] == "port-busy-rest":
         replaced[RECORDED_PORT] = busy_port
     options = CheckOptions(

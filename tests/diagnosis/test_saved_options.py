@@ -49,10 +49,10 @@ def test_a_source_that_could_not_be_read_as_older_files_write_it() -> None:
 def test_options_with_secrets_are_not_written() -> None:
     unsaved = {name: option for name, (_, option) in options_of(CheckOptions).items() if not option.saved}
     assert {"docker_run", "env_file", "compose"} <= unsaved.keys()
-    given = CheckOptions(
+    options = CheckOptions(
         docker_run=f"docker run -e KEY={SECRET}", env_file=f"/{SECRET}", typed_targets=(SECRET,)
     )
-    assert SECRET not in json.dumps(options_to_json(given))
+    assert SECRET not in json.dumps(options_to_json(options))
     assert options_from_json({"docker_run": "x", "jobs": 7}) == CheckOptions()
 
 

@@ -10,34 +10,34 @@ import pytest
 from ovms_doctor.diagnosis.settle import look
 from ovms_doctor.model.facts import Answer, AnyQuestion, Facts, InspectModel
 from ovms_doctor.model.options import CheckOptions
-from tests.prediction.memory import World
+from tests.prediction.memory import MemoryFiles
 
 
 class Counting:
     """Answers from a world, and notes how many questions come at a time."""
 
-    def __init__(self, world: World) -> None:
-        self.world = world
+    def __init__(self, files: MemoryFiles) -> None:
+        self.world = files
         self.portions: list[int] = []
         #: What is to be collected next.
-        self.begun: list[list[AnyQuestion]] = []
+        self.started: list[list[AnyQuestion]] = []
 
     def collect(
         self, questions: Sequence[AnyQuestion], progress: Callable[[AnyQuestion], None] | None
     ) -> dict[AnyQuestion, Answer]:
         self.portions.append(len(questions))
-        assert not self.begun or self.begun[0] == list(questions)
-        self.begun = self.begun[1:]
+        assert not self.started or self.started[0] == list(questions)
+        self.started = self.started[1:]
         return {question: self.world.answer(question) for question in questions}
 
     def begin(self, questions: Sequence[AnyQuestion]) -> None:
-        self.begun.append(list(questions))
+        self.started.append(list(questions))
 
 
 def test_a_repository_takes_few_turns_and_no_question_twice() -> None:
     names = [f"m{number}" for number in range(40)]
-    world = World({f"/r/{name}/{version}/a.onnx": "good" for name in names for version in "12"})
-    collector = Counting(world)
+    files = MemoryFiles({f"/r/{name}/{version}/a.onnx": "good" for name in names for version in "12"})
+    collector = Counting(files)
     run = look(CheckOptions(("/r",), load="none", working_directory="/"), Facts(), collector)
     assert [model.served for model in run.plan.models] == [(2,)] * len(names)
     assert len(collector.portions) <= 10
@@ -47,8 +47,8 @@ def test_a_repository_takes_few_turns_and_no_question_twice() -> None:
 @pytest.mark.slow
 def test_many_questions_are_collected_in_portions_that_lose_none() -> None:
     names = [f"m{number}" for number in range(2200)]
-    world = World({f"/r/{name}/1/a.onnx": "good" for name in names})
-    collector = Counting(world)
+    files = MemoryFiles({f"/r/{name}/1/a.onnx": "good" for name in names})
+    collector = Counting(files)
     run = look(CheckOptions(("/r",), load="none", working_directory="/"), Facts(), collector)
     assert sum(model.served == (1,) for model in run.plan.models) == len(names)
     assert max(collector.portions) <= 8192
@@ -67,9 +67,9 @@ def test_models_that_are_planned_side_by_side_ask_for_nothing_else() -> None:
     entries[11]["layout"] = "N:C:H:W"
     entries[590]["plugin_config"] = {"NO_SUCH_KEY": "1"}
     text = json.dumps({"model_config_list": [{"config": entry} for entry in entries]})
-    collector = Counting(World({"/c.json": text, **files}))
-    words = ("--config_path", "/c.json", "--port", "9000")
-    options = CheckOptions(arguments=words, load="none", bare_metal=True, working_directory="/")
+    collector = Counting(MemoryFiles({"/c.json": text, **files}))
+    arguments = ("--config_path", "/c.json", "--port", "9000")
+    options = CheckOptions(arguments=arguments, load="none", bare_metal=True, working_directory="/")
     run = look(options, Facts(), collector)
     assert run.plan.outcome == "serves", run.plan.problem
     inspected = {question.path for question, _ in run.facts if isinstance(question, InspectModel)}

@@ -21,11 +21,11 @@ def _flat(text: Styled) -> str:
 
 def test_entries_are_shown_in_full() -> None:
     for code in codes().values():
-        shown = _flat(explain_text([(code, {})]))
+        output = _flat(explain_text([(code, {})]))
         texts = [code.code, code.name, code.severity, code.summary, code.remedy, code.releases]
         texts += [*code.messages, *code.texts, *code.see_also, *"\n".join(code.example or ()).split("\n")]
         texts += [block.text for block in blocks(prose(code))]
-        assert [text for text in texts if " ".join(visible(text, "utf-8").split()) not in shown] == [], (
+        assert [text for text in texts if " ".join(visible(text, "utf-8").split()) not in output] == [], (
             code.code
         )
 
@@ -49,28 +49,28 @@ def _first_sentence(code: str) -> str:
 def test_a_shared_page_for_people_and_as_json() -> None:
     page = lookup_page("load-fails")
     assert page is not None
-    shown = page_text(page).plain
-    assert shown.startswith("When the load of a version fails\n")
+    output = page_text(page).plain
+    assert output.startswith("When the load of a version fails\n")
     assert "• Started with --config_path, it keeps running" in _flat(page_text(page))
     assert page_json(page)["page"] == {"name": "load-fails", "title": page.title, "text": page.text}
 
 
 def test_codes_that_a_line_can_also_mean_follow_in_a_line_each() -> None:
     explanation = explain("No version found for model in path: /m")
-    shown = _flat(explain_text(explanation.codes, explanation.notes))
-    assert "path = /m" in shown
-    assert _first_sentence("OVD101") in shown
-    assert codes()["OVD102"].summary in shown
-    assert _first_sentence("OVD102") not in shown
+    output = _flat(explain_text(explanation.codes, explanation.notes))
+    assert "path = /m" in output
+    assert _first_sentence("OVD101") in output
+    assert codes()["OVD102"].summary in output
+    assert _first_sentence("OVD102") not in output
 
 
 def test_a_message_that_names_no_cause() -> None:
     explanation = explain(
         "Error occurred while loading model: m; version: 1; error: File not found or cannot open"
     )
-    shown = _flat(explain_text(explanation.codes, explanation.notes))
-    assert "logged just before it" in shown
-    assert "It may be OVD111 no-model-files" in shown
+    output = _flat(explain_text(explanation.codes, explanation.notes))
+    assert "logged just before it" in output
+    assert "It may be OVD111 no-model-files" in output
 
 
 def test_a_status_that_no_code_ends_in() -> None:
@@ -83,11 +83,11 @@ HOSTILE = "Directory does not exist: /m/\x1b]0;title\x07[bold red]x[/]\u202e\udc
 
 def test_hostile_values_are_shown_and_not_obeyed() -> None:
     explanation = explain(HOSTILE)
-    shown = explain_text(explanation.codes)
-    assert "[bold red]x[/]" in shown.plain
-    assert all(char == "\n" or char.isprintable() for char in shown.plain)
-    assert shown.plain.encode()
-    styles = {style for _, style in shown.parts}
+    output = explain_text(explanation.codes)
+    assert "[bold red]x[/]" in output.plain
+    assert all(char == "\n" or char.isprintable() for char in output.plain)
+    assert output.plain.encode()
+    styles = {style for _, style in output.parts}
     assert styles <= {"", "dim", "bold", "bold red"}
 
 
@@ -131,10 +131,10 @@ def test_json_of_nothing() -> None:
 
 
 def test_list_names_every_check_and_code() -> None:
-    shown = _flat(list_text(codes(), {"layout": "where things lie"}))
-    assert "layout where things lie" in shown
+    output = _flat(list_text(codes(), {"layout": "where things lie"}))
+    assert "layout where things lie" in output
     for code in codes().values():
-        assert f"{code.code} {code.name}: {code.summary}" in shown
+        assert f"{code.code} {code.name}: {code.summary}" in output
 
 
 def test_list_as_json_in_the_order_of_the_checks() -> None:

@@ -71,15 +71,15 @@ def test_a_refused_read_is_in_the_table_of_statuses() -> None:
 
 
 @pytest.mark.parametrize(
-    "wanted", ["OVD101", "ovd101", " OVD101\n", "no-version-directory", "No-Version-Directory"]
+    "name", ["OVD101", "ovd101", " OVD101\n", "no-version-directory", "No-Version-Directory"]
 )
-def test_lookup(wanted: str) -> None:
-    assert lookup(wanted) is codes()["OVD101"]
+def test_lookup(name: str) -> None:
+    assert lookup(name) is codes()["OVD101"]
 
 
-@pytest.mark.parametrize("wanted", ["", "OVD", "OVD999", "no version directory", "OVD101x", "\x00", "\udcff"])
-def test_lookup_of_nothing(wanted: str) -> None:
-    assert lookup(wanted) is None
+@pytest.mark.parametrize("name", ["", "OVD", "OVD999", "no version directory", "OVD101x", "\x00", "\udcff"])
+def test_lookup_of_nothing(name: str) -> None:
+    assert lookup(name) is None
 
 
 def test_a_page_without_its_table() -> None:

@@ -34,7 +34,7 @@ Last.
 
 
 @pytest.mark.parametrize(
-    ("written", "shown"),
+    ("written", "expected"),
     [
         ("see [OVD102](OVD102.md).", "see OVD102."),
         ("[The load fails](load-fails.md): it", "The load fails (explain load-fails): it"),
@@ -44,8 +44,8 @@ Last.
         ("a <!-- never ended", "a"),
     ],
 )
-def test_links_and_comments(written: str, shown: str) -> None:
-    assert [block.text.strip() for block in blocks(written)] == [shown]
+def test_links_and_comments(written: str, expected: str) -> None:
+    assert [block.text.strip() for block in blocks(written)] == [expected]
 
 
 @pytest.mark.parametrize(

@@ -141,9 +141,9 @@ REFUSALS = [
 ]
 
 
-@pytest.mark.parametrize(("what", "first"), REFUSALS, ids=[code for _, code in REFUSALS])
-def test_openvinos_words_decide_what_a_refused_read_means(what: str, first: str) -> None:
-    quoted = f"Exception from src/core.cpp:84:\nCheck 'false' failed at src/a.cpp:5:\n{what}\n\n"
+@pytest.mark.parametrize(("openvino_text", "first"), REFUSALS, ids=[code for _, code in REFUSALS])
+def test_openvinos_words_decide_what_a_refused_read_means(openvino_text: str, first: str) -> None:
+    quoted = f"Exception from src/core.cpp:84:\nCheck 'false' failed at src/a.cpp:5:\n{openvino_text}\n\n"
     (code, values), *_ = explain_line(PREFIXES[1] + log.READ_FAILED(what=quoted, model="m", version=3))
     assert code.code == first
     assert (values["model"], values["version"]) == ("m", "3")

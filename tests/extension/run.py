@@ -21,8 +21,8 @@ from tests.probes.runtime.models import ir, operation, parameter, result
 
 
 @dataclass(frozen=True)
-class Judged:
-    seen: SettledRun
+class JudgedRun:
+    settled: SettledRun
     findings: tuple[Finding, ...]
 
     @property
@@ -36,16 +36,16 @@ class Judged:
 
     @property
     def outcome(self) -> tuple[str, int | None]:
-        return self.seen.plan.outcome, self.seen.plan.exit_code
+        return self.settled.plan.outcome, self.settled.plan.exit_code
 
     @property
     def served(self) -> tuple[int, ...]:
-        return self.seen.plan.models[0].served
+        return self.settled.plan.models[0].served
 
     @property
     def extension(self) -> ExtensionPlan:
-        assert self.seen.plan.extension is not None
-        return self.seen.plan.extension
+        assert self.settled.plan.extension is not None
+        return self.settled.plan.extension
 
 
 def model(directory: Path, kind: str = "ProbeIdentity", opset: str = "extension") -> Path:
@@ -68,12 +68,12 @@ def judge(
     load: Literal["none", "read", "compile"] = "read",
     as_user: bool = False,
     load_deadline: float = 60.0,
-    words: bool = False,
-) -> Judged:
+    by_arguments: bool = False,
+) -> JudgedRun:
     """What becomes of a server with this model and extension. ``as_user``: as the image's user; ``words``: told by the
     server's own arguments."""
     named = None if extension is None else str(extension)
-    if words:
+    if by_arguments:
         line = (
             "--model_name",
             "m",
@@ -96,7 +96,7 @@ def judge(
         return judged(look(request, Facts(), collector))
 
 
-def judged(seen: SettledRun) -> Judged:
-    outcomes = run_checks(Context(seen.deployment, seen.plan, seen.facts))
+def judged(settled: SettledRun) -> JudgedRun:
+    outcomes = run_checks(Context(settled.deployment, settled.plan, settled.facts))
     assert {outcome.status for outcome in outcomes} <= {"ran", "not_applicable"}
-    return Judged(seen, tuple(finding for outcome in outcomes for finding in outcome.findings))
+    return JudgedRun(settled, tuple(finding for outcome in outcomes for finding in outcome.findings))

@@ -30,11 +30,16 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.needs_command("g++")
 def test_a_whole_library(whole: Path) -> None:
-    seen = library.inspect_library(str(whole), LIBRARY)
-    assert isinstance(seen, LibraryInspection)
-    assert (seen.fault, seen.bits, seen.entry, seen.local_openvino) == ("", 64, True, LIBRARY)
-    assert LIBRARY in seen.needed
-    assert seen.size == whole.stat().st_size
+    inspection = library.inspect_library(str(whole), LIBRARY)
+    assert isinstance(inspection, LibraryInspection)
+    assert (inspection.fault, inspection.bits, inspection.entry, inspection.local_openvino) == (
+        "",
+        64,
+        True,
+        LIBRARY,
+    )
+    assert LIBRARY in inspection.needed
+    assert inspection.size == whole.stat().st_size
 
 
 @pytest.mark.needs_command("g++")
@@ -42,16 +47,16 @@ def test_a_whole_library(whole: Path) -> None:
 def test_damaged_bytes_are_reported_and_never_raise(whole: Path, data: st.DataObject) -> None:
     original = whole.read_bytes()
     spoilt = bytearray(original[: data.draw(st.integers(0, len(original)))])
-    places = st.integers(0, max(len(spoilt) - 1, 0))
-    for place in data.draw(st.lists(places, max_size=8)) if spoilt else ():
-        spoilt[place] = data.draw(st.integers(0, 255))
+    offsets = st.integers(0, max(len(spoilt) - 1, 0))
+    for offset in data.draw(st.lists(offsets, max_size=8)) if spoilt else ():
+        spoilt[offset] = data.draw(st.integers(0, 255))
     target = whole.parent / "spoilt.so"
     target.write_bytes(spoilt)
-    seen = library.inspect_library(str(target))
-    assert isinstance(seen, LibraryInspection)
-    assert seen.size == len(spoilt)
+    inspection = library.inspect_library(str(target))
+    assert isinstance(inspection, LibraryInspection)
+    assert inspection.size == len(spoilt)
     if len(spoilt) < len(original) // 3:
-        assert seen.fault
+        assert inspection.fault
 
 
 def test_path_that_is_no_file_is_not_waited_for(tmp_path: Path) -> None:
@@ -115,8 +120,8 @@ def test_a_c_library_that_is_too_new(release: str, versions: tuple[str, ...], ne
 
 def test_libraries_of_every_image() -> None:
     assert c_library_of(parse_release("2025.4")) == "2.39"
-    there = "libc.so.6 libstdc++.so.6 libtbb.so.12 libopenvino_onnx_frontend.so.2641 ld-linux-x86-64.so.2"
-    assert all(is_in_images(name) for name in there.split())
+    required = "libc.so.6 libstdc++.so.6 libtbb.so.12 libopenvino_onnx_frontend.so.2641 ld-linux-x86-64.so.2"
+    assert all(is_in_images(name) for name in required.split())
     assert not any(
         is_in_images(name) for name in ("libOpenCL.so.1", "libcrypto.so.3", "libpython3.12.so.1.0")
     )

@@ -33,10 +33,10 @@ from ovms_doctor.prediction.extension import HEAD, extension_stops, needs_untrie
 from ovms_doctor.prediction.startup import plan
 from tests.extension.run import judged
 
-FINE = LibraryInspection(
+LIBRARY_INSPECTION = LibraryInspection(
     9000, "", "", 64, "x86-64", ("libopenvino.so.2540", "libc.so.6"), (), ("GLIBC_2.17",), True
 )
-HERE = replace(FINE, local_openvino="libopenvino.so.2540")
+LOCAL_LIBRARY = replace(LIBRARY_INSPECTION, local_openvino="libopenvino.so.2540")
 PATH = "/ext/e.so"
 
 
@@ -50,25 +50,25 @@ def deployment(release: str = "2025.4") -> Deployment:
     )
 
 
-def facts(seen: LibraryInspection | Unavailable | None = None, *more: tuple[AnyQuestion, Answer]) -> Facts:
+def facts(library: LibraryInspection | Unavailable | None = None, *more: tuple[AnyQuestion, Answer]) -> Facts:
     known: dict[AnyQuestion, Answer] = {StatPath(PATH): PathStatus("regular", 9000)}
     known[ReadFile(PATH, HEAD)] = FileContent(b"\x7fELF", 9000)
-    if seen is not None:
-        known[InspectLibrary(PATH)] = seen
+    if library is not None:
+        known[InspectLibrary(PATH)] = library
     return Facts({**known, **dict(more)})
 
 
 def course(
-    seen: LibraryInspection | Unavailable, *more: tuple[AnyQuestion, Answer], release: str = "2025.4"
+    library: LibraryInspection | Unavailable, *more: tuple[AnyQuestion, Answer], release: str = "2025.4"
 ) -> ExtensionPlan:
-    found = plan_extension(deployment(release), facts(seen, *more))
+    found = plan_extension(deployment(release), facts(library, *more))
     assert found is not None
     return found
 
 
 def test_none_is_looked_for_where_none_is_named() -> None:
     assert plan_extension(replace(deployment(), options=CheckOptions()), Facts()) is None
-    told = deployment_for(
+    deployed = deployment_for(
         CheckOptions(
             arguments=("--config_path", "/c.json", "--port", "9", "--cpu_extension", "e.so"),
             working_directory="/ext",
@@ -76,62 +76,67 @@ def test_none_is_looked_for_where_none_is_named() -> None:
         Facts(),
     )
     with pytest.raises(FactsMissingError) as missing:
-        plan_extension(told, Facts())
+        plan_extension(deployed, Facts())
     assert missing.value.questions == (StatPath("/ext/e.so"),)
 
 
 def test_its_code_is_run_only_for_the_openvino_that_is_at_hand() -> None:
     with pytest.raises(FactsMissingError) as missing:
-        course(HERE)
+        course(LOCAL_LIBRARY)
     assert missing.value.questions == (LoadExtension(PATH),)
     assert (
         "the OpenVINO here is libopenvino.so.2641"
-        in course(replace(FINE, local_openvino="libopenvino.so.2641")).untried
+        in course(replace(LIBRARY_INSPECTION, local_openvino="libopenvino.so.2641")).untried
     )
-    assert "missing" in course(FINE).untried
-    assert course(HERE, release="2025.3").problem == "openvino"
+    assert "missing" in course(LIBRARY_INSPECTION).untried
+    assert course(LOCAL_LIBRARY, release="2025.3").problem == "openvino"
 
 
 def test_its_code_is_not_run_where_the_user_named_a_container() -> None:
     from ovms_doctor.model.container import Container
 
-    told = replace(deployment(), container=Container("docker", "ovms"))
-    found = plan_extension(told, facts(HERE))
+    deployed = replace(deployment(), container=Container("docker", "ovms"))
+    found = plan_extension(deployed, facts(LOCAL_LIBRARY))
     assert found is not None
     assert "not named by the user" in found.untried
     assert not found.unavailable
 
 
 @pytest.mark.parametrize(
-    ("message", "why"),
+    ("message", "reason"),
     [
         ("…\ndlopen: libOpenCL.so.1: cannot open shared object file: No such file or directory\n", ""),
         ("…\nlibc.so.6: version `GLIBC_2.38' not found (required by e.so)\n", ""),
         ("…\n/ext/e.so: undefined symbol: my_function\n", "refused"),
     ],
 )
-def test_library_missing_on_this_host_is_no_finding(message: str, why: str) -> None:
+def test_library_missing_on_this_host_is_no_finding(message: str, reason: str) -> None:
     report = LoadReport("read", "failed", "read", message, "2025.4.0")
-    found = course(HERE, (LoadExtension(PATH), report))
-    assert (found.problem, found.ends) == (why, bool(why))
-    assert bool(found.untried) is not bool(why)
-    here = plan_extension(replace(deployment(), bare_metal=True), facts(HERE, (LoadExtension(PATH), report)))
-    assert here is not None
-    assert here.problem == "refused"
+    found = course(LOCAL_LIBRARY, (LoadExtension(PATH), report))
+    assert (found.problem, found.ends) == (reason, bool(reason))
+    assert bool(found.untried) is not bool(reason)
+    extension = plan_extension(
+        replace(deployment(), bare_metal=True), facts(LOCAL_LIBRARY, (LoadExtension(PATH), report))
+    )
+    assert extension is not None
+    assert extension.problem == "refused"
 
 
 def test_a_c_library_that_no_image_of_the_release_has() -> None:
-    found = course(replace(HERE, symbol_versions=("GLIBC_2.41",)))
+    found = course(replace(LOCAL_LIBRARY, symbol_versions=("GLIBC_2.41",)))
     assert (found.problem, found.ends, found.missing) == ("libraries", True, ("GLIBC_2.41",))
     with pytest.raises(FactsMissingError):
         # On the server's own host it is tried.
         plan_extension(
-            replace(deployment(), bare_metal=True), facts(replace(HERE, symbol_versions=("GLIBC_2.41",)))
+            replace(deployment(), bare_metal=True),
+            facts(replace(LOCAL_LIBRARY, symbol_versions=("GLIBC_2.41",))),
         )
 
 
 def test_libraries_are_searched_where_the_file_names_them() -> None:
-    needs = replace(HERE, needed=(*HERE.needed, "libx.so"), search_paths=("$ORIGIN/deps", "/opt/x"))
+    needs = replace(
+        LOCAL_LIBRARY, needed=(*LOCAL_LIBRARY.needed, "libx.so"), search_paths=("$ORIGIN/deps", "/opt/x")
+    )
     first, second = StatPath("/ext/deps/libx.so"), StatPath("/opt/x/libx.so")
     loaded = (LoadExtension(PATH), LoadReport("read", "ok", "read", "", "2025.4.0"))
     assert course(needs, (first, Failure(2)), (second, PathStatus("regular", 1)), loaded).missing == ()
@@ -142,11 +147,13 @@ def test_libraries_are_searched_where_the_file_names_them() -> None:
 
 def test_signals_become_exit_codes() -> None:
     def ended(signal: int, release: str) -> int | None:
-        seen = replace(HERE, needed=("libopenvino.so.2630",), local_openvino="libopenvino.so.2630")
+        library = replace(
+            LOCAL_LIBRARY, needed=("libopenvino.so.2630",), local_openvino="libopenvino.so.2630"
+        )
         if release == "2025.4":
-            seen = HERE
+            library = LOCAL_LIBRARY
         report = LoadReport("read", "crashed", "read", "", "x", signal)
-        return course(seen, (LoadExtension(PATH), report), release=release).exit_code
+        return course(library, (LoadExtension(PATH), report), release=release).exit_code
 
     assert ended(11, "2025.4") == 139
     assert ended(4, "2026.3") == 132
@@ -158,13 +165,13 @@ def test_failed_look_is_a_gap_and_no_finding() -> None:
         "the Python package pyelftools is not installed; install it with: python -m pip install pyelftools"
     )
     known = facts(Unavailable(reason))
-    told = replace(deployment(), models=())
-    settled = plan(told, known).plan
+    no_models = replace(deployment(), models=())
+    settled = plan(no_models, known).plan
     assert settled is not None
     assert settled.outcome == "serves"
-    seen = SettledRun(told, settled, known)
-    assert [code for code in judged(seen).codes if code.startswith("OVD35")] == []
-    report = report_on(seen, OutputOptions(), begin(()))
+    settled_run = SettledRun(no_models, settled, known)
+    assert [code for code in judged(settled_run).codes if code.startswith("OVD35")] == []
+    report = report_on(settled_run, OutputOptions(), begin(()))
     (check,) = [check for check in report.checks if check.name == "extension"]
     assert (check.status, check.reason) == ("could_not_look", f"{PATH}: {reason}")
 
@@ -176,7 +183,7 @@ def test_damaged_tables_are_no_verdict() -> None:
 
 
 def test_model_refused_without_the_extension_is_not_reported_to_fail() -> None:
-    untried = course(FINE)
+    untried = course(LIBRARY_INSPECTION)
     refused = LoadReport("read", "failed", "read", "not supported", "2026.4.1")
     release = parse_release("2025.4")
     assert "was not loaded here" in needs_untried(untried, None, refused, release)

@@ -98,13 +98,15 @@ def load(
     while left:
         lines = "".join(json.dumps([task, path, config or {}]) + "\n" for task, path in left)
         command = [sys.executable, "-c", _CHILD, *([] if user is None else [str(user)])]
-        done = subprocess.run(command, input=lines, capture_output=True, text=True, timeout=600, check=False)
-        said = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
-        new = [Loaded(one["verdict"], one["text"]) for one in said if "verdict" in one]
-        if done.returncode < 0:
-            new.append(Loaded("killed", f"signal {-done.returncode}"))
-        elif done.returncode or len(new) < len(left):
-            raise RuntimeError(done.stderr)
+        completed = subprocess.run(
+            command, input=lines, capture_output=True, text=True, timeout=600, check=False
+        )
+        answers = [json.loads(line) for line in completed.stdout.splitlines() if line.startswith("{")]
+        new = [Loaded(one["verdict"], one["text"]) for one in answers if "verdict" in one]
+        if completed.returncode < 0:
+            new.append(Loaded("killed", f"signal {-completed.returncode}"))
+        elif completed.returncode or len(new) < len(left):
+            raise RuntimeError(completed.stderr)
         found += new
         left = left[len(new) :]
     return found

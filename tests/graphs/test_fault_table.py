@@ -28,8 +28,8 @@ def since(release: str, stage: str, *, before: str = "", until: str | None = Non
     first = RELEASES.index(release)
     last = len(RELEASES) if until is None else RELEASES.index(until)
     return {
-        name: stage if first <= place < last else before if place < first else ""
-        for place, name in enumerate(RELEASES)
+        name: stage if first <= index < last else before if index < first else ""
+        for index, name in enumerate(RELEASES)
     }
 
 
@@ -163,7 +163,7 @@ TABLE: list[tuple[str, str, str, str | dict[str, str]]] = [
         since("2026.2", "queue"),
     ),
 ]
-IDS = [f"{task}-{place}" for place, (task, *_) in enumerate(TABLE)]
+IDS = [f"{task}-{index}" for index, (task, *_) in enumerate(TABLE)]
 
 
 @pytest.mark.parametrize("release", RELEASES)

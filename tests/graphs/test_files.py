@@ -25,9 +25,9 @@ def serve(root: Path, task: str, release: str = "2026.3", options: str = "") -> 
     return root
 
 
-def check(root: Path, *words: str, release: str = "2026.3") -> Result:
+def check(root: Path, *arguments: str, release: str = "2026.3") -> Result:
     options = ("--as", "model", "--ovms-version", release, "--load", "none", "--format", "json")
-    return ovms_doctor("check", root, *options, *words)
+    return ovms_doctor("check", root, *options, *arguments)
 
 
 def codes(result: Result) -> list[str]:

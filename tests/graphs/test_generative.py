@@ -336,9 +336,9 @@ def test_a_graph_that_the_server_makes_in_memory(world_dir: Path, task: str) -> 
     root = unpack(MODELS[task], world_dir)
     without_version(root)
     name = root.rename(world_dir / f"tiny-{task}")
-    words = ("--model_path", str(name), "--model_name", "m", "--rest_port", "8000")
+    arguments = ("--model_path", str(name), "--model_name", "m", "--rest_port", "8000")
     result = ovms_doctor(
-        "check", "--load", "none", "--format", "json", "--bare-metal", "--user", "0:0", "--", *words
+        "check", "--load", "none", "--format", "json", "--bare-metal", "--user", "0:0", "--", *arguments
     )
     assert [item["code"] for item in json.loads(result.out)["findings"] if item["severity"] == "error"] == []
     assert state(result) == [("AVAILABLE", "OK")]

@@ -14,7 +14,7 @@ from tests.cli.run import Result, ovms_doctor
 from tests.graphs.models import gguf, graph, ir, snapshot, unpack, without_version, write
 
 #: What optimum-cli, Git and the server leave beside a model.
-BESIDE = {
+OTHER_FILES = {
     ".gitattributes": "*.bin filter=lfs",
     "README.md": "# A model\n",
     "openvino_config.json": '{"quantization_config": {"bits": 8, "sym": false}}',
@@ -24,14 +24,14 @@ BESIDE = {
 }
 
 
-def model(world_dir: Path, kind: str, where: str, task: str | None) -> Path:
+def model(world_dir: Path, kind: str, below: str, task: str | None) -> Path:
     """The tiny model ``kind`` at ``where``, with the graph of a task that the release of the test generates."""
-    root = world_dir / where
+    root = world_dir / below
     root.parent.mkdir(parents=True, exist_ok=True)
     directory = unpack(kind, world_dir)
     without_version(directory)
     directory.rename(root)
-    for name, text in BESIDE.items():
+    for name, text in OTHER_FILES.items():
         (root / name).write_text(text)
     if task is not None:
         (root / "graph.pbtxt").write_text(graph(task))
@@ -160,8 +160,8 @@ def test_nothing_is_found(world_dir: Path, make: Callable[[Path], Path], release
         "--mount",
         f"{top}:/models:ro",
     )
-    words = ("--model_path", inside, "--model_name", "m", "--rest_port", "8000")
-    nothing(ovms_doctor("check", *options, "--", *words))
+    arguments = ("--model_path", inside, "--model_name", "m", "--rest_port", "8000")
+    nothing(ovms_doctor("check", *options, "--", *arguments))
     config = world_dir / "config.json"
     entry = {"config": {"name": "m", "base_path": str(root)}}
     config.write_text(json.dumps({"model_config_list": [entry]}))

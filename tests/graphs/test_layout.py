@@ -22,9 +22,9 @@ MODELS = {"text_generation": "llm-2025.4", "embeddings": "embeddings", "rerank":
 TASKS = ("text_generation", "embeddings", "rerank", "image_generation", "speech2text", "text2speech")
 
 
-def check(*words: object, release: str = "2026.3") -> Result:
+def check(*arguments: object, release: str = "2026.3") -> Result:
     options = ("--ovms-version", release, "--load", "none", "--format", "json")
-    return ovms_doctor("check", *words, *options)
+    return ovms_doctor("check", *arguments, *options)
 
 
 def findings(result: Result) -> list[Any]:
@@ -130,17 +130,17 @@ def test_a_task_that_the_release_has_not(world_dir: Path) -> None:
 def test_the_server_builds_the_graph_where_one_model_is_served(repository: Callable[[str], Path]) -> None:
     model = repository("text_generation") / "Org" / "Tiny"
     assert codes(check(model)) == []
-    words = ("--model_path", model, "--model_name", "m", "--rest_port", "8000")
+    arguments = ("--model_path", model, "--model_name", "m", "--rest_port", "8000")
     result = ovms_doctor(
         "check", "--ovms-version", "2026.2", "--load", "none", "--format", "json", "--mount",
-        f"{model}:{model}", "--", *words,
+        f"{model}:{model}", "--", *arguments,
     )  # fmt: skip
     assert codes(result) == ["OVD381"]
     steps = findings(result)[0]["remedy"]["steps"]
     assert steps[-1]["command"] == "--task text_generation"
     started = ovms_doctor(
         "check", "--ovms-version", "2026.2", "--load", "none", "--format", "json", "--mount",
-        f"{model}:{model}", "--", *words, "--task", "text_generation",
+        f"{model}:{model}", "--", *arguments, "--task", "text_generation",
     )  # fmt: skip
     assert codes(started) == []
 
@@ -249,14 +249,14 @@ def test_a_snapshot_as_the_target(world_dir: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("source", "words", "where"),
+    ("source", "text", "location"),
     [
         ("compose", '["--overwrite_models"]', "compose"),
         ("kubernetes", '["--overwrite_models"]', "kubernetes"),
         ("docker", "--overwrite_models", "docker run"),
     ],
 )
-def test_arguments_in_the_form_of_the_source(world_dir: Path, source: str, words: str, where: str) -> None:
+def test_arguments_in_the_form_of_the_source(world_dir: Path, source: str, text: str, location: str) -> None:
     model = world_dir / "models" / "OpenVINO" / "Tiny"
     model.parent.mkdir(parents=True)
     directory = unpack(MODELS["text_generation"], world_dir)
@@ -267,12 +267,19 @@ def test_arguments_in_the_form_of_the_source(world_dir: Path, source: str, words
     )
     subprocess.run(["chmod", "-R", "a+rwX", world_dir], check=True)
     image = "openvino/model_server:2025.4"
-    given = ["--source_model", "OpenVINO/Tiny", "--model_repository_path", "/models", "--rest_port", "8000"]
-    given += ["--task", "text_generation"]
+    server_arguments = [
+        "--source_model",
+        "OpenVINO/Tiny",
+        "--model_repository_path",
+        "/models",
+        "--rest_port",
+        "8000",
+    ]
+    server_arguments += ["--task", "text_generation"]
     mount = f"{world_dir}/models:/models"
     if source == "compose":
         path = world_dir / "compose.yaml"
-        services = {"ovms": {"image": image, "command": given, "volumes": [mount]}}
+        services = {"ovms": {"image": image, "command": server_arguments, "volumes": [mount]}}
         path.write_text(json.dumps({"services": services}))
         option = ("--compose", str(path))
     elif source == "kubernetes":
@@ -280,7 +287,7 @@ def test_arguments_in_the_form_of_the_source(world_dir: Path, source: str, words
         container = {
             "name": "ovms",
             "image": image,
-            "args": given,
+            "args": server_arguments,
             "volumeMounts": [{"name": "m", "mountPath": "/models"}],
         }
         volumes = [{"name": "m", "hostPath": {"path": f"{world_dir}/models"}}]
@@ -290,8 +297,8 @@ def test_arguments_in_the_form_of_the_source(world_dir: Path, source: str, words
         )
         option = ("--kubernetes", str(path))
     else:
-        option = ("--docker-run", f"docker run -v {mount} {image} {' '.join(given)}")
+        option = ("--docker-run", f"docker run -v {mount} {image} {' '.join(server_arguments)}")
     result = ovms_doctor("check", *option, "--load", "none", "--format", "json")
     (finding,) = (item for item in findings(result) if item["code"] == "OVD386")
     step = finding["remedy"]["steps"][0]
-    assert (step["command"], step["where"]) == (words, where)
+    assert (step["command"], step["where"]) == (text, location)

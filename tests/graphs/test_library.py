@@ -301,8 +301,8 @@ def test_the_tiny_models_do_what_their_kind_does(tmp_path: Path) -> None:
         (tmp_path / name).mkdir()
         write(tmp_path / name, make())
     command = [sys.executable, "-c", _USE, *(str(tmp_path / name) for name in MODELS)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=True)
-    found = json.loads(done.stdout)
+    completed = subprocess.run(command, capture_output=True, text=True, timeout=600, check=True)
+    found = json.loads(completed.stdout)
     hello = [generative.TOKENS.index(letter) for letter in "Hello "]
     assert found["ids"] == [*hello, generative.TOKENS.index("<|im_end|>"), generative.TOKENS.index("!")]
     assert found["back"] == "Hello !"

@@ -128,13 +128,13 @@ def planned(root: Path, load: Any, answers: dict[type, Any]) -> GraphPlan:
             try:
                 return follow_graph("m", f"{root}/graph.pbtxt", str(root), deployment, facts)
             except FactsMissingError as missing:
-                given: dict[AnyQuestion, Any] = {
+                known_answers: dict[AnyQuestion, Any] = {
                     one: answers[type(one)]
                     for one in missing.questions
                     if type(one) in answers and getattr(one, "tokenizers", True)
                 }
-                left = [one for one in missing.questions if one not in given]
-                facts.add({**collector.collect(left), **given})
+                left = [one for one in missing.questions if one not in known_answers]
+                facts.add({**collector.collect(left), **known_answers})
 
 
 def test_without_the_library_of_text_operations(tmp_path: Path) -> None:

@@ -39,7 +39,7 @@ def repository(world_dir: Path) -> Path:
 
 def start(
     repository: Path,
-    *words: str,
+    *arguments: str,
     release: str = "2026.3",
     options: tuple[str, ...] = (),
     task: str | None = "text_generation",
@@ -48,11 +48,11 @@ def start(
 ) -> Result:
     """``--source_model`` in a container that has the repository at /models."""
     mount = f"{repository}:/models" + (":ro" if readonly else "")
-    given = ("--source_model", source, "--model_repository_path", "/models", "--rest_port", "8000")
-    given += ("--task", task) if task else ()
+    pull_arguments = ("--source_model", source, "--model_repository_path", "/models", "--rest_port", "8000")
+    pull_arguments += ("--task", task) if task else ()
     return ovms_doctor(
         "check", "--ovms-version", release, "--load", "none", "--format", "json", "--mount", mount, *options,
-        "--", *given, *words,
+        "--", *pull_arguments, *arguments,
     )  # fmt: skip
 
 
@@ -97,10 +97,10 @@ def test_a_read_only_repository(repository: Path, release: str) -> None:
     commands = [step["command"] for step in finding["remedy"]["steps"]]
     assert f"-v {repository}:/models" in commands
     # The other way: serve what is there.
-    words = next(command for command in commands if command.startswith("--model_path")).split()
+    arguments = next(command for command in commands if command.startswith("--model_path")).split()
     served = ovms_doctor(
         "check", "--ovms-version", release, "--load", "none", "--format", "json", "--mount",
-        f"{repository}:/models:ro", "--", *words, "--rest_port", "8000",
+        f"{repository}:/models:ro", "--", *arguments, "--rest_port", "8000",
     )  # fmt: skip
     assert (findings(served), served.code) == ({}, 0)
 
@@ -170,7 +170,7 @@ def test_the_marker_of_an_unfinished_pull(repository: Path, release: str) -> Non
 
 
 @pytest.mark.parametrize(
-    ("there", "words", "downloads"),
+    ("existing", "arguments", "downloads"),
     [
         ("tiny.gguf", (), False),
         ("other.gguf", (), True),
@@ -179,12 +179,12 @@ def test_the_marker_of_an_unfinished_pull(repository: Path, release: str) -> Non
     ],
 )
 def test_a_file_of_llama_cpp_is_kept(
-    repository: Path, there: str, words: tuple[str, ...], downloads: bool
+    repository: Path, existing: str, arguments: tuple[str, ...], downloads: bool
 ) -> None:
     """Of a GGUF repository one file is fetched: whether that one is there decides."""
-    (repository / "OpenVINO" / "Tiny" / there).write_bytes(b"GGUF")
+    (repository / "OpenVINO" / "Tiny" / existing).write_bytes(b"GGUF")
     result = start(
-        repository, "--gguf_filename", "tiny.gguf", *words, source="OpenVINO/Tiny", task="text_generation"
+        repository, "--gguf_filename", "tiny.gguf", *arguments, source="OpenVINO/Tiny", task="text_generation"
     )
     pulled = "https://huggingface.co/OpenVINO/Tiny" in result.text
     assert pulled is downloads, result.text[:3000]
@@ -200,7 +200,7 @@ def test_a_graph_of_ones_own_is_replaced(repository: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("source", "words", "release", "expected"),
+    ("source", "arguments", "release", "expected"),
     [
         ("Qwen3-8B-int4-ov", (), "2026.3", {"OVD387", "OVD903"}),
         ("Qwen/Qwen3-8B", (), "2026.3", {"OVD390", "OVD903"}),
@@ -212,9 +212,9 @@ def test_a_graph_of_ones_own_is_replaced(repository: Path) -> None:
     ],
 )
 def test_names(
-    repository: Path, source: str, words: tuple[str, ...], release: str, expected: set[str]
+    repository: Path, source: str, arguments: tuple[str, ...], release: str, expected: set[str]
 ) -> None:
-    assert set(findings(start(repository, *words, source=source, release=release))) == expected
+    assert set(findings(start(repository, *arguments, source=source, release=release))) == expected
 
 
 def test_2025_2_pulls_openvino_s_own_models_only(repository: Path) -> None:
@@ -320,50 +320,50 @@ def test_source_model_without_a_task_pulls_nothing(repository: Path, release: st
 
 @pytest.fixture
 def other(repository: Path) -> Callable[..., Result]:
-    def run(*words: str, release: str = "2026.3", readonly: bool = False) -> Result:
+    def run(*arguments: str, release: str = "2026.3", readonly: bool = False) -> Result:
         mount = f"{repository}:/models" + (":ro" if readonly else "")
         return ovms_doctor(
             "check", "--ovms-version", release, "--load", "none", "--format", "json", "--mount", mount, "--",
-            *words,
+            *arguments,
         )  # fmt: skip
 
     return run
 
 
 def test_add_to_config(repository: Path, other: Callable[..., Result]) -> None:
-    words = ("--add_to_config", "--config_path", "/models/config.json", "--model_name", "OpenVINO/Tiny")
-    words += ("--model_repository_path", "/models")
-    good = other(*words)
+    arguments = ("--add_to_config", "--config_path", "/models/config.json", "--model_name", "OpenVINO/Tiny")
+    arguments += ("--model_repository_path", "/models")
+    good = other(*arguments)
     assert (server(good)["exit_code"], good.code) == (0, 0)
     (model,) = json.loads(good.out)["models"]
     assert (model["base_path"], model["versions"][0]["state"]) == ("/models/OpenVINO/Tiny", "AVAILABLE")
     (repository / "OpenVINO" / "Tiny" / "graph.pbtxt").unlink()
-    assert list(findings(other(*words))) == ["OVD381"]
+    assert list(findings(other(*arguments))) == ["OVD381"]
     listed = {"model_config_list": [{"config": {"name": "OpenVINO/Tiny", "base_path": "/x"}}]}
     (repository / "config.json").write_text(json.dumps(listed))
-    twice = other(*words)
+    twice = other(*arguments)
     assert (list(findings(twice)), server(twice)["exit_code"]) == (["OVD393"], 1)
     (repository / "config.json").unlink()
-    refused = other(*words, readonly=True)
+    refused = other(*arguments, readonly=True)
     assert (list(findings(refused)), server(refused)["exit_code"]) == (["OVD385"], 1)
 
 
 def test_a_base_path_that_is_not_there_is_added_all_the_same(other: Callable[..., Result]) -> None:
-    words = ("--add_to_config", "--config_path", "/models/config.json", "--model_name", "m")
-    result = other(*words, "--model_path", "/models/none")
+    arguments = ("--add_to_config", "--config_path", "/models/config.json", "--model_name", "m")
+    result = other(*arguments, "--model_path", "/models/none")
     assert (list(findings(result)), server(result)["exit_code"]) == (["OVD106"], 0)
 
 
 def test_until_2025_3_the_option_names_the_file(other: Callable[..., Result]) -> None:
-    words = ("--model_name", "OpenVINO/Tiny", "--model_repository_path", "/models")
-    result = other("--add_to_config", "/models/config.json", *words, release="2025.3")
+    arguments = ("--model_name", "OpenVINO/Tiny", "--model_repository_path", "/models")
+    result = other("--add_to_config", "/models/config.json", *arguments, release="2025.3")
     assert (server(result)["exit_code"], result.code) == (0, 0)
 
 
 def test_configure_and_list_models(repository: Path, other: Callable[..., Result]) -> None:
-    words = ("--configure", "--model_path", "/models/OpenVINO/Tiny")
-    assert (server(other(*words))["exit_code"], other(*words).code) == (0, 0)
-    refused = other(*words, readonly=True)
+    arguments = ("--configure", "--model_path", "/models/OpenVINO/Tiny")
+    assert (server(other(*arguments))["exit_code"], other(*arguments).code) == (0, 0)
+    refused = other(*arguments, readonly=True)
     assert (list(findings(refused)), server(refused)["exit_code"]) == (["OVD385"], 1)
     listing = other("--list_models", "--model_repository_path", "/models")
     assert (server(listing)["exit_code"], listing.code) == (0, 0)

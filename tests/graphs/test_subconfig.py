@@ -49,7 +49,7 @@ def flow(world_dir: Path) -> Path:
 
 
 def single(root: Path, release: str = "2026.3") -> Result:
-    words = ("--model_path", str(root), "--model_name", "flow", "--rest_port", "8000")
+    arguments = ("--model_path", str(root), "--model_name", "flow", "--rest_port", "8000")
     options = (
         "--ovms-version",
         release,
@@ -61,7 +61,7 @@ def single(root: Path, release: str = "2026.3") -> Result:
         "--user",
         "0:0",
     )
-    return ovms_doctor("check", *options, "--", *words)
+    return ovms_doctor("check", *options, "--", *arguments)
 
 
 def configured(world_dir: Path, *graphs: str, release: str = "2026.3", **more: Any) -> Result:

@@ -51,8 +51,8 @@ TARGETS: dict[str, list[str]] = {
 
 @pytest.mark.parametrize("name", TARGETS)
 def test_a_target(host: Path, name: str) -> None:
-    words = [word.format(host=host) for word in TARGETS[name]]
-    is_healthy(ovms_doctor("check", host / "models", "-f", "json", *words))
+    arguments = [word.format(host=host) for word in TARGETS[name]]
+    is_healthy(ovms_doctor("check", host / "models", "-f", "json", *arguments))
 
 
 BARE_METAL: dict[str, tuple[list[str], list[str]]] = {
@@ -68,12 +68,12 @@ BARE_METAL: dict[str, tuple[list[str], list[str]]] = {
 
 @pytest.mark.parametrize("name", BARE_METAL)
 def test_a_server_on_this_host(host: Path, name: str) -> None:
-    options, words = BARE_METAL[name]
+    options, arguments = BARE_METAL[name]
     # What this machine has of memory and GPUs is not the test's: the device is named, the limit too.
-    device = [] if "--target_device" in words else ["--target_device", "CPU"]
+    device = [] if "--target_device" in arguments else ["--target_device", "CPU"]
     model = ["--model_path", str(host / "models" / "dense"), "--model_name", "dense", "--port", "9000"]
-    told = [*model, *device, *(word.format(host=host) for word in words)]
-    is_healthy(ovms_doctor("check", "-f", "json", "--memory", "1g", *options, "--", *told))
+    server_arguments = [*model, *device, *(word.format(host=host) for word in arguments)]
+    is_healthy(ovms_doctor("check", "-f", "json", "--memory", "1g", *options, "--", *server_arguments))
 
 
 RUN_LINES: dict[str, str] = {
@@ -105,12 +105,12 @@ def inspected(host: Path, **limits: Any) -> dict[str, Any]:
         "Propagation": "rprivate",
     }  # fmt: skip
     cache = {**models, "Source": f"{host}/cache", "Destination": "/opt/cache", "Mode": "", "RW": True}
-    words = [*SERVES, "--target_device", "CPU"]
+    arguments = [*SERVES, "--target_device", "CPU"]
     return {
         "Id": "87b97f1cbfd63a4c4acd9758405c5066cc10116c36932f3f90cbdfa60a7d935c",
         "Name": "/ovms",
         "Path": "/ovms/bin/ovms",
-        "Args": words,
+        "Args": arguments,
         "State": {"Status": "running", "Running": True, "OOMKilled": False, "ExitCode": 0},
         "HostConfig": {"NetworkMode": "default", "Memory": 0, "NanoCpus": 0, **limits},
         "Mounts": [models, cache],
@@ -119,7 +119,7 @@ def inspected(host: Path, **limits: Any) -> dict[str, Any]:
             "User": "ovms",
             "Env": ["PATH=/usr/bin", f"https_proxy={PROXY}"],
             "Entrypoint": ["/ovms/bin/ovms"],
-            "Cmd": words,
+            "Cmd": arguments,
             "WorkingDir": "/ovms",
         },
     }
@@ -159,7 +159,7 @@ def test_a_compose_service(host: Path) -> None:
 
 
 def test_recorded_facts_give_the_same_report(host: Path) -> None:
-    words: list[str | Path] = [
+    arguments: list[str | Path] = [
         host / "models",
         "--cache-dir",
         host / "cache",
@@ -169,8 +169,8 @@ def test_recorded_facts_give_the_same_report(host: Path) -> None:
         f"https_proxy={PROXY}",
     ]
     facts = host / "facts.json"
-    assert ovms_doctor("collect", *words, "-o", facts).code == 0
+    assert ovms_doctor("collect", *arguments, "-o", facts).code == 0
     assert b"canary" not in facts.read_bytes()
     run = ovms_doctor("check", "--facts", facts, "-f", "json")
     is_healthy(run)
-    assert run.document["models"] == ovms_doctor("check", *words, "-f", "json").document["models"]
+    assert run.document["models"] == ovms_doctor("check", *arguments, "-f", "json").document["models"]

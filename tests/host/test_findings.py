@@ -33,7 +33,7 @@ def follow(run: Result) -> None:
         subprocess.run(["/bin/sh", "-c", step["command"]], check=True)
 
 
-def on_this_host(host: Path, *words: str, user: str = ME) -> Result:
+def on_this_host(host: Path, *arguments: str, user: str = ME) -> Result:
     model = [
         "--model_path",
         str(host / "models" / "dense"),
@@ -43,12 +43,14 @@ def on_this_host(host: Path, *words: str, user: str = ME) -> Result:
         "CPU",
     ]
     options = ["-f", "json", "--memory", "1g", "--user", user]
-    return ovms_doctor("check", *options, "--", *model, "--port", "9000", *words)
+    return ovms_doctor("check", *options, "--", *model, "--port", "9000", *arguments)
 
 
-def to_be_run(host: Path, options: str, words: str = "", release: str = "2026.3") -> Result:
+def to_be_run(host: Path, options: str, arguments: str = "", release: str = "2026.3") -> Result:
     line = f"docker run -v {host}/models:/models:ro {options} {OVMS}:{release} --model_path /models/dense"
-    return ovms_doctor("check", "--docker-run", f"{line} --model_name m --port 9000 {words}", "-f", "json")
+    return ovms_doctor(
+        "check", "--docker-run", f"{line} --model_name m --port 9000 {arguments}", "-f", "json"
+    )
 
 
 # -- the cache -----------------------------------------------------------------------------------------
@@ -79,7 +81,7 @@ def test_a_file_where_the_cache_is_to_be_made_is_moved_away(host: Path) -> None:
 def test_a_read_only_mount_of_somebody_elses_directory_needs_two_steps(host: Path) -> None:
     (host / "cache").chmod(0o755)
     mounts = ["--mount", f"{host}/models:/models"]
-    words: list[str | Path] = [
+    arguments: list[str | Path] = [
         host / "models",
         "--cache-dir",
         "/cache",
@@ -89,14 +91,14 @@ def test_a_read_only_mount_of_somebody_elses_directory_needs_two_steps(host: Pat
         "json",
         *mounts,
     ]
-    run = ovms_doctor("check", *words, "--mount", f"{host}/cache:/cache:ro")
+    run = ovms_doctor("check", *arguments, "--mount", f"{host}/cache:/cache:ro")
     assert codes(run) == ["OVD505"]
     mount, owner = [step["command"] for step in steps(run)]
     assert mount == f"-v {host}/cache:/cache:rw"
     assert owner.startswith("chown -R 4321:4321 ")
-    assert codes(ovms_doctor("check", *words, "--mount", f"{host}/cache:/cache:rw")) == ["OVD505"]
+    assert codes(ovms_doctor("check", *arguments, "--mount", f"{host}/cache:/cache:rw")) == ["OVD505"]
     (host / "cache").chmod(0o777)
-    run = ovms_doctor("check", *words, "--mount", f"{host}/cache:/cache:ro")
+    run = ovms_doctor("check", *arguments, "--mount", f"{host}/cache:/cache:ro")
     assert [step["command"] for step in steps(run)] == [mount]
 
 
@@ -117,11 +119,11 @@ def test_models_in_the_cache_directory_keep_their_owner(host: Path) -> None:
     assert step["command"] == f"chown 4321:4321 {host}/models && chmod u+rwx {host}/models"
 
 
-@pytest.mark.parametrize("place", ["/dev/null", "fifo", "cache"])
-def test_cache_path_that_is_no_directory(host: Path, place: str) -> None:
+@pytest.mark.parametrize("cache_path", ["/dev/null", "fifo", "cache"])
+def test_cache_path_that_is_no_directory(host: Path, cache_path: str) -> None:
     os.mkfifo(host / "fifo")
-    run = ovms_doctor("check", host / "models", "--cache-dir", host / place, "-f", "json")
-    assert codes(run) == ([] if place == "cache" else ["OVD506"])
+    run = ovms_doctor("check", host / "models", "--cache-dir", host / cache_path, "-f", "json")
+    assert codes(run) == ([] if cache_path == "cache" else ["OVD506"])
 
 
 def test_unknown_cache_is_not_reported_as_good(host: Path) -> None:
@@ -130,9 +132,9 @@ def test_unknown_cache_is_not_reported_as_good(host: Path) -> None:
     assert (codes(run), check["status"], run.code) == ([], "could_not_look", 3)
 
 
-@pytest.mark.parametrize("words", ["", "--cache_dir /opt/cache"])
-def test_a_cache_in_a_volume_cannot_be_looked_at(host: Path, words: str) -> None:
-    run = to_be_run(host, "-v ovms-cache:/opt/cache", f"--target_device CPU {words}")
+@pytest.mark.parametrize("arguments", ["", "--cache_dir /opt/cache"])
+def test_a_cache_in_a_volume_cannot_be_looked_at(host: Path, arguments: str) -> None:
+    run = to_be_run(host, "-v ovms-cache:/opt/cache", f"--target_device CPU {arguments}")
     (check,) = [item for item in run.document["checks"] if item["name"] == "cache"]
     assert (codes(run), check["status"], run.code) == ([], "could_not_look", 3)
 
@@ -141,7 +143,7 @@ def test_a_cache_in_a_volume_cannot_be_looked_at(host: Path, words: str) -> None
 
 
 @pytest.mark.parametrize(
-    ("release", "options", "said"),
+    ("release", "options", "expected"),
     [
         ("2025.4", "--cpus 0.5 --cpuset-cpus 0-3", ["OVD745"]),
         ("2026.1", "--cpus 2 --cpuset-cpus 0-3", ["OVD745"]),
@@ -152,9 +154,9 @@ def test_a_cache_in_a_volume_cannot_be_looked_at(host: Path, words: str) -> None
     ],
 )
 def test_the_server_hands_a_quota_on_since_2026_2(
-    host: Path, release: str, options: str, said: list[str]
+    host: Path, release: str, options: str, expected: list[str]
 ) -> None:
-    assert codes(to_be_run(host, options, "--target_device CPU", release)) == said
+    assert codes(to_be_run(host, options, "--target_device CPU", release)) == expected
 
 
 @pytest.mark.parametrize(("config", "count"), [({}, 1), ({"ENABLE_MMAP": "NO"}, 2)])
@@ -174,7 +176,7 @@ def test_a_file_that_is_read_instead_of_mapped_is_named(
 
 
 @pytest.mark.parametrize(
-    ("options", "words", "release"),
+    ("options", "arguments", "release"),
     [
         ("--privileged", "GPU", "2026.3-gpu"),
         ("-v /dev/dri:/dev/dri", "GPU", "2026.3-gpu"),
@@ -183,9 +185,9 @@ def test_a_file_that_is_read_instead_of_mapped_is_named(
 )
 @pytest.mark.skipif(os.path.exists("/dev/dri"), reason="this host's own GPU decides here")
 def test_a_device_of_which_nothing_is_known_is_not_called_fine(
-    host: Path, options: str, words: str, release: str
+    host: Path, options: str, arguments: str, release: str
 ) -> None:
-    run = to_be_run(host, options, f"--target_device {words}", release)
+    run = to_be_run(host, options, f"--target_device {arguments}", release)
     (check,) = [item for item in run.document["checks"] if item["name"] == "devices"]
     assert (codes(run), check["status"], run.code) == ([], "could_not_look", 3)
 
@@ -200,8 +202,8 @@ def test_a_target_has_no_devices_that_are_known(host: Path) -> None:
 
 def test_a_container_without_mounts_is_followed_to_its_store() -> None:
     line = f"docker run -e https_proxy=http://u:canary@proxy.test {OVMS}:2026.3"
-    words = "--model_path s3://bucket/m --model_name m --port 9000"
-    run = ovms_doctor("check", "--docker-run", f"{line} {words}", "-f", "json")
+    arguments = "--model_path s3://bucket/m --model_name m --port 9000"
+    run = ovms_doctor("check", "--docker-run", f"{line} {arguments}", "-f", "json")
     assert codes(run) == ["OVD601"]
     assert run.document["server"]["exit_code"] == 1
     assert "canary" not in run.text
@@ -213,7 +215,7 @@ def test_a_container_without_mounts_is_followed_to_its_store() -> None:
 def test_a_denied_extension_is_gone_once_it_may_be_read(host: Path) -> None:
     (host / "ext.so").write_bytes(b"text")
     (host / "ext.so").chmod(0o600)
-    words: list[str | Path] = [
+    arguments: list[str | Path] = [
         host / "models",
         "--cpu-extension",
         host / "ext.so",
@@ -222,7 +224,7 @@ def test_a_denied_extension_is_gone_once_it_may_be_read(host: Path) -> None:
         "-f",
         "json",
     ]
-    run = ovms_doctor("check", *words)
+    run = ovms_doctor("check", *arguments)
     assert codes(run) == ["OVD351"]
     follow(run)
-    assert codes(ovms_doctor("check", *words)) == ["OVD352"]
+    assert codes(ovms_doctor("check", *arguments)) == ["OVD352"]

@@ -12,7 +12,7 @@ from typing import Any
 
 RECORDED = Path(__file__).parents[1] / "data" / "compose" / "config.json"
 #: The directory of each file, in the record and in the tests.
-HERE = "/srv/ovms"
+PROJECT = "/srv/ovms"
 ENVIRONMENT = {"HOME": "/home/ann", "TAG": "2025.4", "EMPTY": ""}
 FILES = {
     ".env": "PORT=9001\nTAG=none\nQUOTED='a b' # c\n",
@@ -85,17 +85,21 @@ def _config(program: str, keys: str) -> dict[str, Any] | None:
         directory.mkdir()
         for name, text in (*FILES.items(), ("ovms.yaml", compose_file(keys))):
             (directory / name).write_text(text, "utf-8")
-        words = [program, "-f", str(directory / "ovms.yaml"), "config", "--format", "json"]
+        arguments = [program, "-f", str(directory / "ovms.yaml"), "config", "--format", "json"]
         made = subprocess.run(
-            words, capture_output=True, text=True, check=False, env={"PATH": "/usr/bin:/bin", **ENVIRONMENT}
+            arguments,
+            capture_output=True,
+            text=True,
+            check=False,
+            env={"PATH": "/usr/bin:/bin", **ENVIRONMENT},
         )
         if made.returncode:
             return None
-        text = made.stdout.replace(str(directory), HERE).replace(top, "/srv")
+        text = made.stdout.replace(str(directory), PROJECT).replace(top, "/srv")
     document = json.loads(text)
-    kept = {name: value for name, value in document["services"]["ovms"].items() if value is not None}
+    remaining = {name: value for name, value in document["services"]["ovms"].items() if value is not None}
     named = {key: volume.get("name") for key, volume in document.get("volumes", {}).items()}
-    return {"service": kept, "volumes": named}
+    return {"service": remaining, "volumes": named}
 
 
 if __name__ == "__main__":

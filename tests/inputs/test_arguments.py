@@ -17,12 +17,12 @@ REST = ["--rest_port", "8000"]
 OLD, AGED, MIDDLE, NEW = "2022.1", "2023.3", "2025.0", "2026.3"
 
 
-def error(words: list[str], release: str, **limits: int) -> str | None:
-    return read_arguments(words, parse_release(release), HostLimits(**limits)).usage_error
+def error(arguments: list[str], release: str, **limits: int) -> str | None:
+    return read_arguments(arguments, parse_release(release), HostLimits(**limits)).usage_error
 
 
 @pytest.mark.parametrize(
-    ("words", "release", "text"),
+    ("arguments", "release", "text"),
     [
         (MODEL + REST, NEW, None),
         (MODEL, "2025.0", None),
@@ -135,8 +135,8 @@ def error(words: list[str], release: str, **limits: int) -> str | None:
         ),
     ],
 )
-def test_refused_arguments(words: list[str], release: str, text: str | None) -> None:
-    assert error(words, release) == text
+def test_refused_arguments(arguments: list[str], release: str, text: str | None) -> None:
+    assert error(arguments, release) == text
 
 
 @pytest.mark.parametrize(
@@ -161,15 +161,15 @@ def test_the_default_of_rest_workers_on_small_hosts(
 
 
 def test_unknown_host_has_no_host_dependent_refusal() -> None:
-    words = [*MODEL, *REST, "--grpc_workers", "8"]
-    assert error(words, NEW) is None
-    assert "--grpc_workers" in read_arguments(words, parse_release(NEW)).not_predicted
-    assert error(words, NEW, cores=4) == "grpc_workers count should be from 1 to CPU core count : 4"
+    arguments = [*MODEL, *REST, "--grpc_workers", "8"]
+    assert error(arguments, NEW) is None
+    assert "--grpc_workers" in read_arguments(arguments, parse_release(NEW)).not_predicted
+    assert error(arguments, NEW, cores=4) == "grpc_workers count should be from 1 to CPU core count : 4"
 
 
-@pytest.mark.parametrize("words", [[], ["--help"], ["-h"], ["--version"]])
-def test_help_ends_with_nothing_served(words: list[str]) -> None:
-    arguments = read_arguments(words, parse_release(NEW))
+@pytest.mark.parametrize("args", [[], ["--help"], ["-h"], ["--version"]])
+def test_help_ends_with_nothing_served(args: list[str]) -> None:
+    arguments = read_arguments(args, parse_release(NEW))
     assert arguments.prints_help
     assert arguments.refusals == ()
 
@@ -180,20 +180,20 @@ def test_the_last_of_repeated_options_counts() -> None:
 
 
 def test_parameters_are_handed_on_as_they_were_written() -> None:
-    words = [*MODEL, *REST, "--shape", "(1,3)", "--nireq", "2", "--layout", ""]
-    parameters = read_arguments(words, parse_release(NEW)).parameters
+    arguments = [*MODEL, *REST, "--shape", "(1,3)", "--nireq", "2", "--layout", ""]
+    parameters = read_arguments(arguments, parse_release(NEW)).parameters
     assert parameters.source == "arguments"
     assert dict(parameters.values) == {"shape": '"(1,3)"', "nireq": '"2"'}
 
 
 def test_options_that_change_nothing_beside_a_configuration() -> None:
-    words = [*CONFIG, *REST, "--layout", "NCHW", "--mean", "1"]
-    assert read_arguments(words, parse_release(NEW)).without_effect == ("--layout", "--mean")
+    arguments = [*CONFIG, *REST, "--layout", "NCHW", "--mean", "1"]
+    assert read_arguments(arguments, parse_release(NEW)).without_effect == ("--layout", "--mean")
 
 
 def test_files_are_demanded_in_the_servers_order() -> None:
-    words = [*MODEL, *REST, "--log_level", "x", "--cpu_extension", "/e.so", "--api_key_file", "/k"]
-    refusals = read_arguments(words, parse_release(NEW)).refusals
+    arguments = [*MODEL, *REST, "--log_level", "x", "--cpu_extension", "/e.so", "--api_key_file", "/k"]
+    refusals = read_arguments(arguments, parse_release(NEW)).refusals
     assert [(item.option, item.unless_file is not None) for item in refusals] == [
         ("--api_key_file", True),
         ("--cpu_extension", True),
@@ -218,7 +218,7 @@ def test_unknown_options_are_explained(
     assert why_unknown(refusal, parse_release(release)) == history
 
 
-WORDS = st.one_of(
+ARGUMENTS = st.one_of(
     st.sampled_from([f"--{option.name}" for option in OPTIONS]),
     st.sampled_from(["-h", "-x", "--", "-", "=", "--=", "1", "0x", "true", "{}", "--port=", "\udcff"]),
     st.text(max_size=8),
@@ -226,9 +226,9 @@ WORDS = st.one_of(
 
 
 @settings(max_examples=150, deadline=None)
-@given(st.lists(WORDS, max_size=8), st.sampled_from(KNOWN_RELEASES))
-def test_any_words_give_arguments(words: list[str], release: Release) -> None:
-    arguments = read_arguments(words, release)
+@given(st.lists(ARGUMENTS, max_size=8), st.sampled_from(KNOWN_RELEASES))
+def test_any_arguments_can_be_parsed(args: list[str], release: Release) -> None:
+    arguments = read_arguments(args, release)
     assert (
         arguments.prints_help
         or arguments.refusals
@@ -244,7 +244,7 @@ SERVES = ["--model_name", "m", "--model_path", "/m", "--port", "9000"]
 
 @pytest.mark.parametrize("release", ["2024.0", "2025.1", "2025.2", "2026.3"])
 @pytest.mark.parametrize(
-    ("words", "remedy"),
+    ("arguments", "remedy"),
     [
         (
             ["/ovms/bin/ovms", *SERVES],
@@ -260,14 +260,14 @@ SERVES = ["--model_name", "m", "--model_path", "/m", "--port", "9000"]
         ([*SERVES, "--log_level", "debug"], ""),
     ],
 )
-def test_hints_on_words_that_no_option_accepts(release: str, words: list[str], remedy: str) -> None:
-    (refusal, *_) = read_arguments(words, parse_release(release)).refusals
+def test_hints_on_arguments_that_no_option_accepts(release: str, arguments: list[str], remedy: str) -> None:
+    (refusal, *_) = read_arguments(arguments, parse_release(release)).refusals
     assert refusal.remedy.startswith(remedy)
     assert bool(refusal.remedy) is bool(remedy)
 
 
 @pytest.mark.parametrize("release", ["2022.1", "2023.3"])
-def test_words_that_old_releases_take(release: str) -> None:
+def test_arguments_that_old_releases_accept(release: str) -> None:
     arguments = read_arguments(["/ovms/bin/ovms", *SERVES, "stray"], parse_release(release))
     assert arguments.refusals == ()
     assert arguments.without_effect == ("/ovms/bin/ovms", "stray")

@@ -17,7 +17,7 @@ WRAPPED = [
     'exec /ovms/bin/ovms "$@"',
     "--",
 ]
-WORDS = ["--model_path", "/m 1", "--port", "9000"]
+ARGUMENTS = ["--model_path", "/m 1", "--port", "9000"]
 
 
 @pytest.mark.parametrize(
@@ -39,14 +39,14 @@ WORDS = ["--model_path", "/m 1", "--port", "9000"]
     ],
 )
 def test_arguments_come_through(entrypoint: list[str] | None) -> None:
-    said = server_command(entrypoint, WORDS, IMAGE)
-    assert said.arguments == tuple(WORDS)
-    assert said.program[-1].endswith("ovms")
-    assert not said.unavailable
+    parsed = server_command(entrypoint, ARGUMENTS, IMAGE)
+    assert parsed.arguments == tuple(ARGUMENTS)
+    assert parsed.program[-1].endswith("ovms")
+    assert not parsed.unavailable
 
 
 @pytest.mark.parametrize(
-    ("script", "words"),
+    ("script", "arguments"),
     [
         ("/ovms/bin/ovms --port 9000", ("--port", "9000")),
         ("export LOG=1; ovms --port 9000 --model_name 'a b'", ("--port", "9000", "--model_name", "a b")),
@@ -60,13 +60,13 @@ def test_arguments_come_through(entrypoint: list[str] | None) -> None:
         ("ovms", ()),
     ],
 )
-def test_scripts(script: str, words: tuple[str, ...]) -> None:
-    said = server_command(["sh", "-c", script], None, "x")
-    assert (said.arguments, said.unavailable) == (words, "")
+def test_scripts(script: str, arguments: tuple[str, ...]) -> None:
+    parsed = server_command(["sh", "-c", script], None, "x")
+    assert (parsed.arguments, parsed.unavailable) == (arguments, "")
 
 
 @pytest.mark.parametrize(
-    ("script", "why"),
+    ("script", "reason"),
     [
         ("ovms --port $PORT", "$PORT"),
         ("ovms --model_path `ls /models`", "$("),
@@ -83,18 +83,18 @@ def test_scripts(script: str, words: tuple[str, ...]) -> None:
         ("gosu ovms ovms --port 9", "gosu"),
     ],
 )
-def test_values_that_only_the_shell_knows(script: str, why: str) -> None:
-    said = server_command(["bash", "-c", script], None, "x")
-    assert said.arguments is None
-    assert why in said.unavailable
-    assert "secret" not in repr(said)
+def test_values_that_only_the_shell_knows(script: str, reason: str) -> None:
+    parsed = server_command(["bash", "-c", script], None, "x")
+    assert parsed.arguments is None
+    assert reason in parsed.unavailable
+    assert "secret" not in repr(parsed)
 
 
 def test_variables_of_the_container() -> None:
     environment = {"PORT": "9000", "EXTRA": "--a 1", "TOKEN": "hunter2", "UNUSED": "x"}
     command = ["sh", "-c", 'ovms --port "$PORT" --rest_port ${REST:-$PORT} $EXTRA']
-    said = server_command(command, None, "x", environment=environment)
-    assert said.arguments is None  # REST may be set by nobody, or by the image
+    parsed = server_command(command, None, "x", environment=environment)
+    assert parsed.arguments is None  # REST may be set by nobody, or by the image
     command[-1] = 'ovms --port "$PORT" $EXTRA "$EXTRA"'
     assert server_command(command, None, "x", environment=environment).arguments == (
         "--port",
@@ -104,22 +104,22 @@ def test_variables_of_the_container() -> None:
         "--a 1",
     )
     command[-1] = "ovms --model_name $TOKEN"
-    said = server_command(command, None, "x", environment=environment)
-    assert said.arguments is None
-    assert "hunter2" not in repr(said)
+    parsed = server_command(command, None, "x", environment=environment)
+    assert parsed.arguments is None
+    assert "hunter2" not in repr(parsed)
 
 
 @pytest.mark.parametrize("script", ["cd /models && ovms --config_path c.json", "cd m; ovms --model_path ./m"])
 def test_where_a_script_goes_is_not_followed(script: str) -> None:
-    said = server_command(["sh", "-c", script], None, "x", working_directory="/w")
-    assert said.arguments is None
-    assert "changes the directory" in said.unavailable
+    parsed = server_command(["sh", "-c", script], None, "x", working_directory="/w")
+    assert parsed.arguments is None
+    assert "changes the directory" in parsed.unavailable
     absolute = server_command(["sh", "-c", "cd /models && ovms --config_path /m/c.json"], None, "x")
     assert absolute.arguments == ("--config_path", "/m/c.json")
 
 
 @pytest.mark.parametrize(
-    ("entrypoint", "command", "image", "words"),
+    ("entrypoint", "command", "image", "arguments"),
     [
         (None, None, IMAGE, ()),
         (None, None, "localhost:5000/openvino/model_server@sha256:" + "a" * 64, ()),
@@ -139,23 +139,23 @@ def test_where_a_script_goes_is_not_followed(script: str) -> None:
     ],
 )
 def test_images(
-    entrypoint: list[str] | None, command: list[str] | None, image: str, words: tuple[str, ...] | None
+    entrypoint: list[str] | None, command: list[str] | None, image: str, arguments: tuple[str, ...] | None
 ) -> None:
-    said = server_command(entrypoint, command, image)
-    assert said.arguments == words
-    assert bool(said.unavailable) is (words is None)
+    parsed = server_command(entrypoint, command, image)
+    assert parsed.arguments == arguments
+    assert bool(parsed.unavailable) is (arguments is None)
 
 
 def test_secrets_are_hidden() -> None:
     script = (
         "export AWS_SECRET_ACCESS_KEY=hunter2; ovms --model_path s3://user:hunter2@host/b --api_key hunter2"
     )
-    for said in (
+    for parsed in (
         server_command(["sh", "-c", script], None, "x"),
         server_command(["env", "API_KEY=hunter2", "ovms"], ["--api_key=hunter2"], "x"),
         server_command(["sh", "-c", "echo hunter2 | base64"], None, "x"),
     ):
-        assert "hunter2" not in repr(said)
+        assert "hunter2" not in repr(parsed)
 
 
 @given(
@@ -163,23 +163,25 @@ def test_secrets_are_hidden() -> None:
     st.lists(st.text(max_size=20), max_size=4),
     st.text(max_size=20),
 )
-def test_any_words(entrypoint: list[str], command: list[str], image: str) -> None:
+def test_any_arguments(entrypoint: list[str], command: list[str], image: str) -> None:
     for first in (None, entrypoint, ["sh", "-c", *entrypoint], ["env", *entrypoint]):
-        said = server_command(first, command, image)
-        assert (said.arguments is None) is bool(said.unavailable)
+        parsed = server_command(first, command, image)
+        assert (parsed.arguments is None) is bool(parsed.unavailable)
 
 
 @given(st.text(alphabet="ovms $@\"'\\`(){};&|<>~#=\n-cdX/1", max_size=40))
 def test_any_script(script: str) -> None:
-    said = server_command(["sh", "-c", script], ["a", "b"], "x", environment={"X": "1 2"})
-    assert (said.arguments is None) is bool(said.unavailable)
-    assert not any("\0" in word or "\1" in word for word in said.arguments or ())
+    parsed = server_command(["sh", "-c", script], ["a", "b"], "x", environment={"X": "1 2"})
+    assert (parsed.arguments is None) is bool(parsed.unavailable)
+    assert not any("\0" in word or "\1" in word for word in parsed.arguments or ())
 
 
 @pytest.mark.parametrize(
-    ("words", "known"), [(["-c", "run.sh"], False), (["-ec", "x"], False), (["-h"], True)]
+    ("arguments", "known"), [(["-c", "run.sh"], False), (["-ec", "x"], False), (["-h"], True)]
 )
-def test_a_script_for_a_shell_is_no_argument_of_the_server(words: list[str], known: bool) -> None:
+def test_a_script_for_a_shell_is_no_argument_of_the_server(arguments: list[str], known: bool) -> None:
     """The image of the C API has a shell as its entrypoint; the server's own takes -h."""
-    assert (server_command(None, words, "openvino/model_server-capi:latest").arguments is not None) is known
-    assert server_command(None, words, "openvino/model_server:latest").arguments is not None
+    assert (
+        server_command(None, arguments, "openvino/model_server-capi:latest").arguments is not None
+    ) is known
+    assert server_command(None, arguments, "openvino/model_server:latest").arguments is not None

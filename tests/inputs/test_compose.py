@@ -13,7 +13,7 @@ from ovms_doctor.inputs import DocumentError
 from ovms_doctor.inputs.compose.read import read_compose
 from ovms_doctor.model.container import Container, ContainerLimits, ContainerMount, Probe, PublishedPort
 
-HERE = "/srv/ovms"
+PROJECT = "/srv/ovms"
 GIB = 1024**3
 SECRET = "canary-7f3a"
 HEAD = "services:\n  ovms:\n    image: openvino/model_server:2026.3\n    command: --port 9000\n"
@@ -27,12 +27,12 @@ def read(
     files: Mapping[str, str] | None = None,
     source_name: str = "ovms.yaml",
 ) -> Container:
-    found = {f"{HERE}/{name}": content for name, content in (files or {}).items()}
+    found = {f"{PROJECT}/{name}": content for name, content in (files or {}).items()}
     return read_compose(
         text,
         service=service,
         source_name=source_name,
-        directory=HERE,
+        directory=PROJECT,
         environment=env or {},
         read_file=found.get,
     )
@@ -47,16 +47,16 @@ def bind(host: str, server: str, **more: Any) -> ContainerMount:
 
 
 FIELDS: list[tuple[str, dict[str, Any]]] = [
-    ("volumes: [./models:/models:ro]", {"mounts": (bind(f"{HERE}/models", "/models", read_only=True),)}),
+    ("volumes: [./models:/models:ro]", {"mounts": (bind(f"{PROJECT}/models", "/models", read_only=True),)}),
     ("sysctls: {net.ipv4.ip_unprivileged_port_start: 1024}", {"first_open_port": 1024}),
     ("sysctls: [net.ipv4.ip_unprivileged_port_start=0, net.core.somaxconn=1]", {"first_open_port": 0}),
     ("sysctls: {net.core.somaxconn: 1}", {"first_open_port": None}),
     ("volumes: [~/m:/models]", {"mounts": (bind("/home/ann/m", "/models"),)}),
     ("volumes: ['..:/x/../y']", {"mounts": (bind("/srv", "/y"),)}),
-    ("volumes: [{type: bind, source: m, target: /m}]", {"mounts": (bind(f"{HERE}/m", "/m"),)}),
+    ("volumes: [{type: bind, source: m, target: /m}]", {"mounts": (bind(f"{PROJECT}/m", "/m"),)}),
     (
         "volumes: [{type: bind, source: ./m, target: /m, read_only: true, bind: {create_host_path: false}}]",
-        {"mounts": (bind(f"{HERE}/m", "/m", read_only=True, created_by_engine=False),)},
+        {"mounts": (bind(f"{PROJECT}/m", "/m", read_only=True, created_by_engine=False),)},
     ),
     ("volumes: ['/a:/m', /b:/m/]", {"mounts": (bind("/b", "/m"),)}),
     ("volumes: ['/a:/m:ro,foo']", {"mounts": (bind("/a", "/m", read_only=True),)}),
@@ -116,7 +116,7 @@ def test_named_volumes_configs_and_secrets() -> None:
         ContainerMount("/b", "volume", name="mine"),
         ContainerMount("/c", "volume", name="out"),
         ContainerMount("/d", "volume", "/srv/m", True, name="ovms_dir"),
-        ContainerMount("/conf", "config", f"{HERE}/c.json", True, name="conf"),
+        ContainerMount("/conf", "config", f"{PROJECT}/c.json", True, name="conf"),
         ContainerMount("/run/secrets/t", "config", None, True, name="s"),
     )
 
@@ -161,9 +161,9 @@ def test_anchors_extends_and_override() -> None:
         "7",
         ("--y",),
     )
-    assert container.mounts == (bind(f"{HERE}/c", "/m"), bind(f"{HERE}/b", "/n"))
+    assert container.mounts == (bind(f"{PROJECT}/c", "/m"), bind(f"{PROJECT}/b", "/n"))
     assert container.siblings == ("base", "other")
-    assert read(text, "other", files=files).mounts == (bind(f"{HERE}/sub/d", "/d"),)
+    assert read(text, "other", files=files).mounts == (bind(f"{PROJECT}/sub/d", "/d"),)
 
 
 def test_which_service() -> None:
@@ -264,10 +264,10 @@ def test_values_of_variables_are_in_no_message(key: str) -> None:
     keys = {"image": "openvino/model_server", key: "${KEY}"}
     text = "services: {ovms: {" + ", ".join(f"{name}: '{value}'" for name, value in keys.items()) + "}}"
     try:
-        told = read(text, env={"KEY": f"{SECRET}(!"}).problems
+        messages = read(text, env={"KEY": f"{SECRET}(!"}).problems
     except DocumentError as error:
-        told = (str(error),)
-    assert SECRET not in repr(told)
+        messages = (str(error),)
+    assert SECRET not in repr(messages)
 
 
 KEYS = st.sampled_from(
@@ -290,10 +290,10 @@ VALUES = st.recursive(
     st.text(), VALUES.map(str), st.dictionaries(KEYS, VALUES).map(lambda item: f"services: {{ovms: {item}}}")
 ))  # fmt: skip
 def test_any_text_is_a_container_or_not_read(text: str) -> None:
-    told: object
+    result: object
     try:
-        told = read(text, files={".env": text, "a": text})
+        result = read(text, files={".env": text, "a": text})
     except DocumentError as error:
-        told = str(error)
-    assert isinstance(told, Container | str)
-    assert told
+        result = str(error)
+    assert isinstance(result, Container | str)
+    assert result

@@ -12,7 +12,7 @@ from ovms_doctor.inputs.compose.interpolation import read_env_file
 from ovms_doctor.inputs.compose.read import read_compose
 from ovms_doctor.inputs.engine_values import read_duration, read_size
 from ovms_doctor.model.container import Container
-from tests.inputs.compose_cases import ENVIRONMENT, FILES, HERE, RECORDED, SERVICES, compose_file
+from tests.inputs.compose_cases import ENVIRONMENT, FILES, PROJECT, RECORDED, SERVICES, compose_file
 
 CASES: dict[str, Any] = json.loads(RECORDED.read_text("utf-8"))["cases"]
 #: Compose takes these, and the engine refuses the container.
@@ -20,12 +20,12 @@ ENGINE_REFUSES = {"volumes: ['a:b:c:d:e']", "volumes: ['v:/m']\nVOLUMES"}
 
 
 def read(keys: str) -> Container:
-    files = {f"{HERE}/{name}": text for name, text in FILES.items()}
+    files = {f"{PROJECT}/{name}": text for name, text in FILES.items()}
     return read_compose(
         compose_file(keys),
         service="ovms",
         source_name="ovms.yaml",
-        directory=HERE,
+        directory=PROJECT,
         environment=ENVIRONMENT,
         read_file=files.get,
     )

@@ -38,10 +38,10 @@ def test_files_are_read_as_docker_reads_them() -> None:
 
 
 class TestCommandLine:
-    def found(self, world_dir: Path, *words: str, **more: object) -> list[str]:
+    def found(self, world_dir: Path, *arguments: str, **more: object) -> list[str]:
         if not (world_dir / "m").exists():
             good_model(world_dir / "m" / "1")
-        result = ovms_doctor("check", world_dir / "m", "-f", "json", *words, **more)  # type: ignore[arg-type]
+        result = ovms_doctor("check", world_dir / "m", "-f", "json", *arguments, **more)  # type: ignore[arg-type]
         assert result.code == 0
         return [finding["code"] for finding in result.document["findings"]]
 
@@ -60,18 +60,18 @@ class TestCommandLine:
         assert self.found(world_dir, environment=environment) == []
         assert self.found(world_dir, "--env-from-process", environment=environment) == ["OVD411"]
 
-    @pytest.mark.parametrize("words", [["--env", "A"], ["--env", "1=2"], ["--env-file", "/nonexistent"]])
-    def test_mistakes(self, words: list[str], world_dir: Path) -> None:
+    @pytest.mark.parametrize("arguments", [["--env", "A"], ["--env", "1=2"], ["--env-file", "/nonexistent"]])
+    def test_mistakes(self, arguments: list[str], world_dir: Path) -> None:
         good_model(world_dir / "m" / "1")
-        result = ovms_doctor("check", world_dir / "m", *words)
+        result = ovms_doctor("check", world_dir / "m", *arguments)
         assert result.code == 2
         assert result.err.count(b"\n") == 1
 
     def test_recorded_facts_hold_it_without_its_value(self, world_dir: Path) -> None:
         good_model(world_dir / "m" / "1")
         facts = world_dir / "facts.json"
-        words = ["--env", "GRPC_SERVERS=64", "--env", "API_KEY=HUSH"]
-        assert ovms_doctor("collect", world_dir / "m", *words, "-o", facts).code == 0
+        arguments = ["--env", "GRPC_SERVERS=64", "--env", "API_KEY=HUSH"]
+        assert ovms_doctor("collect", world_dir / "m", *arguments, "-o", facts).code == 0
         assert "HUSH" not in facts.read_text()
         document = json.loads(ovms_doctor("check", "--facts", facts, "-f", "json").out)
         assert [finding["code"] for finding in document["findings"]] == ["OVD411"]

@@ -46,18 +46,18 @@ def test_the_cores_that_a_release_counts(host: Host, release: str, cores: int | 
     assert (limits.threads, limits.quota) == (host.affinity, host.quota)
 
 
-def deployed(host: Host | None, release: str, *words: str) -> Deployment:
+def deployed(host: Host | None, release: str, *arguments: str) -> Deployment:
     """As recorded facts give it: through the text of a facts file's header."""
     request = CheckOptions(
-        arguments=(*MODEL, *words), release=release, bare_metal=host is not None, host=host
+        arguments=(*MODEL, *arguments), release=release, bare_metal=host is not None, host=host
     )
     again = options_from_json(json.loads(json.dumps(options_to_json(request))))
     assert again == request
     return deployment_for(again, Facts(complete=True))
 
 
-def refusal(host: Host | None, release: str, *words: str) -> str | None:
-    arguments = deployed(host, release, *words).arguments
+def refusal(host: Host | None, release: str, *args: str) -> str | None:
+    arguments = deployed(host, release, *args).arguments
     assert arguments is not None
     return arguments.usage_error
 
@@ -68,7 +68,7 @@ RANGE = "rest_workers count should be from 2 to 10000"
 
 
 @pytest.mark.parametrize(
-    ("host", "release", "words", "expected"),
+    ("host", "release", "arguments", "expected"),
     [
         # A machine with one core, and no --rest_workers at all.
         (ONE, "2024.5", (), None),
@@ -107,9 +107,9 @@ RANGE = "rest_workers count should be from 2 to 10000"
     ],
 )
 def test_workers_that_the_host_does_not_bear(
-    host: Host | None, release: str, words: tuple[str, ...], expected: str | None
+    host: Host | None, release: str, arguments: tuple[str, ...], expected: str | None
 ) -> None:
-    assert refusal(host, release, *words) == expected
+    assert refusal(host, release, *arguments) == expected
 
 
 def test_workers_are_followed_where_the_cores_are_known() -> None:
@@ -134,27 +134,29 @@ def test_facts_of_an_older_minor_version_know_no_host() -> None:
     assert options_from_json(data).host is None
 
 
-def asked(words: list[str] | None, *, bare_metal: bool = False, mounts: tuple[str, ...] = ()) -> CheckOptions:
+def check_options(
+    arguments: list[str] | None, *, bare_metal: bool = False, mounts: tuple[str, ...] = ()
+) -> CheckOptions:
     parsed = {
-        "targets": ["/m"] if words is None else None,
+        "targets": ["/m"] if arguments is None else None,
         "bare_metal": bare_metal,
         "mounts": [option_values.mount(text) for text in mounts],
         "load": "none",
     }
-    return options_from(parsed, words)
+    return options_from(parsed, arguments)
 
 
 def test_only_a_server_on_this_host_is_judged_by_this_host(monkeypatch: pytest.MonkeyPatch) -> None:
     # How much memory is free changes from call to call.
     host = see_host()
     monkeypatch.setattr("ovms_doctor.probes.host.see_host", lambda: host)
-    words = list(MODEL)
-    assert asked(words).host == host
-    assert asked(words, bare_metal=True, mounts=("/h:/m",)).host == host
-    container = asked(words, mounts=("/h:/m",))
+    arguments = list(MODEL)
+    assert check_options(arguments).host == host
+    assert check_options(arguments, bare_metal=True, mounts=("/h:/m",)).host == host
+    container = check_options(arguments, mounts=("/h:/m",))
     assert (container.host, container.mounts) == (None, (Mount("/h", "/m"),))
-    assert asked(None).host is None
-    assert asked(None, bare_metal=True).host == host
+    assert check_options(None).host is None
+    assert check_options(None, bare_metal=True).host == host
 
 
 @pytest.mark.parametrize(
@@ -193,7 +195,7 @@ def test_the_marks_of_a_container(tmp_path: Path, files: dict[str, str], contain
         file = tmp_path / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text)
-    seen = see_host(str(tmp_path))
-    assert (seen.contained, seen.quota) == (contained, quota)
-    assert (seen.online or 0) >= 1
-    assert (seen.open_files or 0) > 0
+    host = see_host(str(tmp_path))
+    assert (host.contained, host.quota) == (contained, quota)
+    assert (host.online or 0) >= 1
+    assert (host.open_files or 0) > 0

@@ -229,7 +229,7 @@ def test_missing_parts_are_reported() -> None:
 
 
 @pytest.mark.parametrize(
-    ("document", "said"),
+    ("document", "message"),
     [
         ([], "empty list"),
         ([docker(), {**docker(), "Name": "/other"}], "resnet, other"),
@@ -247,8 +247,8 @@ def test_missing_parts_are_reported() -> None:
         (None, "not what docker inspect writes"),
     ],
 )
-def test_other_documents(document: Any, said: str) -> None:
-    with pytest.raises(DocumentError, match=said):
+def test_other_documents(document: Any, message: str) -> None:
+    with pytest.raises(DocumentError, match=message):
         read(document)
 
 
@@ -259,7 +259,7 @@ def test_encodings(encoding: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("data", "said"),
+    ("data", "message"),
     [
         (b"", "empty"),
         (b" \n", "empty"),
@@ -271,8 +271,8 @@ def test_encodings(encoding: str) -> None:
         (b'[{"a": "\xff"}', "breaks off"),
     ],
 )
-def test_rubbish(data: bytes, said: str) -> None:
-    with pytest.raises(DocumentError, match=said):
+def test_rubbish(data: bytes, message: str) -> None:
+    with pytest.raises(DocumentError, match=message):
         read_text(data)
 
 
@@ -299,16 +299,16 @@ def test_any_document(document: Any) -> None:
     assert isinstance(container, Container)
 
 
-def _places(value: Any, place: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+def _paths_in(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     keys = value.keys() if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else ()
-    return [place, *(inner for key in keys for inner in _places(value[key], (*place, key)))]
+    return [path, *(inner for key in keys for inner in _paths_in(value[key], (*path, key)))]
 
 
 @given(st.sampled_from([docker, podman]), st.data(), JSON)
 def test_any_value_in_any_place(make: Any, data: Any, value: Any) -> None:
     """A field of another type is not known; all others are read."""
     document: Any = make()
-    *path, last = data.draw(st.sampled_from(_places(document)[1:]))
+    *path, last = data.draw(st.sampled_from(_paths_in(document)[1:]))
     inner = document
     for key in path:
         inner = inner[key]
@@ -334,5 +334,5 @@ def test_any_information_of_the_engine(info: Any) -> None:
         "OperatingSystem",
         "ServerVersion",
     )
-    for given_info in (info, dict.fromkeys(keys, info)):
-        assert isinstance(read(docker(), info=given_info), Container)
+    for information in (info, dict.fromkeys(keys, info)):
+        assert isinstance(read(docker(), info=information), Container)

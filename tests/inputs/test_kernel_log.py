@@ -132,8 +132,8 @@ def test_lost_and_mingled_lines() -> None:
     assert [(kill.pid, ID in kill.cgroup) for kill in read_kernel_log(mingled)] == [(3, False), (12598, True)]
     (alone,) = read_kernel_log([KILLED])
     assert (alone.constraint, alone.cgroup) == ("memcg", "")
-    (begun,) = read_kernel_log([SUMMARY.format(id=ID, group=GROUPS[0])])
-    assert (begun.process, begun.rss) == ("ovms", None)
+    (event,) = read_kernel_log([SUMMARY.format(id=ID, group=GROUPS[0])])
+    assert (event.process, event.rss) == ("ovms", None)
     odd = KILLED.replace("(ovms)", "(a) total-vm: (b)")
     assert [kill.process for kill in read_kernel_log([odd])] == ["a) total-vm: (b"]
     assert (

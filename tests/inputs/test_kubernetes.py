@@ -98,11 +98,11 @@ def test_a_chart() -> None:
     assert found.siblings == ("fetch", "metrics")
     assert {"CONFIG_DIR", "LOG_LEVEL", "AWS_SECRET_ACCESS_KEY"} <= set(found.environment_names)
     assert [item.name for item in found.environment] == ["AWS_ACCESS_KEY_ID", "https_proxy"]
-    said = " ".join(found.problems)
-    assert "secret elsewhere" in said
-    assert "AWS_SECRET_ACCESS_KEY" in said
-    assert "volume gone" in said
-    assert "fetch fills /opt/cache" in said
+    problems = " ".join(found.problems)
+    assert "secret elsewhere" in problems
+    assert "AWS_SECRET_ACCESS_KEY" in problems
+    assert "volume gone" in problems
+    assert "fetch fills /opt/cache" in problems
     assert SECRET not in repr(found)
 
 
@@ -192,8 +192,8 @@ def test_the_container_that_is_named() -> None:
 
 
 def test_none_looks_like_the_server() -> None:
-    said = refused(json.dumps(pod(image="redis", others=(NGINX,))))
-    assert said == "m.yaml has no container that looks like OVMS: Pod/p/server, Pod/p/web"
+    message = refused(json.dumps(pod(image="redis", others=(NGINX,))))
+    assert message == "m.yaml has no container that looks like OVMS: Pod/p/server, Pod/p/web"
 
 
 def test_several_servers() -> None:
@@ -669,10 +669,10 @@ def test_parameters_of_a_template(parameter: dict[str, Any], expected: tuple[str
 
 
 @pytest.mark.parametrize(
-    ("value", "kept"),
+    ("value", "is_kept"),
     [({"value": "m"}, True), ({"required": True}, False), ({"generate": "expression"}, False)],
 )
-def test_a_config_map_with_a_parameter(value: dict[str, Any], kept: bool) -> None:
+def test_a_config_map_with_a_parameter(value: dict[str, Any], is_kept: bool) -> None:
     """Without its value the content of the file is not known."""
     made = pod("--config_path=/cfg/c.json", "--port=1")
     made["spec"]["containers"][0]["volumeMounts"] = [{"name": "c", "mountPath": "/cfg"}]
@@ -682,8 +682,8 @@ def test_a_config_map_with_a_parameter(value: dict[str, Any], kept: bool) -> Non
     found = read({"kind": "Template", "parameters": [{"name": "MODEL", **value}], "objects": [source, made]})
     files = {file.server: file for file in found.files}
     assert files["/cfg/other"].content == "text"
-    assert files["/cfg/c.json"].content == ('{"name": "m"}' if kept else None)
-    assert ("has no value" in files["/cfg/c.json"].unavailable) is not kept
+    assert files["/cfg/c.json"].content == ('{"name": "m"}' if is_kept else None)
+    assert ("has no value" in files["/cfg/c.json"].unavailable) is not is_kept
 
 
 def test_texts_like_parameters_outside_a_template_stay() -> None:
@@ -713,7 +713,7 @@ MERGES = "a: &a {x: 1}\n" + "".join(
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("", "nothing in it has a kind"),
         ("just words", "nothing in it has a kind"),
@@ -743,8 +743,8 @@ MERGES = "a: &a {x: 1}\n" + "".join(
     ],
     ids=lambda item: repr(item[:24]),
 )
-def test_refusals(text: str, said: str) -> None:
-    assert said in refused(text)
+def test_refusals(text: str, message: str) -> None:
+    assert message in refused(text)
 
 
 def test_dates_and_numbers_are_as_kubernetes_reads_them() -> None:

@@ -19,9 +19,9 @@ GIB = 1024**3
 SECRET = "canary-7f3a"
 
 
-def read(line: str, **given_: Any) -> Container:
-    surroundings: dict[str, Any] = {"home": HOME, "working_directory": HERE, "ids": (1000, 100), **given_}
-    return read_run_line(line, **surroundings)
+def read(line: str, **settings: Any) -> Container:
+    shell: dict[str, Any] = {"home": HOME, "working_directory": HERE, "ids": (1000, 100), **settings}
+    return read_run_line(line, **shell)
 
 
 def bind(host: str | None, server: str, *, created: bool = True, **more: Any) -> ContainerMount:
@@ -155,7 +155,7 @@ def test_documented_lines(line: str, expected: dict[str, Any]) -> None:
 
 # -- the shell -----------------------------------------------------------------------------------------
 
-WORDS: list[tuple[str, tuple[str, ...]]] = [
+SHELL_WORDS: list[tuple[str, tuple[str, ...]]] = [
     ("--x 'a b'", ("--x", "a b")),
     ('--x "a b"', ("--x", "a b")),
     ('--x "a\\"b"', ("--x", 'a"b')),
@@ -196,9 +196,9 @@ WORDS: list[tuple[str, tuple[str, ...]]] = [
 ]
 
 
-@pytest.mark.parametrize(("tail", "words"), WORDS)
-def test_arguments_after_the_shell(tail: str, words: tuple[str, ...]) -> None:
-    assert read(f"docker run {IMAGE} {tail}").arguments == words
+@pytest.mark.parametrize(("tail", "arguments"), SHELL_WORDS)
+def test_arguments_after_the_shell(tail: str, arguments: tuple[str, ...]) -> None:
+    assert read(f"docker run {IMAGE} {tail}").arguments == arguments
 
 
 @pytest.mark.parametrize(
@@ -262,9 +262,9 @@ def test_assignments_before_the_command(line: str, host: str) -> None:
     assert read(line).mounts == (bind(host, "/models"),)
 
 
-@pytest.mark.parametrize("there", ["$SOMEWHERE", "/opt", "sub"])
-def test_a_change_of_directory_is_not_followed(there: str) -> None:
-    container = read(f"cd {there} && docker run -v ./m:/models -v $PWD/x:/x {IMAGE} --x")
+@pytest.mark.parametrize("directory", ["$SOMEWHERE", "/opt", "sub"])
+def test_a_change_of_directory_is_not_followed(directory: str) -> None:
+    container = read(f"cd {directory} && docker run -v ./m:/models -v $PWD/x:/x {IMAGE} --x")
     assert container.mounts == (bind(None, "/models"), bind(None, "/x"))
     assert container.unknown_fields == ("mounts",)
 
@@ -557,10 +557,10 @@ def test_refused(line: str, reason: str) -> None:
 )
 def test_secrets_stay_where_they_are(line: str) -> None:
     try:
-        told = repr(read(line))
+        text = repr(read(line))
     except DocumentError as error:
-        told = str(error)
-    assert SECRET not in told
+        text = str(error)
+    assert SECRET not in text
 
 
 # -- any text ------------------------------------------------------------------------------------------
@@ -583,13 +583,13 @@ PIECES = st.sampled_from(
 @example("docker run $'\\U110000' img")
 @example("docker run \ud800 \udc80")
 def test_any_text_is_a_container_or_not_read(line: str) -> None:
-    told: object
+    result: object
     try:
-        told = read(line, read_file=lambda path: line)
+        result = read(line, read_file=lambda path: line)
     except DocumentError as error:
-        told = str(error)
-    assert isinstance(told, Container | str)
-    assert told
+        result = str(error)
+    assert isinstance(result, Container | str)
+    assert result
 
 
 @pytest.mark.parametrize(
@@ -599,7 +599,7 @@ def test_a_hostile_line_ends(piece: str) -> None:
     """Repeated to the longest line, nothing makes the reader work for ever."""
     line = "docker run " + piece * ((LONGEST_LINE - 20) // len(piece))
     try:
-        told = read(line).image
+        image = read(line).image
     except DocumentError as error:
-        told = str(error)
-    assert len(told) < 500
+        image = str(error)
+    assert len(image) < 500

@@ -30,7 +30,7 @@ PACKAGE = Path(__file__).parents[2] / "ovms_doctor"
 CANARY = "c4n4ry"
 PROXY = f"http://user:{CANARY}@proxy:3128"
 #: What is kept sealed, in any mix of capitals that some client reads.
-GIVEN = {
+SECRETS = {
     "AWS_ACCESS_KEY_ID": f"{CANARY}-id",
     "AWS_SECRET_ACCESS_KEY": f"{CANARY}-secret",
     "AWS_SESSION_TOKEN": f"{CANARY}-token",
@@ -45,7 +45,7 @@ OTHERS = {
     "GRPC_SERVERS": "4",
     "DB_PASSWORD": CANARY,
 }
-PAIRS = list({**GIVEN, **OTHERS}.items())
+PAIRS = list({**SECRETS, **OTHERS}.items())
 IMAGE = "openvino/model_server:2026.3"
 
 
@@ -59,14 +59,14 @@ def opened(found: tuple[Variable, ...]) -> dict[str, str]:
 def test_nothing_shows_it() -> None:
     sealed = Secret(CANARY)
     assert sealed.open() == CANARY
-    shown = (
+    texts = (
         repr(sealed),
         str(sealed),
         f"{sealed}",
         f"{sealed!s:>9}",
         repr([sealed]),
     )
-    assert all("***" in text and CANARY not in text for text in shown)
+    assert all("***" in text and CANARY not in text for text in texts)
     for write in (pickle.dumps, json.dumps):
         with pytest.raises(TypeError) as error:
             write(sealed)
@@ -83,11 +83,11 @@ def test_a_copy_is_itself_and_only_itself_is_equal() -> None:
 
 def test_a_variable_does_not_show_it_nor_is_it_compared() -> None:
     found = variables(PAIRS)
-    assert opened(found) == GIVEN
+    assert opened(found) == SECRETS
     assert CANARY not in repr((found, [msgspec.structs.asdict(item) for item in found]))
     assert variables([("AWS_ACCESS_KEY_ID", "a")]) == variables([("AWS_ACCESS_KEY_ID", "b")])
     assert hash(found) == hash(variables(PAIRS))
-    assert opened(variables([(name, "") for name in GIVEN])) == {}
+    assert opened(variables([(name, "") for name in SECRETS])) == {}
 
 
 def test_nothing_of_it_is_written_and_nothing_is_read_back() -> None:
@@ -109,10 +109,10 @@ def test_a_traceback_with_all_its_locals_does_not_show_it() -> None:
     try:
         raise ValueError(found, sealed)
     except ValueError as error:
-        shown = "".join(traceback.TracebackException.from_exception(error, capture_locals=True).format())
+        text = "".join(traceback.TracebackException.from_exception(error, capture_locals=True).format())
     # The table of this very module is what the locals of a caller might be; it is not a local here.
-    assert "AWS_SECRET_ACCESS_KEY" in shown
-    assert CANARY not in shown
+    assert "AWS_SECRET_ACCESS_KEY" in text
+    assert CANARY not in text
 
 
 # -- from every source ---------------------------------------------------------------------------------
@@ -187,7 +187,7 @@ def of_docker_inspect(_: Path) -> CheckOptions:
 )
 def test_every_source_hands_it_on(make: Callable[[Path], CheckOptions], tmp_path: Path) -> None:
     request = make(tmp_path)
-    assert opened(request.environment) == GIVEN
+    assert opened(request.environment) == SECRETS
     assert CANARY not in repr(request)
     assert CANARY not in json.dumps(options_to_json(request))
 
@@ -195,21 +195,25 @@ def test_every_source_hands_it_on(make: Callable[[Path], CheckOptions], tmp_path
 def test_process_environment_is_used_only_on_request(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in PAIRS:
         monkeypatch.setenv(name, value)
-    assert opened(from_command_line(env_from_process=True).environment).items() >= GIVEN.items()
-    kept = from_command_line()
-    assert kept.environment == ()
-    assert set(kept.withheld_variables) >= {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"}
-    assert CANARY not in repr(kept)
+    assert opened(from_command_line(env_from_process=True).environment).items() >= SECRETS.items()
+    options = from_command_line()
+    assert options.environment == ()
+    assert set(options.withheld_variables) >= {
+        "AWS_ACCESS_KEY_ID",
+        "AWS_SECRET_ACCESS_KEY",
+        "AWS_SESSION_TOKEN",
+    }
+    assert CANARY not in repr(options)
     assert from_command_line(env_from_process=True).withheld_variables == ()
     assert from_command_line("m").withheld_variables == ()
 
 
 def test_options_override_the_environment_of_the_container(tmp_path: Path) -> None:
-    said = from_command_line("m", environment=[("AWS_ACCESS_KEY_ID", "other")])
+    options = from_command_line("m", environment=[("AWS_ACCESS_KEY_ID", "other")])
     request = of_docker_inspect(tmp_path)
     assert request.container is not None
-    merged = options_from_container(said, request.container)
-    assert opened(merged.environment) == {**GIVEN, "AWS_ACCESS_KEY_ID": "other"}
+    merged = options_from_container(options, request.container)
+    assert opened(merged.environment) == {**SECRETS, "AWS_ACCESS_KEY_ID": "other"}
 
 
 # -- and nowhere else ----------------------------------------------------------------------------------

@@ -9,19 +9,21 @@ from ovms_doctor.inputs.targets.rule import ResolvedTarget
 from ovms_doctor.model.deployment import DEFAULT_POLICY
 from ovms_doctor.model.facts import Facts, FactsMissingError
 from ovms_doctor.model.names import is_tool_directory, version_in_name
-from tests.prediction.memory import World
+from tests.prediction.memory import MemoryFiles
 
 
 def resolve(*files: str, name: str = "top", directories: tuple[str, ...] = ()) -> ResolvedTarget:
     """What ``/srv/NAME`` is, with these files and empty directories in it."""
     root = f"/srv/{name}"
-    world = World({f"{root}/{path}": "good" for path in files}, {f"{root}/{path}" for path in directories})
+    memory_files = MemoryFiles(
+        {f"{root}/{path}": "good" for path in files}, {f"{root}/{path}" for path in directories}
+    )
     facts = Facts({})
     for _ in range(50):
         try:
             return understand(root, root, None, DEFAULT_POLICY, facts)
         except FactsMissingError as missing:
-            facts.add({question: world.answer(question) for question in missing.questions})
+            facts.add({question: memory_files.answer(question) for question in missing.questions})
     raise AssertionError("the rule requests facts without end")
 
 

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 
-def contacted(path: Path, *words: str, environment: dict[str, str] | None = None) -> set[tuple[str, int]]:
+def contacted(path: Path, *arguments: str, environment: dict[str, str] | None = None) -> set[tuple[str, int]]:
     """IP addresses and ports to which the program with these arguments and its children connect or send."""
     clean = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
     command = [
@@ -23,14 +23,14 @@ def contacted(path: Path, *words: str, environment: dict[str, str] | None = None
         sys.executable,
         "-m",
     ]
-    done = subprocess.run(
-        [*command, "ovms_doctor", *words],
+    completed = subprocess.run(
+        [*command, "ovms_doctor", *arguments],
         env={**clean, **(environment or {})},
         capture_output=True,
         timeout=300,
         check=False,
     )
-    assert done.returncode in (0, 1), done.stderr
+    assert completed.returncode in (0, 1), completed.stderr
     text = path.read_text("utf-8", "replace")
     pattern = r'sin6?_port=htons\((\d+)\).*?inet_(?:addr\(|pton\(AF_INET6, )"([^"]+)"'
     return {(address, int(port)) for port, address in re.findall(pattern, text)}

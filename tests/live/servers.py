@@ -174,8 +174,10 @@ def grpc_server(
 
     def run(call: str, request: bytes, context: Any) -> bytes:
         fields = _strings(request)
-        wanted = {name: fields[number] for name, number in (("name", 1), ("version", 2)) if number in fields}
-        row = rows.get((call, json.dumps(wanted, sort_keys=True)))
+        requested = {
+            name: fields[number] for name, number in (("name", 1), ("version", 2)) if number in fields
+        }
+        row = rows.get((call, json.dumps(requested, sort_keys=True)))
         if row is None:
             context.abort(grpc.StatusCode.NOT_FOUND, "Model with requested name is not found")
             raise AssertionError
@@ -217,7 +219,7 @@ def _encoded(response: dict[str, Any]) -> bytes:
     return message
 
 
-def status(*words: str | int, environment: dict[str, str] | None = None) -> Result:
+def status(*arguments: str | int, environment: dict[str, str] | None = None) -> Result:
     """``status`` with these words and without proxies, but for those in ``environment``."""
     with mock.patch.dict("os.environ"):
         import os
@@ -226,12 +228,12 @@ def status(*words: str | int, environment: dict[str, str] | None = None) -> Resu
             if name.lower().endswith("_proxy"):
                 del os.environ[name]
         os.environ.update(environment or {})
-        return ovms_doctor("status", *map(str, words))
+        return ovms_doctor("status", *map(str, arguments))
 
 
-def live(*words: str | int, environment: dict[str, str] | None = None) -> tuple[int, dict[str, Any]]:
+def live(*arguments: str | int, environment: dict[str, str] | None = None) -> tuple[int, dict[str, Any]]:
     """Exit code and JSON document of ``status``."""
-    result = status(*words, "--format", "json", environment=environment)
+    result = status(*arguments, "--format", "json", environment=environment)
     assert result.err == b""
     return result.code, result.document
 

@@ -137,7 +137,7 @@ def test_curl_goes_the_predicted_way(tmp_path: Path) -> None:
     script = tmp_path / "way.py"
     script.write_text(_CURL)
     cases = [case for case in _cases() if case[1].get("no_proxy") is not None or not case[1]][::3]
-    done = subprocess.run(
+    completed = subprocess.run(
         [sys.executable, str(script)],
         input=json.dumps(cases),
         capture_output=True,
@@ -145,7 +145,7 @@ def test_curl_goes_the_predicted_way(tmp_path: Path) -> None:
         check=True,
         env={"PATH": "/usr/bin"},
     )
-    ways = json.loads(done.stdout)
+    ways = json.loads(completed.stdout)
     wrong = []
     for (host, environment), taken in zip(cases, ways, strict=True):
         address = Address(host, 8000, False, False, True)

@@ -15,11 +15,11 @@ from ovms_doctor.probes.containers import ContainerLookup
 from tests.cli.run import ovms_doctor
 from tests.live.servers import codes, grpc_server, http_server, live, replay, status
 
-_WORDS = ("--model_name", "m", "--model_path", "/m", "--rest_port", "8000", "--port=9000")
+_ARGUMENTS = ("--model_name", "m", "--model_path", "/m", "--rest_port", "8000", "--port=9000")
 
 
 def _document(
-    *words: str,
+    *arguments: str,
     ports: dict[str, str] | None = None,
     network: str = "bridge",
     ip: str = "",
@@ -34,10 +34,10 @@ def _document(
         "Id": "a" * 64,
         "Name": "/ovms",
         "Path": "/ovms/bin/ovms",
-        "Args": list(words),
+        "Args": list(arguments),
         "Config": {
             "Image": "openvino/model_server:2026.3",
-            "Cmd": list(words),
+            "Cmd": list(arguments),
             "Entrypoint": ["/ovms/bin/ovms"],
         },
         "State": {
@@ -58,12 +58,12 @@ def _address(document: dict[str, Any], *, grpc: bool = False) -> str:
 @pytest.mark.parametrize(
     ("document", "grpc", "url"),
     [
-        (_document(*_WORDS, ports={"8000": "0.0.0.0:18000"}), False, "http://127.0.0.1:18000"),
-        (_document(*_WORDS, ports={"8000": "10.0.0.5:8001"}), False, "http://10.0.0.5:8001"),
-        (_document(*_WORDS, ports={"9000": ":19000"}), True, "grpc://127.0.0.1:19000"),
-        (_document(*_WORDS, network="host"), False, "http://127.0.0.1:8000"),
-        (_document(*_WORDS, network="host", ip=""), True, "grpc://127.0.0.1:9000"),
-        (_document(*_WORDS, ip="172.17.0.2"), False, "http://172.17.0.2:8000"),
+        (_document(*_ARGUMENTS, ports={"8000": "0.0.0.0:18000"}), False, "http://127.0.0.1:18000"),
+        (_document(*_ARGUMENTS, ports={"8000": "10.0.0.5:8001"}), False, "http://10.0.0.5:8001"),
+        (_document(*_ARGUMENTS, ports={"9000": ":19000"}), True, "grpc://127.0.0.1:19000"),
+        (_document(*_ARGUMENTS, network="host"), False, "http://127.0.0.1:8000"),
+        (_document(*_ARGUMENTS, network="host", ip=""), True, "grpc://127.0.0.1:9000"),
+        (_document(*_ARGUMENTS, ip="172.17.0.2"), False, "http://172.17.0.2:8000"),
     ],
 )
 def test_the_address_of_a_container(document: dict[str, Any], grpc: bool, url: str) -> None:
@@ -74,8 +74,8 @@ def test_the_address_of_a_container(document: dict[str, Any], grpc: bool, url: s
     ("document", "reason"),
     [
         (_document("--model_path", "/m", "--port", "9000"), "no --rest_port"),
-        (_document(*_WORDS, ports={"8080": "0.0.0.0:80"}), "8000 is not published (published: 80→8080)"),
-        (_document(*_WORDS, running=False), "exited with exit code 137"),
+        (_document(*_ARGUMENTS, ports={"8080": "0.0.0.0:80"}), "8000 is not published (published: 80→8080)"),
+        (_document(*_ARGUMENTS, running=False), "exited with exit code 137"),
         (_document("--rest_port", "many"), "no --rest_port"),
     ],
 )
@@ -88,11 +88,15 @@ def test_a_container_without_an_address(document: dict[str, Any], reason: str) -
 @pytest.mark.parametrize(
     ("document", "engine_host", "url"),
     [
-        (_document(*_WORDS, ports={"8000": "0.0.0.0:18000", "9000": ":19000"}), "", "http://127.0.0.1:18000"),
+        (
+            _document(*_ARGUMENTS, ports={"8000": "0.0.0.0:18000", "9000": ":19000"}),
+            "",
+            "http://127.0.0.1:18000",
+        ),
         (_document("--port", "9000", ports={"9000": ":19000"}), "", "grpc://127.0.0.1:19000"),
-        (_document(*_WORDS, ports={"8000": "0.0.0.0:18000"}), "gpu1.lan", "http://gpu1.lan:18000"),
-        (_document(*_WORDS, network="host"), "gpu1.lan", "http://gpu1.lan:8000"),
-        (_document(*_WORDS, ports={"8000": "10.0.0.5:18000"}), "gpu1.lan", "http://10.0.0.5:18000"),
+        (_document(*_ARGUMENTS, ports={"8000": "0.0.0.0:18000"}), "gpu1.lan", "http://gpu1.lan:18000"),
+        (_document(*_ARGUMENTS, network="host"), "gpu1.lan", "http://gpu1.lan:8000"),
+        (_document(*_ARGUMENTS, ports={"8000": "10.0.0.5:18000"}), "gpu1.lan", "http://10.0.0.5:18000"),
     ],
 )
 def test_the_address_for_a_container_beside_its_files(
@@ -112,14 +116,14 @@ def test_the_address_for_a_container_beside_its_files(
 )
 def test_an_address_that_only_the_engine_reaches_is_not_contacted(info: dict[str, Any]) -> None:
     """It may be somebody else's on this host's networks."""
-    document = _document(*_WORDS, ip="172.17.0.2")
+    document = _document(*_ARGUMENTS, ip="172.17.0.2")
     assert own_address(document, info) == ""
     assert own_address(document, {"OperatingSystem": "Debian GNU/Linux 12"}) == "172.17.0.2"
 
 
 @pytest.mark.parametrize("status", ["paused", "restarting", "created"])
 def test_a_container_that_does_not_run_has_no_address(status: str) -> None:
-    document = _document(*_WORDS, ports={"8000": "0.0.0.0:18000"})
+    document = _document(*_ARGUMENTS, ports={"8000": "0.0.0.0:18000"})
     document["State"]["Status"] = status
     with pytest.raises(AddressError, match=f"does not run \\({status}"):
         _address(document)
@@ -142,9 +146,9 @@ def test_the_host_of_an_engine(endpoint: str, local: bool, host: str) -> None:
 @pytest.mark.server
 def test_the_container_is_named_in_the_remedies() -> None:
     with http_server(replay("2026.3-nothing")) as server:
-        document = _document(*_WORDS, ports={"8000": f"127.0.0.1:{server.port}"})
-        looked = ContainerLookup(document=document, info={}, log=(), local=True)
-        with mock.patch("ovms_doctor.probes.containers.look_at_container", return_value=looked):
+        document = _document(*_ARGUMENTS, ports={"8000": f"127.0.0.1:{server.port}"})
+        lookup = ContainerLookup(document=document, info={}, log=(), local=True)
+        with mock.patch("ovms_doctor.probes.containers.look_at_container", return_value=lookup):
             code, report = live("--container", "ovms", "--interval", "0.05")
     assert code == 1
     commands = [
@@ -154,8 +158,8 @@ def test_the_container_is_named_in_the_remedies() -> None:
 
 
 def test_an_engine_that_does_not_answer_is_exit_code_3() -> None:
-    looked = ContainerLookup(problem="The container engine is not running.")
-    with mock.patch("ovms_doctor.probes.containers.look_at_container", return_value=looked):
+    lookup = ContainerLookup(problem="The container engine is not running.")
+    with mock.patch("ovms_doctor.probes.containers.look_at_container", return_value=lookup):
         result = status("--container", "ovms")
         assert (result.code, result.out) == (3, b"")
     assert b"is not running" in result.err
@@ -165,11 +169,11 @@ def test_a_container_and_an_address_exclude_each_other() -> None:
     assert status("localhost", "--container", "ovms").code == 2
 
 
-def _joined(document: dict[str, Any], *words: str) -> Any:
+def _joined(document: dict[str, Any], *arguments: str) -> Any:
     """``check`` of this container beside the answers of its server."""
-    looked = ContainerLookup(document=document, info={}, log=(), local=True)
-    with mock.patch("ovms_doctor.probes.containers.look_at_container", return_value=looked):
-        return ovms_doctor("check", "--container", "ovms", *words)
+    lookup = ContainerLookup(document=document, info={}, log=(), local=True)
+    with mock.patch("ovms_doctor.probes.containers.look_at_container", return_value=lookup):
+        return ovms_doctor("check", "--container", "ovms", *arguments)
 
 
 @pytest.mark.server
@@ -177,8 +181,8 @@ def _joined(document: dict[str, Any], *words: str) -> Any:
 @pytest.mark.parametrize(("model", "ready"), [("fc", True), ("broken", False)])
 def test_a_container_with_the_grpc_port_alone(model: str, ready: bool) -> None:
     with grpc_server("2026.3-config") as port:
-        words = ("--model_name", model, "--model_path", "/models/m", "--port", str(port))
-        result = _joined(_document(*words, network="host"), "--select", "live", "--format", "json")
+        arguments = ("--model_name", model, "--model_path", "/models/m", "--port", str(port))
+        result = _joined(_document(*arguments, network="host"), "--select", "live", "--format", "json")
     document = result.document
     assert document["live"]["url"] == f"grpc://127.0.0.1:{port}"
     assert document["live"]["ready"] is True
@@ -190,8 +194,8 @@ def test_a_container_with_the_grpc_port_alone(model: str, ready: bool) -> None:
 @pytest.mark.parametrize(
     ("document", "reason"),
     [
-        (_document(*_WORDS, running=False), "does not run"),
-        (_document(*_WORDS, network="none"), "8000 is not published"),
+        (_document(*_ARGUMENTS, running=False), "does not run"),
+        (_document(*_ARGUMENTS, network="none"), "8000 is not published"),
     ],
 )
 def test_a_server_without_an_address_is_no_gap(document: dict[str, Any], reason: str) -> None:

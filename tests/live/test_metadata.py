@@ -17,10 +17,10 @@ pytestmark = pytest.mark.server
 _BODY = {"inputs": [{"name": "x", "datatype": "FP32", "shape": [1, 3], "data": [1, 2, 3]}]}
 
 
-def _request(tmp_path: Path, url: str, *words: str) -> Result:
+def _request(tmp_path: Path, url: str, *arguments: str) -> Result:
     body = tmp_path / "body.json"
     body.write_text(json.dumps(_BODY))
-    return ovms_doctor("request", str(body), "--url", url, "--timeout", "1", *words)
+    return ovms_doctor("request", str(body), "--url", url, "--timeout", "1", *arguments)
 
 
 @pytest.mark.parametrize("typed", ["http://127.0.0.1:{}", "127.0.0.1:{}", "localhost:{}/v2/models/fc/infer"])

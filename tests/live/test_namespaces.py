@@ -17,20 +17,30 @@ _SET_UP = """ip link set lo up && ip link add v0 type veth peer name v1 && ip ad
 ip link set v0 up && ip link set v1 up && ip neigh add 10.9.0.2 lladdr 02:00:00:00:00:02 dev v0 || exit 77"""
 
 
-def _in_namespace(*words: str, before: str = "", **environment: str) -> tuple[int, dict[str, Any]]:
+def _in_namespace(*arguments: str, before: str = "", **environment: str) -> tuple[int, dict[str, Any]]:
     """Exit code and document of ``status`` in a namespace with a loopback and a network that drops everything."""
     clean = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
-    command = [sys.executable, "-m", "ovms_doctor", "status", *words, "--format", "json", "--timeout", "0.5"]
-    done = subprocess.run(
+    command = [
+        sys.executable,
+        "-m",
+        "ovms_doctor",
+        "status",
+        *arguments,
+        "--format",
+        "json",
+        "--timeout",
+        "0.5",
+    ]
+    completed = subprocess.run(
         ["unshare", "-n", "sh", "-c", f'{_SET_UP}\n{before} "$@"', "sh", *command],
         env={**clean, **environment},
         capture_output=True,
         timeout=300,
         check=False,
     )
-    if done.returncode == 77 or b"unshare failed" in done.stderr:
+    if completed.returncode == 77 or b"unshare failed" in completed.stderr:
         pytest.skip("no network namespaces here")
-    return done.returncode, json.loads(done.stdout)
+    return completed.returncode, json.loads(completed.stdout)
 
 
 @pytest.mark.parametrize(

@@ -236,8 +236,8 @@ def test_a_release_without_kserve_is_recognised() -> None:
 
 def test_a_redirect_is_not_followed() -> None:
     with http_server(replay("2025.4-single")) as other:
-        there = _page(b"", f"Location: http://127.0.0.1:{other.port}/v2", code=301)
-        with http_server(lambda path: there) as server:
+        redirect = _page(b"", f"Location: http://127.0.0.1:{other.port}/v2", code=301)
+        with http_server(lambda path: redirect) as server:
             code, document = live(f"127.0.0.1:{server.port}")
         assert other.requests == []
     assert (code, codes(document)) == (1, ["OVD891"])
@@ -299,7 +299,7 @@ def test_an_exempt_server_is_not_looked_at_through_the_proxy() -> None:
 
 
 @pytest.mark.parametrize(
-    "words",
+    "arguments",
     [
         (),
         ("ftp://host",),
@@ -311,8 +311,8 @@ def test_an_exempt_server_is_not_looked_at_through_the_proxy() -> None:
         ("host", "--select", "nonsense"),
     ],
 )
-def test_a_mistake_of_usage(words: tuple[str, ...]) -> None:
-    result = status(*words)
+def test_a_mistake_of_usage(arguments: tuple[str, ...]) -> None:
+    result = status(*arguments)
     assert result.code == 2
     assert result.out == b""
     assert result.err.count(b"\n") == 1
@@ -320,7 +320,7 @@ def test_a_mistake_of_usage(words: tuple[str, ...]) -> None:
 
 def test_a_password_in_the_address_is_not_written() -> None:
     for typed in ("someone:hunter2@host:8000", "http://someone:hunter2@host:8000/v2"):
-        for words in ((), ("--format", "json")):
-            result = status(typed, *words)
+        for arguments in ((), ("--format", "json")):
+            result = status(typed, *arguments)
             assert result.code == 2
             assert b"hunter2" not in result.out + result.err

@@ -71,7 +71,7 @@ def test_metrics_by_model_and_interface() -> None:
     rows = [(row["requests"], row["name"]) for row in metrics["models"]]
     assert rows == sorted(rows, key=lambda row: (-row[0], row[1]))
     text = recorded()["2026.3-config"]["http"]["/metrics"][2]
-    wanted = sum(
+    expected = sum(
         int(line.rpartition(" ")[2])
         for line in text.splitlines()
         if line.startswith(("ovms_requests_success{", "ovms_requests_fail{"))
@@ -79,7 +79,7 @@ def test_metrics_by_model_and_interface() -> None:
     )  # fmt: skip
     assert [
         row["requests"] for row in metrics["models"] if (row["name"], row["interface"]) == ("fc", "REST")
-    ] == [wanted]
+    ] == [expected]
 
 
 def test_a_server_that_serves_nothing_it_was_given() -> None:

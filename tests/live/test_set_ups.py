@@ -32,7 +32,7 @@ _PAGE = b"<html>404 Not Found</html>"
 
 
 @dataclass
-class World:
+class Listeners:
     """The listeners that the set-ups share, by name; ``{name}`` in a text is the port."""
 
     ports: dict[str, int]
@@ -123,7 +123,7 @@ def _tls(certificate: Path) -> ssl.SSLContext:
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Listeners]:
     top = tmp_path_factory.mktemp("set-ups")
     files = {
         "authority": write_certificate(top / "localhost.pem"),
@@ -144,7 +144,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         ports["six"] = _ipv6_port(stack, recorded)
         in_nginx = stack.enter_context(nginx(ovms, files["authority"]))
         ports |= {f"nginx_{name}": port for name, port in in_nginx.items()}
-        yield World(ports, files, stack.enter_context(squid_server()))
+        yield Listeners(ports, files, stack.enter_context(squid_server()))
 
 
 def _ipv6_port(stack: ExitStack, answer: Callable[[str], Answer]) -> int:
@@ -268,13 +268,13 @@ def test_the_table_is_long_enough() -> None:
 
 
 @pytest.mark.parametrize("name", SET_UPS)
-def test_a_set_up(world: World, name: str) -> None:
+def test_a_set_up(listeners: Listeners, name: str) -> None:
     row = SET_UPS[name]
-    if "{six}" in row.typed and not world.ports["six"]:
+    if "{six}" in row.typed and not listeners.ports["six"]:
         pytest.skip("no IPv6 here")
-    typed = world.text(row.typed)
-    options = [world.text(option) for option in row.options]
-    shell = {variable: world.text(text) for variable, text in row.shell.items()}
+    typed = listeners.text(row.typed)
+    options = [listeners.text(option) for option in row.options]
+    shell = {variable: listeners.text(text) for variable, text in row.shell.items()}
     _, document = live(typed, *options, "--timeout", "1", environment=shell)
     found = tuple(sorted(code for code in codes(document)))
     assert found == row.found
@@ -290,12 +290,12 @@ def test_a_set_up(world: World, name: str) -> None:
 def _curl(url: str, options: list[str], shell: dict[str, str]) -> tuple[int, bytes]:
     """Exit code and body of curl itself, in the same shell."""
     more = {"--ca": "--cacert", "--insecure": "-k"}
-    words = [more.get(option, option) for option in options]
-    done = subprocess.run(
-        ["curl", "-sS", "-m", "3", *words, url], env={"PATH": os.environ["PATH"], **shell}, capture_output=True,
+    arguments = [more.get(option, option) for option in options]
+    completed = subprocess.run(
+        ["curl", "-sS", "-m", "3", *arguments, url], env={"PATH": os.environ["PATH"], **shell}, capture_output=True,
         check=False,
     )  # fmt: skip
-    return done.returncode, done.stdout
+    return completed.returncode, completed.stdout
 
 
 def _requests(url: str, options: list[str], shell: dict[str, str]) -> bytes:
@@ -355,14 +355,14 @@ except grpc.RpcError:
 
 @pytest.mark.needs_module("grpc")
 @pytest.mark.parametrize("name", _GRPC)
-def test_a_set_up_for_grpc(world: World, name: str) -> None:
+def test_a_set_up_for_grpc(listeners: Listeners, name: str) -> None:
     row = _GRPC[name]
     with grpc_server("2026.3-config") as port:
-        world.ports["grpc"] = port
-        shell = {variable: world.text(text) for variable, text in row.shell.items()}
-        typed = world.text(row.typed)
+        listeners.ports["grpc"] = port
+        shell = {variable: listeners.text(text) for variable, text in row.shell.items()}
+        typed = listeners.text(row.typed)
         _, document = live(typed, "--model", "fc", "--timeout", "2", environment=shell)
-        done = subprocess.run(
+        completed = subprocess.run(
             [sys.executable, "-c", _CLIENT, typed.removeprefix("grpc://")],
             env={"PATH": os.environ["PATH"], **shell},
             capture_output=True,
@@ -371,4 +371,4 @@ def test_a_set_up_for_grpc(world: World, name: str) -> None:
         )
     assert tuple(sorted(codes(document))) == row.found
     assert row.arrives is not None
-    assert (done.stdout.strip() == "True") is row.arrives[0]
+    assert (completed.stdout.strip() == "True") is row.arrives[0]

@@ -114,11 +114,11 @@ def test_changes_are_reported_by_name() -> None:
 
 
 @pytest.mark.parametrize(
-    "words",
+    "arguments",
     [("--wait", "5"), ("--probe",), ("--format", "json"), ("-o", "report.txt")],
     ids=lambda row: row[0],
 )
-def test_options_that_exclude_watch(words: tuple[str, ...]) -> None:
-    result = status("127.0.0.1:9", "--watch", *words)
+def test_options_that_exclude_watch(arguments: tuple[str, ...]) -> None:
+    result = status("127.0.0.1:9", "--watch", *arguments)
     assert result.code == 2
     assert b"--watch" in result.err

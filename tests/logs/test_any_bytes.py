@@ -44,8 +44,8 @@ logs = st.lists(st.tuples(st.sampled_from(PREFIXES), lines), max_size=60).map(
 def _read(data: bytes, cuts: list[int]) -> LogSummary:
     reader = LogReader()
     reader.begin("x")
-    places = sorted({cut % (len(data) + 1) for cut in cuts})
-    for first, last in zip([0, *places], [*places, len(data)], strict=True):
+    offsets = sorted({cut % (len(data) + 1) for cut in cuts})
+    for first, last in zip([0, *offsets], [*offsets, len(data)], strict=True):
         reader.feed(data[first:last])
     reader.end()
     return reader.summary()

@@ -210,9 +210,9 @@ def test_unreadable_log_is_an_error(tmp_path: Path, name: str) -> None:
 def test_progress_reports_the_bytes_read(tmp_path: Path) -> None:
     path = tmp_path / "a.log"
     path.write_bytes(b"x" * 2_000_000)
-    told: list[tuple[int, int | None]] = []
-    list(pieces(str(path), lambda done, size: told.append((done, size))))
-    assert told[-1] == (2_000_000, 2_000_000)
+    reported: list[tuple[int, int | None]] = []
+    list(pieces(str(path), lambda bytes_read, size: reported.append((bytes_read, size))))
+    assert reported[-1] == (2_000_000, 2_000_000)
 
 
 # -- times ---------------------------------------------------------------------------------------------

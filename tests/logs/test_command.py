@@ -25,8 +25,8 @@ def broken(tmp_path: Path) -> Path:
     return path
 
 
-def _document(*words: str | Path, stdin: bytes = b"") -> dict[str, Any]:
-    document = ovms_doctor("logs", "--format", "json", *words, stdin=stdin).document
+def _document(*arguments: str | Path, stdin: bytes = b"") -> dict[str, Any]:
+    document = ovms_doctor("logs", "--format", "json", *arguments, stdin=stdin).document
     jsonschema.validate(document, report_schema())
     return document
 
@@ -125,7 +125,7 @@ def test_no_line_of_the_server(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "message"),
+    ("arguments", "message"),
     [
         ([], "name a log file"),
         (["/nonexistent/x.log"], "No such file or directory"),
@@ -136,8 +136,8 @@ def test_no_line_of_the_server(tmp_path: Path) -> None:
         (["--select", "OVD999", "-"], "OVD999"),
     ],
 )
-def test_wrong_usage(words: list[str], message: str) -> None:
-    result = ovms_doctor("logs", *words)
+def test_wrong_usage(arguments: list[str], message: str) -> None:
+    result = ovms_doctor("logs", *arguments)
     assert result.code == 2
     assert message in result.err.decode()
     assert result.err.decode().count("\n") == 1
@@ -164,8 +164,8 @@ def test_hostile_text_reaches_no_terminal() -> None:
 
 def test_secrets_are_not_shown() -> None:
     line = "[2026-11-28 12:00:00.000][1][s3][error][s3filesystem.cpp:150] Couldn't parse proxy: http://u:hunter2@p:1"
-    for words in (["logs", "-"], ["logs", "--format", "json", "-"], ["logs", "--verbose", "-"]):
-        assert b"hunter2" not in ovms_doctor(*words, stdin=f"{start()}\n{line}\n".encode()).out
+    for arguments in (["logs", "-"], ["logs", "--format", "json", "-"], ["logs", "--verbose", "-"]):
+        assert b"hunter2" not in ovms_doctor(*arguments, stdin=f"{start()}\n{line}\n".encode()).out
 
 
 # -- explain -------------------------------------------------------------------------------------------
@@ -198,8 +198,8 @@ def model(tmp_path: Path) -> Path:
 
 
 def test_a_log_confirms_a_finding(model: Path, broken: Path) -> None:
-    words = ("check", "--load", "none", "--format", "json", "--log", broken, model)
-    document = ovms_doctor(*words).document
+    arguments = ("check", "--load", "none", "--format", "json", "--log", broken, model)
+    document = ovms_doctor(*arguments).document
     (finding,) = [item for item in document["findings"] if item["code"] == "OVD312"]
     assert finding["occurrences"]["count"] == 3
     assert {"what": "the server's log shows it 3 times", "how": "log"} in finding["evidence"]
@@ -209,8 +209,8 @@ def test_a_log_confirms_a_finding(model: Path, broken: Path) -> None:
 def test_a_cause_that_only_the_log_shows_is_reported(tmp_path: Path, broken: Path) -> None:
     empty = tmp_path / "other" / "1"
     empty.mkdir(parents=True)
-    words = ("check", "--load", "none", "--format", "json", "--log", broken, empty.parent)
-    (finding,) = [item for item in ovms_doctor(*words).document["findings"] if item["code"] == "OVD312"]
+    arguments = ("check", "--load", "none", "--format", "json", "--log", broken, empty.parent)
+    (finding,) = [item for item in ovms_doctor(*arguments).document["findings"] if item["code"] == "OVD312"]
     assert "something has changed since" in finding["detail"]
     assert finding["severity"] == "warning"
 

@@ -116,9 +116,9 @@ def test_a_recorded_start(key: str) -> None:
     diagnosis, findings = _diagnosed(key)
     assert diagnosis.unmatched == ()
     found = [finding.code for finding in findings if finding.severity != "info"]
-    wanted = [] if key in _HELP else CAUSES.get(_cause(key), [])
-    assert sorted(dict.fromkeys(found)) == sorted(wanted)
-    assert found[:1] == wanted[:1]
+    expected = [] if key in _HELP else CAUSES.get(_cause(key), [])
+    assert sorted(dict.fromkeys(found)) == sorted(expected)
+    assert found[:1] == expected[:1]
     run = recorded()[key]
     if run["config"]:
         _same_states(diagnosis.summary, run["config"])
@@ -127,15 +127,15 @@ def test_a_recorded_start(key: str) -> None:
 
 def _same_states(log: LogSummary, answer: str) -> None:
     """The state of each servable is the one that GET /v1/config answered before the server was stopped."""
-    wanted = {}
+    expected = {}
     for name, item in json.loads(answer).items():
         for version in item["model_version_status"]:
-            wanted[name, int(version["version"])] = version["state"]
-    shown = {
+            expected[name, int(version["version"])] = version["state"]
+    output = {
         (servable.name, servable.version or 1): "LOADING" if servable.failing else servable.state
         for servable in log.servables
     }
-    assert shown == wanted
+    assert output == expected
 
 
 def _same_end(key: str, run: dict[str, Any], diagnosis: LogDiagnosis) -> None:
@@ -178,13 +178,13 @@ def test_other_forms_of_the_prefix_change_nothing(key: str, form: str) -> None:
     run = recorded()[key]
     changed = FORMS[form](run["stdout"]) + run["stderr"]
     diagnosis, findings = diagnose(read(changed.encode("utf-8", "surrogateescape")))
-    wanted, wanted_findings = _diagnosed(key)
-    assert [finding.code for finding in findings] == [finding.code for finding in wanted_findings]
+    expected, expected_findings = _diagnosed(key)
+    assert [finding.code for finding in findings] == [finding.code for finding in expected_findings]
     states = [(item.name, item.version, item.state, item.retries) for item in diagnosis.summary.servables]
     assert states == [
-        (item.name, item.version, item.state, item.retries) for item in wanted.summary.servables
+        (item.name, item.version, item.state, item.retries) for item in expected.summary.servables
     ]
-    assert diagnosis.ended_by == wanted.ended_by
+    assert diagnosis.ended_by == expected.ended_by
 
 
 def test_a_cause_is_named_by_the_servable_that_it_keeps_from_loading() -> None:
@@ -215,8 +215,8 @@ def _reload_findings() -> Iterator[tuple[str, str, bool]]:
 
 def test_fault_repaired_while_the_server_ran_is_over() -> None:
     """The last change of the recording makes config.json no JSON again; all else was repaired."""
-    lasting = {code for code, _, over in _reload_findings() if not over}
-    assert lasting == {"OVD403"}
+    persistent = {code for code, _, over in _reload_findings() if not over}
+    assert persistent == {"OVD403"}
     assert {severity for _, severity, over in _reload_findings() if over} == {"warning"}
 
 

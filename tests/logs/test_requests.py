@@ -193,9 +193,9 @@ def test_openai_requests_are_named_by_a_later_line() -> None:
 
 
 def test_c_api() -> None:
-    begin = record("Processing C-API inference request for servable: m; version: 0", level="debug")
+    first_record = record("Processing C-API inference request for servable: m; version: 0", level="debug")
     end = record("Total C-API req processing time: 0.5 ms", level="debug")
-    (item,) = read(_log(begin, end)).requests
+    (item,) = read(_log(first_record, end)).requests
     assert (item.interface, item.api, item.succeeded) == ("C-API", None, 1)
 
 
@@ -207,10 +207,10 @@ def test_names_may_hold_anything() -> None:
 
 def test_a_servable_whose_requests_all_fail_is_stuck() -> None:
     good = [line for _ in range(30) for line in (_grpc(1), _total(1))]
-    threw = record(
+    exception_record = record(
         "Async caught an exception Internal inference error: CL_OUT_OF_RESOURCES", thread=1, level="error"
     )
-    bad = [line for _ in range(12) for line in (_grpc(1), threw)]
+    bad = [line for _ in range(12) for line in (_grpc(1), exception_record)]
     diagnosis, findings = diagnose(read(_log(*good, *bad, _grpc(1, "other"))))
     codes = [finding.code for finding in findings]
     assert "OVD831" in codes

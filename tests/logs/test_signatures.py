@@ -74,7 +74,7 @@ def test_a_short_message_is_meant_only_at_the_beginning() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "wanted"),
+    ("text", "expected"),
     [
         ("exit 137", ["OVD701", "OVD702"]),
         ("Exited (137) 3 minutes ago", ["OVD701", "OVD702"]),
@@ -102,8 +102,8 @@ def test_a_short_message_is_meant_only_at_the_beginning() -> None:
         ("Received message larger than max (9000000 vs. 4194304)", ["OVD884"]),
     ],
 )  # fmt: skip
-def test_lines_that_are_not_the_log(text: str, wanted: list[str]) -> None:
-    assert [entry.code for entry, _ in explain(text).codes] == wanted
+def test_lines_that_are_not_the_log(text: str, expected: list[str]) -> None:
+    assert [entry.code for entry, _ in explain(text).codes] == expected
 
 
 @pytest.mark.parametrize(
@@ -158,6 +158,6 @@ def test_details_of_a_status_are_a_value() -> None:
 def test_check_predicts_the_text_of_the_release(release: str, text: str, tmp_path: Path) -> None:
     path = tmp_path / "config.json"
     path.write_text("{}", "utf-8")
-    words = ("check", "--load", "none", "--format", "json", "--ovms-version", release, path)
-    (finding,) = [item for item in ovms_doctor(*words).document["findings"] if item["code"] == "OVD404"]
+    arguments = ("check", "--load", "none", "--format", "json", "--ovms-version", release, path)
+    (finding,) = [item for item in ovms_doctor(*arguments).document["findings"] if item["code"] == "OVD404"]
     assert finding["server_log"][0] == text

@@ -150,7 +150,7 @@ ARRANGEMENTS = {
     "beside": [("a", "/m", False), ("b", "/m2", False)],
     "into a mount's own tree": [("a", "/m", False), ("a/x", "/m/y", True)],
 }
-ASKED = [
+PATHS = [
     "/m", "/m/", "/m/name", "/m/x", "/m/x/", "/m/x/name", "/m/x/y/name", "/m/y/name", "/m//x/./name", "/m/x/../name",
     "/m/../m/x/name", "/m/../m2/name", "/m2/name", "/m2/x/name", "/m/x/../../m2/name", "/m/gone",
 ]  # fmt: skip
@@ -171,15 +171,15 @@ def test_agrees_with_a_mount_namespace(arrangement: list[tuple[str, str, bool]],
     contents, writable = _in_namespace(mounts, Path(host, "root"))
     table = MountTable(mounts)
     probes = open_files(None, (), table)
-    for path in ASKED:
+    for path in PATHS:
         mapped = table.to_host(path)
-        seen = contents[path]
-        assert (None if mapped is None or not os.path.isfile(mapped) else Path(mapped).read_text()) == seen, (
-            path
-        )
-        if ".." not in path and seen is not None:
-            assert probes.answer(ReadFile(path, 100)) == FileContent(seen.encode(), len(seen))
-        if seen is not None:
+        observed = contents[path]
+        assert (
+            None if mapped is None or not os.path.isfile(mapped) else Path(mapped).read_text()
+        ) == observed, path
+        if ".." not in path and observed is not None:
+            assert probes.answer(ReadFile(path, 100)) == FileContent(observed.encode(), len(observed))
+        if observed is not None:
             assert table.read_only(path) is not writable[path], path
             assert mapped is not None
             assert os.path.samefile(
@@ -196,14 +196,14 @@ def _in_namespace(mounts: list[Mount], root: Path) -> tuple[dict[str, str | None
         lines += [f"mkdir -p {at}", f"mount --bind {host} {at}"]
         if mount.read_only:
             lines.append(f"mount -o remount,bind,ro {at}")
-    for path in ASKED:
+    for path in PATHS:
         full = shlex.quote(f"{root}{path}")
         lines.append(
             f"if [ -f {full} ]; then cat {full}; if [ -w {full} ]; then echo ' w'; else echo ' r'; fi; else echo -; fi"
         )
     command = ["unshare", "--mount", "--propagation", "private", "sh", "-c", "\n".join(lines)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    answers = dict(zip(ASKED, done.stdout.splitlines(), strict=True))
+    completed = subprocess.run(command, capture_output=True, text=True, check=True)
+    answers = dict(zip(PATHS, completed.stdout.splitlines(), strict=True))
     contents = {path: None if text == "-" else text[:-2] for path, text in answers.items()}
     return contents, {path: text.endswith(" w") for path, text in answers.items()}
 
@@ -250,8 +250,8 @@ def test_a_nested_mount_counts_in_either_order(order: tuple[int, int], world_dir
     (world_dir / "b" / "model.onnx").write_bytes(b"\x08")
     pairs = [f"{world_dir}/a:/models", f"{world_dir}/b:/models/m"]
     mounts = [word for index in order for word in ("--mount", pairs[index])]
-    words = ["--", "--model_name", "m", "--model_path", "/models/m", "--port", "9000"]
-    result = ovms_doctor("check", *mounts, "--load", "none", "--format", "json", *words)
+    arguments = ["--", "--model_name", "m", "--model_path", "/models/m", "--port", "9000"]
+    result = ovms_doctor("check", *mounts, "--load", "none", "--format", "json", *arguments)
     assert result.document["models"][0]["host_path"] == f"{world_dir}/b"
     steps = [
         step["command"] for finding in result.document["findings"] for step in finding["remedy"]["steps"]

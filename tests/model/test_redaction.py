@@ -30,7 +30,7 @@ _PIECES = [
 
 
 @pytest.mark.parametrize(
-    ("words", "shown"),
+    ("arguments", "redacted"),
     [
         (["--env", "NAME=canary"], ["--env", "NAME=***"]),
         (["--env=NAME=canary"], ["--env=NAME=***"]),
@@ -93,12 +93,12 @@ _PIECES = [
         (["https://h/m#access_token=canary"], ["https://h/m#access_token=***"]),
     ],
 )
-def test_secrets_are_left_out_and_nothing_else(words: list[str], shown: list[str]) -> None:
-    assert list(redact_words(words)) == shown
+def test_secrets_are_left_out_and_nothing_else(arguments: list[str], redacted: list[str]) -> None:
+    assert list(redact_words(arguments)) == redacted
 
 
 @pytest.mark.parametrize(
-    ("text", "shown"),
+    ("text", "redacted"),
     [
         ('{"NUM_STREAMS": "2", "FOO": "ab"}', '{"NUM_STREAMS": "2", "FOO": "***"}'),
         ('{"A": {"NUM_STREAMS": "x"}}', '{"A": {"NUM_STREAMS": "***"}}'),
@@ -116,12 +116,12 @@ def test_secrets_are_left_out_and_nothing_else(words: list[str], shown: list[str
         ("{" * 100_000, "***"),
     ],
 )  # fmt: skip
-def test_values_of_known_properties_stay(text: str, shown: str) -> None:
-    assert hide_property_values(text) == shown
+def test_values_of_known_properties_stay(text: str, redacted: str) -> None:
+    assert hide_property_values(text) == redacted
 
 
 @pytest.mark.parametrize(
-    ("text", "shown"),
+    ("text", "redacted"),
     [
         ('{"plugin_config": {"A": "xyz"}, "name": "n"}', '{"plugin_config": {"A": "***"}, "name": "n"}'),
         ('{"plugin\\u005fconfig": {"A": "xyz"}}', '{"plugin\\u005fconfig": {"A": "***"}}'),
@@ -135,15 +135,15 @@ def test_values_of_known_properties_stay(text: str, shown: str) -> None:
         ("no plugin_config here", "no plugin_config here"),
     ],
 )
-def test_a_document_keeps_its_length(text: str, shown: str) -> None:
-    assert hide_in_document(text) == shown
-    assert len(shown) == len(text)
+def test_a_document_keeps_its_length(text: str, redacted: str) -> None:
+    assert hide_in_document(text) == redacted
+    assert len(redacted) == len(text)
 
 
 def test_an_error_of_the_engine_quotes_no_secret() -> None:
     text = 'exec: "run": API_TOKEN=abc, password: "pw" s3://u:p@host; value hunter2 at /etc'
-    shown = redact_message(text, ["hunter2", "at", ""])
-    assert shown == 'exec: "run": API_TOKEN=***, password: "***" s3://***@host; value *** at /etc'
+    message = redact_message(text, ["hunter2", "at", ""])
+    assert message == 'exec: "run": API_TOKEN=***, password: "***" s3://***@host; value *** at /etc'
 
 
 @pytest.mark.parametrize(
@@ -184,7 +184,7 @@ def test_a_text_without_a_secret_stays(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "shown"),
+    ("text", "redacted"),
     [
         ("invalid token canary", "invalid token ***"),
         ('pull access denied, token "canary"', 'pull access denied, token "***"'),
@@ -196,12 +196,12 @@ def test_a_text_without_a_secret_stays(text: str) -> None:
         ('secret "hf-token" not found', 'secret "hf-token" not found'),
     ],
 )
-def test_a_message_quotes_no_secret(text: str, shown: str) -> None:
-    assert redact_message(text).replace("Token ***", "***") == shown
+def test_a_message_quotes_no_secret(text: str, redacted: str) -> None:
+    assert redact_message(text).replace("Token ***", "***") == redacted
 
 
 @pytest.mark.parametrize(
-    ("text", "shown"),
+    ("text", "redacted"),
     [
         ("hf_token: canary", "hf_token: ***"),
         ("Authorization: Bearer canary", "Authorization: Bearer ***"),
@@ -219,12 +219,12 @@ def test_a_message_quotes_no_secret(text: str, shown: str) -> None:
         ),
     ],
 )
-def test_a_line_of_the_log_shows_no_secret_and_all_else(text: str, shown: str) -> None:
-    assert redact_log_text(text) == shown
+def test_a_line_of_the_log_shows_no_secret_and_all_else(text: str, redacted: str) -> None:
+    assert redact_log_text(text) == redacted
 
 
 @pytest.mark.parametrize(
-    ("text", "shown"),
+    ("text", "redacted"),
     [
         ("canary", "xxxxxx"),
         ('"canary"', '"xxxxxx"'),
@@ -236,5 +236,5 @@ def test_a_line_of_the_log_shows_no_secret_and_all_else(text: str, shown: str) -
         ("[1, 2]", "[1, 2]"),
     ],
 )
-def test_a_malformed_document_shows_nothing_behind_its_error(text: str, shown: str) -> None:
-    assert hide_malformed(text) == shown
+def test_a_malformed_document_shows_nothing_behind_its_error(text: str, redacted: str) -> None:
+    assert hide_malformed(text) == redacted

@@ -81,12 +81,14 @@ def policy_of(value: Any) -> VersionPolicy:
 
 def entries_of(case: Case, directory: str) -> tuple[str, list[ModelEntry]]:
     """Mode and entries, names that were taken before left out."""
-    words = list(case.arguments(directory))
-    options = dict(zip(words[::2], words[1::2], strict=True))
+    arguments = list(case.arguments(directory))
+    options = dict(zip(arguments[::2], arguments[1::2], strict=True))
     cwd = case.filled("cwd", directory) or ("/" if case.uid else directory)
     if "--config_path" not in options:
-        given = {key[2:]: value for key, value in options.items() if key[2:] in PARAMETERS and value}
-        values = tuple((key, json.dumps(value)) for key, value in given.items())
+        options_of_entry = {
+            key[2:]: value for key, value in options.items() if key[2:] in PARAMETERS and value
+        }
+        values = tuple((key, json.dumps(value)) for key, value in options_of_entry.items())
         policy = policy_of(json.loads(options.get("--model_version_policy") or "null"))
         path = join_base_path(options["--model_path"], cwd + "/")
         entry = ModelEntry(options["--model_name"], path, policy, ModelParameters(values, "arguments"))
@@ -106,15 +108,15 @@ def follow(case: Case, directory: Path) -> list[Followed]:
     """Build the case and follow each of its entries as the server does: one refused is left out, one with an
     unsupported key takes the later ones with it."""
     build(case, directory)
-    place = os.fspath(directory)
-    mode, entries = entries_of(case, place)
+    root = os.fspath(directory)
+    mode, entries = entries_of(case, root)
     release = parse_release(case.release)
     deployment = Deployment(
         mode,  # type: ignore[arg-type]
         release,
         "test",
         User(case.uid, case.uid),
-        working_directory=case.filled("cwd", place) or ("/" if case.uid else place),
+        working_directory=case.filled("cwd", root) or ("/" if case.uid else root),
         bare_metal=True,
         options=CheckOptions(load="compile"),
     )

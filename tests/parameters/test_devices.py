@@ -32,7 +32,7 @@ from ovms_doctor.model.releases import parse_release
 from ovms_doctor.prediction.parameters.device_rules import judge_device, presence
 from ovms_doctor.prediction.parameters.devices import target_device
 from tests.cases_run import collector
-from tests.prediction.memory import World, deployment, model_of, settle
+from tests.prediction.memory import MemoryFiles, deployment, model_of, settle
 from tests.probes.runtime.driver import DATA
 
 NONE = HostDevices()
@@ -44,10 +44,10 @@ IMAGE, ROOT, MEMBER = User(5000, 5000, (39, 44)), User(0, 0), User(5000, 5000, (
 
 
 def judged(
-    text: str, seen: HostDevices | None = NONE, release: str = "2026.3", user: User = IMAGE
+    text: str, host_devices: HostDevices | None = NONE, release: str = "2026.3", user: User = IMAGE
 ) -> DeviceVerdict:
     known = parse_release(release)
-    return judge_device(target_device(text, known), known, seen, user)
+    return judge_device(target_device(text, known), known, host_devices, user)
 
 
 #: Where there is no GPU and no NPU: (works, why, who is to blame), in 2026.3.
@@ -133,9 +133,9 @@ def test_hardware_is_no_matter_of_which_nothing_is_known(text: str) -> None:
     "text", [text for text, found in BARE_HOST.items() if found[1] in ("unknown", "bare", "number")]
 )
 def test_a_name_that_is_none_fails_wherever_the_server_is(text: str) -> None:
-    for seen in (None, NONE, ALL):
-        assert judged(text, seen).works is False
-        assert judged(text, seen).from_words
+    for host_devices in (None, NONE, ALL):
+        assert judged(text, host_devices).works is False
+        assert judged(text, host_devices).from_words
 
 
 @pytest.mark.parametrize(
@@ -177,7 +177,7 @@ def test_releases(text: str, release: str, works: bool | None) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "seen", "release", "word"),
+    ("text", "host_devices", "release", "word"),
     [
         ("GPU", None, "2026.3", "which GPUs and NPUs"),
         ("HETERO:GPU,CPU", None, "2026.3", "which GPUs and NPUs"),
@@ -190,13 +190,15 @@ def test_releases(text: str, release: str, works: bool | None) -> None:
         ("NVIDIA", None, "2026.3", ""),
     ],
 )
-def test_missing_knowledge_is_named(text: str, seen: HostDevices | None, release: str, word: str) -> None:
-    untold = judged(text, seen, release).unavailable
-    assert (word in untold) if word else not untold
+def test_missing_knowledge_is_named(
+    text: str, host_devices: HostDevices | None, release: str, word: str
+) -> None:
+    unavailable = judged(text, host_devices, release).unavailable
+    assert (word in unavailable) if word else not unavailable
 
 
 @pytest.mark.parametrize(
-    ("name", "seen", "user", "expected"),
+    ("name", "host_devices", "user", "expected"),
     [
         ("GPU", None, IMAGE, "open"),
         ("GPU", NONE, IMAGE, "absent"),
@@ -212,12 +214,12 @@ def test_missing_knowledge_is_named(text: str, seen: HostDevices | None, release
         ("NPU", HostDevices(accel=True, accel_groups=(992,)), IMAGE, "access"),
     ],
 )
-def test_presence(name: str, seen: HostDevices | None, user: User, expected: str) -> None:
-    assert presence(name, seen, user)[0] == expected
+def test_presence(name: str, host_devices: HostDevices | None, user: User, expected: str) -> None:
+    assert presence(name, host_devices, user)[0] == expected
 
 
 @pytest.mark.parametrize(
-    ("text", "seen", "passed"),
+    ("text", "host_devices", "passed"),
     [
         ("AUTO:GPU,CPU", NONE, [("GPU", "absent")]),
         ("AUTO:GPU,CPU", RENDER, [("GPU", "access")]),
@@ -231,9 +233,9 @@ def test_presence(name: str, seen: HostDevices | None, user: User, expected: str
     ],
 )
 def test_devices_that_a_list_leaves_out(
-    text: str, seen: HostDevices | None, passed: list[tuple[str, str]]
+    text: str, host_devices: HostDevices | None, passed: list[tuple[str, str]]
 ) -> None:
-    verdict = judged(text, seen)
+    verdict = judged(text, host_devices)
     assert [(item.name, item.reason) for item in verdict.passed_over] == passed
     assert verdict.works is not False
 
@@ -248,58 +250,61 @@ def test_same_results_as_openvino(world_dir: Path) -> None:
     model = os.fspath(world_dir / "fc.xml")
     questions = {text: LoadModel(model, "compile", Preparation(device=text)) for text in own}
     answers = collector(os.getuid()).collect(tuple(questions.values()))
-    said: dict[str, bool] = {}
+    results: dict[str, bool] = {}
     for text, question in questions.items():
         report = answers[question]
         assert isinstance(report, LoadReport), report
         assert report.stage == "compile"
-        said[text] = report.outcome == "ok"
+        results[text] = report.outcome == "ok"
     expected = {text: BARE_HOST[text][0] for text in own}
     # What hangs on the image is no plugin of OpenVINO's package.
-    assert {text: value for text, value in said.items() if expected[text] is not None} == {
+    assert {text: value for text, value in results.items() if expected[text] is not None} == {
         text: value for text, value in expected.items() if value is not None
     }
-    assert said["NVIDIA"] is False
+    assert results["NVIDIA"] is False
 
 
 # -- plans and findings, in memory ----------------------------------------------------------------------
-class DeviceWorld(World):
+class DeviceWorld(MemoryFiles):
     """A world with an OpenVINO that refuses to compile for what it does not know; nothing is in /dev."""
 
     def answer(self, question: AnyQuestion) -> Answer:
         if isinstance(question, LoadModel) and question.preparation is not None:
             device = question.preparation.device
             if question.level == "compile" and device != "CPU" and not device.startswith("AUTO"):
-                self.asked.append(question)
+                self.questions.append(question)
                 return LoadReport("compile", "failed", "compile", f"no {device}\n", "2026.4.1")
         return super().answer(question)
 
 
-def world(source: World | None = None) -> DeviceWorld:
+def device_files(source: MemoryFiles | None = None) -> DeviceWorld:
     return DeviceWorld((source or model_of("1")).files)
 
 
-def look(
+def plan_and_findings(
     device: str | None,
-    seen: HostDevices | None = NONE,
+    host_devices: HostDevices | None = NONE,
     *,
     load: str = "read",
     user: User = IMAGE,
     release: str = "2026.3",
     **more: Any,
 ) -> tuple[Plan, list[Finding], DeviceWorld]:
-    given = {**({} if device is None else {"target_device": device}), **more.pop("given", {})}
-    values = tuple((name, json.dumps(value)) for name, value in given.items())
+    parameter_values = {
+        **({} if device is None else {"target_device": device}),
+        **more.pop("parameter_values", {}),
+    }
+    values = tuple((name, json.dumps(value)) for name, value in parameter_values.items())
     entry = ModelEntry("m", "/m", parameters=ModelParameters(values, "config"))
-    told: Deployment = deployment(release, entry=entry, devices=seen, load=load, user=user, **more)
-    place = world()
-    plan = settle(told, place)
-    context = Context(told, plan, Facts(complete=True))
-    return plan, [*parameters.check(context), *devices.check(context)], place
+    server: Deployment = deployment(release, entry=entry, devices=host_devices, load=load, user=user, **more)
+    files = device_files()
+    plan = settle(server, files)
+    context = Context(server, plan, Facts(complete=True))
+    return plan, [*parameters.check(context), *devices.check(context)], files
 
 
 @pytest.mark.parametrize(
-    ("device", "words"),
+    ("device", "text"),
     [
         ("CPUU", 'Device with "CPUU" name is not registered in the OpenVINO Runtime'),
         ("HETERO:GNA,CPU", 'Device with "GNA" name is not registered in the OpenVINO Runtime'),
@@ -309,9 +314,9 @@ def look(
         ("GPU", "no /dev/dri/renderD* of Intel exists"),
     ],
 )
-def test_the_words_are_known_without_openvino(device: str, words: str) -> None:
-    _, (finding,), _ = look(device, load="none")
-    assert words in [evidence.observation for evidence in finding.evidence]
+def test_the_text_is_known_without_openvino(device: str, text: str) -> None:
+    _, (finding,), _ = plan_and_findings(device, load="none")
+    assert text in [evidence.observation for evidence in finding.evidence]
 
 
 @pytest.mark.parametrize(
@@ -331,16 +336,16 @@ def test_the_words_are_known_without_openvino(device: str, words: str) -> None:
     ],
 )
 def test_suggested_device(device: str, hint: str) -> None:
-    _, (finding,), _ = look(device, load="none")
+    _, (finding,), _ = plan_and_findings(device, load="none")
     assert finding.remedy is not None
     (step,) = finding.remedy.steps
     assert hint in step.text
 
 
-def compiled(place: DeviceWorld) -> list[str]:
+def compiled(files: DeviceWorld) -> list[str]:
     return [
         question.preparation.device
-        for question in place.asked
+        for question in files.questions
         if isinstance(question, LoadModel)
         and question.level == "compile"
         and question.preparation is not None
@@ -350,7 +355,7 @@ def compiled(place: DeviceWorld) -> list[str]:
 @pytest.mark.parametrize("load", ["none", "read", "compile"])
 @pytest.mark.parametrize("device", ["cpu", "CPU.0", "MULTI", "HETERO:FOO,CPU", "GNA", "GPU", "NPU"])
 def test_fails_at_every_level(device: str, load: str) -> None:
-    plan, findings, _ = look(device, load=load)
+    plan, findings, _ = plan_and_findings(device, load=load)
     (version,) = plan.models[0].versions
     assert version.attempt is not None
     assert (version.attempt.outcome, version.attempt.status) == (
@@ -370,65 +375,65 @@ def test_fails_at_every_level(device: str, load: str) -> None:
 
 
 def test_openvino_error_is_requested_where_it_is_cheap() -> None:
-    _, (finding,), place = look("CPU.0")
-    assert compiled(place) == ["CPU.0"]
+    _, (finding,), files = plan_and_findings("CPU.0")
+    assert compiled(files) == ["CPU.0"]
     assert "error: no CPU.0" in finding.server_log[0]
     for load in ("none", "read"):
-        plan, _, place = look("GPU", load=load)
-        assert compiled(place) == []
+        plan, _, files = plan_and_findings("GPU", load=load)
+        assert compiled(files) == []
         assert not plan.models[0].served_later
 
 
 @pytest.mark.parametrize("load", ["none", "read", "compile"])
 @pytest.mark.parametrize("device", ["GPU", "NPU", "GPU.1", "HETERO:GPU,CPU", "AUTO:GPU", "BATCH:GPU"])
 def test_no_alarm_where_the_devices_are_not_known(device: str, load: str) -> None:
-    plan, findings, place = look(device, None, load=load)
+    plan, findings, files = plan_and_findings(device, None, load=load)
     assert plan.models[0].served_later == (1,)
     assert findings == []
-    assert compiled(place) == []
+    assert compiled(files) == []
 
 
 def test_the_gpu_of_the_server_is_tried_by_openvino() -> None:
-    plan, (finding,), place = look("GPU", GPU, load="compile")
-    assert compiled(place) == ["GPU"]
+    plan, (finding,), files = plan_and_findings("GPU", GPU, load="compile")
+    assert compiled(files) == ["GPU"]
     assert not plan.models[0].served_later
     assert finding.code == "OVD432"
-    assert look("GPU", GPU)[1] == []
+    assert plan_and_findings("GPU", GPU)[1] == []
 
 
 def test_library_missing_on_this_host_proves_nothing_for_the_server() -> None:
-    class Lacking(DeviceWorld):
+    class LoadWithoutLibrary(DeviceWorld):
         def answer(self, question: AnyQuestion) -> Answer:
             if isinstance(question, LoadModel) and question.level == "compile":
                 return LoadReport("compile", "failed", "compile", 'Cannot load library "x.so"', "2026.4.1")
             return super().answer(question)
 
     entry = ModelEntry("m", "/m", parameters=ModelParameters((("target_device", '"GPU"'),), "config"))
-    told = deployment("2026.3", entry=entry, devices=GPU, load="compile", user=IMAGE)
-    plan = settle(told, Lacking(model_of("1").files))
+    server = deployment("2026.3", entry=entry, devices=GPU, load="compile", user=IMAGE)
+    plan = settle(server, LoadWithoutLibrary(model_of("1").files))
     assert plan.models[0].unknown is not None
-    told = deployment("2026.3", entry=entry, devices=NONE, load="compile", user=IMAGE)
-    (version,) = settle(told, Lacking(model_of("1").files)).models[0].versions
+    server = deployment("2026.3", entry=entry, devices=NONE, load="compile", user=IMAGE)
+    (version,) = settle(server, LoadWithoutLibrary(model_of("1").files)).models[0].versions
     assert version.attempt is not None
     assert (version.attempt.outcome, version.attempt.log) == ("failed", ())
 
 
 def test_bare_metal_host_is_queried_by_default() -> None:
     entry = ModelEntry("m", "/m", parameters=ModelParameters((("target_device", '"GPU"'),), "config"))
-    told = deployment("2026.3", entry=entry, bare_metal=True)
-    place = world()
-    assert not settle(told, place).models[0].served_later
-    assert StatPath("/dev/dri") in place.asked
-    place.directories.add("/dev/dri")
-    assert settle(told, place).models[0].served_later == (1,)
+    server = deployment("2026.3", entry=entry, bare_metal=True)
+    files = device_files()
+    assert not settle(server, files).models[0].served_later
+    assert StatPath("/dev/dri") in files.questions
+    files.directories.add("/dev/dri")
+    assert settle(server, files).models[0].served_later == (1,)
     entry = ModelEntry("m", "/m", parameters=ModelParameters((("target_device", '"CPU"'),), "config"))
-    place = world()
-    settle(deployment("2026.3", entry=entry, bare_metal=True), place)
-    assert StatPath("/dev/dri") not in place.asked
+    files = device_files()
+    settle(deployment("2026.3", entry=entry, bare_metal=True), files)
+    assert StatPath("/dev/dri") not in files.questions
 
 
 @pytest.mark.parametrize(
-    ("device", "seen", "user", "codes"),
+    ("device", "host_devices", "user", "codes"),
     [
         ("GPU", RENDER, IMAGE, [("OVD731", "error")]),
         ("GPU", RENDER, MEMBER, []),
@@ -444,8 +449,10 @@ def test_bare_metal_host_is_queried_by_default() -> None:
         ("NPU", HostDevices(accel=True, accel_groups=(992,)), IMAGE, [("OVD731", "error")]),
     ],
 )
-def test_findings(device: str, seen: HostDevices | None, user: User, codes: list[tuple[str, str]]) -> None:
-    plan, findings, _ = look(device, seen, user=user)
+def test_findings(
+    device: str, host_devices: HostDevices | None, user: User, codes: list[tuple[str, str]]
+) -> None:
+    plan, findings, _ = plan_and_findings(device, host_devices, user=user)
     assert [(finding.code, finding.severity) for finding in findings] == codes
     failed = ("OVD731", "error") in codes
     assert plan.models[0].served_later == (() if failed else (1,))
@@ -457,7 +464,7 @@ CPU_ONLY = {"plugin_config": {"ENABLE_HYPER_THREADING": True}}
 
 
 @pytest.mark.parametrize(
-    ("device", "seen", "release", "given", "severity"),
+    ("device", "host_devices", "release", "extra_values", "severity"),
     [
         (None, GPU, "2026.3", {}, "info"),
         ("", GPU, "2026.3", {}, "info"),
@@ -473,9 +480,15 @@ CPU_ONLY = {"plugin_config": {"ENABLE_HYPER_THREADING": True}}
     ],
 )
 def test_the_default_device(
-    device: str | None, seen: HostDevices | None, release: str, given: dict[str, Any], severity: str | None
+    device: str | None,
+    host_devices: HostDevices | None,
+    release: str,
+    extra_values: dict[str, Any],
+    severity: str | None,
 ) -> None:
-    plan, findings, _ = look(device, seen, release=release, given=given)
+    plan, findings, _ = plan_and_findings(
+        device, host_devices, release=release, parameter_values=extra_values
+    )
     assert plan.models[0].served_later == (1,)
     found = [(finding.code, finding.severity) for finding in findings]
     assert found == ([] if severity is None else [("OVD734", severity)])
@@ -483,7 +496,7 @@ def test_the_default_device(
 
 def test_a_host_that_cannot_be_looked_at_gives_no_alarm() -> None:
     entry = ModelEntry("m", "/m", parameters=ModelParameters((("target_device", '"GPU"'),), "config"))
-    told = deployment("2026.3", entry=entry, bare_metal=True)
+    server = deployment("2026.3", entry=entry, bare_metal=True)
 
     class Closed(DeviceWorld):
         def answer(self, question: AnyQuestion) -> Answer:
@@ -491,4 +504,4 @@ def test_a_host_that_cannot_be_looked_at_gives_no_alarm() -> None:
                 return Unavailable("not looked at")
             return super().answer(question)
 
-    assert settle(told, Closed(model_of("1").files)).models[0].served_later == (1,)
+    assert settle(server, Closed(model_of("1").files)).models[0].served_later == (1,)

@@ -18,21 +18,23 @@ from ovms_doctor.model.plan import Plan
 from tests.prediction.memory import INPUT, deployment, model_of, settle
 
 
-def look(names: str | None = None, release: str = "2026.3", **given: Any) -> tuple[Plan, list[Finding]]:
+def look(
+    names: str | None = None, release: str = "2026.3", **parameter_values: Any
+) -> tuple[Plan, list[Finding]]:
     """A model with the input x [1,3] and the output y [1,10]; ``names``: its mapping_config.json."""
-    values = tuple((name, json.dumps(value)) for name, value in given.items())
+    values = tuple((name, json.dumps(value)) for name, value in parameter_values.items())
     entry = ModelEntry("m", "/m", parameters=ModelParameters(values, "config"))
-    world = model_of("1")
+    files = model_of("1")
     if names is not None:
-        world.files["/m/1/mapping_config.json"] = names
-    told = deployment(release, entry=entry)
-    plan = settle(told, world)
-    context = Context(told, plan, Facts(complete=True))
+        files.files["/m/1/mapping_config.json"] = names
+    server = deployment(release, entry=entry)
+    plan = settle(server, files)
+    context = Context(server, plan, Facts(complete=True))
     return plan, [*parameters.check(context), *mapping.check(context)]
 
 
 @pytest.mark.parametrize(
-    ("names", "given", "status", "code"),
+    ("names", "parameter_values", "status", "code"),
     [
         (None, {"shape": {"z": "(2,3)"}}, "CONFIG_SHAPE_IS_NOT_IN_MODEL", "OVD425"),
         (None, {"layout": {"z": "NC"}}, "CONFIG_LAYOUT_IS_NOT_IN_MODEL", "OVD425"),
@@ -51,8 +53,8 @@ def look(names: str | None = None, release: str = "2026.3", **given: Any) -> tup
         (None, {"nireq": 100001}, "INVALID_NIREQ", "OVD434"),
     ],
 )
-def test_refused(names: str | None, given: dict[str, Any], status: str, code: str) -> None:
-    plan, findings = look(names, **given)
+def test_refused(names: str | None, parameter_values: dict[str, Any], status: str, code: str) -> None:
+    plan, findings = look(names, **parameter_values)
     attempt = plan.models[0].versions[0].attempt
     assert attempt is not None
     assert attempt.status == status
@@ -64,7 +66,7 @@ def test_refused(names: str | None, given: dict[str, Any], status: str, code: st
 
 
 @pytest.mark.parametrize(
-    "given",
+    "parameter_values",
     [
         {"shape": {"x": "(2,3)"}},
         {"nireq": 100000},
@@ -74,8 +76,8 @@ def test_refused(names: str | None, given: dict[str, Any], status: str, code: st
         {"shape": {"ANONYMOUS_INPUT_NAME": "(7,7)"}},
     ],
 )
-def test_served(given: dict[str, Any]) -> None:
-    plan, findings = look(**given)
+def test_served(parameter_values: dict[str, Any]) -> None:
+    plan, findings = look(**parameter_values)
     assert plan.models[0].served_later == (1,)
     assert not [finding for finding in findings if finding.severity == "error"]
 
@@ -83,16 +85,20 @@ def test_served(given: dict[str, Any]) -> None:
 def test_both_values_of_a_doubled_name_are_known() -> None:
     """The shape passes the look at names under either, and takes effect under the last one only."""
     names = '{"inputs": {"x": "a", "x": "b"}, "outputs": {}}'
-    for given, codes in (("a", ["OVD423"]), ("b", [])):
-        plan, findings = look(names, shape={given: "(1,3)"})
+    for name, codes in (("a", ["OVD423"]), ("b", [])):
+        plan, findings = look(names, shape={name: "(1,3)"})
         assert plan.models[0].served_later == (1,)
         assert [finding.code for finding in findings] == codes
 
 
 def test_no_secret_of_a_plugin_config_is_shown() -> None:
-    given = {"NUM_STREAMS": "1", "API_TOKEN": "hunter2", "DEVICE_PROPERTIES": {"CPU": {"MY_KEY": "hunter3"}}}
+    plugin_config = {
+        "NUM_STREAMS": "1",
+        "API_TOKEN": "hunter2",
+        "DEVICE_PROPERTIES": {"CPU": {"MY_KEY": "hunter3"}},
+    }
     for source in ("config", "arguments"):
-        value = json.dumps(given) if source == "arguments" else given
+        value = json.dumps(plugin_config) if source == "arguments" else plugin_config
         values = (("plugin_config", json.dumps(value)),)
         entry = ModelEntry("m", "/m", parameters=ModelParameters(values, source))  # type: ignore[arg-type]
         whole = show_parameter(entry, "plugin_config")
@@ -129,7 +135,7 @@ MATRIX = Tensor(("y",), "f32", "[1,10]")
 
 
 @pytest.mark.parametrize(
-    ("inputs", "given", "status", "code"),
+    ("inputs", "parameter_values", "status", "code"),
     [
         ((SCALAR,), {"batch_size": 2}, "MODEL_NOT_LOADED", "OVD429"),
         ((SCALAR,), {"batch_size": "auto"}, "MODEL_WITH_SCALAR_AUTO_UNSUPPORTED", "OVD429"),
@@ -146,13 +152,17 @@ MATRIX = Tensor(("y",), "f32", "[1,10]")
 )
 @pytest.mark.parametrize("release", ["2025.4", "2026.3"])
 def test_ranks_are_checked_without_openvino(
-    inputs: tuple[Tensor, ...], given: dict[str, Any], status: str | None, code: str | None, release: str
+    inputs: tuple[Tensor, ...],
+    parameter_values: dict[str, Any],
+    status: str | None,
+    code: str | None,
+    release: str,
 ) -> None:
-    values = tuple((name, json.dumps(value)) for name, value in given.items())
+    values = tuple((name, json.dumps(value)) for name, value in parameter_values.items())
     entry = ModelEntry("m", "/m", parameters=ModelParameters((*values, ("target_device", '"CPU"')), "config"))
-    told = deployment(release, entry=entry, load="none")
-    world = model_of("1")
-    answer = world.answer
+    server = deployment(release, entry=entry, load="none")
+    files = model_of("1")
+    answer = files.answer
 
     def inspected(question: AnyQuestion) -> Answer:
         found = answer(question)
@@ -160,14 +170,14 @@ def test_ranks_are_checked_without_openvino(
             return replace(found, inputs=inputs, outputs=(MATRIX,))
         return found
 
-    world.answer = inspected  # type: ignore[method-assign]
-    plan = settle(told, world)
+    files.answer = inspected  # type: ignore[method-assign]
+    plan = settle(server, files)
     attempt = plan.models[0].versions[0].attempt
     assert attempt is not None
     assert (attempt.outcome, attempt.status) == (("loaded", "OK") if status is None else ("failed", status))
     errors = [
         item
-        for item in parameters.check(Context(told, plan, Facts(complete=True)))
+        for item in parameters.check(Context(server, plan, Facts(complete=True)))
         if item.severity == "error"
     ]
     assert [item.code for item in errors] == ([] if code is None else [code])

@@ -19,8 +19,8 @@ from ovms_doctor.prediction.parameters.shapes import ParameterFormatError, parse
 from tests.parameters.plans import PARAMETERS
 
 
-def parsed(source: str = "config", release: str = "2026.3", **given_values: Any) -> ParsedParameters:
-    values = tuple((name, json.dumps(value)) for name, value in given_values.items())
+def parsed(source: str = "config", release: str = "2026.3", **parameter_values: Any) -> ParsedParameters:
+    values = tuple((name, json.dumps(value)) for name, value in parameter_values.items())
     entry = ModelEntry("m", "/m", parameters=ModelParameters(values, source))  # type: ignore[arg-type]
     return parse_parameters(entry, parse_release(release))
 
@@ -136,7 +136,7 @@ def test_plugin_keys(device: str, key: str, release: str, unsupported: bool) -> 
 
 
 @pytest.mark.parametrize(
-    ("device", "key", "release", "seen", "unsupported"),
+    ("device", "key", "release", "host_devices", "unsupported"),
     [
         (None, "CACHE_DIR", "2026.3", HostDevices(), True),
         (None, "CACHE_DIR", "2026.3", None, True),
@@ -154,12 +154,12 @@ def test_plugin_keys(device: str, key: str, release: str, unsupported: bool) -> 
     ],
 )
 def test_plugin_keys_by_what_the_server_has(
-    device: str | None, key: str, release: str, seen: HostDevices | None, unsupported: bool
+    device: str | None, key: str, release: str, host_devices: HostDevices | None, unsupported: bool
 ) -> None:
-    told = {"plugin_config": {key: "1"}, **({} if device is None else {"target_device": device})}
-    values = tuple((name, json.dumps(value)) for name, value in told.items())
+    parameters = {"plugin_config": {key: "1"}, **({} if device is None else {"target_device": device})}
+    values = tuple((name, json.dumps(value)) for name, value in parameters.items())
     entry = ModelEntry("m", "/m", parameters=ModelParameters(values, "config"))
-    assert (parse_parameters(entry, parse_release(release), seen).abort is not None) is unsupported
+    assert (parse_parameters(entry, parse_release(release), host_devices).abort is not None) is unsupported
 
 
 def text_of(source: str, name: str, text: str) -> ParsedParameters:
@@ -180,9 +180,9 @@ def test_the_last_of_equal_keys_overwrites(source: str) -> None:
 
 
 def test_an_earlier_equal_key_is_read_too() -> None:
-    kept = text_of("config", "shape", '{"x": "(1,2)", "x": "oops"}')
-    assert [(name, shape.as_openvino()) for name, shape in kept.shapes] == [("x", "[1,2]")]
-    assert kept.warnings[0].log[-1] == "There was an error parsing shape x"
+    value_text = text_of("config", "shape", '{"x": "(1,2)", "x": "oops"}')
+    assert [(name, shape.as_openvino()) for name, shape in value_text.shapes] == [("x", "[1,2]")]
+    assert value_text.warnings[0].log[-1] == "There was an error parsing shape x"
     refused = text_of("arguments", "shape", '{"x": "oops", "x": "(1,2)"}').problem
     assert refused is not None
     assert refused.status == "SHAPE_WRONG_FORMAT"
@@ -223,7 +223,7 @@ def test_keys_of_stateful_models(key: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "fine"),
+    ("name", "value", "valid"),
     [
         ("mean", "[1,2.5,-3e1]", True),
         ("mean", "(1)", True),
@@ -236,9 +236,9 @@ def test_keys_of_stateful_models(key: str) -> None:
         ("precision", "F32:U8", False),
     ],
 )
-def test_preprocessing(name: str, value: str, fine: bool) -> None:
+def test_preprocessing(name: str, value: str, valid: bool) -> None:
     found = parsed("arguments", **{name: value})
-    assert (found.problem is None) is fine
+    assert (found.problem is None) is valid
     assert parsed("arguments", "2025.4", **{name: value}).problem is None
 
 

@@ -8,7 +8,7 @@ from ovms_doctor.checks import parameters
 from ovms_doctor.checks.context import Context
 from ovms_doctor.model.facts import Facts
 from ovms_doctor.model.findings import Finding
-from tests.configuration.build import deployed, world
+from tests.configuration.build import configured_files, deployed
 from tests.prediction.memory import settle
 
 CONFIG = """{"model_config_list": [
@@ -21,21 +21,25 @@ CONFIG = """{"model_config_list": [
 
 
 def look(line: str, release: str = "2025.4", config: str = CONFIG) -> list[Finding]:
-    told = deployed(release)
-    plan = settle(told, world(config % line, "/m", "/n"))
-    return list(parameters.check(Context(told, plan, Facts(complete=True))))
+    deployment = deployed(release)
+    plan = settle(deployment, configured_files(config % line, "/m", "/n"))
+    return list(parameters.check(Context(deployment, plan, Facts(complete=True))))
 
 
 def test_the_last_of_equal_names_in_a_configuration() -> None:
-    told = deployed("2025.4")
+    deployment = deployed("2025.4")
     line = '"shape": {"x": "(1,3)", "x": "(2,3)"}'
-    (model,) = [m for m in settle(told, world(CONFIG % line, "/m", "/n")).models if m.entry.name == "m"]
+    (model,) = [
+        m
+        for m in settle(deployment, configured_files(CONFIG % line, "/m", "/n")).models
+        if m.entry.name == "m"
+    ]
     assert model.parameters is not None
     assert [shape.as_openvino() for _, shape in model.parameters.shapes] == ["[2,3]"]
 
 
 @pytest.mark.parametrize(
-    ("line", "code", "place", "message"),
+    ("line", "code", "position", "message"),
     [
         ('"layout": "X:Y:Z"', "OVD421", (5, 5), '"layout": "X:Y:Z": the server does not accept this value'),
         (
@@ -60,9 +64,9 @@ def test_the_last_of_equal_names_in_a_configuration() -> None:
         ('"nireq": 100001', "OVD434", (5, 5), '"nireq": 100001 is more than the server accepts: 100000'),
     ],
 )
-def test_line_and_column(line: str, code: str, place: tuple[int, int], message: str) -> None:
+def test_line_and_column(line: str, code: str, position: tuple[int, int], message: str) -> None:
     found = next(item for item in look(line) if item.code == code)
-    row, column = place
+    row, column = position
     assert found.message == f"/c/config.json:{row}:{column}: {message}"
     assert found.evidence[0].observation.startswith(f"line {row}, column {column}: ")
     assert found.evidence[0].how == "read of the configuration"
@@ -82,9 +86,9 @@ def test_the_place_is_no_part_of_what_a_finding_is() -> None:
 
 
 def test_a_parameter_on_the_command_line_has_no_place() -> None:
-    words = ("--model_path", "/m", "--model_name", "m", "--rest_port", "1", "--nireq", "100001")
-    told = deployed("2025.4", words)
-    plan = settle(told, world("{}", "/m"))
-    (found,) = parameters.check(Context(told, plan, Facts(complete=True)))
+    arguments = ("--model_path", "/m", "--model_name", "m", "--rest_port", "1", "--nireq", "100001")
+    deployment = deployed("2025.4", arguments)
+    plan = settle(deployment, configured_files("{}", "/m"))
+    (found,) = parameters.check(Context(deployment, plan, Facts(complete=True)))
     assert found.message == "--nireq 100001 is more than the server accepts: 100000"
     assert found.evidence[0].how == "read of the arguments"

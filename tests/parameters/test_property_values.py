@@ -14,10 +14,17 @@ from tests.cases_run import collector
 from tests.cli.helpers import check, codes, good_model
 
 
-def judge(directory: Path, level: str, release: str = "2026.3", **given: object) -> tuple[list[str], str]:
+def judge(
+    directory: Path, level: str, release: str = "2026.3", **properties: object
+) -> tuple[list[str], str]:
     """The codes, and the state of the one version."""
     good_model(directory / "m" / "1")
-    entry = {"name": "m", "base_path": str(directory / "m"), "plugin_config": given, "target_device": "CPU"}
+    entry = {
+        "name": "m",
+        "base_path": str(directory / "m"),
+        "plugin_config": properties,
+        "target_device": "CPU",
+    }
     config = directory / "config.json"
     config.write_text(json.dumps({"model_config_list": [{"config": entry}]}))
     result = check(config, "--load", level, "--ovms-version", release)
@@ -26,7 +33,7 @@ def judge(directory: Path, level: str, release: str = "2026.3", **given: object)
 
 @pytest.mark.parametrize("level", ["read", "compile"])
 @pytest.mark.parametrize(
-    "given",
+    "properties",
     [
         {"PERFORMANCE_HINT": "FASTEST"},
         {"NUM_STREAMS": "two"},
@@ -35,13 +42,13 @@ def judge(directory: Path, level: str, release: str = "2026.3", **given: object)
     ],
     ids=str,
 )
-def test_a_refused_value(given: dict[str, object], level: str, world_dir: Path) -> None:
-    assert judge(world_dir, level, **given) == (["OVD433"], "LOADING")
+def test_a_refused_value(properties: dict[str, object], level: str, world_dir: Path) -> None:
+    assert judge(world_dir, level, **properties) == (["OVD433"], "LOADING")
 
 
 @pytest.mark.parametrize("level", ["read", "compile"])
 @pytest.mark.parametrize(
-    "given",
+    "properties",
     [
         {},
         {"PERFORMANCE_HINT": "LATENCY"},
@@ -53,8 +60,8 @@ def test_a_refused_value(given: dict[str, object], level: str, world_dir: Path) 
     ],
     ids=str,
 )
-def test_a_value_that_is_taken(given: dict[str, object], level: str, world_dir: Path) -> None:
-    assert judge(world_dir, level, **given) == ([], "AVAILABLE")
+def test_a_value_that_is_taken(properties: dict[str, object], level: str, world_dir: Path) -> None:
+    assert judge(world_dir, level, **properties) == ([], "AVAILABLE")
 
 
 def test_a_key_that_this_runtime_lacks_is_no_refused_value(world_dir: Path) -> None:

@@ -73,20 +73,20 @@ def _lines(case: Case, followed: list[Followed], directory: str) -> None:
     recorded = {line[2] for line in case.filled("log", directory) or []}
     if len(recorded) >= 24:
         return
-    said: set[str] = set()
+    predicted: set[str] = set()
     for item in followed:
         for refusal in (item.parsed.problem, item.parsed.abort):
-            said |= set(refusal.log if refusal else ())
+            predicted |= set(refusal.log if refusal else ())
         for warning in item.parsed.warnings:
-            said |= set(warning.log)
+            predicted |= set(warning.log)
         for version in item.plan.versions if item.plan else ():
             if version.attempt is not None:
-                said |= set(version.attempt.log) | set(version.attempt.names.log)
-    assert {line[:CUT].strip() for line in said} <= {line.strip() for line in recorded}
+                predicted |= set(version.attempt.log) | set(version.attempt.names.log)
+    assert {line[:CUT].strip() for line in predicted} <= {line.strip() for line in recorded}
 
 
-def states(plan: ModelPlan, when: str) -> dict[int, tuple[str, str]]:
-    found = {version.version: getattr(version, when) for version in plan.versions}
+def states(plan: ModelPlan, moment: str) -> dict[int, tuple[str, str]]:
+    found = {version.version: getattr(version, moment) for version in plan.versions}
     return {number: (state.state, state.error_code) for number, state in found.items() if state is not None}
 
 

@@ -38,8 +38,8 @@ def install(source: Path, site: Path, names: Iterable[str] | None = None) -> Pat
             site.mkdir(exist_ok=True)
             shutil.copy(item, site)
     points = entry_points(source)
-    kept = {name: points[name] for name in (points if names is None else names)}
-    return declare(site, project["name"], kept, project["version"])
+    selected = {name: points[name] for name in (points if names is None else names)}
+    return declare(site, project["name"], selected, project["version"])
 
 
 def declare(site: Path, distribution: str, points: Mapping[str, str], version: str = "1.0") -> Path:
@@ -60,7 +60,7 @@ def build(source: Path, directory: Path) -> Path:
     return wheel
 
 
-def with_plugins(site: Path, *words: str | Path, **more: str) -> Result:
+def with_plugins(site: Path, *arguments: str | Path, **more: str) -> Result:
     """The command line where ``site`` is among the places that modules come from."""
     with mock.patch.object(sys, "path", [str(site), *sys.path]):
-        return ovms_doctor(*words, environment={**os.environ, **more})
+        return ovms_doctor(*arguments, environment={**os.environ, **more})

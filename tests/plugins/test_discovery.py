@@ -88,9 +88,9 @@ def test_looking_in_vain_imports_nothing(tmp_path: Path) -> None:
         f"assert installed([{str(tmp_path)!r}]) == (); "
         "print(*sorted(set(sys.modules) - before))"
     )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    loaded = set(done.stdout.split())
+    completed = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert completed.returncode == 0, completed.stderr
+    loaded = set(completed.stdout.split())
     assert "ovms_doctor.plugins.discovery" in loaded
     assert not {"importlib.metadata", "ovms_doctor.plugin", "json"} & loaded
     # Before Python 3.11, ``uuid``, which msgspec imports, imports ``platform`` and with it ``subprocess``.

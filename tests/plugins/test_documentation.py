@@ -50,8 +50,12 @@ def test_example_behaves_as_documented(example: Path, world_dir: Path) -> None:
         **dict.fromkeys(("line", "column", "document")),
     }
     assert found["remedy"]["steps"][0]["command"] == f"ovc '{path}'"
-    for words, code in ((["--select", "EDGE"], 1), (["--ignore", "edge-image"], 0), (["--no-plugins"], 0)):
-        assert with_plugins(example, "check", models, "--load", "none", *words).code == code
+    for arguments, code in (
+        (["--select", "EDGE"], 1),
+        (["--ignore", "edge-image"], 0),
+        (["--no-plugins"], 0),
+    ):
+        assert with_plugins(example, "check", models, "--load", "none", *arguments).code == code
     assert b"EDGE101" in with_plugins(example, "explain", "EDGE101").out
     assert b"edge-image" in with_plugins(example, "checks").out
 

@@ -34,10 +34,10 @@ def models(world_dir: Path) -> Path:
     return world_dir / "models"
 
 
-def check(site: Path, models: Path, *words: str, timeout: str = LONG, **more: str) -> Result:
+def check(site: Path, models: Path, *arguments: str, timeout: str = LONG, **more: str) -> Result:
     """The JSON report, which keeps to its schema whatever a check does."""
-    how = ("--load", "none", "--format", "json", "--check-timeout", timeout)
-    result = with_plugins(site, "check", models, *how, *words, **more)
+    options = ("--load", "none", "--format", "json", "--check-timeout", timeout)
+    result = with_plugins(site, "check", models, *options, *arguments, **more)
     jsonschema.validate(result.document, report_schema())
     return result
 
@@ -96,10 +96,10 @@ def test_recorded_facts_are_judged_too(tmp_path: Path, models: Path) -> None:
     facts = tmp_path / "facts.json"
     saved = with_plugins(site, "collect", models, "--load", "none", "-o", facts)
     assert saved.code == 0
-    there = with_plugins(site, "check", "--facts", facts, "--format", "json")
-    here = check(site, models)
-    assert there.document["findings"] == here.document["findings"]
-    assert codes(there) == ["ACME201", "ACME101"]
+    from_facts = with_plugins(site, "check", "--facts", facts, "--format", "json")
+    direct = check(site, models)
+    assert from_facts.document["findings"] == direct.document["findings"]
+    assert codes(from_facts) == ["ACME201", "ACME101"]
 
 
 def test_output_of_a_check_is_not_shown(tmp_path: Path, models: Path) -> None:
@@ -114,8 +114,12 @@ def test_output_of_a_check_is_not_shown(tmp_path: Path, models: Path) -> None:
 
 def test_its_texts_do_nothing_to_a_terminal(tmp_path: Path, models: Path) -> None:
     site = install(DIST, tmp_path / "site", ["acme-hostile-text", "acme-not-applicable"])
-    for words in (["check", str(models), "--load", "none", "--verbose"], ["explain", "ACME301"], ["checks"]):
-        result = with_plugins(site, *words)
+    for arguments in (
+        ["check", str(models), "--load", "none", "--verbose"],
+        ["explain", "ACME301"],
+        ["checks"],
+    ):
+        result = with_plugins(site, *arguments)
         assert result.code == 0
         assert b"\x1b" not in result.out
         assert b"\x07" not in result.out
@@ -141,7 +145,7 @@ def test_not_applicable_and_could_not_look(tmp_path: Path, models: Path) -> None
 
 
 @pytest.mark.parametrize(
-    ("name", "status", "code", "words"),
+    ("name", "status", "code", "arguments"),
     [
         ("acme-raises", "crashed", "OVD901", "ValueError: of its own in two lines (bad.py, line "),
         ("acme-exits", "crashed", "OVD901", "SystemExit: 0"),
@@ -159,7 +163,7 @@ def test_not_applicable_and_could_not_look(tmp_path: Path, models: Path) -> None
     ],
 )
 def test_a_bad_check_costs_only_itself(
-    tmp_path: Path, models: Path, name: str, status: str, code: str, words: str
+    tmp_path: Path, models: Path, name: str, status: str, code: str, arguments: str
 ) -> None:
     site = install(DIST, tmp_path / "site", [name, "acme-format"])
     result = check(site, models)
@@ -167,7 +171,7 @@ def test_a_bad_check_costs_only_itself(
     assert statuses(result) == {name: status, "acme-format": "ran"}
     assert sorted(codes(result)) == ["ACME101", code]
     found = finding(result, code)
-    assert words in found["message"]
+    assert arguments in found["message"]
     assert f"The check {name} of acme-checks 1.2" in found["message"]
     assert found["severity"] == "warning"
     # Findings about the doctor never count for --fail-on; what did not run makes the run incomplete.
@@ -282,7 +286,7 @@ def test_another_name_than_that_of_the_entry_point(tmp_path: Path, models: Path)
 
 
 @pytest.mark.parametrize(
-    ("words", "ran", "found"),
+    ("arguments", "ran", "found"),
     [
         (["--select", "ACME101"], ["acme-format"], ["ACME101"]),
         (["--select", "acme"], ["acme-format", "acme-names"], ["ACME201", "ACME101"]),
@@ -298,9 +302,11 @@ def test_another_name_than_that_of_the_entry_point(tmp_path: Path, models: Path)
     ],
     ids=" ".join,
 )
-def test_selection(tmp_path: Path, models: Path, words: list[str], ran: list[str], found: list[str]) -> None:
+def test_selection(
+    tmp_path: Path, models: Path, arguments: list[str], ran: list[str], found: list[str]
+) -> None:
     site = install(DIST, tmp_path / "site", ["acme-format", "acme-names"])
-    result = check(site, models, *words)
+    result = check(site, models, *arguments)
     assert statuses(result) == dict.fromkeys(ran, "ran")
     assert codes(result) == found
     assert result.err == b""
@@ -338,8 +344,8 @@ def test_explain_and_checks_know_the_codes(tmp_path: Path) -> None:
         assert entry["meaning"].startswith("What the server does, see [the list]")
         assert entry["texts"] == ["What the server logs: {number}", "Another text"]
         assert entry["example"] == {"before": "m/1/wrong", "after": "m/1/right"}
-    shown = with_plugins(site, "explain", "ACME101").out.decode()
-    assert "What the server does, see the list (https://checks.example.com)" in shown
+    output = with_plugins(site, "explain", "ACME101").out.decode()
+    assert "What the server does, see the list (https://checks.example.com)" in output
     result = with_plugins(site, "checks", "--format", "json")
     listed = {item["name"]: [code["code"] for code in item["codes"]] for item in result.document["checks"]}
     assert listed["acme-format"] == ["ACME101"]
@@ -365,7 +371,7 @@ print(len(mine), *(name for name in sys.modules if name.startswith("ovms_doctor.
 
 
 @pytest.mark.parametrize(
-    ("installed", "words", "children", "loaded"),
+    ("installed", "arguments", "children", "loaded"),
     [
         ([], [], 0, set()),
         (["acme-format"], ["--no-plugins"], 0, set()),
@@ -375,13 +381,13 @@ print(len(mine), *(name for name in sys.modules if name.startswith("ovms_doctor.
     ids=["none installed", "left out", "not selected", "used"],
 )
 def test_nothing_is_imported_or_started_in_vain(
-    tmp_path: Path, models: Path, installed: list[str], words: list[str], children: int, loaded: set[str]
+    tmp_path: Path, models: Path, installed: list[str], arguments: list[str], children: int, loaded: set[str]
 ) -> None:
     site = install(DIST, tmp_path / "site", installed)
-    command = [sys.executable, "-c", _RUN, str(site), "check", str(models), "--load", "none", *words]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    number, *modules = done.stderr.split("\n")[-2].split()
+    command = [sys.executable, "-c", _RUN, str(site), "check", str(models), "--load", "none", *arguments]
+    completed = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert completed.returncode == 0, completed.stderr
+    number, *modules = completed.stderr.split("\n")[-2].split()
     expected = {f"ovms_doctor.plugins.{name}" for name in loaded}
     assert set(modules) == expected | {"ovms_doctor.plugins", "ovms_doctor.plugins.discovery"}
     assert int(number) == children

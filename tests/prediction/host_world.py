@@ -16,7 +16,7 @@ from ovms_doctor.model.facts import (
     StatPath,
     Writability,
 )
-from tests.prediction.memory import World
+from tests.prediction.memory import MemoryFiles
 
 
 class Host:
@@ -27,11 +27,13 @@ class Host:
     ) -> None:
         self.network = network or NetworkInspection(first_open_port=1024, uid=1000)
         self.files = files or {}
-        self.world = World({"/c/config.json": json.dumps({"model_config_list": []})}, host={"/c"})
-        self.asked: list[AnyQuestion] = []
+        self.memory_files = MemoryFiles(
+            {"/c/config.json": json.dumps({"model_config_list": []})}, host={"/c"}
+        )
+        self.questions: list[AnyQuestion] = []
 
     def collect(self, questions: Sequence[AnyQuestion], progress: Any = None) -> dict[AnyQuestion, Answer]:
-        self.asked += questions
+        self.questions += questions
         return {question: self.answer(question) for question in questions}
 
     def begin(self, questions: Sequence[AnyQuestion]) -> None:
@@ -45,7 +47,7 @@ class Host:
             if isinstance(question, StatPath) and isinstance(rights, Writability):
                 return PathStatus(rights.kind, 0)
             return rights
-        return self.world.answer(question)
+        return self.memory_files.answer(question)
 
 
 def rights(kind: str = "directory", *, writable: bool = False, read_only: bool = False) -> Writability:

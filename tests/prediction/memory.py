@@ -42,7 +42,7 @@ OUTPUT = Tensor(("y",), "f32", "[1,10]")
 
 
 @dataclass
-class World:
+class MemoryFiles:
     """``files``: path → content (``good``: a model that loads, else it does not). ``odd``: path → kind of
     what is neither file nor directory. ``denied``: path → right that is missing there. ``asked`` records.
     ``host``: paths of the host itself."""
@@ -52,11 +52,11 @@ class World:
     odd: dict[str, EntryKind] = field(default_factory=dict)
     denied: dict[str, str] = field(default_factory=dict)
     loops: set[str] = field(default_factory=set)
-    asked: list[AnyQuestion] = field(default_factory=list)
+    questions: list[AnyQuestion] = field(default_factory=list)
     host: set[str] = field(default_factory=set)
 
     def answer(self, question: AnyQuestion) -> Answer:
-        self.asked.append(question)
+        self.questions.append(question)
         if isinstance(question, InspectNetwork):
             return NetworkInspection(first_open_port=0)
         if isinstance(question, StatHost):
@@ -134,14 +134,14 @@ class World:
         return Listing(tuple(entries.values()))
 
 
-def settle(deployment: Deployment, world: World) -> Plan:
+def settle(deployment: Deployment, files: MemoryFiles) -> Plan:
     """Plan and answer in turns, as the driver does."""
     facts = Facts()
     for _ in range(200):
         planned = plan(deployment, facts)
         if planned.plan is not None:
             return planned.plan
-        facts.add({question: world.answer(question) for question in planned.missing})
+        facts.add({question: files.answer(question) for question in planned.missing})
     raise AssertionError("the rules ask without end")
 
 
@@ -163,6 +163,6 @@ def deployment(release: str = "2026.3", mode: str = "config", **more: object) ->
     return Deployment(mode, parse_release(release), "test", **base)  # type: ignore[arg-type]
 
 
-def model_of(*versions: str, bad: tuple[str, ...] = ()) -> World:
+def model_of(*versions: str, bad: tuple[str, ...] = ()) -> MemoryFiles:
     """A model with an ONNX file in each version directory; those in ``bad`` do not load."""
-    return World({f"/m/{name}/a.onnx": "broken" if name in bad else "good" for name in versions})
+    return MemoryFiles({f"/m/{name}/a.onnx": "broken" if name in bad else "good" for name in versions})

@@ -34,17 +34,17 @@ class Protoc:
             *(sys.executable, "-m", "grpc_tools.protoc", f"-I{self._directory}", f"-I{include}"),
             *("--encode=mediapipe.CalculatorGraphConfig", "graph.proto"),
         ]
-        done = subprocess.run(command, input=text, capture_output=True)
-        lines = done.stderr.decode("utf-8", "surrogateescape").split("\n")
+        completed = subprocess.run(command, input=text, capture_output=True)
+        lines = completed.stderr.decode("utf-8", "surrogateescape").split("\n")
         found = [f"{match[1]}:{match[2]}: {match[3]}" for line in lines if (match := ERROR.match(line))]
         found += [line.removeprefix("input: ") for line in lines if line.startswith("input: Message missing")]
-        assert bool(found) == (done.returncode != 0), done.stderr
+        assert bool(found) == (completed.returncode != 0), completed.stderr
         return found
 
 
 def _source(release: Release, syntax: str) -> str:
     names = [name for name in TABLE["messages"] if message_type(name, release)]
-    wanted = [
+    selected = [
         name
         for name in names
         if "." not in name and message_type(name, release).proto3 == (syntax == "proto3")  # type: ignore[union-attr]
@@ -53,7 +53,7 @@ def _source(release: Release, syntax: str) -> str:
     head = f'syntax = "{syntax}";\npackage mediapipe;\nimport "google/protobuf/any.proto";\n'
     if syntax == "proto3":
         head += 'import "old.proto";\n'
-    body = "".join(_message(name, release, names, syntax) for name in wanted)
+    body = "".join(_message(name, release, names, syntax) for name in selected)
     enums = [
         name for name in TABLE["enums"] if name.partition(".")[0] not in names and enumeration(name, release)
     ]

@@ -30,7 +30,7 @@ LIST = ("--list_models", "--model_repository_path", "/srv/ovms/models")
 
 
 def ends(
-    words: tuple[str, ...],
+    arguments: tuple[str, ...],
     config: Any = None,
     *,
     release: str = "2026.3",
@@ -43,22 +43,22 @@ def ends(
     )
     if config is None:
         del host.files[PATH]  # type: ignore[attr-defined]
-        host.world.directories.add("/srv/ovms/configs")
+        host.memory_files.directories.add("/srv/ovms/configs")
     else:
-        host.world.files[PATH] = config if isinstance(config, str) else json.dumps(config)
+        host.memory_files.files[PATH] = config if isinstance(config, str) else json.dumps(config)
     host.files.update(files or {})  # type: ignore[attr-defined]
-    host.world.files["/srv/ovms/models/fc/1/a.onnx"] = "good"
-    host.world.directories.add("/empty")
+    host.memory_files.files["/srv/ovms/models/fc/1/a.onnx"] = "good"
+    host.memory_files.directories.add("/empty")
     options = CheckOptions(
-        arguments=words, release=release, bare_metal=True, working_directory="/w", user=User(5000, 5000),
+        arguments=arguments, release=release, bare_metal=True, working_directory="/w", user=User(5000, 5000),
         environment=variables(environment.items()),
     )  # fmt: skip
-    seen = look(options, Facts(), host)
-    context = Context(seen.deployment, seen.plan, seen.facts)
+    settled = look(options, Facts(), host)
+    context = Context(settled.deployment, settled.plan, settled.facts)
     found = [*check_configuration(context), *check_pull(context)]
-    if seen.plan.problem is not None and seen.plan.problem.kind == "directive":
+    if settled.plan.problem is not None and settled.plan.problem.kind == "directive":
         found += check(context)
-    return seen.plan, found
+    return settled.plan, found
 
 
 def output(key: str) -> str:
@@ -86,11 +86,11 @@ def test_a_model_is_removed() -> None:
 
 def test_a_model_to_be_removed_is_not_there() -> None:
     text = output("2026.3/remove-from-config-not-there/INFO")
-    words = (*REMOVE[:-1], "nosuch")
-    plan, (found,) = ends(words, NAMED)
+    arguments = (*REMOVE[:-1], "nosuch")
+    plan, (found,) = ends(arguments, NAMED)
     assert (plan.exit_code, found.code) == (1, "OVD844")
     assert all(line in text for line in found.server_log)
-    assert ends(words)[1][0].server_log[0] == f"Config path does not exist: {PATH}"
+    assert ends(arguments)[1][0].server_log[0] == f"Config path does not exist: {PATH}"
 
 
 @pytest.mark.parametrize(
@@ -141,14 +141,14 @@ def test_models_are_listed() -> None:
 )
 def test_models_that_cannot_be_listed(path: str, files: dict[str, Answer], code: int, line: str) -> None:
     host_files = {**files}
-    words = ("--list_models", "--model_repository_path", path)
-    plan, (found,) = ends(words, files=host_files)
+    arguments = ("--list_models", "--model_repository_path", path)
+    plan, (found,) = ends(arguments, files=host_files)
     assert (plan.exit_code, found.severity) == (code, "error" if code else "warning")
     assert found.server_log[0].startswith(line)
 
 
 @pytest.mark.parametrize(
-    ("words", "release", "text"),
+    ("arguments", "release", "text"),
     [
         (("--list_models",), "2026.3", "Use --list_models with --model_repository_path"),
         (ADD[:1], "2026.3", "Set config_path with add_to_config/remove_from_config"),
@@ -170,8 +170,8 @@ def test_models_that_cannot_be_listed(path: str, files: dict[str, Answer], code:
         ),
     ],
 )
-def test_arguments_that_are_refused(words: tuple[str, ...], release: str, text: str) -> None:
-    plan, (found,) = ends(words, release=release)
+def test_arguments_that_are_refused(arguments: tuple[str, ...], release: str, text: str) -> None:
+    plan, (found,) = ends(arguments, release=release)
     assert (plan.exit_code, found.code) == (64, "OVD406")
     assert found.server_log[0].startswith(text)
 
@@ -187,7 +187,7 @@ def test_a_repository_from_the_environment() -> None:
 
 
 def test_until_2025_3_the_option_has_the_path() -> None:
-    words = ("--add_to_config", PATH, "--model_name", "fc", "--model_path", "/m")
-    assert ends(words, NAMED, release="2025.3")[0].exit_code == 1
-    assert ends(words, release="2025.3")[0].exit_code == 0
-    assert ends(words, NAMED, release="2025.2")[0].outcome == "unknown"
+    arguments = ("--add_to_config", PATH, "--model_name", "fc", "--model_path", "/m")
+    assert ends(arguments, NAMED, release="2025.3")[0].exit_code == 1
+    assert ends(arguments, release="2025.3")[0].exit_code == 0
+    assert ends(arguments, NAMED, release="2025.2")[0].outcome == "unknown"

@@ -40,9 +40,9 @@ def listens(*sockets: tuple[str, int, str], **more: Any) -> NetworkInspection:
     return NetworkInspection(tuple(ListeningSocket(*one) for one in sockets), **more)
 
 
-def bare(host: Host, *words: str, release: str = "2026.3", uid: int = 5000) -> tuple[Plan, list[Finding]]:
+def bare(host: Host, *arguments: str, release: str = "2026.3", uid: int = 5000) -> tuple[Plan, list[Finding]]:
     options = CheckOptions(
-        arguments=(*CONFIG, *words),
+        arguments=(*CONFIG, *arguments),
         release=release,
         bare_metal=True,
         working_directory="/w",
@@ -52,25 +52,25 @@ def bare(host: Host, *words: str, release: str = "2026.3", uid: int = 5000) -> t
 
 
 def contained(
-    host: Host, line: str, *, here: bool = True, state: ContainerState | None = None
+    host: Host, line: str, *, on_this_host: bool = True, state: ContainerState | None = None
 ) -> tuple[Plan, list[Finding]]:
     container: Container = read_run_line(
         line, home="/root", working_directory="/w", ids=(0, 0), read_file=lambda path: None
     )
     if state is not None:
         container = replace(container, state=state)
-    options = options_from_container(CheckOptions(container_here=here), container)
+    options = options_from_container(CheckOptions(container_here=on_this_host), container)
     return _judged(options, host)
 
 
 def _judged(options: CheckOptions, host: Host) -> tuple[Plan, list[Finding]]:
-    seen = look(options, Facts(), host)
+    settled = look(options, Facts(), host)
     try:
-        return seen.plan, list(check(Context(seen.deployment, seen.plan, seen.facts)))
+        return settled.plan, list(check(Context(settled.deployment, settled.plan, settled.facts)))
     except Exception as error:
         if type(error).__name__ != "NotApplicableError":
             raise
-        return seen.plan, []
+        return settled.plan, []
 
 
 def lines(key: str) -> str:
@@ -139,10 +139,10 @@ def test_a_free_port_is_no_finding() -> None:
 
 def test_models_are_kept_but_not_tried() -> None:
     host = Host(listens(("0.0.0.0", 8000, "")))
-    host.world.files["/c/config.json"] = json.dumps(
+    host.memory_files.files["/c/config.json"] = json.dumps(
         {"model_config_list": [{"config": {"name": "m", "base_path": "/m"}}]}
     )
-    host.world.files["/m/1/a.onnx"] = "good"
+    host.memory_files.files["/m/1/a.onnx"] = "good"
     plan, _ = bare(host, "--rest_port", "8000")
     (model,) = plan.models
     assert not model.tried
@@ -158,10 +158,10 @@ def test_models_are_kept_but_not_tried() -> None:
 
 @pytest.mark.parametrize("program", ["ovms", "docker-proxy", ""])
 def test_the_same_server_that_runs_already_is_in_nobodys_way(program: str) -> None:
-    words = ("--port", "9000", "--log_level", "DEBUG")
+    arguments = ("--port", "9000", "--log_level", "DEBUG")
     running = ("--config_path", "/c/config.json", "--port=9000")
     host = Host(listens(("0.0.0.0", 9000, program), servers=(running,)))
-    plan, found = bare(host, *words)
+    plan, found = bare(host, *arguments)
     assert (plan.outcome, found) == ("serves", [])
 
 
@@ -185,7 +185,7 @@ def test_a_container_that_runs_has_its_ports_already() -> None:
     line = BRIDGE.format("-p 8000:8000") + "--rest_port 8000"
     running = ContainerState("running", started_at="2026-11-28T10:00:00Z")
     assert contained(host, line, state=running)[0].outcome == "serves"
-    assert not any(isinstance(question, InspectNetwork) for question in host.asked)
+    assert not any(isinstance(question, InspectNetwork) for question in host.questions)
     ended = ContainerState("exited", exit_code=1)
     assert contained(host, line, state=ended)[0].outcome == "exits"
 
@@ -230,28 +230,28 @@ def test_in_a_network_of_its_own_a_container_may_open_every_port() -> None:
 
 
 @pytest.mark.parametrize(
-    ("key", "option", "words"),
+    ("key", "option", "arguments"),
     [
         ("2025.4/bind-address-not-local/INFO", "--rest_bind_address", ()),
         ("2026.3/grpc-bind-address-not-local/INFO", "--grpc_bind_address", ()),
     ],
 )
-def test_an_address_that_the_host_does_not_have(key: str, option: str, words: tuple[str, ...]) -> None:
+def test_an_address_that_the_host_does_not_have(key: str, option: str, arguments: tuple[str, ...]) -> None:
     text = lines(key)
     host = Host(NetworkInspection(missing_addresses=("203.0.113.7",)))
-    words = ("--port", "19000", "--rest_port", "18080", option, "203.0.113.7")
-    plan, (finding,) = bare(host, *words, release=key[:6])
+    arguments = ("--port", "19000", "--rest_port", "18080", option, "203.0.113.7")
+    plan, (finding,) = bare(host, *arguments, release=key[:6])
     assert (plan.exit_code, finding.code) == (1, "OVD802")
     assert finding.server_log
     assert all(line in text for line in finding.server_log)
-    (question,) = {one for one in host.asked if isinstance(one, InspectNetwork)}
+    (question,) = {one for one in host.questions if isinstance(one, InspectNetwork)}
     assert question == InspectNetwork((19000, 18080), ("203.0.113.7",))
 
 
 def test_one_of_several_addresses_is_enough() -> None:
     host = Host(NetworkInspection(missing_addresses=("203.0.113.7",)))
-    given = ("--rest_port", "8000", "--rest_bind_address", "127.0.0.1,203.0.113.7")
-    _, (finding,) = bare(host, *given)
+    server_arguments = ("--rest_port", "8000", "--rest_bind_address", "127.0.0.1,203.0.113.7")
+    _, (finding,) = bare(host, *server_arguments)
     assert finding.server_log[0].startswith("Cannot assign requested address (errno=99)")
     assert finding.server_log[-1].endswith("at 127.0.0.1,203.0.113.7:8000")
 
@@ -262,14 +262,14 @@ def test_loopback_and_every_address_are_there() -> None:
 
 
 def test_an_address_of_the_host_is_none_of_a_container() -> None:
-    words = "--rest_port 8000 --rest_bind_address 192.168.1.10"
-    _, (finding,) = contained(Host(), BRIDGE.format("-p 8000:8000") + words)
+    arguments = "--rest_port 8000 --rest_bind_address 192.168.1.10"
+    _, (finding,) = contained(Host(), BRIDGE.format("-p 8000:8000") + arguments)
     assert finding.code == "OVD802"
     assert "-p 192.168.1.10:8000:8000" in [step.command for step in finding.remedy.steps]
     # One that this host does not have may be the container's.
     other = Host(NetworkInspection(missing_addresses=("192.168.1.10",)))
-    assert contained(other, BRIDGE.format("-p 8000:8000") + words)[0].outcome == "serves"
-    assert contained(Host(), HOST + words)[0].outcome == "serves"
+    assert contained(other, BRIDGE.format("-p 8000:8000") + arguments)[0].outcome == "serves"
+    assert contained(Host(), HOST + arguments)[0].outcome == "serves"
 
 
 def test_drogon_takes_no_names() -> None:
@@ -277,8 +277,8 @@ def test_drogon_takes_no_names() -> None:
     assert (plan.outcome, plan.exit_code, finding.code) == ("exits", 134, "OVD804")
     assert finding.confidence == "medium"
     for release, option in (("2024.5", "--rest_bind_address"), ("2026.3", "--grpc_bind_address")):
-        words = ("--port", "9000", "--rest_port", "8000", option, "localhost")
-        assert bare(Host(), *words, release=release)[0].outcome == "serves"
+        arguments = ("--port", "9000", "--rest_port", "8000", option, "localhost")
+        assert bare(Host(), *arguments, release=release)[0].outcome == "serves"
 
 
 def test_remedies_remove_the_finding() -> None:
@@ -308,8 +308,8 @@ def test_another_published_port_is_free(ports: str) -> None:
 def test_the_ports_of_another_host_are_not_known_here() -> None:
     host = Host(listens(("0.0.0.0", 8000, "node")))
     line = BRIDGE.format("-p 8000:8000") + "--rest_port 8000"
-    assert contained(host, line, here=False)[0].outcome == "serves"
-    assert contained(host, HOST + "--rest_port 8000", here=False)[0].outcome == "serves"
+    assert contained(host, line, on_this_host=False)[0].outcome == "serves"
+    assert contained(host, HOST + "--rest_port 8000", on_this_host=False)[0].outcome == "serves"
 
 
 # -- the log file --------------------------------------------------------------------------------------
@@ -318,13 +318,13 @@ def test_the_ports_of_another_host_are_not_known_here() -> None:
 def test_a_log_file_in_a_directory_without_the_right_to_write() -> None:
     text = lines("2026.3/log-path-not-writable-uid5000/INFO")
     host = Host(files={"/var/log": rights()})
-    words = ("--port", "19000", "--log_path", "/var/log/ovms-nope.log")
-    plan, (finding,) = bare(host, *words)
+    arguments = ("--port", "19000", "--log_path", "/var/log/ovms-nope.log")
+    plan, (finding,) = bare(host, *arguments)
     assert (plan.outcome, plan.exit_code, finding.code) == ("exits", 1, "OVD847")
     assert finding.server_log[0] in text
     assert "/var/log: owner uid 0" in finding.evidence[0].observation
     host = Host(files={"/var/log": rights(writable=True)})
-    assert bare(host, *words)[0].outcome == "serves"
+    assert bare(host, *arguments)[0].outcome == "serves"
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from ovms_doctor.model.facts import Facts, FactsMissingError, Unavailable
 from ovms_doctor.model.mounts import Mount
 from ovms_doctor.prediction.nearest_path import nearest_base_path, nearest_path
-from tests.prediction.memory import World
+from tests.prediction.memory import MemoryFiles
 
-WORLD = World(
+FILES = MemoryFiles(
     {
         "/models/resnet/1/m.onnx": "good",
         "/models/detector/1/m.onnx": "good",
@@ -24,31 +24,31 @@ WORLD = World(
 MOUNTS = (Mount("/srv/data", "/models"),)
 
 
-def nearest(path: str, world: World = WORLD, *, base: bool = False) -> str | None:
+def nearest(path: str, files: MemoryFiles = FILES, *, base: bool = False) -> str | None:
     facts = Facts({})
     for _ in range(50):
         try:
             return (nearest_base_path if base else nearest_path)(path, MOUNTS, facts)
         except FactsMissingError as missing:
-            facts.add({question: world.answer(question) for question in missing.questions})
+            facts.add({question: files.answer(question) for question in missing.questions})
     raise AssertionError("it requests facts without end")
 
 
 @pytest.mark.parametrize(
     ("path", "suggestion"),
     [
-        # The tail lies below a mount.
+        # The end of the path is below a mount.
         ("/srv/models/resnet", "/models/resnet"),
         ("/home/me/models/resnet", "/models/resnet"),
         ("/srv/models/resnet/1", "/models/resnet/1"),
-        # Another case, one edit.
+        # Different letter case; one edit.
         ("/models/bert", "/models/Bert"),
         ("/Models/resnet", "/models/resnet"),
         ("/models/resnett", "/models/resnet"),
         ("/models/detecter", "/models/detector"),
         ("/models/rsenet", "/models/resnet"),
         ("/models/resnt/1", "/models/resnet/1"),
-        # Two edits, two candidates, a short name, and a tail that does not exist.
+        # Two edits, two candidates, a short name, and a path end that does not exist.
         ("/models/resmett", None),
         ("/models/yolov8", None),
         ("/models/abd", None),
@@ -74,12 +74,12 @@ def test_suggestions(path: str, suggestion: str | None) -> None:
     ],
 )
 def test_the_base_path_is_that_of_the_model(path: str, suggestion: str | None) -> None:
-    more = World({**WORLD.files, "/models/2024/1/m.onnx": "good", "/models/77/notes.txt": "text"})
+    more = MemoryFiles({**FILES.files, "/models/2024/1/m.onnx": "good", "/models/77/notes.txt": "text"})
     assert nearest(path, more, base=True) == suggestion
 
 
 def test_nothing_is_suggested_from_what_cannot_be_looked_at() -> None:
-    class Closed(World):
+    class Closed(MemoryFiles):
         def answer(self, question: object) -> Unavailable:  # type: ignore[override]
             return Unavailable("closed")
 
@@ -90,7 +90,7 @@ def test_nothing_is_suggested_from_what_cannot_be_looked_at() -> None:
     st.text("abAß1-", min_size=4, max_size=7), st.sets(st.text("abAß1-", min_size=1, max_size=7), max_size=8)
 )
 def test_one_edit_is_what_it_says(name: str, names: set[str]) -> None:
-    """The names found are those that a look at each of them finds."""
+    """The names found are the same as with a comparison of each name."""
 
     def is_near(other: str) -> bool:
         left, right = name.casefold(), other.casefold()
@@ -106,10 +106,10 @@ def test_one_edit_is_what_it_says(name: str, names: set[str]) -> None:
             swapped and left[start + 2 :] == right[start + 2 :]
         )
 
-    world = World({f"/models/{other}/1/m.onnx": "good" for other in names - {name}})
+    files = MemoryFiles({f"/models/{other}/1/m.onnx": "good" for other in names - {name}})
     same = [other for other in names - {name} if other.casefold() == name.casefold()]
     near = same or [other for other in names - {name} if is_near(other)]
-    found = nearest(f"/models/{name}", world)
+    found = nearest(f"/models/{name}", files)
     if same:
         assert found in {f"/models/{other}" for other in same}
     else:

@@ -58,12 +58,14 @@ def validated(
     **more: Any,
 ) -> PipelinePlan:
     last = nodes[-1]["name"]
-    given = outputs or {"o": (last, "out")}
+    pipeline_outputs = outputs or {"o": (last, "out")}
     config = {
         "name": "dag",
         "inputs": ["in"],
         "nodes": list(nodes),
-        "outputs": [{name: {"node_name": one, "data_item": item}} for name, (one, item) in given.items()],
+        "outputs": [
+            {name: {"node_name": one, "data_item": item}} for name, (one, item) in pipeline_outputs.items()
+        ],
         **more,
     }
     return validate_pipeline(

@@ -8,11 +8,11 @@ from ovms_doctor.model.causes import AccessFails, SpecialFile, VersionDirectoryM
 from ovms_doctor.model.deployment import ModelEntry, VersionPolicy
 from ovms_doctor.model.facts import InspectModel, LoadModel
 from ovms_doctor.model.plan import ModelPlan
-from tests.prediction.memory import World, deployment, model_of, settle
+from tests.prediction.memory import MemoryFiles, deployment, model_of, settle
 
 
-def only(world: World, release: str = "2026.3", mode: str = "config", **more: object) -> ModelPlan:
-    plan = settle(deployment(release, mode, **more), world)
+def only(files: MemoryFiles, release: str = "2026.3", mode: str = "config", **more: object) -> ModelPlan:
+    plan = settle(deployment(release, mode, **more), files)
     return plan.models[0]
 
 
@@ -75,8 +75,8 @@ def test_a_broken_version_beside_good_ones_ends_a_single_model_server_only(mode:
     [(("11", "2", "2.bak"), VersionPolicy("latest", 3)), (("101", "9", "9x"), VersionPolicy("all"))],
 )
 def test_a_start_that_never_ends(names: tuple[str, ...], policy: VersionPolicy) -> None:
-    world = model_of(*names, bad=names[1:])
-    plan = settle(deployment(entry=ModelEntry("m", "/m", policy)), world)
+    files = model_of(*names, bad=names[1:])
+    plan = settle(deployment(entry=ModelEntry("m", "/m", policy)), files)
     assert plan.outcome == "never_ends"
     assert plan.starts is False
     assert plan.models[0].never_ends == int(names[1])
@@ -84,9 +84,9 @@ def test_a_start_that_never_ends(names: tuple[str, ...], policy: VersionPolicy) 
 
 def test_models_after_one_that_never_ends_are_not_tried() -> None:
     entries = (ModelEntry("m", "/m", VersionPolicy("all")), ModelEntry("n", "/n"))
-    world = model_of("101", "9", "9x", bad=("9", "9x"))
-    world.files["/n/1/a.onnx"] = "good"
-    plan = settle(deployment(models=entries), world)
+    files = model_of("101", "9", "9x", bad=("9", "9x"))
+    files.files["/n/1/a.onnx"] = "good"
+    plan = settle(deployment(models=entries), files)
     assert [model.tried for model in plan.models] == [True, False]
     assert plan.models[1].versions[0].now is None
 
@@ -113,9 +113,9 @@ def test_duplicates_are_loaded_again_at_every_poll_under_all_only() -> None:
     ],
 )
 def test_a_version_directory_that_may_not_be_listed(release: str, state: str, kind: str) -> None:
-    world = model_of("1")
-    world.denied["/m/1"] = "read"
-    plan = only(world, release)
+    files = model_of("1")
+    files.denied["/m/1"] = "read"
+    plan = only(files, release)
     attempt = plan.versions[0].attempt
     assert states(plan) == {1: state}
     assert attempt is not None
@@ -124,17 +124,17 @@ def test_a_version_directory_that_may_not_be_listed(release: str, state: str, ki
 
 
 def test_a_version_that_throws_takes_a_good_one_down() -> None:
-    world = model_of("1", "2")
-    world.denied["/m/2"] = "read"
-    plan = only(world)
+    files = model_of("1", "2")
+    files.denied["/m/2"] = "read"
+    plan = only(files)
     assert plan.served == ()
     assert states(plan) == {2: "LOADING/OK"}
 
 
 def test_the_rest_of_a_round_waits_where_one_version_throws() -> None:
-    world = model_of("1", "2")
-    world.denied["/m/1"] = "read"
-    plan = only(world, entry=ModelEntry("m", "/m", VersionPolicy("all")))
+    files = model_of("1", "2")
+    files.denied["/m/1"] = "read"
+    plan = only(files, entry=ModelEntry("m", "/m", VersionPolicy("all")))
     assert states(plan) == {1: "LOADING/OK"}
     assert states(plan, later=True) == {1: "LOADING/OK", 2: "AVAILABLE/OK"}
 
@@ -143,8 +143,8 @@ def test_the_rest_of_a_round_waits_where_one_version_throws() -> None:
     ("release", "served"), [("2022.1", False), ("2025.4", False), ("2026.2", False), ("2026.3", True)]
 )
 def test_single_files(release: str, served: bool) -> None:
-    world = World({"/m.onnx": "good"})
-    plan = settle(deployment(release, "single", entry=ModelEntry("m", "/m.onnx")), world)
+    files = MemoryFiles({"/m.onnx": "good"})
+    plan = settle(deployment(release, "single", entry=ModelEntry("m", "/m.onnx")), files)
     assert (plan.outcome == "serves") is served
     if served:
         assert plan.models[0].served == (1,)
@@ -163,93 +163,93 @@ def test_single_files(release: str, served: bool) -> None:
     ],
 )
 def test_formats_came_with_releases(release: str, name: str, served: bool) -> None:
-    world = World({f"/m/1/{name}": "good"})
+    files = MemoryFiles({f"/m/1/{name}": "good"})
     if name.endswith(".pdmodel"):
-        world.files["/m/1/a.pdiparams"] = "x"
-    assert bool(only(world, release).served) is served
+        files.files["/m/1/a.pdiparams"] = "x"
+    assert bool(only(files, release).served) is served
 
 
 @pytest.mark.parametrize(("release", "file"), [("2025.0", "/m/1/x.xml"), ("2025.1", "/m/1/y.xml")])
 def test_a_directory_with_a_models_suffix_counted_as_a_file_once(release: str, file: str) -> None:
-    world = World({"/m/1/y.bin": "w", "/m/1/y.xml": "good"})
-    world.files = {"/m/1/x.xml/z": "", **world.files}
-    attempt = only(world, release).versions[0].attempt
+    files = MemoryFiles({"/m/1/y.bin": "w", "/m/1/y.xml": "good"})
+    files.files = {"/m/1/x.xml/z": "", **files.files}
+    attempt = only(files, release).versions[0].attempt
     assert attempt is not None
     assert attempt.model_file == file
 
 
 def test_saved_models_are_handed_over_as_directories_since_2023_0() -> None:
-    world = World({"/m/1/saved_model.pb": "good"})
+    files = MemoryFiles({"/m/1/saved_model.pb": "good"})
     for release, file in (("2022.3", "/m/1/saved_model.pb"), ("2023.0", "/m/1/")):
-        attempt = only(world, release).versions[0].attempt
+        attempt = only(files, release).versions[0].attempt
         assert attempt is not None
         assert attempt.model_file == file
-    world = World({"/saved_model.pb.d/m/1/saved_model.pb": "good"})
-    attempt = only(world, entry=ModelEntry("m", "/saved_model.pb.d/m")).versions[0].attempt
+    files = MemoryFiles({"/saved_model.pb.d/m/1/saved_model.pb": "good"})
+    attempt = only(files, entry=ModelEntry("m", "/saved_model.pb.d/m")).versions[0].attempt
     assert attempt is not None
     assert attempt.model_file == "/"
 
 
 def test_a_link_loop_beside_a_good_version_fails_the_whole_model() -> None:
-    world = model_of("1")
-    world.loops.add("/m/loop")
-    plan = only(world)
+    files = model_of("1")
+    files.loops.add("/m/loop")
+    plan = only(files)
     assert plan.status == "PATH_INVALID"
     assert plan.detection.problem is not None
     assert plan.detection.problem.entry == "loop"
 
 
 def test_a_fifo_is_recognised_before_anything_opens_it() -> None:
-    world = World({"/m/1/a.bin": "w"}, odd={"/m/1/a.xml": "fifo"})
-    plan = settle(deployment(), world)
+    files = MemoryFiles({"/m/1/a.bin": "w"}, odd={"/m/1/a.xml": "fifo"})
+    plan = settle(deployment(), files)
     assert plan.outcome == "never_ends"
     attempt = plan.models[0].versions[0].attempt
     assert attempt is not None
     assert attempt.cause == SpecialFile("/m/1/a.xml", "fifo")
-    assert not [question for question in world.asked if isinstance(question, LoadModel | InspectModel)]
+    assert not [question for question in files.questions if isinstance(question, LoadModel | InspectModel)]
 
 
 def test_version_that_is_not_requested_is_not_looked_at() -> None:
-    world = model_of("1", "2", "3")
-    only(world)
-    assert not [question for question in world.asked if question.path.startswith(("/m/1/a", "/m/2/a"))]
+    files = model_of("1", "2", "3")
+    only(files)
+    assert not [question for question in files.questions if question.path.startswith(("/m/1/a", "/m/2/a"))]
 
 
 def test_load_none_has_no_question_for_openvino() -> None:
-    world = model_of("1")
-    plan = only(world, load="none")
+    files = model_of("1")
+    plan = only(files, load="none")
     assert plan.served == (1,)
     attempt = plan.versions[0].attempt
     assert attempt is not None
     assert attempt.basis == "static"
-    assert not [question for question in world.asked if isinstance(question, LoadModel)]
+    assert not [question for question in files.questions if isinstance(question, LoadModel)]
 
 
 @pytest.mark.parametrize(("release", "code"), [("2025.4", None), ("2026.3", 64)])
 def test_a_model_path_that_may_not_be_searched_ends_the_newest_release(
     release: str, code: int | None
 ) -> None:
-    world = model_of("1")
-    world.denied["/m"] = "search"
-    plan = settle(deployment(release, "single"), world)
+    files = model_of("1")
+    files.denied["/m"] = "search"
+    plan = settle(deployment(release, "single"), files)
     assert plan.exit_code == code
 
 
 def test_a_stray_config_json_ends_a_single_model_server_of_2026_3() -> None:
-    world = model_of("1")
-    world.files["/m/config.json"] = '{"model_config_list": []}'
-    assert settle(deployment("2026.2", "single"), world).outcome == "serves"
-    plan = settle(deployment("2026.3", "single"), world)
+    files = model_of("1")
+    files.files["/m/config.json"] = '{"model_config_list": []}'
+    assert settle(deployment("2026.2", "single"), files).outcome == "serves"
+    plan = settle(deployment("2026.3", "single"), files)
     assert (plan.outcome, plan.exit_code) == ("exits", 64)
-    world.files["/m/config.json"] = '{"architectures": ["LlamaForCausalLM"]}'
-    plan = settle(deployment("2026.3", "single"), world)
+    files.files["/m/config.json"] = '{"architectures": ["LlamaForCausalLM"]}'
+    plan = settle(deployment("2026.3", "single"), files)
     # Taken for a language model, of which no file is there.
     assert (plan.outcome, plan.exit_code) == ("exits", 1)
     assert plan.models[0].kind == "generative"
 
 
 def test_a_graph_is_recognised_since_2025_1() -> None:
-    world = model_of("1")
-    world.files["/m/graph.pbtxt"] = "node {}"
-    assert only(world, "2025.0").kind == "classic"
-    assert only(world, "2025.1").kind == "graph"
+    files = model_of("1")
+    files.files["/m/graph.pbtxt"] = "node {}"
+    assert only(files, "2025.0").kind == "classic"
+    assert only(files, "2025.1").kind == "graph"

@@ -15,32 +15,32 @@ from ovms_doctor.probes.processes.start import OUTGOING
 
 
 def _behave(question: AnyQuestion) -> Answer:
-    what, _, rest = os.path.basename(question.path).partition("-")
-    if what == "hang":
+    behaviour, _, rest = os.path.basename(question.path).partition("-")
+    if behaviour == "hang":
         time.sleep(3600)
-    if what == "signal":
+    if behaviour == "signal":
         os.kill(os.getpid(), int(rest))
-    if what == "exit":
+    if behaviour == "exit":
         print("the last words", file=sys.stderr, flush=True)
         os._exit(int(rest))
-    if what == "raise":
+    if behaviour == "raise":
         raise RuntimeError("no\nluck")
-    if what == "chatter":
+    if behaviour == "chatter":
         os.write(1, b"to standard output\n" * 100_000)
         os.write(2, b"to standard error\n" * 100_000)
-    if what == "endless":
+    if behaviour == "endless":
         while True:
             os.write(OUTGOING, b"x" * 100_000)
-    if what == "garble":
+    if behaviour == "garble":
         os.write(OUTGOING, b"\xff\x00 not JSON\n")
-    if what == "grandchild":
+    if behaviour == "grandchild":
         child = subprocess.Popen(["sleep", "3600"], close_fds=False, pass_fds=(OUTGOING,))
         if rest == "and-die":
             os.kill(os.getpid(), signal.SIGSEGV)
         return PathStatus("regular", child.pid)
-    if what == "slow" and isinstance(question, LoadModel):
+    if behaviour == "slow" and isinstance(question, LoadModel):
         time.sleep(3600)
-    if what == "compile" and isinstance(question, LoadModel) and question.level == "compile":
+    if behaviour == "compile" and isinstance(question, LoadModel) and question.level == "compile":
         os.kill(os.getpid(), signal.SIGFPE)
     if isinstance(question, LoadModel):
         return LoadReport(question.level, "ok", question.level, "", "9.9")

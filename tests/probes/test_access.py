@@ -59,16 +59,16 @@ def _disagreements(directory: str) -> list[str]:
     wrong = []
     rights: tuple[Right, ...] = ("search", "read")
 
-    def compare(what: object, entries: Entries | None) -> None:
-        seen = os.stat(directory)
+    def compare(subject: object, entries: Entries | None) -> None:
+        status = os.stat(directory)
         for user in USERS:
             os.setgroups(user.groups)
             os.setegid(user.gid)
             os.seteuid(user.uid)
             for right in rights:
-                said = allowed(user, right, seen.st_mode, seen.st_uid, seen.st_gid, entries)
-                if said != _kernel_allows(directory, right):
-                    wrong.append(f"{what}: {user} {right}: predicted {said}")
+                predicted = allowed(user, right, status.st_mode, status.st_uid, status.st_gid, entries)
+                if predicted != _kernel_allows(directory, right):
+                    wrong.append(f"{subject}: {user} {right}: predicted {predicted}")
             os.seteuid(0)
             os.setegid(0)
 

@@ -172,8 +172,8 @@ def _kernel(path: str) -> dict[str, Any]:
             return error.errno
 
     def status() -> tuple[int, int]:
-        seen = os.stat(path)
-        return stat.S_IFMT(seen.st_mode), seen.st_size
+        stat_result = os.stat(path)
+        return stat.S_IFMT(stat_result.st_mode), stat_result.st_size
 
     def names() -> list[str]:
         with os.scandir(path) as entries:
@@ -210,18 +210,18 @@ def _without_how(answer: Answer) -> Answer:
     return answer
 
 
-def _refuses(user: Ids, place: str, right: str) -> bool:
+def _refuses(user: Ids, path: str, right: str) -> bool:
     """Whether the way to ``place`` is open, and ``right`` on it is refused; for a process of its own."""
     _become(user)
     try:
-        os.stat(place)
+        os.stat(path)
     except OSError:
         return False
     try:
         if right == "search":
-            os.stat(place + "/.")
+            os.stat(path + "/.")
         else:
-            os.close(os.open(place, os.O_RDONLY))
+            os.close(os.open(path, os.O_RDONLY))
     except PermissionError:
         return True
     return False
@@ -245,16 +245,18 @@ WAYS = ["host", "root", "mounts"]
     way=st.sampled_from(WAYS),
     nodes=st.lists(NODE, min_size=3, max_size=14),
     user=USER,
-    asked=st.lists(PATH, min_size=1, max_size=5),
+    queried=st.lists(PATH, min_size=1, max_size=5),
 )
 def test_prediction_trying_and_the_kernel_agree(
-    world_dir: Path, way: str, nodes: list[Node], user: Ids, asked: list[str]
+    world_dir: Path, way: str, nodes: list[Node], user: Ids, queried: list[str]
 ) -> None:
     top = f"{world_dir}/{len(os.listdir(world_dir))}"
     os.mkdir(top)
     server_top = "" if way == "mounts" else top
     known = _build(top, nodes, server_top, absolute_links=way != "root")
-    paths = [path for path in dict.fromkeys([*known, *asked]) if way != "root" or path.startswith("/models")]
+    paths = [
+        path for path in dict.fromkeys([*known, *queried]) if way != "root" or path.startswith("/models")
+    ]
     roots: list[str] = []
     mounts: list[Mount] = []
     if way == "root":
@@ -312,8 +314,8 @@ def test_prediction_trying_and_the_kernel_agree(
             assert one.errno == errno.EACCES
             denials.add((one.denial.path, one.denial.right))
     if way == "host":
-        for place, right in denials:
-            assert _in_child(partial(_refuses, user, place, right)), (place, right)
+        for denied_path, right in denials:
+            assert _in_child(partial(_refuses, user, denied_path, right)), (denied_path, right)
     _first_refusal(way, server_top, questions, predicted, denials)
 
 
@@ -325,7 +327,7 @@ def _first_refusal(
     denials: set[tuple[str, str]],
 ) -> None:
     """Where no link is on the way, no directory before the one named is named for any other question."""
-    closed = {place for place, right in denials if right == "search"}
+    closed = {denied_path for denied_path, right in denials if right == "search"}
     for question, answer in zip(questions, answers, strict=True):
         if not isinstance(answer, Failure) or answer.denial is None:
             continue

@@ -132,6 +132,6 @@ def test_saved_facts_give_the_same_remedy(world_dir: Path, tmp_path: Path) -> No
     version.parent.chmod(0o700)
     saved = tmp_path / "facts.json"
     assert ovms_doctor("collect", world_dir / "models", "--load", "none", "-o", saved).code == 0
-    there = check("--facts", saved)
-    assert remedies(there) == remedies(check(world_dir / "models", "--load", "none", "--no-plugins"))
-    assert remedies(there) == [f"chmod o+rx {version.parent} {version}"]
+    from_facts = check("--facts", saved)
+    assert remedies(from_facts) == remedies(check(world_dir / "models", "--load", "none", "--no-plugins"))
+    assert remedies(from_facts) == [f"chmod o+rx {version.parent} {version}"]

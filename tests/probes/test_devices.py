@@ -77,8 +77,8 @@ def test_groups(tmp_path: Path, modes: list[tuple[int, int]], groups: tuple[int,
     for number, (mode, group) in enumerate(modes):
         node(tmp_path, f"dri/renderD{128 + number}", mode, group, INTEL)
         node(tmp_path, f"accel/accel{number}", mode, group)
-    seen = see_devices(str(tmp_path))
-    assert (seen.render_groups, seen.accel_groups) == (groups, groups)
+    host_devices = see_devices(str(tmp_path))
+    assert (host_devices.render_groups, host_devices.accel_groups) == (groups, groups)
 
 
 @pytest.mark.needs_root
@@ -102,14 +102,18 @@ def test_an_acl_or_another_owner_leaves_the_groups_open(tmp_path: Path) -> None:
     assert see_devices(str(tmp_path)).render_groups == ()
 
 
-SEEN = HostDevices(dri=True, accel=True, render_groups=(109, 110), accel_groups=(992,), intel_gpu=True)
+FOUND_DEVICES = HostDevices(
+    dri=True, accel=True, render_groups=(109, 110), accel_groups=(992,), intel_gpu=True
+)
 
 
 def test_recorded_facts_carry_the_devices() -> None:
-    request = CheckOptions(arguments=("--model_path", "/m", "--port", "9000"), host=Host(devices=SEEN))
+    request = CheckOptions(
+        arguments=("--model_path", "/m", "--port", "9000"), host=Host(devices=FOUND_DEVICES)
+    )
     again = options_from_json(json.loads(json.dumps(options_to_json(request))))
     assert again == request
-    assert deployment_for(again, Facts(complete=True)).devices == SEEN
+    assert deployment_for(again, Facts(complete=True)).devices == FOUND_DEVICES
     assert see_host().devices is not None
 
 

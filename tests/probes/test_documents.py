@@ -84,9 +84,9 @@ spec:
 def test_a_configuration_in_the_same_manifest(tmp_path: Path, name: str, code: str) -> None:
     path = tmp_path / "pod.yaml"
     path.write_text(MANIFEST.replace("CONFIG", name), "utf-8")
-    seen = ovms_doctor("check", "--kubernetes", path, "--format", "json").document
-    assert [item["code"] for item in seen["findings"]] == [code]
+    document = ovms_doctor("check", "--kubernetes", path, "--format", "json").document
+    assert [item["code"] for item in document["findings"]] == [code]
     facts = tmp_path / "facts.json"
     assert ovms_doctor("collect", "--kubernetes", path, "-o", facts).code == 0
     again = ovms_doctor("check", "--facts", facts, "--format", "json").document
-    assert again["findings"] == seen["findings"]
+    assert again["findings"] == document["findings"]

@@ -200,18 +200,18 @@ def test_a_directory_on_the_way_is_looked_at_once(top: str, monkeypatch: pytest.
     os.makedirs(f"{top}/a/b")
     for number in range(50):
         Path(top, f"a/b/{number}").touch()
-    looked: list[str] = []
+    lookup: list[str] = []
     lstat = os.lstat
 
     def counting(path: str) -> os.stat_result:
-        looked.append(path)
+        lookup.append(path)
         return lstat(path)
 
     monkeypatch.setattr(os, "lstat", counting)
     files = _files()
     for number in range(50):
         assert files.status(f"{top}/a/b/{number}") == PathStatus("regular", 0)
-    assert len(looked) == len(set(looked))
+    assert len(lookup) == len(set(lookup))
 
 
 def test_links_are_followed_in_the_servers_tree(top: str) -> None:
@@ -405,9 +405,9 @@ def test_the_host_itself_is_looked_at_beside_the_mounts(top: str) -> None:
     with LocalCollector(None, ["/models"], table) as collector:
         answers = collector.collect(questions)
     assert list(answers) == questions
-    there, seen, file, gone = answers.values()
-    assert isinstance(there, PathStatus)
-    assert there.kind == "directory"
-    assert isinstance(seen, Unavailable)
+    mounted, on_host, file, gone = answers.values()
+    assert isinstance(mounted, PathStatus)
+    assert mounted.kind == "directory"
+    assert isinstance(on_host, Unavailable)
     assert file == PathStatus("regular", 2)
     assert gone == Failure(errno.ENOENT)

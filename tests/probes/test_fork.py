@@ -32,7 +32,7 @@ answer = collector.collect([StatPath("/")])[StatPath("/")]
 
 
 def run(code: str) -> Any:
-    done = subprocess.run(
+    completed = subprocess.run(
         [sys.executable, "-c", BEGIN + code],
         cwd=PROJECT,
         stdin=subprocess.DEVNULL,
@@ -41,7 +41,7 @@ def run(code: str) -> Any:
         check=True,
         text=True,
     )
-    return json.loads(done.stdout)
+    return json.loads(completed.stdout)
 
 
 def test_a_copy_is_set_up_as_a_child_that_is_started() -> None:

@@ -36,10 +36,10 @@ def pipe(tmp_path: Path) -> str:
     return str(path)
 
 
-@pytest.mark.parametrize("words", DOCUMENTS, ids=lambda words: words[-1])
+@pytest.mark.parametrize("arguments", DOCUMENTS, ids=lambda arguments: arguments[-1])
 @pytest.mark.parametrize("path", ["/dev/zero", "/"])
-def test_a_device_or_directory_is_no_document(words: list[str], path: str) -> None:
-    result = ovms_doctor(*words, path)
+def test_a_device_or_directory_is_no_document(arguments: list[str], path: str) -> None:
+    result = ovms_doctor(*arguments, path)
     assert result.code == 2
     assert b"is a directory, not a file" in result.err or b"is a device, not a file" in result.err
     assert result.err.count(b"\n") == 1

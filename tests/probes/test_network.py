@@ -49,11 +49,11 @@ def _proc(root: Path, tcp: str = "", tcp6: str = "") -> None:
     (root / "proc/net/tcp6").write_text(HEADER + tcp6)
 
 
-def _process(root: Path, pid: int, name: str, *words: str) -> None:
+def _process(root: Path, pid: int, name: str, *arguments: str) -> None:
     directory = root / f"proc/{pid}"
     (directory / "fd").mkdir(parents=True)
     (directory / "comm").write_text(f"{name}\n")
-    (directory / "cmdline").write_bytes(b"\0".join(word.encode() for word in words) + b"\0")
+    (directory / "cmdline").write_bytes(b"\0".join(word.encode() for word in arguments) + b"\0")
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Children that share out questions. All are real processes."""
+"""Children that share the questions. All are real processes."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ pytestmark = pytest.mark.usefixtures("started_workers")
 def test_a_child_that_waited_long_for_its_first_question_is_not_taken_for_a_hanging_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is warmed before the files are looked at, which takes minutes where there are thousands."""
+    """It starts before the files are read, which takes minutes for thousands of files."""
     file = tmp_path / "model.onnx"
     file.write_bytes(b"no model")
     question = InspectModel(str(file), "onnx")
     pool = Pool("inspect", ModelOptions(), 1)
     try:
         pool.warm()
-        # As if the time that it may take to come up were over.
+        # As if its time for starting was over.
         later = SimpleNamespace(monotonic=lambda: time.monotonic() + 2 * START_DEADLINE)
         monkeypatch.setattr("ovms_doctor.probes.processes.pool.time", later)
-        ((asked, answer),) = pool.answer([question], Handling(lambda _: 60.0))
+        ((answered_question, answer),) = pool.answer([question], Handling(lambda _: 60.0))
     finally:
         pool.close()
-    assert asked == question
+    assert answered_question == question
     assert not isinstance(answer, ChildExit)
     assert isinstance(answer, ModelInspection)
 
@@ -85,10 +85,10 @@ def test_early_questions_may_end_child_processes(tmp_path: Path, monkeypatch: py
 
 
 def test_questions_begun_early_and_never_called_for_spoil_no_later_answer(tmp_path: Path) -> None:
-    begun, *questions = _some_files(tmp_path, 4)
+    early, *questions = _some_files(tmp_path, 4)
     pool = Pool("inspect", ModelOptions(), 1)
     try:
-        pool.begin([begun], Handling(lambda _: 60.0))
+        pool.begin([early], Handling(lambda _: 60.0))
         answers = dict(pool.answer(questions, Handling(lambda _: 60.0)))
     finally:
         pool.close()

@@ -1,4 +1,4 @@
-"""Children that hang, crash, chatter or are left behind. All are real processes."""
+"""Children that hang, crash, write too much or are left behind. All are real processes."""
 
 from __future__ import annotations
 
@@ -56,12 +56,12 @@ def _ask(worker: Worker, *names: str) -> list[object]:
 
 
 def _children() -> set[int]:
-    """The processes that this one has started and that are there still."""
+    """The processes that this one has started and that still exist."""
     return {child.pid for child in psutil.Process().children()}
 
 
 def _alive(pid: int) -> bool:
-    """Whether the process still runs: not gone, and not only waiting to be collected."""
+    """Whether the process still runs: it exists and is not a zombie."""
     try:
         state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     except (FileNotFoundError, ProcessLookupError):
@@ -70,7 +70,7 @@ def _alive(pid: int) -> bool:
 
 
 def _wait_until(true: Callable[[], bool]) -> None:
-    """For what another process does in its own time; a test that waits in vain fails."""
+    """Waits for the action of another process; the test fails if it does not happen."""
     for _ in range(3000):
         if true():
             return
@@ -105,9 +105,9 @@ class TestMisbehaviour:
 
     def test_an_exit_is_reported_with_its_status_and_last_words(self) -> None:
         with Worker("files", FileOptions(), LONG) as worker:
-            (died,) = _ask(worker, "exit-3")
-        assert died == ChildExit(None, 3, False, "the last words\n")
-        assert str(died) == "it ended with status 3: the last words"
+            (ended,) = _ask(worker, "exit-3")
+        assert ended == ChildExit(None, 3, False, "the last words\n")
+        assert str(ended) == "it ended with status 3: the last words"
 
     def test_every_question_may_crash(self) -> None:
         with Worker("files", FileOptions(), LONG) as worker:
@@ -119,7 +119,7 @@ class TestMisbehaviour:
             ]
 
     def test_of_many_questions_only_that_one_is_lost_that_ended_the_child(self) -> None:
-        """Also where the child ended with answers that it had not sent."""
+        """Also if the child ended with answers that it had not sent."""
         names = [f"fine-{number}" for number in range(700)]
         for number in (0, 70, 71, 350, 699):
             names[number] = f"signal-{int(signal.SIGSEGV)}"
@@ -160,7 +160,7 @@ class TestMisbehaviour:
         assert [type(answer) for answer in answers] == [PathStatus] * 3
 
     def test_of_many_questions_that_one_is_found_that_hangs(self) -> None:
-        """What was answered before it was sent in time."""
+        """The answers before it were sent in time."""
         names = [f"fine-{number}" for number in range(150)]
         names[100] = "hang"
 
@@ -183,27 +183,27 @@ class TestMisbehaviour:
         self, capfd: pytest.CaptureFixture[str]
     ) -> None:
         with Worker("files", FileOptions(), LONG) as worker:
-            one, two, died = _ask(worker, "chatter", "chatter", "exit-3")
+            one, two, ended = _ask(worker, "chatter", "chatter", "exit-3")
         assert isinstance(one, PathStatus)
         assert isinstance(two, PathStatus)
-        assert isinstance(died, ChildExit)
-        assert len(died.stderr) == process.STDERR_KEPT
-        assert died.stderr.endswith("to standard error\nthe last words\n")
+        assert isinstance(ended, ChildExit)
+        assert len(ended.stderr) == process.STDERR_KEPT
+        assert ended.stderr.endswith("to standard error\nthe last words\n")
         assert capfd.readouterr() == ("", "")
 
     def test_an_answer_that_is_none_ends_the_child(self) -> None:
         with Worker("files", FileOptions(), LONG) as worker:
-            garbled, fine = _ask(worker, "garble", "fine")
+            garbled, valid = _ask(worker, "garble", "fine")
         assert garbled == ChildExit(None, None, False, "what it wrote is no answer")
         assert str(garbled) == "it failed: what it wrote is no answer"
-        assert isinstance(fine, PathStatus)
+        assert isinstance(valid, PathStatus)
 
     def test_endless_output_ends_the_child(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(process, "LARGEST_MESSAGE", 4 << 20)
         with Worker("files", FileOptions(), LONG) as worker:
-            endless, fine = _ask(worker, "endless", "fine")
+            endless, valid = _ask(worker, "endless", "fine")
         assert endless == ChildExit(None, None, False, "it answered with more than 4 MiB")
-        assert isinstance(fine, PathStatus)
+        assert isinstance(valid, PathStatus)
 
     def test_programs_started_by_the_child_are_killed_with_it(self) -> None:
         with Worker("files", FileOptions(), LONG) as worker:
@@ -214,10 +214,10 @@ class TestMisbehaviour:
 
     def test_crash_is_reported_while_a_grandchild_holds_the_pipe(self) -> None:
         with Worker("files", FileOptions(), LONG) as worker:
-            died, fine = _ask(worker, "grandchild-and-die", "fine")
-        assert isinstance(died, ChildExit)
-        assert died.signal == signal.SIGSEGV
-        assert isinstance(fine, PathStatus)
+            ended, valid = _ask(worker, "grandchild-and-die", "fine")
+        assert isinstance(ended, ChildExit)
+        assert ended.signal == signal.SIGSEGV
+        assert isinstance(valid, PathStatus)
 
     @pytest.mark.parametrize("start", ["hang", "fail"])
     def test_a_child_that_does_not_come_up_is_not_tried_again(self, start: str) -> None:
@@ -226,12 +226,12 @@ class TestMisbehaviour:
         ) as worker:
             answers = _ask(worker, *map(str, range(50)))
         assert len(set(map(id, answers))) == 1
-        died = answers[0]
-        assert isinstance(died, ChildExit)
-        assert not died.started
-        assert died.timed_out == (start == "hang")
+        ended = answers[0]
+        assert isinstance(ended, ChildExit)
+        assert not ended.started
+        assert ended.timed_out == (start == "hang")
         if start == "fail":
-            assert str(died) == "it ended with status 1: RuntimeError: cannot start"
+            assert str(ended) == "it ended with status 1: RuntimeError: cannot start"
 
     def test_answers_left_behind_are_not_taken_for_others(self) -> None:
         with Worker("files", FileOptions(), LONG) as worker:
@@ -260,12 +260,12 @@ class TestMisbehaviour:
     def test_a_missing_interpreter_is_an_answer(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(start, "command", lambda *_, **__: ["/nowhere/python"])
         with Worker("files", FileOptions(), LONG) as worker:
-            (died,) = _ask(worker, "a")
-        assert isinstance(died, ChildExit)
-        assert "No such file or directory: '/nowhere/python'" in str(died)
+            (ended,) = _ask(worker, "a")
+        assert isinstance(ended, ChildExit)
+        assert "No such file or directory: '/nowhere/python'" in str(ended)
 
     def test_files_that_hang_are_not_waited_for_again_below(self) -> None:
-        told: list[AnyQuestion] = []
+        answered: list[AnyQuestion] = []
         questions: list[AnyQuestion] = [
             StatPath("/a"),
             StatPath("/hang"),
@@ -276,9 +276,9 @@ class TestMisbehaviour:
         ]
 
         def attempt(deadline: float) -> dict[AnyQuestion, Answer]:
-            told.clear()
+            answered.clear()
             with LocalCollector(None, deadline=deadline) as collector:
-                return collector.collect(questions, told.append)
+                return collector.collect(questions, answered.append)
 
         answers = within_some_deadline(
             attempt, lambda answers: sum(isinstance(answer, Unavailable) for answer in answers.values()) == 3
@@ -292,7 +292,7 @@ class TestMisbehaviour:
             False,
             True,
         ]
-        assert told == [questions[0], questions[1], questions[3], questions[4]]
+        assert answered == [questions[0], questions[1], questions[3], questions[4]]
 
     def test_loads_that_crash_hang_or_are_killed(self) -> None:
         names = ["fine", "signal-11", "signal-9", "exit-7", "compile", "slow", "hang"]
@@ -313,8 +313,8 @@ class TestMisbehaviour:
         reports = [found[question] for question in questions]
         assert isinstance(reports.pop(), Unavailable), "its file hangs already"
         assert all(isinstance(report, LoadReport) for report in reports)
-        seen = [(r.outcome, r.stage, r.signal, r.runtime) for r in reports if isinstance(r, LoadReport)]
-        assert seen == [
+        outcomes = [(r.outcome, r.stage, r.signal, r.runtime) for r in reports if isinstance(r, LoadReport)]
+        assert outcomes == [
             ("ok", "compile", None, "9.9"),
             ("crashed", "read", 11, "9.9"),
             ("out_of_memory", "compile", 9, "9.9"),
@@ -353,11 +353,11 @@ sys.stdin.read()
 """
 
 
-@pytest.mark.parametrize("how", ["SIGKILL", "SIGTERM", "SIGINT", "forget"])
-@pytest.mark.parametrize("who", ["itself", pytest.param("as-server", marks=pytest.mark.needs_root)])
-def test_no_child_outlives_its_parent(how: str, who: str) -> None:
+@pytest.mark.parametrize("ending", ["SIGKILL", "SIGTERM", "SIGINT", "forget"])
+@pytest.mark.parametrize("user", ["itself", pytest.param("as-server", marks=pytest.mark.needs_root)])
+def test_no_child_outlives_its_parent(ending: str, user: str) -> None:
     with subprocess.Popen(
-        [sys.executable, "-c", PARENT, str(PROJECT), who, how],
+        [sys.executable, "-c", PARENT, str(PROJECT), user, ending],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
@@ -365,20 +365,20 @@ def test_no_child_outlives_its_parent(how: str, who: str) -> None:
     ) as parent:
         assert parent.stdout
         child = int(parent.stdout.readline())
-        if how != "forget":
+        if ending != "forget":
             assert _alive(child)
-            parent.send_signal(getattr(signal, how))
+            parent.send_signal(getattr(signal, ending))
         parent.wait()
         _wait_until(lambda: not _alive(child))
 
 
-@pytest.mark.parametrize("who", [None, pytest.param(Ids(5000, 5000), marks=pytest.mark.needs_root)])
-def test_a_child_that_hangs_dies_by_the_signal_of_its_parents_death(who: Ids | None) -> None:
-    """Not only by the end of its questions: the kernel forgets the request where ids change."""
-    with LocalCollector(who) as collector:
+@pytest.mark.parametrize("user", [None, pytest.param(Ids(5000, 5000), marks=pytest.mark.needs_root)])
+def test_a_child_that_hangs_dies_by_the_signal_of_its_parents_death(user: Ids | None) -> None:
+    """Not only by the end of its input: the kernel forgets the request when ids change."""
+    with LocalCollector(user) as collector:
         collector.collect([StatPath("/")])
         (pid,) = collector.pids
-        # Stopped, it can read no pipe: as if it hung in a library.
+        # A stopped process cannot read a pipe: as if it hung in a library.
         os.kill(pid, signal.SIGSTOP)
         script = (
             "import ctypes, os, sys\n"
@@ -394,13 +394,13 @@ def test_a_child_that_hangs_dies_by_the_signal_of_its_parents_death(who: Ids | N
             "print(collector.pids[0], flush=True)\n"
             "os.kill(os.getpid(), signal.SIGKILL)\n"
         )
-        done = subprocess.run(
-            [sys.executable, "-c", script, str(PROJECT), str(who.uid if who else "")],
+        completed = subprocess.run(
+            [sys.executable, "-c", script, str(PROJECT), str(user.uid if user else "")],
             stdout=subprocess.PIPE,
             text=True,
             check=False,
         )
-        stopped = int(done.stdout)
+        stopped = int(completed.stdout)
         _wait_until(lambda: not _alive(stopped))
 
 
@@ -427,13 +427,13 @@ def test_a_file_question_starts_one_child_that_imports_little() -> None:
         "print(json.dumps(sorted(sys.modules)))"
     )
     paths = [str(PROJECT), str(Path(msgspec.__file__).parents[1])]
-    done = subprocess.run(
+    completed = subprocess.run(
         [sys.executable, "-I", "-S", "-c", f"import sys; sys.path += {paths}; {code}"],
         stdout=subprocess.PIPE,
         check=True,
         text=True,
     )
-    modules = set(json.loads(done.stdout))
+    modules = set(json.loads(completed.stdout))
     assert modules.isdisjoint({"openvino", "typer", "rich", "asyncio", "site", "logging", "socket"})
     # Before Python 3.11, ``uuid``, which msgspec imports, imports ``platform`` and with it ``subprocess``.
     assert "subprocess" not in modules or sys.version_info < (3, 11)
@@ -460,7 +460,7 @@ def test_workers_that_nobody_used_are_ended() -> None:
 
 
 def test_a_child_keeps_no_descriptor_of_its_parents() -> None:
-    """Not even one that this process inherited without the flag that closes it."""
+    """Not even one that this process inherited without the close-on-exec flag."""
     read, write = os.pipe()
     try:
         os.set_inheritable(write, True)

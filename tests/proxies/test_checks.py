@@ -138,10 +138,10 @@ def test_amazons_own_host(tmp_path: Path) -> None:
 def test_the_switch_of_azures_client_counts_whatever_its_value(tmp_path: Path, value: str) -> None:
     environment = {"https_proxy": PROXY, "AZURE_STORAGE_USE_HTTP_PROXY": value}
     (found,) = [item for item in findings(tmp_path, [AZURE], environment) if item["code"] == "OVD603"]
-    told = str(found["remedy"])
-    assert "Set http_proxy" in told
-    assert "remove AZURE_STORAGE_USE_HTTP_PROXY" in told
-    assert "Set https_proxy" not in told
+    remedy = str(found["remedy"])
+    assert "Set http_proxy" in remedy
+    assert "remove AZURE_STORAGE_USE_HTTP_PROXY" in remedy
+    assert "Set https_proxy" not in remedy
     for after in ({"https_proxy": PROXY}, {**environment, "http_proxy": PROXY}):
         codes = [item["code"] for item in findings(tmp_path, [AZURE], after)]
         assert "OVD603" not in codes

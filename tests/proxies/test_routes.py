@@ -35,8 +35,8 @@ def test_each_client_takes_the_way_that_the_table_gives(
     client: Client, environment: dict[str, str], decides: str, way: str
 ) -> None:
     host = HOSTS.get(client, "store.test")
-    given = filled(environment, proxy="proxy.test:3128", host=host, domain=host.partition(".")[2])
-    found = route(client, variables(given.items()))
+    variables_of_case = filled(environment, proxy="proxy.test:3128", host=host, domain=host.partition(".")[2])
+    found = route(client, variables(variables_of_case.items()))
     assert (found.way, found.variable) == (way, decides)
 
 
@@ -54,9 +54,9 @@ def test_no_password_is_kept() -> None:
         f"user:{secret}@p:1",
         f"x://{secret}@p/",
     ):
-        (kept,) = variables([("https_proxy", text)])
-        assert "s3cr" not in repr(kept), text
-        assert "user" not in repr(kept).replace("user=", ""), text
+        (variable,) = variables([("https_proxy", text)])
+        assert "s3cr" not in repr(variable), text
+        assert "user" not in repr(variable).replace("user=", ""), text
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ class Listener:
     def __init__(self) -> None:
         self._socket = socket.create_server(("127.0.0.1", 0))
         self.port = self._socket.getsockname()[1]
-        self.came = 0
+        self.connections = 0
         threading.Thread(target=self._serve, daemon=True).start()
 
     def _serve(self) -> None:
@@ -88,7 +88,7 @@ class Listener:
                 return
             with connection:
                 connection.recv(4096)
-                self.came += 1
+                self.connections += 1
 
     def close(self) -> None:
         self._socket.close()
@@ -115,11 +115,13 @@ def test_libcurl_agrees(
     ends: tuple[Listener, Listener], environment: dict[str, str], decides: str, way: str
 ) -> None:
     proxy, origin = ends
-    given = filled(
+    variables_of_case = filled(
         environment, proxy=f"127.0.0.1:{proxy.port}", host=GCS_HOST, domain=GCS_HOST.partition(".")[2]
     )
-    ask(given, "environment", f"https://{GCS_HOST}/", str(origin.port))
-    assert (proxy.came > 0, origin.came > 0) == ((True, False) if way == "proxy" else (False, True))
+    ask(variables_of_case, "environment", f"https://{GCS_HOST}/", str(origin.port))
+    assert (proxy.connections > 0, origin.connections > 0) == (
+        (True, False) if way == "proxy" else (False, True)
+    )
 
 
 @pytest.mark.needs_module("pycurl")
@@ -131,13 +133,17 @@ def test_libcurl_with_the_options_of_the_s3_client_agrees(
 ) -> None:
     """The value goes through the reading under test; libcurl says where the connection then goes."""
     proxy, origin = ends
-    given = filled(environment, proxy=f"127.0.0.1:{proxy.port}")
-    found = route("s3", variables(given.items()))
-    taken = next((item.proxy for item in variables(given.items()) if item.name == found.variable), None)
+    variables_of_case = filled(environment, proxy=f"127.0.0.1:{proxy.port}")
+    found = route("s3", variables(variables_of_case.items()))
+    taken = next(
+        (item.proxy for item in variables(variables_of_case.items()) if item.name == found.variable), None
+    )
     through = found.way == "proxy" and taken is not None
-    words = (taken.host, str(taken.port)) if through and taken is not None else ("", "")
-    ask(given, "s3", "http://store.test/", str(origin.port), *words)
-    assert (proxy.came > 0, origin.came > 0) == ((True, False) if way == "proxy" else (False, True))
+    arguments = (taken.host, str(taken.port)) if through and taken is not None else ("", "")
+    ask(variables_of_case, "s3", "http://store.test/", str(origin.port), *arguments)
+    assert (proxy.connections > 0, origin.connections > 0) == (
+        (True, False) if way == "proxy" else (False, True)
+    )
 
 
 @pytest.mark.needs_module("pycurl")
@@ -154,7 +160,9 @@ def test_libcurl_agrees_on_no_proxy_of_the_s3_client(
     found = s3_route(variables({**environment, **endpoint}.items()), parse_release(release))
     mode = "s3" if release == "2024.0" else "s3-1.7"
     ask(environment, mode, "http://store.test/", str(origin.port), "127.0.0.1", str(proxy.port))
-    assert (proxy.came > 0, origin.came > 0) == ((True, False) if found.way == "proxy" else (False, True))
+    assert (proxy.connections > 0, origin.connections > 0) == (
+        (True, False) if found.way == "proxy" else (False, True)
+    )
 
 
 # -- a real proxy --------------------------------------------------------------------------------------
@@ -166,11 +174,11 @@ def test_real_proxy_is_used_where_the_rule_predicts_it(squid: Proxy, ends: tuple
     environment = {"http_proxy": squid.url, "no_proxy": "127.0.0.1"}
     found = route("s3", variables(environment.items()))
     assert found.way == "proxy"
-    for place, password in (("right", squid.password), ("wrong", "none")):
-        url = f"http://127.0.0.1:{origin.port}/{place}"
+    for password_kind, password in (("right", squid.password), ("wrong", "none")):
+        url = f"http://127.0.0.1:{origin.port}/{password_kind}"
         proxy = (squid.host, str(squid.port), squid.user, password)
         ask(environment, "s3", url, str(origin.port), *proxy)
     lines = squid.log(2)
     assert any("/right" in line and "someone" in line for line in lines), lines
     assert any("/wrong" in line and "407" in line for line in lines), lines
-    assert origin.came == 1
+    assert origin.connections == 1

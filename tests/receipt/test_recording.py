@@ -34,8 +34,8 @@ def receipt(found: tally.Tally) -> Receipt:
 
 
 def actions(found: tally.Tally) -> dict[str, set[str]]:
-    done = receipt(found)
-    return {item.path: set(item.actions) for item in (*done.files, *done.written, *done.system)}
+    written = receipt(found)
+    return {item.path: set(item.actions) for item in (*written.files, *written.written, *written.system)}
 
 
 def test_paths(recording: tally.Tally, tmp_path: Path) -> None:
@@ -51,7 +51,11 @@ def test_paths(recording: tally.Tally, tmp_path: Path) -> None:
     os.rename(tmp_path / "f", tmp_path / "g")
     os.unlink(tmp_path / "g")
     found = actions(recording)
-    assert {path.rpartition("/")[2]: done for path, done in found.items() if f"{tmp_path}/" in path} == {
+    assert {
+        path.rpartition("/")[2]: path_actions
+        for path, path_actions in found.items()
+        if f"{tmp_path}/" in path
+    } == {
         "d": {"written", "listed"},
         "f": {"read", "written", "removed"},
         "g": {"written", "removed"},
@@ -72,13 +76,15 @@ def test_paths_by_descriptor(recording: tally.Tally, tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         os.stat("h", dir_fd=held)
     os.close(held)
-    here = os.getcwd()
+    directory = os.getcwd()
     os.chdir(tmp_path)
     try:
         os.close(os.open("./f", os.O_RDONLY))
     finally:
-        os.chdir(here)
-    found = {path.removeprefix(str(tmp_path)): done for path, done in actions(recording).items()}
+        os.chdir(directory)
+    found = {
+        path.removeprefix(str(tmp_path)): path_actions for path, path_actions in actions(recording).items()
+    }
     assert found["/in/f"] == {"written", "read"}
     assert found["/in/g"] == {"written"}
     assert found["/in/h"] == {"looked_up"}
@@ -109,21 +115,21 @@ def test_hosts(recording: tally.Tally) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as datagrams:
         datagrams.sendto(b"x", ("127.0.0.1", port))
     socket.getaddrinfo("localhost", 80)
-    done = receipt(recording)
-    assert {(item.protocol, item.host, item.port, item.connections) for item in done.contacts} == {
+    contacts = receipt(recording)
+    assert {(item.protocol, item.host, item.port, item.connections) for item in contacts.contacts} == {
         ("tcp", "127.0.0.1", port, 2),
         ("udp", "127.0.0.1", port, 1),
         ("unix", "/nonexistent/socket", None, 1),
     }
     # An address is no name that is looked up.
-    assert [(item.name, item.count) for item in done.lookups] == [("localhost", 1)]
+    assert [(item.name, item.count) for item in contacts.lookups] == [("localhost", 1)]
 
 
 def test_processes_of_libraries(recording: tally.Tally) -> None:
     subprocess.run(["true", "--api-key", "Canary"], check=True)
     subprocess.run([b"/bin/true"], close_fds=False, check=True)
-    done = receipt(recording)
-    assert [(item.command, item.count, item.recorded) for item in done.processes] == [
+    completed = receipt(recording)
+    assert [(item.command, item.count, item.recorded) for item in completed.processes] == [
         (("/bin/true",), 1, False),
         (("true", "--api-key", "***"), 1, False),
     ]
@@ -163,11 +169,11 @@ def test_a_child_that_is_killed(recording: tally.Tally, tmp_path: Path) -> None:
     ended = made.receive(600)
     assert isinstance(ended, ChildExit)
     assert ended.signal == signal.SIGKILL
-    done = receipt(recording)
-    assert done.receipt.complete
-    found = {os.path.basename(item.path): (item.actions, item.by) for item in done.files}
+    completed = receipt(recording)
+    assert completed.receipt.complete
+    found = {os.path.basename(item.path): (item.actions, item.by) for item in completed.files}
     assert found["looked"] == (("looked_up",), ("a child",))
-    (process,) = done.processes
+    (process,) = completed.processes
     assert process.pids == (made.process.pid,)
     assert process.recorded
 
@@ -189,9 +195,9 @@ def test_a_child_whose_records_are_nonsense(recording: tally.Tally, tmp_path: Pa
     """A third-party check may write there what it likes: the receipt is none that claims to be complete."""
     with run_child(tmp_path, then, is_third_party=True) as made:
         made.receive(600)
-    done = receipt(recording)
-    assert not done.receipt.complete
-    "".join(text_parts(done))
+    completed = receipt(recording)
+    assert not completed.receipt.complete
+    "".join(text_parts(completed))
 
 
 def test_a_third_party_check_does_not_pass_for_another(recording: tally.Tally, tmp_path: Path) -> None:
@@ -220,10 +226,10 @@ def test_very_many_paths(monkeypatch: pytest.MonkeyPatch) -> None:
     for directory in "abc":
         for number in range(10):
             found.add("r", (f"/{directory}/{number}",))
-    done = receipt(found)
-    assert len(done.files) == 10
-    assert [(item.directory, item.count) for item in done.unlisted] == [("/b", 10), ("/c", 10)]
-    assert "/b: 10 more records, not listed" in "".join(text_parts(done))
+    completed = receipt(found)
+    assert len(completed.files) == 10
+    assert [(item.directory, item.count) for item in completed.unlisted] == [("/b", 10), ("/c", 10)]
+    assert "/b: 10 more records, not listed" in "".join(text_parts(completed))
 
 
 def test_bytecode_is_one_line_of_the_text(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -232,9 +238,9 @@ def test_bytecode_is_one_line_of_the_text(monkeypatch: pytest.MonkeyPatch) -> No
     for number in range(3):
         found.add("w", (f"/lib/site-packages/p/__pycache__/m{number}.pyc",))
     found.add("w", ("/models/__pycache__/x",))
-    done = receipt(found)
-    assert len(done.written) == 4
-    text = "".join(text_parts(done))
+    completed = receipt(found)
+    assert len(completed.written) == 4
+    text = "".join(text_parts(completed))
     assert "3 paths of Python's bytecode" in text
     assert "/models/__pycache__/x: written" in text
     assert "m0.pyc" not in text
@@ -260,15 +266,15 @@ def test_hostile_names(name: str) -> None:
     found.add("r", (name,))
     found.add("c", ("unix", name, "", "", ""))
     found.add("p", ("", "x", name))
-    done = receipt(found)
-    text = "".join(text_parts(done))
+    completed = receipt(found)
+    text = "".join(text_parts(completed))
     assert all(line.isprintable() for line in text.splitlines())
     assert len(text.splitlines()) == len(text.split("\n")) - 1
-    document = "".join(json_parts(done))
-    assert msgspec.json.decode(document.encode(), type=Receipt) == done
+    document = "".join(json_parts(completed))
+    assert msgspec.json.decode(document.encode(), type=Receipt) == completed
     assert "Canary" not in text + document
     if "Canary" not in name:
-        assert unescape(done.files[0].path) == name
+        assert unescape(completed.files[0].path) == name
 
 
 def test_a_hook_that_fails_keeps_nothing_from_being_done(
@@ -303,5 +309,5 @@ def test_without_a_receipt_nothing_is_loaded() -> None:
         "try:\n main()\nexcept SystemExit: pass\n"
         "print([name for name in sys.modules if name.startswith('ovms_doctor.probes.recording.')], file=sys.stderr)"
     )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
-    assert done.stderr.splitlines()[-1] == "['ovms_doctor.probes.recording.active']"
+    completed = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert completed.stderr.splitlines()[-1] == "['ovms_doctor.probes.recording.active']"

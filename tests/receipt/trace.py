@@ -54,8 +54,8 @@ class Trace:
         """What was opened, and what was looked up, at and below a directory."""
         inside = (str(top), f"{top}/")
         opened = {path for path in self.opened if path == inside[0] or path.startswith(inside[1])}
-        looked = {path for path in self.looked_up if path == inside[0] or path.startswith(inside[1])}
-        return opened, looked
+        lookup = {path for path in self.looked_up if path == inside[0] or path.startswith(inside[1])}
+        return opened, lookup
 
     def _line(self, line: str) -> None:
         resumed = _RESUMED.match(line)
@@ -146,13 +146,13 @@ def traced(
         "-o", trace, sys.executable, "-m", "ovms_doctor", *arguments, f"--receipt={receipt}",
     ]  # fmt: skip
     clean = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
-    done = subprocess.run(
+    completed = subprocess.run(
         command, env={**clean, **(environment or {})}, capture_output=True, timeout=600, check=False
     )
-    assert done.returncode in (0, 1, 3), done.stderr
+    assert completed.returncode in (0, 1, 3), completed.stderr
     document = json.loads(receipt.read_text("utf-8"))
     assert document["receipt"]["complete"], document["receipt"]
-    assert document["receipt"]["exit_code"] == done.returncode
+    assert document["receipt"]["exit_code"] == completed.returncode
     return Trace(trace.read_text("utf-8", "surrogateescape")), document
 
 
@@ -169,8 +169,8 @@ def compare(trace: Trace, receipt: dict[str, Any], *tops: Path) -> None:
         _empty("opened, not in the receipt", opened - listed - by_library)
         _empty("in the receipt, not opened", listed - opened)
         _empty("looked up, not in the receipt", looked_up - set(inside))
-        looked = {path for path, actions in inside.items() if "looked_up" in actions}
-        _empty("in the receipt, not looked up", looked - looked_up - opened)
+        lookup = {path for path, actions in inside.items() if "looked_up" in actions}
+        _empty("in the receipt, not looked up", lookup - looked_up - opened)
     pids = {pid for item in receipt["processes"] for pid in item["pids"]}
     _empty("in the receipt, not started", pids - trace.processes)
     assert sum(item["count"] for item in receipt["processes"]) == len(trace.processes), receipt["processes"]
@@ -183,8 +183,8 @@ def compare(trace: Trace, receipt: dict[str, Any], *tops: Path) -> None:
         assert None in counts or sum(counts) == trace.connections[address], (address, counts)
 
 
-def _empty(what: str, values: set[Any]) -> None:
-    assert not values, f"{what}: {sorted(map(repr, values))}"
+def _empty(name: str, values: set[Any]) -> None:
+    assert not values, f"{name}: {sorted(map(repr, values))}"
 
 
 _PATHS = ("files", "system", "written")

@@ -188,29 +188,29 @@ SOURCES: list[Callable[[Path], list[str | Path]]] = [
 ]  # fmt: skip
 
 
-def collect(directory: Path, *words: str | Path) -> Result:
+def collect(directory: Path, *arguments: str | Path) -> Result:
     """What ``collect`` writes on standard error; the facts are in facts.json."""
     head = ["collect", "--load", "none", "--host-name", f"node.{HOST}.com", "-o", directory / "facts.json"]
     environment = {"PATH": "/usr/bin:/bin"}
-    result = ovms_doctor(*head, *words, environment=environment)
+    result = ovms_doctor(*head, *arguments, environment=environment)
     assert result.code == 0, result.err.decode()
     assert not result.out
     return result
 
 
-def report(*words: str | Path) -> tuple[int, dict[str, Any]]:
-    result = ovms_doctor("check", "--format", "json", *words)
+def report(*arguments: str | Path) -> tuple[int, dict[str, Any]]:
+    result = ovms_doctor("check", "--format", "json", *arguments)
     return result.code, result.document
 
 
 @pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.__name__)
 def test_nothing_of_the_names_leaves(source: Callable[[Path], list[str | Path]], tmp_path: Path) -> None:
-    words = source(tmp_path)
-    collect(tmp_path, *words)
+    arguments = source(tmp_path)
+    collect(tmp_path, *arguments)
     plain = (tmp_path / "facts.json").read_text("utf-8")
     assert leaks(plain, CANARIES), "the canaries are in the facts"
     plain_code, plain_report = report("--facts", tmp_path / "facts.json")
-    error = collect(tmp_path, "--redact", *words).err.decode()
+    error = collect(tmp_path, "--redact", *arguments).err.decode()
     document = (tmp_path / "facts.json").read_text("utf-8")
     assert not leaks(document, [*CANARIES, tmp_path.name])
     # The two files are named in the message, and lie where the user wants them.
@@ -219,8 +219,8 @@ def test_nothing_of_the_names_leaves(source: Callable[[Path], list[str | Path]],
     assert code == plain_code
     assert outline_of(found) == outline_of(plain_report)
     assert found["run"]["facts_from"]["redacted"] is True
-    shown = json.dumps({**found, "run": {}})
-    assert not leaks(shown, CANARIES)
+    text = json.dumps({**found, "run": {}})
+    assert not leaks(text, CANARIES)
     # With the map the names are back.
     code, restored = report("--facts", tmp_path / "facts.json", "--redact-map", tmp_path / "facts.map.json")
     assert (code, restored["findings"], restored["models"]) == (
@@ -234,20 +234,20 @@ def test_nothing_of_the_names_leaves(source: Callable[[Path], list[str | Path]],
 
 def test_the_receipt_counts_what_was_replaced(tmp_path: Path) -> None:
     """Counted anew by comparing the two documents word by word."""
-    words = as_repository(tmp_path)
-    collect(tmp_path, *words)
+    arguments = as_repository(tmp_path)
+    collect(tmp_path, *arguments)
     document = (tmp_path / "facts.json").read_text("utf-8")
     facts, options = loaded(document)
     result, names = redacted(facts, options, f"node.{HOST}.com")
-    places = 0
+    count = 0
     texts = set()
     for old, new in zip(_all_texts(facts, options), _all_texts(result.facts, result.options), strict=True):
         pairs = zip(re.findall("[A-Za-z]+", old), re.findall("[A-Za-z]+", new), strict=True)
         different = [one for one, other in pairs if one != other]
-        places += len(different)
+        count += len(different)
         texts.update(different)
     # The name of the host stands in neither.
-    assert places + 1 == sum(result.replacements.values())
+    assert count + 1 == sum(result.replacements.values())
     assert len(texts | {HOST}) == sum(result.entries.values()) == len(names.entries())
     assert texts | {HOST} == {entry.text for entry in names.entries()}
     receipt = redacted_document(document, str(tmp_path / "map.json")).receipt
@@ -264,8 +264,8 @@ def _all_texts(facts: Facts, options: Any) -> list[str]:
 
 
 def test_the_map_is_for_its_owner_and_is_used_again(tmp_path: Path) -> None:
-    words = as_repository(tmp_path)
-    error = collect(tmp_path, "--redact", *words).err.decode()
+    arguments = as_repository(tmp_path)
+    error = collect(tmp_path, "--redact", *arguments).err.decode()
     path = tmp_path / "facts.map.json"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert str(path) in error
@@ -273,19 +273,19 @@ def test_the_map_is_for_its_owner_and_is_used_again(tmp_path: Path) -> None:
     first_map = json.loads(path.read_text("utf-8"))
     assert {entry["text"] for entry in first_map["entries"]} >= {PLACE, MODEL_NAME, MODEL_NAME.upper(), HOST}
     path.chmod(0o644)
-    collect(tmp_path, "--redact", *words, "--cache-dir", f"/srv/{BUCKET}")
+    collect(tmp_path, "--redact", *arguments, "--cache-dir", f"/srv/{BUCKET}")
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     second_map = json.loads(path.read_text("utf-8"))
     assert second_map["key"] == first_map["key"]
     added = [entry["text"] for entry in second_map["entries"] if entry not in first_map["entries"]]
     assert added == [BUCKET]
     # Another map, other pseudonyms.
-    collect(tmp_path, "--redact", "--redact-map", tmp_path / "other.json", *words)
+    collect(tmp_path, "--redact", "--redact-map", tmp_path / "other.json", *arguments)
     assert json.loads((tmp_path / "other.json").read_text("utf-8"))["key"] != first_map["key"]
 
 
 @pytest.mark.parametrize(
-    ("words", "reason"),
+    ("arguments", "reason"),
     [
         (["--redact"], "name the one for the facts with -o FILE"),
         (["--redact", "-o", "-"], "name the one for the facts with -o FILE"),
@@ -297,9 +297,9 @@ def test_the_map_is_for_its_owner_and_is_used_again(tmp_path: Path) -> None:
         (["--redact-map", "m.json", "-o", "f.json"], "is for --redact"),
     ],
 )
-def test_wrong_usage(words: list[str], reason: str, tmp_path: Path) -> None:
+def test_wrong_usage(arguments: list[str], reason: str, tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("mine")
-    result = ovms_doctor("collect", MODEL, "--load", "none", *words, cwd=tmp_path)
+    result = ovms_doctor("collect", MODEL, "--load", "none", *arguments, cwd=tmp_path)
     assert result.code == 2
     assert reason in " ".join(result.err.decode().split())
     assert (tmp_path / "notes.txt").read_text() == "mine"
@@ -322,8 +322,8 @@ def test_facts_on_standard_output(tmp_path: Path) -> None:
 
 
 def test_comparison_takes_redacted_facts(tmp_path: Path) -> None:
-    words = as_repository(tmp_path)
-    collect(tmp_path, "--redact", *words)
+    arguments = as_repository(tmp_path)
+    collect(tmp_path, "--redact", *arguments)
     same = ovms_doctor("diff", tmp_path / "facts.json", tmp_path / "facts.json")
     assert same.code == 0
     summary = ovms_doctor("summary", tmp_path / "facts.json", "--format", "json").document

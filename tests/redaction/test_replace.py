@@ -105,23 +105,23 @@ def test_texts_one_edit_apart_stay_so(one: str, other: str, replacer: Replacer) 
 
 
 @pytest.mark.parametrize(
-    ("address", "kept"),
+    ("address", "prefix"),
     [
         ("10.4.3.2", "10.0.0.0/8"), ("172.20.4.5", "172.16.0.0/12"), ("192.168.3.4", "192.168.0.0/16"),
         ("169.254.3.4", "169.254.0.0/16"), ("100.70.3.4", "100.64.0.0/10"), ("8.8.4.4", "0.0.0.0/0"),
         ("fe80::12", "fe80::/10"), ("fd12:3456::1", "fd00::/8"), ("2001:db8:77::beef", "::/0"),
     ],
 )  # fmt: skip
-def test_an_address_stays_in_its_kind_of_network(address: str, kept: str, replacer: Replacer) -> None:
+def test_an_address_stays_in_its_kind_of_network(address: str, prefix: str, replacer: Replacer) -> None:
     old = ipaddress.ip_address(address)
     new = ipaddress.ip_address(replacer.name(address, "host"))
     assert new != old
-    assert new in ipaddress.ip_network(kept)
+    assert new in ipaddress.ip_network(prefix)
     assert (new.is_private, new.is_link_local, new.is_loopback) == (
         old.is_private,
         old.is_link_local,
         old.is_loopback,
-    ) or kept == "::/0"
+    ) or prefix == "::/0"
     assert replacer.text(f"connect to {address} failed") == f"connect to {new} failed"
     neighbour = ipaddress.ip_address(replacer.name(str(old + 1), "host"))
     assert neighbour != new
@@ -130,11 +130,11 @@ def test_an_address_stays_in_its_kind_of_network(address: str, kept: str, replac
 
 
 CONTENTS: tuple[Content, ...] = ("host", "user", "bucket", "model", "name", "path")
-WORDS = st.text(st.characters(exclude_categories=["Cs"]) | st.sampled_from("ab/.-_:%\\"), max_size=30)
+NAMES = st.text(st.characters(exclude_categories=["Cs"]) | st.sampled_from("ab/.-_:%\\"), max_size=30)
 
 
 @settings(deadline=None)
-@given(st.lists(WORDS, max_size=6), st.sampled_from([*CONTENTS, "text"]))
+@given(st.lists(NAMES, max_size=6), st.sampled_from([*CONTENTS, "text"]))
 def test_any_text(texts: list[str], content: Content) -> None:
     replacer = Replacer(PseudonymMap(KEY, known_words().words), known_words())
 

@@ -28,11 +28,11 @@ MARKUP = (
 
 def context(document: dict[str, Any], *, exit_code: int = 1, directory: str = "/srv") -> RenderContext:
     """What the command line gives beside a document."""
-    wanted = {finding["code"] for finding in document["findings"]}
+    used_codes = {finding["code"] for finding in document["findings"]}
     rules = {
         code: Rule(code, entry.name, entry.severity, entry.summary, entry.remedy, entry.docs, prose(entry))
         for code, entry in codes().items()
-        if code in wanted
+        if code in used_codes
     }
     return RenderContext(directory, "/models", "error", exit_code, rules)
 

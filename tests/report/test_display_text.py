@@ -17,7 +17,7 @@ TEXT = st.one_of(st.text(), st.binary().map(lambda raw: raw.decode("utf-8", "sur
 
 
 @pytest.mark.parametrize(
-    ("text", "shown"),
+    ("text", "visible"),
     [
         ("plain name-1.xml", "plain name-1.xml"),
         ("größe 模型 🙂", "größe 模型 🙂"),
@@ -35,24 +35,24 @@ TEXT = st.one_of(st.text(), st.binary().map(lambda raw: raw.decode("utf-8", "sur
         ("", ""),
     ],
 )
-def test_visible(text: str, shown: str) -> None:
-    assert words.visible(text) == shown
+def test_visible(text: str, visible: str) -> None:
+    assert words.visible(text) == visible
 
 
 @given(TEXT)
 def test_visible_text_is_printable_and_unmistakable(text: str) -> None:
-    shown = words.visible(text)
-    assert shown.isprintable()
-    shown.encode("utf-8")
+    visible = words.visible(text)
+    assert visible.isprintable()
+    visible.encode("utf-8")
     if text.isprintable():
-        assert unescape(shown) == text
+        assert unescape(visible) == text
 
 
 @given(TEXT, st.sampled_from(["ascii", "latin-1", "cp1252", "koi8-r", "no-such-encoding"]))
 def test_visible_text_fits_the_encoding(text: str, encoding: str) -> None:
-    shown = words.visible(text, encoding)
-    assert shown.isprintable()
-    shown.encode("ascii" if encoding == "no-such-encoding" else encoding)
+    visible = words.visible(text, encoding)
+    assert visible.isprintable()
+    visible.encode("ascii" if encoding == "no-such-encoding" else encoding)
 
 
 def test_typography_has_plain_forms() -> None:
@@ -69,8 +69,8 @@ def test_names_of_utf8(encoding: str) -> None:
 def test_commands_stay_the_same_commands() -> None:
     command = "mv -- $'/srv/\\xff' '/srv/it'\\''s'"
     assert words.visible_command(command) == command
-    shown = words.visible_command(HOSTILE)
-    assert shown.isprintable()
+    visible = words.visible_command(HOSTILE)
+    assert visible.isprintable()
 
 
 @given(TEXT)
@@ -89,10 +89,10 @@ def test_wrap_keeps_words_whole(parts: list[str], width: int) -> None:
 
 @given(st.text(st.characters(categories=("L", "N"))), st.integers(3, 30))
 def test_clip(text: str, cells: int) -> None:
-    shown = words.clip(text, cells)
-    assert cell_len(shown) <= cells
-    assert shown == text or shown.endswith("…")
-    assert text.startswith(shown.removesuffix("…"))
+    visible = words.clip(text, cells)
+    assert cell_len(visible) <= cells
+    assert visible == text or visible.endswith("…")
+    assert text.startswith(visible.removesuffix("…"))
 
 
 def test_visible_covers_every_character_that_acts() -> None:

@@ -236,13 +236,13 @@ def test_paths_become_addresses(path: str, relative: bool, uri: str) -> None:
 def test_memory_for_thousands_of_findings_is_bounded(form: str) -> None:
     """Beside the document itself, of which all formats are made: a multiple of one part, not of the whole."""
     made = document(different(5000))
-    given = context(made)
-    parts = sum(len(part) for part in render(form, made, given))
+    format_context = context(made)
+    parts = sum(len(part) for part in render(form, made, format_context))
     tracemalloc.start()
     try:
         before = tracemalloc.get_traced_memory()[0]
         tracemalloc.reset_peak()
-        for _ in render(form, made, given):
+        for _ in render(form, made, format_context):
             pass
         peak = tracemalloc.get_traced_memory()[1] - before
     finally:

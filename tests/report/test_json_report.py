@@ -38,7 +38,16 @@ FACTS_VALIDATOR = jsonschema.Draft202012Validator(facts_schema())
 each_sample = pytest.mark.parametrize("name", SAMPLES)
 
 TOP = ["schema_version", "tool", "run", "server", "summary", "models", "findings", "checks"]
-TOLD = ["mode", "release", "release_from", "user", "user_from", "bare_metal", "config_path", "container"]
+SERVER_KEYS_WITHOUT_VALUES = [
+    "mode",
+    "release",
+    "release_from",
+    "user",
+    "user_from",
+    "bare_metal",
+    "config_path",
+    "container",
+]
 FOUND = ["outcome", "starts", "exit_code", "runtime", "ignored", "targets"]
 MODEL = [
     *("name", "base_path", "host_path", "policy", "served_versions", "later_served_versions", "why"),
@@ -74,7 +83,7 @@ def test_keys_are_pinned(name: str) -> None:
     assert written["schema_version"] == "1.4"
     assert list(written["tool"]) == ["name", "version"]
     assert list(written["run"]) == ["started_at", "duration_s", "arguments", "host", "notes"]
-    assert list(written["server"]) == [*TOLD, *FOUND]
+    assert list(written["server"]) == [*SERVER_KEYS_WITHOUT_VALUES, *FOUND]
     assert list(written["summary"]) == [
         "verdict", "errors", "warnings", "infos", "checks", "sentence", "suppressed",
     ]  # fmt: skip
@@ -166,7 +175,7 @@ def test_schema_requires_every_key_that_each_report_has() -> None:
 
 
 @pytest.mark.parametrize(
-    ("place", "value"),
+    ("path", "value"),
     [
         (("schema_version",), "2.0"),
         (("server", "outcome"), "dies"),
@@ -179,15 +188,15 @@ def test_schema_requires_every_key_that_each_report_has() -> None:
         (("checks", 0, "duration_s"), None),
     ],
 )
-def test_schema_refuses(place: tuple[str | int, ...], value: object) -> None:
+def test_schema_refuses(path: tuple[str | int, ...], value: object) -> None:
     """The schema says something: a wrong value in any part is refused."""
     written: Any = document("failures")
     part = written
-    for step in place[:-1]:
+    for step in path[:-1]:
         part = part[step]
-    part[place[-1]] = value
+    part[path[-1]] = value
     errors = list(jsonschema.Draft202012Validator(report_schema()).iter_errors(written))
-    assert [tuple(error.absolute_path)[: len(place)] for error in errors] == [place]
+    assert [tuple(error.absolute_path)[: len(path)] for error in errors] == [path]
 
 
 @settings(max_examples=30)
@@ -259,8 +268,8 @@ def test_later_states_are_dropped_where_the_process_ended() -> None:
     """Even if a plan holds some."""
     plan = samples.exits().plan
     assert plan is not None
-    kept = replace(plan, models=(samples.model("m", samples.version(1)),))
-    (model,) = to_document(samples.report(plan=kept))["models"]
+    remaining = replace(plan, models=(samples.model("m", samples.version(1)),))
+    (model,) = to_document(samples.report(plan=remaining))["models"]
     assert model["versions"][0]["later_state"] is None
     assert model["later_served_versions"] == []
 
@@ -292,7 +301,9 @@ def test_policies_are_written_as_in_the_config() -> None:
 def test_failed_run_reports_only_its_error() -> None:
     written = document("crashed")
     assert written["error"].startswith("The child that looks at files ended")
-    assert {key for key, value in written["server"].items() if value is None} >= set(TOLD)
+    assert {key for key, value in written["server"].items() if value is None} >= set(
+        SERVER_KEYS_WITHOUT_VALUES
+    )
     assert (written["models"], written["findings"], written["checks"]) == ([], [], [])
 
 

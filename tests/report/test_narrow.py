@@ -27,9 +27,9 @@ CELLS = (LONG, "20261128", "LOADING", "vehicle-detection-adas-0002.xml (IR)", "O
 
 
 def table(width: int, *rows: tuple[str, ...]) -> list[str]:
-    paper = TextWriter(width, "utf-8", False)
-    write_columns(paper, COLUMNS, [Row(cells) for cells in rows or [CELLS]])
-    return [line.plain for line in paper.lines]
+    writer = TextWriter(width, "utf-8", False)
+    write_columns(writer, COLUMNS, [Row(cells) for cells in rows or [CELLS]])
+    return [line.plain for line in writer.lines]
 
 
 @pytest.mark.parametrize("width", range(50, 121, 5))
@@ -68,11 +68,11 @@ def test_the_order_in_which_columns_give_way() -> None:
     st.integers(50, 120),
 )
 def test_no_line_is_too_long(rows: list[tuple[str, ...]], width: int) -> None:
-    shown = [tuple(display_text.visible(cell) for cell in cells) for cells in rows]
-    kept, widths, below = layout(COLUMNS, shown, width)
-    assert {0, 1, 2, 4} <= set(kept)
+    visible = [tuple(display_text.visible(cell) for cell in cells) for cells in rows]
+    columns, widths, below = layout(COLUMNS, visible, width)
+    assert {0, 1, 2, 4} <= set(columns)
     assert 1 + sum(widths) + 2 * (len(widths) - 1) <= width
-    assert len(widths) == len(kept) - below
+    assert len(widths) == len(columns) - below
     assert all(cell_len(line) <= width for line in table(width, *rows))
 
 
@@ -122,9 +122,9 @@ def test_sixty_models_below_one_closed_directory_are_one_finding() -> None:
     lines = text(denied(60)).splitlines()
     assert len([line for line in lines if "error OVD201" in line]) == 1
     assert len([line for line in lines if "chmod o+rx /srv/models" in line]) == 1
-    shown = " ".join(lines)
-    assert "60 models" in shown
-    assert all(f"m{number:04}" in shown for number in range(60))
+    text_of_report = " ".join(lines)
+    assert "60 models" in text_of_report
+    assert all(f"m{number:04}" in text_of_report for number in range(60))
     # The table with its rows, one finding, the models that failed, the verdict.
     assert len(lines) < 150
 
@@ -138,9 +138,9 @@ def test_versions_of_a_group_are_named() -> None:
         )
         for item in (first, second)
     ]
-    shown = text(samples.report(findings=tuple(both)))
-    assert "2 × detector" in shown
-    assert "for:  detector, version 2; detector, version 1" in shown
+    text_of_report = text(samples.report(findings=tuple(both)))
+    assert "2 × detector" in text_of_report
+    assert "for:  detector, version 2; detector, version 1" in text_of_report
 
 
 def test_the_last_lines_repeat_what_failed() -> None:
@@ -178,8 +178,8 @@ def test_the_memory_is_named_also_where_it_is_enough() -> None:
 
 
 def test_success_is_short() -> None:
-    shown = text(samples.green())
-    assert "looked at:" not in shown
-    assert "3 checks ran, 1 did not apply · 0 errors, 0 warnings" in shown
+    text_of_report = text(samples.green())
+    assert "looked at:" not in text_of_report
+    assert "3 checks ran, 1 did not apply · 0 errors, 0 warnings" in text_of_report
     assert "looked at:" in text(samples.green(), verbose=True)
     assert "container: not applicable, none was named" in text(samples.green(), verbose=True)

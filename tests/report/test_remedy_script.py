@@ -52,15 +52,15 @@ def run(text: str, directory: Path) -> subprocess.CompletedProcess[str]:
 def test_run_on_the_fixtures_what_can_be_repaired_is(tmp_path: Path) -> None:
     shutil.copytree(MODELS, tmp_path / "models")
     target = tmp_path / "fix.sh"
-    words = ("check", tmp_path / "models", "--load", "none", "--format", "json")
-    before = ovms_doctor(*words, "--script", target)
+    arguments = ("check", tmp_path / "models", "--load", "none", "--format", "json")
+    before = ovms_doctor(*arguments, "--script", target)
     assert "OVD101" in {one["code"] for one in before.document["findings"]}
     # Nothing is run by the program itself.
     assert not (tmp_path / "models" / "model2" / "1").exists()
-    done = run(target.read_text("utf-8"), tmp_path)
+    completed = run(target.read_text("utf-8"), tmp_path)
     # git lfs pull has no repository here: it fails, and the others are done.
-    assert (done.returncode, "not done: OVD302" in done.stderr) == (1, True)
-    after = ovms_doctor(*words).document
+    assert (completed.returncode, "not done: OVD302" in completed.stderr) == (1, True)
+    after = ovms_doctor(*arguments).document
     assert "OVD101" not in {one["code"] for one in after["findings"]}
     known = {one["fingerprint"] for one in before.document["findings"]}
     assert {one["fingerprint"] for one in after["findings"]} < known
@@ -80,7 +80,7 @@ def test_only_what_changes_this_host_is_a_command() -> None:
         )
     )
     assert commands(text) == ["mkdir a"]
-    for shown in (
+    for command in (
         "#   ls",
         "#   mkdir b",
         "#   mkdir DIRECTORY",
@@ -88,7 +88,7 @@ def test_only_what_changes_this_host_is_a_command() -> None:
         "#     - a:b",
         "# do: Think.",
     ):
-        assert shown in text.splitlines() or any(line.startswith(shown) for line in text.splitlines())
+        assert command in text.splitlines() or any(line.startswith(command) for line in text.splitlines())
 
 
 def test_causes_stand_before_what_follows_from_them() -> None:
@@ -109,12 +109,12 @@ def test_one_command_is_run_once() -> None:
 
 
 def test_one_that_fails_keeps_no_other_back(tmp_path: Path) -> None:
-    done = run(
+    completed = run(
         script(finding("OVD101", step("false"), step("touch never")), finding("OVD111", step("touch made"))),
         tmp_path,
     )
-    assert done.returncode == 1
-    assert "not done: OVD101 a-name" in done.stderr
+    assert completed.returncode == 1
+    assert "not done: OVD101 a-name" in completed.stderr
     assert sorted(path.name for path in tmp_path.iterdir()) == ["made"]
 
 

@@ -35,7 +35,7 @@ def command(name: str, *options: str) -> list[str]:
 
 def environment(**more: str) -> dict[str, str]:
     """A plain terminal's, without what this process was told about colours."""
-    told = (
+    excluded = (
         "PYTHONIOENCODING",
         "NO_COLOR",
         "FORCE_COLOR",
@@ -52,8 +52,8 @@ def environment(**more: str) -> dict[str, str]:
         "KONSOLE_VERSION",
         "DOMTERM",
     )
-    kept = {key: value for key, value in os.environ.items() if key not in told}
-    return {**kept, "TERM": "xterm-256color", "PYTHONUTF8": "1", **more}
+    remaining = {key: value for key, value in os.environ.items() if key not in excluded}
+    return {**remaining, "TERM": "xterm-256color", "PYTHONUTF8": "1", **more}
 
 
 def on_terminal(name: str, *options: str, **more: str) -> bytes:
@@ -160,7 +160,7 @@ def test_terminals_that_show_links(environment_: dict[str, str]) -> None:
 
 
 def test_an_address_that_could_end_the_link_is_none() -> None:
-    paper = TextWriter(80, "utf-8", False, links=True)
+    writer = TextWriter(80, "utf-8", False, links=True)
     for address in (
         "",
         "javascript:x",
@@ -169,5 +169,5 @@ def test_an_address_that_could_end_the_link_is_none() -> None:
         "https://\u202e",
         "https://" + "a" * 600,
     ):
-        assert paper.link(address, "bold") == "bold"
-    assert paper.link("https://a/b#c", "bold") == "bold link https://a/b#c"
+        assert writer.link(address, "bold") == "bold"
+    assert writer.link("https://a/b#c", "bold") == "bold link https://a/b#c"

@@ -38,11 +38,11 @@ def finding(**more: object) -> Finding:
 @pytest.mark.parametrize("way", ["short", "verbose"])
 @each_sample
 def test_snapshot(name: str, way: str) -> None:
-    shown = text(SAMPLES[name](), verbose=way == "verbose")
+    output = text(SAMPLES[name](), verbose=way == "verbose")
     path = SNAPSHOTS / f"{name}-{way}.txt"
     if UPDATE:
-        path.write_text(shown, "utf-8")
-    assert shown == path.read_text("utf-8")
+        path.write_text(output, "utf-8")
+    assert output == path.read_text("utf-8")
 
 
 def test_every_snapshot_belongs_to_a_sample() -> None:
@@ -59,9 +59,9 @@ def test_every_snapshot_belongs_to_a_sample() -> None:
 def test_only_line_ends_and_printable_characters(name: str, encoding: str, verbose: bool) -> None:
     """On the bytes: whatever a file is called, nothing but text reaches the terminal."""
     data = written(SAMPLES[name](), encoding=encoding, verbose=verbose)
-    shown = data.decode(encoding)
-    assert all(line.isprintable() for line in shown.split("\n"))
-    assert shown.endswith("\n")
+    output = data.decode(encoding)
+    assert all(line.isprintable() for line in output.split("\n"))
+    assert output.endswith("\n")
     assert not any((byte < 0x20 and byte != 0x0A) or byte == 0x7F for byte in data)
 
 
@@ -79,14 +79,16 @@ def test_a_terminal_is_filled_and_not_overfilled(width: int) -> None:
     whole = {line for one in report.findings for message in one.server_log for line in message.split("\n")}
     whole |= {str(step.command) for one in report.findings if one.remedy for step in one.remedy.steps}
     lines = text(report, verbose=True, width=width).splitlines()
-    kept = [line.strip().removeprefix("log:  ") for line in lines]
-    assert whole - set(kept) <= {"", "None"}
+    log_lines = [line.strip().removeprefix("log:  ") for line in lines]
+    assert whole - set(log_lines) <= {"", "None"}
     usable = min(width, 120)
-    for line, words in zip(lines, kept, strict=True):
-        if words not in whole and width >= 80:
+    for line, arguments in zip(lines, log_lines, strict=True):
+        if arguments not in whole and width >= 80:
             assert cell_len(line) <= usable
     assert (
-        max(cell_len(line) for line, words in zip(lines, kept, strict=True) if words not in whole)
+        max(
+            cell_len(line) for line, arguments in zip(lines, log_lines, strict=True) if arguments not in whole
+        )
         > usable * 0.8
     )
 
@@ -108,10 +110,10 @@ def test_markup_is_not_interpreted() -> None:
 
 
 def test_hostile_command_is_the_only_text_that_keeps_its_backslashes() -> None:
-    shown = text(samples.hostile(), verbose=True)
-    assert "$'\\x1b'" in shown
-    assert "\\xff\\x5cx41" in shown
-    assert HOSTILE not in shown
+    output = text(samples.hostile(), verbose=True)
+    assert "$'\\x1b'" in output
+    assert "\\xff\\x5cx41" in output
+    assert HOSTILE not in output
 
 
 # -- the header ----------------------------------------------------------------------------------------
@@ -124,7 +126,7 @@ def test_outcomes_have_plain_sentences() -> None:
 
 
 @pytest.mark.parametrize(
-    ("runtime", "said"),
+    ("runtime", "expected"),
     [
         (None, ""),
         ("2026.3.0-21903-abc", "models read by OpenVINO 2026.3.0\n"),
@@ -134,10 +136,10 @@ def test_outcomes_have_plain_sentences() -> None:
         ("custom", "models read by OpenVINO custom, which is not the one in OVMS 2026.3"),
     ],
 )
-def test_names_the_openvino_that_is_quoted(runtime: str | None, said: str) -> None:
-    shown = text(replace(samples.green(), runtime=runtime))
-    assert said in shown
-    assert ("models read by" in shown) == (runtime is not None)
+def test_names_the_openvino_that_is_quoted(runtime: str | None, expected: str) -> None:
+    output = text(replace(samples.green(), runtime=runtime))
+    assert expected in output
+    assert ("models read by" in output) == (runtime is not None)
 
 
 def test_names_the_directory_from_which_rights_count() -> None:
@@ -155,20 +157,20 @@ def test_notes_are_shown() -> None:
 
 
 def test_bad_rows_are_never_left_out() -> None:
-    shown = text(samples.many())
-    rows = [line for line in shown.splitlines() if "(IR)" in line]
+    output = text(samples.many())
+    rows = [line for line in output.splitlines() if "(IR)" in line]
     assert len(rows) == 40
     assert [row.split()[0] for row in rows if "OVD111" in row] == ["bad", "worse"]
-    assert "… and 22 more rows, served as requested (--verbose shows all)" in shown
+    assert "… and 22 more rows, served as requested (--verbose shows all)" in output
     assert len([line for line in text(samples.many(), verbose=True).splitlines() if "(IR)" in line]) == 62
 
 
 def test_more_bad_rows_than_fit_are_all_shown() -> None:
     models = [samples.model(f"m{number}", samples.version(1, "LOADING")) for number in range(50)]
     models.insert(3, samples.model("good", samples.version(1)))
-    shown = text(samples.report(*models, verdict="fail"))
-    assert len([line for line in shown.splitlines() if "LOADING" in line]) == 50
-    assert "… and 1 more row, served as requested" in shown
+    output = text(samples.report(*models, verdict="fail"))
+    assert len([line for line in output.splitlines() if "LOADING" in line]) == 50
+    assert "… and 1 more row, served as requested" in output
 
 
 def test_versions_that_are_not_requested_are_listed_with_verbose() -> None:
@@ -179,9 +181,9 @@ def test_versions_that_are_not_requested_are_listed_with_verbose() -> None:
 
 
 def test_changes_are_explained() -> None:
-    shown = text(samples.failures())
-    assert "AVAILABLE → END" in shown
-    assert "after the next poll" in shown
+    output = text(samples.failures())
+    assert "AVAILABLE → END" in output
+    assert "after the next poll" in output
     assert "→" not in text(samples.green())
 
 
@@ -195,8 +197,8 @@ def test_consequence_is_listed_below_its_cause() -> None:
     three = finding(code="OVD003", fingerprint="c", caused_by=("b",))
     other = finding(code="OVD004", fingerprint="d", caused_by=("not there",))
     itself = finding(code="OVD005", fingerprint="e", caused_by=("e",))
-    shown = text(samples.report(findings=(three, one, two, other, itself)))
-    heads = [line for line in shown.splitlines() if "error OVD" in line]
+    output = text(samples.report(findings=(three, one, two, other, itself)))
+    heads = [line for line in output.splitlines() if "error OVD" in line]
     assert sorted(line.split("OVD")[1][:3] for line in heads) == ["001", "002", "003", "004", "005"]
     indents = {line.split("OVD")[1][:3]: len(line) - len(line.lstrip()) for line in heads}
     assert indents["004"] == indents["005"] == 0
@@ -208,8 +210,8 @@ def test_a_long_chain_stays_readable() -> None:
         finding(code=f"OVD{number:03}", fingerprint=str(number), caused_by=(str(number - 1),))
         for number in range(2000)
     ]
-    shown = text(samples.report(findings=tuple(chain)))
-    heads = [line for line in shown.splitlines() if "error OVD" in line]
+    output = text(samples.report(findings=tuple(chain)))
+    heads = [line for line in output.splitlines() if "error OVD" in line]
     assert len(heads) == 2000
     assert max(len(line) - len(line.lstrip()) for line in heads) == 12
 
@@ -264,10 +266,10 @@ def test_confidence_below_high_is_written() -> None:
 
 
 def test_checks_that_did_not_look_are_named_with_the_reason() -> None:
-    shown = " ".join(text(samples.incomplete()).split())
-    assert "2 checks ran (reading: timed out, /models/slow/3/model.onnx: OpenVINO did not finish" in shown
-    assert "proxies: could not look, not among the recorded facts" in shown
-    assert "memory: crashed, ZeroDivisionError: division by zero" in shown
+    output = " ".join(text(samples.incomplete()).split())
+    assert "2 checks ran (reading: timed out, /models/slow/3/model.onnx: OpenVINO did not finish" in output
+    assert "proxies: could not look, not among the recorded facts" in output
+    assert "memory: crashed, ZeroDivisionError: division by zero" in output
 
 
 def last(report: Report) -> str:
@@ -303,9 +305,9 @@ def test_verdicts_of_bad_reports() -> None:
 
 
 def test_verdicts_of_incomplete_reports() -> None:
-    unseen = samples.incomplete().plan
-    assert unseen is not None
-    slow = unseen.models[1]
+    plan = samples.incomplete().plan
+    assert plan is not None
+    slow = plan.models[1]
 
     def incomplete(*models: samples.ModelPlan) -> str:
         return last(samples.report(*models, verdict="incomplete", exit_code=3))
@@ -344,9 +346,9 @@ def test_an_unknown_graph_is_not_a_server_without_a_model() -> None:
 
 
 def test_nothing_is_claimed_of_a_start_that_is_not_known() -> None:
-    unseen = samples.incomplete().plan
-    assert unseen is not None
-    slow = unseen.models[1]
+    plan = samples.incomplete().plan
+    assert plan is not None
+    slow = plan.models[1]
     unreadable = samples.unreadable()
     failed = replace(unreadable, verdict="fail", exit_code=1)
     assert last(failed).startswith("✗ could not look at /config.json, but ")

@@ -123,8 +123,8 @@ def test_the_real_library_takes_as_much(tmp_path: Path, model: str, precision: s
 
 
 def check(*arguments: object) -> Result:
-    words = ("--load", "none", "--format", "json", "--ovms-version", "2026.3", "--select", "OVD7")
-    return ovms_doctor("check", *arguments, *words)
+    args = ("--load", "none", "--format", "json", "--ovms-version", "2026.3", "--select", "OVD7")
+    return ovms_doctor("check", *arguments, *args)
 
 
 def findings(result: Result) -> list[tuple[str, str]]:
@@ -185,9 +185,9 @@ def test_one_long_request_can_be_too_much(world_dir: Path) -> None:
 @pytest.mark.parametrize(("release", "codes"), [("2026.3", ["OVD374"]), ("2025.3", [])])
 def test_a_cache_larger_than_the_host(world_dir: Path, release: str, codes: list[str]) -> None:
     root = make(world_dir / "chat", "cache_size: 100000")
-    words = ("--load", "none", "--format", "json", "--ovms-version", release, "--select", "OVD3")
-    result = ovms_doctor("check", root, "--bare-metal", *words)
+    arguments = ("--load", "none", "--format", "json", "--ovms-version", release, "--select", "OVD3")
+    result = ovms_doctor("check", root, "--bare-metal", *arguments)
     assert [item["code"] for item in json.loads(result.out)["findings"]] == codes
     assert ("of memory that the host has" in result.text) is bool(codes)
     # Nothing is known of the server's host.
-    assert json.loads(ovms_doctor("check", root, *words).out)["findings"] == []
+    assert json.loads(ovms_doctor("check", root, *arguments).out)["findings"] == []

@@ -120,9 +120,9 @@ MEASURE = Path(__file__).parents[2] / "benchmarks" / "memory.py"
 def test_a_child_that_compiles_takes_as_much(tmp_path: Path, kind: str) -> None:
     """The real OpenVINO, with 32 MiB of weights; the benchmark does it with 1 GB."""
     command = [sys.executable, str(MEASURE), "--sizes", "32", "--kinds", kind]
-    told = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
-    assert told.returncode == 0, told.stdout + told.stderr
-    assert "2 of 2 within 0.8 and 1.3" in told.stdout
+    completed = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    assert completed.returncode == 0, completed.stdout + completed.stderr
+    assert "2 of 2 within 0.8 and 1.3" in completed.stdout
 
 
 def test_kinds_of_weights_are_distinguished(tmp_path: Path) -> None:
@@ -167,17 +167,17 @@ XML = """<?xml version="1.0"?>
 @pytest.fixture(scope="module")
 def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One model with 64 MiB of FP32 weights in two versions."""
-    place = tmp_path_factory.mktemp("memory")
-    place.chmod(0o755)
+    root = tmp_path_factory.mktemp("memory")
+    root.chmod(0o755)
     side = 4096
     row, square = f"<dim>1</dim><dim>{side}</dim>", f"<dim>{side}</dim><dim>{side}</dim>"
     xml = XML.format(side=side, size=side * side * 4, row=row, square=square)
     for version in "12":
-        directory = place / "models" / "m" / version
+        directory = root / "models" / "m" / version
         directory.mkdir(parents=True)
         (directory / "model.xml").write_text(xml)
         (directory / "model.bin").write_bytes(b"\x3c" * (side * side * 4))
-    return place / "models"
+    return root / "models"
 
 
 @pytest.mark.parametrize(
@@ -196,8 +196,8 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_limit_is_held_against_the_range(
     repository: Path, limit: str, policy: str | None, codes: list[str]
 ) -> None:
-    words = ["--model-version-policy", policy] if policy else []
-    run = ovms_doctor("check", repository, "--memory", limit, "-f", "json", *words)
+    arguments = ["--model-version-policy", policy] if policy else []
+    run = ovms_doctor("check", repository, "--memory", limit, "-f", "json", *arguments)
     findings = [item for item in run.document["findings"] if item["code"].startswith("OVD74")]
     assert [item["code"] for item in findings] == codes
     assert all("Assumed" in item["detail"] for item in findings)

@@ -26,7 +26,7 @@ from ovms_doctor.model.facts import (
 )
 from ovms_doctor.model.plan import ModelPlan, Plan
 from ovms_doctor.prediction.startup import plan
-from tests.prediction.memory import INPUT, OUTPUT, World
+from tests.prediction.memory import INPUT, OUTPUT, MemoryFiles
 from tests.prediction.memory import deployment as local_deployment
 
 KEYS = {
@@ -49,14 +49,14 @@ class Bucket:
     listing: StoreRefusal | Unavailable | None = None
     refused: dict[str, StoreRefusal | Unavailable] = field(default_factory=dict)
     archived: frozenset[str] = frozenset()
-    others: World = field(default_factory=World)
-    asked: list[AnyQuestion] = field(default_factory=list)
+    others: MemoryFiles = field(default_factory=MemoryFiles)
+    questions: list[AnyQuestion] = field(default_factory=list)
     page: int = 1000
-    given: tuple[AnyQuestion, ...] = ()
+    early_questions: tuple[AnyQuestion, ...] = ()
     faults: dict[str, tuple[Fault, ...]] = field(default_factory=dict)
 
     def answer(self, question: AnyQuestion) -> Answer:
-        self.asked.append(question)
+        self.questions.append(question)
         if isinstance(question, HeadBucket):
             return self.head or StoreResponse()
         if isinstance(question, ListStore):
@@ -88,7 +88,7 @@ class Bucket:
         if isinstance(question, LoadCopy):
             if question.copy.limit and question.copy.size > question.copy.limit:
                 return Unavailable("too much to download")
-            return World({"/m": content}).answer(_load(question))
+            return MemoryFiles({"/m": content}).answer(_load(question))
         faults = self.faults.get(question.file or "/", ())
         return ModelInspection(question.format, (), faults, inputs=(INPUT,), outputs=(OUTPUT,))
 
@@ -99,16 +99,16 @@ def _load(question: LoadCopy) -> AnyQuestion:
     return LoadModel("/m", question.level)
 
 
-def settle(told: Deployment, bucket: Bucket) -> Plan:
+def settle(deployment: Deployment, bucket: Bucket) -> Plan:
     """Plan and answer in turns, as the driver does."""
-    return settle_with_facts(told, bucket)[0]
+    return settle_with_facts(deployment, bucket)[0]
 
 
-def settle_with_facts(told: Deployment, bucket: Bucket) -> tuple[Plan, Facts]:
+def settle_with_facts(deployment: Deployment, bucket: Bucket) -> tuple[Plan, Facts]:
     """The plan, and what it rests on."""
-    facts = Facts({question: bucket.answer(question) for question in bucket.given})
+    facts = Facts({question: bucket.answer(question) for question in bucket.early_questions})
     for _ in range(200):
-        planned = plan(told, facts)
+        planned = plan(deployment, facts)
         if planned.plan is not None:
             return planned.plan, facts
         new = {question: bucket.answer(question) for question in planned.missing}
@@ -117,7 +117,7 @@ def settle_with_facts(told: Deployment, bucket: Bucket) -> tuple[Plan, Facts]:
     raise AssertionError("the rules ask without end")
 
 
-def told(
+def store_deployment(
     path: str = "s3://b1x/m", release: str = "2026.3", mode: str = "config", **more: object
 ) -> Deployment:
     """A server with one model ``m`` in a store, and with keys for it."""
@@ -128,9 +128,9 @@ def told(
     return local_deployment(release, mode, entry=entry, environment=pairs, **more)
 
 
-def model(told: Deployment, bucket: Bucket) -> ModelPlan:
+def model(deployment: Deployment, bucket: Bucket) -> ModelPlan:
     """What becomes of the one model."""
-    return settle(told, bucket).models[0]
+    return settle(deployment, bucket).models[0]
 
 
 def states(planned: ModelPlan) -> dict[int, str]:

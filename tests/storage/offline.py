@@ -32,7 +32,7 @@ class Offline:
         """Nothing is begun early."""
 
 
-def seen_offline(request: CheckOptions) -> SettledRun:
+def settle_offline(request: CheckOptions) -> SettledRun:
     """The plan of a request, with stores that could not be asked."""
     with LocalCollector(request.user, roots(request), request.mount_table) as local:
         return look(request, Facts(), Offline(local))
@@ -40,5 +40,5 @@ def seen_offline(request: CheckOptions) -> SettledRun:
 
 def reported_offline(request: CheckOptions) -> dict[str, Any]:
     """The JSON report on it."""
-    document: dict[str, Any] = to_document(report_on(seen_offline(request), OutputOptions(), begin([])))
+    document: dict[str, Any] = to_document(report_on(settle_offline(request), OutputOptions(), begin([])))
     return document

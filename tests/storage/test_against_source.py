@@ -19,7 +19,7 @@ from ovms_doctor.prediction.manager import AVAILABLE
 from ovms_doctor.prediction.storage import listing
 from ovms_doctor.prediction.storage.access import store_access
 from ovms_doctor.prediction.versions import read_directory_name
-from tests.storage.memory_store import Bucket, settle, told
+from tests.storage.memory_store import Bucket, settle, store_deployment
 
 pytestmark = pytest.mark.slow
 
@@ -27,7 +27,7 @@ ACCEPTED = (".bin", ".onnx", ".xml", "mapping_config.json", ".pdiparams", ".pdmo
 SMALL = 4
 
 
-class Fails(Exception):
+class StatusNotOkError(Exception):
     """A status that is not OK."""
 
 
@@ -81,10 +81,10 @@ class Walk:
 
     def make(self, name: str) -> bool:
         """Whether the directory can be made."""
-        there = name.endswith("/") or name in ("", *self.directories)
-        if not there:
+        exists = name.endswith("/") or name in ("", *self.directories)
+        if not exists:
             self.directories.append(name)
-        return not (there and self.strict)
+        return not (exists and self.strict)
 
     def download(self, path: str, local: str) -> None:
         if self.one_level:
@@ -94,7 +94,7 @@ class Walk:
 
     def download_from_amazon(self, path: str) -> None:
         if not self.exists(path):
-            raise Fails
+            raise StatusNotOkError
         if not self.is_directory(path):
             # The object would be written where the directory of the version is: nothing comes of it.
             return
@@ -104,14 +104,14 @@ class Walk:
                 self.take(name)
                 continue
             if not self.make(name):
-                raise Fails
+                raise StatusNotOkError
             for file in sorted(self.contents(below)):
                 if not self.is_directory(self.join(below, file)):
                     self.take(f"{name}/{file}")
 
     def download_from_google(self, path: str, local: str) -> None:
         if not self.is_directory(path):
-            raise Fails
+            raise StatusNotOkError
         directories = self.subdirectories(path)
         for name in directories:
             if not self.make(local + name):
@@ -198,12 +198,12 @@ def test_versions_and_copies_are_the_server_s(
     walk = Walk(sorted(objects), SMALL if amazon else None, amazon, amazon or release == "2024.4")
     path = f"{scheme}://b1x/{base}".rstrip("/") + ("/" if base.endswith("/") else "")
     targets = (Target(f"{scheme}://b1x", "repository"),) if bulk else ()
-    deployment = told(path, release, policy=VersionPolicy("all"), targets=targets, load="none")
+    deployment = store_deployment(path, release, policy=VersionPolicy("all"), targets=targets, load="none")
     bucket = Bucket(objects, page=10_000 if scheme == "gs" else SMALL)
     if bulk:
         access = store_access(path, deployment, Facts())
         assert not isinstance(access, str)
-        bucket.given = (ListStore(access, "", TARGET_PAGES),)
+        bucket.early_questions = (ListStore(access, "", TARGET_PAGES),)
     plan = settle(deployment, bucket)
     planned = plan.models[0]
     if not walk.is_directory(base):
@@ -247,7 +247,7 @@ def _downloaded(walk: Walk, base: str, version: int, times: int) -> str | tuple[
     for time in range(times):
         try:
             one.download(one.join(base, str(version)), "")
-        except Fails:
+        except StatusNotOkError:
             return "fails at the second time" if time else "fails"
         except NotFollowed:
             return "not followed"
@@ -267,10 +267,10 @@ def test_the_list_of_a_target_may_end_anywhere(missing: int) -> None:
     before = {f"a{number:03}": "x" for number in range(TARGET_PAGES - len(model) - 1 + missing)}
     bucket = Bucket({**before, **model, "n": "x", "z": "x"}, page=1)
     path = "gs://b1x/m"
-    deployment = told(
+    deployment = store_deployment(
         path, "2026.3", policy=VersionPolicy("all"), targets=(Target("gs://b1x", "repository"),), load="none"
     )
     access = store_access(path, deployment, Facts())
     assert not isinstance(access, str)
-    bucket.given = (ListStore(access, "", TARGET_PAGES),)
+    bucket.early_questions = (ListStore(access, "", TARGET_PAGES),)
     assert settle(deployment, bucket).models[0].served == (1, 2, 3)

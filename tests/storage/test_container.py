@@ -11,25 +11,25 @@ from ovms_doctor.checks.context import Context
 from ovms_doctor.diagnosis.from_container import options_from_container
 from ovms_doctor.inputs.run_line.read import read_run_line
 from ovms_doctor.model.options import CheckOptions
-from tests.storage.offline import seen_offline
+from tests.storage.offline import settle_offline
 
 IMAGE = "openvino/model_server:2026.3"
 
 
-def said(told: str, base: str) -> tuple[str, list[str]]:
+def outcome_of(options: str, base: str) -> tuple[str, list[str]]:
     """What the words come to before a store is asked."""
-    line = f"docker run {told} {IMAGE} --model_name m --model_path {base} --port 9000"
+    line = f"docker run {options} {IMAGE} --model_name m --model_path {base} --port 9000"
     container = read_run_line(
         line, home="/root", working_directory="/", ids=(0, 0), read_file=lambda path: None
     )
     request = options_from_container(CheckOptions(load="none"), container)
-    seen = seen_offline(request)
-    codes = [item.code for item in storage.check(Context(seen.deployment, seen.plan, seen.facts))]
-    return seen.plan.outcome, codes
+    settled = settle_offline(request)
+    codes = [item.code for item in storage.check(Context(settled.deployment, settled.plan, settled.facts))]
+    return settled.plan.outcome, codes
 
 
 @pytest.mark.parametrize(
-    ("told", "base", "outcome", "codes"),
+    ("options", "base", "outcome", "codes"),
     [
         ("", "s3://b1x/m", "unknown", []),
         ("-e S3_ENDPOINT=http://minio:9000", "s3://b1x/m", "unknown", ["OVD631"]),
@@ -45,16 +45,16 @@ def said(told: str, base: str) -> tuple[str, list[str]]:
         ("-e GOOGLE_APPLICATION_CREDENTIALS=/creds/k.json", "gs://b/m", "unknown", []),
     ],
 )
-def test_values_of_a_run_line(told: str, base: str, outcome: str, codes: list[str]) -> None:
-    assert said(told, base) == (outcome, codes)
+def test_values_of_a_run_line(options: str, base: str, outcome: str, codes: list[str]) -> None:
+    assert outcome_of(options, base) == (outcome, codes)
 
 
 def test_a_key_file_is_looked_for_where_a_mount_brings_it(world_dir: Path) -> None:
     variable = "-e GOOGLE_APPLICATION_CREDENTIALS=/keys/k.json"
     # Under no mount: the image has no such directory. Of others it may be a part.
-    assert said(f"-v {world_dir}:/creds {variable}", "gs://b/m") == ("exits", ["OVD640"])
+    assert outcome_of(f"-v {world_dir}:/creds {variable}", "gs://b/m") == ("exits", ["OVD640"])
     own = variable.replace("/keys/", "/etc/")
-    assert said(f"-v {world_dir}:/creds {own}", "gs://b/m") == ("unknown", [])
-    assert said(f"-v {world_dir}:/keys {variable}", "gs://b/m") == ("exits", ["OVD640"])
+    assert outcome_of(f"-v {world_dir}:/creds {own}", "gs://b/m") == ("unknown", [])
+    assert outcome_of(f"-v {world_dir}:/keys {variable}", "gs://b/m") == ("exits", ["OVD640"])
     (world_dir / "k.json").write_text('{"type": "external_account"}')
-    assert said(f"-v {world_dir}:/keys {variable}", "gs://b/m") == ("unknown", [])
+    assert outcome_of(f"-v {world_dir}:/keys {variable}", "gs://b/m") == ("unknown", [])

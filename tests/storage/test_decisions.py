@@ -42,17 +42,19 @@ def client(environment: Environment, release: str = NEW, path: str = "s3://b1x/m
 
 
 def judged(path: str, environment: Environment, release: str, mode: str = "config") -> tuple[Plan, list[Any]]:
-    told = deployment(release, mode, entry=ModelEntry("m", path), environment=variables(environment.items()))
+    server = deployment(
+        release, mode, entry=ModelEntry("m", path), environment=variables(environment.items())
+    )
     facts = Facts(complete=True)
-    planned = plan(told, facts).plan
+    planned = plan(server, facts).plan
     assert planned is not None
-    return planned, list(storage.check(Context(told, planned, facts)))
+    return planned, list(storage.check(Context(server, planned, facts)))
 
 
 @pytest.mark.parametrize(("path", "expected"), S3_PATHS)
 def test_paths_are_read_as_the_server_reads_them(path: str, expected: tuple[str, ...]) -> None:
-    place = s3.parse_path(path)
-    assert (place.bucket, place.key, place.host, place.port, place.host_like) == expected
+    parsed = s3.parse_path(path)
+    assert (parsed.bucket, parsed.key, parsed.host, parsed.port, parsed.host_like) == expected
 
 
 @pytest.mark.parametrize(("environment", "release", "expected"), S3_CLIENTS)
@@ -107,8 +109,8 @@ def test_a_host_behind_a_dot_may_be_found_with_any_name_before_it() -> None:
 def test_the_first_model_that_ends_it_is_the_one() -> None:
     entries = (ModelEntry("a", "az://c/m/"), ModelEntry("b", "s3://b/m"), ModelEntry("c", "gs://b/m"))
     environment = {"https_proxy": "http://p", "GOOGLE_APPLICATION_CREDENTIALS": "{"}
-    told = deployment(models=entries, environment=variables(environment.items()))
-    planned = plan(told, Facts(complete=True)).plan
+    server = deployment(models=entries, environment=variables(environment.items()))
+    planned = plan(server, Facts(complete=True)).plan
     assert planned is not None
     assert planned.problem is not None
     assert planned.problem.kind == "proxy"
@@ -139,11 +141,11 @@ PIECES = st.sampled_from(
 def test_the_pattern_matches_what_the_servers_matches(rest: str) -> None:
     for path in (f"s3://{rest}", f"s3://h:9/b{rest}"):
         match = SERVERS_OWN.fullmatch(path)
-        place = s3.parse_path(path)
-        assert (place.host != "") is (match is not None)
+        parsed = s3.parse_path(path)
+        assert (parsed.host != "") is (match is not None)
         if match is not None:
-            assert (place.host, place.port, place.bucket) == match.group(1, 2, 3)
-            assert place.key == redact(path)[match.start(4) :]
+            assert (parsed.host, parsed.port, parsed.bucket) == match.group(1, 2, 3)
+            assert parsed.key == redact(path)[match.start(4) :]
 
 
 def test_a_long_path_is_read_at_once() -> None:
@@ -178,14 +180,14 @@ BUCKETS = ("b1x", "my-bucket", "my.bucket", "Upper", "a_b", "10.0.0.1")
 ENDPOINTS = ("http://minio:9000", "https://minio.test", "http://10.0.0.1:9000", "http://[::1]:9000", "")
 
 
-class Nothing:
+class EmptyBody:
     """The body of an answer to HEAD, in place of a connection's."""
 
     def stream(self) -> Iterator[bytes]:
         return iter(())
 
 
-def asked_by_boto3(bucket: str, addressing: str, anonymous: bool, **more: Any) -> str:
+def boto3_url(bucket: str, addressing: str, anonymous: bool, **more: Any) -> str:
     """The URL that boto3 would send HeadBucket to; nothing is sent."""
     import boto3
     from botocore import UNSIGNED
@@ -204,7 +206,7 @@ def asked_by_boto3(bucket: str, addressing: str, anonymous: bool, **more: Any) -
 
     def before_send(request: Any, **_: Any) -> AWSResponse:
         urls.append(request.url)
-        return AWSResponse(request.url, 200, {}, Nothing())
+        return AWSResponse(request.url, 200, {}, EmptyBody())
 
     made.meta.events.register("before-send.s3.HeadBucket", before_send)
     made.head_bucket(Bucket=bucket)
@@ -226,7 +228,7 @@ def test_boto3_with_these_settings_uses_the_same_address(
         del environment["S3_ENDPOINT"]
     found = client({**environment, **({} if anonymous else KEYS)}, path=f"s3://{bucket}/m")
     more = {"endpoint_url": endpoint} if endpoint else {}
-    url = asked_by_boto3(bucket, found.addressing, anonymous, region="eu-west-1", **more)
+    url = boto3_url(bucket, found.addressing, anonymous, region="eu-west-1", **more)
     assert found.url is not None
     assert found.url.rstrip("/") == url.rstrip("/")
 
@@ -235,11 +237,11 @@ def test_boto3_with_these_settings_uses_the_same_address(
 def test_boto3_left_alone_decides_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
     """AWS_ENDPOINT_URL is read by boto3 alone, and S3_ENDPOINT by the server alone."""
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://minio:9000")
-    assert asked_by_boto3("b1x", "path", False).startswith("http://minio:9000/")
+    assert boto3_url("b1x", "path", False).startswith("http://minio:9000/")
     assert client({**KEYS, "AWS_ENDPOINT_URL": "http://minio:9000"}).endpoint.source == "aws"
     monkeypatch.delenv("AWS_ENDPOINT_URL")
     monkeypatch.setenv("S3_ENDPOINT", "http://minio:9000")
-    assert ".amazonaws.com" in asked_by_boto3("b1x", "path", False)
+    assert ".amazonaws.com" in boto3_url("b1x", "path", False)
     assert client({**KEYS, "S3_ENDPOINT": "http://minio:9000"}).url == "http://minio:9000/b1x"
 
 
@@ -252,25 +254,28 @@ AMAZON = {
 }
 
 
-def said(environment: Environment, release: str = NEW) -> list[Any]:
+def findings_with(environment: Environment, release: str = NEW) -> list[Any]:
     return judged("s3://bucket/m", environment, release)[1]
 
 
 @pytest.mark.parametrize("key", ["minioadmin", "minio", "my-access-key-id-0001", "AKIA"])
 def test_keys_of_another_store_without_its_address(key: str) -> None:
     environment = {**AMAZON, "AWS_ACCESS_KEY_ID": key}
-    (found,) = said(environment)
+    (found,) = findings_with(environment)
     assert (found.code, found.severity) == ("OVD646", "warning")
     assert key not in str(found).replace("s3.us-east-1", "")
-    assert said({**environment, "S3_ENDPOINT": "http://minio:9000"}) == []
+    assert findings_with({**environment, "S3_ENDPOINT": "http://minio:9000"}) == []
 
 
 def test_keys_of_amazons_own() -> None:
-    assert said(AMAZON) == []
-    assert said({**AMAZON, "AWS_ACCESS_KEY_ID": "ASIAIOSFODNN7EXAMPLE", "AWS_SESSION_TOKEN": "t"}) == []
+    assert findings_with(AMAZON) == []
+    assert (
+        findings_with({**AMAZON, "AWS_ACCESS_KEY_ID": "ASIAIOSFODNN7EXAMPLE", "AWS_SESSION_TOKEN": "t"}) == []
+    )
     # Another variable that is not read has a finding of its own.
     codes = [
-        one.code for one in said({**AMAZON, "AWS_ACCESS_KEY_ID": "minio", "AWS_ENDPOINT_URL": "http://m:9"})
+        one.code
+        for one in findings_with({**AMAZON, "AWS_ACCESS_KEY_ID": "minio", "AWS_ENDPOINT_URL": "http://m:9"})
     ]
     assert codes == ["OVD628"]
 
@@ -280,13 +285,13 @@ def test_keys_of_amazons_own() -> None:
 )
 @pytest.mark.parametrize("endpoint", ["http://minio:9000", "minio:9000", "https://minio:9000"])
 def test_an_endpoint_in_quotes(quotes: str, endpoint: str) -> None:
-    found = said({**AMAZON, "S3_ENDPOINT": f"{quotes[0]}{endpoint}{quotes[1]}"})
+    found = findings_with({**AMAZON, "S3_ENDPOINT": f"{quotes[0]}{endpoint}{quotes[1]}"})
     assert found[0].code in ("OVD629", "OVD630")
     assert "quotation marks" in found[0].message
     (step,) = found[0].remedy.steps
     after = step.text.partition("S3_ENDPOINT=")[2]
     assert after in (endpoint, endpoint.partition("://")[2])
-    assert said({**AMAZON, "S3_ENDPOINT": after}) == []
+    assert findings_with({**AMAZON, "S3_ENDPOINT": after}) == []
 
 
 @pytest.mark.parametrize(
@@ -319,11 +324,11 @@ def test_awss_files_belong_into_the_home_of_the_servers_user(
 
 
 def _contained(mount: str, user: str, environment: Environment) -> list[Any]:
-    words = "".join(f" -e {name}={value}" for name, value in environment.items())
-    line = f"docker run{words} -v /srv/aws:{mount}:ro {f'-u {user} ' if user else ''}openvino/model_server:2026.3"
+    arguments = "".join(f" -e {name}={value}" for name, value in environment.items())
+    line = f"docker run{arguments} -v /srv/aws:{mount}:ro {f'-u {user} ' if user else ''}openvino/model_server:2026.3"
     line += " --model_path s3://bucket/m --model_name m --port 9000"
     container = read_run_line(line, home="/root", working_directory="/", ids=(0, 0), read_file=lambda _: None)
-    told = deployment_for(options_from_container(CheckOptions(), container), Facts(complete=True))
-    planned = plan(told, Facts(complete=True)).plan
+    server = deployment_for(options_from_container(CheckOptions(), container), Facts(complete=True))
+    planned = plan(server, Facts(complete=True)).plan
     assert planned is not None
-    return list(storage.check(Context(told, planned, Facts(complete=True))))
+    return list(storage.check(Context(server, planned, Facts(complete=True))))

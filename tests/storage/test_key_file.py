@@ -45,8 +45,8 @@ ACCOUNT = {
 USER = {"type": "authorized_user", "client_id": SECRET, "client_secret": SECRET, "refresh_token": SECRET}
 
 
-def without(key: str, given: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in given.items() if name != key}
+def without(key: str, document: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in document.items() if name != key}
 
 
 def described(data: bytes) -> KeyFileInspection:
@@ -81,18 +81,23 @@ RAW: tuple[tuple[bytes, str], ...] = (
 )
 
 
-@pytest.mark.parametrize(("given", "kept"), FILES)
-def test_facts_kept_of_a_key_file(given: Any, kept: tuple[Any, ...]) -> None:
-    seen = described(json.dumps(given).encode())
-    assert (seen.form, seen.credentials, seen.project_id, seen.missing_keys) == kept
-    assert SECRET not in repr(seen)
+@pytest.mark.parametrize(("document", "expected"), FILES)
+def test_facts_kept_of_a_key_file(document: Any, expected: tuple[Any, ...]) -> None:
+    description = described(json.dumps(document).encode())
+    assert (
+        description.form,
+        description.credentials,
+        description.project_id,
+        description.missing_keys,
+    ) == expected
+    assert SECRET not in repr(description)
 
 
 @pytest.mark.parametrize(("data", "form"), RAW)
 def test_files_of_other_kinds(data: bytes, form: str) -> None:
-    seen = described(data)
-    assert (seen.form, seen.size) == (form, len(data))
-    assert SECRET not in repr(seen)
+    description = described(data)
+    assert (description.form, description.size) == (form, len(data))
+    assert SECRET not in repr(description)
 
 
 JSON = st.recursive(
@@ -127,16 +132,16 @@ def test_the_files_worker_answers(world_dir: Path) -> None:
 # -- what it comes to ----------------------------------------------------------------------------------
 
 
-def told(path: str, release: str = "2026.3", **more: Any) -> Deployment:
+def key_file_deployment(path: str, release: str = "2026.3", **more: Any) -> Deployment:
     environment = variables([("GOOGLE_APPLICATION_CREDENTIALS", path)])
     entry = ModelEntry("m", "gs://b/m")
     return deployment(release, entry=entry, environment=environment, **{"bare_metal": True, **more})
 
 
-def judged(one: Deployment, status: Any, seen: Any = None) -> tuple[Plan, list[str]]:
+def judged(one: Deployment, status: Any, key_file: Any = None) -> tuple[Plan, list[str]]:
     facts = Facts(
-        {StatPath("/k.json"): status, InspectKeyFile("/k.json"): seen}
-        if seen
+        {StatPath("/k.json"): status, InspectKeyFile("/k.json"): key_file}
+        if key_file
         else {StatPath("/k.json"): status}
     )
     facts.close("test")
@@ -177,46 +182,55 @@ ENDS: tuple[tuple[Any, Any, str, bool, str], ...] = (
 )
 
 
-@pytest.mark.parametrize(("status", "seen", "release", "ends", "word"), ENDS)
+@pytest.mark.parametrize(("status", "key_file", "release", "ends", "word"), ENDS)
 def test_effect_of_the_key_file_on_the_server(
-    status: Any, seen: Any, release: str, ends: bool, word: str
+    status: Any, key_file: Any, release: str, ends: bool, word: str
 ) -> None:
-    planned, found = judged(told("/k.json", release), status, seen)
+    planned, found = judged(key_file_deployment("/k.json", release), status, key_file)
     assert (planned.outcome, planned.exit_code) == (("exits", 1) if ends else ("unknown", None))
     assert len(found) == ends
     assert word in "".join(found)
 
 
 def test_a_file_of_a_container_that_nothing_is_known_of_is_not_missed() -> None:
-    planned, found = judged(told("/k.json", bare_metal=False), Failure(2))
+    planned, found = judged(key_file_deployment("/k.json", bare_metal=False), Failure(2))
     assert (planned.outcome, found) == ("unknown", [])
-    relative, found = judged(told("k.json", bare_metal=False, mounts=(Mount("/a", "/"),)), Failure(2))
+    relative, found = judged(
+        key_file_deployment("k.json", bare_metal=False, mounts=(Mount("/a", "/"),)), Failure(2)
+    )
     assert (relative.outcome, found) == ("unknown", [])
-    mounted, found = judged(told("/k.json", bare_metal=False, mounts=(Mount("/a", "/"),)), Failure(2))
+    mounted, found = judged(
+        key_file_deployment("/k.json", bare_metal=False, mounts=(Mount("/a", "/"),)), Failure(2)
+    )
     assert (mounted.outcome, len(found)) == ("exits", 1)
 
 
 # -- the whole program ---------------------------------------------------------------------------------
 
 
-def run(world_dir: Path, *words: str) -> list[Any]:
+def run(world_dir: Path, *arguments: str) -> list[Any]:
     config = {"model_config_list": [{"config": {"name": "m", "base_path": "gs://b/m"}}]}
     (world_dir / "config.json").write_text(json.dumps(config))
     common = (
         "--load", "none", "--mount", f"{world_dir}:/models", "--env", f"AWS_SECRET_ACCESS_KEY={SECRET}",
         "--env", f"AZURE_STORAGE_CONNECTION_STRING=AccountKey={SECRET}", "--env", f"S3_ENDPOINT=u:{SECRET}@h:1",
-        "--env", f"AWS_ENDPOINT_URL=http://{SECRET}@h/?k={SECRET}", *words,
+        "--env", f"AWS_ENDPOINT_URL=http://{SECRET}@h/?k={SECRET}", *arguments,
     )  # fmt: skip
     server = ("--", "--config_path", "/models/config.json", "--port", "9000")
     texts = []
     hidden = (SECRET, base64.b64encode(SECRET.encode()).decode().rstrip("=")[:-2])
     saved = world_dir / "facts.json"
-    for how in (("check",), ("check", "--verbose"), ("check", "-f", "json"), ("collect", "-o", str(saved))):
-        result = ovms_doctor(*how, *common, *server)
+    for command in (
+        ("check",),
+        ("check", "--verbose"),
+        ("check", "-f", "json"),
+        ("collect", "-o", str(saved)),
+    ):
+        result = ovms_doctor(*command, *common, *server)
         texts.append(result)
     for secret in hidden:
-        shown = [one.text + one.err.decode() for one in texts]
-        assert secret not in "".join(shown) + saved.read_text()
+        outputs = [one.text + one.err.decode() for one in texts]
+        assert secret not in "".join(outputs) + saved.read_text()
     return texts
 
 
@@ -250,8 +264,8 @@ def test_a_key_file_that_the_servers_user_may_not_read_ends_it(world_dir: Path) 
 
 
 def test_a_key_in_place_of_its_path_is_not_kept(world_dir: Path) -> None:
-    given = f"GOOGLE_APPLICATION_CREDENTIALS={json.dumps(ACCOUNT)}"
-    _, _, report, _ = run(world_dir, "--env", given)
+    variable = f"GOOGLE_APPLICATION_CREDENTIALS={json.dumps(ACCOUNT)}"
+    _, _, report, _ = run(world_dir, "--env", variable)
     assert [item["code"] for item in report.document["findings"] if item["code"].startswith("OVD6")] == [
         "OVD640"
     ]

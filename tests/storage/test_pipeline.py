@@ -8,10 +8,10 @@ from msgspec.structs import replace
 from ovms_doctor.model.causes import CouldNotLook, DownloadFails, NoModelFile
 from ovms_doctor.model.deployment import VersionPolicy
 from ovms_doctor.model.facts import InspectCopy, ListStore, LoadCopy, StoreRefusal, Unavailable
-from tests.prediction.memory import World
+from tests.prediction.memory import MemoryFiles
 from tests.prediction.memory import deployment as local_deployment
 from tests.prediction.memory import settle as settle_locally
-from tests.storage.memory_store import KEYS, Bucket, model, settle, states, told
+from tests.storage.memory_store import KEYS, Bucket, model, settle, states, store_deployment
 
 ALL = VersionPolicy("all")
 SCHEMES = ("s3://b1x/m", "gs://b1x/m")
@@ -46,16 +46,16 @@ def test_the_same_verdict_wherever_it_lies(name: str, policy: VersionPolicy, pat
     from ovms_doctor.model.deployment import ModelEntry
 
     files = LAYOUTS[name]
-    world = World({f"/m/{file}": "good" for file in files})
-    here = settle_locally(local_deployment(entry=ModelEntry("m", "/m", policy)), world).models[0]
-    there = model(told(path, policy=policy), Bucket({f"m/{file}": "good" for file in files}))
+    memory_files = MemoryFiles({f"/m/{file}": "good" for file in files})
+    local = settle_locally(local_deployment(entry=ModelEntry("m", "/m", policy)), memory_files).models[0]
+    remote = model(store_deployment(path, policy=policy), Bucket({f"m/{file}": "good" for file in files}))
     if name == "zero and a letter":
         # Read as 1, and looked for as 1: here as there it is not found, but there the download says so.
-        assert [item.cause.reason for item in attempts(there) if isinstance(item.cause, DownloadFails)]
-    assert states(there) == states(here)
-    assert there.detection.found == here.detection.found
-    assert there.served_later == here.served_later
-    assert [item.status for item in attempts(there)] == [item.status for item in attempts(here)]
+        assert [item.cause.reason for item in attempts(remote) if isinstance(item.cause, DownloadFails)]
+    assert states(remote) == states(local)
+    assert remote.detection.found == local.detection.found
+    assert remote.served_later == local.served_later
+    assert [item.status for item in attempts(remote)] == [item.status for item in attempts(local)]
 
 
 def attempts(planned: object) -> list[object]:
@@ -65,36 +65,36 @@ def attempts(planned: object) -> list[object]:
 @schemes
 def test_a_bucket_itself_is_a_model(path: str) -> None:
     root = path.rpartition("/")[0]
-    planned = model(told(root), Bucket({"1/a.onnx": "good"}))
+    planned = model(store_deployment(root), Bucket({"1/a.onnx": "good"}))
     assert states(planned) == {1: "AVAILABLE/OK"}
 
 
 def test_an_empty_bucket_is_a_directory_to_s3_and_none_to_google() -> None:
-    amazon = model(told("s3://b1x"), Bucket())
+    amazon = model(store_deployment("s3://b1x"), Bucket())
     assert (amazon.detection.status, amazon.detection.found) == ("OK", ())
-    google = model(told("gs://b1x"), Bucket())
+    google = model(store_deployment("gs://b1x"), Bucket())
     assert google.detection.log == ("Directory does not exist: gs://b1x",)
 
 
 @schemes
 def test_nothing_begins_with_the_path(path: str) -> None:
-    plan = settle(told(path), Bucket({"models/m/1/a.onnx": "good", "mm/1/a.onnx": "good"}))
+    plan = settle(store_deployment(path), Bucket({"models/m/1/a.onnx": "good", "mm/1/a.onnx": "good"}))
     (planned,) = plan.models
     assert planned.status == "PATH_INVALID"
     assert planned.detection.log == (f"Directory does not exist: {path}",)
-    seen = plan.stores[0].facts
-    assert seen is not None
-    assert seen.empty
-    assert seen.others == ("mm", "models")
+    store_facts = plan.stores[0].facts
+    assert store_facts is not None
+    assert store_facts.empty
+    assert store_facts.others == ("mm", "models")
 
 
 @schemes
 def test_a_slash_at_the_end_does_no_harm(path: str) -> None:
-    assert states(model(told(path + "/"), Bucket({"m/1/a.onnx": "good"}))) == {1: "AVAILABLE/OK"}
+    assert states(model(store_deployment(path + "/"), Bucket({"m/1/a.onnx": "good"}))) == {1: "AVAILABLE/OK"}
 
 
 def test_a_marker_alone_is_a_version() -> None:
-    planned = model(told(), Bucket({"m/1/a.onnx": "good", "m/3/": ""}))
+    planned = model(store_deployment(), Bucket({"m/1/a.onnx": "good", "m/3/": ""}))
     assert planned.detection.found == (1, 3)
     assert states(planned) == {1: "AVAILABLE/OK", 3: "LOADING/UNKNOWN"}
     cause = planned.versions[1].attempt.cause  # type: ignore[union-attr]
@@ -114,7 +114,7 @@ def test_variables_of_a_saved_model_stay_behind() -> None:
         "m/1/variables/variables.data-00000-of-00001": "x",
     }
     for path in SCHEMES:
-        plan = settle(told(path), Bucket(tree))
+        plan = settle(store_deployment(path), Bucket(tree))
         (copy,) = plan.stores[0].facts.copies  # type: ignore[union-attr]
         assert [file.name for file in copy.files] == ["saved_model.pb"]
         assert copy.left_out == ("variables/variables.data-00000-of-00001", "variables/variables.index")
@@ -125,7 +125,7 @@ def test_s3_takes_one_directory_and_google_all() -> None:
     tree = {"m/1/a.onnx": "good", "m/1/x/b.bin": "x", "m/1/x/y/c.bin": "x"}
     names = {}
     for path in SCHEMES:
-        (copy,) = settle(told(path), Bucket(tree)).stores[0].facts.copies  # type: ignore[union-attr]
+        (copy,) = settle(store_deployment(path), Bucket(tree)).stores[0].facts.copies  # type: ignore[union-attr]
         names[path[:2]] = ([file.name for file in copy.files], copy.left_out, copy.directories)
     assert names["s3"] == (["a.onnx", "x/b.bin"], ("x/y/c.bin",), ("x",))
     assert names["gs"] == (["a.onnx", "x/b.bin", "x/y/c.bin"], (), ("x", "x/y"))
@@ -135,7 +135,7 @@ def test_older_releases_take_fewer_files() -> None:
     tree = {"m/1/a.onnx": "good", "m/1/b.tflite": "x", "m/1/c.pb": "x", "m/1/d.pdmodel": "x"}
     taken = {}
     for release in ("2022.1", "2022.2", "2022.3", "2023.0", "2023.1", "2026.3"):
-        (copy,) = settle(told(release=release), Bucket(tree)).stores[0].facts.copies  # type: ignore[union-attr]
+        (copy,) = settle(store_deployment(release=release), Bucket(tree)).stores[0].facts.copies  # type: ignore[union-attr]
         taken[release] = "".join(file.name[0] for file in copy.files)
     assert taken == {
         "2022.1": "a",
@@ -151,7 +151,7 @@ def test_older_releases_take_fewer_files() -> None:
 def test_one_refused_object_takes_all_versions_with_it(path: str) -> None:
     tree = {"m/1/a.onnx": "good", "m/2/a.onnx": "good", "m/3/a.onnx": "good"}
     bucket = Bucket(tree, refused={"m/3/a.onnx": DENIED})
-    planned = model(told(path, policy=VersionPolicy("latest", 2)), bucket)
+    planned = model(store_deployment(path, policy=VersionPolicy("latest", 2)), bucket)
     # The two newest are tried together and fail together; what stands in for them is the oldest.
     assert states(planned) == {1: "AVAILABLE/OK", 2: "LOADING/UNKNOWN", 3: "LOADING/UNKNOWN"}
     two = planned.versions[1].attempt
@@ -169,20 +169,20 @@ def test_one_refused_object_takes_all_versions_with_it(path: str) -> None:
 @schemes
 def test_a_refusal_is_met_without_loading_too(path: str) -> None:
     bucket = Bucket({"m/1/a.onnx": "good"}, refused={"m/1/a.onnx": DENIED})
-    planned = model(told(path, load="none"), bucket)
+    planned = model(store_deployment(path, load="none"), bucket)
     assert states(planned) == {1: "LOADING/UNKNOWN"}
 
 
 def test_an_archived_object_is_never_got() -> None:
     bucket = Bucket({"m/1/a.xml": "good", "m/1/a.bin": "w"}, archived=frozenset({"m/1/a.bin"}))
-    cause = model(told(), bucket).versions[0].attempt.cause  # type: ignore[union-attr]
+    cause = model(store_deployment(), bucket).versions[0].attempt.cause  # type: ignore[union-attr]
     assert cause == DownloadFails("s3://b1x/m/1", 1, "archived", object="s3://b1x/m/1/a.bin")
-    assert not [one for one in bucket.asked if isinstance(one, InspectCopy | LoadCopy)]
+    assert not [one for one in bucket.questions if isinstance(one, InspectCopy | LoadCopy)]
 
 
 @schemes
 def test_a_directory_is_looked_for_by_its_number(path: str) -> None:
-    planned = model(told(path), Bucket({"m/001/a.onnx": "good"}))
+    planned = model(store_deployment(path), Bucket({"m/001/a.onnx": "good"}))
     assert planned.detection.found == (1,)
     attempt = planned.versions[0].attempt
     assert attempt is not None
@@ -198,20 +198,22 @@ def test_a_directory_is_looked_for_by_its_number(path: str) -> None:
 
 @pytest.mark.parametrize("answer", [StoreRefusal("GetObject", 404, "NoSuchKey"), Unavailable("no")])
 def test_vanished_object_is_not_judged(answer: StoreRefusal | Unavailable) -> None:
-    planned = model(told(), Bucket({"m/1/a.onnx": "good"}, refused={"m/1/a.onnx": answer}))
+    planned = model(store_deployment(), Bucket({"m/1/a.onnx": "good"}, refused={"m/1/a.onnx": answer}))
     assert planned.unknown is not None
     assert planned.versions[0].now is None
 
 
 def test_a_second_poll_downloads_again_and_fails_again() -> None:
     tree = {"m/1/a.onnx": "good", "m/2/a.onnx": "good"}
-    planned = model(told(policy=ALL), Bucket(tree, refused={"m/1/a.onnx": DENIED}))
+    planned = model(store_deployment(policy=ALL), Bucket(tree, refused={"m/1/a.onnx": DENIED}))
     assert planned.served == planned.served_later == ()
     assert planned.status == "PATH_INVALID"
 
 
 def test_started_alone_the_server_ends() -> None:
-    planned = settle(told(mode="single"), Bucket({"m/1/a.onnx": "good"}, refused={"m/1/a.onnx": DENIED}))
+    planned = settle(
+        store_deployment(mode="single"), Bucket({"m/1/a.onnx": "good"}, refused={"m/1/a.onnx": DENIED})
+    )
     assert (planned.outcome, planned.exit_code) == ("exits", 1)
 
 
@@ -224,11 +226,11 @@ def full(name: str, count: int = 1000) -> dict[str, str]:
 
 def test_s3_lists_one_page_and_google_all() -> None:
     tree = {"m/1/a.onnx": "good", **full("1", 999), "m/2/a.onnx": "good"}
-    amazon, google = (settle(told(path, policy=ALL), Bucket(tree)) for path in SCHEMES)
+    amazon, google = (settle(store_deployment(path, policy=ALL), Bucket(tree)) for path in SCHEMES)
     assert amazon.models[0].detection.found == (1,)
-    seen = amazon.stores[0].facts
-    assert seen is not None
-    assert (seen.keys, seen.more, seen.hidden) == (1000, True, (2,))
+    store_facts = amazon.stores[0].facts
+    assert store_facts is not None
+    assert (store_facts.keys, store_facts.more, store_facts.hidden) == (1000, True, (2,))
     assert google.models[0].detection.found == (1, 2)
 
 
@@ -236,12 +238,12 @@ def test_a_version_at_the_end_of_a_page_is_listed_by_itself() -> None:
     tree = {**full("1", 999), "m/1/zz.onnx": "good", "m/2/a.xml": "good", "m/2/b.bin": "x"}
     tree.pop("m/1/part0000.txt")
     bucket = Bucket(tree)
-    plan = settle(told(policy=ALL), bucket)
+    plan = settle(store_deployment(policy=ALL), bucket)
     # The page ends with the first file of version 2; the second one is on the next page.
     assert plan.models[0].detection.found == (1, 2)
     copies = {item.version: [file.name for file in item.files] for item in plan.stores[0].facts.copies}  # type: ignore[union-attr]
     assert copies == {1: ["zz.onnx"], 2: ["a.xml", "b.bin"]}
-    assert [one.prefix for one in bucket.asked if isinstance(one, ListStore) and not one.delimited] == [
+    assert [one.prefix for one in bucket.questions if isinstance(one, ListStore) and not one.delimited] == [
         "m/",
         "m/2/",
     ]
@@ -249,7 +251,7 @@ def test_a_version_at_the_end_of_a_page_is_listed_by_itself() -> None:
 
 def test_a_version_of_more_than_a_page_loses_its_last_files() -> None:
     tree = {**full("1", 1000), "m/1/zz.onnx": "good"}
-    plan = settle(told(), Bucket(tree))
+    plan = settle(store_deployment(), Bucket(tree))
     assert states(plan.models[0]) == {1: "LOADING/UNKNOWN"}
     assert plan.stores[0].facts.copies[0].cut  # type: ignore[union-attr]
 
@@ -260,36 +262,40 @@ def test_a_version_of_more_than_a_page_loses_its_last_files() -> None:
 @pytest.mark.parametrize("status", [301, 400, 403, 404])
 def test_a_refused_head_has_one_line_for_all_reasons(status: int) -> None:
     bucket = Bucket({"m/1/a.onnx": "good"}, head=StoreRefusal("HeadBucket", status))
-    plan = settle(told(), bucket)
+    plan = settle(store_deployment(), bucket)
     (planned,) = plan.models
     assert planned.status == "S3_METADATA_FAIL"
     assert planned.detection.log == (
         "Invalid or missing S3 credentials, or bucket does not exist - b1x. No response body.",
         "Couldn't check directory: s3://b1x/m",
     )
-    seen = plan.stores[0].facts
-    assert seen is not None
-    assert seen.lists
-    assert seen.refusal is not None
-    assert seen.refusal.status == status
+    store_facts = plan.stores[0].facts
+    assert store_facts is not None
+    assert store_facts.lists
+    assert store_facts.refusal is not None
+    assert store_facts.refusal.status == status
 
 
 def test_list_shows_why_the_head_request_was_refused() -> None:
-    why = StoreRefusal("ListObjects", 404, "NoSuchBucket")
-    seen = settle(told(), Bucket(head=StoreRefusal("HeadBucket", 404), listing=why)).stores[0].facts
-    assert seen is not None
-    assert seen.reason == why
+    refusal = StoreRefusal("ListObjects", 404, "NoSuchBucket")
+    store_facts = (
+        settle(store_deployment(), Bucket(head=StoreRefusal("HeadBucket", 404), listing=refusal))
+        .stores[0]
+        .facts
+    )
+    assert store_facts is not None
+    assert store_facts.reason == refusal
 
 
 def test_a_refused_list_of_s3() -> None:
     refused = StoreRefusal("ListObjects", 403, "AccessDenied")
-    planned = model(told(), Bucket(listing=refused))
+    planned = model(store_deployment(), Bucket(listing=refused))
     assert planned.status == "S3_FAILED_LIST_OBJECTS"
     assert planned.detection.log == (
         "Failed to list objects with prefix s3://b1x/m",
         "Couldn't check directory: s3://b1x/m",
     )
-    root = model(told("s3://b1x"), Bucket(listing=refused))
+    root = model(store_deployment("s3://b1x"), Bucket(listing=refused))
     assert root.status == "S3_INVALID_ACCESS"
     assert root.detection.log == (
         "Could not list contents of directory s3://b1x/",
@@ -299,7 +305,7 @@ def test_a_refused_list_of_s3() -> None:
 
 @pytest.mark.parametrize("status", [401, 403, 404])
 def test_google_shows_every_refusal_as_a_missing_directory(status: int) -> None:
-    plan = settle(told("gs://b1x/m"), Bucket(listing=StoreRefusal("ListObjects", status)))
+    plan = settle(store_deployment("gs://b1x/m"), Bucket(listing=StoreRefusal("ListObjects", status)))
     assert plan.models[0].detection.log == ("Directory does not exist: gs://b1x/m",)
     assert plan.stores[0].facts.refusal.status == status  # type: ignore[union-attr]
 
@@ -315,19 +321,19 @@ PASSING = (
 @pytest.mark.parametrize("near", [False, True])
 @pytest.mark.parametrize("refusal", PASSING)
 def test_troubles_of_a_moment_decide_nothing(refusal: StoreRefusal, near: bool) -> None:
-    planned = model(told(bare_metal=near), Bucket(head=refusal))
+    planned = model(store_deployment(bare_metal=near), Bucket(head=refusal))
     assert isinstance(planned.unknown, CouldNotLook)
 
 
 @schemes
-@pytest.mark.parametrize("trouble", ["refused", "name", "proxy", "proxy name"])
-def test_unreachable_store_decides_only_for_a_server_on_this_host(path: str, trouble: str) -> None:
-    refusal = StoreRefusal("ListObjects", problem=trouble)  # type: ignore[arg-type]
+@pytest.mark.parametrize("problem", ["refused", "name", "proxy", "proxy name"])
+def test_unreachable_store_decides_only_for_a_server_on_this_host(path: str, problem: str) -> None:
+    refusal = StoreRefusal("ListObjects", problem=problem)  # type: ignore[arg-type]
     bucket = Bucket(head=refusal, listing=refusal)
-    assert model(told(path), bucket).unknown is not None
-    here = model(told(path, bare_metal=True), bucket)
-    assert here.unknown is None
-    assert here.status == ("S3_METADATA_FAIL" if path.startswith("s3") else "PATH_INVALID")
+    assert model(store_deployment(path), bucket).unknown is not None
+    on_this_host = model(store_deployment(path, bare_metal=True), bucket)
+    assert on_this_host.unknown is None
+    assert on_this_host.status == ("S3_METADATA_FAIL" if path.startswith("s3") else "PATH_INVALID")
 
 
 BY_NETWORK = (
@@ -340,10 +346,10 @@ def test_a_denial_that_may_go_by_the_network_decides_only_for_a_server_here(path
     listing = StoreRefusal("ListObjects", 403, "AccessDenied", BY_NETWORK)
     head = StoreRefusal("HeadBucket", 403)
     for bucket in (Bucket(listing=listing), Bucket(head=head, listing=listing)):
-        assert model(told(path), bucket).unknown is not None
-        assert model(told(path, bare_metal=True), bucket).unknown is None
+        assert model(store_deployment(path), bucket).unknown is not None
+        assert model(store_deployment(path, bare_metal=True), bucket).unknown is None
     plain = Bucket(listing=replace(listing, message="User: u is not authorized to perform: s3:ListBucket"))
-    assert model(told(path), plain).unknown is None
+    assert model(store_deployment(path), plain).unknown is None
 
 
 PLAIN = "WRONG_VERSION_NUMBER"
@@ -368,29 +374,29 @@ ISSUER = "unable to get local issuer certificate"
 def test_whom_the_server_trusts_is_not_known_here(message: str, decides: bool) -> None:
     refusal = StoreRefusal("HeadBucket", problem="tls", message=message)
     bucket = Bucket(head=refusal, listing=refusal)
-    assert (model(told(bare_metal=True), bucket).unknown is None) == decides
-    assert model(told(), bucket).unknown is not None
+    assert (model(store_deployment(bare_metal=True), bucket).unknown is None) == decides
+    assert model(store_deployment(), bucket).unknown is not None
 
 
 def test_store_that_cannot_be_queried() -> None:
-    unknown = model(told(environment={**KEYS, "AWS_SECRET_ACCESS_KEY": ""}), Bucket()).unknown
+    unknown = model(store_deployment(environment={**KEYS, "AWS_SECRET_ACCESS_KEY": ""}), Bucket()).unknown
     assert unknown is not None
     assert "set to nothing" in unknown.reason
     role = {"AWS_PROFILE": "x", "AWS_WEB_IDENTITY_TOKEN_FILE": "/var/run/token"}
-    unknown = model(told(environment=role), Bucket()).unknown
+    unknown = model(store_deployment(environment=role), Bucket()).unknown
     assert unknown is not None
     assert "AWS_WEB_IDENTITY_TOKEN_FILE" in unknown.reason
 
 
 def test_more_than_the_limit_is_not_downloaded() -> None:
-    planned = model(told(download_limit=2), Bucket({"m/1/a.onnx": "good"}))
+    planned = model(store_deployment(download_limit=2), Bucket({"m/1/a.onnx": "good"}))
     assert planned.unknown is not None
-    static = model(told(download_limit=2, load="none"), Bucket({"m/1/a.onnx": "good"}))
+    static = model(store_deployment(download_limit=2, load="none"), Bucket({"m/1/a.onnx": "good"}))
     assert states(static) == {1: "AVAILABLE/OK"}
 
 
 def test_the_host_in_the_path_never_finds_anything() -> None:
-    planned = model(told("s3://127.0.0.1:9000/b1x/m"), Bucket({"m/1/a.onnx": "good"}))
+    planned = model(store_deployment("s3://127.0.0.1:9000/b1x/m"), Bucket({"m/1/a.onnx": "good"}))
     assert planned.status == "PATH_INVALID"
 
 
@@ -400,6 +406,6 @@ def test_the_host_in_the_path_never_finds_anything() -> None:
 def test_no_unnecessary_question() -> None:
     tree = {f"m/{number}/{name}": "good" for number in range(1, 30) for name in ("a.xml", "a.bin")}
     bucket = Bucket(tree)
-    model(told(load="none"), bucket)
-    kinds = sorted(type(one).__name__ for one in bucket.asked)
+    model(store_deployment(load="none"), bucket)
+    kinds = sorted(type(one).__name__ for one in bucket.questions)
     assert kinds == ["HeadBucket", "InspectCopy", "ListStore"]

@@ -28,7 +28,7 @@ from ovms_doctor.model.facts import (
 from ovms_doctor.model.mounts import Mount
 from ovms_doctor.model.options import CheckOptions
 from ovms_doctor.model.store_paths import TARGET_PAGES, target_key, target_listing
-from tests.prediction.memory import World
+from tests.prediction.memory import MemoryFiles
 from tests.storage.memory_store import KEYS, Bucket
 
 ACCESS = StoreAccess("s3", "b1x", "keys", "http://minio:9000")
@@ -58,7 +58,7 @@ def of(*keys: str) -> Bucket:
     return Bucket(dict.fromkeys(keys, "good"))
 
 
-def shown(found: ResolvedTarget) -> tuple[str, str, list[tuple[str, str]]]:
+def kind_path_models(found: ResolvedTarget) -> tuple[str, str, list[tuple[str, str]]]:
     return found.target.kind, found.target.path, [(model.name, model.base_path) for model in found.models]
 
 
@@ -103,11 +103,11 @@ LAYOUTS: list[tuple[tuple[str, ...], str, str, str, list[tuple[str, str]]]] = [
 ]
 
 
-@pytest.mark.parametrize(("keys", "path", "kind", "place", "models"), LAYOUTS)
+@pytest.mark.parametrize(("keys", "path", "kind", "target_path", "models"), LAYOUTS)
 def test_layouts(
-    keys: tuple[str, ...], path: str, kind: str, place: str, models: list[tuple[str, str]]
+    keys: tuple[str, ...], path: str, kind: str, target_path: str, models: list[tuple[str, str]]
 ) -> None:
-    assert shown(understood(path, of(*keys))) == (kind, place, models)
+    assert kind_path_models(understood(path, of(*keys))) == (kind, target_path, models)
 
 
 @pytest.mark.parametrize(
@@ -124,17 +124,17 @@ def test_layouts(
 )
 @pytest.mark.parametrize("as_", [None, "model", "repository"])
 def test_the_same_tree_on_this_host_is_understood_alike(keys: tuple[str, ...], as_: Any) -> None:
-    world = World({f"/top/m/{key}": "good" for key in keys})
-    bucket = Bucket({f"m/{key}": "good" for key in keys}, others=world)
-    here: ResolvedTarget = settled(
+    files = MemoryFiles({f"/top/m/{key}": "good" for key in keys})
+    bucket = Bucket({f"m/{key}": "good" for key in keys}, others=files)
+    local: ResolvedTarget = settled(
         bucket, lambda facts: understand("/top/m", "/top/m", as_, DEFAULT_POLICY, facts)
     )
-    there = understood("s3://b1x/m", bucket, as_)
-    assert there.target.kind == here.target.kind
-    assert [model.name for model in there.models] == [model.name for model in here.models]
-    paths = [model.base_path.removeprefix("/top/m") for model in here.models]
-    assert [model.base_path.removeprefix("s3://b1x/m") for model in there.models] == paths
-    assert [note.text for note in there.notes] == [note.text for note in here.notes]
+    remote = understood("s3://b1x/m", bucket, as_)
+    assert remote.target.kind == local.target.kind
+    assert [model.name for model in remote.models] == [model.name for model in local.models]
+    paths = [model.base_path.removeprefix("/top/m") for model in local.models]
+    assert [model.base_path.removeprefix("s3://b1x/m") for model in remote.models] == paths
+    assert [note.text for note in remote.notes] == [note.text for note in local.notes]
 
 
 def test_notes_of_a_version_and_of_what_is_no_model() -> None:
@@ -153,7 +153,11 @@ def test_notes_of_a_version_and_of_what_is_no_model() -> None:
 )
 def test_target_that_cannot_be_listed_is_one_model(listing: Any, as_: Any) -> None:
     path = "s3://b1x/models/resnet"
-    assert shown(understood(path, Bucket(listing=listing), as_)) == ("model", path, [("resnet", path)])
+    assert kind_path_models(understood(path, Bucket(listing=listing), as_)) == (
+        "model",
+        path,
+        [("resnet", path)],
+    )
 
 
 @pytest.mark.parametrize("path", ["s3://", "az://c/models/m", "azfs://s/m/", "gs://"])
@@ -197,7 +201,7 @@ def test_one_list_of_everything_below(access: StoreAccess, path: str, key: str, 
 
 # -- in a deployment -----------------------------------------------------------------------------------
 
-GIVEN = variables(KEYS.items())
+KEY_VARIABLES = variables(KEYS.items())
 
 
 def deployed(request: CheckOptions, bucket: Bucket) -> Deployment:
@@ -206,11 +210,11 @@ def deployed(request: CheckOptions, bucket: Bucket) -> Deployment:
 
 
 def test_targets_here_and_there_are_one_configuration() -> None:
-    world = World({"/srv/models/m/1/a.onnx": "good"})
-    bucket = Bucket({"m/1/a.onnx": "good", "n/1/a.onnx": "good"}, others=world)
+    files = MemoryFiles({"/srv/models/m/1/a.onnx": "good"})
+    bucket = Bucket({"m/1/a.onnx": "good", "n/1/a.onnx": "good"}, others=files)
     request = CheckOptions(
         ("/srv/models/m", "s3://b1x/m", "s3://b1x/n"),
-        environment=GIVEN,
+        environment=KEY_VARIABLES,
         download_limit=7,
         target_device="GPU",
     )
@@ -225,7 +229,7 @@ def test_targets_here_and_there_are_one_configuration() -> None:
 
 
 def test_one_model_alone_is_served_by_itself_under_no_mount() -> None:
-    request = CheckOptions(("s3://b1x/m",), environment=GIVEN, mounts=(Mount("/keys", "/keys"),))
+    request = CheckOptions(("s3://b1x/m",), environment=KEY_VARIABLES, mounts=(Mount("/keys", "/keys"),))
     found = deployed(request, of("m/1/a.onnx"))
     assert (found.mode, found.models) == ("single", (ModelEntry("m", "s3://b1x/m"),))
     assert found.targets == (Target("s3://b1x/m", "model"),)
@@ -241,7 +245,7 @@ def test_nothing_of_a_store_has_rights_here_but_the_file_of_keys() -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "environment", "kept_back", "told"),
+    ("path", "environment", "omitted", "text"),
     [
         ("s3://b1x/m", {}, ("AWS_ACCESS_KEY_ID", "GOOGLE_APPLICATION_CREDENTIALS"), "(AWS_ACCESS_KEY_ID)"),
         ("s3://b1x/m", {"S3_ENDPOINT": "http://h:9"}, ("AWS_PROFILE",), "(AWS_PROFILE)"),
@@ -253,20 +257,20 @@ def test_nothing_of_a_store_has_rights_here_but_the_file_of_keys() -> None:
     ],
 )  # fmt: skip
 def test_credentials_that_were_kept_back_are_named(
-    path: str, environment: dict[str, str], kept_back: tuple[str, ...], told: str
+    path: str, environment: dict[str, str], omitted: tuple[str, ...], text: str
 ) -> None:
-    given = variables(environment.items())
-    request = CheckOptions((path, f"{path}-2"), environment=given, withheld_variables=kept_back)
+    environment_variables = variables(environment.items())
+    request = CheckOptions((path, f"{path}-2"), environment=environment_variables, withheld_variables=omitted)
     notes = [note.text for note in deployed(request, of("m/1/a.onnx")).notes]
-    assert len(notes) == bool(told)
-    assert all(told in note and "--env-from-process" in note for note in notes)
-    words = replace(request, targets=(), arguments=("--model_name", "m", "--model_path", path))
-    assert [note.text for note in deployed(words, Bucket()).notes] == notes
+    assert len(notes) == bool(text)
+    assert all(text in note and "--env-from-process" in note for note in notes)
+    arguments = replace(request, targets=(), arguments=("--model_name", "m", "--model_path", path))
+    assert [note.text for note in deployed(arguments, Bucket()).notes] == notes
 
 
 def test_a_request_comes_back_without_its_secrets() -> None:
     request = CheckOptions(
-        ("s3://b1x/m",), environment=GIVEN, download_limit=0, withheld_variables=("AWS_REGION",)
+        ("s3://b1x/m",), environment=KEY_VARIABLES, download_limit=0, withheld_variables=("AWS_REGION",)
     )
     assert {item.name for item in request.environment if item.secret_value} == {
         "AWS_ACCESS_KEY_ID",

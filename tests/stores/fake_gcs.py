@@ -33,7 +33,7 @@ REASONS = {400: "invalid", 401: "required", 403: "forbidden", 404: "notFound", 4
 
 
 @dataclass(frozen=True)
-class Seen:
+class ReceivedRequest:
     """A request that came. ``path`` is decoded, without its query; ``bearer``: what was sent as a token."""
 
     method: str
@@ -65,14 +65,14 @@ class Reply:
     headers: Mapping[str, str] = field(default_factory=dict)
     stall: bool = False
     cut: int | None = None
-    how: str = "reset"
+    ending: str = "reset"
 
 
 #: Says what becomes of a request, or None: what would become of it anyway.
-Behaviour = Callable[[Seen], Reply | None]
+Behaviour = Callable[[ReceivedRequest], Reply | None]
 
 
-def told(status: int, message: str, reason: str = "") -> Reply:
+def error_reply(status: int, message: str, reason: str = "") -> Reply:
     """An error of the JSON interface."""
     reason = reason or REASONS.get(status, "backendError")
     error = {
@@ -95,8 +95,8 @@ def first(kind: str, times: int, reply: Reply) -> Behaviour:
     """``reply`` to the first ``times`` requests of a kind."""
     left = [times]
 
-    def behave(seen: Seen) -> Reply | None:
-        if seen.kind != kind or not left[0]:
+    def behave(request: ReceivedRequest) -> Reply | None:
+        if request.kind != kind or not left[0]:
             return None
         left[0] -= 1
         return reply
@@ -106,7 +106,7 @@ def first(kind: str, times: int, reply: Reply) -> Behaviour:
 
 def always(kind: str, reply: Reply) -> Behaviour:
     """``reply`` to every request of a kind."""
-    return lambda seen: reply if seen.kind == kind else None
+    return lambda request: reply if request.kind == kind else None
 
 
 @cache
@@ -174,7 +174,7 @@ class FakeGcs:
         self.objects = dict(objects or {})
         self.private, self.page, self.clock = private, page, clock
         self.behaviours: list[Behaviour] = []
-        self.seen: list[Seen] = []
+        self.requests: list[ReceivedRequest] = []
         self.issued: list[str] = []
         self.stopping = threading.Event()
         self._server = _Server(self, tls)
@@ -220,29 +220,29 @@ class FakeGcs:
 
     def kinds(self) -> list[str]:
         """Of all requests so far."""
-        return [seen.kind for seen in self.seen]
+        return [request.kind for request in self.requests]
 
     # -- what it answers -------------------------------------------------------------------------------
 
-    def answer(self, seen: Seen) -> Reply:
-        self.seen.append(seen)
+    def answer(self, request: ReceivedRequest) -> Reply:
+        self.requests.append(request)
         for behave in self.behaviours:
-            reply = behave(seen)
+            reply = behave(request)
             if reply is not None:
                 return reply
-        if seen.kind == "token" and seen.method == "POST":
-            return self._token(parse_qs(seen.body.decode()))
-        if seen.kind not in ("list", "get") or seen.method != "GET":
-            return told(404, "Not Found")
-        call = "storage.objects.list" if seen.kind == "list" else "storage.objects.get"
-        if self.private and not seen.bearer:
-            return _denied(seen, 401, f"Anonymous caller does not have {call} access", call)
-        if self.private and seen.bearer not in self.issued and not self._signed_here(seen.bearer):
-            return told(401, "Invalid Credentials", "authError")
-        bucket = seen.path.partition("/b/")[2].partition("/")[0]
+        if request.kind == "token" and request.method == "POST":
+            return self._token(parse_qs(request.body.decode()))
+        if request.kind not in ("list", "get") or request.method != "GET":
+            return error_reply(404, "Not Found")
+        call = "storage.objects.list" if request.kind == "list" else "storage.objects.get"
+        if self.private and not request.bearer:
+            return _denied(request, 401, f"Anonymous caller does not have {call} access", call)
+        if self.private and request.bearer not in self.issued and not self._signed_here(request.bearer):
+            return error_reply(401, "Invalid Credentials", "authError")
+        bucket = request.path.partition("/b/")[2].partition("/")[0]
         if bucket != "models":
-            return told(404, "The specified bucket does not exist.")
-        return self._list(seen.query) if seen.kind == "list" else self._get(seen)
+            return error_reply(404, "The specified bucket does not exist.")
+        return self._list(request.query) if request.kind == "list" else self._get(request)
 
     def _list(self, query: Mapping[str, str]) -> Reply:
         prefix, delimiter = query.get("prefix", ""), query.get("delimiter", "")
@@ -253,9 +253,9 @@ class FakeGcs:
             head, cut, _ = key[len(prefix) :].partition(delimiter) if delimiter else (key, "", "")
             entries[prefix + head + cut if cut else key] = bool(cut)
         names = sorted(entries, key=lambda name: name.encode())
-        begin = int(base64.b64decode(query["pageToken"])) if "pageToken" in query else 0
-        end = begin + min(self.page, int(query.get("maxResults", "1000")))
-        page = names[begin:end]
+        first = int(base64.b64decode(query["pageToken"])) if "pageToken" in query else 0
+        end = first + min(self.page, int(query.get("maxResults", "1000")))
+        page = names[first:end]
         body: dict[str, Any] = {"kind": "storage#objects"}
         items = [{"name": name, "size": str(len(self.objects[name]))} for name in page if not entries[name]]
         if items:
@@ -266,8 +266,8 @@ class FakeGcs:
             body["nextPageToken"] = base64.b64encode(str(end).encode()).decode()
         return Reply(200, json.dumps(body).encode(), {"Content-Type": "application/json; charset=UTF-8"})
 
-    def _get(self, seen: Seen) -> Reply:
-        key = seen.path.partition("/o/")[2]
+    def _get(self, request: ReceivedRequest) -> Reply:
+        key = request.path.partition("/o/")[2]
         data = self.objects.get(key)
         if data is None:
             return Reply(
@@ -277,16 +277,16 @@ class FakeGcs:
             "X-Goog-Stored-Content-Length": str(len(data)),
             "X-Goog-Stored-Content-Encoding": "identity",
         }
-        if not seen.range:
+        if not request.range:
             return Reply(200, data, headers)
-        low, _, high = seen.range.removeprefix("bytes=").partition("-")
-        begin, end = int(low), min(int(high or len(data)), len(data) - 1)
-        if begin > end:
+        low, _, high = request.range.removeprefix("bytes=").partition("-")
+        first, end = int(low), min(int(high or len(data)), len(data) - 1)
+        if first > end:
             return Reply(
                 416, b"The requested range cannot be satisfied.", {"Content-Range": f"bytes */{len(data)}"}
             )
-        headers["Content-Range"] = f"bytes {begin}-{end}/{len(data)}"
-        return Reply(206, data[begin : end + 1], headers)
+        headers["Content-Range"] = f"bytes {first}-{end}/{len(data)}"
+        return Reply(206, data[first : end + 1], headers)
 
     def _token(self, form: Mapping[str, list[str]]) -> Reply:
         grant = form.get("grant_type", [""])[0]
@@ -336,30 +336,33 @@ class FakeGcs:
         return _part(payload)
 
 
-def _denied(seen: Seen, status: int, who: str, call: str) -> Reply:
-    what = "bucket" if seen.kind == "list" else "object"
-    text = f"{who} to the Google Cloud Storage {what}. Permission '{call}' denied on resource (or it may not exist)."
+def _denied(request: ReceivedRequest, status: int, identity: str, call: str) -> Reply:
+    resource = "bucket" if request.kind == "list" else "object"
+    text = (
+        f"{identity} to the Google Cloud Storage {resource}. "
+        f"Permission '{call}' denied on resource (or it may not exist)."
+    )
     # A read is refused in plain words.
     return (
-        told(status, text)
-        if seen.kind == "list"
+        error_reply(status, text)
+        if request.kind == "list"
         else Reply(status, text.encode(), {"Content-Type": "text/html"})
     )
 
 
 def tunnel_refused(status: int) -> Behaviour:
     """A proxy that lets nobody through to an encrypted store."""
-    return lambda seen: Reply(status) if seen.method == "CONNECT" else None
+    return lambda request: Reply(status) if request.method == "CONNECT" else None
 
 
-def denied(who: str = EMAIL) -> Behaviour:
+def denied(identity: str = EMAIL) -> Behaviour:
     """The account lacks the right to do what it asks."""
 
-    def behave(seen: Seen) -> Reply | None:
-        if seen.kind not in ("list", "get"):
+    def behave(request: ReceivedRequest) -> Reply | None:
+        if request.kind not in ("list", "get"):
             return None
-        call = f"storage.objects.{seen.kind}"
-        return _denied(seen, 403, f"{who} does not have {call} access", call)
+        call = f"storage.objects.{request.kind}"
+        return _denied(request, 403, f"{identity} does not have {call} access", call)
 
     return behave
 
@@ -417,7 +420,7 @@ class _Handler(BaseHTTPRequestHandler):
         parts = urlsplit(self.path if self.command != "CONNECT" else f"//{self.path}")
         body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
         query = {name: values[0] for name, values in parse_qs(parts.query, keep_blank_values=True).items()}
-        seen = Seen(
+        request = ReceivedRequest(
             self.command,
             unquote(parts.path),
             query,
@@ -427,7 +430,7 @@ class _Handler(BaseHTTPRequestHandler):
             body,
             self.path,
         )
-        self._send(self.server.fake.answer(seen))
+        self._send(self.server.fake.answer(request))
 
     def _send(self, reply: Reply) -> None:
         if reply.stall:
@@ -444,9 +447,9 @@ class _Handler(BaseHTTPRequestHandler):
         if reply.cut is None:
             return
         self.close_connection = True
-        if reply.how == "stall":
+        if reply.ending == "stall":
             self.server.fake.stopping.wait()
-        elif reply.how == "reset":
+        elif reply.ending == "reset":
             # Closing with this option sends RST instead of FIN, once the client has what was sent.
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             self.connection.close()

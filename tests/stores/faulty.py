@@ -112,8 +112,12 @@ def error(
         f"<Error><Code>{code}</Code><Message>{message}</Message>{more}"
         "<RequestId>TESTS0000000000A</RequestId><HostId>tests</HostId></Error>"
     )
-    given = {"Content-Type": "application/xml", "x-amz-request-id": "TESTS0000000000A", **(headers or {})}
-    return Fault(Reply(status, document.encode(), given))
+    reply_headers = {
+        "Content-Type": "application/xml",
+        "x-amz-request-id": "TESTS0000000000A",
+        **(headers or {}),
+    }
+    return Fault(Reply(status, document.encode(), reply_headers))
 
 
 def answer(status: int, body: bytes = b"", headers: Mapping[str, str] | None = None) -> Fault:
@@ -145,11 +149,13 @@ def expired_token() -> Fault:
 
 def skewed(seconds: int = 3600) -> Fault:
     """The store's clock is this much ahead, in its ``Date`` as well."""
-    there = datetime.now(timezone.utc) + timedelta(seconds=seconds)
-    more = f"<ServerTime>{there:%Y-%m-%dT%H:%M:%SZ}</ServerTime>"
+    server_time = datetime.now(timezone.utc) + timedelta(seconds=seconds)
+    more = f"<ServerTime>{server_time:%Y-%m-%dT%H:%M:%SZ}</ServerTime>"
     more += "<MaxAllowedSkewMilliseconds>900000</MaxAllowedSkewMilliseconds>"
     message = "The difference between the request time and the current time is too large."
-    return error(403, "RequestTimeTooSkewed", message, more, {"Date": format_datetime(there, usegmt=True)})
+    return error(
+        403, "RequestTimeTooSkewed", message, more, {"Date": format_datetime(server_time, usegmt=True)}
+    )
 
 
 def moved(region: str) -> Fault:
@@ -212,7 +218,7 @@ class FaultyStore:
     if empty, everything that no fault answers is 501."""
 
     def __init__(self, upstream: str = "") -> None:
-        self.seen: list[Request] = []
+        self.requests: list[Request] = []
         self.connections = 0
         self.upstream = upstream
         self.closing = threading.Event()
@@ -238,9 +244,9 @@ class FaultyStore:
         with self._lock:
             self._rules.clear()
 
-    def asked(self) -> list[tuple[str, str]]:
+    def method_and_path_pairs(self) -> list[tuple[str, str]]:
         """Method and decoded path of each request."""
-        return [(request.method, request.path) for request in self.seen]
+        return [(request.method, request.path) for request in self.requests]
 
     def __enter__(self) -> FaultyStore:
         self._thread.start()
@@ -323,16 +329,16 @@ class _Handler(BaseHTTPRequestHandler):
         fault = store.fault_for(self.command, path)
         silent = fault.after == 0
         # What is lost on its way back has happened all the same.
-        reply = fault.reply or (_ask(store.upstream, self, data) if store.upstream else _NOBODY)
-        given = re.search(r"Credential=([^/,]+)/", self.headers.get("Authorization", ""))
-        store.seen.append(
+        reply = fault.reply or (_ask(store.upstream, self, data) if store.upstream else _NOT_IMPLEMENTED)
+        credential = re.search(r"Credential=([^/,]+)/", self.headers.get("Authorization", ""))
+        store.requests.append(
             Request(
                 method=self.command,
                 target=self.path,
                 path=path,
                 query=dict(parse_qsl(parts.query, keep_blank_values=True)),
                 headers={name.lower(): value for name, value in self.headers.items()},
-                key=given[1] if given else "",
+                key=credential[1] if credential else "",
                 status=0 if silent else reply.status,
             )
         )
@@ -352,7 +358,7 @@ class _Handler(BaseHTTPRequestHandler):
                 self.wfile.write(fault.block)
 
 
-_NOBODY = Reply(501, b"", {"Content-Type": "application/xml"})
+_NOT_IMPLEMENTED = Reply(501, b"", {"Content-Type": "application/xml"})
 
 
 def _head(reply: Reply) -> bytes:

@@ -11,7 +11,7 @@ from ovms_doctor.model.deployment import Deployment
 from ovms_doctor.model.environment import variables
 from ovms_doctor.model.facts import StoreRefusal
 from ovms_doctor.model.findings import Finding
-from tests.storage.memory_store import KEYS, Bucket, settle_with_facts, told
+from tests.storage.memory_store import KEYS, Bucket, settle_with_facts, store_deployment
 
 GOOD = {"m/1/a.onnx": "good"}
 
@@ -49,4 +49,6 @@ def container(source: str, **environment: str) -> Deployment:
     """A server in a container of this source, all of whose variables are known."""
     names = tuple(environment)
     made = Container(source, "ovms", environment_names=names)  # type: ignore[arg-type]
-    return replace(told(environment={}), container=made, environment=variables(environment.items()))
+    return replace(
+        store_deployment(environment={}), container=made, environment=variables(environment.items())
+    )

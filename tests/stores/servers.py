@@ -210,12 +210,12 @@ class GcsServer:
     def put(self, bucket: str, tree: Mapping[str, bytes]) -> None:
         """Makes one object for each key."""
         for key, data in tree.items():
-            place = f"/upload/storage/v1/b/{bucket}/o?uploadType=media&name={quote(key, safe='')}"
-            self._post(place, data, "application/octet-stream")
+            path = f"/upload/storage/v1/b/{bucket}/o?uploadType=media&name={quote(key, safe='')}"
+            self._post(path, data, "application/octet-stream")
 
-    def _post(self, place: str, data: bytes, content_type: str) -> None:
+    def _post(self, path: str, data: bytes, content_type: str) -> None:
         headers = {"Content-Type": content_type}
-        request = urllib.request.Request(self.endpoint + place, data, headers, method="POST")
+        request = urllib.request.Request(self.endpoint + path, data, headers, method="POST")
         direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         with direct.open(request, timeout=20) as answer:
             assert answer.status == 200, answer.status
@@ -319,12 +319,12 @@ def open_directory() -> Iterator[Path]:
 
 
 def _open_to_all() -> str:
-    for place in (tempfile.gettempdir(), "/var/tmp"):
+    for directory in (tempfile.gettempdir(), "/var/tmp"):
         if all(
             step.stat().st_mode & stat.S_IXOTH
-            for step in (Path(place).resolve(), *Path(place).resolve().parents)
+            for step in (Path(directory).resolve(), *Path(directory).resolve().parents)
         ):
-            return place
+            return directory
     return tempfile.gettempdir()
 
 
@@ -374,11 +374,11 @@ def running(
         server.wait(10)
 
 
-def wait_until(done: Callable[[], bool], server: subprocess.Popen[bytes]) -> bool:
+def wait_until(condition: Callable[[], bool], server: subprocess.Popen[bytes]) -> bool:
     """Whether ``done`` became true while the server ran."""
     end = time.monotonic() + _START_SECONDS
     while server.poll() is None and time.monotonic() < end:
-        if done():
+        if condition():
             return True
         time.sleep(0.05)
     return False
@@ -386,9 +386,9 @@ def wait_until(done: Callable[[], bool], server: subprocess.Popen[bytes]) -> boo
 
 def is_listening(port: int) -> bool:
     """Whether somebody listens on this port of the loopback, found out without a connection."""
-    wanted = f"{int.from_bytes(socket.inet_aton('127.0.0.1'), sys.byteorder):08X}:{port:04X}"
+    local_address = f"{int.from_bytes(socket.inet_aton('127.0.0.1'), sys.byteorder):08X}:{port:04X}"
     lines = (line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:])
-    return any(fields[1] == wanted and fields[3] == "0A" for fields in lines)
+    return any(fields[1] == local_address and fields[3] == "0A" for fields in lines)
 
 
 def _access_log(text: str) -> list[Logged]:

@@ -24,8 +24,8 @@ PROGRAMS = ("swift-proxy-server", "swift-account-server", "swift-container-serve
 REGION = "eu-tests-1"
 
 _OWNER = Keys("models:owner", "secret-of-the-owner")
-_STRANGER = Keys("models:stranger", "secret-of-a-stranger")
-_ELSEWHERE = Keys("other:owner", "secret-of-another")
+_OTHER_USER = Keys("models:stranger", "secret-of-a-stranger")
+_OTHER_ACCOUNT = Keys("other:owner", "secret-of-another")
 
 _COMMON = """\
 [DEFAULT]
@@ -84,8 +84,8 @@ class SwiftServer(S3Server):
 
     def __init__(self, endpoint: str) -> None:
         super().__init__(endpoint, _OWNER, REGION)
-        self.stranger = _STRANGER
-        self.elsewhere = _ELSEWHERE
+        self.other_user = _OTHER_USER
+        self.elsewhere = _OTHER_ACCOUNT
 
 
 @contextmanager
@@ -127,13 +127,13 @@ def swift_server() -> Iterator[SwiftServer]:
 def _directory_with_attributes() -> Iterator[Path]:
     """Swift keeps what it knows of an object in the file's extended attributes; not every tmpfs has them."""
     refused = []
-    for place in dict.fromkeys((tempfile.gettempdir(), "/var/tmp")):
-        path = Path(tempfile.mkdtemp(prefix="ovms-doctor-swift-", dir=place))
+    for directory in dict.fromkeys((tempfile.gettempdir(), "/var/tmp")):
+        path = Path(tempfile.mkdtemp(prefix="ovms-doctor-swift-", dir=directory))
         try:
             os.setxattr(path, "user.tests", b"kept")
         except OSError as error:
             path.rmdir()
-            refused.append(f"{place}: {error.strerror}")
+            refused.append(f"{directory}: {error.strerror}")
             continue
         try:
             yield path

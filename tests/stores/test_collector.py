@@ -161,11 +161,11 @@ def test_store_that_never_answers_is_given_up(faulty: Make) -> None:
     at = access(server.endpoint)
 
     def attempt(deadline: float) -> list[Answer]:
-        server.asked.clear()
+        server.requests.clear()
         return ask(*(ReadObject(at, f"key-{number}", 1) for number in range(60)), deadline=deadline, jobs=1)
 
     answers = within_some_deadline(attempt, lambda answers: isinstance(answers[0], StoreRefusal))
-    assert len(server.asked) < 60
+    assert len(server.requests) < 60
     assert isinstance(answers[0], StoreRefusal)
     assert answers[0].problem == "timeout"
     assert isinstance(answers[-1], Unavailable)
@@ -190,13 +190,13 @@ def test_nothing_stays_of_a_download_that_is_interrupted(
 ) -> None:
     bucket = put(moto, {"m/1/": {"a.xml": XML, "a.bin": BIN}})
     server = faulty(Rule("drip", path="xml$"))
-    told = {
+    variables = {
         "S3_ENDPOINT": server.endpoint,
         "AWS_ACCESS_KEY_ID": KEY,
         "AWS_SECRET_ACCESS_KEY": SECRET,
     }
     command = [sys.executable, "-m", "ovms_doctor", "check", f"s3://{bucket}/m", "--timeout", "60"]
-    command += [word for name, value in told.items() for word in ("--env", f"{name}={value}")]
+    command += [word for name, value in variables.items() for word in ("--env", f"{name}={value}")]
     run = subprocess.Popen(
         command,
         cwd=ROOT,
@@ -297,7 +297,7 @@ def test_a_list_that_goes_on_without_end(faulty: Make, keys: bytes) -> None:
     (answer,) = ask(ListStore(access(server.endpoint), "", 100))
     assert isinstance(answer, StoreListing)
     assert answer.more
-    assert len(server.asked) <= 2
+    assert len(server.requests) <= 2
     assert len(answer.objects) == (1 if keys else 0)
 
 
@@ -361,12 +361,12 @@ def test_swift_through_a_proxy(swift: SwiftServer, squid: Proxy) -> None:
 def test_nobody_is_followed_elsewhere(faulty: Make, moto: S3Server, status: int) -> None:
     """The server's libcurl would, and what it came to there nobody knows."""
     moto.forget()
-    there = {"Location": f"{moto.endpoint}/bucket", "Content-Type": "text/html"}
-    server = faulty(Rule(status=status, code="", body=b"<html>moved</html>", headers=there))
+    redirect = {"Location": f"{moto.endpoint}/bucket", "Content-Type": "text/html"}
+    server = faulty(Rule(status=status, code="", body=b"<html>moved</html>", headers=redirect))
     for answer in ask(HeadBucket(access(server.endpoint)), ListStore(access(server.endpoint), "")):
         assert isinstance(answer, StoreRefusal)
         assert (answer.status, answer.problem) == (status, "unreadable")
-    assert len(server.asked) == 2
+    assert len(server.requests) == 2
     assert moto.log() == []
 
 
@@ -387,7 +387,7 @@ DENIED = b"<Error><Code>AccessDenied</Code><Message>no</Message></Error>"
 
 
 @pytest.mark.parametrize(
-    ("headers", "body", "trouble"),
+    ("headers", "body", "problem"),
     [
         ({"Server": "squid/5.7", "Content-Type": "text/html"}, PAGE, "proxy"),
         ({"Via": "1.1 gate", "Content-Type": "text/html"}, PAGE, "proxy"),
@@ -396,14 +396,14 @@ DENIED = b"<Error><Code>AccessDenied</Code><Message>no</Message></Error>"
         ({"Via": "1.1 gate", "Content-Type": "text/html", "x-amz-request-id": "1"}, b"", ""),
     ],
 )
-def test_a_proxys_own_answer(faulty: Make, headers: dict[str, str], body: bytes, trouble: str) -> None:
+def test_a_proxys_own_answer(faulty: Make, headers: dict[str, str], body: bytes, problem: str) -> None:
     """One that hands on what a store says puts its name there too."""
     gate = faulty(Rule(status=403, code="", body=body, headers=headers))
     secrets = {**SECRETS, "https_proxy": f"http://127.0.0.1:{gate.port}"}
     (answer,) = ask(ListStore(access("http://store.invalid", proxy="https_proxy"), ""), secrets=secrets)
     assert isinstance(answer, StoreRefusal)
-    assert (answer.status, answer.problem) == (403, trouble)
-    assert answer.host == (f"127.0.0.1:{gate.port}" if trouble else "store.invalid:80")
+    assert (answer.status, answer.problem) == (403, problem)
+    assert answer.host == (f"127.0.0.1:{gate.port}" if problem else "store.invalid:80")
     assert answer.code == ("AccessDenied" if body is DENIED else "")
 
 
@@ -468,9 +468,9 @@ def test_a_profiles_keys_and_its_region(
 PASSWORD = "pa%zzsword-of-the-proxy"
 
 
-@pytest.mark.parametrize("place", ["ho st:912", "h?x:912", "127.0.0.1:70000", "proxy.invalid:1"])
-def test_a_proxys_password_is_in_no_answer(moto: S3Server, place: str) -> None:
-    secrets = {**SECRETS, "https_proxy": f"http://user:{PASSWORD}@{place}"}
+@pytest.mark.parametrize("position", ["ho st:912", "h?x:912", "127.0.0.1:70000", "proxy.invalid:1"])
+def test_a_proxys_password_is_in_no_answer(moto: S3Server, position: str) -> None:
+    secrets = {**SECRETS, "https_proxy": f"http://user:{PASSWORD}@{position}"}
     at = access(moto.endpoint, put(moto, {}), proxy="https_proxy")
     for answer in ask(HeadBucket(at), ListStore(at, ""), secrets=secrets):
         assert isinstance(answer, Unavailable | StoreRefusal)
@@ -485,8 +485,8 @@ def test_child_does_not_inherit_the_environment(moto: S3Server, monkeypatch: pyt
     with LocalCollector(None) as local, StoreCollector(SECRETS, local) as stores:
         assert stores.collect([HeadBucket(at)])[HeadBucket(at)] == StoreResponse("us-east-1")
         (pid,) = stores.pids
-        told = Path(f"/proc/{pid}/environ").read_bytes()
-        words = Path(f"/proc/{pid}/cmdline").read_bytes()
-    assert b"PATH=" in told
+        environment = Path(f"/proc/{pid}/environ").read_bytes()
+        arguments = Path(f"/proc/{pid}/cmdline").read_bytes()
+    assert b"PATH=" in environment
     for secret in (SECRET, KEY, PASSWORD):
-        assert secret.encode() not in told + words
+        assert secret.encode() not in environment + arguments

@@ -12,7 +12,7 @@ from ovms_doctor.checks.layout import check as layout
 from ovms_doctor.model.deployment import VersionPolicy
 from ovms_doctor.model.facts import Facts, Fault, StoreRefusal
 from ovms_doctor.model.findings import Finding
-from tests.storage.memory_store import KEYS, Bucket, settle_with_facts, told
+from tests.storage.memory_store import KEYS, Bucket, settle_with_facts, store_deployment
 
 ALL = VersionPolicy("all")
 GOOD = {"m/1/a.onnx": "good"}
@@ -22,7 +22,7 @@ HEAD = StoreRefusal("HeadBucket", 403, host="s3:9000")
 
 
 def found(bucket: Bucket, **more: object) -> list[Finding]:
-    deployment = told(**more)  # type: ignore[arg-type]
+    deployment = store_deployment(**more)  # type: ignore[arg-type]
     plan, facts = settle_with_facts(deployment, bucket)
     context = Context(deployment, plan, facts)
     return [*storage.check(context), *layout(context), *doctor.check(context)]
@@ -97,13 +97,13 @@ def test_region_is_reported() -> None:
     assert finding.remedy.steps[0].command == "-e AWS_REGION=eu-west-1"
 
 
-@pytest.mark.parametrize("trouble", ["refused", "name", "timeout", "tls", "reset"])
-def test_store_unreachable_from_this_host_is_no_error(trouble: str) -> None:
-    refusal = StoreRefusal("HeadBucket", problem=trouble, host="minio:9000")  # type: ignore[arg-type]
+@pytest.mark.parametrize("problem", ["refused", "name", "timeout", "tls", "reset"])
+def test_store_unreachable_from_this_host_is_no_error(problem: str) -> None:
+    refusal = StoreRefusal("HeadBucket", problem=problem, host="minio:9000")  # type: ignore[arg-type]
     one, other = found(Bucket(GOOD, head=refusal))
     assert (one.code, one.severity, one.confidence) == ("OVD657", "warning", "low")
     assert other.code in ("OVD903", "OVD904")
-    if trouble == "name":
+    if problem == "name":
         assert "only in the network of the containers" in one.detail
 
 
@@ -286,7 +286,7 @@ def test_files_that_are_left_are_no_empty_directory() -> None:
 
 
 def test_recorded_facts_give_the_same() -> None:
-    deployment = told()
+    deployment = store_deployment()
     plan, facts = settle_with_facts(deployment, Bucket({"M/1/a.onnx": "good"}))
     again = Facts(dict(facts), complete=True)
     before = list(storage.check(Context(deployment, plan, facts)))

@@ -21,7 +21,17 @@ from ovms_doctor.model.facts import (
 from ovms_doctor.probes.stores.google import store as google
 from ovms_doctor.probes.stores.google.store import GoogleStore
 from tests.deadlines import LONG
-from tests.stores.fake_gcs import Behaviour, FakeGcs, Reply, Seen, always, denied, first, hung_up, told
+from tests.stores.fake_gcs import (
+    Behaviour,
+    FakeGcs,
+    ReceivedRequest,
+    Reply,
+    always,
+    denied,
+    error_reply,
+    first,
+    hung_up,
+)
 from tests.stores.servers import gcs_server
 
 pytestmark = pytest.mark.server
@@ -38,7 +48,7 @@ OBJECTS = {
 }
 
 #: What the emulator holds.
-KEPT = {key: data for key, data in OBJECTS.items() if data} | {key: key.encode() for key in ODD}
+STORED = {key: data for key, data in OBJECTS.items() if data} | {key: key.encode() for key in ODD}
 
 
 @pytest.fixture(autouse=True)
@@ -69,12 +79,12 @@ def emulated() -> Iterator[tuple[str, str]]:
     """An emulator's address, and a bucket there with all that it can keep."""
     with gcs_server() as server:
         bucket = server.bucket()
-        server.put(bucket, KEPT)
+        server.put(bucket, STORED)
         yield server.endpoint, bucket
 
 
 @pytest.fixture
-def kept(emulated: tuple[str, str]) -> GoogleStore:
+def emulated_store(emulated: tuple[str, str]) -> GoogleStore:
     return store(*emulated)
 
 
@@ -82,9 +92,11 @@ needs_emulator = pytest.mark.needs_module("gcp_storage_emulator")
 
 
 @needs_emulator
-def test_objects_come_in_the_order_of_their_bytes(kept: GoogleStore) -> None:
-    answer = kept.list("m/", 1, False)
-    assert keys(answer) == sorted((key for key in KEPT if key.startswith("m/")), key=lambda key: key.encode())
+def test_objects_come_in_the_order_of_their_bytes(emulated_store: GoogleStore) -> None:
+    answer = emulated_store.list("m/", 1, False)
+    assert keys(answer) == sorted(
+        (key for key in STORED if key.startswith("m/")), key=lambda key: key.encode()
+    )
     assert isinstance(answer, StoreListing)
     assert not answer.more
     assert {item.key: item.size for item in answer.objects}["m/1/model.bin"] == 256
@@ -92,32 +104,32 @@ def test_objects_come_in_the_order_of_their_bytes(kept: GoogleStore) -> None:
 
 
 @needs_emulator
-def test_a_delimited_list_ends_at_the_next_slash(kept: GoogleStore) -> None:
-    answer = kept.list("m/", 1, True)
+def test_a_delimited_list_ends_at_the_next_slash(emulated_store: GoogleStore) -> None:
+    answer = emulated_store.list("m/", 1, True)
     assert isinstance(answer, StoreListing)
     assert (keys(answer), answer.prefixes) == ([], ("m//", "m/1/"))
-    assert keys(kept.list("", 1, True)) == ["n"]
+    assert keys(emulated_store.list("", 1, True)) == ["n"]
 
 
 @needs_emulator
 @pytest.mark.parametrize("key", ODD)
-def test_keys_may_hold_anything(kept: GoogleStore, key: str, tmp_path: Path) -> None:
-    assert kept.read(key, 0, 100) == FileContent(key.encode(), len(key.encode()))
-    assert kept.download(key, str(tmp_path / "file")) == StoreResponse()
+def test_keys_may_hold_anything(emulated_store: GoogleStore, key: str, tmp_path: Path) -> None:
+    assert emulated_store.read(key, 0, 100) == FileContent(key.encode(), len(key.encode()))
+    assert emulated_store.download(key, str(tmp_path / "file")) == StoreResponse()
     assert (tmp_path / "file").read_bytes() == key.encode()
 
 
 @needs_emulator
-@pytest.mark.parametrize(("begin", "length"), [(0, 256), (0, 1000), (0, 1), (10, 5), (250, 100), (255, 1)])
-def test_a_part_of_an_object(kept: GoogleStore, begin: int, length: int) -> None:
-    expected = FileContent(bytes(range(256))[begin : begin + length], 256)
-    assert kept.read("m/1/model.bin", begin, length) == expected
+@pytest.mark.parametrize(("first", "length"), [(0, 256), (0, 1000), (0, 1), (10, 5), (250, 100), (255, 1)])
+def test_a_part_of_an_object(emulated_store: GoogleStore, first: int, length: int) -> None:
+    expected = FileContent(bytes(range(256))[first : first + length], 256)
+    assert emulated_store.read("m/1/model.bin", first, length) == expected
 
 
 @needs_emulator
-def test_missing_objects_and_buckets(kept: GoogleStore, emulated: tuple[str, str]) -> None:
-    assert keys(kept.list("none/", 1, False)) == []
-    assert refused(kept.read("none", 0, 1)).status == 404
+def test_missing_objects_and_buckets(emulated_store: GoogleStore, emulated: tuple[str, str]) -> None:
+    assert keys(emulated_store.list("none/", 1, False)) == []
+    assert refused(emulated_store.read("none", 0, 1)).status == 404
     assert refused(store(emulated[0], "other-bucket").list("", 1, False)).status == 404
 
 
@@ -132,15 +144,15 @@ def fake() -> Iterator[FakeGcs]:
 
 def test_only_reads_are_sent_and_unsigned(fake: FakeGcs, tmp_path: Path) -> None:
     """Not for the bucket either, to which the server's account needs no right."""
-    asked = store(fake.url)
-    assert asked.head() == StoreResponse()
-    assert keys(asked.list("m/1/", 1, False)) == ["m/1/empty", "m/1/model.bin", "m/1/model.xml"]
-    assert asked.read("m/1/model.bin", 3, 2) == FileContent(b"\3\4", 256)
-    assert asked.download("m/1/model.bin", str(tmp_path / "file")) == StoreResponse()
-    assert asked.read("m/1/empty", 0, 10) == FileContent(b"", 0)
-    assert asked.read("m/1/model.xml", 100, 10) == FileContent(b"", 6)
+    google_store = store(fake.url)
+    assert google_store.head() == StoreResponse()
+    assert keys(google_store.list("m/1/", 1, False)) == ["m/1/empty", "m/1/model.bin", "m/1/model.xml"]
+    assert google_store.read("m/1/model.bin", 3, 2) == FileContent(b"\3\4", 256)
+    assert google_store.download("m/1/model.bin", str(tmp_path / "file")) == StoreResponse()
+    assert google_store.read("m/1/empty", 0, 10) == FileContent(b"", 0)
+    assert google_store.read("m/1/model.xml", 100, 10) == FileContent(b"", 6)
     assert fake.kinds() == ["list", "get", "get", "get", "get"]
-    assert {(seen.method, seen.bearer) for seen in fake.seen} == {("GET", "")}
+    assert {(request.method, request.bearer) for request in fake.requests} == {("GET", "")}
 
 
 @pytest.mark.parametrize("key", [*ODD, *ODDER])
@@ -179,22 +191,22 @@ def test_a_later_page_may_be_refused() -> None:
     with FakeGcs({f"m/{number}": b"" for number in range(3)}, page=1) as fake:
         page = fake.answer
         fake.behaviours.append(
-            lambda seen: told(403, "no more of them") if "pageToken" in seen.query else None
+            lambda request: error_reply(403, "no more of them") if "pageToken" in request.query else None
         )
         assert refused(store(fake.url).list("m/", 1, False)).message == "no more of them"
         assert page == fake.answer
 
 
 def test_refusals_in_the_words_of_google(fake: FakeGcs) -> None:
-    place = f"127.0.0.1:{fake.port}"
+    address = f"127.0.0.1:{fake.port}"
     answer = refused(store(fake.url, "other").list("", 1, False))
     expected = StoreRefusal(
-        "ListObjects", 404, "notFound", "The specified bucket does not exist.", host=place
+        "ListObjects", 404, "notFound", "The specified bucket does not exist.", host=address
     )
     assert answer == expected
     # A read is refused in plain words, without a code.
     answer = refused(store(fake.url).read("m/9", 0, 1))
-    assert answer == StoreRefusal("GetObject", 404, "", "No such object: models/m/9", host=place)
+    assert answer == StoreRefusal("GetObject", 404, "", "No such object: models/m/9", host=address)
     fake.private = True
     answer = refused(store(fake.url).list("m/", 1, False))
     assert (answer.status, answer.code) == (401, "required")
@@ -211,28 +223,28 @@ def test_refusals_in_the_words_of_google(fake: FakeGcs) -> None:
 
 
 def test_an_object_that_goes_between_list_and_read(fake: FakeGcs, tmp_path: Path) -> None:
-    asked = store(fake.url)
-    assert "m/1/model.xml" in keys(asked.list("m/", 1, False))
+    google_store = store(fake.url)
+    assert "m/1/model.xml" in keys(google_store.list("m/", 1, False))
     del fake.objects["m/1/model.xml"]
-    assert refused(asked.read("m/1/model.xml", 0, 1)).status == 404
-    assert refused(asked.download("m/1/model.xml", str(tmp_path / "file"))).status == 404
+    assert refused(google_store.read("m/1/model.xml", 0, 1)).status == 404
+    assert refused(google_store.download("m/1/model.xml", str(tmp_path / "file"))).status == 404
     assert not (tmp_path / "file").exists()
 
 
-BUSY = told(503, "We encountered an internal error. Please try again.", "backendError")
-SLOW = told(429, "The rate limit for object reads was exceeded.", "rateLimitExceeded")
+BUSY = error_reply(503, "We encountered an internal error. Please try again.", "backendError")
+SLOW = error_reply(429, "The rate limit for object reads was exceeded.", "rateLimitExceeded")
 BROKEN = Reply(200, b'{"items": [], "kind": "storage#objects"}', cut=10)
-HALF = Reply(200, b'{"items": [], "kind": "storage#objects"}', cut=10, how="close")
+HALF = Reply(200, b'{"items": [], "kind": "storage#objects"}', cut=10, ending="close")
 
 
-@pytest.mark.parametrize("reply", [BUSY, SLOW, told(500, "x"), told(408, "x"), BROKEN, HALF])
+@pytest.mark.parametrize("reply", [BUSY, SLOW, error_reply(500, "x"), error_reply(408, "x"), BROKEN, HALF])
 def test_busy_store_is_queried_again_at_most_twice(fake: FakeGcs, reply: Reply) -> None:
     fake.behaviours.append(first("list", 2, reply))
     assert keys(store(fake.url).list("m/2/", 1, False)) == ["m/2/"]
-    assert len(fake.seen) == 3
+    assert len(fake.requests) == 3
     fake.behaviours.append(always("list", reply))
     answer = refused(store(fake.url).list("m/", 1, False))
-    assert len(fake.seen) == 6
+    assert len(fake.requests) == 6
     assert answer.temporary
 
 
@@ -244,9 +256,9 @@ def test_a_storm_names_the_store_s_own_word(fake: FakeGcs) -> None:
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 412])
 def test_refused_request_is_not_repeated(fake: FakeGcs, status: int) -> None:
-    fake.behaviours.append(always("list", told(status, "No.")))
+    fake.behaviours.append(always("list", error_reply(status, "No.")))
     assert refused(store(fake.url).list("m/", 1, False)).status == status
-    assert len(fake.seen) == 1
+    assert len(fake.requests) == 1
 
 
 DATA = Reply(200, b"x" * 5000, {"X-Goog-Stored-Content-Length": "5000"}, cut=2000)
@@ -254,23 +266,23 @@ SHORT = Reply(200, b"x" * 20, {"X-Goog-Stored-Content-Length": "5000"})
 
 
 @pytest.mark.parametrize(
-    ("reply", "trouble"),
+    ("reply", "problem"),
     [
         (DATA, "reset"),
-        (Reply(200, DATA.body, cut=2000, how="close"), "truncated"),
+        (Reply(200, DATA.body, cut=2000, ending="close"), "truncated"),
         (SHORT, "truncated"),
-        (Reply(200, DATA.body, cut=2000, how="stall"), "timeout"),
+        (Reply(200, DATA.body, cut=2000, ending="stall"), "timeout"),
         (Reply(stall=True), "timeout"),
         (Reply(200, b"junk", {"Content-Encoding": "gzip"}), "unreadable"),
     ],
 )
-def test_a_body_that_does_not_come_whole(fake: FakeGcs, tmp_path: Path, reply: Reply, trouble: str) -> None:
+def test_a_body_that_does_not_come_whole(fake: FakeGcs, tmp_path: Path, reply: Reply, problem: str) -> None:
     fake.behaviours.append(always("get", reply))
-    asked = store(fake.url, patience=0.6 if trouble == "timeout" else LONG)
-    answer = refused(asked.download("m/1/model.bin", str(tmp_path / "file")))
-    assert (answer.call, answer.problem, answer.host) == ("GetObject", trouble, f"127.0.0.1:{fake.port}")
+    google_store = store(fake.url, patience=0.6 if problem == "timeout" else LONG)
+    answer = refused(google_store.download("m/1/model.bin", str(tmp_path / "file")))
+    assert (answer.call, answer.problem, answer.host) == ("GetObject", problem, f"127.0.0.1:{fake.port}")
     assert not (tmp_path / "file").exists()
-    assert refused(asked.read("m/1/model.bin", 0, 5000)).problem == trouble
+    assert refused(google_store.read("m/1/model.bin", 0, 5000)).problem == problem
 
 
 def test_an_interrupted_download_begins_anew(fake: FakeGcs, tmp_path: Path) -> None:
@@ -304,7 +316,7 @@ def test_no_redirection_is_followed(fake: FakeGcs) -> None:
         ]
         for answer in (store(fake.url).list("", 1, False), store(fake.url).read("n", 0, 1)):
             assert refused(answer).problem == "unreadable"
-        assert elsewhere.seen == []
+        assert elsewhere.requests == []
 
 
 def test_a_server_that_does_not_know_ranges(fake: FakeGcs) -> None:
@@ -328,7 +340,7 @@ def test_a_download_makes_a_new_file_or_none(fake: FakeGcs, tmp_path: Path) -> N
         assert isinstance(answer, Unavailable)
     assert (tmp_path / "there").read_text() == "mine"
     assert not (tmp_path / "target").exists()
-    assert fake.seen == []
+    assert fake.requests == []
     assert store(fake.url).download("n", str(tmp_path / "new")) == StoreResponse()
     assert os.stat(tmp_path / "new").st_mode & 0o777 == 0o600
 
@@ -358,7 +370,7 @@ def test_a_connection_that_ends_without_a_word() -> None:
 def test_no_encrypted_connection(fake: FakeGcs) -> None:
     answer = refused(store(fake.url.replace("http:", "https:")).list("", 1, False))
     assert answer.problem == "tls"
-    assert fake.seen == []
+    assert fake.requests == []
 
 
 @pytest.mark.parametrize("url", ["ftp://127.0.0.1:1", "http://", "nonsense", "http://a b:1"])
@@ -369,22 +381,22 @@ def test_an_address_that_is_none(url: str) -> None:
 @pytest.mark.parametrize("name", ["", "a/b", "a?b", "-a", "a.", "a b", "ä", "a%2Fb"])
 def test_a_bucket_that_cannot_be(fake: FakeGcs, name: str) -> None:
     assert isinstance(store(fake.url, name).list("", 1, False), Unavailable)
-    assert fake.seen == []
+    assert fake.requests == []
 
 
 def test_a_name_that_is_not_utf_8(fake: FakeGcs, tmp_path: Path) -> None:
-    asked = store(fake.url)
-    assert isinstance(asked.list("m/\udcff/", 1, False), Unavailable)
-    assert isinstance(asked.read("m/\udcff", 0, 1), Unavailable)
-    assert isinstance(asked.download("m/\udcff", str(tmp_path / "file")), Unavailable)
+    google_store = store(fake.url)
+    assert isinstance(google_store.list("m/\udcff/", 1, False), Unavailable)
+    assert isinstance(google_store.read("m/\udcff", 0, 1), Unavailable)
+    assert isinstance(google_store.download("m/\udcff", str(tmp_path / "file")), Unavailable)
 
 
 def test_answers_survive_being_sent(fake: FakeGcs) -> None:
     """A store may say what it wants: no character of it stops the answer on its way to the parent."""
     from ovms_doctor.probes.processes.messages import Answered, decode_reply, encode_line
 
-    def behave(seen: Seen) -> Reply | None:
-        return told(403, "a\x00\x1b[31mb\ud800 " + "x" * 5000)
+    def behave(request: ReceivedRequest) -> Reply | None:
+        return error_reply(403, "a\x00\x1b[31mb\ud800 " + "x" * 5000)
 
     behaviours: list[Behaviour] = fake.behaviours
     behaviours.append(behave)

@@ -22,15 +22,15 @@ from tests.stores.fake_gcs import (
     SKEWED,
     Behaviour,
     FakeGcs,
+    ReceivedRequest,
     Reply,
-    Seen,
     always,
     certificate,
     denied,
+    error_reply,
     first,
     grant_refused,
     private_key,
-    told,
     tunnel_refused,
 )
 from tests.stores.servers import squid_server
@@ -89,35 +89,37 @@ def closed_port() -> int:
 
 
 def test_a_service_account_gets_one_token_for_all_questions(fake: FakeGcs, tmp_path: Path) -> None:
-    asked = store(fake.url, fake.service_account())
-    assert listed(asked.list("m/", 1, False))
-    assert asked.read("m/1/model.bin", 0, 3) == FileContent(b"wei", 7)
-    asked.download("m/1/model.bin", str(tmp_path / "file"))
+    google_store = store(fake.url, fake.service_account())
+    assert listed(google_store.list("m/", 1, False))
+    assert google_store.read("m/1/model.bin", 0, 3) == FileContent(b"wei", 7)
+    google_store.download("m/1/model.bin", str(tmp_path / "file"))
     assert fake.kinds() == ["token", "list", "get", "get"]
-    assert [seen.method for seen in fake.seen] == ["POST", "GET", "GET", "GET"]
-    assert {seen.bearer for seen in fake.seen[1:]} == set(fake.issued)
+    assert [request.method for request in fake.requests] == ["POST", "GET", "GET", "GET"]
+    assert {request.bearer for request in fake.requests[1:]} == set(fake.issued)
 
 
 def test_expired_token_is_requested_again(fake: FakeGcs) -> None:
     body = json.dumps({"access_token": "ya29.short", "expires_in": 1, "token_type": "Bearer"}).encode()
     fake.issued.append("ya29.short")
     fake.behaviours.append(always("token", Reply(200, body)))
-    asked = store(fake.url, fake.service_account())
-    assert listed(asked.list("m/", 1, False))
-    assert listed(asked.list("m/", 1, False))
+    google_store = store(fake.url, fake.service_account())
+    assert listed(google_store.list("m/", 1, False))
+    assert listed(google_store.list("m/", 1, False))
     assert fake.kinds() == ["token", "list"] * 2
 
 
 def test_self_signed_service_account_requests_no_token(fake: FakeGcs) -> None:
-    asked = store(fake.url, fake.service_account(token_uri="https://tokens.invalid/"), self_signed=True)
-    assert listed(asked.list("m/", 1, False))
+    google_store = store(
+        fake.url, fake.service_account(token_uri="https://tokens.invalid/"), self_signed=True
+    )
+    assert listed(google_store.list("m/", 1, False))
     assert fake.kinds() == ["list"]
 
 
 def test_a_person_s_file(fake: FakeGcs) -> None:
     for self_signed in (False, True):
-        asked = store(fake.url, fake.authorized_user(), self_signed=self_signed)
-        assert listed(asked.list("m/", 1, False))
+        google_store = store(fake.url, fake.authorized_user(), self_signed=self_signed)
+        assert listed(google_store.list("m/", 1, False))
     answer = refused(store(fake.url, fake.authorized_user(refresh_token="gone")).list("m/", 1, False))
     assert (answer.call, answer.status, answer.code) == ("Token", 400, "invalid_grant")
     answer = refused(store(fake.url, fake.authorized_user(client_secret="other")).list("m/", 1, False))
@@ -135,12 +137,12 @@ def other_key() -> str:
 
 
 def test_tokens_that_are_refused(fake: FakeGcs) -> None:
-    place = f"127.0.0.1:{fake.port}"
+    address = f"127.0.0.1:{fake.port}"
 
     def answer(content: bytes) -> StoreRefusal:
         return refused(store(fake.url, content).read("m/1/model.xml", 0, 1))
 
-    expected = StoreRefusal("Token", 400, "invalid_grant", "Invalid JWT Signature.", host=place)
+    expected = StoreRefusal("Token", 400, "invalid_grant", "Invalid JWT Signature.", host=address)
     assert answer(fake.service_account(private_key=other_key())) == expected
     assert "account not found" in answer(fake.service_account(client_email="gone@x.test")).message
     for clock in (-7200, 7200):
@@ -176,24 +178,24 @@ def test_a_token_server_that_is_none(fake: FakeGcs, body: bytes) -> None:
 def test_a_busy_token_server(fake: FakeGcs) -> None:
     fake.behaviours.append(first("token", 1, grant_refused("busy", 503, "backend")))
     assert listed(store(fake.url, fake.service_account()).list("m/", 1, False))
-    fake.seen.clear()
+    fake.requests.clear()
     fake.behaviours.append(always("token", grant_refused("busy", 503, "backend")))
     answer = refused(store(fake.url, fake.service_account()).list("m/", 1, False))
     assert (answer.call, answer.status, answer.temporary) == ("Token", 503, True)
-    assert len(fake.seen) <= 3
+    assert len(fake.requests) <= 3
 
 
 @pytest.mark.parametrize(
-    ("uri", "trouble"),
+    ("uri", "problem"),
     [("http://127.0.0.1:{closed}/token", "refused"), ("https://127.0.0.1:{port}/token", "tls"),
      ("http://tokens.invalid/token", "name")],
 )  # fmt: skip
-def test_nobody_gives_tokens(fake: FakeGcs, uri: str, trouble: str) -> None:
+def test_nobody_gives_tokens(fake: FakeGcs, uri: str, problem: str) -> None:
     uri = uri.format(closed=closed_port(), port=fake.port)
     answer = refused(store(fake.url, fake.service_account(token_uri=uri)).list("m/", 1, False))
-    assert (answer.call, answer.problem, answer.status) == ("Token", trouble, 0)
+    assert (answer.call, answer.problem, answer.status) == ("Token", problem, 0)
     assert answer.host.split(":")[0] in uri
-    assert fake.seen == []
+    assert fake.requests == []
 
 
 def test_silent_token_server(fake: FakeGcs) -> None:
@@ -245,7 +247,7 @@ def test_key_files_that_cannot_be_tried(fake: FakeGcs) -> None:
 def test_a_key_file_that_was_not_read(fake: FakeGcs) -> None:
     access = StoreAccess("gcs", "models", "file", endpoint=fake.url, files=(KEY,))
     assert isinstance(GoogleStore(access, {}, {}, 5).list("", 1, False), Unavailable)
-    assert fake.seen == []
+    assert fake.requests == []
 
 
 # -- what this process has of its own ------------------------------------------------------------------
@@ -291,9 +293,9 @@ def test_nothing_of_this_process_is_used(
         assert isinstance(GoogleStore(access, {}, {}, 5).list("", 1, False), Unavailable)
         # Time for a thread of a library's to come up with something of its own.
         time.sleep(0.3)
-        assert wrong.seen == []
+        assert wrong.requests == []
     assert set(fake.kinds()) == {"list", "token"}
-    assert all("userProject" not in seen.query for seen in fake.seen)
+    assert all("userProject" not in request.query for request in fake.requests)
 
 
 def test_without_an_endpoint_it_is_google_s_own(
@@ -306,7 +308,7 @@ def test_without_an_endpoint_it_is_google_s_own(
         monkeypatch.setenv("API_ENDPOINT_OVERRIDE", proxy.url)
         answer = refused(store("", proxy=proxy.url).list("m/", 1, False))
     assert (answer.problem, answer.status, answer.host) == ("proxy", 403, f"127.0.0.1:{proxy.port}")
-    assert [seen.target for seen in proxy.seen] == ["storage.googleapis.com:443"]
+    assert [request.target for request in proxy.requests] == ["storage.googleapis.com:443"]
 
 
 # -- proxies -------------------------------------------------------------------------------------------
@@ -339,12 +341,12 @@ BAD = ["http://u:p@w@{}", "http://u:p/w@{}", "http://u:p#w@{}", " http://{}", "h
 def test_proxy_is_used_and_receives_the_client_name(value: str, pair: str | None) -> None:
     """Over plain http, so that a proxy of a few lines can see what is asked."""
     with FakeGcs(OBJECTS) as proxy:
-        asked = store("http://store.invalid:4443", proxy=value.format(f"127.0.0.1:{proxy.port}"))
-        assert listed(asked.list("m/", 1, False))
-        assert asked.read("m/1/model.bin", 0, 7) == FileContent(b"weights", 7)
-    assert [seen.kind for seen in proxy.seen] == ["list", "get"]
-    assert all(seen.target.startswith("http://store.invalid:4443/") for seen in proxy.seen)
-    assert {seen.proxy for seen in proxy.seen} == {basic(pair) if pair is not None else ""}
+        google_store = store("http://store.invalid:4443", proxy=value.format(f"127.0.0.1:{proxy.port}"))
+        assert listed(google_store.list("m/", 1, False))
+        assert google_store.read("m/1/model.bin", 0, 7) == FileContent(b"weights", 7)
+    assert [request.kind for request in proxy.requests] == ["list", "get"]
+    assert all(request.target.startswith("http://store.invalid:4443/") for request in proxy.requests)
+    assert {request.proxy for request in proxy.requests} == {basic(pair) if pair is not None else ""}
 
 
 @pytest.mark.needs_module("pycurl")
@@ -370,7 +372,10 @@ def test_libcurl_takes_these_values_so(value: str, pair: str | None) -> None:
         # An empty name is looked up, and not found; the rest is refused at sight.
         assert error in (pycurl.E_COULDNT_RESOLVE_PROXY, pycurl.E_URL_MALFORMAT)
     else:
-        assert (error, [seen.proxy for seen in proxy.seen]) == (0, [basic(pair) if pair is not None else ""])
+        assert (error, [request.proxy for request in proxy.requests]) == (
+            0,
+            [basic(pair) if pair is not None else ""],
+        )
 
 
 @pytest.mark.parametrize("value", BAD)
@@ -379,7 +384,7 @@ def test_a_value_that_is_no_proxy_s(fake: FakeGcs, value: str) -> None:
         read_proxy(value.format("127.0.0.1:1"))
     answer = refused(store(fake.url, proxy=value.format("127.0.0.1:1")).read("x", 0, 1))
     assert (answer.call, answer.problem) == ("GetObject", "proxy name")
-    assert fake.seen == []
+    assert fake.requests == []
 
 
 @pytest.mark.parametrize(
@@ -396,18 +401,18 @@ def test_a_kind_of_proxy_that_cannot_be_taken(fake: FakeGcs, value: str) -> None
     with pytest.raises(ProxyChangedError):
         read_proxy(value)
     assert isinstance(store(fake.url, proxy=value).list("", 1, False), Unavailable)
-    assert fake.seen == []
+    assert fake.requests == []
 
 
 def test_token_is_requested_through_the_same_proxy(fake: FakeGcs) -> None:
     with FakeGcs() as proxy:
         proxy.behaviours.append(fake.answer)
         content = fake.service_account(token_uri="http://tokens.invalid/token")
-        asked = store("http://store.invalid", content, proxy=f"someone:word@127.0.0.1:{proxy.port}")
+        google_store = store("http://store.invalid", content, proxy=f"someone:word@127.0.0.1:{proxy.port}")
         fake.token_uri = "http://tokens.invalid/token"
-        assert listed(asked.list("m/", 1, False))
-    assert [seen.kind for seen in proxy.seen] == ["token", "list"]
-    assert {seen.proxy for seen in proxy.seen} == {basic("someone:word")}
+        assert listed(google_store.list("m/", 1, False))
+    assert [request.kind for request in proxy.requests] == ["token", "list"]
+    assert {request.proxy for request in proxy.requests} == {basic("someone:word")}
 
 
 def test_faulty_proxies(fake: FakeGcs) -> None:
@@ -419,25 +424,25 @@ def test_faulty_proxies(fake: FakeGcs) -> None:
     # An encrypted connection to a proxy that knows of none.
     answer = refused(store(fake.url, proxy=fake.url.replace("http:", "https:")).list("", 1, False))
     assert (answer.problem, answer.host) == ("tls", f"127.0.0.1:{fake.port}")
-    assert fake.seen == []
+    assert fake.requests == []
 
 
 @pytest.mark.parametrize(
-    ("reply", "trouble"),
+    ("reply", "problem"),
     [
         (Reply(407, b"<html><title>Who?</title>", {"Proxy-Authenticate": "Basic"}), "proxy"),
         (Reply(403, b"<html><title>Not from here</title>", {"Via": "1.1 gate"}), "proxy"),
         (Reply(503, b"<html>", {"X-Squid-Error": "ERR_CONNECT_FAIL 111"}), "proxy"),
         (Reply(503, b"<html>Busy</html>"), ""),
-        (told(403, "No."), ""),
+        (error_reply(403, "No."), ""),
     ],
 )
-def test_who_refuses_proxy_or_store(reply: Reply, trouble: str) -> None:
+def test_who_refuses_proxy_or_store(reply: Reply, problem: str) -> None:
     with FakeGcs() as proxy:
         proxy.behaviours.append(always("list", reply))
         answer = refused(store("http://store.invalid", proxy=proxy.url).list("", 1, False))
-    assert (answer.problem, answer.status) == (trouble, reply.status)
-    assert answer.host == (f"127.0.0.1:{proxy.port}" if trouble else "store.invalid:80")
+    assert (answer.problem, answer.status) == (problem, reply.status)
+    assert answer.host == (f"127.0.0.1:{proxy.port}" if problem else "store.invalid:80")
 
 
 # -- secrets -------------------------------------------------------------------------------------------
@@ -447,11 +452,13 @@ def test_no_secret_is_in_an_answer(fake: FakeGcs) -> None:
     """Whoever answers may repeat all that he was sent."""
 
     def repeat(kind: str, status: int) -> Behaviour:
-        def behave(seen: Seen) -> Reply | None:
-            if seen.kind != kind:
+        def behave(request: ReceivedRequest) -> Reply | None:
+            if request.kind != kind:
                 return None
-            pair = base64.b64decode(seen.proxy.removeprefix("Basic "))
-            return told(status, f"You: {pair!r} {seen.bearer} {seen.proxy} {seen.body.decode()}")
+            pair = base64.b64decode(request.proxy.removeprefix("Basic "))
+            return error_reply(
+                status, f"You: {pair!r} {request.bearer} {request.proxy} {request.body.decode()}"
+            )
 
         return behave
 
@@ -468,8 +475,8 @@ def test_no_secret_is_in_an_answer(fake: FakeGcs) -> None:
     ]:
         fake.behaviours[:] = [repeat(kind, status)]
         for key in content:
-            asked = store(fake.url, key, proxy=f"http://somebody:{password}@127.0.0.1:{fake.port}")
-            texts.append(repr(asked.list("m/", 1, False)))
+            google_store = store(fake.url, key, proxy=f"http://somebody:{password}@127.0.0.1:{fake.port}")
+            texts.append(repr(google_store.list("m/", 1, False)))
     fake.behaviours.clear()
     for key in content:
         texts.append(
@@ -499,27 +506,28 @@ def test_no_secret_is_in_an_answer(fake: FakeGcs) -> None:
 @pytest.mark.needs_command("squid", "openssl")
 def test_the_way_through_a_real_proxy(fake: FakeGcs, tmp_path: Path) -> None:
     with squid_server("someone", "w@rd") as squid, FakeGcs(OBJECTS, tls=certificate(tmp_path)) as encrypted:
-        place = f"127.0.0.1:{squid.port}"
-        asked = store(fake.url, fake.service_account(), proxy=squid.url)
-        assert listed(asked.list("m/", 1, False))
-        assert asked.read("m/1/model.bin", 0, 3) == FileContent(b"wei", 7)
+        address = f"127.0.0.1:{squid.port}"
+        google_store = store(fake.url, fake.service_account(), proxy=squid.url)
+        assert listed(google_store.list("m/", 1, False))
+        assert google_store.read("m/1/model.bin", 0, 3) == FileContent(b"wei", 7)
         answer = refused(store(fake.url, proxy=squid.url).list("m/", 1, False))
         assert (answer.status, answer.problem) == (401, "")
         answer = refused(store(fake.url, proxy=squid.url_with("someone", "other")).list("m/", 1, False))
-        assert (answer.status, answer.problem, answer.host) == (407, "proxy", place)
-        nobody = f"http://127.0.0.1:{closed_port()}"
-        assert refused(store(nobody, proxy=squid.url).list("m/", 1, False)).problem == "proxy"
+        assert (answer.status, answer.problem, answer.host) == (407, "proxy", address)
+        closed_address = f"http://127.0.0.1:{closed_port()}"
+        assert refused(store(closed_address, proxy=squid.url).list("m/", 1, False)).problem == "proxy"
         # An encrypted store: the proxy sees the way only, and nobody here trusts its certificate.
         answer = refused(store(encrypted.url, proxy=squid.url).list("m/", 1, False))
         assert (answer.problem, answer.host) == ("tls", f"127.0.0.1:{encrypted.port}")
-        answer = refused(store(encrypted.url, proxy=place).list("m/", 1, False))
+        answer = refused(store(encrypted.url, proxy=address).list("m/", 1, False))
         assert (answer.problem, answer.status) == ("proxy", 407)
-        assert encrypted.seen == []
-        seen = [" ".join(line.split()[3:8]) for line in squid.log(8)]
-    assert any(f"POST {fake.token_uri} someone" in line for line in seen), seen
+        assert encrypted.requests == []
+        log_lines = [" ".join(line.split()[3:8]) for line in squid.log(8)]
+    assert any(f"POST {fake.token_uri} someone" in line for line in log_lines), log_lines
     assert (
-        sum(f"GET {fake.url}/" in line and "someone" in line and "/407" not in line for line in seen) == 3
-    ), seen
-    assert any(f"CONNECT 127.0.0.1:{encrypted.port} someone" in line for line in seen), seen
+        sum(f"GET {fake.url}/" in line and "someone" in line and "/407" not in line for line in log_lines)
+        == 3
+    ), log_lines
+    assert any(f"CONNECT 127.0.0.1:{encrypted.port} someone" in line for line in log_lines), log_lines
     # What came without the proxy's leave did not come at all.
-    assert sum("/407" in line for line in seen) == 2, seen
+    assert sum("/407" in line for line in log_lines) == 2, log_lines

@@ -17,8 +17,8 @@ from ovms_doctor.model.container import Container
 from ovms_doctor.model.deployment import Deployment, ModelEntry
 from ovms_doctor.model.environment import variables
 from ovms_doctor.model.facts import StoreRefusal
-from tests.prediction.memory import World
-from tests.storage.memory_store import KEYS, Bucket, told
+from tests.prediction.memory import MemoryFiles
+from tests.storage.memory_store import KEYS, Bucket, store_deployment
 from tests.stores.reports import AWS, DENIED, GOOD, HEAD, report
 
 HOST = "minio:9000"
@@ -38,12 +38,12 @@ def s3(
 ) -> tuple[Deployment, Bucket]:
     """A server with this environment, and a bucket that answers HeadBucket, then the list, with these."""
     first, second = (*answers, None)[:2]
-    made = told(environment=environment, **more)
+    made = store_deployment(environment=environment, **more)
     return made, Bucket(GOOD, head=first, listing=second) if first else Bucket(GOOD, listing=second)
 
 
 def gcs(answer: StoreRefusal, environment: Mapping[str, str] = {}, **more: Any) -> tuple[Deployment, Bucket]:
-    return told("gs://b1x/m", environment=environment, **more), Bucket(GOOD, listing=answer)
+    return store_deployment("gs://b1x/m", environment=environment, **more), Bucket(GOOD, listing=answer)
 
 
 def with_key(answer: StoreRefusal) -> tuple[Deployment, Bucket]:
@@ -56,25 +56,33 @@ def with_key(answer: StoreRefusal) -> tuple[Deployment, Bucket]:
         "private_key_id": "2",
         "token_uri": "https://oauth2.googleapis.com/token",
     }
-    made = told("gs://b1x/m", environment={"GOOGLE_APPLICATION_CREDENTIALS": "/k.json"})
-    return made, Bucket(GOOD, listing=answer, others=World({"/k.json": json.dumps(key)}))
+    made = store_deployment("gs://b1x/m", environment={"GOOGLE_APPLICATION_CREDENTIALS": "/k.json"})
+    return made, Bucket(GOOD, listing=answer, others=MemoryFiles({"/k.json": json.dumps(key)}))
 
 
 def in_container(network: str = "", **environment: str) -> Deployment:
     made = Container("docker", "ovms", environment_names=tuple(environment), network=network)
-    return replace(told(environment={}), container=made, environment=variables(environment.items()))
+    return replace(
+        store_deployment(environment={}), container=made, environment=variables(environment.items())
+    )
 
 
 def several() -> tuple[Deployment, Bucket]:
     entries = tuple(ModelEntry(f"m{number}", f"s3://b1x/m{number}") for number in range(10))
-    return replace(told(), models=entries), Bucket(head=HEAD, listing=DENIED)
+    return replace(store_deployment(), models=entries), Bucket(head=HEAD, listing=DENIED)
 
 
 UNREACHABLE = ("name", "refused", "reset", "truncated", "tls", "timeout", "unreadable")
 CASES: dict[str, tuple[Deployment, Bucket]] = {
-    **{f"s3 {why}": s3(head(problem=why, host=HOST)) for why in UNREACHABLE},
-    **{f"s3 {why}, a server here": s3(head(problem=why, host=HOST), bare_metal=True) for why in UNREACHABLE},
-    **{f"gcs {why}": gcs(listing(problem=why, host="storage.googleapis.com:443")) for why in UNREACHABLE},
+    **{f"s3 {problem}": s3(head(problem=problem, host=HOST)) for problem in UNREACHABLE},
+    **{
+        f"s3 {problem}, a server here": s3(head(problem=problem, host=HOST), bare_metal=True)
+        for problem in UNREACHABLE
+    },
+    **{
+        f"gcs {problem}": gcs(listing(problem=problem, host="storage.googleapis.com:443"))
+        for problem in UNREACHABLE
+    },
     "s3 proxy's name": s3(head(problem="proxy name", host="proxy:912"), environment=PROXY),
     "s3 nobody at the proxy": s3(head(problem="refused", host="proxy:912"), environment=PROXY),
     "s3 nobody at the proxy, a server here": s3(

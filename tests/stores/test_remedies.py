@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from ovms_doctor.model.deployment import ModelEntry, VersionPolicy
 from ovms_doctor.model.facts import Fault, StoreRefusal
-from tests.storage.memory_store import KEYS, Bucket, told
+from tests.storage.memory_store import KEYS, Bucket, store_deployment
 from tests.stores.reports import AWS, DENIED, GOOD, HEAD, causes, commands, container, report
 
 ALL = VersionPolicy("all")
@@ -52,7 +52,7 @@ def test_a_refusal_follows_from_what_the_environment_lacks(
 
 
 def test_a_token_that_is_not_read() -> None:
-    deployment = told(release="2022.3", environment={**AWS, "AWS_SESSION_TOKEN": "x"})
+    deployment = store_deployment(release="2022.3", environment={**AWS, "AWS_SESSION_TOKEN": "x"})
     rejected = StoreRefusal("ListObjects", 403, "InvalidAccessKeyId")
     findings = report(deployment, Bucket(GOOD, head=HEAD, listing=rejected))
     assert causes(findings, "OVD655") == ["OVD626"]
@@ -71,7 +71,7 @@ def test_the_bucket_before_the_host() -> None:
 
 
 @pytest.mark.parametrize(
-    ("trouble", "environment", "named"),
+    ("problem", "environment", "named"),
     [
         ("timeout", {"https_proxy": "proxy:912"}, ["OVD602"]),
         ("refused", {"https_proxy": "proxy:912"}, []),
@@ -79,19 +79,19 @@ def test_the_bucket_before_the_host() -> None:
     ],
 )
 def test_a_proxy_that_was_meant_and_is_not_taken(
-    trouble: str, environment: dict[str, str], named: list[str]
+    problem: str, environment: dict[str, str], named: list[str]
 ) -> None:
-    refusal = StoreRefusal("HeadBucket", problem=trouble, host="s3:443")  # type: ignore[arg-type]
-    findings = report(told(environment={**AWS, **environment}), Bucket(GOOD, head=refusal))
+    refusal = StoreRefusal("HeadBucket", problem=problem, host="s3:443")  # type: ignore[arg-type]
+    findings = report(store_deployment(environment={**AWS, **environment}), Bucket(GOOD, head=refusal))
     assert causes(findings, "OVD657") == named
 
 
 def test_a_proxy_that_refuses() -> None:
     environment = {**AWS, "https_proxy": "http://user:p%40ss@proxy:912"}
     refusal = StoreRefusal("HeadBucket", 407, problem="proxy", host="proxy:912")
-    far = report(told(environment=environment), Bucket(GOOD, head=refusal))
+    far = report(store_deployment(environment=environment), Bucket(GOOD, head=refusal))
     assert (far["OVD658"].severity, far["OVD658"].confidence) == ("warning", "low")
-    near = report(told(environment=environment, bare_metal=True), Bucket(GOOD, head=refusal))
+    near = report(store_deployment(environment=environment, bare_metal=True), Bucket(GOOD, head=refusal))
     assert (
         near["OVD658"].message
         == "The proxy of https_proxy refuses the connection to s3://b1x with status 407"
@@ -103,22 +103,22 @@ def test_a_proxy_that_refuses() -> None:
 
 
 def test_a_host_in_the_path_is_the_reason_that_nothing_is_there() -> None:
-    findings = report(told("s3://127.0.0.1:9000/b1x/m", environment=AWS), Bucket(GOOD))
+    findings = report(store_deployment("s3://127.0.0.1:9000/b1x/m", environment=AWS), Bucket(GOOD))
     assert causes(findings, "OVD659") == ["OVD622"]
     assert "did you mean" not in findings["OVD659"].message
 
 
 def test_requested_version_that_is_not_listed() -> None:
     tree = {**GOOD, **{f"m/1/{number:04}.txt": "x" for number in range(999)}, "m/2/a.onnx": "good"}
-    findings = report(told(policy=VersionPolicy("specific", versions=(2,))), Bucket(tree))
+    findings = report(store_deployment(policy=VersionPolicy("specific", versions=(2,))), Bucket(tree))
     assert causes(findings, "OVD401") == ["OVD660"]
-    other = report(told(policy=VersionPolicy("specific", versions=(3,))), Bucket(tree))
+    other = report(store_deployment(policy=VersionPolicy("specific", versions=(3,))), Bucket(tree))
     assert causes(other, "OVD401") == []
 
 
 def test_files_behind_the_page_are_why_there_is_no_model() -> None:
     tree = {**{f"m/1/{number:04}.txt": "x" for number in range(1000)}, "m/1/a.onnx": "good"}
-    findings = report(told(), Bucket(tree))
+    findings = report(store_deployment(), Bucket(tree))
     assert findings["OVD660"].severity == "error"
     assert causes(findings, "OVD111") == ["OVD660"]
     assert "0000.txt" in findings["OVD111"].evidence[0].observation
@@ -127,13 +127,13 @@ def test_files_behind_the_page_are_why_there_is_no_model() -> None:
 def test_external_data_that_stays_behind_is_why_it_is_not_read() -> None:
     tree = {"m/1/a.onnx": "bad", "m/1/a.onnx_data": "x", "m/1/notes.txt": "x"}
     missing = Fault("external-data-missing", "s3://b1x/m/1/a.onnx_data", True, "is not there", "stat")
-    findings = report(told(), Bucket(tree, faults={"a.onnx": (missing,)}))
+    findings = report(store_deployment(), Bucket(tree, faults={"a.onnx": (missing,)}))
     assert findings["OVD661"].message == "The server does not download a.onnx_data of s3://b1x/m/1"
     assert causes(findings, "OVD318") == ["OVD661"]
     # What is no part of the model is not missed, and what is not there at all did not stay behind.
-    assert "OVD661" not in report(told(), Bucket(tree))
+    assert "OVD661" not in report(store_deployment(), Bucket(tree))
     del tree["m/1/a.onnx_data"]
-    assert "OVD661" not in report(told(), Bucket(tree, faults={"a.onnx": (missing,)}))
+    assert "OVD661" not in report(store_deployment(), Bucket(tree, faults={"a.onnx": (missing,)}))
 
 
 def test_an_object_that_is_kept_from_a_server_with_one_key() -> None:
@@ -160,7 +160,8 @@ def test_an_object_that_is_kept_from_a_server_with_one_key() -> None:
 )
 def test_rare_refusals(head: StoreRefusal, listing: StoreRefusal | None, code: str) -> None:
     findings = report(
-        told(environment={**AWS, "AWS_REGION": "us-east-1"}), Bucket(GOOD, head=head, listing=listing)
+        store_deployment(environment={**AWS, "AWS_REGION": "us-east-1"}),
+        Bucket(GOOD, head=head, listing=listing),
     )
     assert findings.keys() == {code}
     if head.status != 403:
@@ -168,13 +169,13 @@ def test_rare_refusals(head: StoreRefusal, listing: StoreRefusal | None, code: s
 
 
 def test_the_bucket_itself_has_no_prefix_that_a_policy_could_ask_for() -> None:
-    findings = report(told("s3://b1x"), Bucket({"1/a.onnx": "good"}, head=HEAD))
+    findings = report(store_deployment("s3://b1x"), Bucket({"1/a.onnx": "good"}, head=HEAD))
     assert findings.keys() == {"OVD651"}
 
 
 def test_several_models_of_one_bucket_are_one_finding() -> None:
     entries = tuple(ModelEntry(name, f"s3://b1x/{name}") for name in ("one", "two"))
-    deployment = replace(told(), models=entries)
+    deployment = replace(store_deployment(), models=entries)
     finding = report(deployment, Bucket(head=HEAD, listing=DENIED))["OVD651"]
     assert finding.subject.model is None
     assert "2 models: one, two" in finding.detail
@@ -188,7 +189,7 @@ def test_the_download_that_failed_is_the_one_that_is_named() -> None:
     tree = {f"m/{version}/a.onnx": "good" for version in (1, 2, 3)}
     message = "not authorized to perform: kms:Decrypt on resource: arn:aws:kms:eu-west-1:1:key/abc because"
     bucket = Bucket(tree, refused={"m/2/a.onnx": StoreRefusal("GetObject", 403, "AccessDenied", message)})
-    finding = report(told(policy=ALL), bucket)["OVD662"]
+    finding = report(store_deployment(policy=ALL), bucket)["OVD662"]
     assert finding.subject.version == 2
     assert "“Missing model directory /2” in the log is about this download" in finding.detail
     assert json.loads(commands(finding)[0])["Statement"][-1]["Resource"] == "arn:aws:kms:eu-west-1:1:key/abc"
@@ -196,7 +197,7 @@ def test_the_download_that_failed_is_the_one_that_is_named() -> None:
 
 def test_an_archive_that_only_reading_shows() -> None:
     bucket = Bucket(GOOD, refused={"m/1/a.onnx": StoreRefusal("GetObject", 403, "InvalidObjectState")})
-    finding = report(told(environment=AWS), bucket)["OVD663"]
+    finding = report(store_deployment(environment=AWS), bucket)["OVD663"]
     assert commands(finding) == [
         "aws s3api restore-object --bucket b1x --key m/1/a.onnx --restore-request Days=7",
         "aws s3 cp s3://b1x/m/1/a.onnx s3://b1x/m/1/a.onnx --storage-class STANDARD",
@@ -221,15 +222,15 @@ def test_an_archive_that_only_reading_shows() -> None:
 )
 def test_suggested_path(path: str, meant: str) -> None:
     bucket = Bucket({"models/m/1/a.onnx": "good", "models/other/1/a.onnx": "good"})
-    finding = report(told(path), bucket)["OVD659"]
+    finding = report(store_deployment(path), bucket)["OVD659"]
     assert ("did you mean" in finding.message) == bool(meant)
     if meant:
         assert finding.message.endswith(f"did you mean {meant}?")
-        assert "OVD659" not in report(told(meant), bucket)
+        assert "OVD659" not in report(store_deployment(meant), bucket)
 
 
 def test_the_bucket_twice_in_the_path() -> None:
-    finding = report(told("s3://b1x/b1x/m"), Bucket(GOOD))["OVD659"]
+    finding = report(store_deployment("s3://b1x/b1x/m"), Bucket(GOOD))["OVD659"]
     assert finding.remedy is not None
     assert "whether s3://b1x/m is meant" in finding.remedy.steps[0].text
 
@@ -268,30 +269,32 @@ def test_a_role_needs_a_profile() -> None:
 
 def test_the_variable_that_the_client_reads_is_the_one_to_set() -> None:
     """Without keys the SDK's own order counts, in which AWS_DEFAULT_REGION comes first."""
-    deployment = told(environment={"AWS_DEFAULT_REGION": "us-east-1"})
+    deployment = store_deployment(environment={"AWS_DEFAULT_REGION": "us-east-1"})
     moved = Bucket(GOOD, head=StoreRefusal("HeadBucket", 301, region="eu-west-1"))
     assert commands(report(deployment, moved)["OVD653"]) == ["-e AWS_DEFAULT_REGION=eu-west-1"]
 
 
 def test_policies_of_other_partitions() -> None:
-    china = told(environment={**AWS, "AWS_REGION": "cn-north-1"})
+    china = store_deployment(environment={**AWS, "AWS_REGION": "cn-north-1"})
     assert (
         "arn:aws-cn:s3:::b1x/m/*" in commands(report(china, Bucket(head=HEAD, listing=DENIED))["OVD651"])[0]
     )
-    own = told(environment={**KEYS, "AWS_REGION": "cn-north-1"})
+    own = store_deployment(environment={**KEYS, "AWS_REGION": "cn-north-1"})
     assert "arn:aws:s3:::b1x/m/*" in commands(report(own, Bucket(head=HEAD, listing=DENIED))["OVD651"])[0]
 
 
 def test_who_google_is_to_let_in() -> None:
     refused = Bucket(listing=StoreRefusal("ListObjects", 401, "required"))
-    finding = report(told("gs://b1x/m"), refused)["OVD666"]
+    finding = report(store_deployment("gs://b1x/m"), refused)["OVD666"]
     assert commands(finding)[:2] == [
         "-e GOOGLE_APPLICATION_CREDENTIALS=/keys/key.json",
         "gcloud storage buckets add-iam-policy-binding gs://b1x --member=serviceAccount:SERVICE_ACCOUNT "
         "--role=roles/storage.objectViewer",
     ]
     # A bucket that is not there has no rights to give.
-    missing = report(told("gs://b1x/m"), Bucket(listing=StoreRefusal("ListObjects", 404)))["OVD666"]
+    missing = report(store_deployment("gs://b1x/m"), Bucket(listing=StoreRefusal("ListObjects", 404)))[
+        "OVD666"
+    ]
     assert missing.message == "The store has no bucket b1x"
     assert "GOOGLE_APPLICATION_CREDENTIALS" in finding.detail
     assert "GOOGLE_APPLICATION_CREDENTIALS" not in missing.detail
@@ -300,8 +303,8 @@ def test_who_google_is_to_let_in() -> None:
 
 def test_google_waits_for_long() -> None:
     refused = Bucket(listing=StoreRefusal("ListObjects", problem="name", host="storage.googleapis.com:443"))
-    far = report(told("gs://b1x/m"), refused)["OVD657"]
-    near = report(told("gs://b1x/m", bare_metal=True), refused)["OVD657"]
+    far = report(store_deployment("gs://b1x/m"), refused)["OVD657"]
+    near = report(store_deployment("gs://b1x/m", bare_metal=True), refused)["OVD657"]
     assert (far.severity, near.severity) == ("warning", "error")
     assert "15 minutes" in far.detail
     assert "15 minutes" in near.detail
@@ -316,24 +319,24 @@ def test_commands_are_ready_for_a_shell(path: str) -> None:
         {f"{key}/1/x": ""},
         {f"{key}/a.onnx": "x"},
     ):
-        (finding,) = report(told(path), Bucket(tree)).values()
-        words = [word for command in commands(finding) for word in shlex.split(command)]
-        assert words
-        places = [word for word in words if "://b1x" in word]
-        assert places
-        assert all(f"://b1x/{key}" in place and f"{key}//" not in place for place in places)
+        (finding,) = report(store_deployment(path), Bucket(tree)).values()
+        arguments = [word for command in commands(finding) for word in shlex.split(command)]
+        assert arguments
+        urls = [word for word in arguments if "://b1x" in word]
+        assert urls
+        assert all(f"://b1x/{key}" in url and f"{key}//" not in url for url in urls)
 
 
 def test_nothing_is_moved_into_another_bucket() -> None:
-    finding = report(told("s3://b1x"), Bucket({"001/a.onnx": "good"}))["OVD664"]
+    finding = report(store_deployment("s3://b1x"), Bucket({"001/a.onnx": "good"}))["OVD664"]
     assert commands(finding) == [
         "aws s3 --endpoint-url http://127.0.0.1:9 mv --recursive s3://b1x/001/ s3://b1x/1/"
     ]
-    twice = report(told("s3://b1x"), Bucket({"01/a.onnx": "good", "1/a.onnx": "good"}))["OVD105"]
+    twice = report(store_deployment("s3://b1x"), Bucket({"01/a.onnx": "good", "1/a.onnx": "good"}))["OVD105"]
     assert commands(twice) == []
 
 
 def test_missing_objects_have_only_codes_of_the_storage_check() -> None:
     for bucket in (Bucket(head=HEAD, listing=DENIED), Bucket(), Bucket({"m/001/a.onnx": "good"})):
-        (finding,) = report(told(), bucket).values()
+        (finding,) = report(store_deployment(), bucket).values()
         assert finding.code.startswith("OVD6")

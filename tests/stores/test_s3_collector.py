@@ -47,8 +47,8 @@ Ask = Callable[..., Answer]
 
 
 def access(endpoint: str, bucket: str, **more: object) -> StoreAccess:
-    told = {"credentials": "keys", "region": "us-east-1", **more}
-    return StoreAccess("s3", bucket, endpoint=endpoint, **told)  # type: ignore[arg-type]
+    settings = {"credentials": "keys", "region": "us-east-1", **more}
+    return StoreAccess("s3", bucket, endpoint=endpoint, **settings)  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -63,8 +63,8 @@ def ask() -> Iterator[Ask]:
         mount: Mount | None = None,
     ) -> Answer | list[Answer]:
         local = LocalCollector(None, mounts=MountTable(() if mount is None else (mount,)))
-        given = SECRETS if secrets is None else secrets
-        collector = Collector(local, lambda: StoreCollector(given, local, deadline=deadline))
+        settings = SECRETS if secrets is None else secrets
+        collector = Collector(local, lambda: StoreCollector(settings, local, deadline=deadline))
         opened.append(collector)
         answers = list(collector.collect(questions).values())
         return answers[0] if len(questions) == 1 else answers
@@ -195,10 +195,13 @@ def test_a_model_is_inspected_by_its_xml_alone(moto: S3Server, ask: Ask) -> None
     tree = {"a.xml": XML, "a.bin": BIN}
     bucket = filled(moto, {f"m/1/{name}": content for name, content in tree.items()})
     at = access(moto.endpoint, bucket)
-    seen = ask(InspectCopy(copy_of(at, "m/1/", tree), "a.xml", "ir"))
-    assert isinstance(seen, ModelInspection)
-    assert (seen.faults, seen.weights_needed) == ((), 12)
-    assert [file.path for file in seen.files] == [f"s3://{bucket}/m/1/a.xml", f"s3://{bucket}/m/1/a.bin"]
+    inspection = ask(InspectCopy(copy_of(at, "m/1/", tree), "a.xml", "ir"))
+    assert isinstance(inspection, ModelInspection)
+    assert (inspection.faults, inspection.weights_needed) == ((), 12)
+    assert [file.path for file in inspection.files] == [
+        f"s3://{bucket}/m/1/a.xml",
+        f"s3://{bucket}/m/1/a.bin",
+    ]
     assert asked_of(moto) == [("GET", f"/{bucket}/m/1/a.xml")]
 
 
@@ -208,19 +211,19 @@ def test_large_weights_are_no_hole(moto: S3Server, ask: Ask) -> None:
     big = big.replace(b"<dim>3</dim>", b"<dim>100000</dim>")
     tree = {"a.xml": big, "a.bin": os.urandom(400000)}
     bucket = filled(moto, {f"1/{name}": content for name, content in tree.items()})
-    seen = ask(InspectCopy(copy_of(access(moto.endpoint, bucket), "1/", tree), "a.xml", "ir"))
-    assert isinstance(seen, ModelInspection)
-    assert seen.faults == ()
+    inspection = ask(InspectCopy(copy_of(access(moto.endpoint, bucket), "1/", tree), "a.xml", "ir"))
+    assert isinstance(inspection, ModelInspection)
+    assert inspection.faults == ()
 
 
 def test_weights_of_a_wrong_size_are_looked_at(moto: S3Server, ask: Ask) -> None:
     pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:" + b"4d" * 32 + b"\nsize 12345\n"
     tree = {"a.xml": XML, "a.bin": pointer}
     bucket = filled(moto, {f"m/1/{name}": content for name, content in tree.items()})
-    seen = ask(InspectCopy(copy_of(access(moto.endpoint, bucket), "m/1/", tree), "a.xml", "ir"))
-    assert isinstance(seen, ModelInspection)
-    assert [fault.kind for fault in seen.faults] == ["weights-lfs-pointer"]
-    assert seen.faults[0].path == f"s3://{bucket}/m/1/a.bin"
+    inspection = ask(InspectCopy(copy_of(access(moto.endpoint, bucket), "m/1/", tree), "a.xml", "ir"))
+    assert isinstance(inspection, ModelInspection)
+    assert [fault.kind for fault in inspection.faults] == ["weights-lfs-pointer"]
+    assert inspection.faults[0].path == f"s3://{bucket}/m/1/a.bin"
 
 
 def test_openvino_loads_what_was_downloaded(moto: S3Server, ask: Ask) -> None:
@@ -309,9 +312,9 @@ def test_rights_are_the_users(rights: IamServer, ask: Ask) -> None:
     found = {}
     for name, policy in {"all": [lists, gets], "lists": [lists], "gets": [gets]}.items():
         key, secret = rights.user(*policy)
-        given = {"AWS_ACCESS_KEY_ID": key, "AWS_SECRET_ACCESS_KEY": secret}
+        user_keys = {"AWS_ACCESS_KEY_ID": key, "AWS_SECRET_ACCESS_KEY": secret}
         at = access(endpoint, bucket)
-        answers = ask(HeadBucket(at), ListStore(at, "m/"), ReadObject(at, "m/1/a.xml", 9), secrets=given)
+        answers = ask(HeadBucket(at), ListStore(at, "m/"), ReadObject(at, "m/1/a.xml", 9), secrets=user_keys)
         assert isinstance(answers, list)
         found[name] = [getattr(answer, "code", "fine") for answer in answers]
         assert getattr(answers[1], "call", "ListObjects") == "ListObjects"
@@ -326,8 +329,8 @@ def test_wrong_keys(rights: IamServer, ask: Ask) -> None:
     bucket = filled(rights, {"m": b""})
     key, _ = rights.user()
     codes = {}
-    for name, given in {"secret": (key, "wrong"), "key": ("AKIDNOBODY0000000001", "x")}.items():
-        secrets = {"AWS_ACCESS_KEY_ID": given[0], "AWS_SECRET_ACCESS_KEY": given[1]}
+    for name, pair in {"secret": (key, "wrong"), "key": ("AKIDNOBODY0000000001", "x")}.items():
+        secrets = {"AWS_ACCESS_KEY_ID": pair[0], "AWS_SECRET_ACCESS_KEY": pair[1]}
         answer = ask(ListStore(access(rights.endpoint, bucket), ""), secrets=secrets)
         assert isinstance(answer, StoreRefusal)
         codes[name] = answer.code
@@ -345,16 +348,16 @@ def test_profiles(moto: S3Server, ask: Ask, world_dir: Path) -> None:
     bucket = filled(moto, {"m": b""})
     files = ("/home/ovms/.aws/credentials", "/home/ovms/.aws/config")
     mount = Mount(str(world_dir), "/home/ovms/.aws")
-    said = {}
+    results = {}
     for name in ("mine", "empty", "role", "runs", "none"):
         at = access(moto.endpoint, bucket, credentials="profile", profile=name, files=files)
         answer = ask(HeadBucket(at), mount=mount)
-        said[name] = answer.reason if isinstance(answer, Unavailable) else type(answer).__name__
-    assert said["mine"] == "StoreResponse"
-    assert said["role"] == "the profile role has no keys but role_arn, which is not followed here"
-    assert "credential_process" in said["runs"]
-    assert "has no keys in" in said["empty"]
-    assert "has no keys in" in said["none"]
+        results[name] = answer.reason if isinstance(answer, Unavailable) else type(answer).__name__
+    assert results["mine"] == "StoreResponse"
+    assert results["role"] == "the profile role has no keys but role_arn, which is not followed here"
+    assert "credential_process" in results["runs"]
+    assert "has no keys in" in results["empty"]
+    assert "has no keys in" in results["none"]
     missing = access(
         moto.endpoint, bucket, credentials="profile", profile="mine", files=("/nowhere/c", "/nowhere/d")
     )
@@ -396,7 +399,7 @@ def test_nothing_of_this_process_is_used(
     server = faulty()
     at = access(server.endpoint, "whatever", credentials="anonymous", addressing="path")
     assert isinstance(ask(HeadBucket(at)), StoreRefusal)
-    assert server.asked == [("HEAD", "/whatever")]
+    assert server.requests == [("HEAD", "/whatever")]
     assert "authorization" not in server.heads[0].lower()
     signed = access(server.endpoint, "whatever", region="us-east-1")
     ask(HeadBucket(signed))
@@ -421,14 +424,14 @@ def test_a_bucket_in_another_region_is_refused_and_not_followed(
     faulty: Callable[..., Faulty], moto: S3Server, ask: Ask
 ) -> None:
     bucket = filled(moto, {"m": b""})
-    there = {"x-amz-bucket-region": "eu-west-1"}
-    moved = Rule(status=301, code="PermanentRedirect", message="elsewhere", headers=there)
+    region_header = {"x-amz-bucket-region": "eu-west-1"}
+    moved = Rule(status=301, code="PermanentRedirect", message="elsewhere", headers=region_header)
     server = faulty(moved)
     at = access(server.endpoint, bucket)
     head, listed = ask(HeadBucket(at), ListStore(at, ""))  # type: ignore[misc]
     assert (head.status, head.region) == (301, "eu-west-1")
     assert (listed.status, listed.code, listed.region) == (301, "PermanentRedirect", "eu-west-1")
-    assert len(server.asked) == 2
+    assert len(server.requests) == 2
 
 
 @pytest.mark.parametrize(
@@ -447,15 +450,15 @@ def test_the_store_s_own_words(faulty: Callable[..., Faulty], ask: Ask, code: st
 
 def test_a_storm_passes_or_not(faulty: Callable[..., Faulty], moto: S3Server, ask: Ask) -> None:
     bucket = filled(moto, {"m": b"1"})
-    passing, lasting = faulty(Rule(first=2)), faulty(Rule())
+    passing, persistent = faulty(Rule(first=2)), faulty(Rule())
     assert ask(ReadObject(access(passing.endpoint, bucket), "m", 1)) == FileContent(b"1", 1)
-    answer = ask(ReadObject(access(lasting.endpoint, bucket), "m", 1))
+    answer = ask(ReadObject(access(persistent.endpoint, bucket), "m", 1))
     assert isinstance(answer, StoreRefusal)
     assert (answer.status, answer.code, answer.temporary) == (503, "SlowDown", True)
-    assert len(lasting.asked) == 3
+    assert len(persistent.requests) == 3
 
 
-TROUBLES = {
+CONNECTION_FAULTS = {
     "reset": Rule("reset", after=60),
     "reset in the body": Rule("reset", after=-5),
     "truncated": Rule("truncate", after=-5),
@@ -464,17 +467,17 @@ TROUBLES = {
 }
 
 
-@pytest.mark.parametrize("name", TROUBLES)
+@pytest.mark.parametrize("name", CONNECTION_FAULTS)
 def test_connection_failures(faulty: Callable[..., Faulty], moto: S3Server, ask: Ask, name: str) -> None:
     bucket = filled(moto, {"m": b"0123456789"})
-    rule = dataclasses.replace(TROUBLES[name], met=0)
+    rule = dataclasses.replace(CONNECTION_FAULTS[name], matched=0)
     server = faulty(rule)
     at = access(server.endpoint, bucket)
     question = ListStore(at, "") if name == "no XML" else ReadObject(at, "m", 10)
     answer = ask(question)
     assert isinstance(answer, StoreRefusal), answer
-    wanted = {"no XML": {"unreadable"}, "truncated": {"truncated"}}.get(name, {"reset", "truncated"})
-    assert answer.problem in wanted
+    expected = {"no XML": {"unreadable"}, "truncated": {"truncated"}}.get(name, {"reset", "truncated"})
+    assert answer.problem in expected
     assert answer.temporary
 
 
@@ -489,22 +492,22 @@ def test_answers_of_other_programs(faulty: Callable[..., Faulty], ask: Ask, stat
     assert (answer.status, answer.code) == (status, "")
     assert answer.problem == ("unreadable" if status == 200 else "")
     if status == 200:
-        assert len(server.asked) == 1
+        assert len(server.requests) == 1
     elif kind == "text/html":
         assert "a page for people" in answer.message
 
 
 @pytest.mark.parametrize(
-    ("told", "region"),
+    ("reported_region", "region"),
     [("eu-west-1", "eu-west-1"), ("RegionOne", "RegionOne"), (KEY, ""), ("x; y", ""), ("y" * 3000, "")],
 )
 def test_a_region_is_taken_for_one_that_looks_like_one(
-    faulty: Callable[..., Faulty], ask: Ask, told: str, region: str
+    faulty: Callable[..., Faulty], ask: Ask, reported_region: str, region: str
 ) -> None:
     """It stands in a command that people copy."""
     server = faulty(
-        Rule(method="HEAD", status=301, headers={"x-amz-bucket-region": told}),
-        Rule(status=400, code="AuthorizationHeaderMalformed", more=f"<Region>{told}</Region>"),
+        Rule(method="HEAD", status=301, headers={"x-amz-bucket-region": reported_region}),
+        Rule(status=400, code="AuthorizationHeaderMalformed", more=f"<Region>{reported_region}</Region>"),
     )
     at = access(server.endpoint, "b1x")
     for answer in ask(HeadBucket(at), ListStore(at, "")):  # type: ignore[attr-defined]
@@ -587,7 +590,7 @@ def test_a_proxy_is_taken_and_its_refusal_known(
     answer = ask(HeadBucket(access(moto.endpoint, bucket, proxy="https_proxy")), secrets=proxies)
     assert isinstance(answer, StoreRefusal)
     assert (answer.problem, answer.status) == ("proxy", 407)
-    assert refusing.asked == [("HEAD", f"{moto.endpoint}/{bucket}")]
+    assert refusing.requests == [("HEAD", f"{moto.endpoint}/{bucket}")]
     assert SECRET[:8] not in repr(answer)
     gone = {**SECRETS, "https_proxy": f"http://127.0.0.1:{free_port()}"}
     answer = ask(HeadBucket(access(moto.endpoint, bucket, proxy="https_proxy")), secrets=gone)
@@ -605,6 +608,6 @@ def test_only_read_requests_are_sent(moto: S3Server, ask: Ask) -> None:
     at = access(moto.endpoint, bucket)
     ask(HeadBucket(at), ListStore(at, ""), ReadObject(at, "m/1/a.bin", 4))
     ask(LoadCopy(copy_of(at, "m/1/", tree), "a.xml", "read"))
-    asked = asked_of(moto)
-    assert {method for method, _ in asked} == {"GET", "HEAD"}
-    assert all(path.startswith(f"/{bucket}") for _, path in asked)
+    requests = asked_of(moto)
+    assert {method for method, _ in requests} == {"GET", "HEAD"}
+    assert all(path.startswith(f"/{bucket}") for _, path in requests)

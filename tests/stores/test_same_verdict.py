@@ -55,11 +55,14 @@ DOWNLOAD_FAILS = {"leading-zero", "digits-first"}
 DIFFERENT = {*DOWNLOAD_FAILS, "variables"}
 
 
-def verdicts(*words: str | Path, environment: dict[str, str] | None = None) -> dict[str, Any]:
-    told = [word for pair in (environment or {}).items() for word in ("--env", "=".join(pair))]
+def verdicts(*arguments: str | Path, environment: dict[str, str] | None = None) -> dict[str, Any]:
+    environment_options = [word for pair in (environment or {}).items() for word in ("--env", "=".join(pair))]
     policy = ("--model-version-policy", '{"all": {}}')
     run = ovms_doctor(
-        *("check", "--format", "json", "--as", "repository", "--timeout", "600"), *policy, *told, *words
+        *("check", "--format", "json", "--as", "repository", "--timeout", "600"),
+        *policy,
+        *environment_options,
+        *arguments,
     )
     assert run.code in (0, 1, 3), run.err
     document = run.document
@@ -73,15 +76,15 @@ def verdicts(*words: str | Path, environment: dict[str, str] | None = None) -> d
 
 
 @pytest.fixture(scope="module")
-def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
+def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
     tree = {f"repo/{model}/{name}": data for model, files in MODELS.items() for name, data in files.items()}
-    place = tmp_path_factory.mktemp("same")
+    directory = tmp_path_factory.mktemp("same")
     for name, content in tree.items():
-        (place / name).parent.mkdir(parents=True, exist_ok=True)
-        (place / name).write_bytes(content)
-    for path in (place, *place.rglob("*")):
+        (directory / name).parent.mkdir(parents=True, exist_ok=True)
+        (directory / name).write_bytes(content)
+    for path in (directory, *directory.rglob("*")):
         path.chmod(0o755 if path.is_dir() else 0o644)
-    found = {"local": verdicts(place / "repo")}
+    found = {"local": verdicts(directory / "repo")}
     with moto_server() as moto:
         keys = {"AWS_ACCESS_KEY_ID": "k", "AWS_SECRET_ACCESS_KEY": "s", "S3_ENDPOINT": moto.endpoint}
         bucket = moto.bucket()
@@ -95,7 +98,7 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
     return found
 
 
-def told(model: dict[str, Any]) -> tuple[Any, ...]:
+def states_and_versions(model: dict[str, Any]) -> tuple[Any, ...]:
     """What is said of a model, but for where it lies."""
     keys = (
         "version",
@@ -114,40 +117,40 @@ def told(model: dict[str, Any]) -> tuple[Any, ...]:
 pytestmark = [pytest.mark.server, pytest.mark.needs_module("moto", "flask", "gcp_storage_emulator")]
 
 
-@pytest.mark.parametrize("where", ["s3", "gs"])
+@pytest.mark.parametrize("location", ["s3", "gs"])
 @pytest.mark.parametrize("name", [name for name in MODELS if name not in DIFFERENT])
 def test_the_verdict_does_not_depend_on_where_it_lies(
-    seen: dict[str, dict[str, Any]], name: str, where: str
+    results: dict[str, dict[str, Any]], name: str, location: str
 ) -> None:
-    here, there = seen["local"]["models"][name], seen[where]["models"][name]
-    assert told(there) == told(here)
-    assert there["host_path"] is None
-    assert seen[where]["findings"][name] == seen["local"]["findings"][name]
+    local, remote = results["local"]["models"][name], results[location]["models"][name]
+    assert states_and_versions(remote) == states_and_versions(local)
+    assert remote["host_path"] is None
+    assert results[location]["findings"][name] == results["local"]["findings"][name]
 
 
-@pytest.mark.parametrize("where", ["s3", "gs"])
-def test_variables_are_not_downloaded(seen: dict[str, dict[str, Any]], where: str) -> None:
+@pytest.mark.parametrize("location", ["s3", "gs"])
+def test_variables_are_not_downloaded(results: dict[str, dict[str, Any]], location: str) -> None:
     """On the disk OpenVINO reads them, and these are none. From a store they never come, and the graph needs none."""
-    here, there = seen["local"]["models"]["variables"], seen[where]["models"]["variables"]
-    assert [version["state"] for version in here["versions"]] == ["LOADING"]
-    assert [version["state"] for version in there["versions"]] == ["AVAILABLE"]
-    assert seen[where]["findings"]["variables"] == set()
+    local, remote = results["local"]["models"]["variables"], results[location]["models"]["variables"]
+    assert [version["state"] for version in local["versions"]] == ["LOADING"]
+    assert [version["state"] for version in remote["versions"]] == ["AVAILABLE"]
+    assert results[location]["findings"]["variables"] == set()
 
 
-@pytest.mark.parametrize("where", ["s3", "gs"])
+@pytest.mark.parametrize("location", ["s3", "gs"])
 @pytest.mark.parametrize("name", sorted(DOWNLOAD_FAILS))
 def test_a_directory_that_is_not_called_by_its_number(
-    seen: dict[str, dict[str, Any]], name: str, where: str
+    results: dict[str, dict[str, Any]], name: str, location: str
 ) -> None:
     """The same states, and another reason: it is not downloaded."""
-    here, there = seen["local"]["models"][name], seen[where]["models"][name]
-    assert told(there)[1:] == told(here)[1:]
-    assert [version["state"] for version in there["versions"]] == ["LOADING"]
-    assert seen[where]["findings"][name] == {"OVD664"}
+    local, remote = results["local"]["models"][name], results[location]["models"][name]
+    assert states_and_versions(remote)[1:] == states_and_versions(local)[1:]
+    assert [version["state"] for version in remote["versions"]] == ["LOADING"]
+    assert results[location]["findings"][name] == {"OVD664"}
 
 
-def test_every_model_was_looked_at(seen: dict[str, dict[str, Any]]) -> None:
-    for found in seen.values():
+def test_every_model_was_looked_at(results: dict[str, dict[str, Any]]) -> None:
+    for found in results.values():
         assert found["models"].keys() == MODELS.keys()
         assert found["document"]["summary"]["verdict"] == "fail"
         assert not [check for check in found["document"]["checks"] if check["status"] == "could_not_look"]

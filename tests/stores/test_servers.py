@@ -39,7 +39,7 @@ Open = Callable[..., FaultyStore]
 ODD = "m/1/é +%25?#&.bin"
 
 
-def said(call: Callable[..., Any], **arguments: Any) -> str:
+def error_code(call: Callable[..., Any], **arguments: Any) -> str:
     """The code with which S3 says no to a call; empty where it does not."""
     from botocore.exceptions import ClientError
 
@@ -55,7 +55,7 @@ def keys(listed: dict[str, Any]) -> list[str]:
 
 
 @contextmanager
-def asked(url: str, method: str = "GET") -> Iterator[http.client.HTTPResponse]:
+def open_response(url: str, method: str = "GET") -> Iterator[http.client.HTTPResponse]:
     """An answer as it comes, from a client that follows nothing and mends nothing."""
     parts = urlsplit(url)
     with closing(http.client.HTTPConnection(str(parts.hostname), parts.port, timeout=20)) as connection:
@@ -73,8 +73,8 @@ def test_s3_keeps_what_is_put(moto: S3Server) -> None:
     with closing(moto.admin.get_object(Bucket=bucket, Key=ODD, Range="bytes=1-1")["Body"]) as body:
         assert body.read() == b"b"
     assert keys(moto.admin.list_objects(Bucket=bucket, Prefix="/m/")) == []
-    assert said(moto.admin.get_object, Bucket=bucket, Key="none") == "NoSuchKey"
-    assert said(moto.admin.head_bucket, Bucket="no-such-bucket") == "404"
+    assert error_code(moto.admin.get_object, Bucket=bucket, Key="none") == "NoSuchKey"
+    assert error_code(moto.admin.head_bucket, Bucket="no-such-bucket") == "404"
 
 
 def test_a_bucket_is_a_test_s_own(moto: S3Server) -> None:
@@ -95,7 +95,7 @@ def test_s3_log_holds_the_requests_since_the_set_up(moto: S3Server) -> None:
     assert moto.log() == []
     other = moto.client(Keys("any", "thing"))
     other.head_bucket(Bucket=bucket)
-    said(other.get_object, Bucket=bucket, Key="m/2/a")
+    error_code(other.get_object, Bucket=bucket, Key="m/2/a")
     other.put_object(Bucket=bucket, Key="m/1/b", Body=b"2")
     assert moto.log() == [
         Logged("HEAD", f"/{bucket}", 200),
@@ -112,25 +112,25 @@ def test_s3_log_holds_the_requests_since_the_set_up(moto: S3Server) -> None:
 def test_policies_count(moto_iam: IamServer) -> None:
     bucket = moto_iam.bucket()
     moto_iam.put(bucket, {"m/1/a": b"1"})
-    nobody = moto_iam.client(moto_iam.user())
+    closed_address = moto_iam.client(moto_iam.user())
     lister = moto_iam.client(moto_iam.user(allow("s3:HeadBucket", "s3:ListBucket", on=bucket)))
     reader = moto_iam.client(moto_iam.user(allow("s3:*", on=bucket)))
-    assert said(nobody.head_bucket, Bucket=bucket) == "403"
-    assert said(nobody.list_objects, Bucket=bucket) == "AccessDenied"
-    assert said(lister.head_bucket, Bucket=bucket) == ""
+    assert error_code(closed_address.head_bucket, Bucket=bucket) == "403"
+    assert error_code(closed_address.list_objects, Bucket=bucket) == "AccessDenied"
+    assert error_code(lister.head_bucket, Bucket=bucket) == ""
     assert keys(lister.list_objects(Bucket=bucket)) == ["m/1/a"]
-    assert said(lister.get_object, Bucket=bucket, Key="m/1/a") == "AccessDenied"
-    assert said(reader.get_object, Bucket=bucket, Key="m/1/a") == ""
-    assert said(reader.list_objects, Bucket=moto_iam.bucket()) == "AccessDenied"
+    assert error_code(lister.get_object, Bucket=bucket, Key="m/1/a") == "AccessDenied"
+    assert error_code(reader.get_object, Bucket=bucket, Key="m/1/a") == ""
+    assert error_code(reader.list_objects, Bucket=moto_iam.bucket()) == "AccessDenied"
 
 
 def test_keys_are_checked(moto_iam: IamServer) -> None:
     bucket = moto_iam.bucket()
     wrong = moto_iam.client(Keys(moto_iam.keys.key, "another"))
     unknown = moto_iam.client(Keys("AKIANOSUCHKEY0000000", "another"))
-    assert said(wrong.list_objects, Bucket=bucket) == "SignatureDoesNotMatch"
-    assert said(unknown.list_objects, Bucket=bucket) == "InvalidAccessKeyId"
-    assert said(wrong.head_bucket, Bucket=bucket) == "403"
+    assert error_code(wrong.list_objects, Bucket=bucket) == "SignatureDoesNotMatch"
+    assert error_code(unknown.list_objects, Bucket=bucket) == "InvalidAccessKeyId"
+    assert error_code(wrong.head_bucket, Bucket=bucket) == "403"
     assert [one.status for one in moto_iam.log()] == [403, 403, 403]
 
 
@@ -144,22 +144,22 @@ def test_swift_keeps_what_is_put(swift: SwiftServer) -> None:
     with closing(swift.admin.get_object(Bucket=bucket, Key=ODD, Range="bytes=1-1")["Body"]) as body:
         assert body.read() == b"b"
     assert keys(swift.admin.list_objects(Bucket=bucket, Prefix="/m/")) == []
-    assert said(swift.admin.get_object, Bucket=bucket, Key="none") == "NoSuchKey"
-    assert said(swift.admin.list_objects, Bucket="no-such-bucket") == "NoSuchBucket"
+    assert error_code(swift.admin.get_object, Bucket=bucket, Key="none") == "NoSuchKey"
+    assert error_code(swift.admin.list_objects, Bucket="no-such-bucket") == "NoSuchBucket"
 
 
 def test_swift_checks_signatures(swift: SwiftServer) -> None:
     bucket = swift.bucket()
     for wrong in (Keys(swift.keys.key, "another"), Keys("models:nobody", swift.keys.secret)):
-        assert said(swift.client(wrong).list_objects, Bucket=bucket) == "SignatureDoesNotMatch"
-        assert said(swift.client(wrong).head_bucket, Bucket=bucket) == "403"
+        assert error_code(swift.client(wrong).list_objects, Bucket=bucket) == "SignatureDoesNotMatch"
+        assert error_code(swift.client(wrong).head_bucket, Bucket=bucket) == "403"
 
 
 def test_swift_has_users_without_rights(swift: SwiftServer) -> None:
     bucket = swift.bucket()
-    assert said(swift.client(swift.stranger).list_objects, Bucket=bucket) == "AccessDenied"
-    assert said(swift.client(swift.stranger).head_bucket, Bucket=bucket) == "403"
-    assert said(swift.client(swift.elsewhere).list_objects, Bucket=bucket) == "NoSuchBucket"
+    assert error_code(swift.client(swift.other_user).list_objects, Bucket=bucket) == "AccessDenied"
+    assert error_code(swift.client(swift.other_user).head_bucket, Bucket=bucket) == "403"
+    assert error_code(swift.client(swift.elsewhere).list_objects, Bucket=bucket) == "NoSuchBucket"
 
 
 def test_swift_refuses_another_region(swift: SwiftServer, faulty: Open) -> None:
@@ -168,12 +168,12 @@ def test_swift_refuses_another_region(swift: SwiftServer, faulty: Open) -> None:
     wire = faulty(swift.endpoint)
     client = S3Server(wire.endpoint, swift.keys, "us-east-1")
     try:
-        assert said(client.admin.head_bucket, Bucket=bucket) == "400"
-        assert said(client.admin.list_objects, Bucket=bucket) == ""
+        assert error_code(client.admin.head_bucket, Bucket=bucket) == "400"
+        assert error_code(client.admin.list_objects, Bucket=bucket) == ""
     finally:
         client.close()
-    assert (wire.seen[0].method, wire.seen[0].status) == ("HEAD", 400)
-    lists = [one for one in wire.seen if one.method == "GET"]
+    assert (wire.requests[0].method, wire.requests[0].status) == ("HEAD", 400)
+    lists = [one for one in wire.requests if one.method == "GET"]
     assert [one.status for one in lists] == [400, 200]
     regions = [one.headers["authorization"].split("/")[2] for one in lists]
     assert regions == ["us-east-1", swift.region]
@@ -185,12 +185,14 @@ def test_swift_refuses_another_region(swift: SwiftServer, faulty: Open) -> None:
 def test_the_emulator_lists_what_is_put(gcs_emulator: GcsServer) -> None:
     bucket = gcs_emulator.bucket()
     gcs_emulator.put(bucket, {"m/1/a b": b"abc", "m/1/é+%25": b"d", "n": b"e"})
-    with asked(f"{gcs_emulator.endpoint}/storage/v1/b/{bucket}/o?prefix=m/") as answer:
+    with open_response(f"{gcs_emulator.endpoint}/storage/v1/b/{bucket}/o?prefix=m/") as answer:
         assert [item["name"] for item in json.load(answer)["items"]] == ["m/1/a b", "m/1/é+%25"]
     name = quote("m/1/é+%25", safe="")
-    with asked(f"{gcs_emulator.endpoint}/download/storage/v1/b/{bucket}/o/{name}?alt=media") as answer:
+    with open_response(
+        f"{gcs_emulator.endpoint}/download/storage/v1/b/{bucket}/o/{name}?alt=media"
+    ) as answer:
         assert answer.read() == b"d"
-    with asked(f"{gcs_emulator.endpoint}/storage/v1/b/no-such-bucket/o") as answer:
+    with open_response(f"{gcs_emulator.endpoint}/storage/v1/b/no-such-bucket/o") as answer:
         assert answer.status == 404
 
 
@@ -199,9 +201,12 @@ def test_the_emulator_lists_what_is_put(gcs_emulator: GcsServer) -> None:
 
 def test_the_proxy_lets_only_its_user_through(squid: Proxy, moto: S3Server) -> None:
     bucket = moto.bucket()
-    assert said(moto.client(proxy=squid.url).list_objects, Bucket=bucket) == ""
-    assert said(moto.client(proxy=squid.url_with(squid.user, "x")).list_objects, Bucket=bucket) == "407"
-    assert said(moto.client(proxy=f"http://{squid.host}:{squid.port}").list_objects, Bucket=bucket) == "407"
+    assert error_code(moto.client(proxy=squid.url).list_objects, Bucket=bucket) == ""
+    assert error_code(moto.client(proxy=squid.url_with(squid.user, "x")).list_objects, Bucket=bucket) == "407"
+    assert (
+        error_code(moto.client(proxy=f"http://{squid.host}:{squid.port}").list_objects, Bucket=bucket)
+        == "407"
+    )
     through, wrong, without = (line.split() for line in squid.log(3))
     assert through[3] == "TCP_MISS/200"
     assert through[5:8] == ["GET", f"{moto.endpoint}/{bucket}?encoding-type=url", squid.user]
@@ -213,7 +218,7 @@ def test_the_proxy_lets_only_its_user_through(squid: Proxy, moto: S3Server) -> N
 
 
 def test_nobody_listens_at_the_refused_address(refused: str) -> None:
-    with pytest.raises(ConnectionRefusedError), asked(f"{refused}/"):
+    with pytest.raises(ConnectionRefusedError), open_response(f"{refused}/"):
         pass
 
 
@@ -224,22 +229,22 @@ def test_the_wire_passes_on_what_is_signed(moto_iam: IamServer, faulty: Open) ->
     user = moto_iam.user(allow("s3:HeadBucket", "s3:ListBucket", "s3:GetObject", on=bucket))
     through = S3Server(wire.endpoint, user)
     try:
-        assert said(through.admin.head_bucket, Bucket=bucket) == ""
+        assert error_code(through.admin.head_bucket, Bucket=bucket) == ""
         assert keys(through.admin.list_objects(Bucket=bucket, Prefix="m/")) == [ODD]
         with closing(through.admin.get_object(Bucket=bucket, Key=ODD)["Body"]) as body:
             assert body.read() == b"abc"
-        assert said(through.admin.put_object, Bucket=bucket, Key="x", Body=b"1") == "AccessDenied"
+        assert error_code(through.admin.put_object, Bucket=bucket, Key="x", Body=b"1") == "AccessDenied"
     finally:
         through.close()
-    assert wire.asked() == [
+    assert wire.method_and_path_pairs() == [
         ("HEAD", f"/{bucket}"),
         ("GET", f"/{bucket}"),
         ("GET", f"/{bucket}/{ODD}"),
         ("PUT", f"/{bucket}/x"),
     ]
-    assert [one.status for one in wire.seen] == [200, 200, 200, 403]
-    assert {one.key for one in wire.seen} == {user.key}
-    assert wire.seen[1].query["prefix"] == "m/"
+    assert [one.status for one in wire.requests] == [200, 200, 200, 403]
+    assert {one.key for one in wire.requests} == {user.key}
+    assert wire.requests[1].query["prefix"] == "m/"
 
 
 ERRORS = [
@@ -259,30 +264,30 @@ def test_the_ways_of_s3_to_say_no(fault: Fault, status: int, code: str, faulty: 
     store.misbehave(fault)
     with_reply = S3Server(store.endpoint, Keys("a", "b"))
     try:
-        assert said(with_reply.admin.list_objects, Bucket="models") == code
-        assert said(with_reply.admin.head_bucket, Bucket="models") == str(status)
+        assert error_code(with_reply.admin.list_objects, Bucket="models") == code
+        assert error_code(with_reply.admin.head_bucket, Bucket="models") == str(status)
     finally:
         with_reply.close()
-    assert [(one.method, one.status) for one in store.seen] == [("GET", status), ("HEAD", status)]
+    assert [(one.method, one.status) for one in store.requests] == [("GET", status), ("HEAD", status)]
 
 
 def test_a_skewed_clock_shows_in_the_date(faulty: Open) -> None:
     store = faulty()
     store.misbehave(faults.skewed(7200))
-    with asked(f"{store.endpoint}/models") as answer:
-        there = parsedate_to_datetime(answer.headers["Date"])
+    with open_response(f"{store.endpoint}/models") as answer:
+        server_time = parsedate_to_datetime(answer.headers["Date"])
         assert answer.headers.get_all("Date") == [answer.headers["Date"]]
-    assert there > datetime.now(timezone.utc) + timedelta(hours=1)
+    assert server_time > datetime.now(timezone.utc) + timedelta(hours=1)
 
 
 def test_a_bucket_that_is_elsewhere(faulty: Open) -> None:
     store = faulty()
     store.misbehave(faults.moved("eu-west-9"), method="HEAD")
     store.misbehave(faults.wrong_region("eu-west-9"))
-    with asked(f"{store.endpoint}/models", "HEAD") as answer:
+    with open_response(f"{store.endpoint}/models", "HEAD") as answer:
         assert (answer.status, answer.headers["x-amz-bucket-region"]) == (301, "eu-west-9")
         assert answer.read() == b""
-    with asked(f"{store.endpoint}/models") as answer:
+    with open_response(f"{store.endpoint}/models") as answer:
         assert answer.status == 400
         assert b"<Region>eu-west-9</Region>" in answer.read()
 
@@ -291,19 +296,19 @@ def test_followed_redirect_reaches_its_target(faulty: Open) -> None:
     store, target = faulty(), faulty()
     store.misbehave(faults.redirect(f"{target.endpoint}/models"))
     direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    with asked(f"{store.endpoint}/models") as answer:
+    with open_response(f"{store.endpoint}/models") as answer:
         assert (answer.status, answer.headers["Location"]) == (307, f"{target.endpoint}/models")
     assert target.connections == 0
     with pytest.raises(urllib.error.HTTPError, match="501") as left:
         direct.open(f"{store.endpoint}/models", timeout=20)
     left.value.close()
-    assert target.asked() == [("GET", "/models")]
+    assert target.method_and_path_pairs() == [("GET", "/models")]
 
 
 def test_a_page_for_people(faulty: Open) -> None:
     store = faulty()
     store.misbehave(faults.html())
-    with asked(f"{store.endpoint}/models") as answer:
+    with open_response(f"{store.endpoint}/models") as answer:
         assert (answer.status, answer.headers["Content-Type"]) == (200, "text/html; charset=utf-8")
         assert answer.read().startswith(b"<!DOCTYPE html>")
 
@@ -318,12 +323,12 @@ def test_one_rule_for_some_requests_of_one_kind(moto: S3Server, faulty: Open) ->
     through = S3Server(wire.endpoint, moto.keys)
     try:
         assert keys(through.admin.list_objects(Bucket=bucket)) == ["m/1/a", "m/1/b"]
-        assert said(through.admin.head_object, Bucket=bucket, Key="m/1/a") == ""
-        assert said(through.admin.get_object, Bucket=bucket, Key="m/1/a") == "NoSuchKey"
-        codes = [said(through.admin.get_object, Bucket=bucket, Key="m/1/b") for _ in range(4)]
+        assert error_code(through.admin.head_object, Bucket=bucket, Key="m/1/a") == ""
+        assert error_code(through.admin.get_object, Bucket=bucket, Key="m/1/a") == "NoSuchKey"
+        codes = [error_code(through.admin.get_object, Bucket=bucket, Key="m/1/b") for _ in range(4)]
         assert codes == ["", "SlowDown", "SlowDown", ""]
         wire.behave()
-        assert said(through.admin.get_object, Bucket=bucket, Key="m/1/a") == ""
+        assert error_code(through.admin.get_object, Bucket=bucket, Key="m/1/a") == ""
     finally:
         through.close()
 
@@ -334,7 +339,7 @@ def test_a_body_that_is_cut_off(moto: S3Server, faulty: Open) -> None:
     wire = faulty(moto.endpoint)
     wire.misbehave(faults.truncated(4))
     moto.admin.put_object_acl(Bucket=bucket, Key="m/1/a", ACL="public-read")
-    with asked(f"{wire.endpoint}/{bucket}/m/1/a") as answer:
+    with open_response(f"{wire.endpoint}/{bucket}/m/1/a") as answer:
         assert answer.headers["Content-Length"] == "10"
         with pytest.raises(http.client.IncompleteRead) as broken:
             answer.read()
@@ -345,17 +350,17 @@ def test_a_connection_that_ends_before_an_answer(faulty: Open) -> None:
     store = faulty()
     store.misbehave(faults.hang_up(), times=1)
     store.misbehave(faults.reset())
-    with pytest.raises(http.client.RemoteDisconnected), asked(f"{store.endpoint}/models"):
+    with pytest.raises(http.client.RemoteDisconnected), open_response(f"{store.endpoint}/models"):
         pass
-    with pytest.raises(ConnectionResetError), asked(f"{store.endpoint}/models"):
+    with pytest.raises(ConnectionResetError), open_response(f"{store.endpoint}/models"):
         pass
-    assert [one.status for one in store.seen] == [0, 0]
+    assert [one.status for one in store.requests] == [0, 0]
 
 
 def test_a_connection_that_is_reset_in_an_answer(faulty: Open) -> None:
     store = faulty()
     store.misbehave(Fault(faults.answer(200, b"0123456789").reply, keep=5, end="reset"))
-    with asked(f"{store.endpoint}/models") as answer, pytest.raises(ConnectionResetError):
+    with open_response(f"{store.endpoint}/models") as answer, pytest.raises(ConnectionResetError):
         answer.read()
 
 
@@ -366,25 +371,25 @@ def test_silence(faulty: Open, after: int) -> None:
     store.misbehave(faults.stall(after))
     with closing(http.client.HTTPConnection(store.host, store.port)) as connection:
         connection.request("GET", "/models")
-        while not store.asked():
+        while not store.method_and_path_pairs():
             time.sleep(0.01)
         connection.sock.settimeout(0.2)
         with pytest.raises(TimeoutError):
             connection.getresponse()
-    assert store.asked() == [("GET", "/models")]
+    assert store.method_and_path_pairs() == [("GET", "/models")]
 
 
 def test_a_body_without_an_end(faulty: Open) -> None:
     store = faulty()
     store.misbehave(faults.endless(b"ab"))
-    with asked(f"{store.endpoint}/models") as answer:
+    with open_response(f"{store.endpoint}/models") as answer:
         assert (answer.status, answer.headers["Content-Length"]) == (200, None)
         assert answer.read(200_001) == b"ab" * 100_000 + b"a"
 
 
 def test_without_a_fault_and_with_nothing_behind_it(faulty: Open) -> None:
     store = faulty()
-    with asked(f"{store.endpoint}/models") as answer:
+    with open_response(f"{store.endpoint}/models") as answer:
         assert answer.status == 501
 
 

@@ -26,9 +26,9 @@ from ovms_doctor.probes.collector import Collector
 from ovms_doctor.probes.local import LocalCollector
 from ovms_doctor.probes.stores import StoreCollector
 from tests.deadlines import LONG, within_some_deadline
-from tests.storage.memory_store import told
+from tests.storage.memory_store import store_deployment
 from tests.stores.fake_gcs import FakeGcs, always, denied
-from tests.stores.fake_gcs import told as google_says
+from tests.stores.fake_gcs import error_reply as google_says
 from tests.stores.faulty import FaultyStore, expired_token, moved, skewed, slow_down, stall, truncated
 from tests.stores.models import BIN, XML
 from tests.stores.servers import IamServer, Proxy, S3Server, allow
@@ -45,7 +45,7 @@ def judge(
     path: str, environment: Mapping[str, str], deadline: float = LONG, **more: Any
 ) -> tuple[str, list[str], Plan]:
     """(verdict on the one model, codes on stores, proxies and layout, plan)."""
-    deployment = told(path, environment=environment, load=more.pop("load", "none"), **more)
+    deployment = store_deployment(path, environment=environment, load=more.pop("load", "none"), **more)
     facts = Facts()
     local = LocalCollector(None, mounts=deployment.mount_table)
     with Collector(local, lambda: StoreCollector(environment, local, deadline=deadline)) as collector:
@@ -90,10 +90,10 @@ class Row:
 
 def ran(row: Row, server: S3Server, bucket: str, keys: Mapping[str, str]) -> tuple[str, list[str], Plan]:
     host = server.endpoint.partition("//")[2]
-    told_of = {"S3_ENDPOINT": server.endpoint, "AWS_REGION": server.region, **keys, **row.environment}
+    templates = {"S3_ENDPOINT": server.endpoint, "AWS_REGION": server.region, **keys, **row.environment}
     environment = {
         name: value.format(endpoint=server.endpoint, host=host, bucket=bucket)
-        for name, value in told_of.items()
+        for name, value in templates.items()
         if value != "-"
     }
     return judge(row.path.format(bucket=bucket, host=host), environment, **row.more)
@@ -198,7 +198,7 @@ def test_policies(moto_iam: IamServer, row: Row) -> None:
 
 
 @pytest.mark.parametrize(
-    ("who", "region", "verdict", "codes"),
+    ("identity", "region", "verdict", "codes"),
     [
         ("keys", "", "1:AVAILABLE", []),
         ("stranger", "", "S3_METADATA_FAIL", ["OVD651"]),
@@ -208,16 +208,16 @@ def test_policies(moto_iam: IamServer, row: Row) -> None:
     ],
 )
 def test_a_store_that_checks_signatures_and_region(
-    swift: SwiftServer, who: str, region: str, verdict: str, codes: list[str]
+    swift: SwiftServer, identity: str, region: str, verdict: str, codes: list[str]
 ) -> None:
     """The wrong region is trap 7: boto3 would follow and list."""
     bucket = swift.bucket()
     swift.put(bucket, {f"m/{key}": data for key, data in IR.items()})
-    user = swift.keys if who == "wrong secret" else getattr(swift, who)
+    user = swift.keys if identity == "wrong secret" else getattr(swift, identity)
     environment = {
         "S3_ENDPOINT": swift.endpoint,
         "AWS_ACCESS_KEY_ID": user.key,
-        "AWS_SECRET_ACCESS_KEY": "c4nary" if who == "wrong secret" else user.secret,
+        "AWS_SECRET_ACCESS_KEY": "c4nary" if identity == "wrong secret" else user.secret,
         "AWS_REGION": region or swift.region,
     }
     assert judge(f"s3://{bucket}/m", environment)[:2] == (verdict, codes)

@@ -36,12 +36,12 @@ class Rule:
     headers: dict[str, str] = field(default_factory=dict)
     first: int = -1
     after: int = 0
-    met: int = 0
+    matched: int = 0
 
     def takes(self, method: str, path: str) -> bool:
-        if self.method not in ("", method) or not re.search(self.path, path) or self.met == self.first:
+        if self.method not in ("", method) or not re.search(self.path, path) or self.matched == self.first:
             return False
-        self.met += 1
+        self.matched += 1
         return True
 
 
@@ -54,7 +54,7 @@ class Faulty:
         self._closed = threading.Event()
         self._lock = threading.Lock()
         self._listening = socket.create_server(("127.0.0.1", 0), backlog=64)
-        self.asked: list[tuple[str, str]] = []
+        self.requests: list[tuple[str, str]] = []
         self.heads: list[str] = []
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -96,7 +96,7 @@ class Faulty:
         lines = head.split(b"\r\n\r\n")[0].decode("latin-1").split("\r\n")
         method, path, _ = lines[0].split(" ", 2)
         with self._lock:
-            self.asked.append((method, path))
+            self.requests.append((method, path))
             self.heads.append("\n".join(lines))
             rule = next((one for one in self._rules if one.takes(method, path)), None)
         if rule is None:
@@ -110,8 +110,8 @@ class Faulty:
 
     def _spoil(self, connection: socket.socket, rule: Rule, answer: bytes) -> None:
         if rule.does == "drip":
-            for place in range(len(answer)):
-                connection.sendall(answer[place : place + 1])
+            for index in range(len(answer)):
+                connection.sendall(answer[index : index + 1])
                 if self._closed.wait(0.5):
                     return
             return
@@ -122,26 +122,31 @@ class Faulty:
 
     def _true(self, method: str, path: str, headers: list[str]) -> bytes:
         """moto's answer."""
-        asked = HTTPConnection("127.0.0.1", self._port, timeout=30)
+        connection_to_moto = HTTPConnection("127.0.0.1", self._port, timeout=30)
         try:
-            asked.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
+            connection_to_moto.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
             for line in headers:
                 name, _, value = line.partition(":")
                 if name.lower() != "connection":
-                    asked.putheader(name, value.strip())
-            asked.endheaders()
-            answer = asked.getresponse()
+                    connection_to_moto.putheader(name, value.strip())
+            connection_to_moto.endheaders()
+            answer = connection_to_moto.getresponse()
             body = answer.read()
-            kept = [(name, value) for name, value in answer.getheaders() if name.lower() not in _OWN]
+            headers_to_send = [
+                (name, value) for name, value in answer.getheaders() if name.lower() not in _OWN
+            ]
         finally:
-            asked.close()
+            connection_to_moto.close()
         length = answer.getheader("Content-Length") or str(len(body))
         lines = [
             f"HTTP/1.1 {answer.status} {answer.reason}",
             f"Content-Length: {length}",
             "Connection: close",
         ]
-        return "\r\n".join([*lines, *(f"{name}: {value}" for name, value in kept), "", ""]).encode() + body
+        return (
+            "\r\n".join([*lines, *(f"{name}: {value}" for name, value in headers_to_send), "", ""]).encode()
+            + body
+        )
 
 
 _OWN = frozenset({"content-length", "connection", "transfer-encoding"})

@@ -46,7 +46,7 @@ class StuckMount:
 
     def hold(self, operations: str, path: str = "") -> None:
         """From now on, these operations (comma-separated; ``all``) on this path and below it are not answered."""
-        self._tell(f"hold {operations} {path}")
+        self._send(f"hold {operations} {path}")
 
     def wait_until_held(self) -> str:
         """Waits for a request that is held; the operation and the path of the first one that is not known yet."""
@@ -54,7 +54,7 @@ class StuckMount:
 
     def release(self) -> None:
         """Everything that is held is answered now, and nothing is held from now on."""
-        self._tell("release")
+        self._send("release")
 
     def stop(self) -> None:
         """The server reads no more requests: whoever waits can be killed."""
@@ -66,7 +66,7 @@ class StuckMount:
         self._server.communicate()
         _umount(self.point)
 
-    def _tell(self, command: str) -> None:
+    def _send(self, command: str) -> None:
         assert self._server.stdin is not None
         self._server.stdin.write(f"{command}\n".encode())
         self._server.stdin.flush()
@@ -108,10 +108,10 @@ class _Server:
                 with contextlib.suppress(BlockingIOError, FileNotFoundError):
                     self._take(os.read(self._device, _LONGEST_REQUEST))
 
-    def _control(self, words: list[str]) -> None:
-        if words[0] == "hold":
-            path = words[2] if len(words) > 2 else ""
-            self._rules += [(operation, path) for operation in words[1].split(",")]
+    def _control(self, arguments: list[str]) -> None:
+        if arguments[0] == "hold":
+            path = arguments[2] if len(arguments) > 2 else ""
+            self._rules += [(operation, path) for operation in arguments[1].split(",")]
         else:
             self._rules.clear()
             held, self._held = self._held, []

@@ -34,9 +34,9 @@ def odd(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("odd")
-@pytest.mark.parametrize("words", [["/dead/hang"], ["/srv/hang", "--mount", "/srv/hang:/srv/hang"]])
-def test_a_target_on_a_dead_mount(words: list[str], capsysbinary: pytest.CaptureFixture[bytes]) -> None:
-    code = run(["check", *words, "--timeout", "0.5", "--no-plugins", "--format", "json"])
+@pytest.mark.parametrize("arguments", [["/dead/hang"], ["/srv/hang", "--mount", "/srv/hang:/srv/hang"]])
+def test_a_target_on_a_dead_mount(arguments: list[str], capsysbinary: pytest.CaptureFixture[bytes]) -> None:
+    code = run(["check", *arguments, "--timeout", "0.5", "--no-plugins", "--format", "json"])
     report = json.loads(capsysbinary.readouterr().out)
     assert code == 3
     statuses = {check["name"]: check["status"] for check in report["checks"]}
@@ -50,11 +50,11 @@ def test_the_deadlines_of_several_dead_mounts_do_not_add_up(
     odd: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each look that hung halves the time for the next."""
-    given: list[float] = []
+    waits: list[float] = []
     answer = Worker.answer
 
     def recorded(self: Worker, questions: Sequence[AnyQuestion], times: Any) -> Any:
-        given.append(times(questions[0]))
+        waits.append(times(questions[0]))
         return answer(self, questions, times)
 
     monkeypatch.setattr(Worker, "answer", recorded)
@@ -62,7 +62,7 @@ def test_the_deadlines_of_several_dead_mounts_do_not_add_up(
     with LocalCollector(None, deadline=2.0) as collector:
         answers = collector.collect(mounts)
     assert [type(item) for item in answers.values()] == [Unavailable] * 4
-    assert given[:4] == [2.0, 1.0, 0.5, 0.5]
+    assert waits[:4] == [2.0, 1.0, 0.5, 0.5]
 
 
 def test_a_child_that_the_kernel_does_not_let_die_is_reported(
@@ -99,7 +99,7 @@ main()
 """
     environment = {**os.environ, "TMPDIR": str(tmp_path), "OVD_TEST_MARK": tmp_path.name}
     for moment, code in (("ovms_doctor.cli.interrupted", -signal.SIGHUP), ("ovms_doctor.cli.plain", 130)):
-        done = subprocess.run(
+        completed = subprocess.run(
             [sys.executable, "-c", script, moment, "check", str(tmp_path), "--load", "none"],
             cwd=Path(__file__).parents[2],
             env=environment,
@@ -107,6 +107,6 @@ main()
             preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),
             check=False,
         )
-        assert done.returncode == code, done.stderr
+        assert completed.returncode == code, completed.stderr
         assert gone(tmp_path.name)
         assert list(tmp_path.iterdir()) == []

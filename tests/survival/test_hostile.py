@@ -26,9 +26,9 @@ def _little_memory() -> None:
     resource.setrlimit(resource.RLIMIT_AS, (LIMIT, LIMIT))
 
 
-def _run(*words: str, code: int) -> bytes:
-    done = subprocess.run(
-        [sys.executable, "-m", "ovms_doctor", *words],
+def _run(*arguments: str, code: int) -> bytes:
+    completed = subprocess.run(
+        [sys.executable, "-m", "ovms_doctor", *arguments],
         capture_output=True,
         check=False,
         # Only ends a test that hangs.
@@ -36,9 +36,9 @@ def _run(*words: str, code: int) -> bytes:
         preexec_fn=_little_memory,
         env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},
     )
-    assert b"Traceback" not in done.stderr
-    assert done.returncode == code, done.stderr
-    return done.stdout
+    assert b"Traceback" not in completed.stderr
+    assert completed.returncode == code, completed.stderr
+    return completed.stdout
 
 
 @pytest.mark.parametrize("jobs", ["1", "3"])
@@ -57,10 +57,10 @@ def test_the_other_models_have_their_verdict(tmp_path: Path, jobs: str) -> None:
     }
     assert found == {name: outcome for name, outcome in expected.items() if outcome is not None}
     report = json.loads(_run("check", "--facts", str(saved), "--format", "json", code=1))
-    blamed: dict[str, set[str]] = {}
+    codes_by_model: dict[str, set[str]] = {}
     for finding in report["findings"]:
-        blamed.setdefault(finding["subject"]["model"] or "", set()).add(finding["name"])
+        codes_by_model.setdefault(finding["subject"]["model"] or "", set()).add(finding["name"])
     # In one configuration the first of them to end start-up leaves those behind it untried.
     for name, outcome in expected.items():
-        names = blamed.get(name, set()) - {"version-not-tried"}
+        names = codes_by_model.get(name, set()) - {"version-not-tried"}
         assert names == set() if outcome == "ok" else names

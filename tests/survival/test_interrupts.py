@@ -39,11 +39,11 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _start(
-    models: Path, scratch: Path, *words: str, errors: int = subprocess.PIPE
+    models: Path, scratch: Path, *arguments: str, errors: int = subprocess.PIPE
 ) -> subprocess.Popen[bytes]:
     me = f"{os.getuid()}:{os.getgid()}"
     return subprocess.Popen(
-        [sys.executable, "-m", "ovms_doctor", *words, str(models), "--load", "compile", "--user", me],
+        [sys.executable, "-m", "ovms_doctor", *arguments, str(models), "--load", "compile", "--user", me],
         stdout=subprocess.PIPE,
         stderr=errors,
         start_new_session=True,
@@ -66,14 +66,14 @@ def _wait_until_it_listens(process: subprocess.Popen[bytes]) -> None:
 @pytest.mark.parametrize("number", range(12))
 def test_a_signal_at_any_moment(models: Path, tmp_path: Path, number: int) -> None:
     chance = random.Random(SEED + number)
-    which = chance.choice([signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+    signal_number = chance.choice([signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
     scratch = tmp_path / f"scratch-{number}-{os.getpid()}"
     scratch.mkdir()
     process = _start(models, scratch, "check", "--format", "json")
     _wait_until_it_listens(process)
     time.sleep(chance.uniform(0.0, 1.5))
     # As the terminal does: to the whole group.
-    os.killpg(process.pid, which)
+    os.killpg(process.pid, signal_number)
     out, err = process.communicate(timeout=LONG)
     assert process.returncode == 130, err
     assert b"Traceback" not in err
@@ -85,25 +85,25 @@ def test_a_signal_at_any_moment(models: Path, tmp_path: Path, number: int) -> No
 
 
 def _after_some_were_loaded(
-    models: Path, scratch: Path, *words: str
+    models: Path, scratch: Path, *arguments: str
 ) -> tuple[subprocess.Popen[bytes], bytes]:
     """Interrupts the command when its progress, which is shown on a terminal, says that it loads the tenth model: more
     than are given to children at a time."""
     terminal, errors = os.openpty()
     fcntl.ioctl(errors, termios.TIOCSWINSZ, struct.pack("4H", 24, 200, 0, 0))
-    process = _start(models, scratch, *words, "--jobs", "2", errors=errors)
+    process = _start(models, scratch, *arguments, "--jobs", "2", errors=errors)
     os.close(errors)
-    shown = b""
-    while not any(int(number) >= 10 for number in re.findall(rb"loading (\d+)/120 ", shown)):
-        shown += os.read(terminal, 4096)
+    output = b""
+    while not any(int(number) >= 10 for number in re.findall(rb"loading (\d+)/120 ", output)):
+        output += os.read(terminal, 4096)
     os.killpg(process.pid, signal.SIGINT)
     out, _ = process.communicate(timeout=LONG)
     # The other end is closed: a terminal then gives an error.
     with contextlib.suppress(OSError):
         while part := os.read(terminal, 4096):
-            shown += part
+            output += part
     os.close(terminal)
-    assert b"Traceback" not in shown
+    assert b"Traceback" not in output
     return process, out
 
 
@@ -132,7 +132,7 @@ def test_an_interrupt_inside_code_compiled_from_a_text_is_no_signal(tmp_path: Pa
         "app.run = lambda words: exec('raise KeyboardInterrupt')\n"
         "entry.main()\n"
     )
-    done = subprocess.run(
+    completed = subprocess.run(
         [sys.executable, "-m", "interrupted"], cwd=tmp_path, capture_output=True, timeout=LONG
     )
-    assert (done.returncode, done.stderr) == (130, b"ovms-doctor: interrupted\n")
+    assert (completed.returncode, completed.stderr) == (130, b"ovms-doctor: interrupted\n")

@@ -27,17 +27,17 @@ SPARSE = {
 }
 
 
-def sparse(path: Path, begin: bytes = b"") -> Path:
+def sparse(path: Path, header: bytes = b"") -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(begin)
+    path.write_bytes(header)
     os.truncate(path, TEBIBYTE)
     return path
 
 
 @pytest.mark.parametrize("level", ["none", "read"])
 def test_the_run_ends_and_the_others_keep_their_verdict(level: str, world_dir: Path) -> None:
-    for name, (file, begin) in SPARSE.items():
-        sparse(world_dir / name / "1" / file, begin)
+    for name, (file, header) in SPARSE.items():
+        sparse(world_dir / name / "1" / file, header)
     good_model(world_dir / "zz-good" / "1")
     result = check(world_dir, "--load", level)
     assert result.code == 1

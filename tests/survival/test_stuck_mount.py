@@ -105,26 +105,29 @@ DOCUMENTS: list[tuple[list[str], str]] = [
 ]
 
 
-def _line(words: list[str], document: str, mount: StuckMount, source: Path, good: Path) -> list[str]:
-    filled = [word.replace("GOOD", str(good)).replace("SOURCE", str(source)) for word in words]
+def _line(arguments: list[str], document: str, mount: StuckMount, source: Path, good: Path) -> list[str]:
+    filled = [word.replace("GOOD", str(good)).replace("SOURCE", str(source)) for word in arguments]
     # OLD of diff comes first, and is the document.
-    rest = filled[1:] if words[0] == "diff" else []
-    filled = filled[:1] if words[0] == "diff" else filled
+    rest = filled[1:] if arguments[0] == "diff" else []
+    filled = filled[:1] if arguments[0] == "diff" else filled
     return [*filled, str(mount.point / document), *rest]
 
 
-@pytest.mark.parametrize(("words", "document"), DOCUMENTS, ids=[words[-1] for words, _ in DOCUMENTS])
+@pytest.mark.parametrize(
+    ("arguments", "document"), DOCUMENTS, ids=[arguments[-1] for arguments, _ in DOCUMENTS]
+)
 def test_a_document_on_a_mount_that_answers(
-    words: list[str], document: str, mount: StuckMount, source: Path, good: Path
+    arguments: list[str], document: str, mount: StuckMount, source: Path, good: Path
 ) -> None:
     """It is read as one of this host's own disk is."""
-    there = ovms_doctor(*_line(words, document, mount, source, good))
-    here = [
-        word.replace(str(mount.point), str(source)) for word in _line(words, document, mount, source, good)
+    on_mount = ovms_doctor(*_line(arguments, document, mount, source, good))
+    local_result = [
+        word.replace(str(mount.point), str(source))
+        for word in _line(arguments, document, mount, source, good)
     ]
-    expected = ovms_doctor(*here)
-    assert there.code == expected.code
-    assert there.err.replace(os.fsencode(mount.point), os.fsencode(source)) == expected.err
+    expected = ovms_doctor(*local_result)
+    assert on_mount.code == expected.code
+    assert on_mount.err.replace(os.fsencode(mount.point), os.fsencode(source)) == expected.err
 
 
 def test_what_cannot_be_read_there_has_the_same_reasons(mount: StuckMount) -> None:
@@ -149,18 +152,20 @@ def test_a_link_that_leads_there_is_recognised(mount: StuckMount, world_dir: Pat
         assert remote_mount(str(world_dir / path)) is None, path
 
 
-@pytest.mark.parametrize(("words", "document"), DOCUMENTS, ids=[words[-1] for words, _ in DOCUMENTS])
+@pytest.mark.parametrize(
+    ("arguments", "document"), DOCUMENTS, ids=[arguments[-1] for arguments, _ in DOCUMENTS]
+)
 def test_a_document_on_a_dead_mount(
-    words: list[str], document: str, mount: StuckMount, source: Path, good: Path
+    arguments: list[str], document: str, mount: StuckMount, source: Path, good: Path
 ) -> None:
     mount.hold("all")
-    line = _line(words, document, mount, source, good)
-    if words[0] in ("check", "request"):
+    line = _line(arguments, document, mount, source, good)
+    if arguments[0] in ("check", "request"):
         line[1:1] = ["--timeout", "1"]
     mark = mount.point.parent.name
     result = ovms_doctor_process(*line, environment={**os.environ, "OVD_TEST_MARK": mark})
-    assert result.code == (3 if words[0] == "summary" else 2)
-    error = (result.out if words[0] == "summary" else result.err).decode().replace("\n", " ")
+    assert result.code == (3 if arguments[0] == "summary" else 2)
+    error = (result.out if arguments[0] == "summary" else result.err).decode().replace("\n", " ")
     assert f"the file system mounted at {mount.point} (fuse.stuck) did not answer within" in " ".join(
         error.split()
     )
@@ -171,9 +176,9 @@ def test_a_document_on_a_dead_mount(
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-@pytest.mark.parametrize("words", [["check", "--inspect"], ["logs"], ["check"]], ids=" ".join)
+@pytest.mark.parametrize("arguments", [["check", "--inspect"], ["logs"], ["check"]], ids=" ".join)
 def test_a_signal_while_a_mount_is_waited_for(
-    number: signal.Signals, words: list[str], mount: StuckMount
+    number: signal.Signals, arguments: list[str], mount: StuckMount
 ) -> None:
     mount.hold("all")
     mark = mount.point.parent.name
@@ -182,9 +187,9 @@ def test_a_signal_while_a_mount_is_waited_for(
             sys.executable,
             "-m",
             "ovms_doctor",
-            *words,
+            *arguments,
             str(mount.point / "inspect.json"),
-            *(["--timeout", "600"] * (words != ["logs"])),
+            *(["--timeout", "600"] * (arguments != ["logs"])),
         ],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -204,10 +209,10 @@ def test_a_signal_while_a_mount_is_waited_for(
 # -- models ------------------------------------------------------------------------------------------------
 
 
-def _judged(*words: str | Path, mark: str = "") -> tuple[Result, dict[str, Any]]:
+def _judged(*arguments: str | Path, mark: str = "") -> tuple[Result, dict[str, Any]]:
     result = ovms_doctor_process(
         "check",
-        *words,
+        *arguments,
         "--format",
         "json",
         "--no-plugins",
@@ -246,11 +251,11 @@ def test_other_models_keep_their_verdict(
 
 
 @pytest.mark.parametrize(
-    "words", [["models"], ["models/resnet"], ["models/resnet/1/model.xml"], ["config.json"]]
+    "arguments", [["models"], ["models/resnet"], ["models/resnet/1/model.xml"], ["config.json"]]
 )
-def test_a_target_on_a_dead_mount(words: list[str], mount: StuckMount) -> None:
+def test_a_target_on_a_dead_mount(arguments: list[str], mount: StuckMount) -> None:
     mount.hold("all")
-    result, report = _judged(*(mount.point / word for word in words), "--timeout", "1")
+    result, report = _judged(*(mount.point / word for word in arguments), "--timeout", "1")
     assert result.code == 3
     assert report["summary"]["verdict"] == "incomplete"
 
@@ -311,15 +316,15 @@ def test_inspections_of_many_models_do_not_add_up_their_deadlines(
         files.append(InspectModel(str(mount.point / "many" / f"m{number:02}" / "1" / "model.xml"), "ir"))
     mount.hold("open,read")
     limits: list[float] = []
-    begun: list[AnyQuestion] = []
+    early: list[AnyQuestion] = []
     _limits(monkeypatch, local.Pool, limits)
     elsewhere = InspectModel(str(good / "m" / "1" / "model.xml"), "ir")
     questions: list[AnyQuestion] = [*files, elsewhere]
     with LocalCollector(None, deadline=1.6, jobs=1) as collector:
-        answers: dict[AnyQuestion, Answer] = collector.collect(questions, begun.append)
+        answers: dict[AnyQuestion, Answer] = collector.collect(questions, early.append)
     assert isinstance(answers[elsewhere], ModelInspection)
     assert all(isinstance(answers[one], Unavailable) for one in files)
-    assert begun == [*files[:4], elsewhere]
+    assert early == [*files[:4], elsewhere]
     dead = f"the file system mounted at {mount.point} (fuse.stuck) does not answer"
     assert answers[files[-1]] == Unavailable(dead, timed_out=True)
     # The limit is computed when the child turns to a question, and once more when it is up.
@@ -357,11 +362,11 @@ def test_a_good_target_beside_one_on_a_dead_mount(mount: StuckMount, good: Path)
     me = f"{os.getuid()}:{os.getgid()}"
     dead = mount.point / "models" / "resnet"
     server = ["--mount", f"{good}:/models/good", "--mount", f"{dead}:/models/dead"]
-    for words in (
+    for arguments in (
         [good / "m", dead],
         [*server, _configuration(good.parent / "c.json", m=Path("/models/good/m"))],
     ):
-        result, report = _judged(*words, "--timeout", "1", "--user", me)
+        result, report = _judged(*arguments, "--timeout", "1", "--user", me)
         served = {model["name"]: model["served_versions"] for model in report["models"]}
         assert served["m"] == [1], result.err
     assert result.code == 0
@@ -397,15 +402,15 @@ def test_a_report_to_a_dead_mount(operation: str, mount: StuckMount, good: Path)
     """The report on standard output is whole, and so are the files elsewhere; the exit code says that one is not
     written. ``flush`` is the request of close(2)."""
     mount.hold(operation)
-    here = good.parent / "here.json"
-    outputs = ["-o", mount.point / "a.json", "-o", mount.point / "b.json", "-o", here]
+    local_report = good.parent / "here.json"
+    outputs = ["-o", mount.point / "a.json", "-o", mount.point / "b.json", "-o", local_report]
     mark = good.parent.name
     result = ovms_doctor_process(
         "check", good, "--load", "none", *outputs, environment={**os.environ, "OVD_TEST_MARK": mark}
     )
     assert result.code == 3
     assert "served" in result.text
-    assert json.loads(here.read_bytes())["summary"]["verdict"] == "pass"
+    assert json.loads(local_report.read_bytes())["summary"]["verdict"] == "pass"
     assert b"did not answer" in result.err
     mount.end()
     assert gone(mark)
@@ -415,7 +420,7 @@ def test_a_working_directory_on_a_dead_mount(mount: StuckMount, good: Path) -> N
     for more, code in (([], 2), (["--no-config"], 0)):
         mount.release()
         # Isolated: Python itself looks for modules in the working directory otherwise.
-        words = [
+        arguments = [
             sys.executable,
             "-I",
             "-m",
@@ -429,7 +434,7 @@ def test_a_working_directory_on_a_dead_mount(mount: StuckMount, good: Path) -> N
             *more,
         ]
         process = subprocess.Popen(
-            ["sh", "-c", 'echo && read line && exec "$@"', "sh", *words],
+            ["sh", "-c", 'echo && read line && exec "$@"', "sh", *arguments],
             cwd=mount.point / "models",
             # Coverage looks at the working directory when Python starts.
             env={name: value for name, value in os.environ.items() if not name.startswith("COVERAGE")},

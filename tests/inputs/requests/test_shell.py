@@ -101,7 +101,7 @@ def test_no_command_lines(text: str) -> None:
     ids=["here", "words", "pipes", "assignments", "substitutions", "quotes"],
 )
 def test_the_time_of_hostile_scripts(text: str) -> None:
-    begun = time.process_time()
+    started = time.process_time()
     with contextlib.suppress(DocumentError):
         read_request(text.encode(), ReadOptions(), FILES.__getitem__)
-    assert time.process_time() - begun < 5
+    assert time.process_time() - started < 5

@@ -1,4 +1,4 @@
-"""Client snippets as people write them, each with one fault: the answer, and the request that is answered instead."""
+"""Client snippets as users write them, each with one fault: the answer, and the corrected request."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ def test_shapes_are_those_of_numpy(expression: str) -> None:
     ],
 )
 def test_the_client_takes_the_dtype_of_numpy_alone(expression: str) -> None:
-    """tritonclient compares the datatype of an input with the dtype of its array, and refuses another one."""
+    """tritonclient compares the datatype of an input with the dtype of its array and refuses a different one."""
     import numpy
 
     names = {"float32": "FP32", "float64": "FP64", "int64": "INT64", "int32": "INT32", "uint8": "UINT8"}
@@ -145,7 +145,7 @@ def test_lists_are_built_as_python_builds_them(statements: str, inputs: list[flo
 
 
 @pytest.mark.parametrize(
-    ("text", "wanted"),
+    ("text", "expected"),
     [
         ("requests.post('http://localhost:8000/v2/models/m/infer', json={})", True),
         ("c.predict({}, 'm')", True),
@@ -156,8 +156,8 @@ def test_lists_are_built_as_python_builds_them(statements: str, inputs: list[flo
         ("", False),
     ],
 )
-def test_texts_recognised_as_python(text: str, wanted: bool) -> None:
-    assert is_python(text) is wanted
+def test_texts_recognised_as_python(text: str, expected: bool) -> None:
+    assert is_python(text) is expected
 
 
 def _request(text: str) -> ClientRequest:

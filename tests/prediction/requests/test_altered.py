@@ -29,7 +29,7 @@ def kserve(data: Any, datatype: str = "FP32") -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("data", "datatype", "begins"),
+    ("data", "datatype", "prefix"),
     [
         ([[1, 2], [3]], "FP32", RAGGED),
         ([[1, 2], 3], "FP32", RAGGED),
@@ -45,9 +45,9 @@ def kserve(data: Any, datatype: str = "FP32") -> list[str]:
         ([10**40], "FP64", INFINITE),
     ],
 )
-def test_kserve(data: Any, datatype: str, begins: str) -> None:
+def test_kserve(data: Any, datatype: str, prefix: str) -> None:
     (text,) = kserve(data, datatype)
-    assert text.startswith(begins)
+    assert text.startswith(prefix)
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_of_several_outputs_the_last_is_kept() -> None:
 
 
 @pytest.mark.parametrize(
-    ("precision", "document", "begins"),
+    ("precision", "document", "prefix"),
     [
         ("I32", {"instances": [1.5]}, FRACTIONS),
         ("U8", {"inputs": {"x": [[0.5]]}}, FRACTIONS),
@@ -85,9 +85,9 @@ def test_of_several_outputs_the_last_is_kept() -> None:
         ("FP32", {"instances": [1.5]}, ""),
     ],
 )
-def test_tfs(precision: str, document: Any, begins: str) -> None:
+def test_tfs(precision: str, document: Any, prefix: str) -> None:
     texts = found("TFS", document, precision)
-    assert [text.startswith(begins) for text in texts] == ([True] if begins else [])
+    assert [text.startswith(prefix) for text in texts] == ([True] if prefix else [])
 
 
 @pytest.mark.parametrize(

@@ -48,9 +48,9 @@ def test_all_recordings_are_there() -> None:
 @pytest.mark.parametrize("name", HANDLER)
 def test_answers_of_the_rest_handler(name: str, tmp_path: Path) -> None:
     case = HANDLER[name]
-    world = handler_world(tmp_path, case)
+    files = handler_world(tmp_path, case)
     for index, row in enumerate(case["requests"]):
-        answer = world.answer(request_of(row)).answer
+        answer = files.answer(request_of(row)).answer
         text = answer.code if answer.code == "OK" else f"{answer.code}: {answer.message}"
         assert (index, answer.http_status, text) == (index, row["http"], row["status"]), row["body"]
 
@@ -60,9 +60,9 @@ def test_answers_of_the_rest_handler(name: str, tmp_path: Path) -> None:
     [("kserve-rest-2026.3", "2026.3"), ("kserve-rest-2025.4", "2025.4"), ("tfs-rest-2025.4", "2025.4")],
 )
 def test_answers_over_rest(name: str, release: str, tmp_path: Path) -> None:
-    world = kfs_world(tmp_path, release)
+    files = kfs_world(tmp_path, release)
     for index, row in enumerate(recorded(f"{name}.json.gz")):
-        answer = world.answer(request_of(row)).answer
+        answer = files.answer(request_of(row)).answer
         expected = json.loads(row["answer"])["error"] if row["answer"] else ""
         assert (index, answer.http_status, answer.message) == (index, row["status"], expected), row["body"]
 
@@ -135,8 +135,8 @@ def test_answers_at_all_urls(name: str, models: ServedModels) -> None:
         message = answer.message
         if answer.body.startswith('{"error"'):
             message = json.loads(answer.body)["error"]
-        given = "" if row["method"] == "HEAD" or row["status"] == 200 else row["error"]
-        if answer.http_status != row["status"] or (row["method"] != "HEAD" and message != given):
+        error_text = "" if row["method"] == "HEAD" or row["status"] == 200 else row["error"]
+        if answer.http_status != row["status"] or (row["method"] != "HEAD" and message != error_text):
             differ.append(row["path"])
             assert answer.doubts, row
     # What a reload finds is not predicted.

@@ -47,7 +47,7 @@ def collector() -> LocalCollector:
     return LocalCollector(User(os.getuid(), os.getgid()))
 
 
-class World:
+class RecordedServer:
     """A server's models, as the requests so far left them."""
 
     def __init__(self, arguments: list[str], release: str, *, mediapipe: bool = False) -> None:
@@ -70,7 +70,7 @@ class World:
             return outcome
 
 
-def kfs_world(directory: Path, release: str) -> World:
+def kfs_world(directory: Path, release: str) -> RecordedServer:
     """The server that the REST recordings were made with."""
     entries = []
     for name, model, more in KFS:
@@ -85,10 +85,10 @@ def kfs_world(directory: Path, release: str) -> World:
     (directory / "mapped" / "1" / "mapping_config.json").write_text(json.dumps(mapping))
     config = directory / "config.json"
     config.write_text(json.dumps({"model_config_list": entries}))
-    return World(["--config_path", str(config), "--rest_port", "18080"], release)
+    return RecordedServer(["--config_path", str(config), "--rest_port", "18080"], release)
 
 
-def handler_world(directory: Path, case: dict[str, Any]) -> World:
+def handler_world(directory: Path, case: dict[str, Any]) -> RecordedServer:
     """The server of one case of requests that were handed to the REST handler itself."""
     for path, kind, value in case["tree"]:
         target = directory / path
@@ -98,7 +98,7 @@ def handler_world(directory: Path, case: dict[str, Any]) -> World:
         else:
             shutil.copy(MODELS / f"{value}.{kind}", target)
     arguments = [text.replace("{D}", str(directory)) for text in case["args"]]
-    return World([*arguments, "--rest_port", "18080"], "2026.3")
+    return RecordedServer([*arguments, "--rest_port", "18080"], "2026.3")
 
 
 def request_of(row: dict[str, Any]) -> ClientRequest:

@@ -46,12 +46,12 @@ class Row:
 def ir(xml: str | bytes, weights: bytes | None = BIN, name: str = "m.xml") -> Callable[[Path], str]:
     """An IR with these contents."""
 
-    def build(place: Path) -> str:
+    def build(directory: Path) -> str:
         data = xml if isinstance(xml, bytes) else xml.encode()
-        (place / name).write_bytes(data)
+        (directory / name).write_bytes(data)
         if weights is not None:
-            (place / "m.bin").write_bytes(weights)
-        return str(place / name)
+            (directory / "m.bin").write_bytes(weights)
+        return str(directory / name)
 
     return build
 
@@ -103,9 +103,9 @@ def extra_layer(text: str) -> Callable[[Path], str]:
     return edited((RESULT, text + RESULT))
 
 
-def _directory(place: Path) -> str:
-    (place / "m.xml").mkdir()
-    return str(place / "m.xml")
+def _directory(directory: Path) -> str:
+    (directory / "m.xml").mkdir()
+    return str(directory / "m.xml")
 
 
 _LATIN1 = XML.encode().replace(b'name="relu"', b'name="rel\xfc"')

@@ -48,28 +48,28 @@ def constant(*changes: tuple[str, str]) -> Build:
 def with_bin(make: Callable[[Path], object]) -> Build:
     """The base IR; ``make`` gets the place where the weights file belongs."""
 
-    def build(place: Path) -> str:
-        (place / "m.xml").write_text(XML)
-        make(place / "m.bin")
-        return str(place / "m.xml")
+    def build(directory: Path) -> str:
+        (directory / "m.xml").write_text(XML)
+        make(directory / "m.bin")
+        return str(directory / "m.xml")
 
     return build
 
 
-def _link(place: Path) -> str:
+def _link(directory: Path) -> str:
     """The link's own name decides where the weights are looked for."""
-    (place / "store").mkdir()
-    (place / "store/real.xml").write_text(XML)
-    (place / "store/real.bin").write_bytes(BIN)
-    (place / "link.xml").symlink_to("store/real.xml")
-    return str(place / "link.xml")
+    (directory / "store").mkdir()
+    (directory / "store/real.xml").write_text(XML)
+    (directory / "store/real.bin").write_bytes(BIN)
+    (directory / "link.xml").symlink_to("store/real.xml")
+    return str(directory / "link.xml")
 
 
 def _bare_name(weights: str) -> Build:
-    def build(place: Path) -> str:
-        (place / ".xml").write_text(XML)
-        (place / weights).write_bytes(BIN)
-        return str(place / ".xml")
+    def build(directory: Path) -> str:
+        (directory / ".xml").write_text(XML)
+        (directory / weights).write_bytes(BIN)
+        return str(directory / ".xml")
 
     return build
 
@@ -77,14 +77,14 @@ def _bare_name(weights: str) -> Build:
 def big(make: Callable[[Path, int], object]) -> Build:
     """An IR with 4 MiB of weights: W as [1024,1024] f32, read as [1,8] nowhere; ``make`` writes the file."""
 
-    def build(place: Path) -> str:
+    def build(directory: Path) -> str:
         size = 4 << 20
         data = f'<data element_type="f32" shape="8, {size // 32}" offset="0" size="{size}" />'
         xml = XML.replace(W_DATA, data).replace(' offset="256"', f' offset="{size}"')
         xml = xml.replace('shape="1, 8" offset', 'shape="1, 1" offset')
-        (place / "m.xml").write_text(xml)
-        make(place / "m.bin", size + 32)
-        return str(place / "m.xml")
+        (directory / "m.xml").write_text(xml)
+        make(directory / "m.bin", size + 32)
+        return str(directory / "m.xml")
 
     return build
 
@@ -195,11 +195,11 @@ WEIGHTS = (
 def file(name: str, data: bytes, **others: bytes) -> Build:
     """One model file, and others with ``_`` for the dot in their names."""
 
-    def build(place: Path) -> str:
-        (place / name).write_bytes(data)
+    def build(directory: Path) -> str:
+        (directory / name).write_bytes(data)
         for other, content in others.items():
-            (place / other.replace("_", ".")).write_bytes(content)
-        return str(place / name)
+            (directory / other.replace("_", ".")).write_bytes(content)
+        return str(directory / name)
 
     return build
 
@@ -210,17 +210,17 @@ def rows(format: ModelFormat, *cases: tuple[str, Build, str | None, str]) -> tup
     )
 
 
-def tensor(*place: object, **others: bytes) -> Build:
-    return file("m.onnx", onnx(external(*place)), **others)  # type: ignore[arg-type]
+def tensor(*position: object, **others: bytes) -> Build:
+    return file("m.onnx", onnx(external(*position)), **others)  # type: ignore[arg-type]
 
 
-def _outside(place: Path) -> str:
-    (place / "blobs").mkdir()
-    (place / "m").mkdir()
-    (place / "blobs/w").write_bytes(FLOATS)
-    (place / "m/w.data").symlink_to("../blobs/w")
-    (place / "m/m.onnx").write_bytes(onnx(external("w.data", 0, 32)))
-    return str(place / "m/m.onnx")
+def _outside(directory: Path) -> str:
+    (directory / "blobs").mkdir()
+    (directory / "m").mkdir()
+    (directory / "blobs/w").write_bytes(FLOATS)
+    (directory / "m/w.data").symlink_to("../blobs/w")
+    (directory / "m/m.onnx").write_bytes(onnx(external("w.data", 0, 32)))
+    return str(directory / "m/m.onnx")
 
 
 _FULL = onnx()
@@ -305,13 +305,13 @@ ONNX = (
 def saved(data: bytes | None, *variables: str) -> Build:
     """A SavedModel directory with this ``saved_model.pb`` and empty variables files."""
 
-    def build(place: Path) -> str:
+    def build(directory: Path) -> str:
         if data is not None:
-            (place / "saved_model.pb").write_bytes(data)
+            (directory / "saved_model.pb").write_bytes(data)
         for name in variables:
-            (place / "variables").mkdir(exist_ok=True)
-            (place / "variables" / name).touch()
-        return f"{place}/"
+            (directory / "variables").mkdir(exist_ok=True)
+            (directory / "variables" / name).touch()
+        return f"{directory}/"
 
     return build
 

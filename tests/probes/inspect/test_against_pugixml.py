@@ -51,19 +51,19 @@ def mutated(original: bytes, chance: random.Random) -> bytes:
     """The text after one to three accidents: something inserted, replaced, cut out, doubled, or the end lost."""
     data = bytearray(original)
     for _ in range(chance.randint(1, 3)):
-        begin = chance.randint(0, len(data))
-        end = min(len(data), begin + chance.choice([1, 1, 2, 5, 30]))
+        start = chance.randint(0, len(data))
+        end = min(len(data), start + chance.choice([1, 1, 2, 5, 30]))
         match chance.randrange(5):
             case 0:
-                data[begin:begin] = chance.choice(PIECES)
+                data[start:start] = chance.choice(PIECES)
             case 1:
-                data[begin:end] = chance.choice(PIECES)
+                data[start:end] = chance.choice(PIECES)
             case 2:
-                del data[begin:end]
+                del data[start:end]
             case 3:
-                data[begin:begin] = data[begin:end]
+                data[start:start] = data[start:end]
             case _:
-                del data[begin:]
+                del data[start:]
     return bytes(data)
 
 

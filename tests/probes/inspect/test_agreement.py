@@ -48,17 +48,17 @@ def mutant(source: random.Random, text: str) -> bytes:
     data = bytearray(text.encode())
     for _ in range(source.randint(1, 3)):
         at = source.randrange(len(data))
-        how = source.random()
-        if how < 0.3:
+        choice = source.random()
+        if choice < 0.3:
             data[at] = source.randrange(256)
-        elif how < 0.5:
+        elif choice < 0.5:
             del data[at : at + source.randint(1, 60)]
-        elif how < 0.9:
+        elif choice < 0.9:
             quote = data.find(b'"', at)
             end = data.find(b'"', quote + 1)
             if 0 <= quote < end < quote + 40:
                 data[quote + 1 : end] = source.choice(SWAPS).encode()
-        elif how < 0.95:
+        elif choice < 0.95:
             piece = data[at : at + source.randint(1, 200)]
             data[at:at] = piece
         else:
@@ -75,21 +75,21 @@ def test_never_fatal_where_openvino_loads(tmp_path: Path) -> None:
         path.write_bytes(mutant(source, XML))
         path.with_suffix(".bin").write_bytes(BIN)
         paths.append(str(path))
-    said = ask(paths)
+    answers = ask(paths)
     agreed = 0
     for path in paths:
-        seen = inspect_model(path, "ir")
-        assert isinstance(seen, ModelInspection)
-        fatal = [fault for fault in seen.faults if fault.fatal]
-        assert not fatal or said[path].outcome != "loads", (Path(path).read_bytes(), fatal)
-        agreed += bool(fatal) == (said[path].outcome == "refused")
-    assert {"loads", "refused"} <= {answer.outcome for answer in said.values()}
+        inspection = inspect_model(path, "ir")
+        assert isinstance(inspection, ModelInspection)
+        fatal = [fault for fault in inspection.faults if fault.fatal]
+        assert not fatal or answers[path].outcome != "loads", (Path(path).read_bytes(), fatal)
+        agreed += bool(fatal) == (answers[path].outcome == "refused")
+    assert {"loads", "refused"} <= {answer.outcome for answer in answers.values()}
     assert agreed > MUTANTS * 3 // 4
 
 
 @pytest.mark.needs_module("openvino")
 @pytest.mark.parametrize(
-    ("asked", "suffix", "whole"),
+    ("model_format", "suffix", "whole"),
     [
         ("onnx", ".onnx", onnx()),
         ("frozen", ".pb", GRAPH_DEF),
@@ -98,7 +98,7 @@ def test_never_fatal_where_openvino_loads(tmp_path: Path) -> None:
 )
 def test_never_fatal_where_openvino_loads_other_formats(
     tmp_path: Path,
-    asked: ModelFormat,
+    model_format: ModelFormat,
     suffix: str,
     whole: bytes,
 ) -> None:
@@ -115,16 +115,16 @@ def test_never_fatal_where_openvino_loads_other_formats(
         path.write_bytes(data)
         path.with_suffix(".pdiparams").write_bytes(PADDLE_WEIGHTS)
         paths.append(str(path))
-    said = ask(paths)
+    answers = ask(paths)
     for path in paths:
-        seen = inspect_model(path, asked)
-        assert isinstance(seen, ModelInspection)
-        fatal = [fault for fault in seen.faults if fault.fatal]
-        assert not fatal or said[path].outcome != "loads", (Path(path).read_bytes(), fatal)
-    assert {"loads", "refused"} <= {answer.outcome for answer in said.values()}
+        inspection = inspect_model(path, model_format)
+        assert isinstance(inspection, ModelInspection)
+        fatal = [fault for fault in inspection.faults if fault.fatal]
+        assert not fatal or answers[path].outcome != "loads", (Path(path).read_bytes(), fatal)
+    assert {"loads", "refused"} <= {answer.outcome for answer in answers.values()}
 
 
-def fed(kind: str, inputs: int) -> str:
+def ir_with_inputs(kind: str, inputs: int) -> str:
     """An IR 10 in which one operation gets x that many times, and declares no more than that."""
     is_result = kind == "result"
     ports = "".join(f'<port id="{number}"/>' for number in range(inputs))
@@ -151,19 +151,21 @@ def test_operations_need_their_inputs(tmp_path: Path) -> None:
     for kind, least in LEAST_INPUTS.items():
         for inputs in {0, least - 1}:
             path = tmp_path / f"{kind}-{inputs}.xml"
-            path.write_text(fed(kind, inputs))
+            path.write_text(ir_with_inputs(kind, inputs))
             models[str(path)] = f"{kind} with {inputs} inputs"
-    said = ask(list(models))
+    answers = ask(list(models))
     assert {
-        name: said[path].message for path, name in models.items() if said[path].outcome != "refused"
+        name: answers[path].message for path, name in models.items() if answers[path].outcome != "refused"
     } == {}
     assert {
-        name: said[path].message for path, name in models.items() if "contain the op" in said[path].message
+        name: answers[path].message
+        for path, name in models.items()
+        if "contain the op" in answers[path].message
     } == {}
     for path in models:
-        seen = inspect_model(path, "ir")
-        assert isinstance(seen, ModelInspection)
-        assert any(fault.fatal and fault.kind == "input-not-connected" for fault in seen.faults), path
+        inspection = inspect_model(path, "ir")
+        assert isinstance(inspection, ModelInspection)
+        assert any(fault.fatal and fault.kind == "input-not-connected" for fault in inspection.faults), path
 
 
 FORMATS: tuple[ModelFormat, ...] = ("ir", "onnx", "paddle", "frozen", "tflite")
@@ -195,7 +197,7 @@ def test_survives_any_bytes(data: bytes) -> None:
     descriptor = os.memfd_create("model")
     try:
         os.write(descriptor, data)
-        for asked in FORMATS:
-            assert isinstance(inspect_model(f"/proc/self/fd/{descriptor}", asked), ModelInspection)
+        for model_format in FORMATS:
+            assert isinstance(inspect_model(f"/proc/self/fd/{descriptor}", model_format), ModelInspection)
     finally:
         os.close(descriptor)

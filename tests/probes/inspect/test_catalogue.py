@@ -10,7 +10,7 @@ from ovms_doctor.model.facts import ModelInspection
 from ovms_doctor.probes.inspect import faults, inspect_model
 from tests.probes.inspect import catalogue, catalogue_files
 from tests.probes.inspect.catalogue import Row
-from tests.probes.inspect.verdict import Said, ask
+from tests.probes.inspect.verdict import OpenvinoAnswer, ask
 
 ROWS = {row.name: row for row in (*catalogue.ROWS, *catalogue_files.ROWS)}
 
@@ -21,23 +21,23 @@ def paths(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     base = tmp_path_factory.mktemp("catalogue")
     made = {}
     for number, row in enumerate(ROWS.values()):
-        place = base / str(number)
-        place.mkdir()
-        made[row.name] = row.build(place)
+        directory = base / str(number)
+        directory.mkdir()
+        made[row.name] = row.build(directory)
     return made
 
 
 @pytest.fixture(scope="module")
-def said(paths: dict[str, str]) -> dict[str, Said]:
+def openvino_answers(paths: dict[str, str]) -> dict[str, OpenvinoAnswer]:
     """What OpenVINO says to each of them, asked all at once: name → answer."""
     answers = ask(list(paths.values()))
     return {name: answers[path] for name, path in paths.items()}
 
 
-def look(row: Row, path: str) -> ModelInspection:
-    seen = inspect_model(path, row.format)
-    assert isinstance(seen, ModelInspection)
-    return seen
+def inspect_row(row: Row, path: str) -> ModelInspection:
+    inspection = inspect_model(path, row.format)
+    assert isinstance(inspection, ModelInspection)
+    return inspection
 
 
 def test_names_are_unique() -> None:
@@ -47,38 +47,41 @@ def test_names_are_unique() -> None:
 @pytest.mark.parametrize("name", ROWS)
 def test_names_the_cause(name: str, paths: dict[str, str]) -> None:
     row = ROWS[name]
-    seen = look(row, paths[name])
-    kinds = {fault.kind for fault in seen.faults}
+    inspection = inspect_row(row, paths[name])
+    kinds = {fault.kind for fault in inspection.faults}
     assert kinds == set() if row.kind is None else row.kind in kinds
     assert kinds <= set(faults.KINDS)
-    assert any(fault.fatal for fault in seen.faults) == (row.outcome == "refused" and not row.blind)
+    assert any(fault.fatal for fault in inspection.faults) == (row.outcome == "refused" and not row.blind)
     if row.kind and row.outcome == "refused" and not row.blind and row.kind != faults.LAYER_DUPLICATE_ID:
         # What is named must be among what makes OpenVINO refuse, not a remark beside it.
         assert (
-            row.kind in {fault.kind for fault in seen.faults if fault.fatal} or row.name == "edge-to-nowhere"
+            row.kind in {fault.kind for fault in inspection.faults if fault.fatal}
+            or row.name == "edge-to-nowhere"
         )
 
 
 @pytest.mark.slow
 @pytest.mark.needs_module("openvino")
 @pytest.mark.parametrize("name", ROWS)
-def test_openvino_agrees(name: str, said: dict[str, Said]) -> None:
+def test_openvino_agrees(name: str, openvino_answers: dict[str, OpenvinoAnswer]) -> None:
     """The expected outcomes of the catalogue are those of the installed OpenVINO."""
-    assert said[name].outcome == ROWS[name].outcome, said[name].message
+    assert openvino_answers[name].outcome == ROWS[name].outcome, openvino_answers[name].message
 
 
 @pytest.mark.slow
 @pytest.mark.needs_module("openvino")
 @pytest.mark.parametrize("name", [row.name for row in ROWS.values() if row.outcome == "loads"])
-def test_inputs_and_outputs(name: str, paths: dict[str, str], said: dict[str, Said]) -> None:
+def test_inputs_and_outputs(
+    name: str, paths: dict[str, str], openvino_answers: dict[str, OpenvinoAnswer]
+) -> None:
     """Where the format tells them, they are those of the loaded model (outputs: names and types only, for
     their shapes are what the file says, and OpenVINO computes them anew)."""
-    seen = look(ROWS[name], paths[name])
-    answer = said[name]
-    if seen.inputs is not None:
-        assert [[list(t.names), t.element_type, t.shape] for t in seen.inputs] == answer.inputs
-    if seen.outputs is not None:
-        assert [list(t.names) for t in seen.outputs] == [names for names, _, _ in answer.outputs]
+    inspection = inspect_row(ROWS[name], paths[name])
+    answer = openvino_answers[name]
+    if inspection.inputs is not None:
+        assert [[list(t.names), t.element_type, t.shape] for t in inspection.inputs] == answer.inputs
+    if inspection.outputs is not None:
+        assert [list(t.names) for t in inspection.outputs] == [names for names, _, _ in answer.outputs]
 
 
 def test_every_kind_is_described_once() -> None:

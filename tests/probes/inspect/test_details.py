@@ -30,15 +30,15 @@ from tests.probes.inspect.models import (
 )
 
 
-def inspected(path: Path | str, asked: ModelFormat = "ir") -> ModelInspection:
-    seen = inspect_model(str(path), asked)
-    assert isinstance(seen, ModelInspection)
-    return seen
+def inspected(path: Path | str, model_format: ModelFormat = "ir") -> ModelInspection:
+    inspection = inspect_model(str(path), model_format)
+    assert isinstance(inspection, ModelInspection)
+    return inspection
 
 
-def only_fault(seen: ModelInspection) -> Fault:
-    assert len(seen.faults) == 1
-    return seen.faults[0]
+def only_fault(inspection: ModelInspection) -> Fault:
+    assert len(inspection.faults) == 1
+    return inspection.faults[0]
 
 
 @pytest.fixture
@@ -57,8 +57,8 @@ def test_a_file_of_weights_that_is_too_short_to_be_the_model_s(base: Path) -> No
 
 
 def test_ir(base: Path) -> None:
-    seen = inspected(base)
-    assert seen == ModelInspection(
+    inspection = inspected(base)
+    assert inspection == ModelInspection(
         "ir",
         (FileSample(str(base), len(XML)), FileSample(str(base.with_suffix(".bin")), 288)),
         (),
@@ -117,17 +117,17 @@ def test_onnx(tmp_path: Path) -> None:
     path = tmp_path / "m.onnx"
     path.write_bytes(onnx(external("w.data", 0, 32), kind="MyOp", domain="my.domain"))
     (tmp_path / "w.data").write_bytes(FLOATS)
-    seen = inspected(path, "onnx")
-    assert seen.files == (
+    inspection = inspected(path, "onnx")
+    assert inspection.files == (
         FileSample(str(path), path.stat().st_size),
         FileSample(str(tmp_path / "w.data"), 32),
     )
-    assert seen.operations == (
+    assert inspection.operations == (
         Operation("Add", "ai.onnx:17", 1, "n0"),
         Operation("MyOp", "my.domain:?", 1, "n1"),
     )
-    assert (seen.ir_version, seen.writer) == (8, "us 1.2")
-    assert seen.inputs == (Tensor(("x",), "f32", "[1,8]"),)
+    assert (inspection.ir_version, inspection.writer) == (8, "us 1.2")
+    assert inspection.inputs == (Tensor(("x",), "f32", "[1,8]"),)
 
 
 def test_large_tensors_are_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -154,18 +154,22 @@ def test_large_tensors_are_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 def test_saved_model_files(tmp_path: Path) -> None:
     (tmp_path / "saved_model.pb").write_bytes(saved_model(GRAPH_DEF + VARIABLE))
-    seen = inspected(f"{tmp_path}/", "saved_model")
-    fault = only_fault(seen)
+    inspection = inspected(f"{tmp_path}/", "saved_model")
+    fault = only_fault(inspection)
     assert (fault.kind, fault.fatal) == ("saved-model-variables-missing", False)
     (tmp_path / "variables").mkdir()
     for name in ("variables.index", "variables.data-00000-of-00001"):
         (tmp_path / "variables" / name).write_bytes(b"abc")
-    seen = inspected(f"{tmp_path}/", "saved_model")
-    assert seen.faults == ()
-    assert [os.path.basename(file.path) for file in seen.files] == [
+    inspection = inspected(f"{tmp_path}/", "saved_model")
+    assert inspection.faults == ()
+    assert [os.path.basename(file.path) for file in inspection.files] == [
         "saved_model.pb", "variables.data-00000-of-00001", "variables.index",
     ]  # fmt: skip
-    assert {operation.type for operation in seen.operations} == {"Placeholder", "Identity", "VarHandleOp"}
+    assert {operation.type for operation in inspection.operations} == {
+        "Placeholder",
+        "Identity",
+        "VarHandleOp",
+    }
 
 
 def test_pointer_file_names_what_is_missing(base: Path) -> None:
@@ -213,13 +217,13 @@ def test_fifo_is_never_opened(base: Path, name: str) -> None:
     assert (fault.kind, fault.fatal, fault.path) == ("not-regular", False, str(path))
 
 
-@pytest.mark.parametrize("asked", ["ir", "onnx", "paddle", "frozen", "tflite", "saved_model"])
-def test_missing(tmp_path: Path, asked: ModelFormat) -> None:
-    assert inspect_model(str(tmp_path / "none"), asked) == Failure(errno.ENOENT)
+@pytest.mark.parametrize("model_format", ["ir", "onnx", "paddle", "frozen", "tflite", "saved_model"])
+def test_missing(tmp_path: Path, model_format: ModelFormat) -> None:
+    assert inspect_model(str(tmp_path / "none"), model_format) == Failure(errno.ENOENT)
     (tmp_path / "link").symlink_to("nowhere")
-    assert inspect_model(str(tmp_path / "link"), asked) == Failure(errno.ENOENT)
+    assert inspect_model(str(tmp_path / "link"), model_format) == Failure(errno.ENOENT)
     (tmp_path / "loop").symlink_to("loop")
-    assert inspect_model(str(tmp_path / "loop"), asked) == Failure(errno.ELOOP)
+    assert inspect_model(str(tmp_path / "loop"), model_format) == Failure(errno.ELOOP)
 
 
 def test_zero_byte_in_a_path() -> None:
@@ -248,8 +252,8 @@ def test_unreadable(base: Path, name: str, expected: int | str) -> None:
         os.setresgid(5000, 5000, 5000)
         os.setresuid(5000, 5000, 5000)
         try:
-            seen = inspect_model("m.xml", "ir")
-            got = seen.errno if isinstance(seen, Failure) else seen.faults[0].kind
+            inspection = inspect_model("m.xml", "ir")
+            got = inspection.errno if isinstance(inspection, Failure) else inspection.faults[0].kind
             os._exit(0 if got == expected else 1)
         finally:
             os._exit(2)

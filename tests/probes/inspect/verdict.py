@@ -18,20 +18,22 @@ Tensors = list[tuple[list[str], str, str]]
 
 
 @dataclass(frozen=True)
-class Said:
+class OpenvinoAnswer:
     outcome: str
     message: str
     inputs: Tensors
     outputs: Tensors
 
 
-def ask(paths: list[str]) -> dict[str, Said]:
+def ask(paths: list[str]) -> dict[str, OpenvinoAnswer]:
     """``read_model`` of each path, each in a process of its own."""
-    done = subprocess.run([sys.executable, __file__], input=json.dumps(paths), capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    completed = subprocess.run(
+        [sys.executable, __file__], input=json.dumps(paths), capture_output=True, text=True
+    )
+    assert completed.returncode == 0, completed.stderr
+    lines = [json.loads(line) for line in completed.stdout.splitlines()]
     assert len(lines) == len(paths)
-    return {path: Said(**line) for path, line in zip(paths, lines, strict=True)}
+    return {path: OpenvinoAnswer(**line) for path, line in zip(paths, lines, strict=True)}
 
 
 def _tensors(ports: Any) -> list[Any]:

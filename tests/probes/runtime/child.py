@@ -58,7 +58,7 @@ def forbid() -> None:
         raise OSError(ctypes.get_errno(), "this kernel does not let a process filter its calls")
 
 
-def lose(directory: str) -> None:
+def lose_rights(directory: str) -> None:
     if os.geteuid() == 0:
         os.setgroups([])
         os.setresgid(5000, 5000, 5000)
@@ -72,7 +72,7 @@ def lose(directory: str) -> None:
     raise AssertionError(f"{directory} can still be read")
 
 
-def say(**line: object) -> None:
+def write_line(**line: object) -> None:
     print(json.dumps(line), flush=True)
 
 
@@ -86,25 +86,25 @@ def main() -> None:
     try:
         runtime.prepare()
     except RuntimeUnavailableError as unavailable:
-        say(unavailable=unavailable.reason)
+        write_line(unavailable=unavailable.reason)
         return
-    say(prepared={"version": runtime.version, "modules": sorted(sys.modules)})
+    write_line(prepared={"version": runtime.version, "modules": sorted(sys.modules)})
     if "lose" in job:
-        lose(job["lose"])
+        lose_rights(job["lose"])
     if job.get("provoke") == "socket":
         socket.socket()
     if job.get("provoke") == "file":
         open(os.path.join(os.environ["HOME"], "made"), "w").close()
     if job.get("alone"):
-        say(extension=runtime.try_extension(extension).message)
+        write_line(extension=runtime.try_extension(extension).message)
     before = set(sys.modules)
     limits = resource.getrlimit(resource.RLIMIT_AS)
     for path, level in job["loads"]:
         try:
-            say(**msgspec.to_builtins(asdict(runtime.load(path, level, None, extension))))
+            write_line(**msgspec.to_builtins(asdict(runtime.load(path, level, None, extension))))
         except RuntimeUnavailableError as unavailable:
-            say(unavailable=unavailable.reason)
-    say(
+            write_line(unavailable=unavailable.reason)
+    write_line(
         limits={
             "address space kept": limits == resource.getrlimit(resource.RLIMIT_AS),
             "core": resource.getrlimit(resource.RLIMIT_CORE)[0],

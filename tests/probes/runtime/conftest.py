@@ -18,7 +18,7 @@ LEFT_OUT_PLUGINS = ("libopenvino_intel_gpu", "libopenvino_intel_npu")
 MakePackage = Callable[..., Path]
 
 #: Has the package import its extension module from a file that is named otherwise.
-ELSEWHERE = """
+OTHER_HOST_SCRIPT = """
 import importlib.util, os, sys
 spec = importlib.util.spec_from_file_location(__name__, os.path.join(os.path.dirname(__path__[0]), "binding.so"))
 sys.modules[__name__] = importlib.util.module_from_spec(spec)
@@ -52,7 +52,7 @@ def make_package(tmp_path: Path) -> Iterator[MakePackage]:
             (library,) = package.glob("_pyopenvino*.so")
             library.rename(package / "binding.so")
             (package / "_pyopenvino").mkdir(exist_ok=True)
-            (package / "_pyopenvino" / "__init__.py").write_text(ELSEWHERE)
+            (package / "_pyopenvino" / "__init__.py").write_text(OTHER_HOST_SCRIPT)
         home.chmod(0o700)
         return home
 

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-HERE = Path(__file__).parent
-DATA = HERE / "data"
-CHECKOUT = HERE.parents[2]
+DIRECTORY = Path(__file__).parent
+DATA = DIRECTORY / "data"
+CHECKOUT = DIRECTORY.parents[2]
 
 
 def package_directory() -> Path:
@@ -62,14 +62,14 @@ def run(
     if "lose" in job or "forbid" in job:
         # Measuring would have the child write a file when it ends, which it may not any more.
         variables = {name: value for name, value in variables.items() if not name.startswith("COVERAGE_")}
-    done = subprocess.run(
-        [sys.executable, *python, str(HERE / "child.py"), *(path or ()), str(CHECKOUT)],
+    completed = subprocess.run(
+        [sys.executable, *python, str(DIRECTORY / "child.py"), *(path or ()), str(CHECKOUT)],
         input=json.dumps(job).encode(),
         capture_output=True,
         timeout=120,
         env=variables,
         check=False,
     )
-    errors = done.stderr.decode(errors="replace")
+    errors = completed.stderr.decode(errors="replace")
     assert "Traceback" not in errors, errors
-    return Outcome(done.returncode, errors, [json.loads(line) for line in done.stdout.splitlines()])
+    return Outcome(completed.returncode, errors, [json.loads(line) for line in completed.stdout.splitlines()])

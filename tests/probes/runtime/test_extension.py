@@ -52,11 +52,11 @@ def test_missing_extension_fails_every_load(tmp_path: Path, package_path: list[s
     missing = str(tmp_path / "missing.so")
     loads: list[tuple[str | Path, str]] = [(DATA / "fc.xml", "read")] * 2
     outcome = run(loads, path=package_path, extension=missing, alone=True)
-    what = outcome.only("extension")
-    assert what.startswith("Exception from src/inference/src/cpp/core.cpp:189:\n")
-    assert f"{missing}: cannot open shared object file: No such file or directory" in what
+    message = outcome.only("extension")
+    assert message.startswith("Exception from src/inference/src/cpp/core.cpp:189:\n")
+    assert f"{missing}: cannot open shared object file: No such file or directory" in message
     assert [(load["outcome"], load["stage"], load["message"], load["detail"]) for load in outcome.loads] == [
-        ("failed", "read", what, "the CPU extension could not be loaded")
+        ("failed", "read", message, "the CPU extension could not be loaded")
     ] * 2
 
 

@@ -88,14 +88,14 @@ def test_every_format_reads_and_compiles(tmp_path: Path, package_path: list[str]
 
 
 @pytest.mark.parametrize(
-    ("names", "seen"), [(None, []), ("", []), ("b,a", ["a", "b"]), (r"a\,b,c", ["a,b", "c"])]
+    ("names", "expected"), [(None, []), ("", []), ("b,a", ["a", "b"]), (r"a\,b,c", ["a,b", "c"])]
 )
 def test_all_names_of_an_input(
-    tmp_path: Path, package_path: list[str], names: str | None, seen: list[str]
+    tmp_path: Path, package_path: list[str], names: str | None, expected: list[str]
 ) -> None:
     model = write(tmp_path, ir(parameter(names=names), result()))
     (load,) = run([(model, "read")], path=package_path).loads
-    assert load["inputs"] == [tensor(seen, "f32", "[1,4]")]
+    assert load["inputs"] == [tensor(expected, "f32", "[1,4]")]
 
 
 def test_long_names_are_whole(tmp_path: Path) -> None:

@@ -86,9 +86,9 @@ def test_no_socket_and_no_file(tmp_path: Path, package_path: list[str]) -> None:
     assert list(home.iterdir()) == []
 
 
-@pytest.mark.parametrize("deed", ["socket", "file"])
-def test_the_filter_kills(tmp_path: Path, deed: str) -> None:
-    outcome = forbidden([(DATA / "fc.xml", "read")], tmp_path / "home-of-user", provoke=deed)
+@pytest.mark.parametrize("action", ["socket", "file"])
+def test_the_filter_kills(tmp_path: Path, action: str) -> None:
+    outcome = forbidden([(DATA / "fc.xml", "read")], tmp_path / "home-of-user", provoke=action)
     assert outcome.code == -signal.SIGSYS
 
 

@@ -55,7 +55,7 @@ class TreeEntry:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A recorded case. ``recorded`` is all that the file holds of it, ``{D}`` not filled in."""
+    """A recorded case. ``recorded`` is the content of the file for this case; ``{D}`` is not yet replaced."""
 
     id: str
     family: Family
@@ -67,18 +67,18 @@ class Case:
 
     @property
     def uid(self) -> int:
-        """The user, and the only group, that the server ran as; 0: root."""
+        """The user id that the server had, and its only group id; 0: root."""
         uid: int = self.recorded.get("uid", 0)
         return uid
 
     @property
     def never_ends(self) -> bool:
-        """The start was still going on when the recorder gave up."""
+        """Whether the start had not ended when the recorder stopped waiting."""
         return bool(self.recorded.get("hang"))
 
     @property
     def exit_code(self) -> int | None:
-        """What the server's process would have ended with; None where it stays up or never ends."""
+        """The exit code of the server's process; None if it stays up or never ends."""
         if self.recorded.get("stage") == "parse_args":
             code: int = self.recorded["parse_args"][0]
             return code
@@ -88,16 +88,16 @@ class Case:
 
     @property
     def versions_comparable(self) -> bool:
-        """``versions_detected`` and ``versions_requested`` are what the server itself saw."""
+        """Whether ``versions_detected`` and ``versions_requested`` are the values of the server itself."""
         return not self.never_ends and (self.exit_code is None or bool(self.recorded["models"]))
 
     @property
     def polls_comparable(self) -> bool:
-        """``cycles_result`` was recorded, and a real server would have lived to see those polls."""
+        """Whether ``cycles_result`` was recorded and a real server would have lived until those polls."""
         return self.exit_code is None and bool(self.recorded.get("cycles_result"))
 
     def arguments(self, directory: str) -> tuple[str, ...]:
-        """The server's arguments, with the port that was added where they name none."""
+        """The server's arguments, plus the port that was added where they contain none."""
         recorded_arguments: list[str] = self.filled("args", directory)
         names_port = any(text.split("=", 1)[0] in _PORT_OPTIONS for text in recorded_arguments)
         return (*recorded_arguments, *(() if names_port else _DEFAULT_PORT))
@@ -108,7 +108,7 @@ class Case:
 
 
 def kind_of_outcome(case: Case) -> tuple[str, ...]:
-    """What the server did with the case: the group of cases, the status of the start, the states of its models."""
+    """The group of the case, the status of the start and the states of its models."""
     recorded = case.recorded
     states = {
         f"{version['state']} {version['error_code']}"
@@ -120,7 +120,7 @@ def kind_of_outcome(case: Case) -> tuple[str, ...]:
 
 
 def load_cases(release: RecordedRelease, family: Family) -> dict[str, Case]:
-    """The cases of a family as that release of the server treated them, by id, in the file's order."""
+    """The cases of a family, as that release of the server handled them, by id, in the order of the file."""
     document = _read(release, family)
     caveats = _caveats(document["about"]) if family == "serving" else {}
     return {
@@ -212,7 +212,7 @@ def _read(release: RecordedRelease, family: Family) -> dict[str, Any]:
 
 
 def _caveats(about: Mapping[str, Any]) -> dict[str, set[Caveat]]:
-    """By case id, from what the recording itself lists."""
+    """The caveats by case id, as the recording lists them."""
     marked: dict[str, set[Caveat]] = {}
     for key, ids in about.items():
         caveat: Caveat | None = None
@@ -228,7 +228,7 @@ def _caveats(about: Mapping[str, Any]) -> dict[str, set[Caveat]]:
 
 @contextmanager
 def _umask(mask: int) -> Iterator[None]:
-    """Files are made with this mask; it belongs to the whole process."""
+    """Creates files with this mask; it applies to the whole process."""
     before = os.umask(mask)
     try:
         yield

@@ -1,4 +1,4 @@
-"""Runs recorded cases through the driver and gives the report's JSON document."""
+"""Runs recorded cases through ``diagnosis`` and returns the report's JSON document."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from ovms_doctor.probes.local import LocalCollector
 from ovms_doctor.report.json_report import to_document
 from tests.cases_build import Case, build
 
-#: Groups whose recordings turn on compilation: a device, a shape, a plugin's property. The random families too.
+#: Groups whose result depends on compilation: a device, a shape, a plugin's property; also the random families.
 COMPILED = {"options", "cli", "mapping", "random-cli", "random-config"}
 
 
 @cache
 def collector(uid: int) -> LocalCollector:
-    """One for each user: cases lie in directories of their own, so it may serve them all."""
+    """One collector for each user. All cases can share it, because each has its own directory."""
     return LocalCollector(User(uid, uid))
 
 
 def request_for(case: Case, directory: str) -> CheckOptions:
-    """The case as a user on the server's own host would ask for it. The recorder left its directory when
-    it became another user."""
+    """The options for the case as a user on the server's own host would choose them. The recorder left its
+    directory when it changed to another user."""
     default = "/" if case.uid else directory
     return CheckOptions(
         arguments=case.arguments(directory),
@@ -43,7 +43,7 @@ def request_for(case: Case, directory: str) -> CheckOptions:
 
 
 def look_at(case: Case, directory: Path) -> tuple[CheckOptions, SettledRun]:
-    """Build the case's tree and look at it."""
+    """Builds the case's tree and runs the prediction on it."""
     build(case, directory)
     request = request_for(case, os.fspath(directory))
     return request, look(request, Facts(), collector(case.uid))

@@ -1,7 +1,8 @@
-"""What all tests share: places that every user can enter, and what a machine must have for a test.
+"""What all tests share: directories that every user can enter, and the requirements that a test has on the
+machine.
 
-A test that needs root, a program or a module is skipped on a machine that lacks it. With ``CI=true`` it
-fails instead: what CI does not run, nobody runs.
+A test that needs root, a program or a module is skipped on a machine that lacks it. With ``CI=true`` it fails
+instead, so that every test runs somewhere.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from hypothesis.internal.conjecture import providers
 
 from tests.worker_copies import use_copies, use_started_workers
 
-# Their assertions are explained as those of the tests.
+# pytest rewrites their assertions as it does those of the tests.
 pytest.register_assert_rewrite(
     "tests.checks.helpers",
     "tests.cli.helpers",
@@ -38,16 +39,16 @@ pytest.register_assert_rewrite(
 pytest_plugins = ("tests.stores.fixtures",)
 use_copies()
 
-#: Fixtures behind which a container engine stands.
+#: Fixtures that use a container engine.
 ENGINES = {"engine", "_shared_engine"}
-#: Fixtures behind which something answers on the loopback.
+#: Fixtures that use a server on the loopback interface.
 SERVERS = {
     *("moto", "moto_iam", "swift", "gcs_emulator", "squid", "faulty", "rights", "emulated", "fake"),
     *("_moto", "_moto_iam", "_squid"),
 }
-#: Modules without a set-up that their tests share: with several workers, each test goes to whoever is free.
+#: Modules whose tests share no set-up: with several workers, each test can run on any worker.
 SPREAD = ("tests/test_cases.py", "tests/parameters/test_recorded.py", "tests/delivery/test_pythons.py")
-#: The environment of tests/delivery/conftest.py that takes long to make.
+#: The environment of tests/delivery/conftest.py that takes long to create.
 LIGHT = "light_installation"
 
 #: A user that no test machine has, but whose id the image of the server uses.
@@ -65,7 +66,7 @@ hypothesis.settings.load_profile("same")
 # to import all of ovms-doctor; no schema of the tests has a format that they parse.
 sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]
 
-# In a job of GitHub Actions the text report stands between other lines, and a summary would be written.
+# In a job of GitHub Actions the text report has additional lines, and a summary would be written.
 for _name in ("GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY", "FORCE_HYPERLINK"):
     os.environ.pop(_name, None)
 
@@ -101,9 +102,9 @@ def pytest_collection() -> Generator[None, object, object]:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leaves out what ``--one-of-each`` says; with several workers, has modules with slow tests go first.
+    """Applies ``--one-of-each``; with several workers, runs modules with slow tests first.
 
-    At the end of a run, no worker then waits for another that has just begun with minutes of work.
+    Then no worker waits at the end of a run for another that has just started with minutes of work.
     """
     if hasattr(config, "workerinput"):
         long = {
@@ -124,11 +125,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """Marks a test with what it takes, and with the worker group that it belongs to.
+    """Marks a test with what it requires and with its worker group.
 
-    Tests of one module share servers and files that are made once. All tests of the container engine
-    are one group, so that one daemon is started, whatever the number of workers; all of the light installation
-    are another.
+    Tests of one module share servers and files that are created once. All tests of the container engine are
+    one group, so that one daemon is started for any number of workers; all tests of the light installation
+    are another group.
     """
     module = item.nodeid.partition("::")[0]
     fixtures = set(getattr(item, "fixturenames", ()))
@@ -145,7 +146,7 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Looks at the ``needs_…`` markers."""
+    """Evaluates the ``needs_…`` markers."""
     if item.get_closest_marker("needs_root") and (reason := _not_root()):
         skip_or_fail(reason)
     if item.get_closest_marker("needs_fuse") and (reason := _no_fuse()):
@@ -161,7 +162,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 def _no_fuse() -> str:
-    """Why this process cannot mount a file system of its own; empty where it can."""
+    """The reason why this process cannot mount a file system; empty if it can."""
     if not os.path.exists("/dev/fuse"):
         return "needs /dev/fuse (modprobe fuse)"
     status = Path("/proc/self/status").read_text()
@@ -179,7 +180,7 @@ def skip_or_fail(reason: str) -> NoReturn:
 
 @cache
 def _not_root() -> str:
-    """Why this process cannot become another user; empty where it can."""
+    """The reason why this process cannot change to another user; empty if it can."""
     if os.geteuid() != 0:
         return "needs root, to take on other users' ids"
     try:
@@ -191,7 +192,7 @@ def _not_root() -> str:
 
 @pytest.fixture
 def started_workers(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Workers are started as those of a user's command, not copied."""
+    """Starts workers as a user's command does, instead of copying them."""
     use_started_workers(monkeypatch)
 
 
@@ -206,8 +207,8 @@ def world_dir() -> Iterator[Path]:
 def world_directory() -> Iterator[Path]:
     """As ``world_dir``, for fixtures of a wider scope.
 
-    Not below ``tmp_path``, which pytest makes for its own user alone. Removed afterwards, whatever modes
-    the test has left in it.
+    It is not below ``tmp_path``, which pytest creates for its own user only. It is removed afterwards,
+    whatever modes the test has set in it.
     """
     path = Path(tempfile.mkdtemp(prefix="ovms-doctor-test-", dir=_open_to_all()))
     path.chmod(0o755)
@@ -220,7 +221,7 @@ def world_directory() -> Iterator[Path]:
 
 
 def _open_to_all() -> str:
-    """A directory for temporary files to which every user finds the way."""
+    """A directory for temporary files that every user can reach."""
     for directory in (tempfile.gettempdir(), "/var/tmp", "/tmp"):
         resolved = Path(directory).resolve()
         steps = (resolved, *resolved.parents)
@@ -230,10 +231,10 @@ def _open_to_all() -> str:
 
 
 def _remove(top: Path) -> None:
-    """Removes a tree whose directories may refuse their own owner. Links are not followed."""
+    """Removes a tree whose directories may be closed even for their owner. Links are not followed."""
     top.chmod(0o700)
     for directory, subdirectories, _ in os.walk(top):
-        # The walk lists a directory only after this loop over its parent: what is mended here, it can enter.
+        # The walk lists a directory only after this loop over its parent: it can enter what is repaired here.
         for name in subdirectories:
             path = os.path.join(directory, name)
             if not os.path.islink(path):

@@ -1,4 +1,4 @@
-"""Random model repositories that a server serves whole, and single mistakes that one of their models can have."""
+"""Random model repositories that a server serves completely, and single mistakes in one of their models."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _NAMES = [
     "BERT_large",
 ]
 _NUMBERS = [1, 2, 3, 7, 10, 12, 20230101, 20260301]
-#: Files and directories that people and tools leave in a repository; no server minds them.
+#: Files and directories that users and tools leave in a repository; the server ignores them.
 _BESIDE_MODELS = ["lost+found", ".git", ".ipynb_checkpoints", "@eaDir", "__pycache__"]
 _IN_VERSION = ["README.md", "labels.txt", "model.mapping", ".DS_Store", "requirements.txt"]
 
@@ -33,7 +33,7 @@ _IN_VERSION = ["README.md", "labels.txt", "model.mapping", ".DS_Store", "require
 class RandomModel(Struct, frozen=True):
     """One model of a repository."""
 
-    #: Its name, which is that of its directory.
+    #: The name of the model and of its directory.
     name: str
     #: Its directory.
     path: Path
@@ -47,7 +47,7 @@ class RandomModel(Struct, frozen=True):
 
 
 def build_repository(seed: int, top: Path) -> list[RandomModel]:
-    """A healthy repository below ``top``: its models, in the order of their names."""
+    """Builds a healthy repository below ``top``; returns its models in the order of their names."""
     chance = random.Random(seed)
     models = []
     for name in chance.sample(_NAMES, chance.randint(1, 4)):
@@ -125,7 +125,7 @@ def _dangling_link(model: RandomModel) -> None:
     path.symlink_to("gone")
 
 
-#: Mistakes by name. Each keeps the newest version of its model from being served.
+#: Mistakes by name. Each prevents that the newest version of its model is served.
 MISTAKES: dict[str, Callable[[RandomModel], None]] = {
     "empty version": _empty_version,
     "truncated": _truncated,

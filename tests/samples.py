@@ -1,4 +1,4 @@
-"""Large tables of recorded cases: some rows are tested among the fast tests, the rest only with the whole suite."""
+"""Large tables of recorded cases: the fast tests use some rows, only the whole suite uses all."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ Row = TypeVar("Row")
 
 
 def sampled(rows: Iterable[Row], kind: Callable[[Row], Hashable], every: int = 10) -> list[Any]:
-    """Parameters for all rows; a tuple is one for each of its values. The first row of each ``kind`` and every tenth
-    (``every``) are fast tests, all others are marked ``slow``."""
+    """Parameters for all rows; a tuple has one for each of its values. The first row of each ``kind`` and
+    every tenth (``every``) are fast tests; all others are marked ``slow``."""
     kinds: set[Hashable] = set()
     parameters = []
     for number, row in enumerate(rows):

@@ -1,4 +1,4 @@
-"""The yardstick: what the server's own code did with each recorded case, and what we say it does."""
+"""The reference: the results of the server's own code for each recorded case, compared with the predictions."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.cases_build import Case, kind_of_outcome, load_cases
 from tests.cases_run import document_of, look_at
 from tests.samples import sampled
 
-#: Cases that are left out, each with its reason.
+#: Cases that are not tested, each with its reason.
 LEFT_OUT = {"lay-graph-pbtxt": "recorded without MediaPipe graphs, which the server would have followed"}
 
 
@@ -70,7 +70,7 @@ def _same_outcome(case: Case, document: dict[str, Any]) -> None:
 
 def _same_models(case: Case, document: dict[str, Any], directory: str) -> None:
     recorded = case.filled("models", directory)
-    # The recorder's list of models holds no pipelines.
+    # The recorder's list of models does not contain pipelines.
     models = {model["name"]: model for model in document["models"] if model["kind"] != "pipeline"}
     if case.exit_code is None or recorded:
         assert set(models) == set(recorded)
@@ -114,7 +114,7 @@ def _recorded_states(model: dict[str, Any]) -> dict[int, tuple[str, str]]:
 
 
 def _severities(case: Case, document: dict[str, Any]) -> None:
-    """All that was asked for is AVAILABLE now and later: no error, exit 0. Anything else: an error."""
+    """If everything requested is AVAILABLE now and later: no error, exit code 0. Otherwise an error."""
     models = document["models"]
     expected_severities = (
         document["server"]["outcome"] == "serves"
@@ -129,13 +129,13 @@ def _severities(case: Case, document: dict[str, Any]) -> None:
 
 
 def _pipelines_available(case: Case) -> bool:
-    """Whether nothing is recorded against a pipeline; in one release a stub stood in for all of them, which says
-    that it was asked for one."""
+    """Whether no failure of a pipeline is recorded; in one release a stub replaced all pipelines, which only
+    records that one was requested."""
     return not any(level == "error" and "pipeline_factory" in file for level, file, _ in case.recorded["log"])
 
 
 def _names_in_config(case: Case) -> set[str]:
-    """The models that a configuration asks for, as far as it is one."""
+    """The models in a configuration, as far as it is valid."""
     for entry in case.tree:
         if entry.path == "config.json" and "--config_path" in case.arguments(""):
             try:
@@ -162,7 +162,7 @@ def _all_available(model: dict[str, Any]) -> bool:
     )
 
 
-#: The recorder cut longer messages off here, in characters.
+#: The number of characters after which the recorder truncated messages.
 _CUT = 500
 
 
@@ -171,12 +171,12 @@ def _was_logged(line: str, recorded: set[str]) -> bool:
 
 
 def _logs(case: Case, document: dict[str, Any], directory: str) -> None:
-    """Every line that we say the server logs is one that it logged, whole."""
+    """Every predicted log line was logged by the server, in full."""
     recorded = {line[2] for line in case.filled("log", directory) or []}
     if case.recorded.get("stage") == "parse_args":
         recorded.add(case.filled("parse_args", directory)[1].strip())
     has_errors = any(line[0] == "error" for line in case.recorded.get("log") or [])
-    # Where a stub of the recorder's stood in for a pipeline, its lines are not the server's.
+    # If a stub of the recorder replaced a pipeline, its lines are not those of the server.
     whole = len(recorded) < 24 and not any("ORACLE_STUB" in line for line in recorded)
     for finding in document["findings"]:
         if finding["severity"] != "error":

@@ -1,4 +1,4 @@
-"""The demonstration repository and the recorded cases: they are what they say they are."""
+"""The demonstration repository and the recorded cases: their content is as described."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.cases_build import Case, Family, RecordedRelease, TreeEntry, build, l
 FIXTURES = Path(__file__).resolve().parent.parent / "fixtures"
 MODELS = FIXTURES / "models"
 
-#: The layer's answer to 1/8, 2/8 … 8/8, as TensorFlow and ONNX's reference evaluator give it too.
+#: The layer's output for 1/8, 2/8 … 8/8; TensorFlow and ONNX's reference evaluator give the same.
 ANSWER = [0.0, 0.0, 0.0, 0.0, 0.6171875, 0.953125, 0.4921875, 0.4296875]
 
 GOOD = (
@@ -134,7 +134,7 @@ def test_every_recorded_tree_can_be_built(release: RecordedRelease, family: Fami
     for case in cases.values():
         directory = tmp_path / case.id
         build(case, directory)
-        # A mode set last may hide what lies below from whoever is not root.
+        # A mode set last may make the content unreadable for users other than root.
         if not any(entry.kind == "chmod" for entry in case.tree):
             assert all(os.path.lexists(directory / entry.path) for entry in case.tree), case.id
 

@@ -1,4 +1,4 @@
-"""Nothing is imported that the command at hand does not use: told by what is imported, never by seconds."""
+"""A command imports only what it uses: checked by the imported modules, not by time."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.cli.helpers import good_model
 
 ROOT = Path(__file__).parents[1]
 
-#: Runs the command line as the console script does, then writes down what has been imported.
+#: Runs the command line as the console script does, then writes the list of imported modules.
 SCRIPT = """
 import sys
 place = sys.argv.pop(1)
@@ -30,7 +30,7 @@ with open(place, "w") as file:
 sys.exit(code)
 """
 
-#: What only children import, or what only other commands need.
+#: Modules that only children import, or only other commands need.
 NEVER = {
     "boto3",
     "botocore",
@@ -45,7 +45,7 @@ NEVER = {
     "urllib3",
     "yaml",
 }
-#: What reading a log line, a configuration or a terminal would need, or nothing at all.
+#: Modules that are not needed to read a log line, a configuration or a terminal.
 NOT_IMPORTED = {
     "asyncio",
     "email",
@@ -75,14 +75,14 @@ class ImportedModules:
 
     @property
     def packages(self) -> set[str]:
-        """The rooms of this package in which something was imported."""
+        """The packages of ovms_doctor from which a module was imported."""
         parts = (item.split(".") for item in self.modules)
         return {item[1] for item in parts if item[0] == "ovms_doctor" and len(item) > 1}
 
 
 @pytest.fixture(scope="session")
 def bare(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
-    """What is there without us: site-packages may hold files that import something at every start."""
+    """The modules without ovms-doctor: site-packages may contain files that import something at every start."""
     return _run(tmp_path_factory.mktemp("bare") / "modules", ["nothing"]).modules
 
 
@@ -108,7 +108,7 @@ def _run(path: Path, arguments: list[str]) -> ImportedModules:
     completed = subprocess.run(
         command, cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120, check=False
     )
-    # collect says what it wrote.
+    # collect prints what it wrote.
     assert completed.stderr == "" or arguments[0] == "collect"
     return ImportedModules(set(path.read_text().split("\n")), completed.returncode, completed.stdout)
 
@@ -191,7 +191,7 @@ def test_crash_prone_imports_are_in_child_processes(imported: Run, model: Path, 
 
 
 def test_unqueried_store_imports_no_client(imported: Run) -> None:
-    """What the path and the environment decide, and all of Azure: no child is started for it."""
+    """The path and the environment decide, as always for Azure: no child is started."""
     for path in ("s3://", "az://container/m"):
         result = imported("check", path)
         assert not result.of(NEVER | NOT_IMPORTED)
@@ -241,7 +241,7 @@ def test_no_pattern_is_compiled_by_an_import(model: Path, tmp_path: Path) -> Non
 
 @pytest.mark.slow
 def test_every_module_can_be_imported_first() -> None:
-    """No cycle of imports depends on which module comes first; each is imported in a process of its own."""
+    """No import cycle depends on the order; each module is imported in a process of its own."""
     package = Path(__file__).parents[1] / "ovms_doctor"
     script = (
         "import importlib, os, sys\n"

@@ -1,4 +1,4 @@
-"""The project's own rules, held against all of its code: who may import what, sizes, documents, packaging."""
+"""The project's own rules, checked for all of its code: imports, sizes, documents, packaging."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ HEAVY = {
     "prometheus_client",
     "requests",
 }
-#: The terminal's libraries belong to who prints.
+#: Only packages that print may import libraries for terminals.
 TERMINAL = {"typer", "click", "rich"}
 TERMINAL_PACKAGES = {"cli", "report", "model"}
 
@@ -84,7 +84,7 @@ def _relative(path: Path) -> str:
 
 
 def _unit(path: Path) -> str:
-    """The part of the package that a module belongs to: a directory's or a module's name."""
+    """The part of the package that a module belongs to: the name of a directory or a module."""
     return path.relative_to(PACKAGE).parts[0].removesuffix(".py").replace("__init__", "")
 
 
@@ -181,7 +181,7 @@ def test_names_are_imported_from_the_module_that_defines_them() -> None:
 
 
 def test_no_protocol_repeats_a_data_type() -> None:
-    """A protocol is for methods: who needs only the fields of a data type takes that type."""
+    """A protocol is for methods: code that needs only the fields of a data type uses that type."""
     assert not [
         f"{_relative(path)}: {node.name}"
         for path in MODULES
@@ -252,7 +252,7 @@ def test_io_is_recognised(code: str) -> None:
 
 
 def _io(tree: ast.Module) -> Iterator[str]:
-    """Each place where the module reads or writes something outside of the process, as ``line: what``."""
+    """Each line at which the module reads or writes something outside of the process, as ``line: call``."""
     nodes = list(ast.walk(tree))
     yield from (f"{line}: import of {name}" for line, name in _imports(nodes) if _imports_io(name))
     for node in nodes:
@@ -273,7 +273,7 @@ def _imports_io(name: str) -> bool:
 
 
 def test_starting_the_program_loads_nothing_heavy() -> None:
-    """The same as above, but seen from outside: through every import that the command line makes."""
+    """The same as above for the running program: through every import of the command line."""
     script = "import sys, ovms_doctor.cli.entry; print(*sorted({name.split('.')[0] for name in sys.modules}))"
     result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT)
     assert result.returncode == 0, result.stderr
@@ -296,7 +296,7 @@ def _canonical(name: str) -> str:
 
 
 def test_every_library_used_is_declared() -> None:
-    """A plain install gives the whole tool: nothing is imported that only happens to be there."""
+    """A normal installation gives the whole tool: every imported library is declared."""
     requirements = _project()["dependencies"]
     assert isinstance(requirements, list)
     declared = {_canonical(re.split(r"[^\w.-]", text)[0]) for text in requirements}
@@ -365,7 +365,7 @@ def test_links_between_documents_lead_somewhere() -> None:
 
 
 def _local_links(path: Path) -> list[str]:
-    """The targets of a document's links that are files, without what stands behind a ``#``."""
+    """The targets of a document's links to files, without the part after ``#``."""
     text = re.sub(r"^```.*?^```$", "", path.read_text("utf-8"), flags=re.MULTILINE | re.DOTALL)
     targets = re.findall(r"\]\(([^)\s]+)\)", text)
     return [target.partition("#")[0] for target in targets if not re.match(r"[a-z]+:|#", target)]
@@ -433,7 +433,7 @@ def test_no_helper_is_imported_from_a_test_module() -> None:
 
 
 def test_no_private_attribute_is_tested() -> None:
-    """What begins with one underscore belongs to the module or class that defines it."""
+    """A name that starts with one underscore belongs to the module or class that defines it."""
     wrong = [
         f"{_relative(path)}:{line}: {name}"
         for path in sorted((ROOT / "tests").rglob("*.py"))
@@ -443,7 +443,7 @@ def test_no_private_attribute_is_tested() -> None:
     assert wrong == []
 
 
-#: What stands at the top of the checkout; a file that a command left there by mistake is not committed.
+#: The files at the top of the checkout; a file that a command left there by mistake must not be committed.
 TOP_LEVEL = set(
     ".ci .dockerignore .gitignore .pre-commit-hooks.yaml CHANGELOG.md CONTRIBUTING.md Dockerfile LICENSE README.md "
     "action.yml benchmarks deploy docs fixtures ovms_doctor pyproject.toml scripts templates tests".split()

@@ -1,4 +1,4 @@
-"""Random repositories: of a healthy one nothing is reported, and of one mistake only what it does."""
+"""Random repositories: no finding for a healthy one; for one mistake, only findings about it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.cases_build import load_cases
 from tests.cases_run import document_of, look_at
 from tests.random_repositories import MISTAKES, build_repository
 
-#: Those that read every format of the generator.
+#: The releases that read every format of the generator.
 RELEASES = ("2023.1", "2023.3", "2024.1", "2025.4", "2026.0", "2026.3")
 SERVER = User(5000, 5000)
 SEEDS = range(24)
@@ -62,14 +62,14 @@ def test_a_healthy_repository_and_one_mistake(seed: int, world_dir: Path) -> Non
 
 # -- remedies that are commands, followed ------------------------------------------------------------------
 _PROGRAMS = ("mv", "mkdir", "chmod", "chown", "cp", "rm", "rmdir", "ln")
-#: Words that the reader replaces.
+#: Placeholders that the reader replaces.
 _PLACEHOLDERS = ("SOURCE", "SOMEWHERE")
 #: Cases for each code.
 _MOST = 3
 
 
 def commands_of(finding: dict[str, Any], top: Path) -> list[str]:
-    """The commands of the remedy, if they can be run as they are; alternatives (“Or …”) apart."""
+    """The commands of the remedy if they can be run unchanged, without alternatives (“Or …”)."""
     steps = (finding["remedy"] or {}).get("steps", [])
     found = [
         step["command"] for step in steps if step["command"] and not step["text"].startswith(("Or ", "Or,"))
@@ -86,7 +86,7 @@ def commands_of(finding: dict[str, Any], top: Path) -> list[str]:
 @pytest.mark.needs_root
 @pytest.mark.slow
 def test_a_command_that_is_followed_removes_its_finding(world_dir: Path) -> None:
-    """Of the recorded cases, some of each code."""
+    """For some of the recorded cases of each code."""
     tried: dict[str, int] = {}
     for number, case in enumerate(load_cases("2026.3", "serving").values()):
         top = world_dir / str(number)

@@ -1,4 +1,4 @@
-"""The scripts: the README's quick start on a fresh copy, and the making of virtual environments."""
+"""The scripts: the README's quick start on a fresh copy, and the creation of virtual environments."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from tests.conftest import world_directory
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[1]
-#: What a fresh clone has, as far as the quick start may use it.
+#: The files of a fresh clone that the quick start may use.
 SHIPPED = ("LICENSE", "README.md", "fixtures", "ovms_doctor", "pyproject.toml", "scripts")
 
 
 @pytest.fixture
 def clone(world_dir: Path) -> Path:
-    """The project as somebody just got it: no virtual environment, no caches; a space in its path."""
+    """A fresh clone of the project: no virtual environment, no caches; a space in its path."""
     return _clone(world_dir / "the clone")
 
 
 @pytest.fixture(scope="module")
 def set_up() -> Iterator[Path]:
-    """A clone with a virtual environment ``venv``, which takes seconds to make. Tests leave it working."""
+    """A clone with a virtual environment ``venv``, which takes seconds to create. Each test leaves it working."""
     with world_directory() as directory:
         clone = _clone(directory / "set up")
         assert _make_venv(clone).returncode == 0
@@ -48,7 +48,8 @@ def _clone(top: Path) -> Path:
 
 
 def _environment() -> dict[str, str]:
-    """A shell's, with the Python that runs the tests, and what people's own settings are known to break."""
+    """The environment of a shell, with the Python that runs the tests and some user settings that are known
+    to cause problems."""
     pip_variables = {
         name: value for name, value in os.environ.items() if name.startswith("PIP_") or name == "HOME"
     }
@@ -81,7 +82,7 @@ def _runs(venv: Path) -> bool:
 
 
 def test_quick_start_of_the_readme(clone: Path) -> None:
-    """From nothing to the examples' findings with one command; the second run installs nothing."""
+    """One command prints the examples' findings; the second run installs nothing."""
     readme = (clone / "README.md").read_text("utf-8")
     section = readme.partition("\n## Quick start\n")[2]
     block = re.search(r"^```\w*\n(.*?)^```$", section, re.MULTILINE | re.DOTALL)
@@ -107,7 +108,7 @@ def test_venv_that_works_is_kept(set_up: Path) -> None:
 
 
 def test_venv_that_is_not_usable_is_made_anew(set_up: Path) -> None:
-    """One that was copied or moved, one of another Python, one whose Python is gone."""
+    """One that was copied or moved, one of another Python, one whose Python was removed."""
     shutil.copytree(set_up / "venv", set_up / "copy", symlinks=True)
     copied = _make_venv(set_up, "copy")
     assert copied.returncode == 0
@@ -157,14 +158,14 @@ def test_python_that_is_named_is_not_ignored_where_an_environment_exists(set_up:
         result = _shell(f"PYTHON={bad} sh scripts/try", set_up)
         assert result.returncode == 1
         assert f"PYTHON={bad} is not Python 3.10 or newer" in result.stderr
-    # Without PYTHON, and with the one that it was made from, it is kept.
+    # It is kept without PYTHON, and with the PYTHON that created it.
     assert _shell("unset PYTHON; sh scripts/try", set_up).returncode == 0
     assert _make_venv(set_up).returncode == 0
     assert (set_up / "venv" / "mine").exists()
 
 
 def test_a_python_for_the_tests_is_found_or_named(set_up: Path) -> None:
-    """What a release of Python that is not there, or no release, leads to; nothing is installed."""
+    """The result for a Python release that is not installed or does not exist; nothing is installed."""
     for arguments, text in (
         ("--python 3.99", "no Python 3.99 was found: neither python3.99 on PATH nor one of pyenv or uv"),
         ("--python", "--python needs a release of Python like 3.12"),
@@ -178,7 +179,7 @@ def test_a_python_for_the_tests_is_found_or_named(set_up: Path) -> None:
 
 
 def test_a_python_of_uv_is_found(set_up: Path) -> None:
-    """Where it is neither on PATH nor of pyenv. An installation that does not run is passed over."""
+    """If it is neither on PATH nor from pyenv. An installation that does not run is skipped."""
     release = f"{sys.version_info.major}.{sys.version_info.minor}"
     broken = set_up / "uv" / f"cpython-{release}.0-linux" / "bin"
     good = set_up / "uv" / f"cpython-{release}.9-linux" / "bin"

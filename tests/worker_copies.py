@@ -1,11 +1,13 @@
-"""Workers for tests that run the command line or collect facts in their own process: copies of one prepared process.
+"""Workers for tests that run the command line or collect facts in their own process: copies of one prepared
+process.
 
-Of what such a test costs, most is the start of a Python for each worker, and its imports. A command's own process
-makes its workers as copies of itself (:mod:`ovms_doctor.probes.processes.fork`), which the process of the tests may
-not do, for it has threads. So one process without threads, which has imported what workers need, makes the copies. A
-copy runs the worker's own code, with its own pipes, limits, environment, session and ids, and becomes a child of the
-process of the tests, which ends it and takes its status. What tests start by ``ovms_doctor_process``, or as a child of
-another kind, is started as a user's command does.
+Most of the cost of such a test is the start of a Python for each worker, and its imports. A command's own
+process creates its workers as copies of itself (:mod:`ovms_doctor.probes.processes.fork`), which the process
+of the tests cannot do, because it has threads. So one process without threads, which has imported the modules
+of the workers, creates the copies. A copy runs the worker's own code, with its own pipes, limits,
+environment, session and ids, and becomes a child of the process of the tests, which ends it and reads its
+status. What tests start by ``ovms_doctor_process``, or as a child of another kind, is started as a user's
+command does.
 """
 
 from __future__ import annotations
@@ -36,7 +38,7 @@ if TYPE_CHECKING:
     import pytest
 
 _PR_SET_CHILD_SUBREAPER = 36
-#: What workers import, directly or later.
+#: The modules that workers import, at once or later.
 _IMPORTS = (
     "ovms_doctor.probes.processes.worker_start",
     "ovms_doctor.probes.processes.entry",
@@ -64,12 +66,12 @@ _lock = threading.Lock()
 
 
 def use_copies() -> None:
-    """Has every worker of this process be a copy, from now on."""
+    """Makes every worker of this process a copy, from now on."""
     workers.start = _start  # type: ignore[assignment]
 
 
 def use_started_workers(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Has every worker of a test be a Python of its own again."""
+    """Makes every worker of a test a Python process of its own again."""
     monkeypatch.setattr(workers, "start", start)
 
 
@@ -97,7 +99,7 @@ def _start(
 
 @contextlib.contextmanager
 def _adoption() -> Iterator[None]:
-    """Meanwhile, a copy becomes this process's child when the process between it and its maker ends."""
+    """Within the block, a copy becomes a child of this process when the process between it and its maker ends."""
     prctl = ctypes.CDLL(None).prctl
     prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     try:
@@ -129,7 +131,7 @@ _PROGRAM = (
 
 
 def serve(descriptor: int, own_path: list[str]) -> None:
-    """Makes copies until nobody asks for them any more."""
+    """Makes copies until there are no more requests."""
     for name in _IMPORTS:
         import_module(name)
     _load_libraries()
@@ -150,7 +152,7 @@ def serve(descriptor: int, own_path: list[str]) -> None:
 
 
 def _load_libraries() -> None:
-    """Loads OpenVINO's libraries, without a call to any of them."""
+    """Loads OpenVINO's libraries without calling any of them."""
     found = find_spec("openvino")
     for directory in (found.submodule_search_locations or ()) if found else ():
         for path in Path(directory).glob("_pyopenvino*.so"):
@@ -187,7 +189,7 @@ def _copy(tests: int, request: Any, descriptors: list[int], own_path: list[str])
 
 
 def _run(tests: int, request: Any, descriptors: list[int], own_path: list[str]) -> None:
-    """Never returns: the copy runs the worker, as :mod:`ovms_doctor.probes.processes.fork` has it do."""
+    """Runs the worker as :mod:`ovms_doctor.probes.processes.fork` does; never returns."""
     try:
         entry, arguments, paths, variables = request
         os.setsid()
@@ -196,7 +198,7 @@ def _run(tests: int, request: Any, descriptors: list[int], own_path: list[str]) 
         for source, target in zip(descriptors, (INCOMING, OUTGOING, 2), strict=True):
             os.dup2(source, target)
         gc.freeze()
-        # The kernel kills a process with its parent, which must be the right one by then.
+        # The kernel kills a process with its parent, so the parent must be the right one by then.
         while os.getppid() != tests:
             time.sleep(0.0001)
         os.environ.clear()

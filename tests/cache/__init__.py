@@ -1,1 +1,1 @@
-"""Tests of the model cache: its rules, its collector, its findings, and OpenVINO itself on the same directories."""
+"""Tests of the model cache: rules, probe, findings, and a comparison with OpenVINO on the same directories."""

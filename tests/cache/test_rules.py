@@ -1,4 +1,4 @@
-"""The rules and the findings: facts in, plan and findings out; nothing on disk."""
+"""The rules and findings of the model cache: facts in, plan and findings out; nothing is on disk."""
 
 from __future__ import annotations
 
@@ -54,8 +54,9 @@ RELEASES = [
 
 @dataclass
 class Disk(MemoryFiles):
-    """A world with rights: path → letters that the server's user has there (default rwx); ``sticky`` ones belong to
-    somebody else. ``gone``: what is not of this container; ``free`` bytes."""
+    """Files in memory with rights: path → letters that the server's user has there (default rwx). ``sticky``:
+    directories with the sticky bit that belong to another user. ``gone``: paths that are not in this
+    container. ``free``: free bytes."""
 
     rights: dict[str, str] = field(default_factory=dict)
     sticky: set[str] = field(default_factory=set)
@@ -69,7 +70,7 @@ class Disk(MemoryFiles):
         if isinstance(question, ProbeWrite):
             return self.probe
         if isinstance(question, StatHost):
-            # What is mounted, and nothing else of this host's.
+            # Of this host, only what is mounted.
             host_directories = {"/srv/m"} | ({"/srv/cache"} if "/opt/cache" in self.directories else set())
             return PathStatus("directory", 0) if question.path in host_directories else Failure(errno.ENOENT)
         if question.path in self.gone:
@@ -147,7 +148,7 @@ def test_a_directory_that_cannot_be_written(release: str, frozen: bool) -> None:
 
 
 def test_a_blob_that_is_there_may_be_the_models_own() -> None:
-    """Then it loads; so nothing is foretold but that nothing new is written."""
+    """The model then loads. So the only prediction is that nothing new is written."""
     disk = _disk(files={f"{CACHE}/1.blob": "x"}, rights={CACHE: "rx"})
     planned, findings = _plan_and_findings(_deployment("2025.4"), disk)
     assert planned.outcome == "serves"
@@ -208,7 +209,7 @@ def test_a_parent_that_is_a_file() -> None:
 
 @pytest.mark.parametrize("cache_dir", [CACHE, None])
 def test_a_parent_that_is_closed(cache_dir: str | None) -> None:
-    """Of /opt/cache, which nobody named, too."""
+    """This also applies to /opt/cache, which nobody configured."""
     closed = {"/data": "search"} if cache_dir else {"/opt": "search"}
     planned, findings = _plan_and_findings(_deployment(cache_dir=cache_dir), _disk(denied=closed))
     assert (planned.outcome, planned.exit_code) == ("exits", 1)
@@ -218,7 +219,7 @@ def test_a_parent_that_is_closed(cache_dir: str | None) -> None:
 
 @pytest.mark.parametrize(("uid", "outcome"), [(5000, "exits"), (0, "serves")])
 def test_under_no_mount(uid: int, outcome: str) -> None:
-    """In the image, only root makes a directory at the top; and it goes with the container."""
+    """In the image, only root can create a directory at the top; and it is removed with the container."""
     deployment = _deployment(
         bare_metal=False, mounts=(Mount("/srv/m", "/m"),), cache_dir="/cache", user=User(uid, uid)
     )
@@ -283,7 +284,7 @@ def test_the_later_models_are_not_tried_after_the_abort() -> None:
     assert [finding.subject.model for finding in findings] == ["m"]
 
 
-# -- room, memory, the probe ---------------------------------------------------------------------------
+# -- free space, memory, the probe ---------------------------------------------------------------------------
 
 
 def test_no_files_left() -> None:
@@ -335,7 +336,7 @@ def test_nothing_is_probed_without_probe_write() -> None:
     assert _plan_and_findings(_deployment(), disk)[1] == []
 
 
-# -- healthy ones: not a word --------------------------------------------------------------------------
+# -- healthy caches: no finding --------------------------------------------------------------------------
 
 _MOUNTED = Mount("/srv", "/data")
 HEALTHY: dict[str, tuple[Deployment, Disk]] = {
@@ -366,7 +367,7 @@ def test_a_healthy_cache_has_no_finding(name: str) -> None:
 
 
 def test_opt_cache_is_not_queried_for_an_unmounted_target() -> None:
-    """A target is taken as what is mounted in a container: this host's /opt/cache says nothing about that."""
+    """A target is treated as if it was mounted in a container, so this host's /opt/cache is not relevant."""
     for more in ({"roots": ("/m",)}, {"mounts": (Mount("/srv/m", "/m"),)}):
         disk = Disk({"/m/1/a.onnx": "good"}, {"/opt/cache"}, rights={"/opt/cache": ""})
         planned, findings = _plan_and_findings(_deployment(bare_metal=False, cache_dir=None, **more), disk)
@@ -387,7 +388,7 @@ def test_status_of_a_mounted_opt_cache_is_queried() -> None:
 
 
 def _contained(source: str, **more: object) -> Deployment:
-    """A container with a mount at /opt/cache, for whose host path ``more`` may say that the engine makes it."""
+    """A container with a mount at /opt/cache. ``more`` may state that the engine creates its host path."""
     mount = ContainerMount("/opt/cache", "bind", "/srv/cache", **more)  # type: ignore[arg-type]
     container = Container(source, "c", mounts=(mount, ContainerMount("/m", "bind", "/srv/m")))  # type: ignore[arg-type]
     mounts = (Mount("/srv/cache", "/opt/cache", mount.read_only), Mount("/srv/m", "/m"))

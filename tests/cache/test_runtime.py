@@ -1,4 +1,4 @@
-"""OpenVINO itself on the same directories: what it does there is what the plan for its own release foretells."""
+"""OpenVINO itself on the same directories: it does what the plan for its release predicts."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from ovms_doctor.probes.local import LocalCollector
 pytestmark = [pytest.mark.slow, pytest.mark.needs_root, pytest.mark.needs_module("openvino")]
 
 UID = 5000
-#: Everything is loaded before the ids are given up: they may not be able to read the libraries.
+#: Everything is loaded before the ids change: the other user may not be able to read the libraries.
 CHILD = """
 import os, sys
 import numpy, openvino
@@ -59,7 +59,7 @@ def _openvino(path: Path, cache: Path, uid: int, device: str = "CPU") -> tuple[i
 
 @pytest.fixture
 def model(world_dir: Path) -> Path:
-    """A model that everybody may read; umask 022."""
+    """A model that every user can read; the umask is 022."""
     path = world_dir / "m" / "1" / "m.xml"
     path.parent.mkdir(parents=True)
     assert _openvino(path, world_dir, 0)[0] == 0
@@ -146,7 +146,7 @@ BLOBS = {
 
 @pytest.mark.parametrize("name", BLOBS)
 def test_a_blob_of_roots(world_dir: Path, model: Path, name: str) -> None:
-    """The blob is the model's own, so that a load meets it."""
+    """The blob belongs to this model, so the model's load reads it."""
     mode, blob_mode, empty = BLOBS[name]
     cache = world_dir / "cache"
     cache.mkdir()

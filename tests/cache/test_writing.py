@@ -1,4 +1,6 @@
-"""Whether the server's user may write: what is predicted, what a process with its ids finds, what the kernel does."""
+"""Whether the server's user can write: the prediction, the result in a process with its ids, and the kernel's
+answer.
+"""
 
 from __future__ import annotations
 
@@ -50,7 +52,7 @@ ROOT_TAKES_IDS = pytest.mark.needs_root
 
 
 def _in_child(ids: Ids, act: Callable[[], Any]) -> Any:
-    """What ``act`` gives in a process that has taken on the ids for good."""
+    """The result of ``act`` in a process that has changed to the ids permanently."""
     reading, writing = os.pipe()
     pid = os.fork()
     if pid == 0:
@@ -69,7 +71,7 @@ def _in_child(ids: Ids, act: Callable[[], Any]) -> Any:
 
 
 def _kernel(path: str) -> tuple[bool, bool, bool, bool]:
-    """access(2) for w, x and r; and whether a directory can really be made in it."""
+    """The results of access(2) for w, x and r, and whether a directory can really be created in it."""
     granted = tuple(os.access(path, mode) for mode in (os.W_OK, os.X_OK, os.R_OK))
     try:
         os.mkdir(path + "/made")
@@ -96,7 +98,7 @@ def _try(ids: Ids, path: str) -> Any:
 @ROOT_TAKES_IDS
 @pytest.mark.parametrize("owner", OWNERS, ids=str)
 def test_prediction_is_what_the_kernel_does(world_dir: Path, owner: tuple[int, int]) -> None:
-    """A grid of owners, modes and users."""
+    """All combinations of some owners, modes and users."""
     wrong = []
     for mode in MODES:
         path = world_dir / f"{mode:o}"
@@ -217,7 +219,7 @@ print(json.dumps(result))
 @pytest.mark.needs_command("unshare")
 @pytest.mark.needs_command("mount")
 def test_mounts_that_refuse_even_root(world_dir: Path) -> None:
-    """In a mount namespace of its own."""
+    """This runs in a mount namespace of its own."""
     (world_dir / "dir").mkdir()
     (world_dir / "dir").chmod(0o777)
     root = str(Path(__file__).parents[2])

@@ -1,1 +1,1 @@
-"""Tests of what is said."""
+"""Tests of the findings and their texts."""

@@ -41,7 +41,7 @@ HUNDREDS = {
     "proxies": "6", "storage": "6", "resources": "7", "requests": "8", "logs": "8", "live": "8", "host": "8",
     "directives": "8", "doctor": "9",
 }  # fmt: skip
-#: For ever: a code or name that was given out is never changed and never given out again.
+#: Permanent: a published code or name is never changed and never used again.
 _ASSIGNED = """
 OVD101 no-version-directory, OVD102 version-name-not-a-number, OVD103 version-directory-misnamed,
 OVD104 version-number-out-of-range, OVD105 duplicate-version-directories, OVD106 base-path-missing,
@@ -215,7 +215,8 @@ def test_generated_files_are_current() -> None:
 
 
 def test_a_page_that_is_not_current_is_named(tmp_path: Path) -> None:
-    """In a copy of the project: a table changed by hand, and a page whose text is kept when it is written again."""
+    """In a copy of the project: one table was edited by hand; the text of a page is kept when the page is
+    generated again."""
     copied = ("scripts", "docs/findings/README.md", "docs/ovms-doctor.1", "ovms_doctor")
     command = ["cp", "-r", "--parents", *copied, str(tmp_path)]
     subprocess.run(command, check=True, cwd=ROOT)
@@ -272,7 +273,7 @@ def finding(
 
 
 def causes_of(*findings: Finding) -> list[str]:
-    """The codes of what the last of ``findings`` follows from, once they are arranged."""
+    """The codes of the causes of the last of ``findings``, after they are arranged."""
     arranged = {item.fingerprint: item for item in arrange(findings)}
     return [arranged[cause].code for cause in arranged[findings[-1].fingerprint].caused_by]
 
@@ -338,7 +339,7 @@ def test_causes_in_the_checks_name_codes_that_there_are() -> None:
 
 
 def test_codes_named_anywhere_in_the_checks_exist() -> None:
-    """Causes are also passed on as texts."""
+    """Causes are also passed as texts."""
     trees = [ast.parse(path.read_text("utf-8")) for path in (ROOT / "ovms_doctor/checks").rglob("*.py")]
     named = {
         node.value

@@ -1,4 +1,4 @@
-"""What is said of a plan: sentences that are true, and remedies that help."""
+"""The findings about a plan: their sentences are true and their remedies work."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def commands(finding: dict[str, Any]) -> list[str]:
 
 
 def follow(finding: dict[str, Any], count: int) -> None:
-    """Run the first ``count`` commands of a remedy, as a user would paste them."""
+    """Runs the first ``count`` commands of a remedy as a user would paste them."""
     for command in commands(finding)[:count]:
         subprocess.run(["bash", "-ec", command], check=True)
 

@@ -1,4 +1,6 @@
-"""A base path above a graph, a generative model or a model, from every source: that directory is named."""
+"""A base path one level above a graph, a generative model or a model, from every source: the right directory
+is named.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,7 @@ CONFIG = {"architectures": ["Qwen3ForCausalLM"], "model_type": "qwen3"}
 
 
 def generative(directory: Path, *, graph: bool = False) -> Path:
-    """An exported model; with ``graph`` a graph.pbtxt that no parser accepts, which is found nevertheless."""
+    """An exported model; with ``graph``, a graph.pbtxt that no parser accepts, which must be found nevertheless."""
     for name in ("openvino_model", "openvino_tokenizer"):
         good_model(directory / name)
         for suffix in ("xml", "bin"):
@@ -30,7 +32,7 @@ def generative(directory: Path, *, graph: bool = False) -> Path:
 
 
 def served(top: Path, *arguments: str, release: str = "2026.3") -> dict[str, Any]:
-    """The only finding on a server with these arguments, which sees ``top`` at /models."""
+    """The only finding for a server with these arguments and ``top`` mounted at /models."""
     options = ("check", "--format", "json", "--ovms-version", release, "--mount", f"{top}:/models", "--")
     (finding,) = ovms_doctor(*options, *arguments, "--port", "9000").document["findings"]
     return dict(finding)
@@ -64,7 +66,7 @@ def test_a_generative_model_below_the_path(name: str, world_dir: Path) -> None:
 
 
 def test_the_path_that_is_named_serves_it(world_dir: Path) -> None:
-    """The remedy, followed: the server takes the directory for a generative model."""
+    """After the remedy, the server treats the directory as a generative model."""
     generative(world_dir / "chat")
     named = re.findall(r"--model_path (\S+)", steps(single(world_dir)))
     options = ("check", "--format", "json", "--mount", f"{world_dir}:/models", "--")
@@ -134,7 +136,7 @@ def test_an_entry_of_the_graphs(release: str, world_dir: Path) -> None:
 
 @pytest.mark.parametrize("release", ["2026.3", "2025.4"])
 def test_a_configuration_needs_a_graph(release: str, world_dir: Path) -> None:
-    """The path is right, and moving the files into a version directory would not help."""
+    """The path is right; moving the files into a version directory would not help."""
     generative(world_dir / "chat")
     entry = {"config": {"name": "m", "base_path": "/models/chat"}}
     finding = configured(world_dir, {"model_config_list": [entry]}, release)
@@ -144,7 +146,7 @@ def test_a_configuration_needs_a_graph(release: str, world_dir: Path) -> None:
     assert '"base_path"' not in steps(finding)
 
 
-# -- where it must not be said ---------------------------------------------------------------------------
+# -- where there must be no finding ---------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -170,7 +172,7 @@ def test_nothing_to_serve_lies_deeper(files: list[str], world_dir: Path) -> None
 
 
 def test_a_model_of_its_own_keeps_its_remedy(world_dir: Path) -> None:
-    """Files of a model in the base path: they are meant, whatever lies in a directory beside them."""
+    """The model files in the base path are the model, whatever a directory beside them contains."""
     good_model(world_dir / "old" / "1")
     (world_dir / "model.onnx").write_bytes(b"x")
     finding = single(world_dir)

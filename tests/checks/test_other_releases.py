@@ -1,4 +1,4 @@
-"""What the OpenVINO inside another release says to the same file."""
+"""The text that the OpenVINO of another release logs for the same file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Links and key files that lead under no mount: one finding for all of them, and nothing where a mount covers them."""
+"""Links and key files whose targets are under no mount: one finding for all of them; none where a mount
+covers them.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,7 @@ SERVED = ("--model_path", "/models/m", "--model_name", "m", "--port", "9000")
 
 
 def run(top: Path, *arguments: str, options: tuple[str, ...] = (), image: str = IMAGE) -> Result:
-    """A container that sees ``top``/models at /models."""
+    """A container that has ``top``/models at /models."""
     line = shlex.join(["docker", "run", "-v", f"{top}/models:/models", *options, image, *arguments])
     return ovms_doctor("check", "--format", "json", "--docker-run", line)
 
@@ -108,7 +110,7 @@ def test_all_files_of_all_models_at_once(world_dir: Path) -> None:
 
 
 def test_a_version_without_links_keeps_its_own_cause(world_dir: Path) -> None:
-    """Another model's links do not explain it."""
+    """The links of another model do not explain its failure."""
     linked(world_dir, "a")
     (world_dir / "models" / "empty").mkdir()
     entries = [{"config": {"name": name, "base_path": f"/models/{name}"}} for name in ("a", "empty")]
@@ -118,7 +120,7 @@ def test_a_version_without_links_keeps_its_own_cause(world_dir: Path) -> None:
 
 
 def test_a_snapshot_of_hugging_face(world_dir: Path) -> None:
-    """Its files are links beside the mount, in the cache of which only the snapshot is mounted."""
+    """Its files are links to a directory beside the mount: only the snapshot of the cache is mounted."""
     cache = world_dir / "hub" / "models--x"
     snapshot = cache / "snapshots" / "abc"
     snapshot.mkdir(parents=True)
@@ -130,7 +132,7 @@ def test_a_snapshot_of_hugging_face(world_dir: Path) -> None:
     (snapshot / "config.json").symlink_to("../../blobs/config")
     line = f"docker run -v {snapshot}:/models/x {IMAGE} --model_path /models/x --model_name x --port 9000"
     result = ovms_doctor("check", "--format", "json", "--docker-run", line)
-    # A finding of its own tells how to mount such a cache.
+    # Another finding explains how to mount such a cache.
     assert codes(result) == ["OVD384"]
 
 
@@ -162,7 +164,7 @@ def test_a_target_with_mounts(world_dir: Path) -> None:
     assert len(found(ovms_doctor(*arguments))) == 1
 
 
-# -- where it must not be said ---------------------------------------------------------------------------
+# -- where there must be no finding ---------------------------------------------------------------------------
 
 
 def test_links_within_the_mounts(world_dir: Path) -> None:
@@ -226,7 +228,7 @@ def test_credentials_for_google(world_dir: Path) -> None:
     assert f"{world_dir}/key.json, which is not in the container" in finding["message"]
     (end,) = found(result, "OVD640")
     assert end["caused_by"] == [finding["fingerprint"]]
-    # For a model that is in no store nobody reads them.
+    # They are not read for a model that is in no store.
     assert codes(run(world_dir, *SERVED, options=options)) == []
 
 
@@ -234,7 +236,7 @@ def test_credentials_for_google(world_dir: Path) -> None:
     ("keys", "count"), [((), 1), (("-e", "AWS_ACCESS_KEY_ID=A", "-e", "AWS_SECRET_ACCESS_KEY=B"), 0)]
 )
 def test_credentials_for_amazon(keys: tuple[str, ...], count: int, world_dir: Path) -> None:
-    """With keys in the environment no file is read."""
+    """With keys in the environment, no file is read."""
     good_model(world_dir / "models" / "m" / "1")
     (world_dir / "credentials").write_text("[default]\n")
     options = ("-e", f"AWS_SHARED_CREDENTIALS_FILE={world_dir}/credentials", "-e", "AWS_PROFILE=p", *keys)

@@ -1,4 +1,4 @@
-"""Models that OpenVINO does not read: which pair of files is meant, and which OpenVINO wrote them."""
+"""Models that OpenVINO cannot read: which pair of files belongs together, and which OpenVINO wrote them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MODEL = Path(__file__).parents[2] / "fixtures/models/dense-ir/1"
 
 @pytest.fixture
 def version(world_dir: Path) -> Path:
-    """A version directory with a good model, open for everybody."""
+    """A version directory with a good model that every user can read."""
     directory = world_dir / "models" / "m" / "1"
     shutil.copytree(MODEL, directory)
     for path in (world_dir / "models").rglob("*"):
@@ -100,7 +100,7 @@ def test_an_opset_of_somebody_elses_is_an_extension(version: Path) -> None:
 def test_a_tensor_without_a_name_fails_where_layouts_are_set(
     version: Path, release: str, last: str, layout: bool
 ) -> None:
-    """Whether one is configured or not: then the server sets the default."""
+    """Whether a layout is configured or not: without one, the server sets the default."""
     xml, _ = pair(version)
     xml.write_text(re.sub(' names="x"', "", xml.read_text()))
     arguments = ["--model_path", str(version.parent), "--model_name", "m", "--port", "19567"]
@@ -131,7 +131,7 @@ def test_explain_gives_both_meanings_of_the_layout_step() -> None:
 
 
 def test_a_tokenizer_that_is_served_needs_no_extension(version: Path) -> None:
-    """The release brings the library, and --cpu_extension with it would be wrong."""
+    """The release contains the library; --cpu_extension with it would be wrong."""
     xml, _ = pair(version)
     text = xml.read_text()
     xml.write_text(

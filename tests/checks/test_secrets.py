@@ -1,4 +1,4 @@
-"""Values of plugin_config that name a secret, quoted by OpenVINO: taken out of what is said."""
+"""Secret values of plugin_config that OpenVINO quotes are removed from the findings."""
 
 from __future__ import annotations
 

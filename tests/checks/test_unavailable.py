@@ -1,4 +1,6 @@
-"""The remedy for what could not be looked at names what is missing: a mount, a package, a volume's content, rights."""
+"""The remedy for a path that could not be read names what is missing: a mount, a package, a volume's content,
+rights.
+"""
 
 from __future__ import annotations
 

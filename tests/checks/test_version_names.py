@@ -1,4 +1,4 @@
-"""Directories that are to be versions and have other names: the number that each is renamed to."""
+"""Directories that are meant as versions but have other names: the number that each is renamed to."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.cli.helpers import check, good_model
 
 
 def renamed(finding: dict[str, Any]) -> dict[str, str]:
-    """The last names of each ``mv`` of the remedy."""
+    """The last path component of each ``mv`` target in the remedy."""
     found = {}
     for step in finding["remedy"]["steps"]:
         old, new = step["command"].removeprefix("mv -- ").split()
@@ -27,10 +27,10 @@ def renamed(finding: dict[str, Any]) -> dict[str, str]:
         (["v1"], {"v1": "1"}),
         (["release_7"], {"release_7": "7"}),
         (["v2-final", "v3", "v10"], {"v2-final": "2", "v3": "3", "v10": "10"}),
-        # A number of several parts states none: the next free ones, in order.
+        # A number with several parts is not a version number: the next free ones are used, in order.
         (["v1.2", "v1.10"], {"v1.2": "1", "v1.10": "2"}),
         (["latest", "v1"], {"latest": "2", "v1": "1"}),
-        # Two that state the same.
+        # Two names with the same number.
         (["v1", "version-1"], {"v1": "2", "version-1": "3"}),
     ],
 )
@@ -55,7 +55,7 @@ def test_of_many_the_first_are_named(world_dir: Path) -> None:
 
 
 def test_dates_keep_their_day(world_dir: Path) -> None:
-    """The server reads the year alone of each, and opens a directory that is not there."""
+    """The server reads only the year of each name and opens a directory that does not exist."""
     for name in ("2024-05-01", "2024-06-01"):
         good_model(world_dir / "m" / name)
     (misnamed,) = [item for item in findings(world_dir / "m") if item["code"] == "OVD103"]

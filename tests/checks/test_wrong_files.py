@@ -1,4 +1,4 @@
-"""Files of the wrong kind: documents that another option is for, models of other programs, a model's config.json."""
+"""Files of the wrong kind: documents for another option, models of other programs, a model's config.json."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ LOG = "[2026-11-28 14:02:11.123][1][serving][info][server.cpp:92] OpenVINO Model
 
 
 def served_with(config: Path, *options: str) -> list[dict[str, Any]]:
-    """The findings on a server that is started with this configuration file."""
+    """The findings for a server that is started with this configuration file."""
     arguments = ("check", "--format", "json", *options, "--", "--config_path", config, "--port", "9000")
     found: list[dict[str, Any]] = ovms_doctor(*arguments).document["findings"]
     return found
 
 
-# -- documents that another option is for ----------------------------------------------------------------
+# -- documents for another option ----------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -199,7 +199,7 @@ def test_a_file_of_no_model_has_no_step_that_moves_it(world_dir: Path) -> None:
         assert "config.json" in finding["remedy"]["summary"]
 
 
-# -- a configuration file that is none -------------------------------------------------------------------
+# -- a file that is not a configuration -------------------------------------------------------------------
 
 MODEL_CONFIGS = [
     {"architectures": ["BertForMaskedLM"], "model_type": "bert"},

@@ -43,10 +43,10 @@ def ovms_doctor(
     environment: Mapping[str, str] | None = None,
     stdin: bytes = b"",
 ) -> Result:
-    """The command with these words, run in this process; ``environment`` replaces the whole of it.
+    """Runs the command with these arguments in this process; ``environment`` replaces the whole environment.
 
-    What it starts are real processes. Its own start, signals, imports, file descriptors and limits are
-    those of the tests: where these matter, use ``ovms_doctor_process``.
+    Its child processes are real processes. Its start, signals, imports, file descriptors and limits are those
+    of the tests: where these matter, use ``ovms_doctor_process``.
     """
     out, err = io.BytesIO(), io.BytesIO()
     with (
@@ -58,14 +58,14 @@ def ovms_doctor(
         redirect_stderr(io.TextIOWrapper(err, "utf-8", "backslashreplace", write_through=True)) as text_err,
     ):
         code = _run([os.fsdecode(word) for word in arguments])
-        # Detached, the wrappers leave what they wrote to be read.
+        # After detach, the buffers stay open and can be read.
         text_out.detach()
         text_err.detach()
     return _checked(Result(code, out.getvalue(), err.getvalue()))
 
 
 def _run(arguments: list[str]) -> int:
-    """Runs the command; the handlers of signals, which it leaves as a process that ends has them, are restored."""
+    """Runs the command and restores the signal handlers. The command leaves them as a process does that ends."""
     if threading.current_thread() is not threading.main_thread():
         return run(arguments)
     numbers = (signal.SIGINT, signal.SIGHUP, signal.SIGTERM)
@@ -84,7 +84,7 @@ def ovms_doctor_process(
     stdin: bytes = b"",
     timeout: float = 600,
 ) -> Result:
-    """The same in a process of its own. ``timeout``, in seconds, only ends a test that hangs."""
+    """Runs the command in a process of its own. ``timeout``, in seconds, only ends a test that hangs."""
     command: list[Any] = [sys.executable, "-m", "ovms_doctor", *arguments]
     completed = subprocess.run(
         command,

@@ -1,4 +1,4 @@
-"""``--as-me``: the server has this process's user, groups and files."""
+"""``--as-me``: the server has the user, the groups and the files of this process."""
 
 from __future__ import annotations
 

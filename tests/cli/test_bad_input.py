@@ -1,4 +1,4 @@
-"""What people give by mistake, and what others leave behind on purpose: a clear answer, the right code."""
+"""Mistakes of users and hostile input: a clear answer and the right exit code."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""--write-baseline and --baseline: what is known is counted and does not fail; what is new does."""
+"""--write-baseline and --baseline: known findings are counted and do not fail the run; new ones do."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def check(project: Path, *arguments: str | Path) -> Result:
 
 
 def written(project: Path, *arguments: str) -> dict[str, Any]:
-    """The baseline of the project as it is, which fulfils its schema."""
+    """The baseline of the project in its current state; it fulfils its schema."""
     assert check(project, "--write-baseline", project / "known.json", *arguments).code == 0
     document: dict[str, Any] = json.loads((project / "known.json").read_text("utf-8"))
     jsonschema.Draft202012Validator(schema_of(Baseline, "baseline", FORMAT)).validate(document)

@@ -1,4 +1,6 @@
-"""Secrets in every source of a server's settings: no report, no saved file and no child's command line shows them."""
+"""Secrets in every source of a server's settings: no report, no saved file and no command line of a child
+shows them.
+"""
 
 from __future__ import annotations
 
@@ -16,9 +18,9 @@ from ovms_doctor.model.output_options import FORMATS
 from tests.cli.run import Result, ovms_doctor
 
 MODEL = Path(__file__).parents[2] / "fixtures" / "models" / "dense-onnx"
-#: Every canary begins like this; none is part of a name that is shown.
+#: Every canary starts with this; no name in the output contains it.
 CANARY = "Canary"
-#: plugin_config as a text: well-formed with secrets of all kinds, then malformed in two ways.
+#: plugin_config as text: valid with secrets of all kinds, then invalid in two ways.
 PLUGIN_CONFIGS = [
     """{"NUM_STREAMS": "2", "PASSWORDS": {"db": "CanaryNested"}, "TOKENS": ["CanaryListed", "CanaryOther"],
     "encryption_key_hex": "CanaryInside", "KEY\\u0059": "CanaryEscaped", "FOO": "CanaryUnknown", "PIN": 482915603,
@@ -32,7 +34,7 @@ RUN = ["docker", "run", "-v", f"{MODEL.parent}:/models", "openvino/model_server:
 
 @pytest.fixture(scope="module")
 def commands() -> Iterator[list[str]]:
-    """The command lines of all processes that this process starts; the hook itself cannot be removed."""
+    """The command lines of all processes that this process starts. The hook itself cannot be removed."""
     command_lines: list[str] = []
     active = [True]
 
@@ -145,12 +147,12 @@ SOURCES: list[Callable[[str, Path], list[str]]] = [
 
 
 def leaks(result: Result) -> set[str]:
-    """The secrets in what was written, also where bytes are written as base64."""
+    """The secrets in the output, also where bytes are written as base64."""
     text = result.out.decode() + result.err.decode()
     for row in text.splitlines():
         if '"data":"' in row:
             text += base64.b64decode(row.partition('"data":"')[2].partition('"')[0]).decode("latin-1")
-    # A text report breaks its lines; a canary is one word.
+    # A text report wraps its lines; a canary is one word and is never split.
     return {word for word in text.replace("\\", " ").split() if CANARY in word or PIN in word}
 
 
@@ -171,18 +173,19 @@ def test_no_report_shows_a_secret(
 
 
 def test_a_secret_that_is_no_secret_is_shown(tmp_path: Path) -> None:
-    """The tests above can fail: a value of a known property is in the report and in the saved file."""
+    """This proves that the tests above can fail: the value of a known property is in the report and in the
+    saved file."""
     config = '{"NUM_STREAMS": "CanaryShown"}'
     for source in (as_arguments, as_saved_arguments, as_saved_configuration):
         arguments = source(config, tmp_path)
-        # The others show no arguments.
+        # The other formats contain no arguments.
         formats = ("json", "sarif", "markdown", "html")
         for form in formats if arguments[0] == "check" else [""]:
             text_command = [arguments[0], *(["--format", form] if form else []), *arguments[1:]]
             assert leaks(ovms_doctor(*text_command)), (source.__name__, form)
 
 
-#: Nobody listens there.
+#: Nothing listens on this address.
 CLOSED = ["--env", "S3_ENDPOINT=http://127.0.0.1:1", "--env", "https_proxy=http://127.0.0.1:1"]
 #: Addresses with credentials, as a URL, in odd spellings of one, and with a signature.
 ADDRESSES = [
@@ -278,7 +281,7 @@ def test_an_argument_that_the_server_refuses(arguments: list[str]) -> None:
         assert not leaks(ovms_doctor(*line)), line
 
 
-#: The configuration of one model, in which something is wrong, too.
+#: The configuration of one model with a mistake in it.
 CONFIGURATIONS = [
     """{"name": "m", "base_path": "/m", "plugin_config": {"KEY": CanaryBare}}""",
     """{"name": "m", "base_path": "/m", "plugin_config": {"KEY": "CanaryOne" "CanaryTwo"}}""",
@@ -290,7 +293,7 @@ CONFIGURATIONS = [
     """{"name": "m", "base_path": "/m", "plugin_config": {"KEY": "CanaryA"}, "plugin_config": {"KEY": "CanaryB"}}""",
     """{"name": "m", "base_path": "/m", "api_key": CanaryBare}""",
 ]
-#: Files that are no configuration at all.
+#: Files that are not a configuration.
 DOCUMENTS = [
     "CanaryWord",
     '"CanaryText"',
@@ -313,7 +316,7 @@ def test_a_configuration_with_a_mistake(text: str, tmp_path: Path) -> None:
         ["collect", "--load", "none", str(path)],
     ):
         assert not leaks(ovms_doctor(*arguments)), arguments
-    # What is hidden in the facts changes nothing of what the server is predicted to do.
+    # The removed secrets do not change the prediction.
     facts = tmp_path / "facts.json"
     ovms_doctor("collect", "--load", "none", str(path), "-o", str(facts))
     keys = ("server", "summary", "models")
@@ -331,7 +334,7 @@ def test_a_configuration_with_a_mistake(text: str, tmp_path: Path) -> None:
 
 
 def test_what_is_written_beside_a_report(tmp_path: Path) -> None:
-    """The script of remedies, a baseline, and what diff and summary make of reports and of facts."""
+    """The script of remedies, a baseline, and the output of diff and summary for reports and facts."""
     for number, config in enumerate(PLUGIN_CONFIGS):
         source = as_container if number else as_configuration
         report, facts, script, baseline = (tmp_path / f"{name}-{number}" for name in ("r", "f", "s", "b"))
@@ -350,7 +353,7 @@ def test_what_is_written_beside_a_report(tmp_path: Path) -> None:
                 assert not leaks(ovms_doctor(*line, "--format", form)), (line, form)
 
 
-#: The engine's words about a container that did not start.
+#: The engine's error text for a container that did not start.
 ENGINE_ERRORS = [
     "pull access denied: token CanaryToken refused",
     'invalid token "CanaryToken"',

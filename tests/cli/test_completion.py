@@ -1,4 +1,4 @@
-"""Completion in real shells: commands, options, codes, the few texts of an option, and the engine's containers."""
+"""Completion in real shells: commands, options, codes, the values of options, and the engine's containers."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:
-    """A PATH with the command, and a home directory without anybody's settings."""
+    """A PATH with the command, and a home directory without settings."""
     command = tmp_path / "bin/ovms-doctor"
     command.parent.mkdir()
     python, root = shlex.quote(sys.executable), shlex.quote(str(ROOT))
@@ -38,7 +38,7 @@ def environment(tmp_path: Path) -> dict[str, str]:
 
 
 def in_bash(environment: dict[str, str], *arguments: str) -> list[str]:
-    """What bash offers for the last of the words."""
+    """The completions that bash offers for the last word."""
     script = """
         source <(ovms-doctor --show-completion bash)
         COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); COMPREPLY=()
@@ -78,7 +78,7 @@ def test_bash(environment: dict[str, str], arguments: list[str], offered: list[s
 
 @pytest.mark.needs_command("bash")
 def test_bash_completes_files_itself(environment: dict[str, str]) -> None:
-    """Where nothing of ours fits, nothing is offered, and bash goes on with files (``complete -o default``)."""
+    """Where ovms-doctor offers nothing, bash completes file names (``complete -o default``)."""
     assert in_bash(environment, "ovms-doctor", "check", "./mod") == []
     completed = subprocess.run(
         ["ovms-doctor", "--show-completion", "bash"],
@@ -92,7 +92,7 @@ def test_bash_completes_files_itself(environment: dict[str, str]) -> None:
 
 @pytest.mark.parametrize("arguments", [["--show-completion", "zsh"], ["--show-completion=zsh"]], ids=len)
 def test_the_named_shell_counts(environment: dict[str, str], arguments: list[str]) -> None:
-    """Whatever shell started the command: here none, or the one that runs the tests."""
+    """The shell that runs the tests does not matter."""
     completed = subprocess.run(
         ["ovms-doctor", *arguments], env=environment, capture_output=True, text=True, check=True
     )
@@ -133,7 +133,7 @@ class Zsh:
         os.write(self._master, text.encode())
 
     def until(self, pattern: str) -> str:
-        """What the terminal shows up to a text; the limit only ends a test that hangs."""
+        """The output of the terminal up to a text; the limit only ends a test that hangs."""
         output = ""
         end = time.monotonic() + 120
         while re.search(pattern, output) is None:
@@ -210,11 +210,11 @@ def test_no_engine_offers_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 def test_formats_of_files_in_bash(
     environment: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Two with one beginning: bash inserts it, with the colon and without a space."""
+    """Two candidates with a common prefix: bash inserts the prefix, with the colon and without a space."""
     monkeypatch.chdir(tmp_path)
     assert in_bash(environment, "ovms-doctor", "check", "m", "-o", "s") == ["sarif:", "sarif:report.sarif"]
     assert "json:" in in_bash(environment, "ovms-doctor", "logs", "x", "--output", "j")
-    # The colon is a word of its own there, and bash goes on with files.
+    # In bash the colon is a separate word; after it, bash completes file names.
     assert in_bash(environment, "ovms-doctor", "check", "m", "-o", "sarif", ":", "") == []
     # Facts have one format.
     assert in_bash(environment, "ovms-doctor", "collect", "m", "-o", "s") == []
@@ -247,5 +247,5 @@ def test_files_behind_a_format(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert [text for text, _ in complete_outputs("json:out/")] == ["json:out/a.json"]
     assert [text for text, _ in complete_outputs("json:")] == ["json:old.json", "json:out/"]
     assert [text for text, _ in complete_outputs("o")] == ["old.json", "out/"]
-    # What a shell could run is not offered.
+    # Names that a shell could execute are not offered.
     assert complete_outputs("x") == complete_outputs("missing/") == complete_outputs("json:\0") == []

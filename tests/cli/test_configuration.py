@@ -25,7 +25,7 @@ NAME = "ovms-doctor.toml"
 
 @pytest.fixture
 def project(world_dir: Path) -> Path:
-    """A directory with three models, one of which lacks its weights and one its version directory."""
+    """A directory with three models: one has no weights, one has no version directory."""
     shutil.copytree(MODELS / "dense-ir", world_dir / "models" / "good")
     shutil.copytree(MODELS / "model1", world_dir / "models" / "old")
     shutil.copytree(MODELS / "model2", world_dir / "models" / "flat")
@@ -43,7 +43,7 @@ def write(project: Path, text: str, name: str = NAME) -> None:
 
 
 def codes(result: Result) -> dict[str, str]:
-    """The findings that count, and why those that do not, by code."""
+    """The codes of the findings that count, and the reason for each finding that does not."""
     found: dict[str, str] = {}
     for one in result.document["findings"]:
         found[one["code"]] = one["suppressed"]["reason"] if "suppressed" in one else "counts"
@@ -124,7 +124,7 @@ def test_a_rule_with_a_last_day(project: Path, day: str, holds: bool) -> None:
 
 
 def test_failed_look_is_not_ignored(project: Path) -> None:
-    """The project cannot decide that something was looked at."""
+    """A project cannot declare that an unavailable fact was collected."""
     write(project, '[[ignore]]\ncode = "OVD9"\nreason = "x"\n[severity]\nOVD9 = "info"\n')
     config = project / "config.json"
     config.write_text('{"model_config_list": [{"config": {"name": "m", "base_path": "/of-no-host/m"}}]}')

@@ -1,4 +1,4 @@
-"""Workers start before the command line is parsed: which ones, and none in vain that outlives the run."""
+"""Workers start before the command line is parsed: which ones; and no unneeded worker outlives the run."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.cli.helpers import good_model
 
 ROOT = Path(__file__).parents[2]
 
-#: Runs the command line, writes down the kind of each worker that was started, or that it is a copy of the process.
+#: Runs the command line and writes the kind of each worker that was started, and whether it is a copy of the process.
 SCRIPT = """
 import sys
 started = []

@@ -1,4 +1,4 @@
-"""A file of facts says when, where and by what it was collected, and so does the report on it."""
+"""A facts file contains when, where and by which version it was collected; so does the report on it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs that end before there is anything to report: one line, the exit code, and the document that was requested."""
+"""Runs that end before there is a report: one line, the exit code, and a document in the requested format."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ COMPOSE = "services:\n  ovms:\n    image: openvino/model_server:2026.3\n    comm
 
 
 def without(monkeypatch: pytest.MonkeyPatch, module: str) -> None:
-    """As if the package were not installed."""
+    """Behaves as if the package was not installed."""
     for name in [name for name in sys.modules if name == module or name.startswith(f"{module}.")]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, module, None)
@@ -40,7 +40,7 @@ def test_any_package_of_ours() -> None:
     assert failure_text(ModuleNotFoundError("No module named 'google'", name="google.cloud.storage")) == (
         "the Python package google-cloud-storage is missing: python3 -m pip install google-cloud-storage"
     )
-    # One of somebody else's is not known to be a distribution of that name.
+    # For a third-party module, the name of its distribution is not known.
     assert failure_text(ModuleNotFoundError("No module named 'x'", name="x")).startswith(
         "ModuleNotFoundError"
     )

@@ -1,4 +1,4 @@
-"""A run leaves nothing behind and asks nobody: no file in HOME, no socket, no change to the target."""
+"""A run leaves no files in HOME, opens no socket and does not change the target."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.cli.run import ovms_doctor
 
 
 def snapshot(top: Path) -> dict[str, tuple[int, int, int, int, bytes]]:
-    """Everything of a tree but access times."""
+    """Everything about a tree except access times."""
     found = {}
     for directory, subdirectories, files in os.walk(top):
         for name in [".", *subdirectories, *files]:
@@ -56,5 +56,5 @@ def test_no_socket_is_opened(world_dir: Path) -> None:
     completed = subprocess.run(command + arguments, capture_output=True, check=False)
     assert completed.returncode == 0, completed.stderr
     calls = re.findall(r"(?:socket|connect)\(.*", trace.read_text())
-    # A pair of pipes between processes is no socket; a look-up of names or users would be one.
+    # A pair of pipes between processes is not a socket; a look-up of host names or users would open one.
     assert calls == []

@@ -20,7 +20,7 @@ from tests.cli.run import ovms_doctor
 from tests.report.published import OF_THE_PAGE, SCHEMAS, Page, sarif_faults
 
 LOG = Path(__file__).parents[1] / "data/logs/traffic-2025.4-INFO.log.xz"
-#: How the report of each format begins.
+#: The first characters of the report in each format.
 BEGINS = {
     "json": "{",
     "sarif": '{\n "$schema"',
@@ -34,7 +34,7 @@ BEGINS = {
 
 @pytest.fixture
 def commands(tmp_path: Path) -> dict[str, list[str]]:
-    """One run of each command, and of check one for each exit code."""
+    """One run of each command; of ``check``, one run for each exit code."""
     good_model(tmp_path / "good" / "1")
     (tmp_path / "bad").mkdir()
     (tmp_path / "ovms.log").write_bytes(lzma.decompress(LOG.read_bytes()))
@@ -172,7 +172,7 @@ def test_summary_that_cannot_be_written_is_reported(
 
 
 def test_the_text_in_a_job_gives_no_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A log line that is quoted may look like one of the runner's: it is put between two lines that stop these."""
+    """A quoted log line may look like a command of the runner: it is put between two lines that disable commands."""
     log = tmp_path / "ovms.log"
     line = "[2026-11-28 13:50:07.000][1][serving][error][x.cpp:1] failed\n::error::pwned\n##[error]pwned\n"
     log.write_text(line)
@@ -193,7 +193,7 @@ def test_the_text_in_a_job_gives_no_commands(tmp_path: Path, monkeypatch: pytest
 
 @pytest.fixture(scope="module")
 def busy_log(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The recorded traffic three times: in one minute, the next but one, and twice an hour later."""
+    """The recorded traffic three times: in one minute, in the minute after the next, and twice an hour later."""
     lines = lzma.decompress(LOG.with_name("traffic-2026.3-DEBUG.log.xz").read_bytes()).decode().split("\n")
     first = next(number for number, line in enumerate(lines) if "REST request /v2/models/" in line)
     last = next(number for number, line in enumerate(lines) if "GRPCServerModule shutting down" in line)
@@ -201,7 +201,7 @@ def busy_log(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for number, minute in enumerate(("13:40", "13:42", "14:42", "14:42")):
         for line in lines[first:last]:
             moved = re.sub(r"^\[2026-11-28 13:36", f"[2026-11-28 {minute}", line)
-            # Each time in threads of its own.
+            # Each time with other thread ids.
             head, thread, rest = re.match(r"((?:\[[^]]*\]\[)?)(\d*)(.*)", moved, re.DOTALL).groups()  # type: ignore[union-attr]
             selected.append(f"{head}{int(thread) + 1000 * number}{rest}" if head and thread else moved)
     path = tmp_path_factory.mktemp("log") / "busy.log"
@@ -216,7 +216,7 @@ def test_charts(busy_log: Path, snapshot: SnapshotAssertion) -> None:
     figures = re.findall("<figure>.*?</figure>", text, re.DOTALL)
     assert len(figures) > 5
     for figure in figures[:-1]:
-        # A bar for each minute from the first to the last, those without requests too.
+        # A bar for each minute from the first to the last, also for minutes without requests.
         heights = [float(height) for height in re.findall('class="bar"[^>]* height="([0-9.]+)"', figure)]
         assert len(heights) == 63
         assert [minute for minute, height in enumerate(heights) if height] == [0, 2, 62]

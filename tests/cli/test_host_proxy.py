@@ -1,4 +1,4 @@
-"""The proxy of this host, which a container that is to run here is not given by itself."""
+"""The proxy of this host, which a container that will run here does not get automatically."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ COMPOSE = f"""services:
 
 
 def found(*arguments: str | Path, **environment: str) -> list[dict[str, Any]]:
-    """Findings on the proxy; the path names no bucket, so that no store is asked."""
+    """The findings about the proxy. The path names no bucket, so no store is contacted."""
     run = ovms_doctor(
         "check",
         *arguments,

@@ -1,4 +1,4 @@
-"""The manual page: made from the parser, and shown by ``man`` without a warning."""
+"""The manual page: generated from the parser, and accepted by ``man`` without a warning."""
 
 from __future__ import annotations
 

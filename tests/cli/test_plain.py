@@ -1,4 +1,6 @@
-"""A plain command line is read without the parser: to the same options, and only where it is plain."""
+"""A simple command line is parsed without the full parser: the options are the same, and all others use the
+parser.
+"""
 
 from __future__ import annotations
 
@@ -47,7 +49,7 @@ NOT_PLAIN = [
 
 @pytest.fixture
 def ran(monkeypatch: pytest.MonkeyPatch) -> list[tuple[object, ...]]:
-    """What is handed to the commands, which do nothing."""
+    """The options that the commands receive; the commands themselves do nothing."""
     calls: list[tuple[object, ...]] = []
 
     def record(*arguments: object, **named: object) -> int:
@@ -64,7 +66,7 @@ def test_both_ways_read_the_same(
     line: str, ran: list[tuple[object, ...]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    # Its free memory is another one each time.
+    # The free memory differs at each call.
     monkeypatch.setattr("ovms_doctor.probes.host.see_host", lambda: None)
     arguments = shlex.split(line)
     command = plain._plain_command(arguments)

@@ -1,4 +1,4 @@
-"""The line on standard error: on a terminal only, of one line's width, and gone at the end."""
+"""The progress line on standard error: only on a terminal, not wider than one line, and removed at the end."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ PATH = "s3://bucket/resnet/1"
 
 
 class Terminal(io.StringIO):
-    """In place of a terminal's standard error, which no test has: 80 cells wide, for it has no descriptor."""
+    """Replaces the standard error of a terminal, which tests do not have: 80 cells wide, because it has no
+    descriptor."""
 
     def isatty(self) -> bool:
         return True
@@ -32,7 +33,7 @@ def xterm(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def download_output(*amounts: tuple[int, int], path: str = PATH) -> Terminal:
-    """What a terminal gets of a download."""
+    """The output on a terminal for a download."""
     with redirect_stderr(Terminal()) as terminal, Progress() as progress:
         for completed, total in amounts:
             progress.downloading(path, completed, total)

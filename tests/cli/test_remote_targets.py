@@ -13,7 +13,7 @@ from tests.cli.helpers import check, codes, good_model
 from tests.cli.run import Result, ovms_doctor
 
 CANARY = "c4n4ry"
-#: Nobody listens there.
+#: Nothing listens on this address.
 NOWHERE = "http://127.0.0.1:9"
 KEYS = {
     "AWS_ACCESS_KEY_ID": f"{CANARY}-id",
@@ -86,7 +86,7 @@ def test_no_sentence_on_rights_of_this_host() -> None:
 
 
 class TestSecrets:
-    """A store that nobody reaches: what the values are sent with, and what is said of it, shows none of them."""
+    """A store that cannot be reached: neither the requests nor the findings about it contain the secrets."""
 
     def hidden(self, *arguments: Any, **more: Any) -> Result:
         result = ovms_doctor(*arguments, **more)

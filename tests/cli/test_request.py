@@ -239,7 +239,7 @@ def test_wrong_usage(arguments: list[str], message: str, tmp_path: Path) -> None
 
 
 class _Server(BaseHTTPRequestHandler):
-    """Answers metadata, and keeps what it was asked."""
+    """Answers requests for metadata and records them."""
 
     requested_paths: list[str] = []  # noqa: RUF012 - shared on purpose: each request makes an object of its own
 
@@ -263,7 +263,7 @@ class _Server(BaseHTTPRequestHandler):
         self.requested_paths.append(f"POST {self.path}")
 
     def log_message(self, *arguments: Any) -> None:
-        """Nothing."""
+        """Writes nothing."""
 
 
 @pytest.fixture
@@ -295,7 +295,7 @@ def test_a_server_that_is_not_there(tmp_path: Path) -> None:
 
 # -- large bodies ----------------------------------------------------------------------------------------
 
-#: Runs the command line, and reports the most memory that it took.
+#: Runs the command line and reports its peak memory.
 MEASURED = """
 import sys
 from ovms_doctor.cli.app import run
@@ -320,7 +320,7 @@ def test_a_large_body_takes_little_memory(metadata: Path, tmp_path: Path) -> Non
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     assert result.returncode == 1
     assert "Expected: (1,3); Actual: (1,10000000)" in result.stdout
-    # The body has 48 MiB, and its values as Python's would take ten times as much.
+    # The body has 48 MiB; as Python objects, its values would take ten times as much.
     assert int(result.stderr) < 150 * 1024
 
 

@@ -1,4 +1,4 @@
-"""Models in a store from the command line to the report, asked of a real server."""
+"""Models in a store from the command line to the report, with a real server."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FORMATS = [("--format", "text"), ("--format", "text", "--verbose"), ("--format",
 
 
 class StoreRuns:
-    """A bucket with the repository of the fixtures, and what a server is told to reach it."""
+    """A bucket with the repository of the fixtures, and the variables that a server needs to reach it."""
 
     def __init__(self, server: Any) -> None:
         self.server = server
@@ -26,7 +26,7 @@ class StoreRuns:
         files = [path for name in names for path in (FIXTURES / name).rglob("*") if path.is_file()]
         tree = {f"repo/{path.relative_to(FIXTURES).as_posix()}": path.read_bytes() for path in files}
         server.put(self.bucket, {**tree, "repo/docs/read.me": b"not a model"})
-        # This server takes any key, so the values can be looked for afterwards.
+        # This server accepts any key, so the output can be searched for the values afterwards.
         self.environment = {
             "AWS_ACCESS_KEY_ID": f"{CANARY}-id",
             "AWS_SECRET_ACCESS_KEY": f"{CANARY}-secret",
@@ -49,7 +49,7 @@ def made() -> dict[str, StoreRuns]:
 
 @pytest.fixture
 def store_runs(moto: Any, made: dict[str, StoreRuns]) -> StoreRuns:
-    """One bucket is enough for those who only read."""
+    """One bucket is enough for tests that only read."""
     if "asked" not in made:
         made["asked"] = StoreRuns(moto)
     return made["asked"]
@@ -64,7 +64,7 @@ def served(result: Result) -> dict[str, list[int]]:
 
 
 def settled(result: Result) -> dict[str, Any]:
-    """The report without its times and words."""
+    """The report without its times and texts."""
     document = result.document
     del document["run"]
     for one in document["checks"]:
@@ -136,7 +136,7 @@ def test_a_wrong_name_is_never_found(store_runs: StoreRuns) -> None:
 
 
 def test_store_refuses_a_request_without_credentials(store_runs: StoreRuns) -> None:
-    """This server lists a bucket to anybody and gives its objects to nobody without a signature."""
+    """This server lists a bucket for everybody, but returns objects only for signed requests."""
     environment = {**os.environ, **store_runs.environment}
     result = check(
         store_runs.path("/dense-ir"),
@@ -154,7 +154,7 @@ def test_store_refuses_a_request_without_credentials(store_runs: StoreRuns) -> N
 def test_an_address_where_nobody_listens(
     store_runs: StoreRuns, refused: str, more: tuple[str, ...], code: int, outcome: str
 ) -> None:
-    """From here it may be another network than the server's."""
+    """The server may be in another network than this host."""
     result = check(store_runs.path("/dense-ir"), *store_runs.environment_options(S3_ENDPOINT=refused), *more)
     assert result.document["server"]["outcome"] == outcome
     assert result.code == code

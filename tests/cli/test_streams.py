@@ -17,9 +17,9 @@ LOG = "[2026-11-28 12:00:00.000][1][serving][info][server.cpp:1] OpenVINO Model 
 
 
 def shell(line: str, *arguments: object, cwd: Path) -> subprocess.CompletedProcess[bytes]:
-    """A line of the shell, in which ``$@`` is the program with these words."""
+    """Runs a line of the shell, in which ``$@`` is the program with these arguments."""
     command = [sys.executable, "-m", "ovms_doctor", *map(str, arguments)]
-    # Measuring coverage writes a file at the end, which is what must not be possible here.
+    # Coverage would write a file at the end, and writing must not be possible here.
     environment = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE")}
     environment["PYTHONPATH"] = str(Path(__file__).parents[2])
     return subprocess.run(
@@ -46,7 +46,7 @@ COMMANDS = [
 ]
 
 
-#: What the shell does to standard output, and why it takes nothing then.
+#: What the shell does to standard output, and the reason why writing fails then.
 CLOSED = ('"$@" >&-', "is closed")
 FULL = ('"$@" >/dev/full', "cannot be written: No space left on device")
 TOO_LARGE = ('ulimit -f 0; "$@" >report', "cannot be written: File too large")
@@ -121,7 +121,7 @@ def test_wrong_usage_stays_wrong_usage(model: Path) -> None:
 
 
 def test_a_reader_who_has_gone_is_no_failure(model: Path) -> None:
-    """It reads nothing, and ends long before Python has started."""
+    """The reader reads nothing and ends long before Python has started."""
     completed = shell('("$@"; echo "code $?" >&2) | :', "schema", cwd=model)
     assert completed.stderr == b"code 0\n"
 

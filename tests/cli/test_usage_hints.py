@@ -1,4 +1,4 @@
-"""Mistakes of usage: one line that names what was meant, and where the help is."""
+"""Mistakes of usage: one line that names what was probably intended, and where the help is."""
 
 from __future__ import annotations
 

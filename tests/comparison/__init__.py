@@ -1,1 +1,1 @@
-"""``diff`` and ``summary`` over saved reports and facts."""
+"""``diff`` and ``summary`` on saved reports and facts."""

@@ -1,4 +1,6 @@
-"""Fixed, still there, new; and what is not known because the newer run did not look."""
+"""Findings that are fixed, remain or are new; and findings whose state is unknown because the newer run did
+not check.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,7 @@ def diff(directory: Path, old: dict[str, Any], new: dict[str, Any], *arguments: 
 
 
 def changes(directory: Path, old: dict[str, Any], new: dict[str, Any]) -> dict[str, list[str]]:
-    """What became of the findings: their codes by change; the document fulfils its schema."""
+    """The codes of the findings by change; the document fulfils its schema."""
     document = diff(directory, old, new, "--format", "json").document
     jsonschema.Draft202012Validator(diff_schema()).validate(document)
     result: dict[str, list[str]] = {}
@@ -80,7 +82,7 @@ def test_finding_that_was_not_looked_at_is_not_fixed(tmp_path: Path, new: dict[s
     "gap", [finding("OVD903", "n", "warning"), finding("OVD903", "m", "warning", version=2)]
 )
 def test_a_gap_elsewhere_decides_nothing(tmp_path: Path, gap: dict[str, Any]) -> None:
-    """Another model could not be looked at, or another version of this one."""
+    """Another model, or another version of this one, could not be checked."""
     new = report(gap, checks=[{"name": "layout", "status": "could_not_look", "reason": "closed"}])
     assert changes(tmp_path, report(finding("OVD111", version=1)), new) == {"fixed": ["OVD111"]}
 
@@ -118,7 +120,7 @@ def test_findings_about_the_doctor_take_no_part(tmp_path: Path) -> None:
 
 
 def test_real_reports_and_facts(world_dir: Path, tmp_path: Path) -> None:
-    """Facts are judged first; what was repaired in between is fixed."""
+    """Facts are first turned into findings; what was repaired in between is reported as fixed."""
     shutil.copytree(MODELS, world_dir / "models")
     facts, new = tmp_path / "facts.json", tmp_path / "new.json"
     ovms_doctor("collect", world_dir / "models", "--load", "none", "-o", facts)

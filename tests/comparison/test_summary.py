@@ -1,4 +1,4 @@
-"""Many reports: which finding is on how many hosts and models."""
+"""Many reports: how many hosts and models have each finding."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_hosts_models_and_findings_are_counted(tmp_path: Path) -> None:
         (kind["code"], kind["severity"], kind["hosts"], kind["models"], kind["findings"])
         for kind in document["affected"]
     ]
-    # An error before a warning, then what is on most hosts.
+    # Errors come before warnings, then the findings on most hosts.
     assert rows == [
         ("OVD201", "error", 2, 0, 2),
         ("OVD111", "error", 1, 2, 3),

@@ -1,4 +1,4 @@
-"""A world with a configuration file, and what becomes of it under a release."""
+"""Files in memory with a configuration file, and the prediction for a release."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def listed(*entries: dict[str, Any], **more: Any) -> dict[str, Any]:
 
 
 class MemoryCollector:
-    """Answers from a world, as the collector does from a host."""
+    """Answers questions from files in memory, as the collector does for a host."""
 
     def __init__(self, files: MemoryFiles) -> None:
         self.here = files
@@ -70,11 +70,11 @@ class MemoryCollector:
         return {question: self.here.answer(question) for question in questions}
 
     def begin(self, questions: Any) -> None:
-        """Nothing is begun early."""
+        """Does nothing early."""
 
 
 def findings(files: MemoryFiles, release: str = "2026.3", arguments: tuple[str, ...] = ()) -> list[Finding]:
-    """What the configuration check says of a world."""
+    """The findings of the configuration check for these files."""
     arguments = arguments or ("--config_path", "/c/config.json", "--port", "9000", "--rest_port", "8000")
     request = CheckOptions(arguments=arguments, release=release, bare_metal=True, working_directory="/w")
     settled = look(request, Facts(), MemoryCollector(files))
@@ -84,7 +84,7 @@ def findings(files: MemoryFiles, release: str = "2026.3", arguments: tuple[str, 
 def plan_and_findings(
     files: MemoryFiles, arguments: tuple[str, ...], release: str = "2026.3"
 ) -> tuple[Plan, list[Finding]]:
-    """The plan, and what all checks say, causes linked."""
+    """The plan and the findings of all checks, with linked causes."""
     request = CheckOptions(arguments=arguments, release=release, bare_metal=True, working_directory="/w")
     settled = look(request, Facts(), MemoryCollector(files))
     outcomes = run_checks(Context(settled.deployment, settled.plan, settled.facts))

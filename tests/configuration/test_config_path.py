@@ -1,4 +1,4 @@
-"""A configuration file that does not exist, while another one does: its path is named."""
+"""A configuration file that does not exist while a similar one does: the finding names the path of the other file."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def test_a_key_that_is_there_is_read(world_dir: Path) -> None:
 
 
 def test_a_key_that_is_not_there_mounted_as_a_file(world_dir: Path) -> None:
-    """Kubernetes mounts an empty directory; nothing on this host is to be removed."""
+    """Kubernetes mounts an empty directory; nothing on this host needs to be removed."""
     mount = {"mountPath": "/cfg/config.json", "subPath": "config.json"}
     result = pod(world_dir, "ConfigMap", ["ovms.json"], mount)
     (finding,) = [item for item in result.document["findings"] if item["code"] == "OVD403"]

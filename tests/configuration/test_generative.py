@@ -1,4 +1,4 @@
-"""A model path that the newest release takes for a generative model's: which task, and what ends the process."""
+"""A model path that the newest release treats as a generative model: the task, and what ends the process."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def test_a_graph_on_disk_comes_before_the_files_of_a_generative_model() -> None:
     assert [model.kind for model in plan.models] == ["graph"]
     del files["/repo/m/graph.pbtxt"]
     plan = settle(deployed("2026.3", ARGUMENTS), MemoryFiles(files))
-    # Without any file of the model the graph in memory fails, and with it the process.
+    # Without model files, the graph in memory fails and the process ends.
     assert (plan.outcome, plan.models[0].kind) == ("exits", "generative")
 
 

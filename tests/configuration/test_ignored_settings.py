@@ -1,4 +1,4 @@
-"""Settings that the server ignores or reads in another way than meant: graphs, tasks, policies, texts, places."""
+"""Settings that the server ignores or reads differently than intended: graphs, tasks, policies, values, positions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Paths of this host where the server's are meant: what is under no mount, and not in the image, is not there."""
+"""Host paths used as server paths: what is neither under a mount nor in the image does not exist for the server."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MOUNT = Mount("/srv/models", "/models")
 
 
 class Mounted(MemoryCollector):
-    """A world behind mounts: what is under none cannot be looked at."""
+    """Files in memory behind mounts: what is under no mount cannot be read."""
 
     def __init__(self, files: MemoryFiles, mount_points: tuple[str, ...]) -> None:
         super().__init__(files)

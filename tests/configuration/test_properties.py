@@ -1,4 +1,6 @@
-"""Any bytes are a verdict: what RapidJSON takes, what the schema of a release takes, and where things stand."""
+"""Arbitrary bytes always give a result: what RapidJSON accepts, what the schema of a release accepts, and
+positions.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +38,7 @@ PIECES = st.sampled_from(
 
 
 def reference(data: bytes) -> bool:
-    """Whether python-rapidjson takes the text that the server's parser would see."""
+    """Whether python-rapidjson accepts the text that the server's parser would get."""
     text = data.split(b"\0", 1)[0].decode("latin-1")
     try:
         rapidjson.loads(text, number_mode=rapidjson.NM_NATIVE)

@@ -1,4 +1,4 @@
-"""What is said beside the server's own words: what to know of a fault, and remedies that work when followed."""
+"""The explanations beside the server's own text: what to know about a fault, and remedies that work."""
 
 from __future__ import annotations
 
@@ -198,7 +198,7 @@ def test_a_single_file_of_an_older_release(path: str, message: str) -> None:
 
 # -- traps that are nobody else's ----------------------------------------------------------------------
 def test_files_of_a_generative_model_in_a_configuration_make_it_none() -> None:
-    """Only --model_path is looked through for them (configuration.md traps 27 and 28)."""
+    """The server searches only --model_path for them (configuration.md, traps 27 and 28)."""
     memory_files = configured_files(listed(entry()))
     memory_files.files["/m/config.json"] = '{"architectures": ["LlamaForCausalLM"]}'
     plan, found = plan_and_findings(memory_files, CONFIG)
@@ -224,7 +224,7 @@ def test_a_path_that_the_config_path_makes_escape() -> None:
 
 
 class _Mismatch(MemoryFiles):
-    """A world in which OpenVINO refuses the mean or scale."""
+    """Files in memory, and an OpenVINO that refuses the mean or scale."""
 
     def answer(self, question: AnyQuestion) -> Answer:
         if not isinstance(question, LoadModel) or question.preparation is None:
@@ -254,7 +254,7 @@ def test_values_for_another_number_of_channels_are_not_the_layouts_fault(
     [
         ("2023.3", "nireq", 4, True),
         ("2026.3", "nireq", 4, True),
-        # No number, a key of no release, one that this release no longer has, one that stands there already.
+        # Not a number; a key of no release; a key that this release no longer has; a key that is already there.
         ("2026.3", "nireq", "4", False),
         ("2026.3", "comment", "ours", False),
         ("2026.3", "stateful", True, False),
@@ -276,7 +276,7 @@ def test_a_key_is_moved_only_to_where_the_schema_takes_it(
     remedy_text = " ".join((found.remedy.summary, *(step.text for step in found.remedy.steps)))
     assert (f"Move {key} into “config”" in remedy_text) is moves
     assert moves or f"Remove {key}" in remedy_text
-    # What the remedy says removes the finding.
+    # The remedy removes the finding.
     rest = {name: item[name] for name in item if name != key}
     changed = entry(**{key: value}) if moves else rest
     assert not [

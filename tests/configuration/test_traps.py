@@ -1,4 +1,4 @@
-"""The traps of a configuration, each under the releases where it changes: what the server does with it."""
+"""The traps of a configuration, each with the releases where the behaviour of the server changes."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def outcome(config: Any, release: str) -> str:
 def test_configurations_that_each_release_accepts(config: Any, accepted: tuple[str, ...]) -> None:
     taken = {release for release in SIX if outcome(config, release) != "JSON_INVALID"}
     if "DEVICE_PROPERTIES" in str(config):
-        # Until v2022.3 the schema let any object through; there the code refuses this entry.
+        # Until v2022.3 the schema accepted any object; there the code refuses this entry.
         taken.discard("2022.1")
     assert taken == set(accepted)
 
@@ -167,8 +167,8 @@ def test_an_entry_without_base_path_is_a_graph_in_a_directory_of_its_name() -> N
 
 @pytest.mark.parametrize("release", ["2025.1", "2025.4", "2026.3"])
 def test_a_graph_beside_config_json_is_nobodys(release: str) -> None:
-    """Without a base path a graph lies in the directory of its name; a model is the configuration's own
-    directory, whose graph.pbtxt is not looked for."""
+    """Without a base path, a graph is in the directory with its name. For a model the base path is then the
+    configuration's own directory, where the server does not look for graph.pbtxt."""
     memory_files = configured_files(listed(entry(base_path=None)))
     memory_files.files["/c/graph.pbtxt"] = memory_files.files["/c/1/graph.pbtxt"] = "node {}"
     memory_files.files["/c/2/a.onnx"] = "good"

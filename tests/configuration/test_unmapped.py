@@ -1,4 +1,4 @@
-"""A config.json with the paths of a container and no mount: not "there is no directory", but which mount to give."""
+"""A config.json with the paths of a container and no mount: the finding says which mount to add."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 from tests.cli.run import ovms_doctor
 
 MODEL = Path(__file__).parents[2] / "fixtures" / "models" / "dense-ir" / "1"
-#: A first directory of the server's paths that this host does not have.
+#: The first directory of the server's paths; this host does not have it.
 TOP = "/server-models-of-the-test"
 
 
@@ -34,7 +34,7 @@ def check(config: Path, *options: str) -> tuple[int, dict[str, Any]]:
 
 
 def followed(document: dict[str, Any]) -> tuple[int, dict[str, Any]]:
-    """The check again by the command of the only remedy."""
+    """Runs the check again with the command of the only remedy."""
     (command,) = {step["command"] for one in document["findings"] for step in one["remedy"]["steps"]}
     arguments = shlex.split(command)
     assert arguments[:2] == ["ovms-doctor", "check"]
@@ -80,7 +80,7 @@ def test_all_models_below_one_directory_have_one_remedy(world_dir: Path) -> None
 
 
 def test_a_missing_model_beside_others_is_missing(world_dir: Path) -> None:
-    """The directory above the base path is there: the paths are those of this host."""
+    """The directory above the base path exists: the paths are those of this host."""
     model(world_dir / "a")
     code, document = check(write(world_dir, str(world_dir / "a"), str(world_dir / "gone")))
     assert (code, [one["code"] for one in document["findings"]]) == (1, ["OVD106"])
@@ -101,7 +101,7 @@ def test_a_name_alone_one_level_up_is_no_hint(world_dir: Path) -> None:
 
 
 def test_a_configuration_beside_the_mounts_is_read(world_dir: Path) -> None:
-    """What is named as the target is mounted, whatever the other mounts are."""
+    """The target itself is always mounted, whatever the other mounts are."""
     model(world_dir / "models" / "a")
     config = write(world_dir, f"{TOP}/a", f"{TOP}/b")
     code, document = check(config, "--mount", f"{world_dir / 'models'}:{TOP}")

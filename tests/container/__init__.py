@@ -1,1 +1,1 @@
-"""Tests of what is read from containers."""
+"""Tests of the readers for containers."""

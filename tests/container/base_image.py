@@ -1,4 +1,4 @@
-"""A base image made of this host's Python, for a machine that reaches no registry."""
+"""A base image made of this host's Python, for a machine without access to a registry."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import sysconfig
 import tarfile
 from pathlib import Path
 
-#: Parts of glibc that binary packages of PyPI still name, although newer releases have them in libc.
+#: Libraries that binary packages of PyPI still require, although newer releases of glibc have them in libc.
 PARTS = ("libpthread.so.0", "libdl.so.2", "librt.so.1", "libutil.so.1")
-#: What a base image has beside Python: a shell, and the programs that a build uses.
+#: The programs of a base image beside Python: a shell, and what a build uses.
 PROGRAMS = ("sh", "echo", "ls", "cat", "env")
-#: Parts of the standard library that take much space and are not used.
+#: Parts of the standard library that are large and not used.
 LEFT_OUT = {
     "site-packages",
     "dist-packages",
@@ -35,8 +35,8 @@ def _libraries(files: list[Path]) -> set[str]:
 
 
 def base_image(busybox: str) -> bytes:
-    """Returns a root file system as a tar archive: this Python with its standard library at the same paths, the
-    shared libraries that it needs, the wheels that ``venv`` installs, and a shell.
+    """Returns a root file system as a tar archive: this Python with its standard library at the same paths,
+    the shared libraries that it needs, the wheels that ``venv`` installs, and a shell.
 
     ``/usr/bin/python3`` is a link to it.
     """
@@ -48,7 +48,7 @@ def base_image(busybox: str) -> bytes:
         for file in (directory / "lib-dynload").glob("*.so")
         if not file.name.startswith("_tkinter")
     ]
-    # Binary packages of PyPI expect the runtime of C++, as every published image of Python has it.
+    # Binary packages of PyPI need the C++ runtime, which every published Python image contains.
     found = subprocess.run(
         ["gcc", "-print-file-name=libstdc++.so.6"], capture_output=True, text=True, check=False
     )
@@ -72,11 +72,11 @@ def base_image(busybox: str) -> bytes:
         add(str(program), str(program))
         _link(archive, "usr/bin/python3", str(program))
         for path in sorted(libraries | {str(file) for file in runtime}):
-            # Every loader looks here by itself; the loader is named by its own path in each program.
+            # Every loader searches this directory; each program contains the path of its loader.
             add(path, path if os.path.basename(path).startswith("ld-") else f"/lib/{os.path.basename(path)}")
         for directory in sorted(standard):
             archive.add(str(directory), str(directory).lstrip("/"), filter=_included)
-        # Distributions keep the wheel of pip outside of the standard library.
+        # Linux distributions store the wheel of pip outside of the standard library.
         wheels = sysconfig.get_config_var("WHEEL_PKG_DIR")
         if wheels and os.path.isdir(wheels):
             archive.add(wheels, wheels.lstrip("/"))

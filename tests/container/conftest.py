@@ -29,7 +29,7 @@ def _shared_engine() -> Iterator[Engine]:
 
 @pytest.fixture
 def engine(_shared_engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
-    """A container engine with the test image; DOCKER_HOST names it. What a test makes in it is removed."""
+    """A container engine with the test image; DOCKER_HOST is its address. What a test creates in it is removed."""
     monkeypatch.setenv("DOCKER_HOST", _shared_engine.url)
     for name in ("DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH", "DOCKER_CONTEXT"):
         monkeypatch.delenv(name, raising=False)
@@ -49,7 +49,7 @@ def _own_base(_shared_engine: Engine) -> Iterator[None]:
 def _own_image(
     _shared_engine: Engine, _own_base: None, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[None]:
-    """The light image, by the classic builder."""
+    """The light image, built by the classic builder."""
     context = tmp_path_factory.mktemp("context")
     own_image.make_context(context, "-r", own_image.ROOT / "ovms_doctor" / "requirements-light.txt")
     own_image.build(_shared_engine, context, own_image.OWN)
@@ -62,7 +62,7 @@ def _own_image(
 def _own_full_image(
     _shared_engine: Engine, _own_base: None, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[None]:
-    """The full image, by BuildKit."""
+    """The full image, built by BuildKit."""
     program = own_image.docker_with_buildkit()
     if program is None:
         skip_or_fail("no docker on PATH builds with BuildKit")

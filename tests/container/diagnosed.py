@@ -1,4 +1,4 @@
-"""Containers to be diagnosed: each as a run line, as a compose file, and as the real engine runs it."""
+"""Containers to be diagnosed: each as a run line, as a compose file, and run by the real engine."""
 
 from __future__ import annotations
 
@@ -14,16 +14,17 @@ from tests.cli.run import Result
 from tests.container.engine import IMAGE, LABEL, Engine
 
 MODELS = Path(__file__).parents[2] / "fixtures" / "models"
-#: A model of 288 bytes that every release serves, as a server is told of it.
+#: The server's arguments for a model of 288 bytes that every release serves.
 SERVED = ("--model_name", "dense", "--model_path", "/models/dense", "--port", "9000")
 
-#: What a finding says of whom: its code, severity, model and version.
+#: A finding's code, severity, model and version.
 FindingSummary = tuple[str, str, str | None, int | None]
 
 
 @dataclass(frozen=True)
 class RunOptions:
-    """``options`` of ``docker run``, and the same as keys of a compose service; ``words``: the server's own."""
+    """``options`` of ``docker run``, and the same as keys of a compose service; ``arguments``: those of the
+    server."""
 
     arguments: tuple[str, ...]
     options: tuple[str, ...] = ()
@@ -31,18 +32,18 @@ class RunOptions:
 
     @property
     def line(self) -> str:
-        """As somebody would type it."""
+        """The run line as a user would type it."""
         return shlex.join(("docker", "run", "-d", "--network", "none", *self.options, IMAGE, *self.arguments))
 
     def compose(self, directory: Path) -> Path:
-        """A compose file; JSON is YAML."""
+        """Writes a compose file as JSON, which is also YAML."""
         service = {"image": IMAGE, "command": list(self.arguments), "network_mode": "none", **self.service}
         path = directory / "compose.yaml"
         path.write_text(json.dumps({"services": {"ovms": service}}))
         return path
 
     def run(self, engine: Engine) -> str:
-        """Started by the real client with that very line; its id. It is removed with the test."""
+        """Starts the container with the real client and this line; returns its id. It is removed after the test."""
         arguments = shlex.split(self.line)
         arguments[2:2] = ["--label", f"{LABEL}=1"]
         completed = subprocess.run(arguments, capture_output=True, text=True, check=True)
@@ -52,7 +53,7 @@ class RunOptions:
 
 
 def repository(top: Path, *names: str) -> Path:
-    """``top``/models, which everybody can read, with these models of the fixtures, each called ``dense``…"""
+    """``top``/models, which every user can read, with these models of the fixtures, each named ``dense``…"""
     models = top / "models"
     for name in names or ("dense-ir",):
         shutil.copytree(MODELS / name, models / name.removesuffix("-ir"))
@@ -60,7 +61,7 @@ def repository(top: Path, *names: str) -> Path:
 
 
 def inspected(engine: Engine, made: str, directory: Path) -> Path:
-    """As ``docker inspect`` saves it."""
+    """A file with the output of ``docker inspect``."""
     path = directory / "inspect.json"
     path.write_text(json.dumps([engine.api.inspect_container(made)], indent=4))
     return path

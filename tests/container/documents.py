@@ -1,4 +1,4 @@
-"""A document of Docker on a container that runs."""
+"""A Docker inspect document of a running container."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ SINGLE = ["--model_name", "dense", "--model_path", "/models/dense", "--port", "9
 
 
 def docker_document(models: Path, **changes: Any) -> dict[str, Any]:
-    """Of a container that runs."""
+    """The document of a running container."""
     return {
         "Id": "a" * 64,
         "Name": "/ovms",

@@ -1,4 +1,4 @@
-"""A real container engine for tests: the running one, else a Docker daemon of our own, as root."""
+"""A real container engine for tests: the running one, else a Docker daemon that the tests start as root."""
 
 from __future__ import annotations
 
@@ -21,12 +21,13 @@ import docker
 import requests
 from elftools.elf.elffile import ELFFile
 
-#: Everything that tests make carries it, so that nothing of anybody else's is touched.
+#: The label of everything that tests create, so that nothing else is removed.
 LABEL = "ovms-doctor.test"
 DEFAULT = "unix:///var/run/docker.sock"
-#: Named as the published images are, of a registry that nobody has; each run of the tests has its own.
+#: Named like the published images, in a registry that does not exist; each test run has its own.
 IMAGE = f"ovms-doctor-test-{os.getpid()}.invalid/openvino/model_server:2025.4"
-#: What stands for the server in it: the first line of its log, then what PRETEND or the first argument says. With
+#: The program that replaces the server: writes the first line of its log, then does what PRETEND or the first
+#: argument says. With
 #: PRETEND its arguments can be those of a server.
 SERVER = """#!/bin/sh
 [ "$PRETEND" = recorded ] ||
@@ -48,12 +49,12 @@ exec sleep 600
 
 
 class CannotRun(Exception):
-    """No engine here; the message says why."""
+    """There is no engine here; the message states the reason."""
 
 
 @dataclass
 class Engine:
-    """``url`` as DOCKER_HOST takes it; ``api``: the SDK's low-level client."""
+    """``url``: in the form of DOCKER_HOST; ``api``: the SDK's low-level client."""
 
     url: str
     api: Any
@@ -62,7 +63,8 @@ class Engine:
     def create(
         self, *command: str, name: str | None = None, host: dict[str, Any] | None = None, **values: Any
     ) -> str:
-        """A container of the test image that is not started; its id. ``host``: arguments of its HostConfig."""
+        """Creates a container of the test image without starting it; returns its id. ``host``: arguments of
+        its HostConfig."""
         host_settings = {"network_mode": "none", **(host or {})}
         made = self.api.create_container(
             IMAGE,
@@ -76,18 +78,18 @@ class Engine:
         return str(made["Id"])
 
     def run(self, *command: str, **values: Any) -> str:
-        """The same, started."""
+        """Creates and starts the container."""
         made = self.create(*command, **values)
         self.api.start(made)
         return made
 
     def ended(self, made: str) -> str:
-        """Waits for its end."""
+        """Waits until the container has ended."""
         self.api.wait(made, timeout=60)
         return made
 
     def until(self, made: str, condition: Callable[[dict[str, Any]], bool]) -> None:
-        """Waits until its state is as wanted."""
+        """Waits until the container's state fulfils the condition."""
         for _ in range(600):
             if condition(self.api.inspect_container(made)):
                 return
@@ -95,7 +97,7 @@ class Engine:
         raise AssertionError(self.api.inspect_container(made)["State"])
 
     def clear(self) -> None:
-        """Removes what was made since the last time."""
+        """Removes what was created since the last call."""
         for made in self.made:
             with suppress(docker.errors.NotFound):
                 self.api.remove_container(made, force=True, v=True)
@@ -104,7 +106,7 @@ class Engine:
 
 @contextmanager
 def open_engine() -> Iterator[Engine]:
-    """The running engine, else one of our own; CannotRun."""
+    """The running engine, else one that the tests start; raises CannotRun."""
     api = _running()
     if api is not None:
         try:
@@ -119,7 +121,7 @@ def open_engine() -> Iterator[Engine]:
 
 
 def _listens(url: str) -> bool:
-    """Whether somebody does; the SDK leaves sockets open where nobody does."""
+    """Whether something listens; the SDK leaves sockets open where nothing does."""
     path = url.removeprefix("unix://")
     if path == url:
         return True
@@ -152,7 +154,7 @@ def _own() -> Iterator[Engine]:
         raise CannotRun("no container engine answers, and only root can start one")
     if shutil.which("dockerd") is None:
         raise CannotRun("no container engine answers, and the program dockerd is missing")
-    # A short path: that of a socket has 107 characters at most.
+    # The path is short because the path of a socket has at most 107 characters.
     top = Path(tempfile.mkdtemp(prefix="ovmsd-", dir="/tmp"))
     url = f"unix://{top}/s"
     command = [
@@ -183,7 +185,7 @@ def _own() -> Iterator[Engine]:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
         log.close()
-        # What a daemon that was killed has left mounted cannot be removed.
+        # File systems that a killed daemon left mounted cannot be removed.
         shutil.rmtree(top, ignore_errors=True)
 
 

@@ -1,4 +1,4 @@
-"""Sockets behind which something answers that is no engine."""
+"""Listening sockets that are not a container engine."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ def body(text: bytes) -> bytes:
 
 @contextmanager
 def listening(path: Path | None, answer: Callable[[socket.socket], object]) -> Iterator[str]:
-    """A socket that does ``answer`` with each connection; then the connection is closed. Without a path it
-    is one of TCP, on this host. Gives its address as DOCKER_HOST takes it."""
+    """A socket that calls ``answer`` with each connection and then closes it. Without a path it is a TCP
+    socket on this host. Yields its address in the form of DOCKER_HOST."""
 
     def serve() -> None:
         while not ended.is_set():
@@ -46,7 +46,7 @@ def listening(path: Path | None, answer: Callable[[socket.socket], object]) -> I
 
 
 def replying(answer: bytes) -> Callable[[socket.socket], None]:
-    """Gives the same answer to the first request of every connection."""
+    """Sends the same answer to the first request of every connection."""
 
     def reply(connection: socket.socket) -> None:
         if connection.recv(1 << 16):
@@ -56,7 +56,7 @@ def replying(answer: bytes) -> Callable[[socket.socket], None]:
 
 
 def silent(connection: socket.socket) -> None:
-    """Answers nothing, until the other side hangs up."""
+    """Sends no answer until the other side closes the connection."""
     connection.settimeout(None)
     while connection.recv(1 << 16):
         pass

@@ -32,7 +32,7 @@ class Ended:
 def docker_with_buildkit() -> str | None:
     """Returns the path of the first ``docker`` on PATH that builds with BuildKit; None if there is none.
 
-    Until Docker 22 the program speaks to the BuildKit of the engine by itself, later by its plugin buildx.
+    Until Docker 22, the program uses the engine's BuildKit directly, later through its plugin buildx.
     """
     for directory in os.environ.get("PATH", "").split(os.pathsep):
         program = shutil.which("docker", path=directory)
@@ -51,7 +51,7 @@ def docker_with_buildkit() -> str | None:
 
 
 def import_base(engine: Engine) -> None:
-    """Puts the base image ``BASE`` into the engine."""
+    """Imports the base image ``BASE`` into the engine."""
     repository, _, tag = BASE.rpartition(":")
     busybox = shutil.which("busybox")
     assert busybox is not None, "the engine's own test image is made of it"
@@ -79,8 +79,8 @@ def make_context(context: Path, *requirements: str | Path) -> None:
 def build(engine: Engine, context: Path, image: str, *options: str, docker: str = "docker") -> None:
     """Builds ``image`` in the engine from ``context``, without a network.
 
-    ``docker``: a program that has BuildKit, which is then used, or ``docker`` for the classic builder, which is in
-    every engine.
+    ``docker``: a program with BuildKit, which is then used, or ``docker`` for the classic builder, which
+    every engine has.
     """
     completed = subprocess.run(
         [
@@ -101,7 +101,7 @@ def build(engine: Engine, context: Path, image: str, *options: str, docker: str 
 
 
 def run(options: list[str], *arguments: str | Path, image: str = OWN) -> Ended:
-    """Runs the image with these options of ``docker run``, without a network and with a root that is read-only."""
+    """Runs the image with these options of ``docker run``, without a network and with a read-only root."""
     completed = subprocess.run(
         ["docker", "run", "--rm", "--network", "none", "--read-only", *options, image, *arguments],
         capture_output=True,

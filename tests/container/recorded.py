@@ -1,4 +1,4 @@
-"""A container that logs and answers as the server was recorded to, over a directory of models that tests change."""
+"""A container that logs and answers like the recorded server, with a directory of models that tests change."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ from tests.live.servers import JSON, recorded
 from tests.stores.servers import free_port
 
 _LOG = Path(__file__).parents[1] / "data/logs/reload-2026.3-DEBUG.log.xz"
-#: Where the server was recorded to read its configuration.
+#: The directory of the configuration in the recordings.
 TOP = "/srv/ovms/reload"
 _TIME = re.compile(r"(?m)^\[2026-11-28 (\d\d:\d\d:\d\d)")
 
 
 def start_log(until: str = "13:38:11") -> str:
-    """The recorded log from the banner on. Its first moments are a start with the models fc and two, version 1 of each;
-    13:38:23 is behind further models and versions, of which version 3 of fc has a broken model.xml."""
+    """The recorded log from the banner on. It starts with the models fc and two, version 1 of each; after
+    13:38:23 it has further models and versions, of which version 3 of fc has a broken model.xml."""
     with lzma.open(_LOG, "rt", encoding="utf-8") as file:
         text = file.read()
     return text[: next(match.start() for match in _TIME.finditer(text) if match[1] >= until)]
 
 
 def config_answer(states: dict[str, dict[int, str]]) -> str:
-    """``/v1/config`` as the server writes it, for these states (``AVAILABLE/OK``)."""
+    """``/v1/config`` as the server writes it for these states (``AVAILABLE/OK``)."""
     document = {
         name: {
             "model_version_status": [
@@ -101,20 +101,20 @@ class Recorded:
         engine.until(self.id, lambda now: self._is_up(now) or not now["State"]["Running"])
 
     def _is_up(self, now: dict[str, Any]) -> bool:
-        """Whether the server listens, as far as this host can see it."""
+        """Whether the server listens, as far as this host can determine it."""
         addresses = [item.get("IPAddress") for item in now["NetworkSettings"]["Networks"].values()]
         host = next((item for item in addresses if item), "127.0.0.1")
-        # Where it is bound to the container's own loopback, the log is all there is.
+        # If it is bound to the container's own loopback, only the log can be checked.
         return _listens(host, self.port) or b"recorded: bound to 127.0.0.1" in self.engine.api.logs(self.id)
 
     def configure(self, *names: str, text: str | None = None) -> None:
-        """Write config.json with these models."""
+        """Writes config.json with these models."""
         rows = [{"config": {"name": name, "base_path": f"{TOP}/{name}"}} for name in names]
         document = json.dumps({"model_config_list": rows}) if text is None else text
         (self.models / "config.json").write_text(document)
 
     def answer(self, states: dict[str, dict[int, str]], **replaced: list[Any]) -> None:
-        """What the server answers from now on."""
+        """Sets the server's answers from now on."""
         answers: dict[str, Any] = {
             path: answer
             for path, answer in recorded()["2026.3-config"]["http"].items()

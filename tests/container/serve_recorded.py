@@ -1,7 +1,8 @@
-"""Replaces the server in a container: writes a recorded log as if it were logged now, then serves recorded answers.
+"""Replaces the server in a container: writes a recorded log with current times, then serves recorded answers.
 
-Run by the host's Python, which is mounted: ``serve_recorded.py DIRECTORY ARGUMENTS``. The directory holds ``log``, and
-``answers.json``, which is read anew for each request: status, Content-Type and body by path.
+It is run by the host's Python, which is mounted: ``serve_recorded.py DIRECTORY ARGUMENTS``. The directory
+contains ``log``, and ``answers.json``, which is read again for each request: status, Content-Type and body by
+path.
 """
 
 from __future__ import annotations
@@ -20,8 +21,8 @@ _UNKNOWN_URL = [400, "application/json", '{"error":"Invalid request URL"}']
 
 
 def from_now_on(text: str) -> tuple[str, datetime]:
-    """The log from this moment on, twenty times as fast as it was recorded; and the time of its last record."""
-    # As the server logs: local time.
+    """The log from now on, twenty times as fast as it was recorded; and the time of its last record."""
+    # The server logs local time.
     now = datetime.now()  # noqa: DTZ005
     times = _TIME.findall(text)
     first = datetime.fromisoformat(times[0])
@@ -48,14 +49,14 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(body.encode())
 
     def log_message(self, *args: Any) -> None:
-        """Nothing in the container's output but the log."""
+        """Writes nothing: the container's output contains only the log."""
 
 
 def main(directory: Path, arguments: list[str]) -> None:
     log, end = from_now_on((directory / "log").read_text())
     sys.stdout.write(log)
     sys.stdout.flush()
-    # Who gets a connection can rely on it that all of the log is past.
+    # When a client can connect, all times of the log are in the past.
     time.sleep(max(0.0, (end - datetime.now()).total_seconds()))  # noqa: DTZ005
     Handler.directory = directory
     port = int(arguments[arguments.index("--rest_port") + 1])

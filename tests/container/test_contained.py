@@ -1,4 +1,4 @@
-"""From a container to a request: ids on the host, mounts, what cannot be seen, what the host gives."""
+"""From a container to options: ids on the host, mounts, what cannot be read, the limits of the host."""
 
 from __future__ import annotations
 

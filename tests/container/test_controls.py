@@ -1,5 +1,6 @@
-"""Healthy containers of a healthy repository, as people write them: no finding. Where the files cannot be seen from
-here: only that, and not a word about the server."""
+"""Healthy containers of a healthy repository, as users write them: no finding. Where the files cannot be read
+from here, only that is reported, and nothing about the server.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +16,7 @@ from tests.container.diagnosed import repository
 from tests.container.documents import IMAGE, SINGLE, docker_document
 
 CONFIG = ["--config_path", "/models/config.json", "--port", "9000", "--rest_port", "8000"]
-#: Written to the file of this name before it is given; else the words are given themselves.
+#: Text that is written to a file with this name, which is then passed; else the arguments are passed directly.
 Source = tuple[str, str]
 
 
@@ -35,7 +36,7 @@ def run_line(models: Path) -> Source:
 
 
 def run_line_careful(models: Path) -> Source:
-    """User, read-only mount and root, memory for temporary files, no capabilities, over several lines."""
+    """User, read-only mount and root, memory for temporary files, no capabilities; over several lines."""
     return "--docker-run", (
         f"sudo docker run -it --name ovms -u $(id -u):$(id -g) --read-only --tmpfs /tmp --cap-drop ALL \\\n"
         f"  --security-opt no-new-privileges --restart unless-stopped -m 4g --cpus 2 \\\n"
@@ -105,7 +106,7 @@ def compose_long(models: Path) -> Source:
 
 
 def compose_relative(models: Path) -> Source:
-    """The file lies beside the models."""
+    """The file is beside the models."""
     return compose(f"    command: {json.dumps(SINGLE)}\n    volumes: ['./models:/models:z']\n")
 
 
@@ -139,7 +140,7 @@ def inspect_created(models: Path) -> Source:
 
 
 def inspect_rootless_podman(models: Path) -> Source:
-    """Its ids are others on the host, and which is not known: files that everybody may read are read."""
+    """Its ids differ on the host, and how is not known; files that every user can read are read."""
     document = docker_document(models, Name="ovms", ImageName=f"docker.io/{IMAGE}", EffectiveCaps=None)
     document["OCIConfigPath"] = (
         "/home/u/.local/share/containers/storage/overlay-containers/x/userdata/config.json"
@@ -175,7 +176,7 @@ def volume(models: Path) -> dict[str, Any]:
 
 
 def deployment(models: Path) -> Source:
-    """As the server's chart renders it."""
+    """The output of the server's Helm chart."""
     security = {"runAsUser": 5000, "runAsGroup": 5000, "fsGroup": 5000}
     pod = {"securityContext": security, "containers": [server()], "volumes": [volume(models)]}
     document = {
@@ -194,7 +195,7 @@ def deployment(models: Path) -> Source:
 
 
 def pod_running(models: Path) -> Source:
-    """``kubectl get pod -o json``; it was started once."""
+    """``kubectl get pod -o json``; the pod was started once."""
     status = {
         "phase": "Running",
         "containerStatuses": [
@@ -278,7 +279,7 @@ def test_nothing_is_found(world_dir: Path, make: Callable[[Path], Source]) -> No
     result = check(make(models), world_dir)
     document = result.document
     assert document["findings"] == []
-    # Neither a request, a log nor a running server is named; the ports of this host are judged where they matter.
+    # There is no request, no log and no running server; the ports of this host are checked only where they matter.
     statuses = {item["name"]: item["status"] for item in document["checks"]}
     assert statuses.pop("host") in ("ran", "not_applicable")
     assert {name: status for name, status in statuses.items() if status != "ran"} == dict.fromkeys(

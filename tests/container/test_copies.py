@@ -1,4 +1,4 @@
-"""--mount that puts a copy in the place of a volume: content and layout are judged, rights only where the user says."""
+"""--mount of a copy at the path of a volume: content and layout are checked; rights only if the user asks for it."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def manifest(top: Path, volume: dict[str, Any]) -> Path:
 
 
 def check(top: Path, *arguments: str, volume: dict[str, Any] | None = None) -> Result:
-    """A pod whose models lie in a claim."""
+    """Checks a pod whose models are in a persistent volume claim."""
     claim = {"persistentVolumeClaim": {"claimName": "models"}}
     file = manifest(top, claim if volume is None else volume)
     return ovms_doctor("check", "--format", "json", "--kubernetes", file, *arguments)
@@ -64,7 +64,7 @@ def notes(result: Result) -> str:
 
 
 def closed(directory: Path) -> Path:
-    """What only its owner, this process's user, may look at."""
+    """A directory that only its owner, the user of this process, can read."""
     os.chmod(directory, 0o700)
     return directory
 
@@ -104,7 +104,7 @@ def test_refused_options(third: str) -> None:
         (ContainerMount("/models", "bind", "/srv/m"), Mount("/copy", "/models"), "copy"),
         (ContainerMount("/models", "bind", "/srv/m"), Mount("/copy", "/models", False, "kept"), "kept"),
         (ContainerMount("/other", "bind", "/srv/m"), Mount("/copy", "/models"), "copy"),
-        # The same that the container has, perhaps a part of it.
+        # The same content as in the container, perhaps only a part of it.
         (ContainerMount("/models", "bind", "/srv/m"), Mount("/srv/m", "/models"), ""),
         (ContainerMount("/models", "bind", "/srv/m"), Mount("/srv/m/a", "/models/a"), ""),
     ],
@@ -179,7 +179,7 @@ def test_layout_and_content_of_a_copy(world_dir: Path) -> None:
 
 
 class _Answers(LocalCollector):
-    """Answers each question in the same way, and remembers them."""
+    """Gives the same answer to each question and records the questions."""
 
     def __init__(self, answer: Answer) -> None:
         self.answer, self.questions = answer, list[AnyQuestion]()
@@ -202,7 +202,7 @@ class _Answers(LocalCollector):
     ],
 )
 def test_copy_is_read_as_this_user(answer: Answer, expected: Answer) -> None:
-    """What this program's own user may not read is no finding on the server's."""
+    """A path that the user of this program cannot read is not a finding about the server."""
     table = MountTable(
         (Mount("/copy", "/models", rights="copy"), Mount("/srv", "/data"), Mount("/c", "/k", rights="kept"))
     )
@@ -216,7 +216,7 @@ def test_copy_is_read_as_this_user(answer: Answer, expected: Answer) -> None:
 
 @pytest.mark.needs_root
 def test_a_cache_in_a_copy(world_dir: Path) -> None:
-    """Whether the server may write into the volume is not known."""
+    """Whether the server can write into the volume is not known."""
     good_model(world_dir / "copy" / "m" / "1")
     (world_dir / "copy" / "cache").mkdir()
     file = manifest(world_dir, {"persistentVolumeClaim": {"claimName": "models"}})

@@ -1,4 +1,4 @@
-"""A real engine's containers as the command line diagnoses them: alive or dead, saved, as run line, as compose."""
+"""Containers of a real engine, diagnosed on the command line: running or ended, saved, as run line, as compose."""
 
 from __future__ import annotations
 
@@ -27,8 +27,9 @@ pytestmark = pytest.mark.needs_command("docker", "dockerd")
 
 @dataclass(frozen=True)
 class Case:
-    """``make``: from an empty directory to what is started. ``always``: what every source leads to; ``ended``: what
-    only somebody can say who sees how it is. ``state``: until when the engine is waited for."""
+    """``make``: creates what is started, in an empty directory. ``always``: the findings from every source;
+    ``ended``: further findings that require the container's state. ``state``: the state of the engine to wait
+    for."""
 
     make: Callable[[Path], RunOptions]
     status: str
@@ -37,7 +38,7 @@ class Case:
 
 
 def _mounted(top: Path, *options: str, **service: object) -> tuple[tuple[str, ...], dict[str, object]]:
-    """Options and keys with the models mounted where ``SERVED`` looks for them."""
+    """Options and keys with the models mounted where ``SERVED`` expects them."""
     models = repository(top)
     return ("-v", f"{models}:/models:ro", *options), {"volumes": [f"{models}:/models:ro"], **service}
 
@@ -58,7 +59,7 @@ def wrong_arguments(top: Path) -> RunOptions:
 
 
 def restarting(top: Path) -> RunOptions:
-    """What is not there ends the server each time."""
+    """A path that does not exist ends the server each time."""
     arguments = ("--model_name", "dense", "--model_path", "/models/dence", "--port", "9000")
     options = ("--restart", "always", "-e", "PRETEND=1")
     return RunOptions(arguments, *_mounted(top, *options, restart="always", environment={"PRETEND": "1"}))
@@ -112,7 +113,7 @@ CASES = {
 
 
 def start(engine: Engine, case: Case, started: RunOptions) -> str:
-    """Until its state is as the case wants it."""
+    """Starts the container and waits until it has the state of the case."""
     made = started.run(engine)
     if case.status == "killed":
         engine.api.kill(made)
@@ -130,7 +131,8 @@ def check(*arguments: str | Path) -> Result:
 
 
 def expected(case: Case, result: Result) -> list[FindingSummary]:
-    """What is found where the container can be seen. One that restarts may just run: then it has no exit code."""
+    """The findings where the container's state can be read. A container that restarts may be running at that
+    moment; then it has no exit code."""
     found = [*case.always, *case.ended]
     if case.status == "restarting" and "OVD704" not in codes(result):
         found.remove(_whole("OVD704"))
@@ -176,7 +178,7 @@ def test_recorded_facts_say_the_same_where_there_is_no_engine(
     before = check("--container", made)
     engine.clear()
     shutil.rmtree(world_dir / "models")
-    # What cannot be imported here is not imported.
+    # Modules that cannot be imported here must not be needed.
     (tmp_path / "docker.py").write_text("raise ImportError\n")
     environment = {
         **os.environ,
@@ -193,7 +195,8 @@ def test_recorded_facts_say_the_same_where_there_is_no_engine(
 
 @pytest.mark.parametrize("name", CASES)
 def test_text_fits_a_screen(engine: Engine, world_dir: Path, name: str) -> None:
-    """What is wrong and what to do, for each finding; the container's state in the header; the verdict last."""
+    """For each finding the problem and the remedy; the container's state in the header; the verdict in the
+    last line."""
     case = CASES[name]
     made = start(engine, case, case.make(world_dir))
     result = ovms_doctor("check", "--container", made)

@@ -1,4 +1,4 @@
-"""What an end means: states in, findings out; good and bad."""
+"""The meaning of a container's end: states in, findings out; good and bad."""
 
 from __future__ import annotations
 
@@ -200,7 +200,7 @@ def test_a_pull_that_is_done_was_not_stopped() -> None:
 
 
 def test_one_that_is_to_end_and_was_started_again_loops_though_it_runs_just_now() -> None:
-    """Between two ends it runs for a moment; one that is to serve was started again once, and runs."""
+    """Between two ends it runs for a moment. A server that should keep running was started again once, and runs."""
     state = ContainerState("running", restarts=2, pid=7)
     (loop,) = findings(state, Plan("single", "exits", 1))
     assert (loop.code, loop.message) == ("OVD710", "ovms ends and is restarted (2 times so far)")
@@ -208,7 +208,7 @@ def test_one_that_is_to_end_and_was_started_again_loops_though_it_runs_just_now(
 
 
 def test_end_follows_from_the_predicted_cause() -> None:
-    """A mistake of the model's ends a server of that one model; the loop follows from the same."""
+    """A mistake in the only model ends the server; the restart loop has the same cause."""
     state = replace(exited(1), status="restarting")
     ended, loop = findings(state, Plan("single", "exits", 1))
     cause = Finding("OVD106", "base-path-missing", "error", Subject(model="m"), "There is no directory")

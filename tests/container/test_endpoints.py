@@ -1,4 +1,6 @@
-"""Engines that are not there, not for us, or that answer what no engine answers: a sentence, within the deadline."""
+"""Engines that do not exist or refuse access, and programs that are not engines: one sentence, within the
+deadline.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(autouse=True)
 def _no_engine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """None of what names this machine's own engine."""
+    """Removes every setting that leads to the engine of this machine."""
     for name in ("DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))
@@ -77,13 +79,13 @@ def test_engine_that_never_ends_its_answer(monkeypatch: pytest.MonkeyPatch, tmp_
 
     ended = threading.Event()
     with listening(tmp_path / "s", drip) as url:
-        # Each byte comes in time: the deadline of the whole ends it.
+        # Each byte arrives in time: the deadline for the whole answer ends it.
         lookup = look(monkeypatch, url, deadline=2)
     assert lookup.timed_out
 
 
 def test_output_that_does_not_come(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Some of Docker's logging drivers wait for a service that is gone: all else is told."""
+    """Some of Docker's logging drivers wait for a service that does not exist: everything else is reported."""
 
     def reply(connection: socket.socket) -> None:
         path = [*connection.recv(1 << 16).split(b" "), b""][1]
@@ -105,7 +107,7 @@ def test_output_that_does_not_come(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     assert lookup.document["Id"] == "abc"
     assert lookup.info["ServerVersion"] == "28.0"
     assert lookup.info["Problems"] == ["The container's output cannot be read (it does not come)."]
-    # Process 1 is not that container's.
+    # Process 1 does not belong to that container.
     assert lookup.info["IdMap"] is None
     assert "hunter2" not in repr(lookup)
 
@@ -147,7 +149,7 @@ def test_context_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_context_of_the_user(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """As ``docker context use`` leaves it."""
+    """The files that ``docker context use`` writes."""
     monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
     directory = tmp_path / "contexts" / "meta" / hashlib.sha256(b"mine").hexdigest()
     directory.mkdir(parents=True)
@@ -163,7 +165,8 @@ def test_context_of_the_user(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
 
 
 def test_sockets_of_this_host(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Podman's where there is none of Docker's. The child's part, run here: a machine may have real ones."""
+    """Podman's socket is used if Docker's does not exist. This is the child's code, run in this process,
+    because a machine may have real sockets."""
     sockets = (f"{tmp_path}/docker.sock", "{runtime}/docker.sock", "{runtime}/podman/podman.sock")
     monkeypatch.setattr(engine, "_SOCKETS", sockets)
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "run"))
@@ -177,7 +180,7 @@ def test_sockets_of_this_host(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
 
 
 def test_package_that_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A stand-in for an environment without it, which a plain install cannot be."""
+    """Simulates an environment without the package; a normal installation always has it."""
     monkeypatch.setitem(sys.modules, "docker", None)
     assert "pip install 'docker" in str(engine.look_at(ContainerQuestion("resnet", 5)).problem)
 
@@ -189,7 +192,8 @@ def test_names_that_none_can_have(name: str) -> None:
 
 @pytest.mark.needs_root
 def test_socket_of_others(monkeypatch: pytest.MonkeyPatch, world_dir: Path) -> None:
-    """The child's part, run here: the user of the test cannot start Python in somebody else's directories."""
+    """This is the child's code, run in this process: the test's user cannot start Python in directories of
+    other users."""
     path = world_dir / "s"
     with listening(path, replying(b"")) as url:
         path.chmod(0o600)

@@ -1,4 +1,4 @@
-"""Containers of a real engine: how they are, how they ended, what was mounted; the same from a saved document."""
+"""Containers of a real engine: their state, their end, their mounts; the same from a saved document."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def see(name: str) -> tuple[ContainerLookup, Container]:
 
 
 def saved(engine: Engine, name: str, lookup: ContainerLookup) -> Container:
-    """As ``docker inspect`` writes it into a file."""
+    """A file with the output of ``docker inspect``."""
     text = json.dumps([engine.api.inspect_container(name)], indent=4).encode()
     return read_inspect(read_text(text), source="inspect", source_name=name, log=lookup.log, info=lookup.info)
 
@@ -131,7 +131,7 @@ def test_restarting(engine: Engine) -> None:
 
 
 def test_never_started(engine: Engine, world_dir: Path) -> None:
-    """The host's path is not there: the engine says so when it is to start, and keeps the text."""
+    """The host path does not exist: the engine reports it at the start and keeps the text."""
     missing = {"Type": "bind", "Source": str(world_dir / "later"), "Target": "/models"}
     (world_dir / "later").mkdir()
     made = engine.create("--port", "9000", host={"mounts": [missing]}, ports=[9000])
@@ -182,7 +182,7 @@ def test_log_that_the_engine_does_not_keep(engine: Engine) -> None:
     container = see(made)[1]
     assert container.log == ()
     assert any("output cannot be read" in problem for problem in container.problems)
-    # The tag of the image is what is left.
+    # Only the tag of the image remains.
     assert (container.release, container.release_from) == ("2025.4", "the image's tag")
 
 
@@ -199,7 +199,7 @@ def test_engine_over_tcp(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Non
     direct = see(made)[1]
     with forwarded(engine.url) as port:
         monkeypatch.setenv("DOCKER_HOST", f"tcp://127.0.0.1:{port}")
-        # A proxy that nobody listens at: it must not be asked.
+        # A proxy address where nothing listens: it must not be contacted.
         monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
         lookup, container = see(made)
     assert not lookup.local
@@ -208,7 +208,7 @@ def test_engine_over_tcp(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Non
 
 @contextmanager
 def forwarded(url: str) -> Iterator[int]:
-    """A port of this host whose connections are handed on to the engine's socket."""
+    """A port of this host whose connections are forwarded to the engine's socket."""
     path = url.removeprefix("unix://")
     if path == url:
         pytest.skip("the engine is reached over TCP anyway")

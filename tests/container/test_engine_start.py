@@ -1,4 +1,6 @@
-"""Mounts and devices of which the host has nothing: what the engine makes of them, and what the server finds then."""
+"""Mounts and devices whose source does not exist on the host: what the engine creates, and what the server
+finds then.
+"""
 
 from __future__ import annotations
 
@@ -155,7 +157,7 @@ def test_a_secret_of_a_compose_file(world_dir: Path) -> None:
 
 
 def test_a_mount_of_the_command_line_replaces_it(world_dir: Path) -> None:
-    """A copy of what another host has."""
+    """A copy of another host's directory."""
     good_model(world_dir / "copy" / "m" / "1")
     command = shlex.join(
         ["docker", "run", "--mount", "type=bind,source=/srv/gone,target=/models", IMAGE, *SERVED]
@@ -179,7 +181,7 @@ def test_a_device_that_the_host_lacks(world_dir: Path) -> None:
 
 
 def test_all_missing_paths_are_reported_at_once(world_dir: Path) -> None:
-    """The engine reports one thing at each start."""
+    """The engine reports only one of them at each start."""
     options = [f"type=bind,source={world_dir}/{name},target=/{name}" for name in ("a", "b")]
     result = line(
         "--mount", options[0], "--mount", options[1], "--device", "/dev/none", "--device", "/dev/null"
@@ -191,7 +193,7 @@ def test_all_missing_paths_are_reported_at_once(world_dir: Path) -> None:
 
 @pytest.mark.parametrize("remote", [("-H", "tcp://192.0.2.1:2375"), ("--context", "far")])
 def test_an_engine_of_another_host(remote: tuple[str, ...], world_dir: Path) -> None:
-    """Its paths and devices are not this host's."""
+    """The paths and devices are those of another host."""
     arguments = ("--mount", f"type=bind,source={world_dir}/gone,target=/models", "--device", "/dev/none")
     command = shlex.join(["docker", *remote, "run", *arguments, IMAGE, *SERVED])
     result = ovms_doctor("check", "--format", "json", "--docker-run", command)
@@ -221,7 +223,7 @@ def test_a_manifest_is_for_another_host(world_dir: Path) -> None:
 
 
 def test_a_volume_at_the_path_of_the_file(world_dir: Path) -> None:
-    """A word without a slash is a volume's name, and a volume is a directory."""
+    """A source without a slash is the name of a volume, and a volume is a directory."""
     good_model(world_dir / "models" / "m" / "1")
     (world_dir / "config.json").write_text("{}")
     arguments = ("--config_path", "/config.json", "--port", "9000")
@@ -298,7 +300,7 @@ def state(**now: Any) -> dict[str, Any]:
 
 
 def test_a_pod_with_a_key_that_is_missing_is_not_started(tmp_path: Path) -> None:
-    """The configuration file is no finding of its own: it is never mounted."""
+    """The configuration file has no finding of its own: it is never mounted."""
     creating = {"waiting": {"reason": "ContainerCreating"}}
     for more in ({}, state(**creating)):
         result = pod(tmp_path, "confg.json", **more)
@@ -313,7 +315,7 @@ def test_a_pod_with_a_key_that_is_missing_is_not_started(tmp_path: Path) -> None
 def test_a_key_that_is_there_or_optional_starts_the_pod(tmp_path: Path) -> None:
     assert "OVD717" not in codes(pod(tmp_path, "config.json"))
     assert "OVD717" not in codes(pod(tmp_path, "confg.json", source={"optional": True}))
-    # A pod that runs had the key when it was started.
+    # A running pod had the key at its start.
     assert "OVD717" not in codes(
         pod(tmp_path, "confg.json", **state(running={"startedAt": "2026-01-01T00:00:00Z"}))
     )

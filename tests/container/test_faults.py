@@ -1,4 +1,4 @@
-"""Engines and documents that are not as they should be, as the command line answers them."""
+"""Faulty engines and documents, and the messages of the command line about them."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def check(url: str, *more: str, form: str = "json") -> Result:
 
 
 def store_unavailable(result: Result, status: str, message: str) -> None:
-    """Exit 3, and each check that rests on the container says why; nothing on standard error."""
+    """Exit code 3; each check that needs the container states the reason; standard error is empty."""
     assert (result.code, result.err) == (3, b"")
     document = result.document
     assert document["summary"]["verdict"] == "incomplete"
@@ -93,7 +93,7 @@ def test_text_report_names_the_fault(tmp_path: Path) -> None:
 
 
 def served(document: dict[str, Any], *, log: bytes) -> Any:
-    """Answers as an engine, one request for each connection; of the output with ``log``."""
+    """Answers as an engine does, one request for each connection; ``log``: the container's output."""
 
     def reply(connection: socket.socket) -> None:
         path = [*connection.recv(1 << 16).split(b" "), b""][1]
@@ -110,14 +110,14 @@ def served(document: dict[str, Any], *, log: bytes) -> Any:
 
 
 def test_container_that_vanishes_between_two_questions(world_dir: Path, tmp_path: Path) -> None:
-    """Its document was had by then: that is enough."""
+    """Its document was already received, which is enough."""
     document = docker_document(repository(world_dir))
     document["Config"]["Tty"] = False
     gone = b'{"message": "No such container"}'
     head = HEAD.replace(b"200 OK", b"404 Not Found")
     answer = head + b"Content-Length: %d\r\n\r\n" % len(gone) + gone
     with listening(tmp_path / "s", served(document, log=answer)) as url:
-        # The server of this document does not run: its port is not what the test is about.
+        # The server of this document does not run; its port is not the subject of this test.
         result = check(url, "--no-live")
     assert result.document["findings"] == []
     assert result.code == 0
@@ -133,7 +133,7 @@ def test_container_that_is_gone(engine: Engine) -> None:
 
 
 def test_engine_of_another_host(world_dir: Path) -> None:
-    """Over TCP: what is mounted there is not here, though a directory of that name may be."""
+    """Over TCP: the mounted directory is on the other host, although this host may have one with the same name."""
     document = docker_document(Path("/srv/of/another/host"))
     with listening(None, served(document, log=body(b""))) as url:
         result = check(url, "--no-live")
@@ -148,7 +148,7 @@ def test_engine_of_another_host(world_dir: Path) -> None:
 
 
 def usage(*arguments: str | Path, stdin: bytes = b"") -> str:
-    """What is said of a mistake: one line, with the program's name."""
+    """The message for a mistake of usage: one line, with the program's name."""
     result = ovms_doctor("check", *arguments, stdin=stdin)
     assert (result.code, result.out) == (2, b"")
     (line,) = result.err.decode().splitlines()
@@ -220,7 +220,7 @@ def test_document_that_is_none(tmp_path: Path, option: str, text: str) -> None:
     "quoted", ["'{0}:/models:ro'", '"{0}:/models:ro"', "{0}:/mod'el's:ro", "{0}\\:/models:ro"]
 )
 def test_quoting_of_a_shell(world_dir: Path, quoted: str) -> None:
-    """Spaces, quotes and line ends as a terminal takes them."""
+    """Spaces, quotes and line ends as a shell reads them."""
     top = world_dir / "with space"
     top.mkdir()
     models = repository(top)

@@ -1,4 +1,4 @@
-"""A running container: what is predicted, what its log has and what its server answers, in one report."""
+"""A running container: the prediction, its log and its server's answers in one report."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def _check(started: Recorded, *arguments: str) -> Result:
 
 
 def _rows(document: dict[str, Any]) -> Rows:
-    """Code, severity, model and version of each finding, but for those that only inform about a mapping."""
+    """Code, severity, model and version of each finding, without findings that only inform about a mapping."""
     return [
         (item["code"], item["severity"], item["subject"]["model"], item["subject"]["version"])
         for item in document["findings"]
@@ -40,7 +40,7 @@ def _rows(document: dict[str, Any]) -> Rows:
 
 
 def _causes(document: dict[str, Any], code: str) -> list[str]:
-    """The codes of the findings from which the one with ``code`` follows."""
+    """The codes of the causes of the finding with ``code``."""
     codes = {item["fingerprint"]: item["code"] for item in document["findings"]}
     found = next(item for item in document["findings"] if item["code"] == code)
     return [codes[cause] for cause in found["caused_by"]]
@@ -97,7 +97,7 @@ def test_changes_after_the_recorded_start_are_distinguished(
 
 
 def test_a_server_that_polls_takes_new_files_up_by_itself(engine: Engine, world_dir: Path) -> None:
-    """What is younger than the last poll is no fault; a mapping is never read again."""
+    """A file newer than the last poll is not a fault; a mapping is never read again."""
     started = Recorded(engine, world_dir, "--file_system_poll_wait_seconds", "100000")
     _version_3(started)
     _mapping(started)
@@ -112,7 +112,7 @@ def test_a_server_that_polls_takes_new_files_up_by_itself(engine: Engine, world_
 
 
 def test_a_configuration_that_the_server_refuses(engine: Engine, world_dir: Path) -> None:
-    """The server goes on with what it read before; a start ends it."""
+    """The server continues with the configuration that it read before; at a start it ends."""
     started = Recorded(engine, world_dir)
     started.configure(text='{"model_config_list": [')
     result = _check(started)
@@ -161,7 +161,7 @@ def test_a_graph_that_is_changed_after_it_was_loaded(
         (models / "config.json").write_text(json.dumps(config))
 
     log = start_log()
-    # Without MediaPipe in the recorded server, its line is the format of the server's source.
+    # The recorded server has no MediaPipe, so this line is made from the format in the server's source.
     log += _GRAPH_LINE.format(log.splitlines()[-1][:25])
     started = Recorded(engine, world_dir, prepare=prepare, log=log)
     started.answer({**_BOTH, "g": {1: "AVAILABLE/OK"}})
@@ -201,7 +201,7 @@ def test_a_load_that_fails_without_a_reason_in_the_files(engine: Engine, world_d
 
 
 def test_a_prediction_that_the_running_server_contradicts(engine: Engine, world_dir: Path) -> None:
-    """Nothing was changed since the load: what works is no error."""
+    """Nothing has changed since the load: what works is not an error."""
     started = Recorded(
         engine, world_dir, prepare=lambda models: (models / "fc/1/model.bin").write_bytes(b"xx")
     )
@@ -212,7 +212,7 @@ def test_a_prediction_that_the_running_server_contradicts(engine: Engine, world_
 
 
 def test_a_version_that_a_polling_server_does_not_have(engine: Engine, world_dir: Path) -> None:
-    """The directory is there for longer than two polls, and the server does not list it."""
+    """The directory has existed for longer than two polls, and the server does not list it."""
     started = Recorded(engine, world_dir)
     _version_3(started)
     before = os.stat(started.models / "two/3").st_ctime
@@ -242,7 +242,7 @@ def test_a_server_that_still_starts(engine: Engine, world_dir: Path) -> None:
 
 
 def _with_version_3(engine: Engine, top: Path, *, broken: bool = False) -> Recorded:
-    """A server whose log shows that version 3 of fc fails over its model.xml."""
+    """A server whose log shows that version 3 of fc fails because of its model.xml."""
 
     def prepare(models: Path) -> None:
         for number in (2, 3):
@@ -268,7 +268,7 @@ def _with_version_3(engine: Engine, top: Path, *, broken: bool = False) -> Recor
 def test_log_against_the_answers(
     engine: Engine, world_dir: Path, state: str, broken: bool, rows: Rows
 ) -> None:
-    """The newest counts: a failure that the log alone has, of what is AVAILABLE by now, is over."""
+    """The newest state counts: a failure that only the log shows is over if the version is AVAILABLE now."""
     started = _with_version_3(engine, world_dir, broken=broken)
     started.answer(
         {"fc": {1: "END/OK", 2: "END/OK", 3: state}, "two": {1: "AVAILABLE/OK"}, "img": {1: "AVAILABLE/OK"}}
@@ -320,7 +320,7 @@ def test_a_server_that_does_not_answer(engine: Engine, world_dir: Path) -> None:
 
 @pytest.mark.needs_command("strace")
 def test_only_the_engine_and_the_server_are_contacted(engine: Engine, world_dir: Path) -> None:
-    """Also where the shell has a proxy."""
+    """This also holds if the shell has a proxy."""
     started = Recorded(engine, world_dir)
     environment = {"http_proxy": "http://127.0.0.1:9", "https_proxy": "http://127.0.0.1:9"}
     arguments = ("check", "--container", started.id[:12])

@@ -1,4 +1,4 @@
-"""What the rest of a run line or compose file shows of a setting: the endpoint, the ports, the device."""
+"""What the rest of a run line or compose file shows about a setting: the endpoint, the ports, the device."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def endpoint(value: str) -> tuple[str, ...]:
 )
 @pytest.mark.parametrize("network", [(), ("--network", "bridge"), ("--network", "shop")])
 def test_an_endpoint_that_is_the_container(value: str, network: tuple[str, ...]) -> None:
-    """Nobody on this host is asked, whatever listens here."""
+    """Nothing on this host is contacted, whatever listens here."""
     result = run(*network, *endpoint(value), arguments=S3)
     (finding,) = found(result, "OVD648")
     assert (result.code, finding["severity"]) == (1, "error")
@@ -128,7 +128,7 @@ def test_in_a_compose_file(world_dir: Path) -> None:
         endpoint("http://localhost.example.com:9"),
         endpoint("http://minio:9"),
         endpoint("http://192.0.2.1:9"),
-        # The proxy takes the request, and its localhost is meant.
+        # The proxy receives the request, so localhost is the proxy's host.
         (*endpoint("http://localhost:9"), "-e", "http_proxy=http://192.0.2.1:9"),
         KEYS,
     ],
@@ -182,7 +182,7 @@ def test_only_grpc_is_published(options: str, arguments: str, models: tuple[str,
         ("-p 8000:8000", "--port 9000 --rest_port 8000"),
         ("-p 9000:9000", "--port 9000"),
         ("-P", "--port 9000 --rest_port 8000"),
-        # Others reach it by the container's name, scrape it, or ask it from within.
+        # Other containers reach it by the container's name, scrape it, or call it from inside.
         ("-p 9000:9000 --network shop", "--port 9000 --rest_port 8000"),
         ("-p 9000:9000 --network host", "--port 9000 --rest_port 8000"),
         ("-p 9000:9000", "--port 9000 --rest_port 8000 --metrics_enable"),
@@ -267,7 +267,7 @@ def test_whether_the_image_has_it_is_not_known(device: str, image: str, models: 
         ("GPU", "openvino/model_server:2026.3-gpu", []),
         ("GPU", "ours/ovms:2026.3-gpu", []),
         ("GPU", STOCK, ["OVD728"]),
-        # No OpenVINO has these, whatever the image is.
+        # No OpenVINO has these devices, whatever the image is.
         ("OURS", STOCK, ["OVD432"]),
         ("cpu", "ours/ovms:1", ["OVD432"]),
     ],

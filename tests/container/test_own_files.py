@@ -1,4 +1,4 @@
-"""Models that lie in the image: seen through the file system of a running container, through a dead one's layers."""
+"""Models in the image: read through the file system of a running container, or the layers of an ended one."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ BAKED = f"{IMAGE.partition('/')[0]}/baked:1"
 
 @pytest.fixture
 def baked(engine: Engine, world_dir: Path) -> Iterator[str]:
-    """An image with the model dense, and with a broken one, as COPY leaves them."""
+    """An image with the model dense and a broken one, copied into it with COPY."""
     made = engine.create()
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w") as archive:
@@ -90,7 +90,7 @@ def test_not_in_the_image_either(engine: Engine, baked: str, alive: bool) -> Non
 
 
 def test_saved_inspect_of_another_host(engine: Engine, baked: str, tmp_path: Path) -> None:
-    """Its directories are not here: what lies in them is not known, and not called missing."""
+    """Its directories are not on this host: their content is unavailable, and not reported as missing."""
     made = started(engine, baked, *SERVED)
     path = inspected(engine, made, tmp_path)
     path.write_text(path.read_text().replace(f"{os.path.sep}overlay2{os.path.sep}", "/overlay2/elsewhere-"))
@@ -100,7 +100,7 @@ def test_saved_inspect_of_another_host(engine: Engine, baked: str, tmp_path: Pat
 
 
 def test_files_that_one_layer_alone_does_not_tell(engine: Engine, baked: str) -> None:
-    """A container that wrote beside the model: the layers together make up the directory."""
+    """The container wrote files beside the model: only all layers together show the directory."""
     made = started(engine, baked, *SERVED)
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w") as archive:

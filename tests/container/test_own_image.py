@@ -1,4 +1,4 @@
-"""The image of ovms-doctor: built and run by a real engine, as docs/image.md shows it."""
+"""The image of ovms-doctor, built and run by a real engine as docs/image.md describes."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_the_full_image_loads_models(own_full_engine: Engine, world_dir: Path) -
     assert image["Config"]["User"] == "5000:5000"
     assert image["Size"] < 700 << 20
     models = world_dir / "models"
-    # The environment of the tests has OpenVINO GenAI too, which loads the pipelines of generative models.
+    # The environment of the tests also has OpenVINO GenAI, which loads the pipelines of generative models.
     shutil.copytree(ROOT / "fixtures" / "models", models, ignore=shutil.ignore_patterns("chat"))
     arguments = ("check", models, "--load", "compile", "--format", "json")
     inside = run(["-v", f"{models}:{models}:ro", "--cap-drop", "ALL"], *arguments, image=OWN_FULL)
@@ -77,7 +77,7 @@ def test_a_right_that_is_missing_is_tried_as_the_user(world_dir: Path) -> None:
     (finding,) = document["findings"]
     assert (finding["code"], finding["name"]) == ("OVD202", "directory-not-listable")
     assert any("tried" in item["how"] for item in finding["evidence"])
-    # Root of the same image enters.
+    # Root in the same image can enter it.
     completed = run(["--user", "0:0", *options], *arguments)
     assert (completed.code, json.loads(completed.output)["findings"]) == (0, [])
 

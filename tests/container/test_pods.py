@@ -21,7 +21,7 @@ pytestmark = [
     pytest.mark.usefixtures("own_engine"),
 ]
 
-#: The longest termination message that the kubelet keeps, in bytes; it reads the end of the file.
+#: The maximum length of a termination message in bytes; the kubelet reads the end of the file.
 TERMINATION = 4096
 
 
@@ -40,9 +40,9 @@ def run_container(
     node: str = "node-1",
     index: int | None = None,
 ) -> tuple[Ended, str]:
-    """Runs a container of a pod as the kubelet would; returns how it ended, and its termination message.
+    """Runs a container of a pod as the kubelet does; returns its end and its termination message.
 
-    ``volumes``: this host's directory of each volume; ``index``: the pod's number in an indexed Job.
+    ``volumes``: this host's directory for each volume; ``index``: the pod's number in an indexed Job.
     """
     context = pod["securityContext"]
     message = next(iter(volumes.values())).parent / f"termination-{container['name']}"
@@ -79,7 +79,7 @@ def models(world_dir: Path) -> Path:
 
 @pytest.fixture
 def reports(world_dir: Path) -> Path:
-    """A volume that the kubelet has given to the pod's group."""
+    """A volume that belongs to the pod's group, as the kubelet sets it."""
     directory = world_dir / "reports"
     directory.mkdir()
     directory.chmod(0o2770)
@@ -88,7 +88,7 @@ def reports(world_dir: Path) -> Path:
 
 
 def temporary_volume(parent: Path) -> Path:
-    """An emptyDir, into which everybody may write."""
+    """An emptyDir, into which every user can write."""
     temporary = parent / "temporary"
     temporary.mkdir()
     temporary.chmod(0o777)
@@ -98,7 +98,7 @@ def temporary_volume(parent: Path) -> Path:
 class TestPreflight:
     @pytest.fixture
     def configured(self, models: Path) -> Path:
-        """The repository with a configuration that lists its model."""
+        """The repository and a configuration that lists its model."""
         listed = {"model_config_list": [{"config": {"name": "m", "base_path": "/models/m"}}]}
         (models / "config.json").write_text(json.dumps(listed))
         return models
@@ -165,7 +165,7 @@ def test_nodes_are_collected_and_summarized(models: Path, reports: Path) -> None
 
 
 class TestKServe:
-    """The check behind the container that fetches the model."""
+    """The check that runs after the container that downloads the model."""
 
     def run(self, model: Path) -> tuple[Ended, str]:
         pod = pod_of("kserve/service.yaml")

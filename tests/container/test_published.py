@@ -1,4 +1,4 @@
-"""The way to a server in a container: published ports, its own address, and what is published without a listener."""
+"""Reaching a server in a container: published ports, its own address, and published ports without a listener."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ pytestmark = [pytest.mark.engine, pytest.mark.needs_command("docker", "dockerd",
 
 @pytest.fixture
 def network(engine: Engine) -> Iterator[str]:
-    """A network of its own, over which this host reaches the containers."""
+    """A network of its own through which this host reaches the containers."""
     name = f"ovms-doctor-test-{os.getpid()}"
     try:
         made = engine.api.create_network(name, driver="bridge", labels={LABEL: "1"})
@@ -71,7 +71,7 @@ def test_the_address_of_the_container_where_nothing_is_published(
 
 
 def test_a_port_that_is_published_without_a_listener(engine: Engine, world_dir: Path, network: str) -> None:
-    """The engine's own proxy takes the connection and closes it."""
+    """The engine's own proxy accepts the connection and closes it."""
     port = free_port()
     started = Recorded(engine, world_dir, network=network, published={9999: port})
     code, document = live(f"localhost:{port}")

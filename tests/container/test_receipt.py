@@ -1,4 +1,6 @@
-"""The receipt of a look at a container, against what the kernel saw: the engine's socket, the server, nobody else."""
+"""The receipt of a container check compared with the kernel's trace: the engine's socket and the server,
+nothing else.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The release that an image names: too old, newer than all that are known, or not told by a digest."""
+"""The release that an image names: too old, newer than all known ones, or unknown because of a digest."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_too_old_is_an_error_as_the_option_is(tag: str, top: Path) -> None:
     assert result.err.startswith(b"ovms-doctor: the image's tag: OVMS 202")
     assert b"is older than 2022.1" in result.err
     assert b"--ovms-version" in result.err
-    # Who names a release gets its rules.
+    # If the user names a release, its rules apply.
     assert line(top, f"openvino/model_server:{tag}", "--ovms-version", "2022.1").code in (0, 1)
 
 

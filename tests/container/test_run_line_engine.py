@@ -1,4 +1,6 @@
-"""The same words given to the real client and to the reader: what the engine then tells is what the reader said."""
+"""The same run line for the real client and for the reader: the engine's inspect document equals the reader's
+result.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +40,7 @@ REFUSED = [
 
 
 def create(engine: Engine, options: str) -> str | None:
-    """The container's id, None where the client or the daemon refuses."""
+    """The container's id; None if the client or the daemon refuses."""
     arguments = ["docker", "create", "--label", f"{LABEL}=1", *shlex.split(options), IMAGE, "--port", "9000"]
     result = subprocess.run(arguments, capture_output=True, text=True, check=False)
     if result.returncode:
@@ -58,7 +60,7 @@ def compared(container: Container) -> dict[str, Any]:
         "mounts": sorted((item.server, item.kind, item.host, item.read_only) for item in container.mounts),
         "ports": sorted((item.container, item.host, item.address, item.protocol) for item in container.ports),
         "limits": (limits.memory, limits.cpus, limits.cpuset, limits.pids, limits.open_files),
-        # Inspect tells the user of the image where none was named.
+        # Inspect reports the user of the image if none was named.
         "who": (container.user or "5000:5000", container.groups),
         "devices": container.devices,
         "restart": container.restart,

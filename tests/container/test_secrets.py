@@ -1,4 +1,4 @@
-"""A canary in every place where people keep secrets: no source and no format ever shows it."""
+"""A canary wherever users put secrets: no source and no format shows it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.container.documents import IMAGE, docker_document
 from tests.container.engine import Engine
 
 CANARY = "c4n4ry"
-#: Names that OVMS reads, that its libraries read, and that nobody knows.
+#: Names that OVMS reads, that its libraries read, and that are unknown.
 ENVIRONMENT = {
     "AWS_SECRET_ACCESS_KEY": CANARY,
     "AWS_ACCESS_KEY_ID": CANARY,
@@ -30,7 +30,7 @@ ENVIRONMENT = {
     "OVMS_POLL": CANARY,
     "DB_PASSWORD": CANARY,
 }
-#: The server's words, as far as one takes a secret; the model is broken, so that much is said.
+#: Arguments of the server that can contain a secret; the model is broken, so that there is a long report.
 ARGUMENTS = [
     *("--model_name", "dense", "--model_path", "/models/truncated-weights", "--port", "9000"),
     *("--plugin_config", json.dumps({"PERFORMANCE_HINT": "LATENCY", "CACHE_ENCRYPTION_KEY": CANARY})),
@@ -154,7 +154,7 @@ FORMATS = [("--format", "text"), ("--format", "text", "--verbose"), ("--format",
 
 
 def hidden(*arguments: str | Path, **more: Any) -> int:
-    """The exit code of the command, whose output shows nothing."""
+    """Runs the command, checks that its output shows no canary, and returns the exit code."""
     result = ovms_doctor(*arguments, **more)
     for stream, data in (("output", result.out), ("errors", result.err)):
         assert CANARY not in data.decode(), stream
@@ -188,7 +188,7 @@ def test_the_engine_leaks_nothing(engine: Engine, world_dir: Path, tmp_path: Pat
         host={"binds": [f"{models}:/models:ro"]},
     )
     engine.ended(made)
-    # This process's own proxies are the client's, not the server's.
+    # The proxies of this process apply to the client, not to the server.
     environment = {**os.environ, "https_proxy": f"http://user:{CANARY}@proxy:1", "NO_PROXY": "*"}
     arguments = ("--container", made)
     facts = tmp_path / "facts.json"

@@ -1,4 +1,4 @@
-"""What a container's set-up gets wrong: facts in, findings out; each code good and bad."""
+"""Mistakes in a container's set-up: facts in, findings out; each code with a good and a bad example."""
 
 from __future__ import annotations
 
@@ -347,7 +347,7 @@ def test_latest_that_is_old() -> None:
 
 
 def on_device(device: str, *, refused: bool = False) -> ModelPlan:
-    """A model for a device, served or refused over it."""
+    """A model for a device, served or refused because of it."""
     values = (("target_device", f'"{device}"'),)
     entry = replace(ENTRY, parameters=ModelParameters(values, "arguments"))
     path = "/models/m/1/model.xml"

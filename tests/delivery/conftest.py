@@ -1,4 +1,4 @@
-"""An environment without OpenVINO, a checkout of the working tree, the interpreters of this host."""
+"""An environment without OpenVINO, a checkout of the working tree, and the Python interpreters of this host."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.delivery.paths import FILES, ROOT
 
 @pytest.fixture(scope="session")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A git repository that holds the project as it is now, in one commit with the tag v0.0.0-test."""
+    """A git repository with the current state of the project, in one commit with the tag v0.0.0-test."""
     target = tmp_path_factory.mktemp("checkout") / "ovms-doctor"
     for name in FILES:
         source = ROOT / name
@@ -30,7 +30,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def commit(directory: Path) -> str:
-    """Commits all of a directory, which becomes a repository if it is none; returns the commit."""
+    """Commits all files of a directory, which becomes a repository if it is none; returns the commit."""
     git = ["git", "-C", str(directory), "-c", "user.name=t", "-c", "user.email=t@example.com"]
     for arguments in (["init", "-q"], ["add", "-A"], ["commit", "-q", "-m", "test: all"]):
         subprocess.run([*git, *arguments], check=True)

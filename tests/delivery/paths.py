@@ -1,4 +1,4 @@
-"""Where the project lies, what a checkout of it has, and the interpreters that can be had."""
+"""The directory of the project, the files of a checkout, and the available Python interpreters."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-#: What a release, an action or a hook uses of the checkout.
+#: The files of a checkout that a release, an action or a hook uses.
 FILES = (
     "pyproject.toml",
     "README.md",
@@ -25,7 +25,8 @@ MODELS = ROOT / "fixtures" / "models"
 
 
 def interpreter(version: str) -> str | None:
-    """Returns the path of CPython ``version`` (3.12), as ``./scripts/test --python`` finds it; None where it is not."""
+    """Returns the path of CPython ``version`` (3.12), as ``./scripts/test --python`` finds it; None if there
+    is none."""
     if version == f"{sys.version_info.major}.{sys.version_info.minor}":
         return sys.executable
     completed = subprocess.run(

@@ -1,4 +1,4 @@
-"""The GitHub Action and the GitLab template: valid by the published schemas, their commands run as written."""
+"""The GitHub Action and the GitLab template: valid by the published schemas; their commands are run as written."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.slow
 
 
 def validate(schema: str, path: Path) -> None:
-    """Checks a file with the published schema that check-jsonschema holds."""
+    """Checks a file with the published schema in check-jsonschema."""
     completed = subprocess.run(
         [sys.executable, "-m", "check_jsonschema", "--builtin-schema", schema, path],
         capture_output=True,
@@ -44,7 +44,7 @@ class Job:
         values = {name: entry.get("default", "") for name, entry in declared.items()} | inputs
         self.values = {f"inputs.{name}": value for name, value in values.items()}
         self.values["runner.temp"] = str(self.temp)
-        # What actions/setup-python does: its python comes first.
+        # As actions/setup-python does: its python is first on PATH.
         self.values["steps.python.outputs.python-version"] = "3.x"
         self.environment = {
             **{key: value for key, value in os.environ.items() if not key.startswith(("GITHUB_", "PYTHON"))},
@@ -64,7 +64,7 @@ class Job:
             if "uses" in step:
                 continue
             assert step["shell"] == "bash"
-            # An expression inside of a script would be a way to inject commands.
+            # An expression inside a script would allow injection of commands.
             assert "${{" not in step["run"]
             written = self.temp / "output"
             written.write_text("")
@@ -103,7 +103,7 @@ def work(tmp_path: Path) -> Path:
 
 def job(work: Path, light_installation: Path, checkout: Path, **inputs: str) -> Job:
     result = Job(work, light_installation, checkout, **inputs)
-    # What actions/cache restores: an environment that is installed already.
+    # As actions/cache restores it: an environment that is already installed.
     (result.temp / "ovms-doctor").symlink_to(light_installation.parent)
     return result
 
@@ -154,7 +154,7 @@ def test_a_wrong_kind_of_installation(work: Path, checkout: Path) -> None:
 
 
 def gitlab(work: Path, **inputs: str) -> dict[str, Any]:
-    """The template's job, with its inputs filled in as GitLab does: as text."""
+    """The template's job as text, with its inputs filled in as GitLab does."""
     text = (ROOT / "templates" / "ovms-doctor.yml").read_text("utf-8")
     header, _, body = text.partition("\n---\n")
     declared = yaml.safe_load(header)["spec"]["inputs"]

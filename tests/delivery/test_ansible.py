@@ -1,4 +1,4 @@
-"""The playbook, run by Ansible on two hosts with different models; they are this host, by other names."""
+"""The playbook, run by Ansible on two hosts with different models; both are this host under other names."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.needs_module("ansible")]
 def play(
     directory: Path, hosts: dict[str, dict[str, object]], **variables: object
 ) -> subprocess.CompletedProcess[str]:
-    """Runs the playbook with the program of the tests in place of the archive."""
+    """Runs the playbook with the program of the tests instead of the archive."""
     archive = directory / "ovms-doctor.pyz"
     archive.write_text(
         f"#!{sys.executable}\nimport runpy\nrunpy.run_module('ovms_doctor', run_name='__main__')\n"
@@ -71,7 +71,7 @@ def test_two_hosts(tmp_path: Path) -> None:
     assert {one["run"]["facts_from"]["host"] for one in reports.values()} == {"good", "bad"}
     assert "1 of 2 hosts" in completed.stdout
     assert "OVD101" in completed.stdout
-    # Nothing stays where facts were collected.
+    # No files remain on the hosts.
     assert not list(tmp_path.glob("ovms-doctor.*/"))
     assert (results / "facts").stat().st_mode & 0o777 == 0o700
 

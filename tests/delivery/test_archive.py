@@ -1,4 +1,4 @@
-"""One file for hosts without a package index: built with pex, run without pip and without a network."""
+"""A single file for hosts without a package index: built with pex, run without pip and without a network."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ def light_archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def full_archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """For the Python of the tests alone: with all four, it is built for a release."""
+    """The full archive for the Python of the tests only; a release contains all four Pythons."""
     minor = str(sys.version_info.minor)
     return build(tmp_path_factory.mktemp("archive") / "ovms-doctor.pyz", "full", "--python", minor)
 
 
 def isolated(version: str, scratch: Path, *arguments: str | Path) -> subprocess.CompletedProcess[bytes]:
-    """The words after a Python that has no packages, not even pip, in a network namespace with nothing in it."""
+    """Runs the arguments with a Python that has no packages, not even pip, in an empty network namespace."""
     base = interpreter(version)
     if base is None:
         pytest.skip(f"this host has no CPython {version}")
@@ -97,7 +97,7 @@ def test_full(full_archive: Path, tmp_path: Path) -> None:
 
 
 def test_two_builds_are_one_file(tmp_path: Path) -> None:
-    """In another directory, with another umask, time zone, locale and hash seed, and nothing kept of the first."""
+    """The second build uses another directory, umask, time zone, locale and hash seed, and no cache of the first."""
     one_python = ("--python", str(sys.version_info.minor))
     first = build(tmp_path / "first.pyz", "light", *one_python, umask=0o022, TZ="UTC")
     (tmp_path / "another directory").mkdir()

@@ -1,4 +1,4 @@
-"""The manifests: valid by the schemas of Kubernetes, with the least rights, the init container as its server."""
+"""The manifests: valid by the schemas of Kubernetes, with the least rights; the init container matches its server."""
 
 from __future__ import annotations
 
@@ -51,10 +51,10 @@ def test_each_file_is_in_its_kustomization() -> None:
 def test_valid_by_the_schema(file: Path, release: str) -> None:
     document = load(file)
     if document["kind"] == "InferenceService":
-        # KServe's schema is not among them; the predictor without KServe's own fields is a pod.
+        # There is no schema for KServe; the predictor without KServe's own fields is a pod.
         document = {**document, "apiVersion": "v1", "kind": "Pod", "spec": document["spec"]["predictor"]}
     kubernetes_validate.validate(document, release, strict=True)
-    # The schema is one that refuses.
+    # The schema refuses a wrong manifest.
     (pod_of(document) if document["kind"] != "Pod" else document["spec"])["securityContexts"] = {}
     with pytest.raises(kubernetes_validate.ValidationError):
         kubernetes_validate.validate(document, release, strict=True)
@@ -62,7 +62,7 @@ def test_valid_by_the_schema(file: Path, release: str) -> None:
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 def test_least_rights(file: Path) -> None:
-    """What the policy "restricted" demands, a root that is read-only, and no access to the cluster's API."""
+    """The policy "restricted", a read-only root, and no access to the cluster's API."""
     pod = pod_of(load(file))
     assert pod["automountServiceAccountToken"] is False
     assert not {"hostNetwork", "hostPID", "hostIPC", "serviceAccountName"} & set(pod)

@@ -1,4 +1,4 @@
-"""Without OpenVINO: static reading gives the same findings, and what could not be looked at is reported."""
+"""Without OpenVINO: static reading gives the same findings, and what could not be checked is reported."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ else:
 
 pytestmark = pytest.mark.slow
 
-#: What the light installation leaves out.
+#: The packages that the light installation does not have.
 LARGE = {"openvino", "boto3", "google-cloud-storage", "grpcio"}
 
 

@@ -1,4 +1,4 @@
-"""What stands in several files: the version, the project's address, the supported releases of Python."""
+"""Values that are in several files: the version, the project's address, the supported Python releases."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def project() -> dict[str, Any]:
 
 
 def test_documents_install_this_version() -> None:
-    """An action, a hook or a component of a tag that does not exist would fail for whoever copies the example."""
+    """An action, a hook or a component with a tag that does not exist would fail for users who copy the example."""
     wrong = [
         f"{path.relative_to(ROOT)}: {found[0]}"
         for path in (
@@ -41,7 +41,7 @@ def test_documents_install_this_version() -> None:
 
 
 def test_the_labels_of_the_image(project: dict[str, Any]) -> None:
-    """Those of the OCI's specification of images, from which registries show where an image comes from."""
+    """The labels of the OCI image specification, which registries use to show the origin of an image."""
     dockerfile = (ROOT / "Dockerfile").read_text("utf-8")
     labels = dict(re.findall(r'org\.opencontainers\.image\.(\w+)="([^"]*)"', dockerfile))
     assert labels == {

@@ -1,4 +1,4 @@
-"""The hooks, run by pre-commit itself from a repository that has the project."""
+"""The hooks, run by pre-commit from a repository with the project."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.needs_command("git"), pytest.mark.ne
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where pre-commit keeps the hooks: they are installed once."""
+    """The directory where pre-commit stores the hooks: they are installed once."""
     return tmp_path_factory.mktemp("pre-commit")
 
 

@@ -1,4 +1,4 @@
-"""Each supported Python: the quick start, and a selection of the tests, with the interpreters that this host has."""
+"""The quick start and some tests with each supported Python that this host has."""
 
 from __future__ import annotations
 
@@ -15,24 +15,25 @@ from tests.delivery.paths import ROOT, VERSIONS, interpreter
 
 pytestmark = pytest.mark.slow
 
-#: What depends on the Python most: the command line, parsing, plug-ins, child processes, files. One test of each
+#: The modules that depend most on the Python release: command line, parsing, plug-ins, child processes,
+#: files. One test of each
 #: function runs: ``./scripts/test --python X.Y`` runs all.
 SELECTION = ("tests/cli", "tests/inputs", "tests/plugins", "tests/probes")
-#: What these tests import beside the package and its dependencies.
+#: Packages that these tests import beside the package and its dependencies.
 PACKAGES = ("hypothesis", "jsonschema", "pytest>=9,<9.2", "pytest-xdist>=3.8", "syrupy>=5", "xmlschema>=4")
-#: What a clone has, as far as the quick start uses it.
+#: The files of a clone that the quick start uses.
 SHIPPED = ("LICENSE", "README.md", "fixtures", "ovms_doctor", "pyproject.toml", "scripts")
 
 
 def environment(home: Path, python: str) -> dict[str, str]:
-    """That of a shell with an empty home directory and the locale C. What pip has stored is used again."""
+    """The environment of a shell with an empty home directory and the locale C. pip's cache is used again."""
     completed = subprocess.run(
         [sys.executable, "-m", "pip", "cache", "dir"], capture_output=True, text=True, check=True
     )
     pip_variables = {name: value for name, value in os.environ.items() if name.startswith("PIP_")}
     return {
         **pip_variables,
-        # Bytecode is made of what is imported, and not of everything that is installed.
+        # Bytecode is compiled only for imported modules, not for everything that is installed.
         "PIP_NO_COMPILE": "1",
         "PIP_CACHE_DIR": completed.stdout.strip(),
         "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",

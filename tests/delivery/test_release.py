@@ -1,4 +1,4 @@
-"""A release: built from a tag, checksums that are signed, an SBOM; refused where tag and tree do not agree."""
+"""A release: built from a tag, with signed checksums and an SBOM; refused if tag and tree do not agree."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Tests of the driver between rules and probes."""
+"""Tests of the loop between prediction and probes."""

@@ -24,7 +24,7 @@ FILES = {path.name: path.read_bytes() for path in MODEL.iterdir()}
 
 
 class Counting:
-    """A collector that counts what it is asked."""
+    """A collector that counts the questions."""
 
     def __init__(self, collector: Collector) -> None:
         self._collector = collector
@@ -43,7 +43,7 @@ class Counting:
 
 
 def counted(options: CheckOptions, models: int) -> Counting:
-    """What a run collects that serves three versions of so many models."""
+    """What a run collects for this number of models with three versions each."""
     with collector_for(options, Progress()) as collector:
         counting = Counting(collector)
         run = look(options, Facts(), counting)
@@ -52,7 +52,7 @@ def counted(options: CheckOptions, models: int) -> Counting:
 
 
 def keys(models: int) -> dict[str, bytes]:
-    """The files of a repository of so many models, by path."""
+    """The files of a repository with this number of models, by path."""
     return {
         f"model-{number:03}/{version}/{name}": data
         for number in range(models)
@@ -83,7 +83,7 @@ def test_questions_and_messages_grow_with_the_models(monkeypatch: pytest.MonkeyP
             made = counted(options, models)
             figures[models] = made.questions
             assert made.turns <= 10 + made.questions / 100
-            # A message holds an answer at least, and nothing is asked twice.
+            # A message contains at least one answer, and no question is asked twice.
             assert 0 < received["messages"] <= made.questions
     first, second, third = figures.values()
     assert third - second == 2 * (second - first)

@@ -27,14 +27,14 @@ from tests.logs.recorded import recorded
 DATA = Path(__file__).parents[1] / "data" / "faults"
 RUNS: dict[str, Any] = json.loads((DATA / "runs.json").read_text())
 RECORDED_BELOW = "/srv/ovms"
-#: The port that another program had where the recorder made one busy.
+#: The port that another program used in the recordings with a busy port.
 RECORDED_PORT = "18080"
-#: Faults that rest on what the recorded builds lack.
+#: Faults that depend on features that the recorded builds do not have.
 OTHER_BUILD = {
     "mediapipe-config-in-build-without-mediapipe": "graphs",
     "s3-path-cloud-disabled": "remote storage",
 }
-#: Modes of files and directories, which the archive does not keep.
+#: Modes of files and directories; the archive does not contain them.
 MODES = {
     "models/noperm/1": 0o700,
     "models/nopermbase": 0o700,
@@ -43,7 +43,7 @@ MODES = {
     "rocache": 0o755,
 }
 DIRECTORIES = ("models/emptyver/1", "cache", "rocache")
-#: Where OpenVINO's own text begins: it names files and lines of another build.
+#: The start of OpenVINO's own text, which contains files and line numbers of another build.
 _OF_OPENVINO = re.compile(r"Exception from|Check '")
 
 

@@ -1,4 +1,4 @@
-"""The options of a run beside its facts: what is written, what older files hold, what is refused."""
+"""The options of a run beside its facts: what is written, what older files contain, what is refused."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def test_invalid_options_are_refused(data: object) -> None:
 
 @pytest.mark.parametrize("record", [CheckOptions, OutputOptions])
 def test_each_option_has_a_default_and_a_text(record: type) -> None:
-    """What is not typed is the field's default: without one the parser would have to know it."""
+    """An option that is not given has the field's default: without one, the parser would have to know it."""
     defaults = {item.name: item.required for item in fields(record)}
     for name, (_, option) in options_of(record).items():
         assert not defaults[name]

@@ -1,4 +1,4 @@
-"""Rules and collector in turns."""
+"""Prediction and collector in turns."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from tests.prediction.memory import MemoryFiles
 
 
 class Counting:
-    """Answers from a world, and notes how many questions come at a time."""
+    """Answers from files in memory, and records the number of questions at a time."""
 
     def __init__(self, files: MemoryFiles) -> None:
         self.world = files
         self.portions: list[int] = []
-        #: What is to be collected next.
+        #: The questions to be collected next.
         self.started: list[list[AnyQuestion]] = []
 
     def collect(
@@ -56,8 +56,8 @@ def test_many_questions_are_collected_in_portions_that_lose_none() -> None:
 
 
 def test_models_that_are_planned_side_by_side_ask_for_nothing_else() -> None:
-    """An entry that is a graph, is refused, has a name that is taken, or is behind what ends the reading is no model to
-    look into."""
+    """Files are not requested for an entry that is a graph, is refused, has a name in use, or comes after the
+    entry that ends the reading."""
     files = {f"/r/m{number}/1/a.onnx": "good" for number in range(600)}
     files["/r/m7/graph.pbtxt"] = ""
     entries: list[dict[str, object]] = [

@@ -1,1 +1,1 @@
-"""Tests of what a code or a log line means."""
+"""Tests of the explanations of codes and log lines."""

@@ -1,4 +1,4 @@
-"""What ``explain`` and ``checks`` show: complete, wrapped, and nothing that acts on a terminal."""
+"""The output of ``explain`` and ``checks``: complete, wrapped, and without terminal control sequences."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_lines_are_as_wide_as_allowed(width: int) -> None:
 
 
 def _lines(code: CodeEntry, width: int) -> list[str]:
-    """But for the example, whose lines stay as they are."""
+    """The lines without those of the example, which are not wrapped."""
     return explain_text([(replace(code, example=None), {})], width=width).plain.splitlines()
 
 

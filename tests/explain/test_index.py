@@ -16,7 +16,7 @@ from ovms_doctor.model.server_log import Message
 
 CHECKS, CODES, CHECK_OF = all_checks(), all_codes(), check_names()
 ROOT = Path(__file__).parents[2]
-#: Everything that a plain install brings and that takes time to load, or a terminal.
+#: Modules of a normal installation that take long to import or need a terminal.
 HEAVY = set(
     "rich typer click openvino numpy rapidjson jsonschema yaml psutil boto3 docker google elftools".split()
 )
@@ -47,7 +47,7 @@ def test_the_index_holds_what_the_checks_declare() -> None:
 
 
 def test_every_message_of_the_server_log_is_explained() -> None:
-    """By a code, or among the messages that name no cause."""
+    """Each message has a code or is one of the messages without a cause."""
     messages = {item.text for item in vars(server_log).values() if isinstance(item, Message)}
     explained = {message for entry in codes().values() for message in entry.messages}
     explained |= {text for message in general().messages for text in message.texts}
@@ -102,7 +102,7 @@ def test_no_other_file_is_a_shared_page(name: str) -> None:
 
 @pytest.mark.parametrize("module", ["index", "general", "search", "render", "markdown"])
 def test_import_is_cheap(module: str) -> None:
-    """Nothing but the standard library, msgspec and our own data: no check, no terminal, no runtime."""
+    """It imports only the standard library, msgspec and our own data: no check, no terminal, no runtime."""
     script = f"import sys, ovms_doctor.explain.{module}; print(*sys.modules)"
     result = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT, check=True

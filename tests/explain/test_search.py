@@ -1,4 +1,4 @@
-"""From a line of the server's log to its codes: recorded lines, made-up ones, and hostile ones."""
+"""From a line of the server's log to its codes: recorded lines, constructed ones, and hostile ones."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ VALUES = {
     "nireq": "100001",
     "half": "outputs",
 }
-#: As each release wrote it, and as what carried the log wrapped it.
+#: The prefix of each release, and the prefixes that log collectors add.
 PREFIXES = [
     "",
     "[2026-01-01 12:00:00.000][1][modelmanager][error][modelmanager.cpp:123] ",
@@ -67,7 +67,7 @@ def _codes(text: str) -> list[str]:
 
 
 def test_every_text_leads_back_to_its_code() -> None:
-    """Bare, and behind one prefix; which one, changes from text to text."""
+    """Without a prefix, and with one; the prefix differs from text to text."""
     wrong = [
         (code.code, prefix, text)
         for number, (code, text) in enumerate(WRITTEN)
@@ -95,7 +95,7 @@ def test_every_general_message_is_known() -> None:
 
 
 def test_values_are_read_from_the_message() -> None:
-    """What went into the typical message of a code comes out again, but for a whole text quoted in it."""
+    """The values in the typical message of a code are read again, except a whole quoted text."""
     wrong = []
     for code in entries().values():
         for message in code.messages[:1]:
@@ -110,7 +110,7 @@ def test_values_are_read_from_the_message() -> None:
 # -- which code comes first ----------------------------------------------------------------------------
 
 
-#: The last lines of OpenVINO's text, and the code that they mean before all others.
+#: The last lines of OpenVINO's text, and the code that is listed first for them.
 REFUSALS = [
     ("Empty weights data in bin file or bin file cannot be found!", "OVD307"),
     ("Incorrect weights in bin file!", "OVD308"),
@@ -253,7 +253,7 @@ def test_the_cause_in_a_pasted_log_goes_before_what_follows_from_it() -> None:
 @pytest.mark.parametrize("family", ["serving", "random"])
 @pytest.mark.parametrize("release", ["2025.4", "2026.3"])
 def test_every_recorded_message_is_recognised(family: Family, release: RecordedRelease) -> None:
-    """All but those of graphs and pipelines, and of single requests: of these nothing is known here."""
+    """Except those of graphs, pipelines and single requests, which have no templates here."""
     recorded = {
         f"{source} {message}"
         for case in load_cases(release, family).values()
@@ -310,7 +310,7 @@ HOSTILE = [
 
 @pytest.mark.parametrize("text", sampled(HOSTILE, lambda text: text[:1], every=3), ids=range(len(HOSTILE)))
 def test_hostile_text_is_answered(text: str) -> None:
-    """That it does not take for ever is pytest's to see: it ends a test that hangs."""
+    """pytest's time limit ends a search that hangs."""
     assert explain_line(text) == []
     assert "OVD408" in _codes(f"{PREFIXES[1]}{log.NO_TASK()}\n{PREFIXES[1]}other\n{text}")
     line = PREFIXES[1] + log.DIRECTORY_MISSING(path=f"/{text}")
@@ -321,7 +321,7 @@ def test_hostile_text_is_answered(text: str) -> None:
 
 
 def test_message_filled_with_itself() -> None:
-    """A name may hold what the server writes around it."""
+    """A name may contain the text that the server writes around it."""
     for code, text in WRITTEN:
         filled = re.sub(r"\{(\w+)\}", lambda _, text=text: text, text)  # type: ignore[misc]
         assert explain_line(filled), code.code

@@ -1,1 +1,1 @@
-"""CPU extensions: the files, what is said of them, and the rules about them."""
+"""CPU extensions: the files, the findings about them, and the rules."""

@@ -1,4 +1,4 @@
-"""CPU extensions for the tests: a custom operation compiled against the installed OpenVINO, and spoilt ones."""
+"""CPU extensions for the tests: a custom operation compiled for the installed OpenVINO, and damaged ones."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from ovms_doctor.model.releases.libraries import openvino_of_library
 from ovms_doctor.probes.library import local_openvino
 from tests.probes.runtime.driver import package_directory
 
-#: The OpenVINO library at hand, and the release of OVMS that would carry it.
+#: The installed OpenVINO library, and the release of OVMS that contains it.
 LIBRARY = local_openvino()
 RELEASE = openvino_of_library(LIBRARY) or ""
-#: The library of a release that has been out for long, with a name of the same length.
+#: The library of an old release, whose name has the same length.
 OTHER_LIBRARY = "libopenvino.so.2330"
 
 NO_ENTRY = "int nothing;"
-#: Enough of an entry point for what never gets to OpenVINO.
+#: An entry point for libraries that never reach OpenVINO.
 ENTRY = 'extern "C" void create_extensions(void*) {}\n'
 UNDEFINED = 'extern "C" void my_function();\nextern "C" void create_extensions(void*) { my_function(); }\n'
 THROWS = '#include <stdexcept>\nextern "C" void create_extensions(void*) { throw std::runtime_error("boom create"); }\n'
@@ -29,7 +29,7 @@ FAULTS = 'extern "C" void create_extensions(void*) { volatile int* p = nullptr; 
 
 
 def build(directory: Path, source: str, *more: str, name: str = "libmine.so") -> Path:
-    """A shared library that asks for the installed OpenVINO, whether it needs it or not."""
+    """Builds a shared library that requires the installed OpenVINO, whether it uses it or not."""
     directory.mkdir(parents=True, exist_ok=True)
     (directory / "mine.cpp").write_text(source)
     package = package_directory()
@@ -40,7 +40,7 @@ def build(directory: Path, source: str, *more: str, name: str = "libmine.so") ->
 
 
 def plain_library(directory: Path, name: str) -> Path:
-    """A library of its own, which asks for nothing."""
+    """Builds a shared library that requires no other library."""
     directory.mkdir(parents=True, exist_ok=True)
     (directory / "other.c").write_text("int other_function(void) { return 1; }\n")
     subprocess.run(["g++", "-shared", "-fPIC", "-x", "c", "other.c", "-o", name], cwd=directory, check=True)
@@ -48,7 +48,7 @@ def plain_library(directory: Path, name: str) -> Path:
 
 
 def patched(library: Path, target: Path, at: int, value: bytes) -> Path:
-    """A copy with other bytes at one place."""
+    """A copy in which some bytes at one offset are replaced."""
     data = bytearray(library.read_bytes())
     data[at : at + len(value)] = value
     target.write_bytes(data)
@@ -56,7 +56,7 @@ def patched(library: Path, target: Path, at: int, value: bytes) -> Path:
 
 
 def for_other_openvino(library: Path, target: Path) -> Path:
-    """A copy that asks for another OpenVINO library."""
+    """A copy that requires another OpenVINO library."""
     data = library.read_bytes()
     assert data.count(LIBRARY.encode()) >= 1
     target.write_bytes(data.replace(LIBRARY.encode(), OTHER_LIBRARY.encode()))

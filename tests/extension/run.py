@@ -1,4 +1,4 @@
-"""A model beside an extension, looked at by the real collector and judged by all checks."""
+"""A model and an extension, read by the real collector and evaluated by all checks."""
 
 from __future__ import annotations
 
@@ -70,8 +70,8 @@ def judge(
     load_deadline: float = 60.0,
     by_arguments: bool = False,
 ) -> JudgedRun:
-    """What becomes of a server with this model and extension. ``as_user``: as the image's user; ``words``: told by the
-    server's own arguments."""
+    """The prediction and findings for a server with this model and extension. ``as_user``: with the user of
+    the image; ``by_arguments``: the server gets them as its own arguments."""
     named = None if extension is None else str(extension)
     if by_arguments:
         line = (

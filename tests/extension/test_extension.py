@@ -28,7 +28,7 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def library_without_operations(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A library with an entry point that brings nothing."""
+    """A library with an entry point that registers no operation."""
     return build(tmp_path_factory.mktemp("bare"), made.ENTRY)
 
 
@@ -264,7 +264,7 @@ def test_nothing_is_loaded_where_nothing_is_to_be(library: Path, tmp_path: Path)
 
 
 def test_for_another_openvino_it_is_only_read(library: Path, tmp_path: Path) -> None:
-    """Right for the release; the OpenVINO here could not load it, and the model is not said to fail."""
+    """It is right for the release. The OpenVINO here could not load it, and the model is not reported as failing."""
     other = for_other_openvino(library, tmp_path / "libmine.so")
     judged = judge(model(tmp_path), other, release="2023.3")
     assert not any(isinstance(question, LoadExtension) for question, _ in judged.settled.facts)
@@ -275,7 +275,7 @@ def test_for_another_openvino_it_is_only_read(library: Path, tmp_path: Path) -> 
 
 
 def test_recorded_facts_are_enough(library: Path, tmp_path: Path) -> None:
-    """Judged again without the library: nothing is looked at, nothing loaded."""
+    """The facts are evaluated again without the library: nothing is read and nothing is loaded."""
     models = model(tmp_path, "CustomGelu")
     first = judge(models, library)
     questions = [question for question, _ in first.settled.facts]

@@ -1,4 +1,4 @@
-"""Reading a shared library without loading it: damaged and hostile bytes, and what a release carries."""
+"""Reading a shared library without loading it: damaged and hostile bytes, and the libraries of each release."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_a_file_that_is_too_large_is_not_read(tmp_path: Path) -> None:
 
 
 def test_missing_pyelftools_is_reported_with_the_install_command(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Stands in for an installation that lacks it, which the tests' own cannot be."""
+    """Simulates an installation without it; the environment of the tests always has it."""
     for name in [name for name in sys.modules if name.split(".")[0] == "elftools"]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "elftools", None)
@@ -89,7 +89,7 @@ def test_missing_pyelftools_is_reported_with_the_install_command(monkeypatch: py
         ("2025.4.0", "libopenvino.so.2540"),
         ("2025.4.1", "libopenvino.so.2541"),
         ("2026.3", "libopenvino.so.2630"),
-        # A patch that is not known may carry another OpenVINO or the same.
+        # An unknown patch release may contain another OpenVINO or the same.
         ("2026.3.1", None),
         ("2026.4.1", "libopenvino.so.2641"),
     ],

@@ -1,4 +1,4 @@
-"""The rules about a CPU extension: facts in, what becomes of start-up out."""
+"""The rules about a CPU extension: facts in, the result of the start-up out."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ def test_a_c_library_that_no_image_of_the_release_has() -> None:
     found = course(replace(LOCAL_LIBRARY, symbol_versions=("GLIBC_2.41",)))
     assert (found.problem, found.ends, found.missing) == ("libraries", True, ("GLIBC_2.41",))
     with pytest.raises(FactsMissingError):
-        # On the server's own host it is tried.
+        # On the server's own host it is loaded to try it.
         plan_extension(
             replace(deployment(), bare_metal=True),
             facts(replace(LOCAL_LIBRARY, symbol_versions=("GLIBC_2.41",))),

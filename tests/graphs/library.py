@@ -8,7 +8,8 @@ import sys
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-#: Loads one directory after the other. The order of calls is the servables' (servable_initializer.cpp of continuous
+#: Loads one directory after the other, with the calls of the servables in their order
+#: (servable_initializer.cpp of continuous
 #: batching, sidepacket_servable.cpp, embeddings_servable.cpp, v2026.3). Before each it says which one it begins with:
 #: the process may crash.
 _CHILD = """
@@ -80,7 +81,7 @@ os._exit(0)
 
 
 class Loaded(NamedTuple):
-    """What the library did with a directory."""
+    """The library's result for a directory."""
 
     #: ``available``, ``requests`` (it loads, and tokenizing fails), ``failed`` (an exception where the server catches
     #: it), ``escaped`` (one where it does not) or ``killed``.
@@ -92,7 +93,7 @@ class Loaded(NamedTuple):
 def load(
     directories: Sequence[tuple[str, str]], config: dict[str, Any] | None = None, user: int | None = None
 ) -> list[Loaded]:
-    """What the library does with each (task, directory); ``config``: the plugin's properties."""
+    """The library's result for each (task, directory); ``config``: the plugin's properties."""
     left = list(directories)
     found: list[Loaded] = []
     while left:

@@ -44,7 +44,7 @@ node {{
 
 
 def unpack(name: str, directory: Path) -> Path:
-    """The model ``name`` below ``directory``, readable for everybody."""
+    """Unpacks the model ``name`` below ``directory``; every user can read it."""
     with tarfile.open(_ARCHIVES / f"{name}.tar.xz") as archive:
         archive.extractall(directory, filter="data")
     root = directory / name
@@ -54,7 +54,7 @@ def unpack(name: str, directory: Path) -> Path:
 
 
 def graph(task: str, options: str = "") -> str:
-    """graph.pbtxt for a task, with more options of its node."""
+    """The graph.pbtxt for a task, with additional options of its node."""
     if task == "text_generation":
         return LLM.replace("OPTIONS", options)
     names = {"embeddings": "Embeddings", "rerank": "Rerank"}
@@ -62,7 +62,7 @@ def graph(task: str, options: str = "") -> str:
 
 
 def without_version(directory: Path) -> None:
-    """Lets the tokenizer of a model be one of the oldest tools: what its release says is cut out."""
+    """Removes the release from the tokenizer's files, as the oldest tools write it."""
     for name in ("openvino_tokenizer.xml", "openvino_detokenizer.xml"):
         path = directory / name
         text = path.read_text()
@@ -72,7 +72,7 @@ def without_version(directory: Path) -> None:
 
 
 def ir(directory: Path, name: str = "openvino_model") -> None:
-    """A small IR: what it computes is not looked at."""
+    """A small IR; its computation does not matter."""
     directory.mkdir(parents=True, exist_ok=True)
     for suffix in ("xml", "bin"):
         (directory / f"{name}.{suffix}").write_bytes((MODELS / f"fc.{suffix}").read_bytes())

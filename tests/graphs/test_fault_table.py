@@ -1,4 +1,4 @@
-"""Faults of graph.pbtxt against releases: where each stops, and which releases take it."""
+"""Faults of graph.pbtxt by release: the stage at which each stops, and which releases accept it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ RELEASES = (
 
 
 def since(release: str, stage: str, *, before: str = "", until: str | None = None) -> dict[str, str]:
-    """``stage`` from ``release`` on, ``before`` in older ones; from ``until`` on nothing."""
+    """``stage`` from ``release`` on, ``before`` in older releases; nothing from ``until`` on."""
     first = RELEASES.index(release)
     last = len(RELEASES) if until is None else RELEASES.index(until)
     return {
@@ -54,7 +54,7 @@ TABLE: list[tuple[str, str, str, str | dict[str, str]]] = [
     ),
     ("text_generation", "LLMCalculatorOptions", "NoSuchOptions", "text"),
     ("text_generation", "\nnode {", "\nnode {{", "text"),
-    # Options that came and went.
+    # Options that were added and removed.
     ("text_generation", 'models_path: "./"', 'models_path: "./" block_size: 32', since("2025.0", "text")),
     (
         "text_generation",
@@ -179,7 +179,7 @@ def test_the_stage_at_which_a_release_stops(
     problem = validate_graph("g", text.replace(old, new).encode(), parse_release(release)).problem
     stage = "" if problem is None else problem.stage
     if expected == {}:
-        # EmbeddingsCalculator is gone since 2025.4; before, it takes other tags.
+        # EmbeddingsCalculator was removed in 2025.4; before, it has other tags.
         assert stage == ("calculator" if parse_release(release).at_least(2025, 4) else "")
         return
     assert stage == (expected if isinstance(expected, str) else expected[release])

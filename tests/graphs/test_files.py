@@ -1,4 +1,4 @@
-"""The files of the kinds of models for which there is no tiny whole one, GGUF models, and devices."""
+"""Files of the kinds of models that have no complete small example, GGUF models, and devices."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def exit_code(result: Result) -> int | None:
 
 @pytest.fixture
 def stable_diffusion(world_dir: Path) -> Path:
-    """As optimum-cli writes it: parts that the pipeline goes without stand in the index as [null, null]."""
+    """A model as optimum-cli writes it: the index lists parts that the pipeline does not need as [null, null]."""
     root = world_dir / "sd"
     index = {
         "_class_name": "StableDiffusionPipeline",
@@ -162,7 +162,7 @@ def test_a_whole_speech_model(whisper: Path, release: str) -> None:
     ],
 )
 def test_a_fault_of_a_speech_model(whisper: Path, name: str, text: str | None, code: str) -> None:
-    """Nothing catches the exception: the server runs without the graph."""
+    """The exception is not caught: the server runs without the graph."""
     if text is None:
         (whisper / name).unlink()
     else:
@@ -298,7 +298,7 @@ def test_of_a_directory_alone_the_devices_are_not_known(chat: Any) -> None:
         ('device: "NPU" plugin_config: \'{"MIN_RESPONSE_LEN": -1}\'', "2026.3", ["OVD374"]),
         ('device: "CPU" plugin_config: \'{"MAX_PROMPT_LEN": 2048}\'', "2026.3", ["OVD374"]),
         ("plugin_config: '{\"MAX_PROMPT_LEN\": 2048}'", "2026.2", ["OVD374"]),
-        # Without a device the server chooses, and never the NPU.
+        # Without a device the server chooses one, but never the NPU.
         ("plugin_config: '{\"MAX_PROMPT_LEN\": 2048}'", "2026.3", ["OVD374"]),
         ('device: "NPU" pipeline_type: LM_CB', "2026.3", ["OVD374"]),
         ('device: "NPU" pipeline_type: LM', "2026.3", []),
@@ -333,7 +333,7 @@ def test_a_side_packet_that_the_server_has_not(chat: Any) -> None:
 
 
 def test_a_graph_of_a_newer_release(chat: Any) -> None:
-    """The side packet for contexts came with 2026.2; older releases do not expect it."""
+    """The side packet for contexts was added in 2026.2; older releases do not expect it."""
     root = chat("")
     text = (root / "graph.pbtxt").read_text()
     line = '  input_side_packet: "LLM_NODE_RESOURCES:llm"\n'

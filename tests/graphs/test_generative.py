@@ -1,4 +1,4 @@
-"""Whole directories of generative models: what the server makes of them, and of what is missing or damaged."""
+"""Complete directories of generative models: the server's result, also with missing or damaged files."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from tests.cli.run import Result, ovms_doctor
 from tests.graphs.models import graph, unpack, without_version
 
-#: What the tokenizers of the test models would do to older releases is tested by itself.
+#: The effect of the test models' tokenizers on older releases has its own test.
 MODELS = {"text_generation": "llm-2025.4", "embeddings": "embeddings", "rerank": "rerank"}
 
 
@@ -94,7 +94,7 @@ def test_models_path_that_is_not_there(model: Any, task: str, release: str, line
     assert not line or finding["server_log"].count(line) == 1
 
 
-#: A task, what is done to its directory, the code, the state (None: the process ends, or nothing is there).
+#: A task, the change to its directory, the code, the state (None: the process ends, or there is no model).
 def remove(name: str) -> Callable[[Path], None]:
     return lambda root: (root / name).unlink()
 
@@ -332,7 +332,8 @@ def test_a_graph_that_escapes_takes_the_later_ones_along(model: Any, world_dir: 
 
 @pytest.mark.parametrize("task", list(MODELS))
 def test_a_graph_that_the_server_makes_in_memory(world_dir: Path, task: str) -> None:
-    """Since 2026.3 a directory with a config.json needs no graph.pbtxt, where it is started alone."""
+    """Since 2026.3 a directory with a config.json needs no graph.pbtxt if it is the only model of the command
+    line."""
     root = unpack(MODELS[task], world_dir)
     without_version(root)
     name = root.rename(world_dir / f"tiny-{task}")

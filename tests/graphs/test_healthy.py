@@ -1,4 +1,4 @@
-"""Directories of generative models as people have them: nothing is found in any of them, in any way to start."""
+"""Directories of generative models as users have them: no finding for any of them, however the server is started."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ovms_doctor.prediction.graphs.template import graph_text
 from tests.cli.run import Result, ovms_doctor
 from tests.graphs.models import gguf, graph, ir, snapshot, unpack, without_version, write
 
-#: What optimum-cli, Git and the server leave beside a model.
+#: Files of optimum-cli, Git and the server beside a model.
 OTHER_FILES = {
     ".gitattributes": "*.bin filter=lfs",
     "README.md": "# A model\n",
@@ -146,7 +146,7 @@ def nothing(result: Result) -> None:
 @pytest.mark.parametrize("release", ["2025.4", "2026.3"])
 @pytest.mark.parametrize("make", HEALTHY, ids=lambda make: make.__name__)
 def test_nothing_is_found(world_dir: Path, make: Callable[[Path], Path], release: str) -> None:
-    """As a mount of a container that is started with it, and in a configuration."""
+    """As a mount of a container that serves only this model, and in a configuration."""
     root = make(world_dir)
     top = root.parents[1] if "snapshots" in root.parts else root
     inside = f"/models/{root.relative_to(top)}".removesuffix("/.")
@@ -172,7 +172,7 @@ def test_nothing_is_found(world_dir: Path, make: Callable[[Path], Path], release
 def test_nothing_is_found_in_the_directory_itself(world_dir: Path, make: Callable[[Path], Path]) -> None:
     root = make(world_dir)
     if "snapshots" in root.parts:
-        # Mounted alone, its links would lead nowhere.
+        # If only this directory was mounted, the targets of its links would not exist.
         return
     nothing(ovms_doctor("check", root, "--load", "none", "--format", "json"))
     models = world_dir / "models"

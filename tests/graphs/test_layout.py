@@ -1,5 +1,6 @@
-"""Directories of generative models without a graph, in the wrong place, or of links: the findings, and that following
-it serves the model."""
+"""Directories of generative models without a graph, at the wrong path, or made of links: the findings; after
+the remedy the model is served.
+"""
 
 from __future__ import annotations
 
@@ -109,7 +110,7 @@ def test_a_release_that_needs_a_list_of_graphs(repository: Callable[[str], Path]
     assert "mediapipe_config_list" in result.text
     follow(commands(result)[0])
     model = root / "Org" / "Tiny"
-    # As that step says; the release does not serve the tokenizer's operations, if they are of newer tools.
+    # As the step describes. The release cannot run the tokenizer's operations if newer tools wrote them.
     config = world_dir / "config.json"
     entry = {"name": "Tiny", "base_path": str(model)}
     config.write_text(json.dumps({"model_config_list": [], "mediapipe_config_list": [entry]}))
@@ -171,7 +172,7 @@ def test_a_gguf_file(repository: Callable[[str], Path]) -> None:
 
 
 def test_a_classic_model_has_none_of_it(world_dir: Path) -> None:
-    """A tokenizer's file beside classic versions, or a config.json alone, makes no generative model of them."""
+    """A tokenizer file beside classic versions, or a config.json alone, does not make a model generative."""
     model = world_dir / "models" / "bert"
     (model / "1").mkdir(parents=True)
     (model / "config.json").write_text("{}")
@@ -216,7 +217,7 @@ def test_a_snapshot_without_its_blobs(world_dir: Path, release: str, with_graph:
     if not with_graph:
         (revision / "graph.pbtxt").unlink()
     elif with_graph:
-        # Written there by hand, as the only file that is none of the cache's.
+        # Written by hand: the only file that does not belong to the cache.
         (revision / "graph.pbtxt").unlink()
         (revision / "graph.pbtxt").write_text(graph("text_generation"))
     line = (
@@ -240,7 +241,7 @@ def test_a_snapshot_with_its_blobs(world_dir: Path, release: str) -> None:
 
 
 def test_a_snapshot_as_the_target(world_dir: Path) -> None:
-    """Here the links lead to the blobs; in a container that has only the snapshot they do not."""
+    """Here the targets of the links exist; in a container with only the snapshot they do not."""
     revision = snapshot(world_dir)
     result = check(revision)
     assert codes(result) == ["OVD124"]

@@ -1,7 +1,9 @@
-"""The real OpenVINO GenAI beside the prediction: does a directory load, and what is thrown where it does not.
+"""The real OpenVINO GenAI and the prediction: whether a directory loads, and which exception is thrown if
+not.
 
-Each file of each model is removed, emptied, cut, and replaced by what people find in its place; single changes besides.
-The models are those of ``fixtures/making/generative.py`` and exports of the usual tools (tests/data/generative).
+Each file of each model is removed, emptied, cut, and replaced by typical wrong files; further single changes.
+The models are those of ``fixtures/making/generative.py`` and exports of the usual tools
+(tests/data/generative).
 """
 
 from __future__ import annotations
@@ -33,7 +35,7 @@ pytestmark = pytest.mark.needs_module("openvino_genai")
 
 POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:" + b"5f" * 32 + b"\nsize 123456\n"
 PAGE = b"<!DOCTYPE html>\n<html><head><title>Sign in</title></head><body>Sign in</body></html>\n"
-#: What may stand in a file's place; None: nothing.
+#: Replacements for a file; None: the file is removed.
 REPLACED: dict[str, Callable[[bytes], bytes | None]] = {
     "removed": lambda data: None,
     "empty": lambda data: b"",
@@ -58,7 +60,7 @@ EXPORTED = {
 
 
 class Case(NamedTuple):
-    """A directory, and the task that it is served for."""
+    """A directory and the task that serves it."""
 
     task: str
     directory: Path
@@ -95,7 +97,7 @@ SINGLE: list[tuple[str, str, str, bytes]] = [
 
 
 def cases(root: Path) -> Iterator[tuple[str, Case]]:
-    """All cases, each with its name; the directories are made."""
+    """All cases by name; the directories are created."""
     healthy: dict[str, Case] = {}
     for name, (task, make) in MODELS.items():
         directory = root / name
@@ -104,7 +106,7 @@ def cases(root: Path) -> Iterator[tuple[str, Case]]:
         healthy[name] = Case(task, directory)
     for name, task in EXPORTED.items():
         directory = unpack(name, root / "exported")
-        # What newer tokenizers do to older releases is tested by itself.
+        # The effect of newer tokenizers on older releases has its own test.
         without_version(directory)
         healthy[f"exported-{name}"] = Case(task, directory)
     for name, (task, directory) in healthy.items():
@@ -144,7 +146,7 @@ def cases(root: Path) -> Iterator[tuple[str, Case]]:
 
 
 def is_tried(name: str, file: str, change: str) -> bool:
-    """Leaves out what is loaded by the same code as another case, for each one takes its time."""
+    """Whether to test the case: some are loaded by the same code as another, and each one takes time."""
     if name.startswith("exported"):
         return change == "removed" or (change == "cut" and name == "exported-vlm")
     if file == "chat_template.jinja" or name == "rerank":
@@ -159,7 +161,7 @@ def write(directory: Path, files: dict[str, bytes]) -> None:
 
 def changed(directory: Path, root: Path, file: str, change: str, content: bytes | None) -> Path:
     copy = root / "changed" / directory.parent.name / directory.name / file / change
-    # Links take a fraction of a copy's time; the file that changes is no link.
+    # Links are much faster than copies; the file that changes is copied.
     shutil.copytree(directory, copy, copy_function=os.link)
     (copy / file).unlink(missing_ok=True)
     if content is not None:
@@ -168,7 +170,7 @@ def changed(directory: Path, root: Path, file: str, change: str, content: bytes 
 
 
 def predicted(found: list[Case], user: User | None = None, options: str = "") -> list[GraphPlan]:
-    """What is predicted of each directory, for the newest release, without any help from OpenVINO."""
+    """The prediction for each directory, for the newest release, without OpenVINO."""
     request = CheckOptions(load="none")
     deployment = Deployment("config", parse_release("2026.3"), "test", options=request)
     plans: dict[int, GraphPlan] = {}
@@ -190,7 +192,7 @@ def predicted(found: list[Case], user: User | None = None, options: str = "") ->
 
 
 def verdict(plan: GraphPlan) -> str:
-    """In the words of the library."""
+    """The prediction in the terms of the library."""
     requests = any(
         fault.verdict == "requests" and fault.kind in ("tokenizer", "detokenizer") for fault in plan.faults
     )
@@ -199,7 +201,7 @@ def verdict(plan: GraphPlan) -> str:
 
 @pytest.mark.slow
 def test_prediction_and_library_agree(world_dir: Path) -> None:
-    """One process loads all, which takes seconds; the cases are listed together where they differ."""
+    """One process loads all, which takes seconds; all differences are listed together."""
     made = dict(cases(world_dir))
     plans = predicted(list(made.values()))
     loaded = load([(case.task, str(case.directory)) for case in made.values()])
@@ -210,7 +212,7 @@ def test_prediction_and_library_agree(world_dir: Path) -> None:
 
 
 def differences(names: list[str], plans: list[GraphPlan], loaded: list[Loaded]) -> list[str]:
-    """Where prediction and library differ: whether it loads, and what is thrown."""
+    """The differences between prediction and library: whether it loads, and what is thrown."""
     lines = []
     for name, plan, real in zip(names, plans, loaded, strict=True):
         text = exception_of(plan)
@@ -227,7 +229,7 @@ def exception_of(plan: GraphPlan) -> str:
 
 @pytest.mark.needs_root
 def test_files_that_the_user_may_not_read(world_dir: Path) -> None:
-    """The library's process gives root up, as the server's does; so does the one that looks."""
+    """The process of the library drops root, as the server's does; so does the process that reads the files."""
     made: dict[str, Case] = {}
     for name, (task, make) in MODELS.items():
         for file in make():
@@ -296,7 +298,7 @@ print(json.dumps({
 
 @pytest.mark.slow
 def test_the_tiny_models_do_what_their_kind_does(tmp_path: Path) -> None:
-    """With and without paged attention; so that what they show about loading counts for real ones."""
+    """With and without paged attention; this shows that their results for loading also hold for real models."""
     for name, (_, make) in MODELS.items():
         (tmp_path / name).mkdir()
         write(tmp_path / name, make())

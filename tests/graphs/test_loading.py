@@ -1,4 +1,4 @@
-"""Models of graphs loaded here: their IRs read by OpenVINO, whole pipelines loaded by OpenVINO GenAI."""
+"""Models of graphs loaded here: their IRs by OpenVINO, complete pipelines by OpenVINO GenAI."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def test_the_child_answers_with_the_servers_paths(world_dir: Path) -> None:
 
 
 def test_text_operations_are_loaded_only_on_request(world_dir: Path) -> None:
-    """Their library cannot be unloaded: what is read for a classic model must not meet it."""
+    """Their library cannot be unloaded, and a classic model must be read without it."""
     path = str(make(world_dir / "m") / "openvino_tokenizer.xml")
     plain, with_library = LoadModel(path, "read"), LoadModel(path, "read", tokenizers=True)
     with LocalCollector(None) as collector:
@@ -120,7 +120,7 @@ def test_text_operations_are_loaded_only_on_request(world_dir: Path) -> None:
 
 
 def planned(root: Path, load: Any, answers: dict[type, Any]) -> GraphPlan:
-    """What is predicted where questions of a type have this answer."""
+    """The prediction if all questions of a type have this answer."""
     deployment = Deployment("single", parse_release("2026.3"), "test", options=CheckOptions(load=load))
     facts = Facts()
     with LocalCollector(None) as collector:

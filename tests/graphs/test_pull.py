@@ -1,6 +1,7 @@
-"""Models that the server is to pull: what is there already, where it cannot write, what it makes of its variables.
+"""Models that the server will pull: existing ones, paths without write access, the variables that it reads.
 
-Nothing here contacts Hugging Face."""
+No test contacts Hugging Face.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +23,7 @@ POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 5\n"
 
 @pytest.fixture
 def repository(world_dir: Path) -> Path:
-    """A repository of the server's user with one model that was pulled: OpenVINO/Tiny."""
+    """A repository that belongs to the server's user, with one pulled model: OpenVINO/Tiny."""
     root = world_dir / "models"
     (root / "OpenVINO").mkdir(parents=True)
     directory = unpack("llm-2025.4", world_dir)
@@ -46,7 +47,7 @@ def start(
     source: str = "OpenVINO/Tiny",
     readonly: bool = False,
 ) -> Result:
-    """``--source_model`` in a container that has the repository at /models."""
+    """``--source_model`` in a container with the repository at /models."""
     mount = f"{repository}:/models" + (":ro" if readonly else "")
     pull_arguments = ("--source_model", source, "--model_repository_path", "/models", "--rest_port", "8000")
     pull_arguments += ("--task", task) if task else ()
@@ -96,7 +97,7 @@ def test_a_read_only_repository(repository: Path, release: str) -> None:
     assert "The server ends with exit code 1" in finding["detail"]
     commands = [step["command"] for step in finding["remedy"]["steps"]]
     assert f"-v {repository}:/models" in commands
-    # The other way: serve what is there.
+    # The alternative: serve the existing model.
     arguments = next(command for command in commands if command.startswith("--model_path")).split()
     served = ovms_doctor(
         "check", "--ovms-version", release, "--load", "none", "--format", "json", "--mount",
@@ -116,7 +117,7 @@ def test_a_repository_of_another_user(repository: Path) -> None:
 
 
 def test_a_new_model(repository: Path) -> None:
-    """What is downloaded is not known; that nothing keeps it from being downloaded is."""
+    """The content of the download is not known, but nothing prevents the download."""
     result = start(repository, source="OpenVINO/Qwen3-8B-int4-ov")
     assert list(findings(result)) == ["OVD903"]
     assert "https://huggingface.co/OpenVINO/Qwen3-8B-int4-ov" in findings(result)["OVD903"]["message"]
@@ -181,7 +182,7 @@ def test_the_marker_of_an_unfinished_pull(repository: Path, release: str) -> Non
 def test_a_file_of_llama_cpp_is_kept(
     repository: Path, existing: str, arguments: tuple[str, ...], downloads: bool
 ) -> None:
-    """Of a GGUF repository one file is fetched: whether that one is there decides."""
+    """Only one file of a GGUF repository is downloaded; the result depends on whether that file exists."""
     (repository / "OpenVINO" / "Tiny" / existing).write_bytes(b"GGUF")
     result = start(
         repository, "--gguf_filename", "tiny.gguf", *arguments, source="OpenVINO/Tiny", task="text_generation"
@@ -260,7 +261,7 @@ def test_the_environment(repository: Path, variable: str, code: str | None, ends
     result = start(repository, options=("--env", variable), source="OpenVINO/Other")
     assert set(findings(result)) == ({code} if code else set()) | (set() if ends else {"OVD903"})
     assert "hf_secret" not in result.text
-    # What is there needs none of it.
+    # The existing model does not need it.
     assert findings(start(repository, options=("--env", variable))) == {}
 
 
@@ -286,13 +287,13 @@ def test_the_size_by_the_name(source: str, method: Any, size: float | None) -> N
 
 
 def test_a_model_that_is_larger_than_the_file_system(repository: Path) -> None:
-    """By its name it needs more than any disk of today has."""
+    """By its name it needs more space than any disk has."""
     result = start(repository, source="OpenVINO/Gigantic-9000B-fp16-ov")
     found = [item for item in json.loads(result.out)["findings"] if item["code"] == "OVD391"]
     assert bool(found) == (_free(repository) < 18e12)
     for item in found:
         (text,) = re.findall(r"has ([0-9.]+) GB free", item["message"])
-        # Others write to the file system meanwhile.
+        # Other processes write to the file system at the same time.
         assert abs(float(text) - _free(repository) / 1e9) < max(5, _free(repository) / 1e10)
 
 

@@ -1,4 +1,4 @@
-"""Graphs that take models of the server: subconfig files, in both start modes, and the names in the nodes."""
+"""Graphs that use models of the server: subconfig files, in both start modes, and the names in the nodes."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def entries(*names: str) -> str:
 
 @pytest.fixture
 def flow(world_dir: Path) -> Path:
-    """A graph that takes the model resnet, which its subconfig.json lists."""
+    """A graph that uses the model resnet, which its subconfig.json lists."""
     root = world_dir / "flow"
     good_model(root / "resnet" / "1")
     (root / "graph.pbtxt").write_text(SESSION)
@@ -115,10 +115,10 @@ def test_a_name_that_leads_to_no_model(flow: Path, world_dir: Path) -> None:
     for result in (single(flow), configured(world_dir, "flow")):
         assert codes(result) == ["OVD395"]
         assert "line 7" in result.text
-    # Listed in the configuration itself, it is there.
+    # The model is listed in the configuration itself.
     entry = [{"config": {"name": "resnet", "base_path": str(flow / "resnet")}}]
     assert codes(configured(world_dir, "flow", model_config_list=entry)) == []
-    # Of a directory alone nobody knows what is listed beside it.
+    # For a single directory it is not known which other models are configured.
     options = ("--as", "model", "--load", "none", "--format", "json", "--ovms-version", "2025.4")
     assert codes(ovms_doctor("check", flow, *options)) == []
 
@@ -142,7 +142,7 @@ def test_a_subconfig_that_is_no_json(flow: Path, text: str) -> None:
 
 @pytest.mark.parametrize("release", ["2025.0", "2026.3"])
 def test_a_config_of_hugging_face_ends_the_reading(flow: Path, world_dir: Path, release: str) -> None:
-    """Since 2025.1 a config.json beside a graph is taken for a subconfig file."""
+    """Since 2025.1 a config.json beside a graph is read as a subconfig file."""
     first = unpack("llm-2025.4", world_dir)
     without_version(first)
     first.rename(world_dir / "chat")
@@ -151,12 +151,12 @@ def test_a_config_of_hugging_face_ends_the_reading(flow: Path, world_dir: Path, 
     lost = "OVD394" in codes(result)
     assert lost is (release == "2026.3")
     assert ("resnet" in models(result)) is not lost
-    # The other way round it harms nobody.
+    # In the other order it has no effect.
     assert "OVD394" not in codes(configured(world_dir, "flow", "chat", release=release))
 
 
 def test_names_in_use(flow: Path, world_dir: Path) -> None:
-    """The first model of a name counts, and a graph may not have a model's name."""
+    """The first model with a name counts, and a graph may not have a model's name."""
     other = good_model(world_dir / "other" / "1").parent
     entry = [{"config": {"name": "resnet", "base_path": str(other)}}]
     result = configured(world_dir, "flow", model_config_list=entry)
@@ -188,7 +188,7 @@ def test_a_graph_with_its_models_is_one_target(flow: Path) -> None:
 
 
 def test_an_entry_without_a_base_path(flow: Path, world_dir: Path) -> None:
-    """Its directory is the one beside the configuration that has its name; the configuration is no subconfig file."""
+    """Its directory is the one beside the configuration with its name; the configuration is not a subconfig file."""
     config = world_dir / "config.json"
     config.write_text(json.dumps({"model_config_list": [{"config": {"name": "flow"}}]}))
     result = ovms_doctor("check", config, "--load", "none", "--format", "json", "--ovms-version", "2026.3")

@@ -1,1 +1,1 @@
-"""The host that the server runs on, and the container: healthy ones."""
+"""The host of the server and the container: healthy ones and faults."""

@@ -12,7 +12,7 @@ MODEL = Path(__file__).parents[2] / "fixtures" / "models" / "dense-ir"
 
 @pytest.fixture
 def host(world_dir: Path) -> Path:
-    """A model in a repository, and a directory for the cache that everybody may write to."""
+    """A model in a repository, and a cache directory that every user can write to."""
     shutil.copytree(MODEL, world_dir / "models" / "dense")
     for path in (world_dir / "models").rglob("*"):
         path.chmod(0o755 if path.is_dir() else 0o644)

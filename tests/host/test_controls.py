@@ -1,4 +1,4 @@
-"""Healthy hosts and containers: nothing is said of any of them, and everything was looked at."""
+"""Healthy hosts and containers: no finding for any of them, and everything was checked."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PROXY = "http://someone:canary@proxy.test:3128"
 
 
 def is_healthy(run: Result) -> None:
-    """No finding, and no check that could not look: a green report."""
+    """Whether there is no finding and no incomplete check."""
     assert run.document["findings"] == []
     assert run.document["summary"]["verdict"] == "pass"
     assert run.document["summary"]["checks"]["could_not_look"] == 0
@@ -69,7 +69,7 @@ BARE_METAL: dict[str, tuple[list[str], list[str]]] = {
 @pytest.mark.parametrize("name", BARE_METAL)
 def test_a_server_on_this_host(host: Path, name: str) -> None:
     options, arguments = BARE_METAL[name]
-    # What this machine has of memory and GPUs is not the test's: the device is named, the limit too.
+    # The test must not depend on this machine's memory and GPUs: the device and the limit are given.
     device = [] if "--target_device" in arguments else ["--target_device", "CPU"]
     model = ["--model_path", str(host / "models" / "dense"), "--model_name", "dense", "--port", "9000"]
     server_arguments = [*model, *device, *(word.format(host=host) for word in arguments)]
@@ -99,7 +99,7 @@ def test_a_container_that_is_to_be_run(host: Path, name: str) -> None:
 
 
 def inspected(host: Path, **limits: Any) -> dict[str, Any]:
-    """What ``docker inspect`` says of a container that runs, cut to what matters."""
+    """The output of ``docker inspect`` for a running container, reduced to the relevant fields."""
     models = {
         "Type": "bind", "Source": f"{host}/models", "Destination": "/models", "Mode": "ro", "RW": False,
         "Propagation": "rprivate",

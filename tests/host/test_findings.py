@@ -1,4 +1,4 @@
-"""What is said of hosts and containers near the healthy ones, and whether it is gone once its remedy was followed."""
+"""Findings about hosts and containers with one fault, and whether each is gone after its remedy."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 
 from tests.cli.run import Result, ovms_doctor
 
-#: Who runs the tests: what belongs to this user can be mended without root.
+#: The user who runs the tests: its files can be repaired without root.
 ME = f"{os.getuid()}:{os.getgid()}"
 OVMS = "openvino/model_server"
 
@@ -28,7 +28,7 @@ def steps(run: Result) -> list[dict[str, Any]]:
 
 
 def follow(run: Result) -> None:
-    """Runs the commands of the only finding, as they stand."""
+    """Runs the commands of the only finding unchanged."""
     for step in steps(run):
         subprocess.run(["/bin/sh", "-c", step["command"]], check=True)
 
@@ -58,7 +58,7 @@ def to_be_run(host: Path, options: str, arguments: str = "", release: str = "202
 
 @pytest.mark.parametrize("below", ["", "/deeper"])
 def test_a_link_that_leads_nowhere_is_no_place_for_a_cache(host: Path, below: str) -> None:
-    """As libstdc++'s create_directories does: mkdir(2) finds the link there, whatever the rights."""
+    """As libstdc++'s create_directories: mkdir(2) finds the link, whatever the rights."""
     link = host / "cache" / "link"
     link.symlink_to("/nowhere/at/all")
     run = on_this_host(host, "--cache_dir", f"{link}{below}")

@@ -1,5 +1,6 @@
-"""Compose files of which ``docker compose config`` said what it makes of them; ``python -m tests.inputs.compose_cases
-PROGRAM`` asks it again and writes ``tests/data/compose/config.json``."""
+"""Compose files with the recorded output of ``docker compose config``; ``python -m tests.inputs.compose_cases
+PROGRAM`` runs it again and writes ``tests/data/compose/config.json``.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 RECORDED = Path(__file__).parents[1] / "data" / "compose" / "config.json"
-#: The directory of each file, in the record and in the tests.
+#: The directory of each file, in the recording and in the tests.
 PROJECT = "/srv/ovms"
 ENVIRONMENT = {"HOME": "/home/ann", "TAG": "2025.4", "EMPTY": ""}
 FILES = {
@@ -20,7 +21,7 @@ FILES = {
     "base.yaml": "services: {base: {image: ovms, volumes: ['./far:/far', 'vol:/v'], mem_limit: 1g, cap_drop: [ALL]}}\n"
     "volumes: {vol: {}}\n",
 }
-#: Keys of the service ``ovms``, whose image is given where they name none.
+#: Keys of the service ``ovms``; an image is added where they contain none.
 SERVICES = (
     "volumes: ['/a:/m', '/b:/m']", "volumes: ['/a:/m:ro', './b:/m/']", "volumes: ['.:/x', '..:/y', '~/m:/z']",
     "volumes: ['/x:/y:rw,z', '/x:/z:foo']", "volumes: ['/x/:/y/../z']", "volumes: ['/only']",
@@ -70,7 +71,7 @@ TAIL = (
 
 
 def compose_file(keys: str) -> str:
-    """The file with a service of these keys."""
+    """The file with a service that has these keys."""
     tail = TAIL if keys.endswith("VOLUMES") else ""
     lines = keys.removesuffix("VOLUMES").splitlines()
     if not any(line.startswith("image:") for line in lines):
@@ -79,7 +80,7 @@ def compose_file(keys: str) -> str:
 
 
 def _config(program: str, keys: str) -> dict[str, Any] | None:
-    """What the program makes of the service; None where it refuses the file."""
+    """The program's output for the service; None if it refuses the file."""
     with tempfile.TemporaryDirectory() as top:
         directory = Path(top, "ovms")
         directory.mkdir()

@@ -1,4 +1,4 @@
-"""The server's argument line: each refusal with the server's own text, in every age of its parser."""
+"""The server's arguments: each refusal with the server's own text, for every generation of its parser."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The server's own words among what a container runs."""
+"""The server's arguments in the command of a container."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def test_variables_of_the_container() -> None:
     environment = {"PORT": "9000", "EXTRA": "--a 1", "TOKEN": "hunter2", "UNUSED": "x"}
     command = ["sh", "-c", 'ovms --port "$PORT" --rest_port ${REST:-$PORT} $EXTRA']
     parsed = server_command(command, None, "x", environment=environment)
-    assert parsed.arguments is None  # REST may be set by nobody, or by the image
+    assert parsed.arguments is None  # REST is set by the image, or not at all
     command[-1] = 'ovms --port "$PORT" $EXTRA "$EXTRA"'
     assert server_command(command, None, "x", environment=environment).arguments == (
         "--port",
@@ -126,7 +126,7 @@ def test_where_a_script_goes_is_not_followed(script: str) -> None:
         (None, None, "mycorp/resnet:1", None),
         (None, ["--port", "9000"], "mycorp/resnet:1", ("--port", "9000")),
         (None, ["ovms", "--port", "9000"], "mycorp/resnet:1", ("--port", "9000")),
-        # The image's entrypoint takes all words, whatever they were meant to be.
+        # The image's entrypoint receives all arguments, also those not intended for it.
         (None, ["ovms", "--port", "9000"], IMAGE, ("ovms", "--port", "9000")),
         ([], ["ovms", "--port", "1"], IMAGE, ("--port", "1")),
         ([], [], IMAGE, None),
@@ -180,7 +180,7 @@ def test_any_script(script: str) -> None:
     ("arguments", "known"), [(["-c", "run.sh"], False), (["-ec", "x"], False), (["-h"], True)]
 )
 def test_a_script_for_a_shell_is_no_argument_of_the_server(arguments: list[str], known: bool) -> None:
-    """The image of the C API has a shell as its entrypoint; the server's own takes -h."""
+    """The image of the C API has a shell as its entrypoint; -h is an option of the server."""
     assert (
         server_command(None, arguments, "openvino/model_server-capi:latest").arguments is not None
     ) is known

@@ -1,4 +1,4 @@
-"""Services of Compose files, and what Docker Compose makes of them."""
+"""Services of Compose files, read as Docker Compose reads them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Each recorded compose file: the reader makes of it what ``docker compose config`` made."""
+"""Each recorded compose file: the reader's result equals the output of ``docker compose config``."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ovms_doctor.model.container import Container
 from tests.inputs.compose_cases import ENVIRONMENT, FILES, PROJECT, RECORDED, SERVICES, compose_file
 
 CASES: dict[str, Any] = json.loads(RECORDED.read_text("utf-8"))["cases"]
-#: Compose takes these, and the engine refuses the container.
+#: Compose accepts these, but the engine refuses the container.
 ENGINE_REFUSES = {"volumes: ['a:b:c:d:e']", "volumes: ['v:/m']\nVOLUMES"}
 
 
@@ -84,7 +84,7 @@ def read_alike(container: Container) -> dict[str, Any]:
 
 
 def recorded(config: dict[str, Any]) -> dict[str, Any]:
-    """The same of what Compose wrote: a dollar is doubled there."""
+    """The same from the output of Compose, where a dollar is doubled."""
     service: dict[str, Any] = json.loads(json.dumps(config["service"]).replace("$$", "$"))
     resources = service.get("deploy", {}).get("resources", {})
     limits, reserved = resources.get("limits", {}), resources.get("reservations", {})
@@ -99,7 +99,7 @@ def recorded(config: dict[str, Any]) -> dict[str, Any]:
     ]
     return {
         "image": service["image"],
-        # Without the image's entrypoint the server itself is not named.
+        # Without the image's entrypoint, the command does not contain the server.
         "arguments": None if "entrypoint" in service else tuple(service.get("command", ())),
         "user": service.get("user", ""),
         "groups": tuple(service.get("group_add", ())),
@@ -165,7 +165,7 @@ def _mount(item: dict[str, Any], names: dict[str, str | None]) -> tuple[str, str
 
 
 def test_values_of_environment_files() -> None:
-    """The values stay inside the reader: what Compose writes is compared with the file's reader."""
+    """The values stay inside the reader: the output of Compose is compared with the file that the reader gets."""
     config = CASES["env_file: a.env\nenvironment: {B: own}"]["service"]["environment"]
     found = read_env_file(FILES["a.env"], ENVIRONMENT, "a.env")
     assert {**found, "B": "own"} == {name: value for name, value in config.items() if value is not None}

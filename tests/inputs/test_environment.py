@@ -1,4 +1,4 @@
-"""The server's environment: what is kept of it, and what is said."""
+"""The server's environment: what is kept and what is reported."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the server counts on its host, by release, and that recorded facts carry it to another machine."""
+"""The values that the server reads from its host, by release; recorded facts contain them for another machine."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_the_cores_that_a_release_counts(host: Host, release: str, cores: int | 
 
 
 def deployed(host: Host | None, release: str, *arguments: str) -> Deployment:
-    """As recorded facts give it: through the text of a facts file's header."""
+    """A deployment with a host from recorded facts: through the header of a facts file."""
     request = CheckOptions(
         arguments=(*MODEL, *arguments), release=release, bare_metal=host is not None, host=host
     )
@@ -147,7 +147,7 @@ def check_options(
 
 
 def test_only_a_server_on_this_host_is_judged_by_this_host(monkeypatch: pytest.MonkeyPatch) -> None:
-    # How much memory is free changes from call to call.
+    # The free memory differs from call to call.
     host = see_host()
     monkeypatch.setattr("ovms_doctor.probes.host.see_host", lambda: host)
     arguments = list(MODEL)

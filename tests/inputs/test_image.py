@@ -1,4 +1,4 @@
-"""Which release an image holds, and which variant."""
+"""The release and the variant of an image."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_order_of_trust() -> None:
     image = "openvino/model_server:2022.1"
     assert release_of(image, labels, [LINE + "2025.4.0.0a1b2c3d"]) == ("2025.4", "the container's log")
     assert release_of(image, labels, ["nothing"]) == ("2024.5", "the image's label version")
-    # The label is another product's, or known to be wrong.
+    # The label belongs to another product or is known to be wrong.
     assert release_of(image, {"name": "ubi9", "version": "2024.5"}, ())[0] == "2022.1"
     assert release_of(image, {"name": "OVMS", "version": "2021.4"}, ())[0] == "2022.1"
     assert release_of(image, [("name", "OVMS"), ("version", "2023.0")], ())[0] == "2023.0"

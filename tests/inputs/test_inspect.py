@@ -1,4 +1,4 @@
-"""Inspect documents: Docker's and Podman's, of something else, damaged, and of any JSON at all."""
+"""Inspect documents of Docker and Podman, of other objects, damaged, and any other JSON."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ID = "87b97f1cbfd63a4c4acd9758405c5066cc10116c36932f3f90cbdfa60a7d935c"
 
 
 def docker() -> dict[str, Any]:
-    """What Docker 28 writes, cut to what matters, with something in every field."""
+    """The output of Docker 28, reduced, with a value in every relevant field."""
     return {
         "Id": ID,
         "Name": "/resnet",
@@ -74,7 +74,7 @@ def docker() -> dict[str, Any]:
 
 
 def podman() -> dict[str, Any]:
-    """What Podman 4 writes where it differs."""
+    """The output of Podman 4 where it differs."""
     document = docker()
     document.update(
         Name="resnet",
@@ -162,11 +162,11 @@ def test_podman() -> None:
     container = read([podman()])
     assert (container.engine, container.name) == ("podman", "resnet")
     assert container.image == "docker.io/openvino/model_server:2025.4"
-    # Its words are joined in Config.Entrypoint: those that it runs are not.
+    # Config.Entrypoint joins the words with spaces; Path and Args do not.
     assert container.arguments == ("--model_name", "a b")
     assert container.limits.open_files == 1048576
     assert container.mounts[0].options == ("noexec",)
-    # Podman refuses to start where the host's path is not there.
+    # Podman refuses to start if the host path does not exist.
     assert not container.mounts[0].created_by_engine
 
 
@@ -197,7 +197,7 @@ def test_user_namespaces() -> None:
 
 
 def test_docker_desktop() -> None:
-    """Its engine sees the host's files elsewhere, and nobody sees its volumes."""
+    """Its engine has other paths for the host's files, and its volumes cannot be read."""
     document = docker()
     document["Mounts"][0]["Source"] = "/host_mnt/Users/me/models"
     container = read(document, info={"OperatingSystem": "Docker Desktop"})
@@ -254,7 +254,7 @@ def test_other_documents(document: Any, message: str) -> None:
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-32"])
 def test_encodings(encoding: str) -> None:
-    """What a shell's ``>`` makes of it, PowerShell's too."""
+    """The encodings that ``>`` writes in a shell, also in PowerShell."""
     assert read_text(json.dumps([docker()], indent=4).encode(encoding)) == [docker()]
 
 
@@ -306,7 +306,7 @@ def _paths_in(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
 
 @given(st.sampled_from([docker, podman]), st.data(), JSON)
 def test_any_value_in_any_place(make: Any, data: Any, value: Any) -> None:
-    """A field of another type is not known; all others are read."""
+    """A field with a wrong type is not known; all others are read."""
     document: Any = make()
     *path, last = data.draw(st.sampled_from(_paths_in(document)[1:]))
     inner = document

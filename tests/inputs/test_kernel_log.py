@@ -1,4 +1,4 @@
-"""The kernel's log: the forms in which it comes, whom it killed, and whose process that was."""
+"""The kernel's log: its forms, the killed process, and the container that it belonged to."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ KILLED = (
     "Memory cgroup out of memory: Killed process 12598 (ovms) total-vm:411880kB, anon-rss:32384kB, "
     "file-rss:1392kB, shmem-rss:0kB, UID:5000 pgtables:108kB oom_score_adj:0"
 )
-#: What stands before the message, and the time in it.
+#: The prefixes of a message, and the time in each.
 PREFIXES = {
     "[12791.974959] ": "12791.974959",
     "<4>[    9.974959] ": "9.974959",
@@ -166,14 +166,14 @@ def test_by_process() -> None:
     )
     near = KernelKill(9, "ovms", "memcg", at="2026-11-22T20:41:52+00:00")
     assert matching((near,), saved)[0].matched == "pid"
-    # The same number, of a process before it.
+    # The same process id, used by an earlier process.
     assert matching((replace(near, at="2026-11-22T19:41:52+00:00"),), saved) == ()
     assert matching((replace(near, pid=10),), saved) == ()
 
 
 @given(st.lists(st.text(alphabet="oKkillOM-:=,()/ \x1b0123456789acdeprsutmyf_", max_size=60)))
 def test_any_lines(lines: list[str]) -> None:
-    """No line stops the reader; of this container's kill and others in the same log, its own is found."""
+    """No line stops the reader; in a log with several kills, it finds the one of this container."""
     kills = read_kernel_log([*lines, *(f"{line}Killed process {line}" for line in lines)])
     assert all(kill.pid >= 0 for kill in kills)
     assert 12598 in [kill.pid for kill in read_kernel_log([*lines, *log(GROUPS[0], "[1.5] ")])]
@@ -212,6 +212,6 @@ def test_file_beyond_the_limit(tmp_path: Path) -> None:
 
 
 def test_own_log() -> None:
-    """Readable or not, that depends on the host: an answer in either case."""
+    """Whether the log is readable depends on the host; there is an answer in either case."""
     lines, problem = kernel_lines(LONG)
     assert problem is None or (lines == () and problem.startswith("The kernel's log"))

@@ -1,4 +1,4 @@
-"""Manifests, and pods as kubectl shows them: what comes out as a container, and what is refused."""
+"""Manifests and pods in kubectl's output: the resulting container, and what is refused."""
 
 from __future__ import annotations
 
@@ -673,7 +673,7 @@ def test_parameters_of_a_template(parameter: dict[str, Any], expected: tuple[str
     [({"value": "m"}, True), ({"required": True}, False), ({"generate": "expression"}, False)],
 )
 def test_a_config_map_with_a_parameter(value: dict[str, Any], is_kept: bool) -> None:
-    """Without its value the content of the file is not known."""
+    """Without the parameter's value, the content of the file is not known."""
     made = pod("--config_path=/cfg/c.json", "--port=1")
     made["spec"]["containers"][0]["volumeMounts"] = [{"name": "c", "mountPath": "/cfg"}]
     made["spec"]["volumes"] = [{"name": "c", "configMap": {"name": "c"}}]
@@ -951,7 +951,7 @@ def test_keys_that_a_config_map_does_not_have() -> None:
     assert [mount.missing_key for mount in found.mounts] == ["cfg.json"]
     found = mounted({"configMap": {"name": "conf", "items": items, "optional": True}})
     assert [mount.missing_key for mount in found.mounts] == [""]
-    # Of an object that is not in the document nothing is known.
+    # Nothing is known about an object that is not in the document.
     found = mounted({"configMap": {"name": "other", "items": items}})
     assert [mount.missing_key for mount in found.mounts] == [""]
 

@@ -1,4 +1,4 @@
-"""Run lines as people paste them, and what the shell, the client and the daemon make of them."""
+"""Run lines as users paste them, read as the shell, the client and the daemon read them."""
 
 from __future__ import annotations
 
@@ -140,7 +140,7 @@ DOCUMENTED: list[tuple[str, dict[str, Any]]] = [
     ),
     (
         "docker run $(id -u):$(id -g) --rm -v /m:/models openvino/model_server:latest --pull",
-        {"image": "1000:100", "mounts": ()},  # -u was forgotten, as in the documentation: it is the image now
+        {"image": "1000:100", "mounts": ()},  # -u is missing: its value is read as the image
     ),
 ]
 
@@ -186,12 +186,12 @@ SHELL_WORDS: list[tuple[str, tuple[str, ...]]] = [
     ("--x \\$PWD", ("--x", "$PWD")),
     ("--x ~/y", ("--x", f"{HOME}/y")),
     ("--x a~", ("--x", "a~")),
-    ("--x=~/y", ("--x=~/y",)),  # a shell leaves it alone there
+    ("--x=~/y", ("--x=~/y",)),  # a shell does not expand it there
     ("--x $(id -u)", ("--x", "1000")),
     ("--x $UID", ("--x", "1000")),
     ("--x 5$", ("--x", "5$")),
     ("--x {a}", ("--x", "{a}")),
-    ('--x {"NUM_STREAMS":"1"}', ("--x", "{NUM_STREAMS:1}")),  # the shell takes the quotes
+    ('--x {"NUM_STREAMS":"1"}', ("--x", "{NUM_STREAMS:1}")),  # the shell removes the quotes
     ("--x [1,3,224,224]", ("--x", "[1,3,224,224]")),
 ]
 
@@ -402,7 +402,7 @@ def test_podman() -> None:
     assert container.engine == "podman"
     assert container.user_namespace == "rootless"
     assert container.security == ("userns=keep-id",)
-    # Podman does not make a host path that is missing.
+    # Podman does not create a missing host path.
     assert container.mounts == (
         bind(f"{HERE}/m", "/models", created=False, options=("Z", "U")),
         ContainerMount("/run/secrets/key", "config", read_only=True, name="tok"),
@@ -596,7 +596,7 @@ def test_any_text_is_a_container_or_not_read(line: str) -> None:
     "piece", ["$(", "'", "\\", "\n", "{", "<a", "~", "-v", "$A ", "a/", "A=$A$A;", "`x", "$X"]
 )
 def test_a_hostile_line_ends(piece: str) -> None:
-    """Repeated to the longest line, nothing makes the reader work for ever."""
+    """Repeated to the maximum length of a line, no text makes the reader run without end."""
     line = "docker run " + piece * ((LONGEST_LINE - 20) // len(piece))
     try:
         image = read(line).image

@@ -1,4 +1,4 @@
-"""Values that stores are asked with: from every source to the collector, and nowhere else."""
+"""Values that requests to stores use: they go from every source to the collector, and nowhere else."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from ovms_doctor.model.secrets import Secret
 PACKAGE = Path(__file__).parents[2] / "ovms_doctor"
 CANARY = "c4n4ry"
 PROXY = f"http://user:{CANARY}@proxy:3128"
-#: What is kept sealed, in any mix of capitals that some client reads.
+#: Variables whose values are sealed, in each spelling that some client reads.
 SECRETS = {
     "AWS_ACCESS_KEY_ID": f"{CANARY}-id",
     "AWS_SECRET_ACCESS_KEY": f"{CANARY}-secret",
@@ -38,7 +38,7 @@ SECRETS = {
     "HTTP_PROXY": PROXY,
     "all_proxy": PROXY,
 }
-#: What is not: nobody is asked with it from here.
+#: Variables that are not sealed: no request from this program uses them.
 OTHERS = {
     "HF_TOKEN": CANARY,
     "AZURE_STORAGE_CONNECTION_STRING": CANARY,
@@ -110,7 +110,7 @@ def test_a_traceback_with_all_its_locals_does_not_show_it() -> None:
         raise ValueError(found, sealed)
     except ValueError as error:
         text = "".join(traceback.TracebackException.from_exception(error, capture_locals=True).format())
-    # The table of this very module is what the locals of a caller might be; it is not a local here.
+    # The table of this module represents the locals of a caller; it is not a local variable here.
     assert "AWS_SECRET_ACCESS_KEY" in text
     assert CANARY not in text
 
@@ -220,7 +220,7 @@ def test_options_override_the_environment_of_the_container(tmp_path: Path) -> No
 
 
 def _naming(*names: str) -> dict[str, set[str]]:
-    """The modules in which one of these stands: as an attribute, an argument or a name."""
+    """The modules that contain one of these as an attribute, an argument or a name."""
     found: dict[str, set[str]] = {}
     for path in sorted(PACKAGE.rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):

@@ -1,4 +1,4 @@
-"""How a directory is understood: a model, a repository, or a version directory of its parent's."""
+"""How a directory is interpreted: as a model, a repository, or a version directory of its parent."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.prediction.memory import MemoryFiles
 
 
 def resolve(*files: str, name: str = "top", directories: tuple[str, ...] = ()) -> ResolvedTarget:
-    """What ``/srv/NAME`` is, with these files and empty directories in it."""
+    """The interpretation of ``/srv/NAME`` with these files and empty directories in it."""
     root = f"/srv/{name}"
     memory_files = MemoryFiles(
         {f"{root}/{path}": "good" for path in files}, {f"{root}/{path}" for path in directories}
@@ -46,7 +46,7 @@ def below(directory: str, *files: str) -> tuple[str, ...]:
 @pytest.mark.parametrize(
     ("files", "models"),
     [
-        # A name that begins with a number is a model's, where versions with files lie below it.
+        # A name that starts with a number is a model if it contains version directories with files.
         (("3d-unet/1/m.xml", "bert/1/m.onnx", "resnet/1/m.onnx"), ["3d-unet", "bert", "resnet"]),
         (("3d-unet/1/m.xml",), ["3d-unet"]),
         (("2024/1/m.onnx", "bert/1/m.onnx"), ["2024", "bert"]),
@@ -76,7 +76,7 @@ def below(directory: str, *files: str) -> tuple[str, ...]:
             ),
             ["a"],
         ),
-        # Models of an organisation, as they are pulled.
+        # Pulled models of an organisation.
         (
             (*below("OpenVINO/Qwen3-8B-int4-ov", *GENERATIVE), *below("OpenVINO/Phi-4", *GENERATIVE)),
             ["OpenVINO/Phi-4", "OpenVINO/Qwen3-8B-int4-ov"],
@@ -194,14 +194,14 @@ def test_other_names_are_no_tools(name: str) -> None:
             ["/srv/top/team/nlp", "/srv/top/team/vision"],
         ),
         (("vision/resnet/1/m.onnx", "team/nlp/bert/1/m.onnx"), [], ["/srv/top/team/nlp", "/srv/top/vision"]),
-        # As models are pulled, below a directory for their kind.
+        # Pulled models below a directory for their kind.
         ((*below("llm/OpenVINO/Qwen3-8B", *GENERATIVE), "a/1/m.onnx"), ["a", "llm/OpenVINO/Qwen3-8B"], []),
         (
             (*below("llm/OpenVINO/Qwen3", *GENERATIVE), *below("llm/meta/Llama", *GENERATIVE)),
             ["llm/OpenVINO/Qwen3", "llm/meta/Llama"],
             [],
         ),
-        # Nothing that is served.
+        # Nothing that can be served.
         (("a/1/m.onnx", "docs/img/x/logo.png"), ["a"], []),
         (("a/1/m.onnx", "runs/exp/1/events.log"), ["a"], []),
         (("a/1/m.onnx", "data/train/1/cat.jpg", "data/test/1/dog.jpg"), ["a"], []),

@@ -1,1 +1,1 @@
-"""A running server: recorded answers, what fails on the way to it, hostile answers, proxies of the shell."""
+"""A running server: recorded answers, failures on the way to it, hostile answers, proxies of the shell."""

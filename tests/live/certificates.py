@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def write_certificate(path: Path, name: str = "localhost", *, expired: bool = False) -> Path:
-    """A certificate for ``name`` that signs itself."""
+    """Writes a self-signed certificate for ``name``."""
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes, serialization
     from cryptography.hazmat.primitives.asymmetric import ec

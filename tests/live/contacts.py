@@ -1,4 +1,4 @@
-"""Which hosts the program contacts, as the kernel sees it."""
+"""The hosts that the program contacts, according to the kernel."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 
 def contacted(path: Path, *arguments: str, environment: dict[str, str] | None = None) -> set[tuple[str, int]]:
-    """IP addresses and ports to which the program with these arguments and its children connect or send."""
+    """IP addresses and ports to which the program with these arguments, or a child of it, connects or sends."""
     clean = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
     command = [
         "strace",

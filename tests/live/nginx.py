@@ -1,4 +1,4 @@
-"""nginx in a process of its own: a site of something else, and what stands before a server."""
+"""nginx in a process of its own: a site without OVMS, and a reverse proxy before a server."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ http {{
 
 @contextmanager
 def nginx(upstream: int, certificate: Path) -> Iterator[dict[str, int]]:
-    """The ports by what nginx does there: ``site`` (nothing of OVMS), ``before`` (passes requests to ``upstream``),
-    ``down`` (passes them to nobody), ``moved``, ``secret`` (requires a password), ``tls``."""
+    """The ports by their purpose: ``site`` (not OVMS), ``before`` (passes requests to ``upstream``), ``down``
+    (its upstream does not answer), ``moved``, ``secret`` (requires a password), ``tls``."""
     names = ("site", "before", "down", "moved", "secret", "tls", "nobody")
     ports = {name: free_port() for name in names}
     with tempfile.TemporaryDirectory(prefix="ovms-doctor-nginx-") as directory:

@@ -27,14 +27,14 @@ JSON = "application/json; charset=utf-8"
 
 @cache
 def recorded() -> dict[str, Any]:
-    """Recorded answers by server: of GET by path, of gRPC as a list; and the answers of a start, by time."""
+    """Recorded answers by server: for GET by path, for gRPC as a list; and the answers during a start, by time."""
     with lzma.open(DATA, "rt", encoding="utf-8") as file:
         document: dict[str, Any] = json.load(file)
     return document
 
 
 def replay(server: str, **replaced: Answer) -> Callable[[str], Answer]:
-    """A recorded server; a path that was not recorded is answered as the server answers unknown URLs, or
+    """A recorded server. A path that was not recorded is answered as the server answers unknown URLs or
     unknown versions. ``replaced``: answers by path, with ``_`` for ``/``."""
     answers = recorded()[server]["http"]
     others = {"/" + path.replace("_", "/"): answer for path, answer in replaced.items()}
@@ -57,7 +57,7 @@ def replay(server: str, **replaced: Answer) -> Callable[[str], Answer]:
 def http_server(
     answer: Callable[[str], Answer], tls: ssl.SSLContext | None = None, host: str = "127.0.0.1"
 ) -> Iterator[HttpServer]:
-    """A server that answers GET; it keeps the requests."""
+    """A server that answers GET and records the requests."""
     server = HttpServer(answer, host)
     if tls is not None:
         server.socket = tls.wrap_socket(server.socket, server_side=True)
@@ -93,7 +93,7 @@ class HttpServer(ThreadingHTTPServer):
         return port
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that leaves early is no error of the test."""
+        """Ignores the error: a client that leaves early is not a fault."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -120,12 +120,12 @@ class _Handler(BaseHTTPRequestHandler):
         self._write(*self.server.result)
 
     def log_message(self, *args: Any) -> None:
-        """Nothing on standard error."""
+        """Writes nothing to standard error."""
 
 
 @contextmanager
 def listener(behave: Callable[[socket.socket], None]) -> Iterator[int]:
-    """The port of a server whose connections are handled by ``behave``, each in a thread of its own."""
+    """The port of a server that handles each connection with ``behave`` in a thread of its own."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         ended = threading.Event()
 
@@ -142,7 +142,7 @@ def listener(behave: Callable[[socket.socket], None]) -> Iterator[int]:
                 try:
                     behave(connection)
                 except (OSError, IndexError):
-                    # The client has gone, or only tried the connection.
+                    # The client has closed the connection or only tested it.
                     return
 
         thread = threading.Thread(target=serve, daemon=True)
@@ -205,7 +205,7 @@ def _strings(message: bytes) -> dict[int, str]:
 
 
 def _encoded(response: dict[str, Any]) -> bytes:
-    """Flags are field 1; name, version and versions are the fields 1 and 2."""
+    """Encodes a message: flags are field 1; name, version and versions are the fields 1 and 2."""
     message = b""
     if response.get("live") or response.get("ready"):
         message += b"\x08\x01"
@@ -220,7 +220,7 @@ def _encoded(response: dict[str, Any]) -> bytes:
 
 
 def status(*arguments: str | int, environment: dict[str, str] | None = None) -> Result:
-    """``status`` with these words and without proxies, but for those in ``environment``."""
+    """``status`` with these arguments and without proxies, except those in ``environment``."""
     with mock.patch.dict("os.environ"):
         import os
 
@@ -239,10 +239,10 @@ def live(*arguments: str | int, environment: dict[str, str] | None = None) -> tu
 
 
 def codes(document: dict[str, Any]) -> list[str]:
-    """The codes of the findings, in order, but for the one about metrics."""
+    """The codes of the findings in order, without the one about metrics."""
     return [item["code"] for item in document["findings"] if item["code"] != "OVD898"]
 
 
 def named(path: str) -> str:
-    """The model of a path."""
+    """The model with a path."""
     return unquote(path.split("/")[3])

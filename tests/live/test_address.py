@@ -1,4 +1,6 @@
-"""What people type for a server, and the ways of the shell's clients against the clients themselves."""
+"""The addresses that users type for a server; and the route of common clients compared with the clients
+themselves.
+"""
 
 from __future__ import annotations
 
@@ -98,7 +100,7 @@ def _cases() -> list[tuple[str, dict[str, str]]]:
 @pytest.mark.needs_module("requests")
 @pytest.mark.parametrize("tls", [False, True])
 def test_python_requests_goes_the_predicted_way(tls: bool) -> None:
-    """The library itself, in each of these environments."""
+    """The requests library itself, in each of these environments."""
     from requests.utils import get_environ_proxies, select_proxy
 
     wrong = []
@@ -133,7 +135,7 @@ def test_a_password_is_not_kept() -> None:
 @pytest.mark.needs_module("pycurl")
 @pytest.mark.slow
 def test_curl_goes_the_predicted_way(tmp_path: Path) -> None:
-    """libcurl itself, with a proxy that is not there: a request that fails over it went to it."""
+    """libcurl itself, with a proxy that does not exist: a request that fails because of it was sent to it."""
     script = tmp_path / "way.py"
     script.write_text(_CURL)
     cases = [case for case in _cases() if case[1].get("no_proxy") is not None or not case[1]][::3]

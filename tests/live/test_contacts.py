@@ -1,4 +1,4 @@
-"""No host but the named one, and the proxy that clients take, is contacted."""
+"""Only the named host, and the proxy that clients use, are contacted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The server in a container: from what the engine reports to its address, and to the commands of the remedies."""
+"""The server in a container: from the engine's report to the server's address and the commands of the remedies."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def _document(
     ip: str = "",
     running: bool = True,
 ) -> dict[str, Any]:
-    """As ``docker inspect`` writes it. ``ports``: address and port of the host, by port of the container."""
+    """The output of ``docker inspect``. ``ports``: address and port of the host, by port of the container."""
     bindings = {
         f"{inside}/tcp": [{"HostIp": outside.rpartition(":")[0], "HostPort": outside.rpartition(":")[2]}]
         for inside, outside in (ports or {}).items()
@@ -102,7 +102,7 @@ def test_a_container_without_an_address(document: dict[str, Any], reason: str) -
 def test_the_address_for_a_container_beside_its_files(
     document: dict[str, Any], engine_host: str, url: str
 ) -> None:
-    """REST where there is a REST port; at the engine's host where that is another one."""
+    """REST if there is a REST port; on the engine's host if that is another one."""
     container = read_inspect(document, source="docker", source_name="ovms", log=(), info={})
     assert either_address(container, own_address(document), engine_host).url == url
 
@@ -115,7 +115,7 @@ def test_the_address_for_a_container_beside_its_files(
     ],
 )
 def test_an_address_that_only_the_engine_reaches_is_not_contacted(info: dict[str, Any]) -> None:
-    """It may be somebody else's on this host's networks."""
+    """In this host's networks, the address may belong to another server."""
     document = _document(*_ARGUMENTS, ip="172.17.0.2")
     assert own_address(document, info) == ""
     assert own_address(document, {"OperatingSystem": "Debian GNU/Linux 12"}) == "172.17.0.2"
@@ -170,7 +170,7 @@ def test_a_container_and_an_address_exclude_each_other() -> None:
 
 
 def _joined(document: dict[str, Any], *arguments: str) -> Any:
-    """``check`` of this container beside the answers of its server."""
+    """``check`` of this container together with its server's answers."""
     lookup = ContainerLookup(document=document, info={}, log=(), local=True)
     with mock.patch("ovms_doctor.probes.containers.look_at_container", return_value=lookup):
         return ovms_doctor("check", "--container", "ovms", *arguments)

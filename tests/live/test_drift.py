@@ -1,4 +1,4 @@
-"""When a running server read what: the times of its log against those of files, in whatever zone it logs."""
+"""What a running server read, and when: the times of its log compared with those of files, in any time zone."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def _deployment(started_at: str, log: LogSummary | None = _LOG) -> Deployment:
 
 @pytest.mark.parametrize("hours", [0, 1, -5, 5.5, 5.75, 14, -12])
 def test_the_zone_of_the_log_follows_from_the_start(hours: float) -> None:
-    """The container's clock of the engine is UTC, the server's log is local."""
+    """The engine's times are UTC, the server's log is in local time."""
     started = _FIRST - timedelta(hours=hours) - timedelta(seconds=0.7)
     times = server_times(_deployment(started.strftime("%Y-%m-%dT%H:%M:%S.%f123Z")))
     assert times is not None
@@ -59,7 +59,7 @@ def test_a_log_without_its_beginning_is_not_compared() -> None:
 
 
 def test_the_first_lines_of_the_output_tell_the_zone_of_a_long_log() -> None:
-    """Of a long output only the end is read as a log; its engine gives the first lines apart."""
+    """Only the end of a long output is read as a log; the engine gives its first lines separately."""
     lines = start_log().splitlines()
     tail = read_log([("", ["\n".join(lines[30:]).encode()])])
     deployment = _deployment((_FIRST - timedelta(hours=2)).isoformat(), tail)

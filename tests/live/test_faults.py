@@ -1,4 +1,4 @@
-"""Hostile and broken answers: each ends in time, in bounded memory, with a finding and no traceback."""
+"""Hostile and broken answers: each ends in time and in bounded memory, with a finding and no traceback."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.server
 
 
 def _raw(path_of_interest: str, sent: Callable[[socket.socket], None]) -> Callable[[socket.socket], None]:
-    """A recorded server, but for one path, whose answer is written by ``sent``."""
+    """A recorded server, except for one path, whose answer ``sent`` writes."""
     recorded = replay("2025.4-single")
 
     def behave(connection: socket.socket) -> None:
@@ -50,7 +50,7 @@ def _endless_headers(connection: socket.socket) -> None:
 
 
 def _drips(connection: socket.socket) -> None:
-    """A byte now and then, until the client has gone."""
+    """Sends single bytes with pauses until the client has closed the connection."""
     pause = threading.Event()
     connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
     while True:
@@ -151,7 +151,7 @@ def test_hostile_names_reach_no_terminal() -> None:
 
 
 def test_a_server_that_restarts_between_two_looks() -> None:
-    """The first look is refused by a reset, later ones are answered."""
+    """The first request is refused by a reset; later ones are answered."""
     recorded = replay("2025.4-single")
     count = {"config": 0}
 
@@ -174,7 +174,7 @@ def test_a_server_that_restarts_between_two_looks() -> None:
 
 
 def test_more_answers_than_anybody_reads() -> None:
-    """Each body below the limit, all together above it: memory stays bounded."""
+    """Each body is below the limit, all together are above it: memory stays bounded."""
     big: Answer = (200, JSON, b" " * (15 << 20) + b"{}")
     with http_server(lambda path: big) as server:
         code, document = live(f"127.0.0.1:{server.port}", "--timeout", "30")

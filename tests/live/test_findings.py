@@ -1,4 +1,4 @@
-"""Observations in, findings out: what no listener on loopback can be made to do everywhere."""
+"""Observations in, findings out: states that a listener on loopback cannot produce on every machine."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_a_probe_that_ended_is_no_finding() -> None:
 
 
 def test_remedies_are_checked_commands() -> None:
-    """A host that is hostile stays one word of a shell."""
+    """A hostile host name remains one word for a shell."""
     address = Address("$(reboot)", 8000, False, False, True)
     observed = Observations(addresses=("10.0.0.1",), connections=OPEN, protocol="http2")
     (finding,) = live_findings(interpret(address, (), observed))

@@ -32,7 +32,7 @@ def test_a_request_against_the_running_server(tmp_path: Path, typed: str) -> Non
 
 
 def _drips(connection: socket.socket) -> None:
-    """An answer that never ends, a byte at a time."""
+    """Sends an answer without end, byte by byte."""
     connection.recv(1 << 16)
     connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n")
     connection.settimeout(0.1)

@@ -1,4 +1,4 @@
-"""The way to a server in a network namespace of its own: dropped packets, no route, IPv6 alone, a real proxy."""
+"""Reaching a server in a network namespace of its own: dropped packets, no route, only IPv6, a real proxy."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 
 pytestmark = [pytest.mark.server, pytest.mark.needs_root, pytest.mark.needs_command("unshare", "ip")]
 
-#: An interface whose other end belongs to nobody: what is sent to 10.9.0.2 is lost.
+#: An interface whose other end is not used: packets to 10.9.0.2 are lost.
 _SET_UP = """ip link set lo up && ip link add v0 type veth peer name v1 && ip addr add 10.9.0.1/24 dev v0 &&
 ip link set v0 up && ip link set v1 up && ip neigh add 10.9.0.2 lladdr 02:00:00:00:00:02 dev v0 || exit 77"""
 
@@ -97,7 +97,7 @@ def test_a_server_that_is_bound_to_one_address(bound: str, requested: str, code:
 
 @pytest.mark.needs_command("ss")
 def test_a_proxy_that_drops_everything() -> None:
-    """The direct way works, and the clients of the shell hang at the proxy."""
+    """The direct connection works, and the clients of the shell hang at the proxy."""
     before = _SERVER.replace("ADDRESS", "127.0.0.1")
     _, document = _in_namespace("127.0.0.1:8000", before=before, http_proxy="http://10.9.0.2:3128")
     assert "OVD892" in [item["code"] for item in document["findings"]]

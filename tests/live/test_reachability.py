@@ -1,4 +1,4 @@
-"""The way to a server, step by step, with real listeners: the first step that fails is the finding."""
+"""Reaching a server step by step, with real listeners: the first step that fails is the finding."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ def test_tls_requested_of_a_plain_grpc_port() -> None:
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A certificate for localhost that signs itself, and its key, in one file."""
+    """A self-signed certificate for localhost and its key, in one file."""
     return write_certificate(tmp_path_factory.mktemp("tls") / "localhost.pem")
 
 
@@ -245,7 +245,7 @@ def test_a_redirect_is_not_followed() -> None:
 
 
 def test_a_key_that_is_missing_and_given(tmp_path: Path) -> None:
-    """OVMS requires none for GET: what answers so stands before it."""
+    """OVMS requires no key for GET: another program before it sends this answer."""
     key = tmp_path / "key"
     key.write_text("s3cret-key\nmore\n")
     recorded = replay("2025.4-single")

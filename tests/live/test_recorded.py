@@ -127,7 +127,7 @@ def test_the_named_model_is_served() -> None:
 
 @pytest.mark.parametrize(("model", "expected"), [("fc", 0), ("nosuch", 1)])
 def test_a_gateway_that_passes_only_the_paths_of_models(model: str, expected: int) -> None:
-    """The named model is ready, whatever else is hidden."""
+    """The named model is ready, although the other paths are blocked."""
     hidden = (404, "text/plain", b"not found")
     with http_server(replay("2025.4-single", v1_config=hidden, metrics=hidden)) as server:
         code, document = live(f"localhost:{server.port}", "--model", model)
@@ -153,7 +153,7 @@ def _config(**states: str) -> Answer:
 
 
 class _Changing:
-    """``/v1/config`` changes with each look; the last one stays."""
+    """``/v1/config`` changes with each request; the last answer stays."""
 
     def __init__(self, *configs: Answer) -> None:
         self._configs = list(configs)
@@ -206,7 +206,7 @@ def test_waiting_ends_at_the_deadline_with_the_reason() -> None:
 
 
 def _moments() -> list[dict[str, Any]]:
-    """The moments of a recorded start at which the server answered, one for each set of answers."""
+    """The times of a recorded start at which the server answered, one for each set of answers."""
     found: dict[str, dict[str, Any]] = {}
     for moment in recorded()["2026.3-starting"]:
         answers = {path: value for path, value in moment.items() if isinstance(value, dict)}

@@ -1,4 +1,4 @@
-"""Ways to a server, each with real listeners; curl and Python requests themselves tell whether a client arrives."""
+"""Ways to reach a server, each with real listeners; curl and Python requests show whether a client gets an answer."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _PAGE = b"<html>404 Not Found</html>"
 
 @dataclass
 class Listeners:
-    """The listeners that the set-ups share, by name; ``{name}`` in a text is the port."""
+    """The listeners that the set-ups share, by name; ``{name}`` in a text is replaced by the port."""
 
     ports: dict[str, int]
     files: dict[str, Path]
@@ -47,10 +47,10 @@ class Listeners:
 
 @dataclass(frozen=True)
 class SetUp:
-    """What is typed, with the options and the proxies of the shell, and what is to be found."""
+    """The typed address, with the options and the proxies of the shell, and the expected findings."""
 
     typed: str
-    #: The codes of the findings; none where the way is good.
+    #: The codes of the findings; none if the server can be reached.
     found: tuple[str, ...] = ()
     #: The exit code of curl; None where several are right.
     curl: int | None = None
@@ -148,7 +148,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Listeners]:
 
 
 def _ipv6_port(stack: ExitStack, answer: Callable[[str], Answer]) -> int:
-    """The port of a server on ::1 alone; 0 where there is no IPv6."""
+    """The port of a server that listens only on ::1; 0 if there is no IPv6."""
     try:
         return stack.enter_context(http_server(answer, host="::1")).port
     except OSError:
@@ -310,7 +310,7 @@ def _requests(url: str, options: list[str], shell: dict[str, str]) -> bytes:
             patched.delenv(variable)
         try:
             with warnings.catch_warnings():
-                # It warns of a certificate that is not checked.
+                # It warns if a certificate is not verified.
                 warnings.simplefilter("ignore")
                 return bytes(requests.get(url, timeout=3, verify=verify, allow_redirects=False).content)
         except requests.RequestException:
@@ -341,7 +341,7 @@ _GRPC = {
         "grpc://127.0.0.1:{nobody}", ("OVD887",), arrives=(False, False)
     ),
 }
-#: The official client, as a user's program has it.
+#: The official client, as a user's program calls it.
 _CLIENT = """
 import sys, grpc
 channel = grpc.insecure_channel(sys.argv[1])

@@ -28,7 +28,7 @@ def _row(version: int, state: int, code: int) -> bytes:
 def _server(
     version: str, states: bytes, metadata: bytes = _text(1, "m") + _text(2, "2")
 ) -> Iterator[tuple[int, list[str]]]:
-    """The port of a server of this version, and the calls that it gets."""
+    """The port of a server of this version, and the calls that it receives."""
     import grpc
 
     called: list[str] = []

@@ -1,4 +1,6 @@
-"""``--watch``: a line for each change where there is no terminal, the report drawn anew on one; ended by Ctrl-C."""
+"""``--watch``: without a terminal a line for each change; on a terminal the report is drawn again; ended by
+Ctrl-C.
+"""
 
 from __future__ import annotations
 

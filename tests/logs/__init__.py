@@ -1,1 +1,1 @@
-"""Logs: reading them, their causes, requests, the report, and the templates that explain them."""
+"""Logs: reading them, their causes, requests, the report, and the message templates."""

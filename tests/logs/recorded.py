@@ -1,4 +1,4 @@
-"""Logs that servers of two releases wrote, and what is made of them."""
+"""Logs of servers of two releases, and their summaries."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def packed(name: str) -> bytes:
 
 
 def read(*pieces: bytes) -> LogSummary:
-    """The summary of one log in these pieces."""
+    """The summary of a log that is read in these pieces."""
     reader = LogReader()
     reader.begin("")
     for piece in pieces:
@@ -47,7 +47,7 @@ def _bytes(texts: Iterable[str]) -> Iterable[bytes]:
         yield text.encode("utf-8", "surrogateescape")
 
 
-#: A prefix as a server of any release from 2021.3 on writes it.
+#: The prefix of a server of any release from 2021.3 on.
 def record(message: str, *, at: str = "12:00:00.000", thread: int = 1, level: str = "info") -> str:
     return f"[2026-11-28 {at}][{thread}][serving][{level}][server.cpp:1] {message}"
 

@@ -1,4 +1,4 @@
-"""Whatever the bytes, wherever they are cut: no exception, and never more counted than there are lines."""
+"""For any bytes, cut at any position: no exception, and never more records than lines."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ovms_doctor.model.log import LogSummary
 from ovms_doctor.report.log_json import log_info
 from tests.logs.recorded import packed, record, start
 
-#: Lines that mean something, so that any mixture of them has a chance to be understood.
+#: Lines with a known meaning, so that a mixture of them can be recognised.
 MEANINGFUL = (
     *(
         line.encode()

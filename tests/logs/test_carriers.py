@@ -1,4 +1,4 @@
-"""What carries a log is taken off, and several servers in one stream are kept apart."""
+"""Prefixes of log collectors are removed, and several servers in one stream are separated."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The command as users run it: formats, exit codes, sources, and beside ``check``."""
+"""The command as users run it: formats, exit codes, sources, and together with ``check``."""
 
 from __future__ import annotations
 
@@ -189,7 +189,7 @@ def test_explain_takes_a_line_that_begins_with_a_dash() -> None:
 
 @pytest.fixture
 def model(tmp_path: Path) -> Path:
-    """A model whose .xml breaks off, as in the recorded log, named ``brokenxml``."""
+    """A model with a truncated .xml, as in the recorded log, named ``brokenxml``."""
     directory = tmp_path / "brokenxml" / "1"
     directory.mkdir(parents=True)
     (directory / "model.xml").write_text('<?xml version="1.0"?>\n<net name="m" version="11"><layers', "utf-8")

@@ -16,7 +16,7 @@ from ovms_doctor.model.log import LogDiagnosis, LogSummary
 from tests.logs.recorded import packed, read, read_recorded, record, recorded, start
 from tests.samples import sampled
 
-#: Fault → codes of its errors and warnings; the first is the cause. What is not named here is healthy.
+#: Fault → codes of its errors and warnings; the first is the cause. All others are healthy.
 CAUSES = {
     "batch-auto-scalar": ["OVD429"],
     "bind-address-not-local": ["OVD802"],
@@ -39,7 +39,7 @@ CAUSES = {
     "s3-path-cloud-disabled": ["OVD659"],
     "shape-not-parsable-first-in-list": ["OVD423"],
     "truncated-bin": ["OVD308"],
-    # The name is taken; the command ends with that.
+    # The name is already used, and the command ends.
     "add-to-config": ["OVD393", "OVD844"],
     "broken-model-first-in-list": ["OVD312"],
     "broken-xml-config": ["OVD312"],
@@ -95,9 +95,9 @@ CAUSES = {
     "signals-SIGILL": ["OVD706"],
     "version-dir-names-v1-and-0": ["OVD102", "OVD104"],
 }
-#: What ends the process, where that is not the first cause.
+#: What ends the process if it is not the first cause.
 ENDED_BY = {"add-to-config": "OVD844"}
-#: The help is printed instead; the first run adds the model, the second finds it there.
+#: The help is printed instead; the first run adds the model, the second finds that it exists.
 _HELP = {"2026.3/usage-no-arguments/default", "2026.3/add-to-config/DEBUG"}
 
 
@@ -154,7 +154,7 @@ def _same_end(key: str, run: dict[str, Any], diagnosis: LogDiagnosis) -> None:
         assert diagnosis.ended_by[0] == ENDED_BY.get(name, CAUSES[name][0])
 
 
-#: How other releases and systems write the prefix.
+#: The prefix in other releases and systems.
 FORMS = {
     "until 2021.2": lambda text: re.sub(r"(?m)^(\[20[^\]]*\])\[\d+\]", r"\1", text),
     "until 2021.1": lambda text: re.sub(
@@ -214,7 +214,7 @@ def _reload_findings() -> Iterator[tuple[str, str, bool]]:
 
 
 def test_fault_repaired_while_the_server_ran_is_over() -> None:
-    """The last change of the recording makes config.json no JSON again; all else was repaired."""
+    """The last change in the recording makes config.json invalid JSON again; everything else was repaired."""
     persistent = {code for code, _, over in _reload_findings() if not over}
     assert persistent == {"OVD403"}
     assert {severity for _, severity, over in _reload_findings() if over} == {"warning"}

@@ -1,4 +1,4 @@
-"""Requests: counted as the clients counted them, with the server's own durations."""
+"""Requests: the same counts as the clients counted, with the server's own durations."""
 
 from __future__ import annotations
 

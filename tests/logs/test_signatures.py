@@ -1,4 +1,4 @@
-"""Every further message of the server leads to its code, and one that only looks like it does not."""
+"""Every further message of the server leads to its code, and a similar line does not."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def _found(text: str) -> set[str]:
 
 
 def _near_miss(text: str) -> str:
-    """The same with each word turned around: what is between the fields is no message of the server any more."""
+    """The template with each word reversed: the text between the fields is no longer a message of the server."""
     return re.sub(r"[A-Za-z]{3,}", lambda match: match[0][::-1], text)
 
 
@@ -37,7 +37,7 @@ def _id(item: Signature) -> str:
 
 
 def test_every_message_leads_to_its_code() -> None:
-    """Behind a prefix, and bare unless it is short."""
+    """With a prefix, and without one unless the text is short."""
     wrong = [
         (item.code, text)
         for item in ALL
@@ -122,7 +122,7 @@ def test_lines_that_mean_nothing(text: str) -> None:
 
 
 def test_values_exclude_codes() -> None:
-    """A bucket without a colon or a dot is no HOST:PORT; a file .onnx has no weights beside it as an IR has."""
+    """A bucket without a colon or a dot is not HOST:PORT; a file .onnx has no weights file, which an IR has."""
     message = "Invalid or missing S3 credentials, or bucket does not exist - {}. The specified bucket does not exist"
     assert "OVD623" not in _found(message.format("models"))
     assert "OVD623" in _found(message.format("minio:9000"))

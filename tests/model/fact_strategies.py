@@ -1,4 +1,6 @@
-"""Any question and any answer, for tests of all that reads and writes facts. A new type has its place here."""
+"""Strategies for any question and any answer, for tests of all code that reads and writes facts. Add each new
+type here.
+"""
 
 from __future__ import annotations
 
@@ -228,7 +230,7 @@ ANSWERS = {
 
 
 def fitting(question: Any) -> st.SearchStrategy[Any]:
-    """A question with an answer of any type that belongs to it."""
+    """A question and an answer of any type that it can have."""
     answers = st.one_of(*(ANSWERS[kind] for kind in answer_types(type(question))))
     return st.tuples(st.just(question), answers)
 

@@ -103,7 +103,7 @@ def test_the_strategies_make_every_type() -> None:
 
 
 def test_equal_facts_give_equal_text_however_they_were_made() -> None:
-    """A default that was computed is left out as the one that was never given."""
+    """A computed value that equals the default is omitted, as one that was never set."""
     computed = Preparation(device="-CPU-".strip("-"))
     assert codec.dump(Facts({LoadModel("/m", "read", computed): Failure(2)}), {}) == codec.dump(
         Facts({LoadModel("/m", "read", Preparation()): Failure(2)}), {}
@@ -231,7 +231,7 @@ def recorded(name: str) -> str:
 
 
 def test_a_file_of_the_first_release_holds_every_type() -> None:
-    """Written by the code before msgspec, one fact at least of each kind, with names that are not UTF-8."""
+    """It was written by the code before msgspec: at least one fact of each type, with names that are not UTF-8."""
     text = recorded("every-type-1.0")
     header, facts = codec.load(text)
     assert len({type(question) for question, _ in facts}) == 17
@@ -261,14 +261,14 @@ def test_a_file_of_the_first_release_holds_every_type() -> None:
 
 @pytest.mark.parametrize("name", ["every-type-1.0", "collected-1.0"])
 def test_a_file_of_the_first_release_is_written_again_as_it_was(name: str) -> None:
-    """But for the rows of a directory, which name no target with null now."""
+    """Except for the rows of a directory, which no longer write null for a missing target."""
     text = recorded(name)
     header, facts = codec.load(text)
     assert codec.dump(facts, header).replace(",null]", "]") == text.replace(",null]", "]")
 
 
 def test_plan_and_deployment_of_a_recorded_file_come_back_from_json() -> None:
-    """With a store of each kind, a cache that was written to and a container: what no recorded case has."""
+    """With a store of each kind, a cache that was written to, and a container: no recorded case has these."""
     header, facts = codec.load(recorded("collected-1.0"))
     settled = look(options_from_json(header["request"]), facts, None)
     assert decode_json(encode_json(settled.plan), Plan) == settled.plan

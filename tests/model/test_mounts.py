@@ -1,4 +1,4 @@
-"""Server paths to host paths and back, by the mounts; and whether the kernel sees it so."""
+"""Server paths to host paths and back through the mounts, compared with the kernel."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ TABLE = MountTable(
         ("/modelsx", None),
         ("/", None),
         ("/config.json", "/etc/c.json"),
-        # Below the mount the kernel resolves it: ``b`` may be a link.
+        # Below the mount the kernel resolves the path: ``b`` may be a link.
         ("/models/b/../c", "/srv/models/b/../c"),
         # Out of a mount, into it, into another.
         ("/models/../etc/x", None),
@@ -59,7 +59,7 @@ def test_the_deepest_mount_decides(server: str, host: str | None) -> None:
         ("/srv/models", "/models"),
         ("/srv/a/1", "/models/a/1"),
         ("/srv", None),
-        # What lies there is hidden by another mount.
+        # The path is hidden by another mount.
         ("/srv/models/a/1", None),
         ("/srv/modelsx", None),
     ],
@@ -138,7 +138,7 @@ def test_the_mounts_of_a_container_over_one_path() -> None:
 
 # -- beside the kernel ---------------------------------------------------------------------------------
 
-#: Mounts in the order in which they are made: (directory of the host, path of the server, read-only).
+#: Mounts in the order of their creation: (directory of the host, path of the server, read-only).
 ARRANGEMENTS = {
     "one": [("a", "/m", False)],
     "the same path": [("a", "/m", False), ("b", "/m", False)],
@@ -160,7 +160,7 @@ PATHS = [
 @pytest.mark.needs_command("unshare", "mount", "chroot")
 @pytest.mark.parametrize("arrangement", ARRANGEMENTS.values(), ids=list(ARRANGEMENTS))
 def test_agrees_with_a_mount_namespace(arrangement: list[tuple[str, str, bool]], world_dir: Path) -> None:
-    """The files that a process sees behind real bind mounts are those that the table and the probes find."""
+    """A process behind real bind mounts sees the same files as the table and the probes find."""
     host = os.path.realpath(world_dir)
     for top in "abc":
         for below in ("", "/x", "/y", "/x/y"):
@@ -188,7 +188,7 @@ def test_agrees_with_a_mount_namespace(arrangement: list[tuple[str, str, bool]],
 
 
 def _in_namespace(mounts: list[Mount], root: Path) -> tuple[dict[str, str | None], dict[str, bool]]:
-    """What a process in a mount namespace of its own reads of the paths asked for, and where it may write."""
+    """The contents of the paths, read by a process in a mount namespace of its own, and where it can write."""
     root.mkdir()
     lines = ["set -e"]
     for mount in mounts:
@@ -212,7 +212,7 @@ def _in_namespace(mounts: list[Mount], root: Path) -> tuple[dict[str, str | None
 
 
 def test_a_remedy_is_for_the_directory_that_was_looked_at(world_dir: Path) -> None:
-    """A mount of the command line takes the place of the run line's at the same path."""
+    """A mount of the command line replaces the run line's mount at the same path."""
     for name in ("a", "b"):
         (world_dir / name / "m").mkdir(parents=True)
     (world_dir / "b" / "m" / "model.onnx").write_bytes(b"\x08")

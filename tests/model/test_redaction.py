@@ -43,7 +43,7 @@ _PIECES = [
             ["--plugin_config", '{"CACHE_ENCRYPTION_KEY": "***", "PERFORMANCE_HINT": "LATENCY"}'],
         ),
         (
-            # No JSON: hidden whole, with what the shell has split off.
+            # Not JSON: the whole value is hidden, with the parts that the shell has split off.
             ["--plugin_config={CACHE_ENCRYPTION_KEY:", "canary,", "X:", "1}", "--port", "9000"],
             ["--plugin_config=***", "***", "***", "***", "--port", "9000"],
         ),
@@ -75,7 +75,7 @@ _PIECES = [
             ["--", "--source_model", "https://user:canary@host/m"],
             ["--", "--source_model", "https://***@host/m"],
         ),
-        # An option of one letter that nobody here knows: a number, a port or a path is no secret.
+        # An unknown option of one letter: a number, a port or a path is not a secret.
         (["-t", "canary", "-p", "9000:9000", "-v", "/a:/b"], ["-t", "***", "-p", "9000:9000", "-v", "/a:/b"]),
         (["-u", "ann:canary", "-u", "script.py"], ["-u", "***", "-u", "script.py"]),
         (["-e", "FOO=canary", "-eHF_TOKEN=canary"], ["-e", "FOO=***", "-eHF_TOKEN=***"]),

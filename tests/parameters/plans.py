@@ -1,6 +1,6 @@
-"""Recorded cases with model parameters, followed model by model: entries in, plans out.
+"""Recorded cases with model parameters, planned model by model: entries in, plans out.
 
-The argument line and config.json are read here in the plainest way; their own rules have tests of their own.
+The argument line and config.json are read here in a simple way; their rules have tests of their own.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ PARAMETERS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Followed:
-    """One entry of a case: what was parsed, and its plan, None where it is never loaded."""
+    """One entry of a case: its parsed parameters, and its plan; None if it is never loaded."""
 
     entry: ModelEntry
     parsed: ParsedParameters
@@ -80,7 +80,7 @@ def policy_of(value: Any) -> VersionPolicy:
 
 
 def entries_of(case: Case, directory: str) -> tuple[str, list[ModelEntry]]:
-    """Mode and entries, names that were taken before left out."""
+    """Mode and entries, without entries whose name was used before."""
     arguments = list(case.arguments(directory))
     options = dict(zip(arguments[::2], arguments[1::2], strict=True))
     cwd = case.filled("cwd", directory) or ("/" if case.uid else directory)
@@ -105,8 +105,8 @@ def entries_of(case: Case, directory: str) -> tuple[str, list[ModelEntry]]:
 
 
 def follow(case: Case, directory: Path) -> list[Followed]:
-    """Build the case and follow each of its entries as the server does: one refused is left out, one with an
-    unsupported key takes the later ones with it."""
+    """Builds the case and plans each of its entries as the server does: a refused entry is skipped; an
+    unsupported key also skips the later entries."""
     build(case, directory)
     root = os.fspath(directory)
     mode, entries = entries_of(case, root)

@@ -1,4 +1,4 @@
-"""Target devices: what becomes of each by release, by what the server has, and by who it runs as."""
+"""Target devices: the result for each by release, by the server's devices, and by its user."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def judged(
     return judge_device(target_device(text, known), known, host_devices, user)
 
 
-#: Where there is no GPU and no NPU: (works, why, who is to blame), in 2026.3.
+#: Without GPU and NPU: (works, reason, device that fails), in 2026.3.
 BARE_HOST: dict[str, tuple[bool | None, str, str]] = {
     "CPU": (True, "", ""),
     "CPU:": (True, "", ""),
@@ -141,12 +141,12 @@ def test_a_name_that_is_none_fails_wherever_the_server_is(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "release", "works"),
     [
-        # one that is missing: AUTO goes without it since 2023.1, MULTI since 2024.0
+        # a missing device: AUTO continues without it since 2023.1, MULTI since 2024.0
         ("AUTO:GPU,CPU", "2022.3", None),
         ("AUTO:GPU,CPU", "2023.0", False),
         ("MULTI:GPU,CPU", "2023.3", False),
         ("MULTI:NPU,CPU", "2024.0", True),
-        # without libOpenCL.so.1 the list fails; all images bring it since 2024.5
+        # without libOpenCL.so.1 the list fails; all images contain it since 2024.5
         ("AUTO:GPU,CPU", "2023.1", None),
         ("MULTI:GPU,CPU", "2024.0", None),
         ("AUTO:GPU.0,CPU", "2024.4", None),
@@ -160,14 +160,14 @@ def test_a_name_that_is_none_fails_wherever_the_server_is(text: str) -> None:
         ("HETERO:CPU,GPU", "2025.0", None),
         ("BATCH:CPU", "2023.2", None),
         ("BATCH:CPU", "2023.3", True),
-        # plugins that went
+        # removed plugins
         ("GNA", "2023.3", None),
         ("GNA", "2024.0", False),
         ("MYRIAD", "2022.3", None),
         ("MYRIAD", "2023.0", False),
         ("NPU", "2023.3", None),
         ("NPU", "2024.0", False),
-        # an empty one is no device until the server chooses
+        # an empty name is not a device until the server chooses one
         ("", "2026.2", False),
         ("", "2026.3", True),
     ],
@@ -243,7 +243,7 @@ def test_devices_that_a_list_leaves_out(
 # -- the rules against the real OpenVINO ------------------------------------------------------------------
 @pytest.mark.needs_module("numpy")
 def test_same_results_as_openvino(world_dir: Path) -> None:
-    """Every device of the table that needs no GPU or NPU, compiled for by the runtime that is installed."""
+    """Every device of the table that needs no GPU or NPU, compiled by the installed OpenVINO."""
     for name in ("fc.xml", "fc.bin"):
         shutil.copyfile(DATA / name, world_dir / name)
     own = [text for text in BARE_HOST if "GPU" not in text and "NPU" not in text]
@@ -257,7 +257,7 @@ def test_same_results_as_openvino(world_dir: Path) -> None:
         assert report.stage == "compile"
         results[text] = report.outcome == "ok"
     expected = {text: BARE_HOST[text][0] for text in own}
-    # What hangs on the image is no plugin of OpenVINO's package.
+    # Plugins that only the image has are not in OpenVINO's package.
     assert {text: value for text, value in results.items() if expected[text] is not None} == {
         text: value for text, value in expected.items() if value is not None
     }
@@ -266,7 +266,7 @@ def test_same_results_as_openvino(world_dir: Path) -> None:
 
 # -- plans and findings, in memory ----------------------------------------------------------------------
 class DeviceWorld(MemoryFiles):
-    """A world with an OpenVINO that refuses to compile for what it does not know; nothing is in /dev."""
+    """Files in memory, and an OpenVINO that refuses to compile for unknown devices; /dev is empty."""
 
     def answer(self, question: AnyQuestion) -> Answer:
         if isinstance(question, LoadModel) and question.preparation is not None:

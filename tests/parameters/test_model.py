@@ -1,4 +1,4 @@
-"""Parameters and mappings against a model, in memory: facts in, plan and findings out."""
+"""Parameters and mappings for a model in memory: facts in, plan and findings out."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ from tests.prediction.memory import INPUT, deployment, model_of, settle
 def look(
     names: str | None = None, release: str = "2026.3", **parameter_values: Any
 ) -> tuple[Plan, list[Finding]]:
-    """A model with the input x [1,3] and the output y [1,10]; ``names``: its mapping_config.json."""
+    """The plan and findings for a model with the input x [1,3] and the output y [1,10]; ``names``: its
+    mapping_config.json."""
     values = tuple((name, json.dumps(value)) for name, value in parameter_values.items())
     entry = ModelEntry("m", "/m", parameters=ModelParameters(values, "config"))
     files = model_of("1")
@@ -83,7 +84,7 @@ def test_served(parameter_values: dict[str, Any]) -> None:
 
 
 def test_both_values_of_a_doubled_name_are_known() -> None:
-    """The shape passes the look at names under either, and takes effect under the last one only."""
+    """The check of names accepts the shape with either value; only the last value takes effect."""
     names = '{"inputs": {"x": "a", "x": "b"}, "outputs": {}}'
     for name, codes in (("a", ["OVD423"]), ("b", [])):
         plan, findings = look(names, shape={name: "(1,3)"})
@@ -139,7 +140,7 @@ MATRIX = Tensor(("y",), "f32", "[1,10]")
     [
         ((SCALAR,), {"batch_size": 2}, "MODEL_NOT_LOADED", "OVD429"),
         ((SCALAR,), {"batch_size": "auto"}, "MODEL_WITH_SCALAR_AUTO_UNSUPPORTED", "OVD429"),
-        # OpenVINO sets the batch of the others, and leaves the scalar as it is.
+        # OpenVINO sets the batch of the other inputs and does not change the scalar.
         ((INPUT, SCALAR), {"batch_size": 2}, None, None),
         ((SCALAR,), {}, None, None),
         ((INPUT,), {"layout": {"y": "NCHW"}}, "MODEL_NOT_LOADED", "OVD430"),

@@ -1,4 +1,4 @@
-"""What the server makes of the text of each parameter, by source and release; and that nothing ever raises."""
+"""How the server reads the text of each parameter, by source and release; no text raises an exception."""
 
 from __future__ import annotations
 
@@ -163,7 +163,7 @@ def test_plugin_keys_by_what_the_server_has(
 
 
 def text_of(source: str, name: str, text: str) -> ParsedParameters:
-    """A parameter as it is written, equal keys and all."""
+    """The text of a parameter, including equal keys."""
     value = json.dumps(text) if source == "arguments" else text
     entry = ModelEntry("m", "/m", parameters=ModelParameters(((name, value),), source))  # type: ignore[arg-type]
     return parse_parameters(entry, parse_release("2026.3"))

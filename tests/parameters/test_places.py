@@ -1,4 +1,4 @@
-"""Where a parameter stands in config.json is said in front of every finding about it."""
+"""The position of a parameter in config.json is at the start of every finding about it."""
 
 from __future__ import annotations
 

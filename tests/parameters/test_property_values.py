@@ -1,4 +1,4 @@
-"""Values of plugin_config that the CPU's plugin refuses: found without compiling the model, by the real OpenVINO."""
+"""Values of plugin_config that the CPU plugin refuses: found by the real OpenVINO without compiling the model."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.cli.helpers import check, codes, good_model
 def judge(
     directory: Path, level: str, release: str = "2026.3", **properties: object
 ) -> tuple[list[str], str]:
-    """The codes, and the state of the one version."""
+    """The codes, and the state of the only version."""
     good_model(directory / "m" / "1")
     entry = {
         "name": "m",
@@ -55,7 +55,7 @@ def test_a_refused_value(properties: dict[str, object], level: str, world_dir: P
         {"NUM_STREAMS": "AUTO"},
         {"NUM_STREAMS": 2},
         {"ENABLE_CPU_PINNING": True, "INFERENCE_NUM_THREADS": 1},
-        # The server takes it, and the runtime on this host may be another.
+        # The server accepts it, and this host may have another runtime.
         {"ENABLE_MMAP": "YES"},
     ],
     ids=str,

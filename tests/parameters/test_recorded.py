@@ -1,4 +1,4 @@
-"""Every recorded case with model parameters or a mapping: states now and later, and the server's own lines."""
+"""Every recorded case with model parameters or a mapping: states now and later, and the server's log lines."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from tests.cases_build import Case, kind_of_outcome, load_cases
 from tests.parameters.plans import Followed, follow, has_parameters
 from tests.samples import sampled
 
-#: The recordings cut a message there.
+#: The length at which the recordings truncate a message.
 CUT = 500
-#: What is said beside the messages of single models.
+#: Log lines that do not belong to single models.
 _STARTS = frozenset({"JSON_INVALID", "CONFIG_FILE_INVALID", "INVALID_METRICS_FAMILY_NAME"})
 
 
@@ -24,7 +24,7 @@ def in_scope(case: Case) -> bool:
     if str(case.recorded["start_status"]).split(":")[0] in _STARTS:
         return False
     if case.exit_code == 64:
-        return False  # an exclusion of options, said before anything is loaded
+        return False  # options that exclude each other, reported before anything is loaded
     return case.group == "mapping" or has_parameters(case)
 
 

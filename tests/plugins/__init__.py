@@ -1,1 +1,1 @@
-"""Third-party checks, with a distribution of their own that is built and installed aside."""
+"""Third-party checks, from a distribution that is built and installed separately."""

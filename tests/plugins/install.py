@@ -1,4 +1,4 @@
-"""Installs the distribution in ``acme``, or another, into a directory of a test's; no network."""
+"""Installs the distribution in ``acme``, or another, into a directory of a test; without a network."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ GROUP = "ovms_doctor.checks"
 
 
 def entry_points(source: Path) -> dict[str, str]:
-    """Those that the distribution's pyproject.toml declares."""
+    """The entry points that the distribution's pyproject.toml declares."""
     project = tomllib.loads((source / "pyproject.toml").read_text("utf-8"))["project"]
     points: dict[str, str] = project["entry-points"][GROUP]
     return points
 
 
 def install(source: Path, site: Path, names: Iterable[str] | None = None) -> Path:
-    """Copies the modules and writes the metadata, as installers do; of the entry points only ``names``."""
+    """Copies the modules and writes the metadata, as installers do; only the entry points ``names``."""
     project = tomllib.loads((source / "pyproject.toml").read_text("utf-8"))["project"]
     for item in source.iterdir():
         if item.is_dir():
@@ -43,7 +43,7 @@ def install(source: Path, site: Path, names: Iterable[str] | None = None) -> Pat
 
 
 def declare(site: Path, distribution: str, points: Mapping[str, str], version: str = "1.0") -> Path:
-    """The metadata of an installed distribution; its entry points name what is there already."""
+    """Writes the metadata of an installed distribution; its entry points name existing modules."""
     info = site / f"{distribution.replace('-', '_')}-{version}.dist-info"
     info.mkdir(parents=True)
     (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution}\nVersion: {version}\n")
@@ -53,7 +53,7 @@ def declare(site: Path, distribution: str, points: Mapping[str, str], version: s
 
 
 def build(source: Path, directory: Path) -> Path:
-    """A wheel of ``source``, made by the build backend that its pyproject.toml names."""
+    """Builds a wheel of ``source`` with the build backend of its pyproject.toml."""
     command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(directory)]
     subprocess.run(command, cwd=source, check=True, capture_output=True)
     (wheel,) = directory.glob("*.whl")
@@ -61,6 +61,6 @@ def build(source: Path, directory: Path) -> Path:
 
 
 def with_plugins(site: Path, *arguments: str | Path, **more: str) -> Result:
-    """The command line where ``site`` is among the places that modules come from."""
+    """Runs the command line with ``site`` on the module search path."""
     with mock.patch.object(sys, "path", [str(site), *sys.path]):
         return ovms_doctor(*arguments, environment={**os.environ, **more})

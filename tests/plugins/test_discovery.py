@@ -1,4 +1,4 @@
-"""Which third-party checks are found, and that looking for them costs next to nothing."""
+"""Which third-party checks are found, and that the search is cheap."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_places_that_are_none(tmp_path: Path) -> None:
 
 
 def test_the_working_directory_is_no_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It may be anybody's repository, and ``python -m`` puts it on the path."""
+    """It may be an untrusted repository, and ``python -m`` puts it on the path."""
     site = declare(tmp_path / "site", "one", {"a-check": "a:b"})
     monkeypatch.chdir(site)
     monkeypatch.setattr(sys, "path", ["", str(site), *sys.path])
@@ -100,7 +100,7 @@ def test_looking_in_vain_imports_nothing(tmp_path: Path) -> None:
 
 @pytest.mark.needs_module("hatchling")
 def test_wheel_is_discovered_like_an_installed_directory(tmp_path: Path) -> None:
-    """The tests install by hand; what a real build backend makes of the distribution is no different."""
+    """The other tests copy the files; a wheel from a real build backend gives the same result."""
     wheel = build(DIST, tmp_path / "wheel")
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(tmp_path / "site")

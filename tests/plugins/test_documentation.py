@@ -1,4 +1,4 @@
-"""The example on docs/plugins.md is installed and run as it stands there."""
+"""The example in docs/plugins.md is installed and run unchanged."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "plugins.md"
 
 @pytest.fixture
 def example(tmp_path: Path) -> Path:
-    """The two files of the page, each block under the line that names it."""
+    """The two files of the page: each block below the line with its name."""
     files = dict(
         re.findall(r"`([\w.]+)`:\n\n```\w+\n(.*?)^```$", PAGE.read_text("utf-8"), re.DOTALL | re.MULTILINE)
     )
@@ -61,7 +61,7 @@ def test_example_behaves_as_documented(example: Path, world_dir: Path) -> None:
 
 
 def test_the_names_of_the_page_are_offered() -> None:
-    """And every name that is offered is there."""
+    """And every public name is on the page."""
     for name in plugin.__all__:
         assert hasattr(plugin, name)
     named = set(

@@ -1,4 +1,4 @@
-"""Third-party checks as a user meets them: a distribution is installed, and the command line is run."""
+"""Third-party checks as users run them: a distribution is installed, and the command line is run."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ pytestmark = pytest.mark.slow
 
 #: Seconds for checks that do not hang: longer than any of them takes on a busy machine.
 LONG = "600"
-#: Seconds for a check that hangs, one after the other: what is no part of the hang must fit in, on a busy machine too.
+#: Seconds for a check that hangs, tried in this order: everything before the hang must be done within them,
+#: also on a busy machine.
 DEADLINES = ("1", "4", "16", "64")
 
 
@@ -35,7 +36,7 @@ def models(world_dir: Path) -> Path:
 
 
 def check(site: Path, models: Path, *arguments: str, timeout: str = LONG, **more: str) -> Result:
-    """The JSON report, which keeps to its schema whatever a check does."""
+    """The JSON report, which fulfils its schema whatever a check does."""
     options = ("--load", "none", "--format", "json", "--check-timeout", timeout)
     result = with_plugins(site, "check", models, *options, *arguments, **more)
     jsonschema.validate(result.document, report_schema())
@@ -43,7 +44,7 @@ def check(site: Path, models: Path, *arguments: str, timeout: str = LONG, **more
 
 
 def statuses(result: Result) -> dict[str, str]:
-    """Of the third-party checks; the built-in ones have run in any case."""
+    """The statuses of the third-party checks; the built-in ones always run."""
     every = {item["name"]: item["status"] for item in result.document["checks"]}
     assert all(every.pop(item.name, "ran") in ("ran", "not_applicable") for item in all_checks())
     return every
@@ -174,7 +175,7 @@ def test_a_bad_check_costs_only_itself(
     assert arguments in found["message"]
     assert f"The check {name} of acme-checks 1.2" in found["message"]
     assert found["severity"] == "warning"
-    # Findings about the doctor never count for --fail-on; what did not run makes the run incomplete.
+    # Findings about ovms-doctor itself never count for --fail-on; a check that did not run makes the run incomplete.
     assert result.code == 3
     assert result.document["summary"]["verdict"] == "incomplete"
 
@@ -223,7 +224,7 @@ def test_of_garbage_the_good_part_is_kept(tmp_path: Path, models: Path) -> None:
 
 
 def test_all_at_once(tmp_path: Path, models: Path) -> None:
-    """Every check of the distribution is in the report once, and the good ones have run."""
+    """Every check of the distribution is in the report once, and the good ones ran."""
     site = install(DIST, tmp_path / "site")
     good = {"acme-format", "acme-names", "acme-prints"}
     for deadline in DEADLINES:
@@ -234,7 +235,7 @@ def test_all_at_once(tmp_path: Path, models: Path) -> None:
     else:
         pytest.fail(str(found))
     assert found["acme-hangs"] == found["acme-import-hangs"] == "timed_out"
-    # A check called like one of ours is no stand-in for it.
+    # A check with the name of a built-in one does not replace it.
     assert found["layout of acme-checks"] == "could_not_look"
     assert result.code == 1
 
@@ -323,7 +324,7 @@ def test_pattern_that_matches_nothing_is_wrong_usage(tmp_path: Path, models: Pat
 
 
 def test_selected_check_that_cannot_run_is_not_a_pass(tmp_path: Path, models: Path) -> None:
-    """It could not say that this code is its own: that must not end as a pass."""
+    """It could not register its code: that must not end as a pass."""
     site = install(DIST, tmp_path / "site", ["acme-import-fails", "acme-format"])
     assert check(site, models, "--select", "ACME777").code == 3
     assert check(site, models, "--select", "acme-import-fails").code == 3
@@ -423,6 +424,7 @@ def test_no_check_is_left_behind(tmp_path: Path, models: Path, number: signal.Si
 
 
 def _until_gone(pid: int) -> None:
-    """Killed it is; whoever inherited it may take a moment to take it from the table. Hangs if it is not."""
+    """Waits until the process is gone. It was killed; its new parent may need a moment to collect it. Hangs
+    if it was not killed."""
     while psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
         time.sleep(0.01)

@@ -1,4 +1,4 @@
-"""What a child says is believed only where it is of the right kind, size and origin."""
+"""The output of a child is accepted only with the right type, size and origin."""
 
 from __future__ import annotations
 
@@ -189,7 +189,7 @@ def test_the_reserved_prefix_is_named() -> None:
 
 
 def test_a_code_comes_back_as_it_was() -> None:
-    """But for the source of the server's message: only its text is of use."""
+    """Except for the source of the server's message: only its text is used."""
     assert DESCRIBED.codes == {"ACME101": replace(CODE, log=("The server's {what}", "a text"))}
     assert DESCRIBED.prefix == "ACME"
 

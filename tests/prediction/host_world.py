@@ -1,4 +1,4 @@
-"""A world in memory with a network, and with rights to write."""
+"""Files in memory with a network, and with write access."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.prediction.memory import MemoryFiles
 
 
 class Host:
-    """A world with a good configuration, with this network and these rights."""
+    """A good configuration in memory, with this network and these rights."""
 
     def __init__(
         self, network: NetworkInspection | None = None, files: Mapping[str, Answer] | None = None
@@ -37,7 +37,7 @@ class Host:
         return {question: self.answer(question) for question in questions}
 
     def begin(self, questions: Sequence[AnyQuestion]) -> None:
-        """Nothing is begun early."""
+        """Does nothing early."""
 
     def answer(self, question: AnyQuestion) -> Answer:
         if isinstance(question, InspectNetwork):

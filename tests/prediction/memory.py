@@ -1,4 +1,4 @@
-"""A world in memory: what the rules ask is answered from a dictionary of paths. No files, no processes."""
+"""Files in memory: questions of the rules are answered from a dictionary of paths. No files, no processes."""
 
 from __future__ import annotations
 
@@ -43,9 +43,9 @@ OUTPUT = Tensor(("y",), "f32", "[1,10]")
 
 @dataclass
 class MemoryFiles:
-    """``files``: path → content (``good``: a model that loads, else it does not). ``odd``: path → kind of
-    what is neither file nor directory. ``denied``: path → right that is missing there. ``asked`` records.
-    ``host``: paths of the host itself."""
+    """``files``: path → content (``good``: a model that loads; others do not). ``odd``: path → kind, if it is
+    neither file nor directory. ``denied``: path → the right that is missing there. ``questions``: all
+    questions so far. ``host``: paths of the host itself."""
 
     files: dict[str, str] = field(default_factory=dict)
     directories: set[str] = field(default_factory=set)
@@ -135,7 +135,7 @@ class MemoryFiles:
 
 
 def settle(deployment: Deployment, files: MemoryFiles) -> Plan:
-    """Plan and answer in turns, as the driver does."""
+    """Predicts and answers in turns, as ``diagnosis`` does."""
     facts = Facts()
     for _ in range(200):
         planned = plan(deployment, facts)
@@ -145,12 +145,12 @@ def settle(deployment: Deployment, files: MemoryFiles) -> Plan:
     raise AssertionError("the rules ask without end")
 
 
-#: What a test may give a deployment that is an option of the run.
+#: Keywords of ``deployment`` that are options of the run.
 _OPTIONS = ("load", "cache_dir", "cpu_extension", "probe_write", "download_limit")
 
 
 def deployment(release: str = "2026.3", mode: str = "config", **more: object) -> Deployment:
-    """One model ``m`` at /m, with the image's user."""
+    """A deployment with one model ``m`` at /m and the image's user."""
     entry = more.pop("entry", ModelEntry("m", "/m"))
     options = {name: more.pop(name) for name in _OPTIONS if name in more}
     base = {

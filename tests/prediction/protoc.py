@@ -1,4 +1,4 @@
-"""protobuf's own parser of the text format, as an oracle: ``protoc --encode`` with messages made of our table."""
+"""protobuf's own parser of the text format as a reference: ``protoc --encode`` with messages made from our table."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Protoc:
             (directory / name).write_text(text)
 
     def errors(self, text: bytes) -> list[str]:
-        """The errors for a graph.pbtxt, each ``line:column: message``; none where it is accepted."""
+        """The errors for a graph.pbtxt, each ``line:column: message``; none if it is accepted."""
         include = files("grpc_tools").joinpath("_proto")
         command = [
             *(sys.executable, "-m", "grpc_tools.protoc", f"-I{self._directory}", f"-I{include}"),
@@ -49,7 +49,7 @@ def _source(release: Release, syntax: str) -> str:
         for name in names
         if "." not in name and message_type(name, release).proto3 == (syntax == "proto3")  # type: ignore[union-attr]
     ]
-    # Messages of other packages that a proto3 file uses come with the proto2 file.
+    # Messages of other packages that a proto3 file uses are in the proto2 file.
     head = f'syntax = "{syntax}";\npackage mediapipe;\nimport "google/protobuf/any.proto";\n'
     if syntax == "proto3":
         head += 'import "old.proto";\n'

@@ -1,4 +1,4 @@
-"""Commands that change a configuration file or list models: what they do, and how they end."""
+"""Commands that change a configuration file or list models: their effect and their end."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def test_a_model_to_be_removed_is_not_there() -> None:
         ("{", 1, "JSON_INVALID"),
         ({}, 1, "JSON_INVALID"),
         ({"model_config_list": {}}, 1, "JSON_INVALID"),
-        # What only the schema refuses is rewritten all the same.
+        # A file that only the schema refuses is rewritten nevertheless.
         ({"model_config_list": [], "comment": 1}, 0, "OK"),
     ],
 )

@@ -1,4 +1,4 @@
-"""graph.pbtxt as the server's parser takes it: values, positions and errors, by release."""
+"""graph.pbtxt as the server's parser reads it: values, positions and errors, by release."""
 
 from __future__ import annotations
 
@@ -198,9 +198,9 @@ LINES = (
 
 @pytest.mark.needs_module("grpc_tools")
 def test_protobufs_own_parser_agrees(tmp_path: Path) -> None:
-    """The same errors at the same positions, for texts with something inserted or cut out at random."""
+    """The same errors at the same positions, for texts with random insertions and deletions."""
     protoc = Protoc(tmp_path, NEWEST)
-    # protoc has no table of MediaPipe's own options.
+    # protoc does not know MediaPipe's own options.
     start = GRAPH.index("    options {")
     text = (GRAPH[:start] + GRAPH[start:].partition("    }\n")[2]).replace("OPTION", "device: 'CPU'")
     assert protoc.errors(text.encode()) == []
@@ -219,7 +219,7 @@ def test_protobufs_own_parser_agrees(tmp_path: Path) -> None:
 
 
 def _mutated(text: str, chance: random.Random) -> str:
-    """Something inserted or cut out, but not within brackets: newer parsers read them in another way."""
+    """The text with random insertions or deletions, but not within brackets: newer parsers read them differently."""
     lines = text.split("\n")
     index = chance.choice([number for number, line in enumerate(lines) if "[" not in line])
     line = lines[index]
@@ -234,6 +234,6 @@ def _mutated(text: str, chance: random.Random) -> str:
 
 
 def _as_in_319(error: str) -> str:
-    """A message that protobuf has reworded since 3.19, as that release wrote it."""
+    """A message in the wording of protobuf 3.19; newer releases have reworded it."""
     new = 'Multiline strings are not allowed. Did you miss a "?.'
     return error.replace(new, "String literals cannot cross line boundaries.")

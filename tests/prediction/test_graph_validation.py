@@ -1,4 +1,4 @@
-"""What the server validates of a graph's text: each stage, with the status and the lines of its log."""
+"""The server's validation of a graph's text: each stage, with the status and the lines of its log."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ node {
   node_options: { [type.googleapis.com / mediapipe.EmbeddingsCalculatorOVOptions]: { models_path: "./" } }
 }
 """
-#: Tensors through a servable of this server, as in the image classification demo.
+#: Tensors through a model of this server, as in the image classification demo.
 SESSION = """\
 input_stream: "in"
 output_stream: "out"
@@ -94,7 +94,7 @@ def test_an_empty_file() -> None:
     assert problem.log == ("Trying to parse empty mediapipe graph definition: chat failed",)
 
 
-#: What is replaced by what, the stage at which the server stops, its status, the line, and a part of the log or reason.
+#: Old text, new text, the stage at which the server stops, its status, the line, and a part of the log or reason.
 FAULTS = [
     (
         'calculator: "HttpLLM',

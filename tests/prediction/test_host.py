@@ -1,4 +1,4 @@
-"""What the server's host keeps it from: ports, addresses, the log file. Facts in, plan out; nothing is opened."""
+"""What the host prevents: ports, addresses, the log file. Facts in, plan out; nothing is opened."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def lines(key: str) -> str:
 
 @pytest.mark.parametrize("address", ["0.0.0.0", "127.0.0.1", "10.1.2.3", "::"])
 def test_the_grpc_port_is_tried_on_all_addresses(address: str) -> None:
-    """Whoever listens on one of them is in the way, also of another bind address."""
+    """A listener on one address blocks it, also for another bind address."""
     plan, (finding,) = bare(
         Host(listens((address, 9000, "nginx"))), "--port", "9000", "--grpc_bind_address", "127.0.0.2"
     )
@@ -266,7 +266,7 @@ def test_an_address_of_the_host_is_none_of_a_container() -> None:
     _, (finding,) = contained(Host(), BRIDGE.format("-p 8000:8000") + arguments)
     assert finding.code == "OVD802"
     assert "-p 192.168.1.10:8000:8000" in [step.command for step in finding.remedy.steps]
-    # One that this host does not have may be the container's.
+    # An address that this host does not have may belong to the container.
     other = Host(NetworkInspection(missing_addresses=("192.168.1.10",)))
     assert contained(other, BRIDGE.format("-p 8000:8000") + arguments)[0].outcome == "serves"
     assert contained(Host(), HOST + arguments)[0].outcome == "serves"

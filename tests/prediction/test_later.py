@@ -1,4 +1,4 @@
-"""What happens only at the first look after start-up, and what is opened before any version is."""
+"""Results of the first poll after the start, and files that are read before any version."""
 
 from __future__ import annotations
 

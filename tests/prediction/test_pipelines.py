@@ -1,4 +1,4 @@
-"""Pipelines of models: what the server's validation accepts, and its first reason where it refuses."""
+"""Pipelines of models: what the server's validation accepts, and the first reason of a refusal."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ MODELS: dict[tuple[str, int], Found] = {
 
 
 def node(name: str, model: str, sources: dict[str, tuple[str, str]], **more: Any) -> dict[str, Any]:
-    """A node of the type "DL model" whose output ``y`` is called ``out``."""
+    """A node of the type "DL model"; its output ``y`` has the alias ``out``."""
     inputs = [{own: {"node_name": other, "data_item": item}} for own, (other, item) in sources.items()]
     outputs = [{"data_item": "y", "alias": "out"}]
     return {
@@ -86,10 +86,10 @@ EACH = node("each", "fc", {"x": ("split", "out")})
         validated(node("n", "fc", IN)),
         validated(node("n", "fc", IN, version=3)),
         validated(node("a", "fc", IN), node("b", "fc", {"x": ("a", "out")})),
-        # A dynamic dimension fits every other.
+        # A dynamic dimension matches every other.
         validated(node("a", "wide", IN), node("b", "any", {"x": ("a", "out")})),
         validated(node("n", "two", {"a": ("request", "in"), "b": ("request", "in")})),
-        # Split, and gathered by a node or by the response.
+        # Demultiplexed, and gathered by a node or by the response.
         validated(SPLIT, EACH),
         validated(SPLIT, EACH, node("all", "stack", {"x": ("each", "out")}, gather_from_node="split")),
         validated(node("n", "str", IN)),

@@ -1,4 +1,4 @@
-"""The rules, on worlds in memory: facts in, plan out."""
+"""The rules on files in memory: facts in, plan out."""
 
 from __future__ import annotations
 
@@ -243,7 +243,7 @@ def test_a_stray_config_json_ends_a_single_model_server_of_2026_3() -> None:
     assert (plan.outcome, plan.exit_code) == ("exits", 64)
     files.files["/m/config.json"] = '{"architectures": ["LlamaForCausalLM"]}'
     plan = settle(deployment("2026.3", "single"), files)
-    # Taken for a language model, of which no file is there.
+    # Treated as a language model without any file.
     assert (plan.outcome, plan.exit_code) == ("exits", 1)
     assert plan.models[0].kind == "generative"
 

@@ -1,4 +1,4 @@
-"""Names of directories, policies over numbers, paths that are forbidden."""
+"""Names of directories, version policies, and forbidden paths."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Has every worker be one that misbehaves on demand: ``odd_worker.py``."""
+"""Replaces every worker by ``odd_worker.py``, which misbehaves on demand."""
 
 from __future__ import annotations
 

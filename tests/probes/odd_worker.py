@@ -1,4 +1,4 @@
-"""A worker that misbehaves on demand, for the tests: the path of a StatPath says how."""
+"""A worker that misbehaves on demand, for the tests: the path of a StatPath states how."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rights as the kernel grants them, in full grids; and the way a process takes on other ids."""
+"""Access rights as the kernel grants them, for all combinations; and how a process changes to other ids."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def _kernel_allows(path: str, right: Right) -> bool:
 
 
 def _disagreements(directory: str) -> list[str]:
-    """Asks the kernel as each user in turn; for a process of its own."""
+    """Tests the kernel as each user in turn; run in a process of its own."""
     wrong = []
     rights: tuple[Right, ...] = ("search", "read")
 
@@ -105,7 +105,7 @@ def test_every_mode_and_acl_is_read_as_the_kernel_reads_it(world_dir: Path) -> N
 
 
 def test_an_empty_mask_gives_a_named_user_the_rights_of_others() -> None:
-    """fs/namei.c looks at the ACL only where the mode has group bits: unlike acl(5)."""
+    """fs/namei.c reads the ACL only if the mode has group bits; acl(5) describes it differently."""
     entries = (
         AclEntry(acl.USER_OBJ, 7),
         AclEntry(acl.USER, 7, NAMED),

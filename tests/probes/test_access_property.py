@@ -1,8 +1,8 @@
-"""What is predicted, what a process with the ids finds, and what the kernel says: always the same.
+"""The prediction, the result of a process with the ids, and the kernel's result are always the same.
 
-Random trees with random owners, modes, ACLs and links; random users. The kernel is asked by plain system
-calls in a process that has taken on the ids: for the whole host, below a root whose parent is closed, and
-in a tree that the server sees as its own (by chroot(2)).
+Random trees with random owners, modes, ACLs and links; random users. The kernel is tested by plain system
+calls in a process with the ids: for the whole host, below a root whose parent is closed, and in a tree that
+is the server's root (by chroot(2)).
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ TOPS = st.sampled_from(["models", "data"])
 
 @dataclass(frozen=True)
 class Node:
-    """Something in the tree. ``parent`` counts the directories made so far; ``absolute`` is for a link."""
+    """An object in the tree. ``parent``: the index of a directory created before it; ``absolute``: for a link."""
 
     parent: int
     name: str
@@ -112,7 +112,7 @@ USER = st.builds(
 
 
 def _build(top: str, nodes: list[Node], server_top: str, *, absolute_links: bool) -> list[str]:
-    """Makes the tree in ``top``; gives all paths in it, from there."""
+    """Creates the tree in ``top``; returns all paths in it, relative to ``top``."""
     directories = ["/models", "/data"]
     made: dict[str, Node | None] = {}
     for name in directories:
@@ -143,7 +143,7 @@ def _build(top: str, nodes: list[Node], server_top: str, *, absolute_links: bool
 
 
 def _in_child(work: Callable[[], Any]) -> Any:
-    """What ``work`` gives in a process of its own, whose rights may change."""
+    """The result of ``work`` in a process of its own, whose rights may change."""
     read, write = os.pipe()
     pid = os.fork()
     if pid == 0:
@@ -192,7 +192,7 @@ def _kernel(path: str) -> dict[str, Any]:
 
 
 def _plain(answer: Answer) -> Any:
-    """An answer in the form that ``_kernel`` has."""
+    """An answer in the form of ``_kernel``."""
     if isinstance(answer, PathStatus):
         kind = {"regular": stat.S_IFREG, "directory": stat.S_IFDIR}[answer.kind]
         return kind, answer.size
@@ -211,7 +211,7 @@ def _without_how(answer: Answer) -> Answer:
 
 
 def _refuses(user: Ids, path: str, right: str) -> bool:
-    """Whether the way to ``place`` is open, and ``right`` on it is refused; for a process of its own."""
+    """Whether ``path`` can be reached and ``right`` on it is refused; run in a process of its own."""
     _become(user)
     try:
         os.stat(path)
@@ -302,7 +302,7 @@ def test_prediction_trying_and_the_kernel_agree(
     for question, one, other, kernels in zip(questions, predicted, found, truth, strict=True):
         assert _without_how(one) == other, (question, one, other)
         if isinstance(one, Unavailable):
-            # The tree beside the mounts is not to be seen from here; everything else is.
+            # The tree beside the mounts must not be visible; everything else is.
             assert way == "mounts", question
             assert "not under any mount" in one.reason
             continue
@@ -326,7 +326,7 @@ def _first_refusal(
     answers: list[Answer],
     denials: set[tuple[str, str]],
 ) -> None:
-    """Where no link is on the way, no directory before the one named is named for any other question."""
+    """If no link is on the path, no directory before the named one is named for any other question."""
     closed = {denied_path for denied_path, right in denials if right == "search"}
     for question, answer in zip(questions, answers, strict=True):
         if not isinstance(answer, Failure) or answer.denial is None:

@@ -1,4 +1,4 @@
-"""How many workers a host is given, by what /proc and its control groups say."""
+"""The number of workers for a host, from /proc and its control groups."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ TOP = "/sys/fs/cgroup"
 
 @pytest.fixture
 def host(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
-    """The files of a host with 8 GiB and 32 cores, to be added to."""
+    """The files of a host with 8 GiB and 32 cores; tests add to them."""
     files = dict(HOST)
 
     def opened(path: str, **_: object) -> io.StringIO:

@@ -1,4 +1,4 @@
-"""All rights that are missing are found in one look, and one remedy gives them all."""
+"""All missing rights are found at once, and one remedy grants them all."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def paths(found: tuple[Any, ...], below: Path) -> list[str]:
 
 @pytest.fixture
 def tree(world_dir: Path) -> Path:
-    """A closed directory with a closed model in it, and much that no server reads."""
+    """A closed directory with a closed model in it, and many files that no server reads."""
     version = good_model(world_dir / "closed" / "team" / "m" / "1")
     for file in version.iterdir():
         file.chmod(0o600)
@@ -116,7 +116,7 @@ def test_of_many_paths_the_whole_tree_is_meant(world_dir: Path) -> None:
     (world_dir / "models").chmod(0o700)
     result = check(world_dir / "models", "--load", "none", "--no-plugins")
     commands = set(remedies(result))
-    # One remedy for all models, so that they are one group.
+    # There is one remedy for all models, so that they form one group.
     assert commands == {f"chmod -R o+rX {world_dir}/models"}
     subprocess.run(["sh", "-c", commands.pop()], check=True)
     assert stat.S_IMODE((world_dir / "models/m0/1/model.bin").stat().st_mode) == 0o604

@@ -1,4 +1,4 @@
-"""The device nodes of GPUs and NPUs, as a host shows them: which count, and which groups open them."""
+"""The device nodes of GPUs and NPUs on a host: which are used, and which groups can open them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ INTEL, OTHER_MAKER = "0x8086\n", "0x10de\n"
 
 
 def node(root: Path, path: str, mode: int = 0o660, group: int = 0, maker: str | None = None) -> Path:
-    """A file in a node's place, for making nodes takes a right that tests do not have."""
+    """A regular file instead of a device node, because tests may not create device nodes."""
     file = root / "dev" / path
     file.parent.mkdir(parents=True, exist_ok=True)
     file.touch()

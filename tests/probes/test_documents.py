@@ -1,4 +1,4 @@
-"""Questions about files that the document itself holds."""
+"""Questions about files that the document itself contains."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Looking at real files: odd names, odd kinds, links, mounts, roots, great numbers."""
+"""Reading real files: unusual names, unusual kinds, links, mounts, roots, large numbers of files."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ SERVER = Ids(5000, 5000, (39, 44))
 
 
 def _files(*mounts: Mount, roots: Sequence[str] = ()) -> LocalFiles:
-    """As this process itself; changes no ids."""
+    """The probe as this process; the ids do not change."""
     return open_files(None, roots, MountTable(mounts))
 
 
@@ -215,7 +215,7 @@ def test_a_directory_on_the_way_is_looked_at_once(top: str, monkeypatch: pytest.
 
 
 def test_links_are_followed_in_the_servers_tree(top: str) -> None:
-    """The host has a file at the place that the link names; the server has another one there."""
+    """The host has a file at the link's target path; the server has another one there."""
     os.makedirs(f"{top}/host/models")
     os.makedirs(f"{top}/host/store")
     Path(top, "host/store/f").write_text("mounted")
@@ -257,14 +257,14 @@ def test_a_mount_inside_a_mount_and_a_mounted_file(top: str) -> None:
     )
     assert files.content("/m/inner/f", 9) == FileContent(b"inner", 5)
     assert files.content("/m/inner/../inner/f", 9) == FileContent(b"inner", 5)
-    # The runtime makes the place of a mount where there is none yet.
+    # The container runtime creates a missing mount point.
     assert files.content("/m/new.json", 9) == FileContent(b"{}", 2)
     assert _files(Mount(f"{top}/none", "/m")).status("/m/x") == Failure(errno.ENOENT)
 
 
 @pytest.mark.needs_root
 class TestAsTheServersUser:
-    """Root looks as somebody else; the same answers are predicted."""
+    """Root reads as another user; the same answers are predicted."""
 
     def _both(
         self, questions: Sequence[AnyQuestion], roots: Sequence[str] = ()
@@ -357,7 +357,7 @@ class TestAsTheServersUser:
     def test_missing_rights_of_this_process_are_reported_unless_the_server_is_denied_before(
         self, top: str
     ) -> None:
-        """Another user's doctor: it predicts for the server's user what it can itself see."""
+        """ovms-doctor runs as another user: its prediction for the server's user uses what it can read itself."""
         os.makedirs(f"{top}/doctors/deep/m")
         os.makedirs(f"{top}/servers/m")
         os.chown(f"{top}/servers", 5000, 5000)
@@ -383,7 +383,7 @@ class TestAsTheServersUser:
         assert second == repr(Failure(errno.EACCES, denial))
 
     def test_nothing_of_the_package_needs_to_be_readable_for_the_user(self, top: str) -> None:
-        """All is imported before the ids change: an install in root's home works."""
+        """All modules are imported before the ids change: an installation in root's home works."""
         with LocalCollector(SERVER) as collector:
             questions: list[AnyQuestion] = [ListDirectory(top), InspectModel(f"{top}/none.onnx", "onnx")]
             answers = collector.collect(questions)
@@ -392,7 +392,7 @@ class TestAsTheServersUser:
 
 
 def test_the_host_itself_is_looked_at_beside_the_mounts(top: str) -> None:
-    """With this process's rights, whatever is mounted or hidden from the server's view."""
+    """With the rights of this process, whatever is mounted or hidden from the server."""
     os.makedirs(f"{top}/data/m")
     Path(top, "data", "file").write_bytes(b"12")
     questions: list[AnyQuestion] = [

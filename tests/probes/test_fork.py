@@ -1,4 +1,4 @@
-"""Workers that are copies of the command's process: what they keep of it, and when there are none."""
+"""Workers that are copies of the command's process: what they keep, and when no copies are made."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 
 PROJECT = Path(__file__).parents[2]
 
-#: Begins as the command does; the tests add what they look at, and print it as JSON.
+#: Starts as the command does; the tests add code that prints values as JSON.
 BEGIN = """
 import json, os, signal, sys
 kept = os.open("/", os.O_RDONLY)
@@ -45,7 +45,7 @@ def run(code: str) -> Any:
 
 
 def test_a_copy_is_set_up_as_a_child_that_is_started() -> None:
-    """Session, limits, signals, descriptors and directory: the same, one beside the other."""
+    """Session, limits, signals, descriptors and directory of both are the same."""
     look = """
 def seen(pid):
     def read(name):
@@ -72,7 +72,7 @@ def seen(pid):
         f'{ASK}\nassert open(f"/proc/{{pid}}/cmdline").read() != open("/proc/self/cmdline").read()\n'
         "print(json.dumps(seen(pid)))"
     )
-    # Python takes SIGINT itself where it starts; nothing in the child does.
+    # Python handles SIGINT while it starts; the child does not.
     copy_caught, started_caught = (int(found.pop("caught")[0], 16) for found in (copy, started))
     assert started_caught & ~copy_caught == 1 << 1
     assert copy_caught & ~started_caught == 0
@@ -103,7 +103,7 @@ print(json.dumps([fork.is_safe(), open(f"/proc/{{pid}}/cmdline").read() == open(
     ],
 )
 def test_the_end_of_a_copy_is_reported(main: str, end: list[object]) -> None:
-    """Nothing that it does ends in what its parent would do next."""
+    """No end of the copy continues with the code of its parent."""
     code = f"""
 from ovms_doctor.probes.processes.child import Child
 child = Child(fork.fork({main}))
@@ -141,7 +141,7 @@ print(json.dumps(state in "ZX"))
 
 
 def test_a_copy_that_loads_finds_no_module_where_the_user_may_have_put_one(tmp_path: Path) -> None:
-    """As in an isolated Python: not in the working directory, nor by PYTHONPATH."""
+    """As in an isolated Python: neither in the working directory nor through PYTHONPATH."""
     found = subprocess.run(
         [
             sys.executable,
@@ -162,7 +162,7 @@ def test_a_copy_that_loads_finds_no_module_where_the_user_may_have_put_one(tmp_p
 
 
 def test_only_an_early_copy_may_load() -> None:
-    """Later this process has read secrets, and what is loaded may run code of the user's choice."""
+    """Later this process has read secrets, and a load may run code that the user chose."""
     code = """
 workers.start_early(["load"], is_command=True)
 first, second = workers.start_worker("load"), workers.start_worker("load")

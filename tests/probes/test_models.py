@@ -1,4 +1,6 @@
-"""Models by server path: how a host's libraries reach them, and how what they say is named again."""
+"""Models by server path: how the libraries of the host reach them, and how their messages get the server path
+again.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,7 @@ from ovms_doctor.probes.walk import Walker, open_bases
 
 
 def _inspected(question: InspectModel | LoadModel, path: str) -> Answer:
-    """An inspection that names the path it was given wherever a path may stand."""
+    """An inspection with its path in every field that may contain one."""
     fault = Fault("kind", path, True, f"{path} is bad", f"'{path}': 3 bytes")
     return ModelInspection("ir", (FileSample(path, 3),), (fault,))
 
@@ -73,7 +75,7 @@ def test_without_mounts_a_path_is_handed_on_as_it_is(top: str) -> None:
 
 
 def test_a_model_that_is_not_there_is_still_handed_on(top: str) -> None:
-    """OpenVINO's own words about it are wanted."""
+    """OpenVINO's own text about it is needed."""
     mounts = [Mount(f"{top}/srv", "/models")]
     answer = _models(_loaded, mounts).answer(LoadModel("/models/m/1/none.onnx", "read"))
     assert isinstance(answer, LoadReport)

@@ -1,4 +1,4 @@
-"""Files that the command line names: devices are refused, pipes are read as long as data arrive."""
+"""Files that the command line names: devices are refused, pipes are read as long as data arrives."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ovms_doctor.probes.named_files import NamedFile, read_named_file
 from tests.cli.helpers import good_model
 from tests.cli.run import ovms_doctor
 
-#: Options whose value names a document, with what else the command needs.
+#: Options whose value is the path of a document, with the other arguments of the command.
 DOCUMENTS = [
     ["check", ".", "--load", "none", "--env-file"],
     ["check", "--inspect"],
@@ -66,7 +66,7 @@ def test_a_pipe_without_end_is_refused_at_the_limit() -> None:
     os.write(writable, b"x" * 5000)
     with pytest.raises(UsageError, match="more than 4,999 bytes"):
         read_named_file(f"/dev/fd/{readable}", 4999)
-    # Its writer is still there: all was taken of what is allowed, and no end was waited for.
+    # The writer is still open: the allowed amount was read without waiting for the end.
     os.close(writable)
     os.close(readable)
 

@@ -1,4 +1,4 @@
-"""What listens on this host, and which addresses it has: with sockets of this process, and a made-up /proc."""
+"""The listeners and addresses of this host: with sockets of this process, and an invented /proc."""
 
 from __future__ import annotations
 

@@ -1,10 +1,9 @@
-"""Run as a program: asks one address with libcurl, as a client of the server does. Prints nothing.
+"""A program that contacts one address with libcurl, as a client of the server does. It prints nothing.
 
-``curl.py environment URL PORT``: with the proxy that libcurl finds in the environment. ``curl.py s3 URL PORT PROXY-HOST
-PROXY-PORT USER PASSWORD``: with the options that the AWS SDK sets from the server's own reading of it
-(CurlHttpClient.cpp: PROXY, PROXYPORT, PROXYUSERNAME, PROXYPASSWORD, and NOPROXY set to nothing, which ``s3-1.7`` leaves
-out). Whatever the host, a
-direct connection goes to PORT on the loopback.
+``curl.py environment URL PORT``: with the proxy that libcurl finds in the environment. ``curl.py s3 URL PORT
+PROXY-HOST PROXY-PORT USER PASSWORD``: with the options that the AWS SDK sets after it has read the
+environment itself (CurlHttpClient.cpp: PROXY, PROXYPORT, PROXYUSERNAME, PROXYPASSWORD, and an empty NOPROXY,
+which ``s3-1.7`` does not set). Whatever the host, a direct connection goes to PORT on the loopback.
 """
 
 import contextlib
@@ -29,7 +28,7 @@ def main(mode: str, url: str, port: str, *proxy: str) -> None:
         if user:
             curl.setopt(pycurl.PROXYUSERNAME, user)
             curl.setopt(pycurl.PROXYPASSWORD, password)
-    # Neither end speaks more than the first line: which of them was asked is what counts.
+    # Proxy and origin read only the first line: the test checks which of them was contacted.
     with contextlib.suppress(pycurl.error):
         curl.perform()
 

@@ -1,4 +1,4 @@
-"""Environments, and the way that each client takes with them. ``{proxy}`` stands for the proxy's HOST:PORT."""
+"""Environments, and the route of each client with them. ``{proxy}`` is replaced by the proxy's HOST:PORT."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ S3: tuple[tuple[dict[str, str], str, str], ...] = (
     ({"https_proxy": "", "HTTP_PROXY": "http://host"}, "https_proxy", "direct"),
 )
 
-#: For a client that is libcurl, and asks over https.
+#: For a client with libcurl that uses https.
 CURL: tuple[tuple[dict[str, str], str, str], ...] = (
     ({}, "", "direct"),
     ({"https_proxy": P}, "https_proxy", "proxy"),
@@ -103,7 +103,7 @@ CLONE: tuple[tuple[dict[str, str], str, str], ...] = (
 
 
 def filled(environment: dict[str, str], **values: str) -> dict[str, str]:
-    """The environment with its place-holders filled in."""
+    """The environment with its placeholders replaced."""
     result = dict(environment)
     for name, value in values.items():
         result = {key: text.replace("{" + name + "}", value) for key, text in result.items()}

@@ -1,4 +1,4 @@
-"""What is said of proxies: nothing for local models, and what the server's clients would run into for others."""
+"""Findings about proxies: none for local models; for others, the problems that the server's clients would have."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PROXY = "http://someone:canary@proxy.test:3128"
 def report(
     tmp_path: Path, bases: list[str], environment: dict[str, str], release: str | None = None
 ) -> dict[str, Any]:
-    """Nothing is asked of a store, which would be reached by the proxies that this is about."""
+    """No store is contacted: the environments contain proxies that do not exist."""
     entries = [{"config": {"name": f"m{number}", "base_path": base}} for number, base in enumerate(bases)]
     path = tmp_path / "config.json"
     path.write_text(json.dumps({"model_config_list": entries}))

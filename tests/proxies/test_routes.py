@@ -1,4 +1,4 @@
-"""Which proxy each client takes: the table, libcurl's own answer, and a real proxy's log."""
+"""Which proxy each client uses: the table, the result of libcurl itself, and a real proxy's log."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_names_in_no_proxy(listed: str, named: bool) -> None:
 
 
 class Listener:
-    """Takes connections and notes that somebody came; answers nothing and hangs up."""
+    """Accepts connections and counts them; sends no answer and closes them."""
 
     def __init__(self) -> None:
         self._socket = socket.create_server(("127.0.0.1", 0))
@@ -96,7 +96,7 @@ class Listener:
 
 @pytest.fixture
 def ends() -> Iterator[tuple[Listener, Listener]]:
-    """A proxy and an origin: who is asked is all that they tell."""
+    """A proxy and an origin: they only count the connections."""
     proxy, origin = Listener(), Listener()
     yield proxy, origin
     proxy.close()
@@ -131,7 +131,7 @@ def test_libcurl_agrees(
 def test_libcurl_with_the_options_of_the_s3_client_agrees(
     ends: tuple[Listener, Listener], environment: dict[str, str], decides: str, way: str
 ) -> None:
-    """The value goes through the reading under test; libcurl says where the connection then goes."""
+    """The value is read by the code under test; libcurl shows where the connection goes."""
     proxy, origin = ends
     variables_of_case = filled(environment, proxy=f"127.0.0.1:{proxy.port}")
     found = route("s3", variables(variables_of_case.items()))

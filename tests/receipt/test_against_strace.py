@@ -1,4 +1,4 @@
-"""The receipt against what the kernel saw of the same run, in both directions."""
+"""The receipt compared with the kernel's trace of the same run, in both directions."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ FIXTURES = Path(__file__).parents[2] / "fixtures" / "models"
 
 @pytest.fixture
 def models(world_dir: Path) -> Path:
-    """The models of the fixtures, one behind a link, one with a line end and a byte that is not UTF-8 in its name."""
+    """The models of the fixtures; one is behind a link, one has a line end and a byte that is not UTF-8 in
+    its name."""
     models = world_dir / "models"
     shutil.copytree(FIXTURES, models)
     shutil.copytree(FIXTURES / "dense-ir", world_dir / "elsewhere")
@@ -54,7 +55,7 @@ def test_a_configuration_and_arguments(models: Path, tmp_path: Path) -> None:
     }
     config.write_text(json.dumps({"model_config_list": [entry]}))
     compare(*check(tmp_path, "check", config), models)
-    # What stands behind -- is the server's.
+    # The arguments after -- are the server's.
     trace, receipt = traced(
         tmp_path, "collect", models / "dense-ir", "-o", tmp_path / "facts.json", "--load", "none"
     )
@@ -76,7 +77,7 @@ def test_s3(moto: Any, tmp_path: Path) -> None:
     assert {item["by"] for item in receipt["contacts"]} == {"S3 client"}
     copied = [item for item in receipt["written"] if item["path"].endswith("/model.onnx")]
     assert copied
-    # The copies are removed, and the receipt has it.
+    # The copies are removed, which the receipt contains.
     assert all("removed" in item["actions"] for item in copied)
     assert list(scratch.iterdir()) == []
     opened, _ = trace.below(scratch)
@@ -128,7 +129,7 @@ def test_a_server_over_grpc(tmp_path: Path) -> None:
         compare(trace, receipt)
     by = {item["by"]: item["connections"] for item in receipt["contacts"]}
     assert "gRPC client" in by
-    # The library opens as many as it needs.
+    # The library opens as many connections as it needs.
     assert by["gRPC client"] is None
 
 
@@ -136,7 +137,7 @@ def test_a_name_is_looked_up(tmp_path: Path) -> None:
     with http_server(replay("2025.4-single")) as server:
         trace, receipt = check(tmp_path, "status", f"localhost:{server.port}")
     assert {item["name"] for item in receipt["lookups"]} == {"localhost"}
-    # The C library itself tries addresses without sending anything, to sort them.
+    # The C library connects to addresses without sending anything, to sort them.
     assert {(item["host"], item["port"]) for item in receipt["contacts"]} <= trace.addresses
     assert {address for address, _ in trace.addresses} <= {"127.0.0.1", "::1"}
 
@@ -165,7 +166,7 @@ CHECK = Check(name="acme-reads", summary="reads", codes=(CODE,), run=run)
 
 @pytest.mark.parametrize("hangs", [False, True])
 def test_a_third_party_check(models: Path, tmp_path: Path, hangs: bool) -> None:
-    """Also one that is killed at its deadline: what it did until then is in the receipt."""
+    """Also a check that is killed at its deadline: the receipt contains its actions until then."""
     site = declare(tmp_path / "site", "acme", {"acme-reads": "acme_reads:CHECK"})
     (site / "acme_reads.py").write_text(textwrap.dedent(_PLUGIN))
     top = tmp_path / "top"
@@ -174,7 +175,7 @@ def test_a_third_party_check(models: Path, tmp_path: Path, hangs: bool) -> None:
     with http_server(replay("2025.4-single")) as server:
         variables = {"PYTHONPATH": str(site), "ACME_TOP": str(top), "ACME_PORT": str(server.port)}
         variables |= {"ACME_HANGS": "yes"} if hangs else {}
-        # On a busy machine it takes long until it hangs.
+        # On a busy machine it takes long to reach the hang.
         for seconds in ("4", "16", "64", "256") if hangs else ("600",):
             arguments = ("check", models / "dense-ir", "--load", "none", "--check-timeout", seconds)
             trace, receipt = check(tmp_path, *arguments, **variables)

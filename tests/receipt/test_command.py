@@ -1,4 +1,4 @@
-"""``--receipt`` on the command line: where it goes, what it does not replace, how a run ends."""
+"""``--receipt`` on the command line: where it is written, what it does not replace, how a run ends."""
 
 from __future__ import annotations
 
@@ -135,7 +135,7 @@ def test_a_file_that_is_written_already(models: Path, tmp_path: Path) -> None:
     assert result.code == 2
     assert b"is named twice" in result.err
     assert saved(path)["models"] == []
-    # A script, too: but that is only there at the end.
+    # A script too, but it is only created at the end.
     script = tmp_path / "script"
     result = check(models, "--script", script, f"--receipt={script}")
     assert result.code == 2
@@ -195,7 +195,7 @@ def test_secrets(models: Path, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_in_a_process_of_its_own(models: Path, tmp_path: Path) -> None:
-    """The workers that start before the command line is parsed are recorded, too, also one that is not used."""
+    """The workers that start before the command line is parsed are recorded too, also one that is not used."""
     path = tmp_path / "r.json"
     result = ovms_doctor_process("check", models / "m", "-q", f"--receipt={path}")
     assert result.code == 0

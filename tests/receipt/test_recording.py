@@ -1,4 +1,4 @@
-"""What is recorded, and how it is added up: without a run."""
+"""What is recorded and how it is added up, without a run."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ def test_hosts(recording: tally.Tally) -> None:
         ("udp", "127.0.0.1", port, 1),
         ("unix", "/nonexistent/socket", None, 1),
     }
-    # An address is no name that is looked up.
+    # An address is not a name that is looked up.
     assert [(item.name, item.count) for item in contacts.lookups] == [("localhost", 1)]
 
 
@@ -148,7 +148,7 @@ def main(name, top):
 
 
 def run_child(tmp_path: Path, then: str, *, is_third_party: bool = False) -> Child:
-    """A child that has done what it was started for, and goes on."""
+    """Runs a child that has finished its task and continues to run."""
     home = str(Path(__file__).parents[2])
     (tmp_path / "a_child.py").write_text(textwrap.dedent(_CHILD.format(home=home, then=then)))
     process = start(
@@ -163,7 +163,7 @@ def run_child(tmp_path: Path, then: str, *, is_third_party: bool = False) -> Chi
 
 
 def test_a_child_that_is_killed(recording: tally.Tally, tmp_path: Path) -> None:
-    """Each action is recorded before it is done, so there is nothing to be lost."""
+    """Each action is recorded before it is done, so nothing is lost."""
     made = run_child(tmp_path, "time.sleep(3600)")
     os.kill(made.process.pid, signal.SIGKILL)
     ended = made.receive(600)
@@ -192,7 +192,7 @@ def test_a_child_that_is_killed(recording: tally.Tally, tmp_path: Path) -> None:
     ],
 )
 def test_a_child_whose_records_are_nonsense(recording: tally.Tally, tmp_path: Path, then: str) -> None:
-    """A third-party check may write there what it likes: the receipt is none that claims to be complete."""
+    """A third-party check can write anything there: the receipt must not claim to be complete."""
     with run_child(tmp_path, then, is_third_party=True) as made:
         made.receive(600)
     completed = receipt(recording)
@@ -291,7 +291,7 @@ def test_a_hook_that_fails_keeps_nothing_from_being_done(
 
 
 def test_importing_what_asks_about_os(recording: tally.Tally) -> None:
-    """The replaced functions count among those that take a descriptor, as the originals do."""
+    """The replaced functions are among those that accept a descriptor, like the originals."""
     assert os.stat in os.supports_dir_fd
     assert os.open in os.supports_dir_fd
     assert os.stat in os.supports_fd

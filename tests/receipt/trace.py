@@ -1,4 +1,4 @@
-"""What a run did as the kernel sees it: the command line under strace."""
+"""The actions of a run according to the kernel: the command line under strace."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ _SOCKET = re.compile(r"sa_family=AF_UNIX, sun_path=" + _TEXT)
 
 
 class Trace:
-    """What a trace shows.
+    """The content of a trace.
 
     * ``opened``, ``looked_up``: absolute paths.
     * ``processes``: ids of all processes that were started.
-    * ``addresses``: IP addresses and ports that were connected or sent to; ``sockets``: paths of sockets.
-    * ``connections``: how many calls of connect each address has, by address and port.
+    * ``addresses``: IP addresses and ports of connect or send calls; ``sockets``: paths of sockets.
+    * ``connections``: the number of connect calls by address and port.
     """
 
     def __init__(self, text: str) -> None:
@@ -43,7 +43,7 @@ class Trace:
         self.addresses: set[tuple[str, int]] = set()
         self.sockets: set[str] = set()
         self.connections: dict[tuple[str, int], int] = defaultdict(int)
-        #: By process: what its descriptors are.
+        #: By process: the path of each descriptor.
         self._descriptors: dict[int, dict[str, str]] = {}
         self._directories: dict[int, str] = defaultdict(os.getcwd)
         self._unfinished: dict[int, tuple[str, str]] = {}
@@ -51,7 +51,7 @@ class Trace:
             self._line(line)
 
     def below(self, top: Path) -> tuple[set[str], set[str]]:
-        """What was opened, and what was looked up, at and below a directory."""
+        """The opened paths and the looked-up paths at and below a directory."""
         inside = (str(top), f"{top}/")
         opened = {path for path in self.opened if path == inside[0] or path.startswith(inside[1])}
         lookup = {path for path in self.looked_up if path == inside[0] or path.startswith(inside[1])}
@@ -102,7 +102,7 @@ class Trace:
     def _paths(self, pid: int, name: str, rest: str) -> None:
         if name in ("connect", "sendto", "sendmsg"):
             for port, found_address in _ADDRESS.findall(rest):
-                # How a socket of IPv6 names an address of IPv4.
+                # An IPv6 socket writes an IPv4 address like this.
                 address = found_address.removeprefix("::ffff:")
                 self.addresses.add((address, int(port)))
                 self.connections[address, int(port)] += name == "connect"
@@ -131,14 +131,14 @@ class Trace:
 
 
 def _decoded(text: str) -> str:
-    """A text of strace's, whose bytes are escaped as in C."""
+    """A text in the output of strace, whose bytes are escaped as in C."""
     return os.fsdecode(text.encode("latin-1").decode("unicode_escape").encode("latin-1"))
 
 
 def traced(
     directory: Path, *arguments: str | bytes | Path, environment: Mapping[str, str] | None = None
 ) -> tuple[Trace, dict[str, Any]]:
-    """The command line with these arguments and ``--receipt``: its trace and its receipt."""
+    """Runs the command line with these arguments and ``--receipt``; returns its trace and its receipt."""
     trace, receipt = directory / "trace", directory / "receipt.json"
     command: list[Any] = [
         "strace", "-f", "-y", "-qq", "-s", "4096", "-e", "signal=none",
@@ -157,7 +157,7 @@ def traced(
 
 
 def compare(trace: Trace, receipt: dict[str, Any], *tops: Path) -> None:
-    """Fails where trace and receipt differ: in a path at and below ``tops``, a process, or an address."""
+    """Fails if trace and receipt differ: in a path at and below ``tops``, a process, or an address."""
     found = {unescape(item["path"]): set(item["actions"]) for part in _PATHS for item in receipt[part]}
     libraries = [f"{path}/" for path, actions in found.items() if "read_below" in actions]
     for top in tops:

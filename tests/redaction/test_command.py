@@ -1,4 +1,6 @@
-"""``collect --redact`` and ``check --facts`` as somebody uses them: nothing of the names leaves, and the map stays."""
+"""``collect --redact`` and ``check --facts`` as a user runs them: no name leaves the host, and the map stays
+there.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,7 @@ from tests.cli.run import Result, ovms_doctor
 from tests.redaction.worlds import as_json, leaks, loaded, outline_of, redacted, texts_of
 
 MODEL = Path(__file__).parents[2] / "fixtures" / "models" / "dense-onnx"
-#: One of each kind; none is part of a word that is kept.
+#: One name of each kind; none is part of a word that is kept.
 HOST, USER, BUCKET, MODEL_NAME, PLACE, BOX = (
     "zebrahost",
     "wolfgang",
@@ -189,7 +191,7 @@ SOURCES: list[Callable[[Path], list[str | Path]]] = [
 
 
 def collect(directory: Path, *arguments: str | Path) -> Result:
-    """What ``collect`` writes on standard error; the facts are in facts.json."""
+    """The standard error of ``collect``; the facts are in facts.json."""
     head = ["collect", "--load", "none", "--host-name", f"node.{HOST}.com", "-o", directory / "facts.json"]
     environment = {"PATH": "/usr/bin:/bin"}
     result = ovms_doctor(*head, *arguments, environment=environment)
@@ -213,7 +215,7 @@ def test_nothing_of_the_names_leaves(source: Callable[[Path], list[str | Path]],
     error = collect(tmp_path, "--redact", *arguments).err.decode()
     document = (tmp_path / "facts.json").read_text("utf-8")
     assert not leaks(document, [*CANARIES, tmp_path.name])
-    # The two files are named in the message, and lie where the user wants them.
+    # The message names the two files, whose paths the user chose.
     assert not leaks(error.replace(str(tmp_path), ""), CANARIES)
     code, found = report("--facts", tmp_path / "facts.json")
     assert code == plain_code
@@ -221,7 +223,7 @@ def test_nothing_of_the_names_leaves(source: Callable[[Path], list[str | Path]],
     assert found["run"]["facts_from"]["redacted"] is True
     text = json.dumps({**found, "run": {}})
     assert not leaks(text, CANARIES)
-    # With the map the names are back.
+    # With the map the report has the names again.
     code, restored = report("--facts", tmp_path / "facts.json", "--redact-map", tmp_path / "facts.map.json")
     assert (code, restored["findings"], restored["models"]) == (
         plain_code,
@@ -233,7 +235,7 @@ def test_nothing_of_the_names_leaves(source: Callable[[Path], list[str | Path]],
 
 
 def test_the_receipt_counts_what_was_replaced(tmp_path: Path) -> None:
-    """Counted anew by comparing the two documents word by word."""
+    """Counted again by comparing the two documents word by word."""
     arguments = as_repository(tmp_path)
     collect(tmp_path, *arguments)
     document = (tmp_path / "facts.json").read_text("utf-8")
@@ -246,7 +248,7 @@ def test_the_receipt_counts_what_was_replaced(tmp_path: Path) -> None:
         different = [one for one, other in pairs if one != other]
         count += len(different)
         texts.update(different)
-    # The name of the host stands in neither.
+    # Neither contains the name of the host.
     assert count + 1 == sum(result.replacements.values())
     assert len(texts | {HOST}) == sum(result.entries.values()) == len(names.entries())
     assert texts | {HOST} == {entry.text for entry in names.entries()}

@@ -1,4 +1,4 @@
-"""Somebody has decided what each text of facts and options holds."""
+"""For each text field of facts and options it is declared what it contains."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ovms_doctor.model.options import CheckOptions
 from ovms_doctor.model.pseudonyms.fields import data_types, fields_with_text, own_texts
 from ovms_doctor.model.pseudonyms.kinds import FIELDS
 
-#: What a facts file holds.
+#: The types in a facts file.
 TYPES = data_types(Fact) | data_types(CheckOptions)
 
 

@@ -1,4 +1,4 @@
-"""What becomes of one text, and what any set of facts keeps."""
+"""The replacement of one text, and the properties of any redacted set of facts."""
 
 from __future__ import annotations
 
@@ -130,11 +130,11 @@ def test_an_address_stays_in_its_kind_of_network(address: str, prefix: str, repl
 
 
 CONTENTS: tuple[Content, ...] = ("host", "user", "bucket", "model", "name", "path")
-NAMES = st.text(st.characters(exclude_categories=["Cs"]) | st.sampled_from("ab/.-_:%\\"), max_size=30)
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]) | st.sampled_from("ab/.-_:%\\"), max_size=30)
 
 
 @settings(deadline=None)
-@given(st.lists(NAMES, max_size=6), st.sampled_from([*CONTENTS, "text"]))
+@given(st.lists(TEXTS, max_size=6), st.sampled_from([*CONTENTS, "text"]))
 def test_any_text(texts: list[str], content: Content) -> None:
     replacer = Replacer(PseudonymMap(KEY, known_words().words), known_words())
 

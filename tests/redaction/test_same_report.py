@@ -1,4 +1,4 @@
-"""The report on facts without names comes to the same as the report on the facts."""
+"""The report on redacted facts equals the report on the original facts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Facts with and without names, and what is compared of the reports on them."""
+"""Facts with and without names, and the parts of their reports that are compared."""
 
 from __future__ import annotations
 
@@ -34,19 +34,19 @@ _NO_OPTIONS = CheckOptions()
 def redacted(
     facts: Facts, options: CheckOptions = _NO_OPTIONS, host: str = ""
 ) -> tuple[RedactedFacts, PseudonymMap]:
-    """The facts without names, and the map."""
+    """The redacted facts and the map."""
     known = known_words()
     names = PseudonymMap(KEY, known.words)
     return redact_facts(facts, options, host, names, known), names
 
 
 def outline(facts: Facts, options: CheckOptions) -> dict[str, Any]:
-    """What the report on facts comes to, without names."""
+    """The parts of the report on facts that contain no names."""
     return outline_of(to_document(report_on(look(options, facts, None), OutputOptions(), begin(()))))
 
 
 def outline_of(document: dict[str, Any]) -> dict[str, Any]:
-    """What a report comes to, without names: outcome, states, findings, and how each check ended."""
+    """The parts of a report that contain no names: outcome, states, findings, and the end of each check."""
     codes = {finding["fingerprint"]: finding["code"] for finding in document["findings"]}
     return {
         "server": [document["server"][name] for name in ("mode", "outcome", "exit_code", "release")],
@@ -77,8 +77,8 @@ def outline_of(document: dict[str, Any]) -> dict[str, Any]:
 
 
 def readings(document: str) -> Iterator[str]:
-    """A document in all the ways in which somebody may look for a name in it: in small letters, as it is written, with
-    JSON's escapes and those of URLs resolved, and with what is base64 in it."""
+    """A document in all forms in which a name may be searched: in lower case, unchanged, with the escapes of
+    JSON and of URLs decoded, and with base64 decoded."""
     texts = [document]
     for name in ("data", "body"):
         for data in re.findall(rf'"{name}":"([A-Za-z0-9+/=]+)"', document):
@@ -93,11 +93,11 @@ def readings(document: str) -> Iterator[str]:
 
 
 def leaks(document: str, canaries: list[str]) -> set[str]:
-    """The canaries that can be found in a document, also as base64."""
+    """The canaries in a document, also as base64."""
     all_readings = list(readings(document))
     found = {canary for canary in canaries for text in all_readings if canary.lower() in text}
     for canary in canaries:
-        # Of base64 the middle is the same wherever the text begins.
+        # The middle part of base64 is the same for each position of the text.
         for shift in range(3):
             middle = base64.b64encode(b" " * shift + canary.encode())[4:-4].decode()
             if len(middle) > 6 and middle in document:
@@ -106,7 +106,7 @@ def leaks(document: str, canaries: list[str]) -> set[str]:
 
 
 def texts_of(value: Any) -> Iterator[str]:
-    """Every text of a JSON document, keys too, in order; base64 resolved."""
+    """Every text of a JSON document in order, also keys; base64 is decoded."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, dict):

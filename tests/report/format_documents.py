@@ -17,7 +17,7 @@ from ovms_doctor.report.model import Report
 from tests.report import samples
 from tests.report.samples import HOSTILE, SAMPLES
 
-#: What each format, a terminal, a runner or a web interface could take for something of its own.
+#: Text that a format, a terminal, a CI runner or a web interface could interpret as its own syntax.
 MARKUP = (
     "evil<script>alert(1)</script><img src=x onerror=alert(1)>&amp;]]><![CDATA[ \"'`|` ```\n::error file=x::pwned\n"
     "##[error]pwned ##vso[task.setvariable]x %0A::warning::pwned @octocat #1 https://evil.test www.evil.test "
@@ -27,7 +27,7 @@ MARKUP = (
 
 
 def context(document: dict[str, Any], *, exit_code: int = 1, directory: str = "/srv") -> RenderContext:
-    """What the command line gives beside a document."""
+    """The context that the command line passes beside a document."""
     used_codes = {finding["code"] for finding in document["findings"]}
     rules = {
         code: Rule(code, entry.name, entry.severity, entry.summary, entry.remedy, entry.docs, prose(entry))
@@ -38,7 +38,7 @@ def context(document: dict[str, Any], *, exit_code: int = 1, directory: str = "/
 
 
 def denied(number: int) -> Report:
-    """So many models below one directory that the server's user cannot enter."""
+    """This number of models below one directory that the server's user cannot enter."""
     findings = tuple(_denied(f"m{index:04}") for index in range(number))
     models = [samples.model(f"m{index:04}", base=f"/models/m{index:04}") for index in range(number)]
     return samples.report(*models, verdict="fail", exit_code=1, findings=findings)
@@ -63,7 +63,7 @@ def _denied(name: str) -> Finding:
 
 
 def different(number: int) -> Report:
-    """So many findings that have nothing in common."""
+    """This number of unrelated findings."""
     return samples.report(
         *(samples.model(f"m{index:04}", base=f"/models/m{index:04}") for index in range(number)),
         verdict="fail",
@@ -81,7 +81,7 @@ def different(number: int) -> Report:
 
 
 def in_a_document() -> Report:
-    """A finding at a line of config.json, one in a log, and one about nothing on this host."""
+    """A finding at a line of config.json, one in a log, and one without a position on this host."""
     at = Subject("m", None, "/srv/models/m", "/models/m", 3, 15, "/srv/config.json")
     return samples.report(
         samples.model("m", samples.version(1, "LOADING")),
@@ -101,12 +101,12 @@ def in_a_document() -> Report:
 
 
 def document(report: Report) -> dict[str, Any]:
-    """The JSON document, as commands make it."""
+    """The JSON document, as the commands create it."""
     return to_document(report)
 
 
 def poisoned() -> dict[str, Any]:
-    """Every text of other people's in a document holds :data:`MARKUP`."""
+    """A document in which every text from outside contains :data:`MARKUP`."""
     from ovms_doctor.model.text import escape
 
     def put(value: Any) -> Any:

@@ -1,4 +1,4 @@
-"""What others publish about the formats: the schema of SARIF, and a parser of pages."""
+"""What other projects publish about the formats: the schema of SARIF, and a parser of HTML."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ SCHEMAS = Path(__file__).parents[1] / "data/schemas"
 
 
 def sarif_faults(document: Any) -> list[str]:
-    """What is wrong with a SARIF document, by the schema of OASIS."""
+    """The errors in a SARIF document by the schema of OASIS."""
     schema = json.loads((SCHEMAS / "sarif-schema-2.1.0.json").read_text())
     validator = Draft4Validator(schema, format_checker=FormatChecker())
     return [str(error) for error in validator.iter_errors(document)]
 
 
 class Page(HTMLParser):
-    """The elements of a page, each ended where it has to be."""
+    """The elements of a page; checks that each is closed correctly."""
 
     EMPTY = ("meta", "img", "br", "hr")
 

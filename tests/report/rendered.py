@@ -18,7 +18,7 @@ def written(
     encoding: str = "utf-8",
     width: int | None = None,
 ) -> bytes:
-    """The bytes that reach a file, or, with a ``width``, a terminal without colour."""
+    """The bytes of the report for a file or, with a ``width``, for a terminal without colour."""
     raw = io.BytesIO()
     file = io.TextIOWrapper(raw, encoding=encoding, newline="\n")
     console = Console(file=file, width=width, force_terminal=width is not None, no_color=True)

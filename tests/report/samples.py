@@ -1,4 +1,4 @@
-"""Reports built by hand, one for each thing that a run can come to. ``SAMPLES`` names them all."""
+"""Reports built by hand, one for each result of a run. ``SAMPLES`` contains them all by name."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from ovms_doctor.model.plan_problems import StartProblem
 from ovms_doctor.model.releases import parse_release
 from ovms_doctor.report.model import CheckRun, Report, Run
 
-#: A name with all that a terminal, a markup language or a decoder could trip over.
+#: A name with everything that is special for a terminal, a markup language or a decoder.
 HOSTILE = (
     "evil\x1b[31m\x1b]0;title\x07\n[red]markup[/red]:boom:\r\x9b2J\u202egnp.\u2066\udcff\\x41\t\x7f\u00a0\u200b"
     "\x00"
@@ -54,7 +54,7 @@ def version(
     gone: bool = False,
     tried: bool = True,
 ) -> VersionPlan:
-    """A version that stays as it is, unless ``later`` or ``gone`` says otherwise."""
+    """A version whose state does not change unless ``later`` or ``gone`` is set."""
     path = f"{base}/{number}"
     outcome = "loaded" if now == "AVAILABLE" else "failed"
     model_file = None if file is None else f"{path}/{file}"
@@ -285,7 +285,7 @@ def green() -> Report:
 
 
 def failures() -> Report:
-    """Three of four models fail, each otherwise; server and host call the paths differently."""
+    """Three of four models fail, each for another reason; server and host have different paths."""
     unused = version(1, None, base="/models/tokenizer", requested=False, tried=False)
     return report(
         _RESNET,
@@ -319,7 +319,7 @@ def strict() -> Report:
 
 
 def exits() -> Report:
-    """A single model that does not load ends the process; no load failed before it."""
+    """The only model does not load, which ends the process; no load failed before it."""
     plan = Plan(
         "single",
         "exits",
@@ -338,7 +338,7 @@ def exits() -> Report:
 
 
 def exits_early() -> Report:
-    """The process ends before it looks at any model."""
+    """The process ends before it reads any model."""
     line = DENIED.server_log[0]
     problem = StartProblem("model_path_denied", "OPTIONS_USAGE_ERROR", 64, (line,))
     plan = Plan("single", "exits", 64, problem=problem, ignored=(Ignored("--cache_dir", "/opt/cache"),))
@@ -396,7 +396,7 @@ def incomplete() -> Report:
 
 
 def unreadable() -> Report:
-    """Not even the config file could be looked at."""
+    """Not even the configuration file could be read."""
     cause = CouldNotLook("/config.json", "not among the recorded facts")
     plan = Plan("config", "unknown", unknown=cause, config_path="/config.json")
     reason = f"{cause.path}: {cause.reason}"
@@ -418,7 +418,7 @@ def crashed() -> Report:
 
 
 def hostile() -> Report:
-    """The same hostile name in every text that somebody else could have chosen."""
+    """The same hostile name in every text that comes from outside."""
     base = f"/models/{HOSTILE}"
     finding = Finding(
         "OVD111",
@@ -467,7 +467,7 @@ def hostile_error() -> Report:
 
 
 def many() -> Report:
-    """Sixty good models and two bad ones, the last among them."""
+    """Sixty good models and two bad ones, which are the last."""
     models = [model(f"m{number:02}", version(1, base=f"/models/m{number:02}")) for number in range(60)]
     models.insert(20, model("bad", version(1, "LOADING", base="/models/bad")))
     models.append(model("worse", version(1, "LOADING", base="/models/worse")))
@@ -479,7 +479,7 @@ def many() -> Report:
 
 
 def policies() -> Report:
-    """Every form of a version policy, several directories of one number, an empty model list's neighbour."""
+    """Every form of a version policy, several directories with one number, a model without versions."""
     one = model("all", version(1), version(2))
     entries = [
         replace(one, entry=ModelEntry(kind.kind, f"/models/{kind.kind}", kind))

@@ -1,4 +1,4 @@
-"""What makes text safe to show."""
+"""Converting text so that it is safe to display."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def test_clip(text: str, cells: int) -> None:
 
 
 def test_visible_covers_every_character_that_acts() -> None:
-    """Every control, format and separator character of Unicode, not just those thought of above."""
+    """Every control, format and separator character of Unicode, not only those listed above."""
     for number in [*range(0xD800), *range(0xE000, 0x30000), *range(0xE0000, 0xE1000)]:
         char = chr(number)
         if unicodedata.category(char) in ("Cc", "Cf", "Zl", "Zp"):

@@ -1,4 +1,4 @@
-"""The report in other programs' formats: whole outputs, the published schemas, and names that mean harm."""
+"""The report in the formats of other programs: whole outputs, the published schemas, and hostile names."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def written(form: str, made: dict[str, Any]) -> str:
 @each_format
 @pytest.mark.parametrize("name", ["green", "failures", "incomplete", "crashed", "denied", "in_a_document"])
 def test_snapshot(form: str, name: str, snapshot: SnapshotAssertion) -> None:
-    """``--snapshot-update`` writes them anew; read the difference before keeping it."""
+    """``--snapshot-update`` writes them again; review the difference."""
     assert (
         re.sub(r"<style>.*</style>", "<style></style>", written(form, DOCUMENTS[name]), flags=re.S)
         == snapshot
@@ -108,7 +108,7 @@ def test_html_is_one_page_without_scripts_and_without_anything_from_elsewhere(na
 @each_format
 @each_document
 def test_nothing_but_printable_text(form: str, name: str) -> None:
-    """No byte of a name acts on whoever shows the file."""
+    """A name cannot control the terminal or program that displays the file."""
     text = written(form, DOCUMENTS[name])
     if form == "sarif":
         text = re.sub(r"\\[nt\"\\]", "", text)
@@ -118,7 +118,7 @@ def test_nothing_but_printable_text(form: str, name: str) -> None:
 
 @each_document
 def test_github_has_one_command_a_line(name: str) -> None:
-    """A command that a name brings along would be one of the runner's."""
+    """A command inside a name would be executed by the runner."""
     made = DOCUMENTS[name]
     lines = written("github", made).splitlines()
     command = re.compile(r"::(error|warning|notice) title=[^:,\n]*(,(file|line|col)=[^:,\n]*)*::")
@@ -151,7 +151,7 @@ def test_markdown_holds_only_our_own_elements(name: str) -> None:
 
 
 def test_markdown_notifies_nobody_and_links_nowhere() -> None:
-    """Outside of code, what a forge would make a link of is broken by a space of no width."""
+    """Outside of code, text that a forge would turn into a link is broken by a zero-width space."""
     text = re.sub(r"(?s)(`{3,}).*?\1", "", written("markdown", poisoned()))
     text = re.sub(r"(`+).*?\1", "", text)
     assert "octocat" in text
@@ -160,7 +160,7 @@ def test_markdown_notifies_nobody_and_links_nowhere() -> None:
 
 @each_format
 def test_a_hostile_name_is_shown(form: str) -> None:
-    """It is not dropped either: what was found is to be seen."""
+    """It is not dropped either: the finding must be visible."""
     text = written(form, poisoned())
     assert "evil" in text
     assert "x{1b}" in text or "x\\{1b" in text
@@ -234,7 +234,7 @@ def test_paths_become_addresses(path: str, relative: bool, uri: str) -> None:
 @pytest.mark.slow
 @each_format
 def test_memory_for_thousands_of_findings_is_bounded(form: str) -> None:
-    """Beside the document itself, of which all formats are made: a multiple of one part, not of the whole."""
+    """In addition to the document itself, a format needs a multiple of one part, not of the whole."""
     made = document(different(5000))
     format_context = context(made)
     parts = sum(len(part) for part in render(form, made, format_context))
@@ -247,7 +247,7 @@ def test_memory_for_thousands_of_findings_is_bounded(form: str) -> None:
         peak = tracemalloc.get_traced_memory()[1] - before
     finally:
         tracemalloc.stop()
-    # The document read into types takes some 15 MiB; what is written would take this much more.
+    # The document read into types takes some 15 MiB; the whole output would take this much more.
     assert peak < 40 << 20, (peak, parts)
 
 

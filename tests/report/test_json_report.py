@@ -1,4 +1,4 @@
-"""The JSON report: its exact keys, what stands in them, and that any text becomes valid UTF-8 and JSON."""
+"""The JSON report: its exact keys and their values; any text gives valid UTF-8 and JSON."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ STATUSES = ["ran", "not_applicable", "could_not_look", "timed_out", "crashed"]
 
 
 def document(name: str) -> dict[str, Any]:
-    """A sample's document, through text and back: what a reader gets."""
+    """A sample's document after writing and reading."""
     read: dict[str, Any] = json.loads(dumps(to_document(SAMPLES[name]())))
     return read
 
@@ -76,7 +76,7 @@ def document(name: str) -> dict[str, Any]:
 
 @each_sample
 def test_keys_are_pinned(name: str) -> None:
-    """These keys are what others parse. One that goes or changes makes a new major version."""
+    """Other programs parse these keys. A removed or changed key requires a new major version."""
     written = document(name)
     failed = SAMPLES[name]().error is not None
     assert list(written) == ([*TOP, "error"] if failed else TOP)
@@ -107,7 +107,7 @@ def test_keys_are_pinned(name: str) -> None:
 
 
 def test_samples_cover_success_failure_and_crash() -> None:
-    """The pinning above saw everything: each list is filled in some sample, each verdict comes up."""
+    """The test above covers everything: each list is non-empty in some sample, each verdict occurs."""
     all_written = [document(name) for name in SAMPLES]
     assert {written["summary"]["verdict"] for written in all_written} == {"pass", "fail", "incomplete"}
     assert {written["server"]["outcome"] for written in all_written} == {
@@ -128,7 +128,7 @@ def test_documents_fulfil_the_schema(name: str) -> None:
 
 @each_sample
 def test_documents_are_what_the_types_say(name: str) -> None:
-    """Read back with validation, a document is the same one."""
+    """Read again with validation, a document is unchanged."""
     written = document(name)
     read = msgspec.convert(written, ReportDocument)
     assert json.loads(json.dumps(msgspec.to_builtins(read))) == written
@@ -189,7 +189,7 @@ def test_schema_requires_every_key_that_each_report_has() -> None:
     ],
 )
 def test_schema_refuses(path: tuple[str | int, ...], value: object) -> None:
-    """The schema says something: a wrong value in any part is refused."""
+    """The schema is strict: a wrong value in any part is refused."""
     written: Any = document("failures")
     part = written
     for step in path[:-1]:
@@ -202,7 +202,7 @@ def test_schema_refuses(path: tuple[str | int, ...], value: object) -> None:
 @settings(max_examples=30)
 @given(st.data())
 def test_facts_fulfil_their_schema(data: st.DataObject) -> None:
-    """Every kind of question, each with an answer of each type that belongs to it."""
+    """Every type of question, each with every type of its answers."""
     questions = data.draw(st.lists(QUESTION, min_size=5, max_size=5))
     answers = dict(data.draw(fitting(question)) for question in questions)
     text = codec.dump(Facts(answers), {"anything": 1})
@@ -254,7 +254,7 @@ def test_a_version_that_is_never_tried_has_no_state() -> None:
 
 
 def test_a_process_that_ended_serves_nothing() -> None:
-    """The states are those that were reached; there is nothing later, and nothing answers."""
+    """The states are those before the end; there is no later state, and nothing answers."""
     written = document("exits")
     (model,) = written["models"]
     assert (model["served_versions"], model["later_served_versions"]) == ([], [])
@@ -265,7 +265,7 @@ def test_a_process_that_ended_serves_nothing() -> None:
 
 
 def test_later_states_are_dropped_where_the_process_ended() -> None:
-    """Even if a plan holds some."""
+    """Even if a plan contains some."""
     plan = samples.exits().plan
     assert plan is not None
     remaining = replace(plan, models=(samples.model("m", samples.version(1)),))

@@ -1,4 +1,4 @@
-"""The text report on narrow terminals: names wrap, columns give way in their order, nothing is cut inside a word."""
+"""The text report on narrow terminals: names wrap, columns are dropped in a fixed order, no word is cut."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_everything_that_is_kept_is_whole(width: int) -> None:
 
 
 def test_the_order_in_which_columns_give_way() -> None:
-    """First names wrap, then the file is left out, then the reason goes below its row."""
+    """First names wrap, then the file column is dropped, then the reason moves below its row."""
     short = ("m", "1", "LOADING", "vehicle-detection-adas-0002.xml (IR)", "OVD111 no model files")
     assert table(120, short)[0].split() == ["model", "version", "state", "file", "why"]
     wraps, drops, below = table(75, short), table(60, short), table(50, CELLS)
@@ -107,7 +107,7 @@ def test_text_is_cut_after_a_word() -> None:
 @pytest.mark.parametrize("name", sorted(samples.SAMPLES))
 @pytest.mark.parametrize("width", [50, 64, 80])
 def test_reports_on_narrow_terminals(name: str, width: int) -> None:
-    """Nothing is longer than the line but commands, which are never broken."""
+    """No line is too long except commands, which are never wrapped."""
     report = samples.SAMPLES[name]()
     steps = [step for one in report.findings if one.remedy for step in one.remedy.steps]
     commands = {display_text.visible_command(str(step.command)) for step in steps}
@@ -125,7 +125,7 @@ def test_sixty_models_below_one_closed_directory_are_one_finding() -> None:
     text_of_report = " ".join(lines)
     assert "60 models" in text_of_report
     assert all(f"m{number:04}" in text_of_report for number in range(60))
-    # The table with its rows, one finding, the models that failed, the verdict.
+    # The table with its rows, one finding, the failed models, the verdict.
     assert len(lines) < 150
 
 

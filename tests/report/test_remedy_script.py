@@ -1,4 +1,4 @@
-"""--script: the remedies as a shell script that is run here on copies, and checked again."""
+"""--script: the remedies as a shell script, which is run here on copies, followed by another check."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def script(*findings: Finding) -> str:
 
 
 def commands(text: str) -> list[str]:
-    """The lines that are run, without what joins them."""
+    """The lines with commands, without the lines between them."""
     return re.findall(r"^\((.*)\) &&$", text, re.MULTILINE)
 
 
@@ -55,10 +55,10 @@ def test_run_on_the_fixtures_what_can_be_repaired_is(tmp_path: Path) -> None:
     arguments = ("check", tmp_path / "models", "--load", "none", "--format", "json")
     before = ovms_doctor(*arguments, "--script", target)
     assert "OVD101" in {one["code"] for one in before.document["findings"]}
-    # Nothing is run by the program itself.
+    # The program itself runs nothing.
     assert not (tmp_path / "models" / "model2" / "1").exists()
     completed = run(target.read_text("utf-8"), tmp_path)
-    # git lfs pull has no repository here: it fails, and the others are done.
+    # git lfs pull has no repository here: it fails, and the other commands are run.
     assert (completed.returncode, "not done: OVD302" in completed.stderr) == (1, True)
     after = ovms_doctor(*arguments).document
     assert "OVD101" not in {one["code"] for one in after["findings"]}
@@ -131,7 +131,7 @@ def test_other_peoples_texts_are_comments(tmp_path: Path, text: str) -> None:
 
 
 def test_names_that_a_shell_could_run(tmp_path: Path) -> None:
-    """A model's name with all of it: the real remedy is run, and only moves the directory."""
+    """A model name with shell syntax: the real remedy is run and only moves the directory."""
     name = "$(touch pwned); `touch pwned` 'x' \n rm -rf y"
     shutil.copytree(MODELS / "dense-ir" / "1", tmp_path / "models" / name)
     (tmp_path / "y").mkdir()

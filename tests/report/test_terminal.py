@@ -1,4 +1,4 @@
-"""On a real terminal: colour there and nowhere else, and no byte of a hostile name acts on it."""
+"""On a real terminal: colour only there, and no hostile name controls it."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def command(name: str, *options: str) -> list[str]:
 
 
 def environment(**more: str) -> dict[str, str]:
-    """A plain terminal's, without what this process was told about colours."""
+    """The environment of a plain terminal, without this process's settings for colours."""
     excluded = (
         "PYTHONIOENCODING",
         "NO_COLOR",
@@ -57,7 +57,7 @@ def environment(**more: str) -> dict[str, str]:
 
 
 def on_terminal(name: str, *options: str, **more: str) -> bytes:
-    """What the terminal is sent."""
+    """The bytes that the terminal receives."""
     master, slave = pty.openpty()
     with os.fdopen(master, "rb", buffering=0) as terminal:
         process = subprocess.Popen(
@@ -74,7 +74,7 @@ def on_terminal(name: str, *options: str, **more: str) -> bytes:
 def _read(terminal: int) -> bytes:
     try:
         return os.read(terminal, 65536)
-    except OSError:  # Linux says EIO when the last writer is gone
+    except OSError:  # Linux returns EIO when the last writer has closed
         return b""
 
 
@@ -110,7 +110,7 @@ def test_hostile_names_send_nothing_but_our_own_colours(name: str) -> None:
 
 
 def test_the_colours_are_only_ever_ours() -> None:
-    """The name holds a colour sequence of its own: it is written out, not sent."""
+    """The name contains a colour sequence: it is displayed as text, not sent."""
     assert b"\\x{1b}[31m" in COLOUR.sub(b"", on_terminal("hostile"))
     assert b"evil\x1b[31m" not in on_terminal("hostile")
 

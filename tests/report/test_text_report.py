@@ -1,6 +1,6 @@
-"""The text report: whole outputs, kept as files, and what must hold of every one of them.
+"""The text report: whole outputs in files, and properties of every one of them.
 
-``UPDATE_SNAPSHOTS=1`` writes the files anew instead of comparing; read the difference before keeping it.
+``UPDATE_SNAPSHOTS=1`` writes the files again instead of comparing; review the difference.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def test_every_snapshot_belongs_to_a_sample() -> None:
 @pytest.mark.parametrize("encoding", ["utf-8", "ascii", "latin-1", "cp1252"])
 @each_sample
 def test_only_line_ends_and_printable_characters(name: str, encoding: str, verbose: bool) -> None:
-    """On the bytes: whatever a file is called, nothing but text reaches the terminal."""
+    """Tested on the bytes: for any file name, only text reaches the terminal."""
     data = written(SAMPLES[name](), encoding=encoding, verbose=verbose)
     output = data.decode(encoding)
     assert all(line.isprintable() for line in output.split("\n"))
@@ -74,7 +74,7 @@ def test_quiet_is_the_last_line_only(name: str) -> None:
 
 @pytest.mark.parametrize("width", [40, 60, 80, 100, 300])
 def test_a_terminal_is_filled_and_not_overfilled(width: int) -> None:
-    """Longer lines are log lines and commands, which are never broken, and single words."""
+    """Only log lines, commands, which are never wrapped, and single words are longer."""
     report = samples.failures()
     whole = {line for one in report.findings for message in one.server_log for line in message.split("\n")}
     whole |= {str(step.command) for one in report.findings if one.remedy for step in one.remedy.steps}
@@ -191,7 +191,7 @@ def test_changes_are_explained() -> None:
 
 
 def test_consequence_is_listed_below_its_cause() -> None:
-    """Also over several steps, and a ring of causes loses nothing."""
+    """Also over several steps; a cycle of causes loses no finding."""
     one = finding(code="OVD001", fingerprint="a", caused_by=("c",))
     two = finding(code="OVD002", fingerprint="b", caused_by=("a",))
     three = finding(code="OVD003", fingerprint="c", caused_by=("b",))
@@ -381,7 +381,7 @@ def test_a_pod_that_never_gets_ready_is_no_success(kind: str, obstacle: str) -> 
 
 
 def test_no_tick_where_a_model_is_not_served() -> None:
-    """Not even where ``--fail-on never`` or ``--ignore`` lets the run pass."""
+    """Not even if ``--fail-on never`` or ``--ignore`` lets the run pass."""
     assert last(samples.report(*good(1), *bad(1))) == (
         "! 1 of 2 models is served as its owner expects; nothing found counts as a failure here"
     )
@@ -399,7 +399,7 @@ def test_ascii_only_where_the_encoding_has_no_more() -> None:
 
 def test_a_long_report_is_printed_while_it_is_written() -> None:
     class Counted(PlainOutput):
-        """Keeps what is written, and how long the longest piece was."""
+        """Collects the output and the length of its longest piece."""
 
         def __init__(self) -> None:
             self.pieces: list[str] = []

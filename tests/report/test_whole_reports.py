@@ -1,7 +1,7 @@
-"""Whole reports as people read them, of a dozen worlds: each sentence, each column, each command.
+"""Whole reports of a dozen set-ups as users read them: each sentence, each column, each command.
 
-The reports are kept in ``__snapshots__``. Where a change is meant, ``pytest tests/report/test_whole_reports.py
---snapshot-update`` writes them anew; read what changed before it is committed.
+The reports are in ``__snapshots__``. If a change is intended, ``pytest tests/report/test_whole_reports.py
+--snapshot-update`` writes them again; review the difference before you commit it.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from tests.container.documents import docker_document
 
 pytestmark = pytest.mark.needs_root
 
-#: As long as the directory of a run, so that lines break where they do there.
+#: As long as the directory of a run, so that lines wrap at the same positions.
 SHOWN_PATH = "/var/tmp/report-12345678"
 MakeCase = Callable[[Path], list[str]]
 

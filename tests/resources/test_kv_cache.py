@@ -1,4 +1,4 @@
-"""The caches of language models: what a token takes, beside the real library; and the findings."""
+"""The caches of language models: the size of a token compared with the real library; and the findings."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ def make(directory: Path, options: str = "", **more: Any) -> Path:
 
 
 def without_tokenizer_version(root: Path) -> None:
-    """Older releases do not take the tokenizer; what they make of its model is another matter."""
+    """Older releases refuse the tokenizer, which is not the subject of these tests."""
     for name in ("openvino_tokenizer.xml", "openvino_detokenizer.xml"):
         path = root / name
         path.write_text(re.sub(r"<openvino_tokenizers_version [^>]*>", "", path.read_text()))
 
 
 def cache_of(root: Path, release: str = "2026.3") -> KvCache | None:
-    """What is predicted of the cache of the graph, as an entry of the list that names graphs in all releases."""
+    """The predicted cache of the graph, as an entry of the graph list in every release."""
     config = root.parent / "config.json"
     listed = [{"name": "m", "base_path": str(root)}]
     config.write_text(json.dumps({"model_config_list": [], "mediapipe_config_list": listed}))
@@ -49,7 +49,7 @@ def cache_of(root: Path, release: str = "2026.3") -> KvCache | None:
     return found[0] if found else None
 
 
-#: Of each layer two heads of keys and two of values, 32 numbers each.
+#: Two heads of keys and two of values for each layer, 32 numbers each.
 @pytest.mark.parametrize(
     ("options", "written", "release", "precision", "size"),
     [
@@ -132,7 +132,7 @@ def findings(result: Result) -> list[tuple[str, str]]:
 
 
 def large(root: Path) -> None:
-    """Makes the model one with 12 GiB of INT8 weights, in a file with holes."""
+    """Gives the model 12 GiB of INT8 weights in a sparse file."""
     xml = root / "openvino_model.xml"
     end, size = (root / "openvino_model.bin").stat().st_size, 12 << 30
     shape = f'element_type="i8" shape="{size}" offset="{end}" size="{size}"'
@@ -154,7 +154,7 @@ def test_a_cache_beside_large_weights(world_dir: Path) -> None:
     assert "a cache_size of 3 fits" in finding["message"]
     assert "Set cache_size to 3" in finding["remedy"]["steps"][0]["text"]
     assert result.code == 1
-    # What the remedy says fits.
+    # The cache of the remedy fits into memory.
     (root / "graph.pbtxt").write_bytes(generative.graph("text_generation", "cache_size: 3"))
     assert findings(check(root, "--memory", "16g")) == []
     assert findings(check(root, "--memory", "8g")) == [("OVD741", "warning")]

@@ -1,4 +1,4 @@
-"""What versions take of memory: the rule by kind of weights, the real OpenVINO beside it, and what is said of it."""
+"""The memory of versions: the rule by kind of weights, compared with the real OpenVINO, and the findings."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def model(
 
 
 def taken(found: MemoryEstimate | None) -> tuple[int, int]:
-    """MiB of the weights alone."""
+    """MiB for the weights only."""
     assert found is not None
     return (found.low - BASE - EACH) // MIB, (found.high - BASE - EACH) // MIB
 
@@ -118,7 +118,7 @@ MEASURE = Path(__file__).parents[2] / "benchmarks" / "memory.py"
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["FP32", "FP16", "INT8", "FP16 plain"])
 def test_a_child_that_compiles_takes_as_much(tmp_path: Path, kind: str) -> None:
-    """The real OpenVINO, with 32 MiB of weights; the benchmark does it with 1 GB."""
+    """With the real OpenVINO and 32 MiB of weights; the benchmark uses 1 GB."""
     command = [sys.executable, str(MEASURE), "--sizes", "32", "--kinds", kind]
     completed = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     assert completed.returncode == 0, completed.stdout + completed.stderr
@@ -238,7 +238,7 @@ def test_processor_flags_are_read_from_the_kernel(tmp_path: Path) -> None:
 
 
 def test_retried_version_is_reported_and_not_added() -> None:
-    """It is freed again each time; what is there for good is the rest."""
+    """Its memory is freed after each try; only the other versions stay loaded."""
     whole = model(WeightsInspection("f32", 10 * MIB))
     broken = model(WeightsInspection("f32", 100 * MIB))
     (version,) = broken.versions

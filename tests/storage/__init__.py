@@ -1,1 +1,1 @@
-"""Remote storage, as far as path and environment decide."""
+"""Remote storage, as far as path and environment determine the result."""

@@ -1,4 +1,4 @@
-"""A store in memory: what the rules ask of it is answered from a dictionary of keys. No server, no processes."""
+"""A store in memory: questions of the rules are answered from a dictionary of keys. No server, no processes."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ KEYS = {
 
 @dataclass
 class Bucket:
-    """``objects``: key → content (``good``: a model that loads). ``head``, ``listing``: what these calls are answered
-    with instead; ``refused``: keys whose bytes nobody gets, with the answer; ``archived`` keys. ``others``: whatever
-    is not of a store is answered from there. ``asked`` records. ``page``: keys that are given at a
-    time. ``given``: what was asked before the rules came. ``faults``: what an inspection finds, by the
-    model's file (``/`` for a SavedModel)."""
+    """``objects``: key → content (``good``: a model that loads). ``head``, ``listing``: other answers to
+    these calls; ``refused``: keys whose content cannot be read, with the answer; ``archived``: archived keys.
+    ``others``: answers questions that are not about a store. ``questions``: all questions so far. ``page``:
+    number of keys in an answer. ``early_questions``: questions that are answered before the rules run.
+    ``faults``: the faults of an inspection, by the model's file (``/`` for a SavedModel)."""
 
     objects: dict[str, str] = field(default_factory=dict)
     head: StoreRefusal | Unavailable | None = None
@@ -100,12 +100,12 @@ def _load(question: LoadCopy) -> AnyQuestion:
 
 
 def settle(deployment: Deployment, bucket: Bucket) -> Plan:
-    """Plan and answer in turns, as the driver does."""
+    """Predicts and answers in turns, as ``diagnosis`` does."""
     return settle_with_facts(deployment, bucket)[0]
 
 
 def settle_with_facts(deployment: Deployment, bucket: Bucket) -> tuple[Plan, Facts]:
-    """The plan, and what it rests on."""
+    """The plan and its facts."""
     facts = Facts({question: bucket.answer(question) for question in bucket.early_questions})
     for _ in range(200):
         planned = plan(deployment, facts)
@@ -120,7 +120,7 @@ def settle_with_facts(deployment: Deployment, bucket: Bucket) -> tuple[Plan, Fac
 def store_deployment(
     path: str = "s3://b1x/m", release: str = "2026.3", mode: str = "config", **more: object
 ) -> Deployment:
-    """A server with one model ``m`` in a store, and with keys for it."""
+    """A deployment with one model ``m`` in a store, and with keys for it."""
     environment = more.pop("environment", KEYS if path.startswith("s3") else {})
     policy = more.pop("policy", None)
     entry = ModelEntry("m", path) if policy is None else ModelEntry("m", path, policy)  # type: ignore[arg-type]
@@ -129,12 +129,12 @@ def store_deployment(
 
 
 def model(deployment: Deployment, bucket: Bucket) -> ModelPlan:
-    """What becomes of the one model."""
+    """The plan of the only model."""
     return settle(deployment, bucket).models[0]
 
 
 def states(planned: ModelPlan) -> dict[int, str]:
-    """What the status API shows right after start-up."""
+    """The output of the status API right after start-up."""
     return {
         item.version: f"{item.now.state}/{item.now.error_code}"
         for item in planned.versions

@@ -1,4 +1,4 @@
-"""Judging without any store: Amazon and Google, which a test cannot have, are not asked."""
+"""Predictions without any store: Amazon and Google, which are not available to tests, are not contacted."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ovms_doctor.report.json_report import to_document
 
 
 class Offline:
-    """Looks at this host, and at nothing else."""
+    """Collects facts from this host only."""
 
     def __init__(self, local: LocalCollector) -> None:
         self._local = local
@@ -29,16 +29,16 @@ class Offline:
         return {**self._local.collect([one for one in questions if one not in remote]), **remote}
 
     def begin(self, questions: Sequence[AnyQuestion]) -> None:
-        """Nothing is begun early."""
+        """Does nothing early."""
 
 
 def settle_offline(request: CheckOptions) -> SettledRun:
-    """The plan of a request, with stores that could not be asked."""
+    """The plan for the options, with unavailable stores."""
     with LocalCollector(request.user, roots(request), request.mount_table) as local:
         return look(request, Facts(), Offline(local))
 
 
 def reported_offline(request: CheckOptions) -> dict[str, Any]:
-    """The JSON report on it."""
+    """The JSON report for the options."""
     document: dict[str, Any] = to_document(report_on(settle_offline(request), OutputOptions(), begin([])))
     return document

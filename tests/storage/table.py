@@ -1,4 +1,4 @@
-"""Set-ups of the server's storage clients, and what they come to by the server's source and its SDKs'."""
+"""Settings of the server's storage clients and their effect by the source of the server and of its SDKs."""
 
 from __future__ import annotations
 
@@ -207,7 +207,7 @@ FAULTS: tuple[tuple[str, Environment, str, str, str], ...] = (
 )
 
 _R = {"AWS_REGION": "eu-west-1"}
-#: (path, environment, release) → the findings' codes; none where it works, or may.
+#: (path, environment, release) → the findings' codes; none if it works or may work.
 FINDINGS: tuple[tuple[str, Environment, str, tuple[str, ...]], ...] = (
     ("s3://b/m", {}, NEW, ()),
     ("s3://b/m", KEYS, NEW, ()),

@@ -1,6 +1,6 @@
-"""The server's own walk through a store, call by call as in s3filesystem.cpp and gcsfilesystem.cpp (v2022.1 to v2026.3,
-of which only the making of a directory changed), beside
-what the rules read off pages: on random keys, with small pages, the same versions and the same copies.
+"""The server's own walk through a store, call by call as in s3filesystem.cpp and gcsfilesystem.cpp (v2022.1
+to v2026.3, where only the creation of a directory changed), compared with the rules, which read pages: on
+random keys with small pages, both find the same versions and the same copies.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ class StatusNotOkError(Exception):
 
 
 class NotFollowed(Exception):
-    """What the rules do not follow: a walk without end, or out of the copy."""
+    """A case that the rules do not predict: a walk without end, or out of the copy."""
 
 
 @dataclass
 class Walk:
-    """One client. ``page``: keys in an answer, None where the client asks for page after page. ``strict``: a directory
-    that is there already stops it (mkdir; ``std::filesystem::create_directory`` since 2024.5, but not for S3)."""
+    """One client. ``page``: keys in an answer; None if the client requests page after page. ``strict``: an
+    existing directory stops it (mkdir; ``std::filesystem::create_directory`` since 2024.5, but not for S3)."""
 
     keys: list[str]
     page: int | None
@@ -80,7 +80,7 @@ class Walk:
         return sorted(name for name in self.contents(path) if self.is_directory(self.join(path, name)))
 
     def make(self, name: str) -> bool:
-        """Whether the directory can be made."""
+        """Whether the directory can be created."""
         exists = name.endswith("/") or name in ("", *self.directories)
         if not exists:
             self.directories.append(name)
@@ -96,7 +96,7 @@ class Walk:
         if not self.exists(path):
             raise StatusNotOkError
         if not self.is_directory(path):
-            # The object would be written where the directory of the version is: nothing comes of it.
+            # The object would be written at the path of the version's directory: this fails.
             return
         for name in sorted(self.contents(path)):
             below = self.join(path, name)
@@ -115,7 +115,7 @@ class Walk:
         directories = self.subdirectories(path)
         for name in directories:
             if not self.make(local + name):
-                # "return status", and that is the one of the list, which is OK.
+                # "return status": it is the status of the list, which is OK.
                 return
             if name in ("", ".."):
                 raise NotFollowed
@@ -221,7 +221,7 @@ def test_versions_and_copies_are_the_server_s(
     copies = {copy.version: copy for copy in plan.stores[0].facts.copies}
     walks = {version: _downloaded(walk, base, version, versions.count(version)) for version in versions}
     if "fails" in walks.values() and versions != sorted(set(versions)):
-        # The search of the manager misses some, which come without the others in the next turn.
+        # The manager's search misses some, which are loaded without the others in the next turn.
         failed = {version for version, one in walks.items() if one == "fails"}
         assert not any(item.version in failed and item.now == AVAILABLE for item in planned.versions)
     elif "fails" in walks.values():
@@ -231,7 +231,7 @@ def test_versions_and_copies_are_the_server_s(
         assert planned.unknown is not None
         assert not any(item.now == AVAILABLE for item in planned.versions)
     elif release == "2024.4" and any(part.endswith(ACCEPTED) for one in walks.values() for part in one[1]):
-        # The older server opens a directory called like a model as if it were one: how that ends is not followed.
+        # An older server opens a directory with the name of a model file as a model: the result is not predicted.
         return
     else:
         assert planned.unknown is None
@@ -242,7 +242,7 @@ def test_versions_and_copies_are_the_server_s(
 
 
 def _downloaded(walk: Walk, base: str, version: int, times: int) -> str | tuple[frozenset[str], ...]:
-    """The files and directories in the copy of a version that is downloaded so many times, or what becomes of it."""
+    """The files and directories in the copy of a version after this number of downloads, or the error."""
     one = Walk(walk.keys, walk.page, walk.one_level, walk.strict)
     for time in range(times):
         try:
@@ -262,7 +262,7 @@ def _cause(planned: ModelPlan, version: int) -> str:
 
 @pytest.mark.parametrize("missing", range(5))
 def test_the_list_of_a_target_may_end_anywhere(missing: int) -> None:
-    """Of a large bucket a list of everything ends before, inside or behind the model: the versions stay the same."""
+    """The list of a large bucket ends before, inside or after the model: the versions stay the same."""
     model = {f"m/{number}/a.onnx": "good" for number in (1, 2, 3)}
     before = {f"a{number:03}": "x" for number in range(TARGET_PAGES - len(model) - 1 + missing)}
     bucket = Bucket({**before, **model, "n": "x", "z": "x"}, page=1)

@@ -1,4 +1,6 @@
-"""Only a container tells all of its variables: what is missing there is missing, unless it says that there are more."""
+"""Only a container contains all of its variables: a missing one is not set, unless the source says that there
+are more.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,7 @@ IMAGE = "openvino/model_server:2026.3"
 
 
 def outcome_of(options: str, base: str) -> tuple[str, list[str]]:
-    """What the words come to before a store is asked."""
+    """Outcome and codes for a run line with these options, without contacting a store."""
     line = f"docker run {options} {IMAGE} --model_name m --model_path {base} --port 9000"
     container = read_run_line(
         line, home="/root", working_directory="/", ids=(0, 0), read_file=lambda path: None
@@ -51,7 +53,7 @@ def test_values_of_a_run_line(options: str, base: str, outcome: str, codes: list
 
 def test_a_key_file_is_looked_for_where_a_mount_brings_it(world_dir: Path) -> None:
     variable = "-e GOOGLE_APPLICATION_CREDENTIALS=/keys/k.json"
-    # Under no mount: the image has no such directory. Of others it may be a part.
+    # The path is under no mount, and the image has no such directory. Other directories may be in the image.
     assert outcome_of(f"-v {world_dir}:/creds {variable}", "gs://b/m") == ("exits", ["OVD640"])
     own = variable.replace("/keys/", "/etc/")
     assert outcome_of(f"-v {world_dir}:/creds {own}", "gs://b/m") == ("unknown", [])

@@ -1,4 +1,4 @@
-"""What is decided before any store is asked: the tables, the server's own pattern, and boto3 beside it."""
+"""Decisions before any store is contacted: the tables, the server's own pattern, and boto3."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def test_sentences_of_the_decisions(
     planned, found = judged(path, environment, release)
     assert tuple(item.code for item in found) == codes
     assert "canary" not in repr((planned, found))
-    # An error is what the plan says too; for all else the store has the last word.
+    # An error is also in the plan; everything else depends on the store.
     assert any(item.severity == "error" for item in found) is (planned.models[0].unknown is None)
 
 
@@ -124,7 +124,7 @@ def test_the_first_model_that_ends_it_is_the_one() -> None:
 
 # -- the server's pattern ------------------------------------------------------------------------------
 
-#: s3filesystem.cpp, the same at v2022.1 and v2026.3, as Python spells it: the dash in a class is escaped.
+#: s3filesystem.cpp, the same in v2022.1 and v2026.3, in Python's syntax: the dash in a class is escaped.
 SERVERS_OWN = re.compile(r"s3://([0-9a-zA-Z\-.]+):([0-9]+)/([0-9a-z.\-]+)(((/[0-9a-zA-Z.-_]+)*)?)")
 PIECES = st.sampled_from(
     ["m", "M", "-", ".", "_", "/", "//", ":", "9", "@", " ", "é", "b", "host", "\n", "%"]
@@ -149,7 +149,7 @@ def test_the_pattern_matches_what_the_servers_matches(rest: str) -> None:
 
 
 def test_a_long_path_is_read_at_once() -> None:
-    """The server's own pattern would try every way to cut this one."""
+    """The server's own pattern would backtrack through every split of this path."""
     assert s3.parse_path("s3://h:1/b" + "/a" * 5000 + "-").host == ""
 
 
@@ -181,14 +181,14 @@ ENDPOINTS = ("http://minio:9000", "https://minio.test", "http://10.0.0.1:9000", 
 
 
 class EmptyBody:
-    """The body of an answer to HEAD, in place of a connection's."""
+    """The body of an answer to HEAD, instead of a connection's."""
 
     def stream(self) -> Iterator[bytes]:
         return iter(())
 
 
 def boto3_url(bucket: str, addressing: str, anonymous: bool, **more: Any) -> str:
-    """The URL that boto3 would send HeadBucket to; nothing is sent."""
+    """The URL that boto3 would use for HeadBucket; nothing is sent."""
     import boto3
     from botocore import UNSIGNED
     from botocore.awsrequest import AWSResponse
@@ -221,7 +221,7 @@ def boto3_url(bucket: str, addressing: str, anonymous: bool, **more: Any) -> str
 def test_boto3_with_these_settings_uses_the_same_address(
     bucket: str, endpoint: str, anonymous: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Both are made of the same rules for endpoints; a probe with boto3 has to be given what the server decides."""
+    """Both use the same rules for endpoints; a probe with boto3 needs the settings that the server decides on."""
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     environment = {"AWS_REGION": "eu-west-1", "AWS_DEFAULT_REGION": "eu-west-1", "S3_ENDPOINT": endpoint}
     if not endpoint:
@@ -235,7 +235,7 @@ def test_boto3_with_these_settings_uses_the_same_address(
 
 @pytest.mark.needs_module("boto3")
 def test_boto3_left_alone_decides_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
-    """AWS_ENDPOINT_URL is read by boto3 alone, and S3_ENDPOINT by the server alone."""
+    """Only boto3 reads AWS_ENDPOINT_URL, only the server reads S3_ENDPOINT."""
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://minio:9000")
     assert boto3_url("b1x", "path", False).startswith("http://minio:9000/")
     assert client({**KEYS, "AWS_ENDPOINT_URL": "http://minio:9000"}).endpoint.source == "aws"
@@ -272,7 +272,7 @@ def test_keys_of_amazons_own() -> None:
     assert (
         findings_with({**AMAZON, "AWS_ACCESS_KEY_ID": "ASIAIOSFODNN7EXAMPLE", "AWS_SESSION_TOKEN": "t"}) == []
     )
-    # Another variable that is not read has a finding of its own.
+    # Another variable that is not read has its own finding.
     codes = [
         one.code
         for one in findings_with({**AMAZON, "AWS_ACCESS_KEY_ID": "minio", "AWS_ENDPOINT_URL": "http://m:9"})
@@ -303,7 +303,7 @@ def test_an_endpoint_in_quotes(quotes: str, endpoint: str) -> None:
         ("/home/ovms/.aws", "0", {"AWS_PROFILE": "p"}, "OVD647"),
         ("/home/ovms/.aws", "", {"AWS_PROFILE": "p"}, ""),
         ("/root/.aws", "0", {"AWS_PROFILE": "p"}, ""),
-        # Named by a variable, not needed, of a user whose home is not known.
+        # Set by a variable; not needed; in a home directory that is not known.
         ("/root/.aws", "", {"AWS_PROFILE": "p", "AWS_SHARED_CREDENTIALS_FILE": "/root/.aws/credentials"}, ""),
         ("/root/.aws", "", AMAZON, ""),
         ("/root/.aws", "1234", {"AWS_PROFILE": "p"}, ""),

@@ -1,4 +1,4 @@
-"""The file of credentials for Google Cloud: what is seen of it, that its secrets are not, and what it comes to."""
+"""The file of credentials for Google Cloud: the facts about it, which contain no secret, and their effect."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def described(data: bytes) -> KeyFileInspection:
     return describe_key(FileContent(data, len(data)))
 
 
-#: What lies in the file, and what is kept of it but its size.
+#: The content of the file, and the facts about it except its size.
 FILES: tuple[tuple[Any, tuple[Any, ...]], ...] = (
     (ACCOUNT, ("object", "service_account", "my-models-1", ())),
     (USER, ("object", "authorized_user", "", ())),
@@ -152,7 +152,7 @@ def judged(one: Deployment, status: Any, key_file: Any = None) -> tuple[Plan, li
 
 REGULAR = PathStatus("regular", 9)
 GOOD = KeyFileInspection(9, "object", "service_account")
-#: (status, what is seen, release, whether the process ends, a word of the message)
+#: (status, inspection, release, whether the process ends, a word of the message)
 ENDS: tuple[tuple[Any, Any, str, bool, str], ...] = (
     (REGULAR, GOOD, "2026.3", False, ""),
     (REGULAR, GOOD, "2022.1", False, ""),

@@ -1,4 +1,4 @@
-"""Trees that a store may hold and a disk may not, and what the server's download makes of them."""
+"""Trees that a store can contain and a disk cannot, and how the server downloads them."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_a_bucket_behind_a_host_without_versions_ends_nothing() -> None:
 def test_a_key_behind_a_host_is_looked_for_behind_a_slash(keys: tuple[str, ...]) -> None:
     planned = model(store_deployment(f"{HOST}/m"), Bucket(dict.fromkeys(keys, "good")))
     if keys[0].startswith("/"):
-        # It is there for the list and not for the download, unless it is there twice: that is not followed.
+        # The list finds it and the download does not, unless it exists twice, which is not predicted.
         assert planned.unknown is not None
     else:
         assert planned.status == "PATH_INVALID"
@@ -98,7 +98,7 @@ def test_one_unknown_download_makes_all_unknown() -> None:
     planned = model(store_deployment(policy=ALL), Bucket(tree, refused={"m/2/a.onnx": BUSY}))
     assert planned.unknown is not None
     assert not states(planned)
-    # What is known to fail is enough.
+    # One known failure is enough.
     both = Bucket(tree | {"m/3/a.onnx": "good"}, refused={"m/2/a.onnx": BUSY, "m/3/a.onnx": DENIED})
     failed = model(store_deployment(policy=ALL), both)
     assert set(states(failed).values()) == {"LOADING/UNKNOWN"}
@@ -122,7 +122,7 @@ def test_a_version_that_is_downloaded_twice_at_once() -> None:
     for path, sure in (("s3://b1x/m", False), ("gs://b1x/m", True)):
         planned = model(store_deployment(path, policy=ALL), Bucket(tree | {"m/1/sub/x": "x"}))
         assert (planned.unknown is None) == sure
-    # The policy takes one of them.
+    # The policy selects one of them.
     assert states(model(store_deployment(), Bucket(tree | {"m/1/sub/x": "x"}))) == {1: "AVAILABLE/OK"}
 
 

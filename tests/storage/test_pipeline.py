@@ -1,4 +1,4 @@
-"""Models in a store go through the rules of local ones, with the rules of the store's client before them."""
+"""Models in a store follow the rules of local models, after the rules of the store's client."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SCHEMES = ("s3://b1x/m", "gs://b1x/m")
 DENIED = StoreRefusal("GetObject", 403, "AccessDenied", host="s3:9000")
 schemes = pytest.mark.parametrize("path", SCHEMES)
 
-#: What lies below m/, in any kind of storage.
+#: The files below m/, in any kind of storage.
 LAYOUTS: dict[str, tuple[str, ...]] = {
     "one version": ("1/a.onnx",),
     "three versions": ("1/a.onnx", "2/a.onnx", "10/a.onnx"),
@@ -50,7 +50,7 @@ def test_the_same_verdict_wherever_it_lies(name: str, policy: VersionPolicy, pat
     local = settle_locally(local_deployment(entry=ModelEntry("m", "/m", policy)), memory_files).models[0]
     remote = model(store_deployment(path, policy=policy), Bucket({f"m/{file}": "good" for file in files}))
     if name == "zero and a letter":
-        # Read as 1, and looked for as 1: here as there it is not found, but there the download says so.
+        # The name is read as 1 and opened as 1: it is not found in either case, but in a store the download fails.
         assert [item.cause.reason for item in attempts(remote) if isinstance(item.cause, DownloadFails)]
     assert states(remote) == states(local)
     assert remote.detection.found == local.detection.found
@@ -152,7 +152,7 @@ def test_one_refused_object_takes_all_versions_with_it(path: str) -> None:
     tree = {"m/1/a.onnx": "good", "m/2/a.onnx": "good", "m/3/a.onnx": "good"}
     bucket = Bucket(tree, refused={"m/3/a.onnx": DENIED})
     planned = model(store_deployment(path, policy=VersionPolicy("latest", 2)), bucket)
-    # The two newest are tried together and fail together; what stands in for them is the oldest.
+    # The two newest are loaded together and fail together; the oldest replaces them.
     assert states(planned) == {1: "AVAILABLE/OK", 2: "LOADING/UNKNOWN", 3: "LOADING/UNKNOWN"}
     two = planned.versions[1].attempt
     assert two is not None

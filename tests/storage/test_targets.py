@@ -1,4 +1,4 @@
-"""How a TARGET in a store is understood: lists of keys in, models out; and what becomes of it in a deployment."""
+"""How a TARGET in a store is interpreted: lists of keys in, models out; and the resulting deployment."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ ACCESS = StoreAccess("s3", "b1x", "keys", "http://minio:9000")
 
 
 def settled(bucket: Bucket, attempt: Any) -> Any:
-    """What ``attempt`` makes of facts, once they are all there."""
+    """The result of ``attempt`` after all its facts are collected."""
     facts = Facts({})
     for _ in range(50):
         try:
@@ -62,7 +62,7 @@ def kind_path_models(found: ResolvedTarget) -> tuple[str, str, list[tuple[str, s
     return found.target.kind, found.target.path, [(model.name, model.base_path) for model in found.models]
 
 
-#: The keys, the path, and what it is: kind, path, models.
+#: The keys, the path, and its interpretation: kind, path, models.
 LAYOUTS: list[tuple[tuple[str, ...], str, str, str, list[tuple[str, str]]]] = [
     # A directory that the server reads as a version.
     (("m/1/a.xml", "m/1/a.bin"), "s3://b1x/m", "model", "s3://b1x/m", [("m", "s3://b1x/m")]),
@@ -95,9 +95,9 @@ LAYOUTS: list[tuple[tuple[str, ...], str, str, str, list[tuple[str, str]]]] = [
     ),
     (("x/1/a.onnx", "y/z/q/a.onnx"), "s3://b1x/", "repository", "s3://b1x/", [("x", "s3://b1x/x")]),
     (("r/docs/read.me",), "s3://b1x/r", "repository", "s3://b1x/r", []),
-    # Two slashes in a row make a directory without a name, which is no model's.
+    # Two slashes in a row form a directory without a name, which is not a model.
     (("r//1/a.onnx", "r/x/1/a.onnx"), "s3://b1x/r", "repository", "s3://b1x/r", [("x", "s3://b1x/r/x")]),
-    # Nothing there, or only something with a longer name.
+    # No object, or only objects with a longer name.
     (("m-2/1/a.onnx",), "s3://b1x/m", "model", "s3://b1x/m", [("m", "s3://b1x/m")]),
     ((), "s3://b1x", "model", "s3://b1x", [("b1x", "s3://b1x")]),
 ]
@@ -289,7 +289,7 @@ def test_a_request_of_an_older_file_has_the_limit_of_now() -> None:
 
 
 def test_a_bucket_whose_whole_list_takes_too_long_is_understood_by_its_first_page() -> None:
-    """Not as one model, whose versions would have wrong names."""
+    """It is not interpreted as one model whose versions have wrong names."""
     whole = target_listing(ACCESS, "s3://b1x/models")
     page = StoreListing(
         tuple(StoredObject(f"models/m{number}/1/a.onnx", 4) for number in range(3)), more=True

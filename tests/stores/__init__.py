@@ -1,1 +1,1 @@
-"""Models in S3 and Google Cloud Storage: what is asked of a store, and what comes of its answers."""
+"""Models in S3 and Google Cloud Storage: the requests to a store, and the results of its answers."""

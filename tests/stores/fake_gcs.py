@@ -1,7 +1,8 @@
-"""Google Cloud Storage and Google's token server, as far as they can be had: a fake.
+"""A fake of Google Cloud Storage and of Google's token server.
 
-Nothing else says no as Google does: its store is not to be had offline, and the emulators know neither credentials nor
-denials nor pages. The words of its errors are Google's own. What an emulator can do is tested with an emulator.
+No other server refuses requests as Google does: its store is not available offline, and the emulators have no
+credentials, refusals or pages. The error texts are Google's own. Whatever an emulator supports is tested with
+an emulator.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ REASONS = {400: "invalid", 401: "required", 403: "forbidden", 404: "notFound", 4
 
 @dataclass(frozen=True)
 class ReceivedRequest:
-    """A request that came. ``path`` is decoded, without its query; ``bearer``: what was sent as a token."""
+    """A received request. ``path`` is decoded, without its query; ``bearer``: the token that was sent."""
 
     method: str
     path: str
@@ -57,8 +58,8 @@ class ReceivedRequest:
 
 @dataclass(frozen=True)
 class Reply:
-    """``stall``: nothing is ever answered. ``cut``: so many bytes of the body, then the connection ends, as ``how``
-    says."""
+    """``stall``: no answer is ever sent. ``cut``: this number of bytes of the body is sent, then the
+    connection ends as ``ending`` states."""
 
     status: int = 200
     body: bytes = b""
@@ -68,7 +69,7 @@ class Reply:
     ending: str = "reset"
 
 
-#: Says what becomes of a request, or None: what would become of it anyway.
+#: Returns the reply to a request; None for the normal reply.
 Behaviour = Callable[[ReceivedRequest], Reply | None]
 
 
@@ -127,7 +128,7 @@ def private_key() -> str:
 
 
 def certificate(directory: Path) -> tuple[Path, Path]:
-    """A certificate for 127.0.0.1 that nobody has signed, and its key, as files."""
+    """A certificate for 127.0.0.1 that no authority has signed, and its key, as files."""
     import datetime
     import ipaddress
 
@@ -158,9 +159,9 @@ def certificate(directory: Path) -> tuple[Path, Path]:
 
 
 class FakeGcs:
-    """``objects`` of the bucket ``models``; who may list and read them: everybody, or with ``private`` who has a token
-    of its own, or one that the service account signed. ``clock``: seconds by which its clock is ahead. ``page``: keys
-    of a page. What ``behaviours`` say comes first."""
+    """``objects`` of the bucket ``models``. Everybody can list and read them; with ``private``, only clients
+    with a token from here or one that the service account signed. ``clock``: seconds by which its clock is
+    ahead. ``page``: keys of a page. ``behaviours`` are applied first."""
 
     def __init__(
         self,
@@ -207,7 +208,7 @@ class FakeGcs:
         return json.dumps({**info, **changes}).encode()
 
     def authorized_user(self, **changes: Any) -> bytes:
-        """A file as gcloud writes it for a person."""
+        """A file as gcloud writes it for a user account."""
         info = {
             "type": "authorized_user",
             "client_id": "1234567890-a.apps.googleusercontent.com",
@@ -219,7 +220,7 @@ class FakeGcs:
         return json.dumps({**info, **changes}).encode()
 
     def kinds(self) -> list[str]:
-        """Of all requests so far."""
+        """The kinds of all requests so far."""
         return [request.kind for request in self.requests]
 
     # -- what it answers -------------------------------------------------------------------------------
@@ -318,7 +319,7 @@ class FakeGcs:
 
     @staticmethod
     def _claims(token: str) -> Mapping[str, Any] | None:
-        """What a signed token says; None where the key of :data:`EMAIL` has not signed it."""
+        """The claims of a signed token; None if the key of :data:`EMAIL` has not signed it."""
         from cryptography.exceptions import InvalidSignature
         from cryptography.hazmat.primitives import hashes
         from cryptography.hazmat.primitives.asymmetric import padding
@@ -342,7 +343,7 @@ def _denied(request: ReceivedRequest, status: int, identity: str, call: str) -> 
         f"{identity} to the Google Cloud Storage {resource}. "
         f"Permission '{call}' denied on resource (or it may not exist)."
     )
-    # A read is refused in plain words.
+    # The refusal of a read is plain text.
     return (
         error_reply(status, text)
         if request.kind == "list"
@@ -351,12 +352,12 @@ def _denied(request: ReceivedRequest, status: int, identity: str, call: str) -> 
 
 
 def tunnel_refused(status: int) -> Behaviour:
-    """A proxy that lets nobody through to an encrypted store."""
+    """A proxy that refuses tunnels to encrypted stores."""
     return lambda request: Reply(status) if request.method == "CONNECT" else None
 
 
 def denied(identity: str = EMAIL) -> Behaviour:
-    """The account lacks the right to do what it asks."""
+    """The account lacks the right for the request."""
 
     def behave(request: ReceivedRequest) -> Reply | None:
         if request.kind not in ("list", "get"):
@@ -379,7 +380,7 @@ def _part(text: str) -> Mapping[str, Any]:
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
-    # Who hangs up early, or does not trust the certificate, is what is tested.
+    # Clients that close early or do not trust the certificate are tested here.
     block_on_close = False
 
     def __init__(self, fake: FakeGcs, tls: tuple[Path, Path] | None) -> None:
@@ -414,7 +415,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._serve()
 
     def log_message(self, *_: object) -> None:
-        """Tests read ``seen``."""
+        """Writes nothing; tests read ``requests``."""
 
     def _serve(self) -> None:
         parts = urlsplit(self.path if self.command != "CONNECT" else f"//{self.path}")
@@ -450,14 +451,14 @@ class _Handler(BaseHTTPRequestHandler):
         if reply.ending == "stall":
             self.server.fake.stopping.wait()
         elif reply.ending == "reset":
-            # Closing with this option sends RST instead of FIN, once the client has what was sent.
+            # Closing with this option sends RST instead of FIN, after the client has received the data.
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             self.connection.close()
 
 
 @contextmanager
 def hung_up() -> Iterator[str]:
-    """An address where every connection is taken and closed at once, without a word."""
+    """An address where every connection is accepted and closed without an answer."""
     with socket.create_server(("127.0.0.1", 0)) as server:
 
         def serve() -> None:

@@ -1,7 +1,7 @@
-"""A store that misbehaves as it is told: on its own, or as the wire between a client and a real server.
+"""A store that misbehaves on request: on its own, or between a client and a real server.
 
-No server can be had that throttles, stalls or breaks off at will, so this one does. The words of its errors are S3's
-own. What is behind it sees each request as the client signed it.
+No real server throttles, stalls or breaks off on request, so this one does. Its error texts are those of S3.
+The upstream server receives each request as the client signed it.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _HOP_BY_HOP = {
 
 @dataclass(frozen=True)
 class Reply:
-    """An answer. ``Content-Length`` is the body's, unless the headers say otherwise."""
+    """An answer. ``Content-Length`` is that of the body unless the headers set it."""
 
     status: int
     body: bytes = b""
@@ -44,8 +44,8 @@ class Reply:
 
 @dataclass(frozen=True)
 class Fault:
-    """What happens to an answer: ``reply`` takes its place (None: it is the store's own), and of it only ``keep`` bytes
-    of the body, or ``after`` bytes on the wire with the status line, are sent; ``end`` says what follows."""
+    """A change of an answer: ``reply`` replaces it (None: the store's own answer), and only ``keep`` bytes of
+    the body, or ``after`` bytes including the status line, are sent; ``end`` states what follows."""
 
     reply: Reply | None = None
     keep: int | None = None
@@ -57,8 +57,8 @@ class Fault:
 
 @dataclass(frozen=True)
 class Request:
-    """A request that came. ``path`` and ``query`` are decoded; ``key`` is the access key that it is signed with, or
-    empty; ``status`` is what it was answered with, 0 where nothing was."""
+    """A received request. ``path`` and ``query`` are decoded; ``key``: the access key of its signature, or
+    empty; ``status``: the status of the answer, 0 if none was sent."""
 
     method: str
     target: str
@@ -73,22 +73,22 @@ class Request:
 
 
 def stall(after: int = 0) -> Fault:
-    """So many bytes on the wire, and then nothing, without an end."""
+    """Sends this number of bytes, and then nothing, without an end."""
     return Fault(after=after, end="silence")
 
 
 def hang_up(after: int = 0) -> Fault:
-    """So many bytes on the wire, and then an orderly end of the connection."""
+    """Sends this number of bytes and closes the connection normally."""
     return Fault(after=after, end="close")
 
 
 def reset(after: int = 0) -> Fault:
-    """So many bytes on the wire, and then the connection is reset."""
+    """Sends this number of bytes and resets the connection."""
     return Fault(after=after, end="reset")
 
 
 def truncated(keep: int) -> Fault:
-    """All headers, so many bytes of the body, and then the end."""
+    """Sends all headers and this number of bytes of the body, and closes the connection."""
     return Fault(keep=keep, end="close")
 
 
@@ -106,7 +106,7 @@ def endless(block: bytes = b"\0" * 65536, pause: float = 0) -> Fault:
 def error(
     status: int, code: str, message: str, more: str = "", headers: Mapping[str, str] | None = None
 ) -> Fault:
-    """S3's way to say no. ``more``: further elements of the document."""
+    """An error document of S3. ``more``: further elements of the document."""
     document = (
         '<?xml version="1.0" encoding="UTF-8"?>\n'
         f"<Error><Code>{code}</Code><Message>{message}</Message>{more}"
@@ -121,7 +121,7 @@ def error(
 
 
 def answer(status: int, body: bytes = b"", headers: Mapping[str, str] | None = None) -> Fault:
-    """Just this."""
+    """Only this answer."""
     return Fault(Reply(status, body, headers or {}))
 
 
@@ -148,7 +148,7 @@ def expired_token() -> Fault:
 
 
 def skewed(seconds: int = 3600) -> Fault:
-    """The store's clock is this much ahead, in its ``Date`` as well."""
+    """The store's clock is ahead by this time, also in its ``Date`` header."""
     server_time = datetime.now(timezone.utc) + timedelta(seconds=seconds)
     more = f"<ServerTime>{server_time:%Y-%m-%dT%H:%M:%SZ}</ServerTime>"
     more += "<MaxAllowedSkewMilliseconds>900000</MaxAllowedSkewMilliseconds>"
@@ -172,7 +172,7 @@ def wrong_region(region: str) -> Fault:
 
 
 def redirect(url: str) -> Fault:
-    """To another address."""
+    """A redirect to another address."""
     return error(
         307,
         "TemporaryRedirect",
@@ -183,7 +183,7 @@ def redirect(url: str) -> Fault:
 
 
 def html(status: int = 200) -> Fault:
-    """A page for people, as a login portal or a misled load balancer has it."""
+    """An HTML page, as a login portal or a wrong load balancer sends it."""
     page = (
         b"<!DOCTYPE html>\n<html><head><title>Welcome</title></head><body><p>Log in &mdash; now<br></html>\n"
     )
@@ -202,7 +202,7 @@ class _Rule:
     times: int | None
 
     def takes(self, method: str, path: str) -> bool:
-        """Whether this request is misbehaved to; counts it."""
+        """Whether the fault applies to this request; counts it."""
         if self.method not in ("", method) or not self.path.search(path) or self.times == 0:
             return False
         if self.after:
@@ -214,8 +214,8 @@ class _Rule:
 
 
 class FaultyStore:
-    """A server on loopback while it is open as a context manager. ``upstream``: the address of what it stands before;
-    if empty, everything that no fault answers is 501."""
+    """A server on loopback while it is open as a context manager. ``upstream``: the address of the server
+    behind it; if empty, every request without a fault gets 501."""
 
     def __init__(self, upstream: str = "") -> None:
         self.requests: list[Request] = []
@@ -233,14 +233,14 @@ class FaultyStore:
     def misbehave(
         self, fault: Fault, *, method: str = "", path: str = "", after: int = 0, times: int | None = None
     ) -> None:
-        """Does ``fault`` to requests with this method (empty: any) whose decoded path, which begins with ``/bucket``,
-        has this pattern in it: but for the first ``after`` of them, ``times`` times (None: for ever). Of several rules
-        for a request, the first told counts."""
+        """Applies ``fault`` to requests with this method (empty: any) whose decoded path, which starts with
+        ``/bucket``, contains this pattern: except the first ``after`` of them, ``times`` times (None:
+        always). If several rules match a request, the first one counts."""
         with self._lock:
             self._rules.append(_Rule(fault, method, re.compile(path), after, times))
 
     def behave(self) -> None:
-        """Forgets all faults."""
+        """Removes all faults."""
         with self._lock:
             self._rules.clear()
 
@@ -304,7 +304,7 @@ class _Server(ThreadingHTTPServer):
 
     def handle_error(self, request: object, client_address: object) -> None:
         error = sys.exc_info()[1]
-        # That a client leaves early is its business.
+        # A client may leave early.
         if error is not None and not isinstance(error, ConnectionError):
             self.store.mistakes.append(error)
 
@@ -328,7 +328,7 @@ class _Handler(BaseHTTPRequestHandler):
         data = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         fault = store.fault_for(self.command, path)
         silent = fault.after == 0
-        # What is lost on its way back has happened all the same.
+        # The request was made even if its answer is lost.
         reply = fault.reply or (_ask(store.upstream, self, data) if store.upstream else _NOT_IMPLEMENTED)
         credential = re.search(r"Credential=([^/,]+)/", self.headers.get("Authorization", ""))
         store.requests.append(
@@ -350,7 +350,7 @@ class _Handler(BaseHTTPRequestHandler):
         if fault.end == "silence":
             store.closing.wait()
         elif fault.end == "reset":
-            # Closing then discards, and tells the other end so.
+            # Closing then discards the data and sends a reset.
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             self.server.reset(self.connection)
         elif fault.end == "endless" and self.command != "HEAD":
@@ -362,7 +362,7 @@ _NOT_IMPLEMENTED = Reply(501, b"", {"Content-Type": "application/xml"})
 
 
 def _head(reply: Reply) -> bytes:
-    """The status line and the headers. A header that is given empty is left out."""
+    """The status line and the headers, without headers whose value is empty."""
     headers = {"Date": format_datetime(datetime.now(timezone.utc), usegmt=True), "Server": "AmazonS3"}
     headers["Content-Length"] = str(len(reply.body))
     known = {name.lower(): name for name in headers}
@@ -377,7 +377,7 @@ def _head(reply: Reply) -> bytes:
 
 
 def _ask(upstream: str, request: BaseHTTPRequestHandler, data: bytes) -> Reply:
-    """Passes a request on as it came, with its own Host, which is signed."""
+    """Forwards a request unchanged, with its own Host, which is signed."""
     parts = urlsplit(upstream)
     connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=60)
     try:

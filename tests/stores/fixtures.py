@@ -21,7 +21,7 @@ from tests.stores.servers import (
 )
 from tests.stores.swift import PROGRAMS, SwiftServer, swift_server
 
-#: What the machine must have for a fixture, in the words of the markers.
+#: The requirements of each fixture on the machine, as markers.
 NEEDS = {
     "moto": pytest.mark.needs_module("moto", "flask"),
     "moto_iam": pytest.mark.needs_module("moto", "flask"),
@@ -32,7 +32,7 @@ NEEDS = {
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """Marks a test with what its fixtures need."""
+    """Marks a test with the requirements of its fixtures."""
     for name in getattr(item, "fixturenames", ()):
         if name in NEEDS:
             item.add_marker(NEEDS[name])
@@ -95,6 +95,6 @@ def faulty() -> Iterator[Callable[..., FaultyStore]]:
 @pytest.fixture
 def refused() -> Iterator[str]:
     with socket.socket() as held:
-        # Bound, so that nobody else takes the port; not listening, so that it refuses.
+        # Bound, so that no other program uses the port; not listening, so that it refuses connections.
         held.bind(("127.0.0.1", 0))
         yield f"http://127.0.0.1:{held.getsockname()[1]}"

@@ -1,4 +1,4 @@
-"""A model that OpenVINO loads: three numbers added to its input."""
+"""A model that OpenVINO loads: it adds three numbers to its input."""
 
 from __future__ import annotations
 

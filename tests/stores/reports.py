@@ -1,4 +1,4 @@
-"""What all checks find in a bucket, and how findings follow from one another."""
+"""The findings of all checks for a bucket, and the causes of findings."""
 
 from __future__ import annotations
 

@@ -1,6 +1,8 @@
-"""Real servers in processes of their own: S3 (moto, with IAM too), Google's store (an emulator), a proxy (Squid).
+"""Real servers in processes of their own: S3 (moto, also with IAM), Google's store (an emulator), a proxy
+(Squid).
 
-Each is a context manager and yields what tests ask it by. Swift is in ``swift.py``; ``fixtures.py`` shares them out.
+Each is a context manager and yields the interface for tests. Swift is in ``swift.py``; ``fixtures.py``
+defines the fixtures.
 """
 
 from __future__ import annotations
@@ -26,7 +28,7 @@ from urllib.parse import quote
 
 SQUID_PASSWORDS = "/usr/lib/squid/basic_ncsa_auth"
 
-# Whoever measures, proxies or configures the tests does not mean these servers.
+# Settings for coverage, proxies or configuration of the tests do not apply to these servers.
 _LEFT_OUT = re.compile(
     r"(?i)coverage_.*|aws_.*|.*_proxy|pythonwarnings|pythondevmode|moto_.*|initial_no_auth.*|google_.*|storage_.*"
 )
@@ -34,14 +36,14 @@ _START_SECONDS = 60
 
 
 class Keys(NamedTuple):
-    """What a user of S3 shows."""
+    """The access key and secret key of a user of S3."""
 
     key: str
     secret: str
 
 
 class Logged(NamedTuple):
-    """A request in a server's own log; ``path`` is as encoded as the server wrote it, with its query."""
+    """A request in a server's own log; ``path`` is encoded as the server wrote it, with its query."""
 
     method: str
     path: str
@@ -55,7 +57,7 @@ def allow(*actions: str, on: str) -> dict[str, object]:
 
 
 class S3Server:
-    """An S3 endpoint and a user who may do everything there. Addresses are path-style."""
+    """An S3 endpoint and a user with all rights. Addresses are path-style."""
 
     def __init__(
         self, endpoint: str, keys: Keys, region: str = "us-east-1", log_file: Path | None = None
@@ -69,7 +71,7 @@ class S3Server:
         self.admin = self.client()
 
     def client(self, keys: Keys | None = None, region: str | None = None, proxy: str = "") -> Any:
-        """A boto3 client that asks once and waits 20 s; the server's end closes it."""
+        """A boto3 client without retries that waits 20 s; it is closed with the server."""
         import boto3
         from botocore.config import Config
 
@@ -104,15 +106,15 @@ class S3Server:
         self.forget()
 
     def log(self) -> list[Logged]:
-        """The requests since ``forget`` (called at the begin of each test, and by every method that sets something up),
-        whoever sent them. One is there as soon as its answer has begun."""
+        """The requests since ``forget`` (called at the start of each test and by every method that sets
+        something up), from any client. A request is listed as soon as its answer has started."""
         return _access_log(self._log_text()[self._log_begin :])
 
     def forget(self) -> None:
         self._log_begin = len(self._log_text()) if self._log_file else 0
 
     def close(self) -> None:
-        """Closes the clients. The server goes on."""
+        """Closes the clients. The server continues to run."""
         self._open.close()
 
     def _log_text(self) -> str:
@@ -121,14 +123,14 @@ class S3Server:
 
 
 class IamServer(S3Server):
-    """S3 where policies count."""
+    """S3 with policies."""
 
     def __init__(self, endpoint: str, log_file: Path) -> None:
         import boto3
 
         session = boto3.session.Session("nobody", "nothing", region_name="us-east-1")
         with ExitStack() as opened:
-            # Before the third of these requests is answered, nobody is asked for a key.
+            # Until the third of these requests is answered, no key is required.
             iam = session.client("iam", endpoint_url=endpoint)
             opened.callback(iam.close)
             keys = _new_user(iam, "admin", [{"Effect": "Allow", "Action": "*", "Resource": "*"}])
@@ -137,13 +139,13 @@ class IamServer(S3Server):
         self._open.callback(self._iam.close)
 
     def user(self, *statements: Mapping[str, object]) -> Keys:
-        """A new user whose one policy has these statements; without any, one without rights."""
+        """A new user whose only policy has these statements; without any, a user without rights."""
         keys = _new_user(self._iam, f"user-{secrets.token_hex(6)}", statements)
         self.forget()
         return keys
 
 
-#: How many requests moto_iam answers before it asks for keys: those that make its first user.
+#: The number of requests that moto_iam answers without keys: those that create its first user.
 _BEFORE_IAM = 3
 
 
@@ -160,7 +162,7 @@ def _new_user(iam: Any, name: str, statements: Sequence[Mapping[str, object]]) -
 
 @contextmanager
 def moto_server() -> Iterator[S3Server]:
-    """S3 that takes any key."""
+    """S3 that accepts any key."""
     with _moto({}) as (endpoint, log):
         server = S3Server(endpoint, Keys("AKIAEXAMPLEOFTESTS00", "secret-of-the-tests"), log_file=log)
         try:
@@ -196,7 +198,7 @@ def _moto(environment: Mapping[str, str]) -> Iterator[tuple[str, Path]]:
 
 
 class GcsServer:
-    """An emulator of Google Cloud Storage. It serves one request at a time, and asks for no credentials."""
+    """An emulator of Google Cloud Storage. It serves one request at a time and requires no credentials."""
 
     def __init__(self, endpoint: str) -> None:
         self.endpoint = endpoint
@@ -237,7 +239,7 @@ def gcs_server() -> Iterator[GcsServer]:
 
 
 class Proxy:
-    """A proxy that lets only ``user`` with ``password`` through, to any place."""
+    """A proxy that allows only ``user`` with ``password``, to any host."""
 
     def __init__(self, port: int, user: str, password: str, log_file: Path) -> None:
         self.host = "127.0.0.1"
@@ -252,12 +254,12 @@ class Proxy:
         return self.url_with(self.user, self.password)
 
     def url_with(self, user: str, password: str) -> str:
-        """The proxy's address as somebody would give it who has these credentials, percent-encoded."""
+        """The proxy's address with these credentials, percent-encoded."""
         return f"http://{quote(user, safe='')}:{quote(password, safe='')}@{self.host}:{self.port}"
 
     def log(self, least: int = 0) -> list[str]:
-        """The lines of the access log since ``forget``. A line is written when its request has ended, so this waits
-        up to 10 s until there are at least so many."""
+        """The lines of the access log since ``forget``. A line is written when its request has ended, so this
+        waits up to 10 s for this number of lines."""
         for _ in range(100):
             lines = self._lines()[self._log_begin :]
             if len(lines) >= least:
@@ -274,7 +276,7 @@ class Proxy:
 
 @contextmanager
 def squid_server(user: str = "someone", password: str = "word") -> Iterator[Proxy]:
-    """Squid with basic authentication. Caches nothing and writes only below a directory of its own."""
+    """Squid with basic authentication. It caches nothing and writes only below its own directory."""
     crypt = ["openssl", "passwd", "-apr1", "-stdin"]
     hashed = subprocess.run(crypt, input=password, capture_output=True, text=True, check=True).stdout.strip()
     with open_directory() as directory:
@@ -309,7 +311,8 @@ def free_port() -> int:
 
 @contextmanager
 def open_directory() -> Iterator[Path]:
-    """A directory that every user may write to, since a server started by root may become another; removed at last."""
+    """A directory that every user can write to, since a server started by root may change to another user;
+    removed at the end."""
     path = Path(tempfile.mkdtemp(prefix="ovms-doctor-server-", dir=_open_to_all()))
     path.chmod(0o777)
     try:
@@ -332,8 +335,8 @@ def _open_to_all() -> str:
 def listening(
     command: Callable[[int], list[str]], log: Path, environment: Mapping[str, str]
 ) -> Iterator[int]:
-    """Runs ``command(port)`` until it listens on that port of the loopback, yields the port, and ends it. Should
-    another have taken the port in the meantime, there are two more tries. Its output goes to ``log``."""
+    """Runs ``command(port)`` until it listens on that port of the loopback, yields the port, and ends it. If
+    another program has used the port in the meantime, it tries two more ports. Its output goes to ``log``."""
     for last in (False, False, True):
         port = free_port()
         with running(command(port), log, environment) as server:
@@ -350,8 +353,8 @@ def listening(
 def running(
     command: Sequence[str], log: Path, environment: Mapping[str, str]
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """Runs a program with its output in ``log``, and ends it and its children. They end with the tests, however those
-    end, where the machine has setpriv and the program keeps its user."""
+    """Runs a program with its output in ``log``, and ends it and its children. They also end if the tests are
+    killed, if the machine has setpriv and the program keeps its user."""
     clean = {name: value for name, value in os.environ.items() if not _LEFT_OUT.fullmatch(name)}
     with_parent = ["setpriv", "--pdeathsig", "KILL"] if shutil.which("setpriv") else []
     with log.open("ab") as output:
@@ -375,7 +378,7 @@ def running(
 
 
 def wait_until(condition: Callable[[], bool], server: subprocess.Popen[bytes]) -> bool:
-    """Whether ``done`` became true while the server ran."""
+    """Whether ``condition`` became true while the server ran."""
     end = time.monotonic() + _START_SECONDS
     while server.poll() is None and time.monotonic() < end:
         if condition():
@@ -385,14 +388,14 @@ def wait_until(condition: Callable[[], bool], server: subprocess.Popen[bytes]) -
 
 
 def is_listening(port: int) -> bool:
-    """Whether somebody listens on this port of the loopback, found out without a connection."""
+    """Whether a program listens on this port of the loopback, determined without a connection."""
     local_address = f"{int.from_bytes(socket.inet_aton('127.0.0.1'), sys.byteorder):08X}:{port:04X}"
     lines = (line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:])
     return any(fields[1] == local_address and fields[3] == "0A" for fields in lines)
 
 
 def _access_log(text: str) -> list[Logged]:
-    """What werkzeug wrote, whose colours stand inside of the quotation marks."""
+    """Requests in the log of werkzeug, which has colour codes inside the quotation marks."""
     plain = re.sub(r"\x1b\[[0-9;]*m", "", text)
     found = re.findall(r'^\S+ - - \[[^\]]*\] "([A-Z]+) (\S.*) HTTP/1\.[01]" (\d{3}) ', plain, re.MULTILINE)
     return [Logged(method, path, int(status)) for method, path, status in found]

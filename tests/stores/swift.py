@@ -1,7 +1,8 @@
-"""OpenStack Swift with its S3 interface: a store of production, on loopback and in a directory of the tests' own.
+"""OpenStack Swift with its S3 interface: a production store, on loopback and in its own directory of the
+tests.
 
-Unlike the stand-ins it checks signatures, their region, and the rights of users. Four servers with one device; nothing
-of ``/etc/swift`` is read. They run as whoever runs the tests.
+Unlike the other servers it checks signatures, their region, and the rights of users. Four servers with one
+device; nothing in ``/etc/swift`` is read. They run as the user of the tests.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from pathlib import Path
 
 from tests.stores.servers import Keys, S3Server, is_listening, running, wait_until
 
-#: What must be installed: Debian's swift-proxy, swift-account, swift-container and swift-object.
+#: Required programs: Debian's swift-proxy, swift-account, swift-container and swift-object.
 PROGRAMS = ("swift-proxy-server", "swift-account-server", "swift-container-server", "swift-object-server")
 REGION = "eu-tests-1"
 
@@ -80,7 +81,7 @@ use = egg:swift#{kind}
 
 
 class SwiftServer(S3Server):
-    """Swift's S3. What was put is listed at once: no timeout lets an object be known before its container has it."""
+    """Swift's S3. New objects are listed at once: no timeout delays the update of the container."""
 
     def __init__(self, endpoint: str) -> None:
         super().__init__(endpoint, _OWNER, REGION)
@@ -90,7 +91,7 @@ class SwiftServer(S3Server):
 
 @contextmanager
 def swift_server() -> Iterator[SwiftServer]:
-    """All four servers. Needs ``PROGRAMS``, and a file system for temporary files that keeps extended attributes."""
+    """All four servers. Needs ``PROGRAMS`` and a file system for temporary files with extended attributes."""
     with ExitStack() as opened:
         directory = opened.enter_context(_directory_with_attributes())
         ports = _free_ports(("proxy", "account", "container", "object"))
@@ -101,7 +102,7 @@ def swift_server() -> Iterator[SwiftServer]:
         for kind, port in ports.items():
             text = _COMMON + (_PROXY if kind == "proxy" else _STORAGE)
             (directory / f"{kind}.conf").write_text(text.format(**common, kind=kind, port=port))
-        # Isolated: beside that file is another "swift", this one.
+        # Isolated, because the directory of that file contains this module, which is also named "swift".
         program = [*_interpreter(), "-I", str(Path(__file__).with_name("swift_child.py"))]
         logs = directory / "logs"
         logs.mkdir()
@@ -125,7 +126,7 @@ def swift_server() -> Iterator[SwiftServer]:
 
 @contextmanager
 def _directory_with_attributes() -> Iterator[Path]:
-    """Swift keeps what it knows of an object in the file's extended attributes; not every tmpfs has them."""
+    """Swift stores metadata in the extended attributes of an object's file; not every tmpfs has them."""
     refused = []
     for directory in dict.fromkeys((tempfile.gettempdir(), "/var/tmp")):
         path = Path(tempfile.mkdtemp(prefix="ovms-doctor-swift-", dir=directory))
@@ -146,7 +147,7 @@ def _directory_with_attributes() -> Iterator[Path]:
 
 
 def _free_ports(names: tuple[str, ...]) -> dict[str, int]:
-    """Different ones: each is held until all are known."""
+    """Different free ports: each is held until all are known."""
     with ExitStack() as held:
         probes = [held.enter_context(socket.socket()) for _ in names]
         for probe in probes:
@@ -155,7 +156,7 @@ def _free_ports(names: tuple[str, ...]) -> dict[str, int]:
 
 
 def _interpreter() -> list[str]:
-    """The Python that Swift was installed for, of the first line of its programs."""
+    """The Python for which Swift was installed, from the first line of its programs."""
     program = shutil.which(PROGRAMS[0])
     assert program, f"{PROGRAMS[0]} is missing"
     with open(program, encoding="utf-8") as file:

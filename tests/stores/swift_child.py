@@ -1,7 +1,7 @@
-"""Run as a program, by the Python that Swift is installed for: makes Swift's rings, or is one of its servers.
+"""A program for the Python for which Swift is installed: creates Swift's rings, or is one of its servers.
 
-``swift_child.py rings DIRECTORY PORTS`` with the servers' ports as a JSON object; ``swift_child.py KIND DIRECTORY``.
-Swift's own programs would read ``/etc/swift/swift.conf``, and nothing that they are told can change that.
+``swift_child.py rings DIRECTORY PORTS`` with the servers' ports as a JSON object; ``swift_child.py KIND
+DIRECTORY``. Swift's own programs would read ``/etc/swift/swift.conf``, and no option changes that.
 """
 
 import json
@@ -26,7 +26,7 @@ def main(task: str, directory: str, *ports: str) -> int:
 
 
 def make_rings(directory: str, ports: "dict[str, int]") -> int:
-    """One device, for everything."""
+    """Creates rings with one device for everything."""
     from swift.common.ring import RingBuilder
 
     for kind in ("account", "container", "object"):

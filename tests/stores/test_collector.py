@@ -1,4 +1,4 @@
-"""The collector for stores around what it asks them: what becomes of children, files, secrets and an interruption."""
+"""The collector for stores, apart from its requests: its children, files, secrets and interruptions."""
 
 from __future__ import annotations
 
@@ -136,8 +136,8 @@ def test_answers_keep_the_order_of_their_questions(moto: S3Server, tmp_path: Pat
 
 
 def test_questions_of_a_killed_child_are_answered_by_another(faulty: Make, moto: S3Server) -> None:
-    """The child works at several questions at once: those besides the one it is killed over are another child's,
-    which meets the files that were made by then."""
+    """The child answers several questions at once: another child answers the ones that did not cause the
+    kill, and finds the files that were created by then."""
     tree = {"a.xml": XML, "a.bin": BIN}
     bucket = put(moto, {f"{number}/": tree for number in range(6)})
     server = faulty(Rule("drip", path="/0/a.xml"))
@@ -204,7 +204,7 @@ def test_nothing_stays_of_a_download_that_is_interrupted(
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        # Whoever runs the tests under nohup has SIGHUP ignored.
+        # Under nohup, SIGHUP is ignored.
         preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),
     )
     try:
@@ -244,7 +244,7 @@ PROGRAM = message(1, message(3, message(1, b"weights") + b"\x18\x01") + message(
 def test_parameters_that_are_not_fetched_are_no_zeros(
     moto: S3Server, parameters: bytes, kinds: list[str]
 ) -> None:
-    """Paddle's are told by their beginning, as on a disk; the hole in their place is none."""
+    """Paddle's parameters are recognised by their start, as on a disk; the hole in the file does not contain it."""
     tree = {"m.pdmodel": PROGRAM, "m.pdiparams": parameters}
     bucket = put(moto, {"1/": tree})
     at = access(moto.endpoint, bucket)
@@ -255,7 +255,7 @@ def test_parameters_that_are_not_fetched_are_no_zeros(
 
 
 def test_an_object_that_is_not_what_was_listed(moto: S3Server) -> None:
-    """Its size is a fact that the rules already went by."""
+    """The rules have already used its size as a fact."""
     tree = {"a.xml": XML, "a.bin": BIN}
     bucket = put(moto, {"1/": {**tree, "a.bin": BIN * 2}})
     (answer,) = ask(LoadCopy(copy_of(access(moto.endpoint, bucket), "1/", tree), "a.xml", "read"))
@@ -275,7 +275,7 @@ def test_an_object_that_is_not_what_was_listed(moto: S3Server) -> None:
     ],
 )
 def test_restored_object_can_be_read(faulty: Make, restored: str, archived: bool) -> None:
-    """What Amazon itself says of it cannot be had offline."""
+    """Amazon's own answer is not available offline."""
     cold = f"<Contents><Key>k</Key><Size>1</Size><StorageClass>GLACIER</StorageClass>{restored}</Contents>"
     body = f"<ListBucketResult><Name>b</Name><IsTruncated>false</IsTruncated>{cold}</ListBucketResult>"
     server = faulty(Rule(status=200, code="", body=body.encode()))
@@ -302,7 +302,7 @@ def test_a_list_that_goes_on_without_end(faulty: Make, keys: bytes) -> None:
 
 
 def test_many_pages(moto: S3Server) -> None:
-    """moto makes up markers of its own, which are no keys."""
+    """moto's continuation markers are not keys."""
     keys = [f"m/{number // 2:04}/{number}" for number in range(2003)]
     bucket = moto.bucket()
     with ThreadPoolExecutor(4) as threads:
@@ -318,7 +318,7 @@ def test_many_pages(moto: S3Server) -> None:
 
 
 def test_swift_through_a_proxy(swift: SwiftServer, squid: Proxy) -> None:
-    """Another maker's S3, that checks each signature: all four calls, keys of every kind."""
+    """An S3 of another vendor that checks each signature: all four calls, keys of every kind."""
     odd = ["a b", "a%20b", "a+b", "a%2Bb", "%", "+", "é", "\U0001f600", "x&y=z", "~'*()!", "q?#;:@", "t\tt"]
     tree = {"a.xml": XML, "a.bin": BIN}
     bucket = swift.bucket()
@@ -359,7 +359,7 @@ def test_swift_through_a_proxy(swift: SwiftServer, squid: Proxy) -> None:
 
 @pytest.mark.parametrize("status", [301, 302, 307, 308])
 def test_nobody_is_followed_elsewhere(faulty: Make, moto: S3Server, status: int) -> None:
-    """The server's libcurl would, and what it came to there nobody knows."""
+    """The server's libcurl would follow, with an unknown result."""
     moto.forget()
     redirect = {"Location": f"{moto.endpoint}/bucket", "Content-Type": "text/html"}
     server = faulty(Rule(status=status, code="", body=b"<html>moved</html>", headers=redirect))
@@ -374,7 +374,7 @@ def test_nobody_is_followed_elsewhere(faulty: Make, moto: S3Server, status: int)
     ("hours", "code"), [(0, ""), (1, "RequestTimeTooSkewed"), (-1, "RequestTimeTooSkewed")]
 )
 def test_wrong_clock_is_reported_for_a_response_without_text(faulty: Make, hours: int, code: str) -> None:
-    """The server's SDK sets its clock right; nobody does so here."""
+    """The server's SDK corrects its clock; the collector does not."""
     date = formatdate(time.time() + hours * 3600, usegmt=True)
     server = faulty(Rule(status=403, code="", headers={"Date": date}))
     (answer,) = ask(HeadBucket(access(server.endpoint)))
@@ -397,7 +397,7 @@ DENIED = b"<Error><Code>AccessDenied</Code><Message>no</Message></Error>"
     ],
 )
 def test_a_proxys_own_answer(faulty: Make, headers: dict[str, str], body: bytes, problem: str) -> None:
-    """One that hands on what a store says puts its name there too."""
+    """A proxy that forwards the store's answer adds its name too."""
     gate = faulty(Rule(status=403, code="", body=body, headers=headers))
     secrets = {**SECRETS, "https_proxy": f"http://127.0.0.1:{gate.port}"}
     (answer,) = ask(ListStore(access("http://store.invalid", proxy="https_proxy"), ""), secrets=secrets)
@@ -414,7 +414,7 @@ def test_a_proxys_own_answer(faulty: Make, headers: dict[str, str], body: bytes,
         ("https://h:443/", "https://h:443"),
         ("http://u:p%40w@h:1", "http://u:p%40w@h:1"),
         ("http://dom\\u:p/w@h:1", "http://dom%5Cu:p%2Fw@h:1"),
-        # libcurl finds a user in the host that is left, who counts more and has no password.
+        # libcurl finds a user in the remaining host; it has priority and no password.
         ("http://u:p@w@h:1", "http://h:1"),
         ("http://u@h:1", "http://h:1"),
         ("http://h:70000", "http://h:1080"),

@@ -1,4 +1,4 @@
-"""What is told of a store's answers: facts in, findings out."""
+"""The findings about a store's answers: facts in, findings out."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_refusals_of_s3(
     finding = only(Bucket(GOOD, head=head, listing=listing))
     assert (finding.code, finding.severity) == (code, severity)
     assert finding.server_log
-    # What the environment holds is read once; rights and buckets may come at any time.
+    # The environment is read once; rights and buckets can be added at any time.
     assert finding.recovers == ("restart" if code in ("OVD653", "OVD655") else "next_poll")
 
 
@@ -160,7 +160,7 @@ def test_a_bucket_that_is_missed_for_a_slash_is_not_empty(scheme: str) -> None:
 
 
 def test_an_empty_bucket() -> None:
-    """Of S3's the root is a directory all the same."""
+    """In S3 the root is a directory nevertheless."""
     assert only(Bucket({}), path="gs://b1x").message == "The bucket b1x is empty"
     assert only(Bucket({}), path="s3://b1x").code == "OVD101"
 
@@ -177,7 +177,7 @@ def test_a_page_for_people_is_not_the_answer_of_a_store(status: int, code: str) 
 
 
 def test_an_address_that_leads_to_another() -> None:
-    """Often from http:// to https://: nobody goes there for the server."""
+    """Often from http:// to https://: the collector does not follow."""
     refusal = StoreRefusal("HeadBucket", 308, problem="unreadable", host="minio:9000")
     finding = found(Bucket(GOOD, head=refusal))[0]
     assert finding.code == "OVD657"
@@ -200,7 +200,7 @@ def test_whose_loopback_it_is(bare_metal: bool) -> None:
      ("gs://b1x/m", "-e GOOGLE_APPLICATION_CREDENTIALS=/keys/key.json")],
 )  # fmt: skip
 def test_who_shows_no_credentials_is_given_some(path: str, command: str) -> None:
-    """A list for everybody, and objects that are not."""
+    """Everybody can list, but not read the objects."""
     refused = {"m/1/a.onnx": StoreRefusal("GetObject", 403, "AccessDenied")}
     finding = only(Bucket(GOOD, refused=refused), path=path, environment={})
     assert (finding.code, finding.recovers) == ("OVD662", "restart")
@@ -209,7 +209,7 @@ def test_who_shows_no_credentials_is_given_some(path: str, command: str) -> None
 
 
 def test_an_emulator_of_google_s_that_wants_credentials() -> None:
-    """There is no gcloud for it: the words are all."""
+    """gcloud does not support it, so the remedy has only text."""
     environment = {"CLOUD_STORAGE_TESTBENCH_ENDPOINT": "http://127.0.0.1:9"}
     listing = StoreRefusal("ListObjects", 401, "required")
     finding = only(Bucket(GOOD, listing=listing), path="gs://b1x/m", environment=environment)
@@ -229,7 +229,7 @@ def test_variables_that_stay_behind() -> None:
     lacking = {"/": (Fault("saved-model-variables-missing", "s3://b1x/m/1/variables", False, "no", "no"),)}
     finding = only(Bucket(tree, faults=lacking), load="none")
     assert (finding.code, finding.severity) == ("OVD661", "warning")
-    # The graph has no variables; OpenVINO takes it without them.
+    # The graph has no variables; OpenVINO loads it without them.
     assert found(Bucket(tree), load="none") == []
     assert found(Bucket(tree, faults=lacking)) == []
     broken = {**tree, "m/1/saved_model.pb": "bad"}

@@ -1,4 +1,4 @@
-"""What the collector makes of Google Cloud Storage: an emulator where one can do it, else a fake of Google's."""
+"""The collector with Google Cloud Storage: an emulator where it supports the case, else a fake of Google's."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ from tests.stores.servers import gcs_server
 pytestmark = pytest.mark.server
 
 ODD = ["m/1/new\nline", "m/1/50%25+c d.xml", "m/1/é😀.bin", "m/1/a?b#c&d=e", "m/1/'\"\\<>", "m//x"]
-#: What the emulator cannot keep: it makes paths of keys, and nothing of an empty body.
+#: Objects that the emulator cannot store: it uses keys as paths, and ignores an empty body.
 ODDER = ["m/1/..", "m/./x", "m/../x", "/", "//", "m/1/ ", "x" * 1024]
 OBJECTS = {
     "m/1/model.xml": b"<net/>",
@@ -47,7 +47,7 @@ OBJECTS = {
     "n": b"1",
 }
 
-#: What the emulator holds.
+#: The objects in the emulator.
 STORED = {key: data for key, data in OBJECTS.items() if data} | {key: key.encode() for key in ODD}
 
 
@@ -57,7 +57,7 @@ def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def store(url: str, bucket: str = "models", patience: float = LONG) -> GoogleStore:
-    """Somebody without credentials."""
+    """A client without credentials."""
     return GoogleStore(StoreAccess("gcs", bucket, endpoint=url), {}, {}, patience)
 
 
@@ -76,7 +76,7 @@ def refused(answer: object) -> StoreRefusal:
 
 @pytest.fixture(scope="module")
 def emulated() -> Iterator[tuple[str, str]]:
-    """An emulator's address, and a bucket there with all that it can keep."""
+    """An emulator's address, and a bucket with all objects that it can store."""
     with gcs_server() as server:
         bucket = server.bucket()
         server.put(bucket, STORED)
@@ -143,7 +143,7 @@ def fake() -> Iterator[FakeGcs]:
 
 
 def test_only_reads_are_sent_and_unsigned(fake: FakeGcs, tmp_path: Path) -> None:
-    """Not for the bucket either, to which the server's account needs no right."""
+    """No request for the bucket either, for which the server's account needs no right."""
     google_store = store(fake.url)
     assert google_store.head() == StoreResponse()
     assert keys(google_store.list("m/1/", 1, False)) == ["m/1/empty", "m/1/model.bin", "m/1/model.xml"]
@@ -204,7 +204,7 @@ def test_refusals_in_the_words_of_google(fake: FakeGcs) -> None:
         "ListObjects", 404, "notFound", "The specified bucket does not exist.", host=address
     )
     assert answer == expected
-    # A read is refused in plain words, without a code.
+    # The refusal of a read is plain text, without a code.
     answer = refused(store(fake.url).read("m/9", 0, 1))
     assert answer == StoreRefusal("GetObject", 404, "", "No such object: models/m/9", host=address)
     fake.private = True
@@ -392,7 +392,7 @@ def test_a_name_that_is_not_utf_8(fake: FakeGcs, tmp_path: Path) -> None:
 
 
 def test_answers_survive_being_sent(fake: FakeGcs) -> None:
-    """A store may say what it wants: no character of it stops the answer on its way to the parent."""
+    """A store may send any text: no character in it breaks the message to the parent."""
     from ovms_doctor.probes.processes.messages import Answered, decode_reply, encode_line
 
     def behave(request: ReceivedRequest) -> Reply | None:

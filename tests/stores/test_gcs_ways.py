@@ -1,4 +1,4 @@
-"""Who asks Google Cloud Storage, and by which way: credentials, proxies, and what this process has of its own."""
+"""The requests to Google Cloud Storage: credentials, proxies, and independence from this process's own settings."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def fake() -> Iterator[FakeGcs]:
-    """A bucket that not everybody may read."""
+    """A bucket that requires credentials."""
     with FakeGcs(OBJECTS, private=True) as server:
         yield server
 
@@ -56,7 +56,7 @@ def fake() -> Iterator[FakeGcs]:
 def store(
     url: str, content: bytes | None = None, proxy: str = "", patience: float = LONG, self_signed: bool = False
 ) -> GoogleStore:
-    """``content``: of the key file, None for somebody without; ``proxy``: the value of the variable."""
+    """``content``: the key file, None without credentials; ``proxy``: the value of the variable."""
     access = StoreAccess(
         "gcs",
         "models",
@@ -156,7 +156,7 @@ def test_a_token_that_is_worth_nothing(fake: FakeGcs) -> None:
     fake.behaviours.append(always("token", Reply(200, b'{"access_token": "ya29.x", "expires_in": 3599}')))
     answer = refused(store(fake.url, fake.service_account()).list("m/", 1, False))
     assert (answer.call, answer.status, answer.code) == ("ListObjects", 401, "authError")
-    # The library would ask for another one by itself, which would be as good.
+    # The library would request another token by itself, which would be equally valid.
     assert fake.kinds() == ["token", "list"]
 
 
@@ -288,10 +288,10 @@ def test_nothing_of_this_process_is_used(
         assert listed(store(fake.url, fake.service_account()).list("m/", 1, False))
         assert listed(store(fake.url, fake.service_account(), self_signed=True).list("m/", 1, False))
         assert listed(store(fake.url, fake.authorized_user()).list("m/", 1, False))
-        # Where a proxy is named but not known, no other one stands in.
+        # If a proxy is set but its value is not known, no other proxy is used instead.
         access = StoreAccess("gcs", "models", endpoint=fake.url, proxy="https_proxy")
         assert isinstance(GoogleStore(access, {}, {}, 5).list("", 1, False), Unavailable)
-        # Time for a thread of a library's to come up with something of its own.
+        # Time for a background thread of a library to send something.
         time.sleep(0.3)
         assert wrong.requests == []
     assert set(fake.kinds()) == {"list", "token"}
@@ -301,7 +301,7 @@ def test_nothing_of_this_process_is_used(
 def test_without_an_endpoint_it_is_google_s_own(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Whatever this process is told; asked through a proxy of ours, which says no."""
+    """Whatever this process's settings are. The request goes through our proxy, which refuses it."""
     with FakeGcs() as proxy:
         proxy.behaviours.append(tunnel_refused(403))
         monkeypatch.setenv("STORAGE_EMULATOR_HOST", proxy.url)
@@ -339,7 +339,7 @@ BAD = ["http://u:p@w@{}", "http://u:p/w@{}", "http://u:p#w@{}", " http://{}", "h
 
 @pytest.mark.parametrize(("value", "pair"), VALUES)
 def test_proxy_is_used_and_receives_the_client_name(value: str, pair: str | None) -> None:
-    """Over plain http, so that a proxy of a few lines can see what is asked."""
+    """Over plain HTTP, so that a simple proxy can read the request."""
     with FakeGcs(OBJECTS) as proxy:
         google_store = store("http://store.invalid:4443", proxy=value.format(f"127.0.0.1:{proxy.port}"))
         assert listed(google_store.list("m/", 1, False))
@@ -369,7 +369,7 @@ def test_libcurl_takes_these_values_so(value: str, pair: str | None) -> None:
         finally:
             curl.close()
     if pair == "bad":
-        # An empty name is looked up, and not found; the rest is refused at sight.
+        # An empty name is looked up and not found; the others are refused at once.
         assert error in (pycurl.E_COULDNT_RESOLVE_PROXY, pycurl.E_URL_MALFORMAT)
     else:
         assert (error, [request.proxy for request in proxy.requests]) == (
@@ -421,7 +421,7 @@ def test_faulty_proxies(fake: FakeGcs) -> None:
     assert (answer.problem, answer.host) == ("refused", f"127.0.0.1:{port}")
     answer = refused(store(fake.url, proxy="http://u:p@proxy.invalid:3128").list("", 1, False))
     assert (answer.problem, answer.host) == ("proxy name", "proxy.invalid:3128")
-    # An encrypted connection to a proxy that knows of none.
+    # An encrypted connection to a proxy without encryption.
     answer = refused(store(fake.url, proxy=fake.url.replace("http:", "https:")).list("", 1, False))
     assert (answer.problem, answer.host) == ("tls", f"127.0.0.1:{fake.port}")
     assert fake.requests == []
@@ -449,7 +449,7 @@ def test_who_refuses_proxy_or_store(reply: Reply, problem: str) -> None:
 
 
 def test_no_secret_is_in_an_answer(fake: FakeGcs) -> None:
-    """Whoever answers may repeat all that he was sent."""
+    """The server may repeat everything that it received."""
 
     def repeat(kind: str, status: int) -> Behaviour:
         def behave(request: ReceivedRequest) -> Reply | None:
@@ -516,7 +516,7 @@ def test_the_way_through_a_real_proxy(fake: FakeGcs, tmp_path: Path) -> None:
         assert (answer.status, answer.problem, answer.host) == (407, "proxy", address)
         closed_address = f"http://127.0.0.1:{closed_port()}"
         assert refused(store(closed_address, proxy=squid.url).list("m/", 1, False)).problem == "proxy"
-        # An encrypted store: the proxy sees the way only, and nobody here trusts its certificate.
+        # An encrypted store: the proxy only sees the address, and the client does not trust the certificate.
         answer = refused(store(encrypted.url, proxy=squid.url).list("m/", 1, False))
         assert (answer.problem, answer.host) == ("tls", f"127.0.0.1:{encrypted.port}")
         answer = refused(store(encrypted.url, proxy=address).list("m/", 1, False))
@@ -529,5 +529,5 @@ def test_the_way_through_a_real_proxy(fake: FakeGcs, tmp_path: Path) -> None:
         == 3
     ), log_lines
     assert any(f"CONNECT 127.0.0.1:{encrypted.port} someone" in line for line in log_lines), log_lines
-    # What came without the proxy's leave did not come at all.
+    # Requests without the proxy's permission did not arrive.
     assert sum("/407" in line for line in log_lines) == 2, log_lines

@@ -1,4 +1,4 @@
-"""A library that a host lacks, or that is broken there, is said with the line that installs it."""
+"""For a library that is missing or broken on this host, the report has the command that installs it."""
 
 from __future__ import annotations
 

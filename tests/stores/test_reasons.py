@@ -1,4 +1,4 @@
-"""What is told of a store that may answer the server otherwise, and of one that was not looked at."""
+"""The findings about a store that may answer the server differently, and about one that was not contacted."""
 
 from __future__ import annotations
 

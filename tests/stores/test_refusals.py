@@ -1,6 +1,6 @@
-"""What is said of each refusal of a store: the message, the detail and the remedy, word by word.
+"""The findings for each refusal of a store: the message, the detail and the remedy, in full.
 
-They are kept in ``__snapshots__``; ``--snapshot-update`` writes them anew where a change is meant.
+They are in ``__snapshots__``; ``--snapshot-update`` writes them again if a change is intended.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def gcs(answer: StoreRefusal, environment: Mapping[str, str] = {}, **more: Any) 
 
 
 def with_key(answer: StoreRefusal) -> tuple[Deployment, Bucket]:
-    """A server of Google's bucket whose service account has a key file."""
+    """A server with Google's bucket, whose service account has a key file."""
     key = {
         "type": "service_account",
         "client_email": "ovms@project.iam.gserviceaccount.com",

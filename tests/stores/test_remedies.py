@@ -1,4 +1,4 @@
-"""What is told of a store's answers, in depth: what follows from what, and remedies that fit the deployment."""
+"""The findings about a store's answers in detail: their causes, and remedies that match the deployment."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_a_token_that_is_not_read() -> None:
 
 
 def test_the_bucket_before_the_host() -> None:
-    """Nobody knows BUCKET.HOST: that is the reason, and no network."""
+    """BUCKET.HOST is not a known name: that is the reason, not the network."""
     deployment = container("docker", S3_ENDPOINT="http://minio:9000")
     unknown = StoreRefusal("HeadBucket", problem="name", host="b1x.minio:9000")
     findings = report(deployment, Bucket(GOOD, head=unknown))
@@ -130,7 +130,7 @@ def test_external_data_that_stays_behind_is_why_it_is_not_read() -> None:
     findings = report(store_deployment(), Bucket(tree, faults={"a.onnx": (missing,)}))
     assert findings["OVD661"].message == "The server does not download a.onnx_data of s3://b1x/m/1"
     assert causes(findings, "OVD318") == ["OVD661"]
-    # What is no part of the model is not missed, and what is not there at all did not stay behind.
+    # Objects that do not belong to the model are not missing; objects that never existed were not left behind.
     assert "OVD661" not in report(store_deployment(), Bucket(tree))
     del tree["m/1/a.onnx_data"]
     assert "OVD661" not in report(store_deployment(), Bucket(tree, faults={"a.onnx": (missing,)}))
@@ -149,7 +149,7 @@ def test_an_object_that_is_kept_from_a_server_with_one_key() -> None:
 @pytest.mark.parametrize(
     ("head", "listing", "code"),
     [
-        # What a list is answered with for a moment says nothing of the refusal.
+        # A temporary answer to a list does not explain the refusal.
         (HEAD, StoreRefusal("ListObjects", 503, "SlowDown"), "OVD651"),
         (HEAD, StoreRefusal("ListObjects", problem="reset"), "OVD651"),
         (StoreRefusal("HeadBucket", 400), StoreRefusal("ListObjects", 400, "InvalidBucketName"), "OVD652"),
@@ -268,7 +268,7 @@ def test_a_role_needs_a_profile() -> None:
 
 
 def test_the_variable_that_the_client_reads_is_the_one_to_set() -> None:
-    """Without keys the SDK's own order counts, in which AWS_DEFAULT_REGION comes first."""
+    """Without keys the SDK's own order applies, in which AWS_DEFAULT_REGION comes first."""
     deployment = store_deployment(environment={"AWS_DEFAULT_REGION": "us-east-1"})
     moved = Bucket(GOOD, head=StoreRefusal("HeadBucket", 301, region="eu-west-1"))
     assert commands(report(deployment, moved)["OVD653"]) == ["-e AWS_DEFAULT_REGION=eu-west-1"]
@@ -291,7 +291,7 @@ def test_who_google_is_to_let_in() -> None:
         "gcloud storage buckets add-iam-policy-binding gs://b1x --member=serviceAccount:SERVICE_ACCOUNT "
         "--role=roles/storage.objectViewer",
     ]
-    # A bucket that is not there has no rights to give.
+    # There are no rights on a bucket that does not exist.
     missing = report(store_deployment("gs://b1x/m"), Bucket(listing=StoreRefusal("ListObjects", 404)))[
         "OVD666"
     ]

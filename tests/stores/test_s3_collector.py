@@ -1,4 +1,4 @@
-"""S3 as it is asked: by real requests to moto, to moto with users, and to a wire that goes wrong."""
+"""The requests to S3: real requests to moto, to moto with users, and over a faulty connection."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def access(endpoint: str, bucket: str, **more: object) -> StoreAccess:
 
 @pytest.fixture
 def ask() -> Iterator[Ask]:
-    """Asks one question, or several: then the answers."""
+    """Asks one question and returns its answer, or several and returns their answers."""
     opened: list[Collector] = []
 
     def one(
@@ -107,7 +107,7 @@ def filled(server: S3Server, tree: Mapping[str, bytes]) -> str:
 
 
 def asked_of(server: S3Server) -> list[tuple[str, str]]:
-    """(method, path) of what was asked since the last set-up."""
+    """(method, path) of the requests since the last set-up."""
     return [(one.method, one.path) for one in server.log()]
 
 
@@ -156,15 +156,14 @@ def test_more_than_a_page(moto: S3Server, ask: Ask) -> None:
 
 
 def listed(*objects: tuple[str, int], truncated: str = "false") -> Rule:
-    """A list as a store would not make it."""
+    """A list that a real store would not return."""
     items = "".join(f"<Contents><Key>{key}</Key><Size>{size}</Size></Contents>" for key, size in objects)
     text = f"<ListBucketResult><Name>b</Name><IsTruncated>{truncated}</IsTruncated>{items}</ListBucketResult>"
     return Rule(method="GET", status=200, code="", body=text.encode())
 
 
 def test_a_list_in_an_order_of_its_own(faulty: Callable[..., Faulty], ask: Ask) -> None:
-    """As of stores that walk through directories: what the rules read begins with the prefix, is there once and in
-    order."""
+    """As from stores that walk through directories: the rules get each key with the prefix once and in order."""
     server = faulty(listed(("m/1/x", 2), ("m/1-old/x", 1), ("m/./x", 4), ("m/1/x", 2), ("other/9/x", 3)))
     answer = ask(ListStore(access(server.endpoint, "b1x"), "m/"))
     assert answer == StoreListing(
@@ -206,7 +205,7 @@ def test_a_model_is_inspected_by_its_xml_alone(moto: S3Server, ask: Ask) -> None
 
 
 def test_large_weights_are_no_hole(moto: S3Server, ask: Ask) -> None:
-    """What replaces weights that are not fetched must not be reported as a fault of theirs."""
+    """The placeholder for weights that are not downloaded must not be reported as a fault."""
     big = XML.replace(b'size="12"', b'size="400000"').replace(b'shape="1,3"', b'shape="1,100000"')
     big = big.replace(b"<dim>3</dim>", b"<dim>100000</dim>")
     tree = {"a.xml": big, "a.bin": os.urandom(400000)}
@@ -242,7 +241,7 @@ def test_openvino_loads_what_was_downloaded(moto: S3Server, ask: Ask) -> None:
     assert answers[1].outcome == "ok"
     assert isinstance(answers[2], LoadReport)
     assert answers[2].outcome == "failed"
-    # Each file came once, for both questions about it.
+    # Each file was downloaded once for both questions about it.
     assert sorted(asked_of(moto)) == [
         ("GET", f"/{bucket}/m/{v}/{name}") for v in (1, 2) for name in ("a.bin", "a.xml")
     ]
@@ -375,7 +374,7 @@ def test_unknown_secret_value(moto: S3Server, ask: Ask) -> None:
 def test_nothing_of_this_process_is_used(
     faulty: Callable[..., Faulty], ask: Ask, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """A client that found any of these would ask elsewhere, or sign."""
+    """A client that used any of these settings would contact another host, or sign."""
     nowhere = f"http://127.0.0.1:{free_port()}"
     for name in (
         "http_proxy",
@@ -484,7 +483,7 @@ def test_connection_failures(faulty: Callable[..., Faulty], moto: S3Server, ask:
 @pytest.mark.parametrize("status", [200, 404])
 @pytest.mark.parametrize("page", [b"<!DOCTYPE html><p>Log in<br>", b'{"status": "ok"}'], ids=["html", "json"])
 def test_answers_of_other_programs(faulty: Callable[..., Faulty], ask: Ask, status: int, page: bytes) -> None:
-    """A login, or the store's own console, which knows any path."""
+    """A login page, or the store's own console, which answers any path."""
     kind = "text/html" if page.startswith(b"<") else "application/json"
     server = faulty(Rule(status=status, body=page, headers={"Content-Type": kind}))
     answer = ask(ListStore(access(server.endpoint, "b1x"), ""))
@@ -504,7 +503,7 @@ def test_answers_of_other_programs(faulty: Callable[..., Faulty], ask: Ask, stat
 def test_a_region_is_taken_for_one_that_looks_like_one(
     faulty: Callable[..., Faulty], ask: Ask, reported_region: str, region: str
 ) -> None:
-    """It stands in a command that people copy."""
+    """It is part of a command that users copy."""
     server = faulty(
         Rule(method="HEAD", status=301, headers={"x-amz-bucket-region": reported_region}),
         Rule(status=400, code="AuthorizationHeaderMalformed", more=f"<Region>{reported_region}</Region>"),
@@ -524,7 +523,7 @@ def test_a_list_with_an_object_that_has_no_name(faulty: Callable[..., Faulty], a
 
 
 def test_refused_object_is_named(faulty: Callable[..., Faulty], moto: S3Server, ask: Ask) -> None:
-    """Not the one that the model is called by."""
+    """It is not the object whose name the model has."""
     tree = {"model.bin": BIN, "model.xml": XML}
     bucket = filled(moto, {f"m/1/{name}": content for name, content in tree.items()})
     server = faulty(Rule(path=r"model\.bin", status=403, code="AccessDenied"))
@@ -544,7 +543,7 @@ def test_a_stalled_server_is_not_waited_for(faulty: Callable[..., Faulty], ask: 
 
 
 def test_a_dripping_server_is_ended(faulty: Callable[..., Faulty], moto: S3Server, ask: Ask) -> None:
-    """Each byte comes in time, the answer never does: the child is killed for it."""
+    """Each byte arrives in time, the answer never ends: the child is killed."""
     bucket = filled(moto, {"m": b"0123456789"})
     server = faulty(Rule("drip"))
     answer = ask(ReadObject(access(server.endpoint, bucket), "m", 10), deadline=2)
@@ -581,7 +580,7 @@ def test_an_object_that_vanished(faulty: Callable[..., Faulty], moto: S3Server, 
 def test_a_proxy_is_taken_and_its_refusal_known(
     faulty: Callable[..., Faulty], moto: S3Server, ask: Ask
 ) -> None:
-    """A plain-HTTP store through a proxy: the proxy is sent the whole address."""
+    """A plain-HTTP store through a proxy: the proxy receives the whole address."""
     bucket = filled(moto, {"m": b""})
     refusing = faulty(
         Rule(status=407, code="", body=b"no", headers={"Proxy-Authenticate": 'Basic realm="x"'})

@@ -1,5 +1,5 @@
-"""One repository on the local disk, in S3 and in Google Cloud Storage: the same verdicts where the server's rules are
-the same, and other ones exactly where its clients make the difference.
+"""One repository on the local disk, in S3 and in Google Cloud Storage: the verdicts are the same where the
+server's rules are the same, and differ only where its clients cause the difference.
 """
 
 from __future__ import annotations
@@ -45,12 +45,12 @@ MODELS: dict[str, dict[str, bytes]] = {
     "beside-others": at("1", {**IR, "config.json": b"{}", "labels.txt": b"x", "old.txt": b"x"}),
     "zeros-and-letters": {**at("0", IR), **at("abc", IR), **at("3", IR)},
     "hidden-file": at("1", {".model.xml": XML, ".model.bin": BIN}),
-    # Here the server's clients for stores make a difference.
+    # Here the server's clients for stores cause a difference.
     "leading-zero": at("007", IR),
     "digits-first": at("1abc", IR),
     "variables": at("1", {"saved_model.pb": saved_model(), **VARIABLES}),
 }
-#: A local directory 007 is looked for by its number too; but in a store it is the download that fails.
+#: A local directory 007 is opened by its number too, but in a store the download fails.
 DOWNLOAD_FAILS = {"leading-zero", "digits-first"}
 DIFFERENT = {*DOWNLOAD_FAILS, "variables"}
 
@@ -99,7 +99,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any
 
 
 def states_and_versions(model: dict[str, Any]) -> tuple[Any, ...]:
-    """What is said of a model, but for where it lies."""
+    """The states and versions of a model, without its location."""
     keys = (
         "version",
         "directories",
@@ -130,7 +130,8 @@ def test_the_verdict_does_not_depend_on_where_it_lies(
 
 @pytest.mark.parametrize("location", ["s3", "gs"])
 def test_variables_are_not_downloaded(results: dict[str, dict[str, Any]], location: str) -> None:
-    """On the disk OpenVINO reads them, and these are none. From a store they never come, and the graph needs none."""
+    """On a disk OpenVINO reads them, and these are not valid. From a store they are never downloaded, and the
+    graph needs none."""
     local, remote = results["local"]["models"]["variables"], results[location]["models"]["variables"]
     assert [version["state"] for version in local["versions"]] == ["LOADING"]
     assert [version["state"] for version in remote["versions"]] == ["AVAILABLE"]
@@ -142,7 +143,7 @@ def test_variables_are_not_downloaded(results: dict[str, dict[str, Any]], locati
 def test_a_directory_that_is_not_called_by_its_number(
     results: dict[str, dict[str, Any]], name: str, location: str
 ) -> None:
-    """The same states, and another reason: it is not downloaded."""
+    """The same states with another reason: it is not downloaded."""
     local, remote = results["local"]["models"][name], results[location]["models"][name]
     assert states_and_versions(remote)[1:] == states_and_versions(local)[1:]
     assert [version["state"] for version in remote["versions"]] == ["LOADING"]

@@ -1,4 +1,4 @@
-"""Each server does what other tests need it for: asked by plain clients, with nothing of the program under test."""
+"""Each server behaves as other tests need it: tested with plain clients, without the program under test."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ ODD = "m/1/é +%25?#&.bin"
 
 
 def error_code(call: Callable[..., Any], **arguments: Any) -> str:
-    """The code with which S3 says no to a call; empty where it does not."""
+    """The code of an S3 error; empty if the call succeeds."""
     from botocore.exceptions import ClientError
 
     try:
@@ -56,7 +56,7 @@ def keys(listed: dict[str, Any]) -> list[str]:
 
 @contextmanager
 def open_response(url: str, method: str = "GET") -> Iterator[http.client.HTTPResponse]:
-    """An answer as it comes, from a client that follows nothing and mends nothing."""
+    """An answer without changes, from a client that follows no redirects."""
     parts = urlsplit(url)
     with closing(http.client.HTTPConnection(str(parts.hostname), parts.port, timeout=20)) as connection:
         connection.request(method, parts.path + (f"?{parts.query}" if parts.query else ""))
@@ -163,7 +163,7 @@ def test_swift_has_users_without_rights(swift: SwiftServer) -> None:
 
 
 def test_swift_refuses_another_region(swift: SwiftServer, faulty: Open) -> None:
-    """Of a list, the client signs again for the region that the refusal names; of a HEAD it cannot know it."""
+    """For a list, the client signs again for the region in the refusal; for a HEAD it cannot know the region."""
     bucket = swift.bucket()
     wire = faulty(swift.endpoint)
     client = S3Server(wire.endpoint, swift.keys, "us-east-1")
@@ -314,7 +314,7 @@ def test_a_page_for_people(faulty: Open) -> None:
 
 
 def test_one_rule_for_some_requests_of_one_kind(moto: S3Server, faulty: Open) -> None:
-    """An object that is listed, and gone when it is fetched; a storm that passes."""
+    """An object that is listed but deleted when it is read; a temporary overload."""
     bucket = moto.bucket()
     moto.put(bucket, {"m/1/a": b"1", "m/1/b": b"2"})
     wire = faulty(moto.endpoint)
@@ -366,7 +366,7 @@ def test_a_connection_that_is_reset_in_an_answer(faulty: Open) -> None:
 
 @pytest.mark.parametrize("after", [0, 5])
 def test_silence(faulty: Open, after: int) -> None:
-    """The client gives up; that the store is told to end, and does, is the other half."""
+    """The client gives up; the faulty store notices it and ends."""
     store = faulty()
     store.misbehave(faults.stall(after))
     with closing(http.client.HTTPConnection(store.host, store.port)) as connection:

@@ -1,9 +1,9 @@
-"""What a user may set up, against real servers: credentials, policy, endpoint, region, proxy, layout; and the verdict.
+"""Settings of a user with real servers: credentials, policy, endpoint, region, proxy, layout; and the verdict.
 
-Each row names the trap of a naive checker that it is about, where it is about one: T1 is that boto3 finds credentials
+A row names the trap of a naive checker that it tests, if any: T1 is that boto3 finds credentials
 which the server does not look for, T4 that one key of two is none, and so on. Traps without a row: 12 and 19 (see
 tests/storage and tests/proxies), 26 (the image's own certificates), 31 and 32 (Azure), 33, 38, 39 (memory and polls of
-the server), 44 (what no code of the server's knows).
+the server), 44 (not known from the server's code).
 """
 
 from __future__ import annotations
@@ -75,8 +75,9 @@ def _verdict(planned: Plan) -> str:
 
 @dataclass(frozen=True)
 class Row:
-    """``put``: what lies below m/. ``environment``: beside the keys and the endpoint, unless these are in it; a value
-    of ``-`` takes a variable away. ``path``: with {bucket}. ``rights``: of the user whose keys are given."""
+    """``put``: the objects below m/. ``environment``: in addition to the keys and the endpoint, which it may
+    replace; a value of ``-`` removes a variable. ``path``: contains {bucket}. ``rights``: of the user whose
+    keys are used."""
 
     name: str
     verdict: str
@@ -166,7 +167,7 @@ S3_ROWS = [
 
 @pytest.mark.parametrize("row", S3_ROWS, ids=lambda row: row.name)
 def test_s3(moto: S3Server, monkeypatch: pytest.MonkeyPatch, row: Row) -> None:
-    # What this process has is nobody's business.
+    # The settings of this process must not be used.
     for name in ("https_proxy", "http_proxy", "AWS_ENDPOINT_URL"):
         monkeypatch.setenv(name, "http://127.0.0.1:1")
     bucket = moto.bucket()
@@ -227,7 +228,7 @@ def test_a_store_that_checks_signatures_and_region(
 
 
 def test_one_proxy_for_every_address_despite_no_proxy(moto: S3Server, squid: Proxy) -> None:
-    """Traps 14 and 15: https_proxy for plain http, and no_proxy is not asked."""
+    """Traps 14 and 15: https_proxy is used for plain HTTP, and no_proxy is not read."""
     bucket = moto.bucket()
     moto.put(bucket, {f"m/{key}": data for key, data in IR.items()})
     environment = {

@@ -1,5 +1,5 @@
-"""A server in front of moto that hands everything on but what a rule is about: refusals with Amazon's words, and all
-that can go wrong on a wire. It stands for what cannot be had offline: Amazon's own refusals and bad networks.
+"""A server in front of moto that forwards every request without a rule: refusals with Amazon's texts, and
+network faults. It replaces what is not available offline: Amazon's own refusals and bad networks.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ _XML = '<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>{code}</Code><Messa
 
 @dataclass
 class Rule:
-    """What happens to requests: ``method`` and a pattern for their path with query; the ``first`` so many of them, -1
-    for all. ``answer``: with ``status``, ``code``, ``headers`` and, but for HEAD, a body; ``stall``: nothing, for
-    ever; ``reset``: the connection is reset after ``after`` bytes of the true answer; ``truncate``: the answer ends
-    there in good order; ``drip``: it comes byte by byte."""
+    """A fault for requests: ``method`` and a pattern for their path with query; ``first``: the number of
+    requests that it applies to, -1 for all. ``answer``: with ``status``, ``code``, ``headers`` and, except
+    for HEAD, a body; ``stall``: no answer without end; ``reset``: the connection is reset after ``after``
+    bytes of the real answer; ``truncate``: the answer ends there normally; ``drip``: it is sent byte by byte."""
 
     does: Does = "answer"
     method: str = ""
@@ -46,7 +46,7 @@ class Rule:
 
 
 class Faulty:
-    """``port``: moto's. ``asked``: (method, path) of every request that came; ``heads``: all of their lines."""
+    """``port``: that of moto. ``requests``: (method, path) of every received request; ``heads``: all header lines."""
 
     def __init__(self, port: int, rules: Sequence[Rule] = ()) -> None:
         self._port = port
@@ -121,7 +121,7 @@ class Faulty:
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
     def _true(self, method: str, path: str, headers: list[str]) -> bytes:
-        """moto's answer."""
+        """The answer of moto."""
         connection_to_moto = HTTPConnection("127.0.0.1", self._port, timeout=30)
         try:
             connection_to_moto.putrequest(method, path, skip_host=True, skip_accept_encoding=True)

@@ -1,1 +1,1 @@
-"""What takes down, hangs or interrupts the doctor."""
+"""Models, mounts and signals that crash, block or interrupt ovms-doctor."""

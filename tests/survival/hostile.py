@@ -1,4 +1,4 @@
-"""A repository of good models with some among them that crash, hang or explode whoever loads them."""
+"""A repository of good models and some that crash, hang or fill the memory of the process that loads them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ good: Callable[[Path], str] = ir(XML)
 
 
 def _explosion(rows: int) -> Callable[[Path], str]:
-    """Tensors of so many rows of 16 bytes: reading them is nothing, compiling needs them all."""
+    """Tensors with this number of rows of 16 bytes: reading them needs no memory, compiling needs all of it."""
     layers = (chain.parameter(shape=f"{rows},4", names="x"), chain.operation("ReLU"), chain.result())
     return ir(chain.ir(*layers))
 
@@ -37,7 +37,7 @@ def _zero(path: Path) -> None:
     path.symlink_to("/dev/zero")
 
 
-#: How each is made, and what OpenVINO makes of it: None where nothing may be opened.
+#: How to create each, and OpenVINO's result: None if no file may be opened.
 HOSTILE: dict[str, tuple[Callable[[Path], str], str | None]] = {
     "fifo": (_special("m.xml", _fifo), None),
     "fifo-weights": (_special("m.bin", _fifo), None),
@@ -53,7 +53,7 @@ HOSTILE: dict[str, tuple[Callable[[Path], str], str | None]] = {
 
 
 def repository(top: Path, count: int) -> dict[str, str | None]:
-    """``count`` models, the hostile ones spread among them; for each what loading it comes to."""
+    """Creates ``count`` models, the hostile ones spread among them; returns the result of each load."""
     expected: dict[str, str | None] = {}
     every = count // len(HOSTILE)
     bad = iter(HOSTILE.items())

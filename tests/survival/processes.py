@@ -1,4 +1,4 @@
-"""Processes that a run leaves behind, found by a mark in their environment."""
+"""Processes that a run left behind, found by a marker in their environment."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def left_behind(mark: str) -> list[str]:
-    """Processes that carry the mark in their environment, but for those that have ended."""
+    """Processes with the marker in their environment, without those that have ended."""
     found = []
     for entry in os.listdir("/proc"):
         if not entry.isdigit():
@@ -24,7 +24,7 @@ def left_behind(mark: str) -> list[str]:
 
 
 def gone(mark: str) -> bool:
-    """The kernel ends the children when their parent ends; that takes it a moment."""
+    """Waits until the kernel has ended the children of a parent that ended, which takes a moment."""
     for _ in range(200):
         if not left_behind(mark):
             return True

@@ -1,10 +1,10 @@
-"""A file system in user space (FUSE) that answers or does not answer, as a dead NFS server does not.
+"""A file system in user space (FUSE) that can stop answering, like a dead NFS server.
 
-It shows a directory of this host below a mount point, through the kernel's own FUSE. The requests that it holds
-are taken and never answered: a process that waits for one waits in the kernel, and cannot even be killed, until it
-is released or the file system ends. ``StuckMount`` runs it; as a program it is the server.
+It shows a directory of this host below a mount point, through the kernel's own FUSE. Held requests are
+received and never answered: a process that waits for one waits in the kernel and cannot even be killed until
+it is released or the file system ends. ``StuckMount`` runs it; as a program it is the server.
 
-The messages are those of fuse_kernel.h; no library of FUSE is needed.
+The messages are those of fuse_kernel.h; no FUSE library is needed.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _LONGEST_REQUEST = (1 << 17) + 4096
 
 
 class StuckMount:
-    """The file system with its server, a process of its own. ``source``: the directory that it shows."""
+    """The file system and its server, a process of its own. ``source``: the directory that it shows."""
 
     def __init__(self, source: Path, point: Path) -> None:
         self.point = point
@@ -49,19 +49,19 @@ class StuckMount:
         self._send(f"hold {operations} {path}")
 
     def wait_until_held(self) -> str:
-        """Waits for a request that is held; the operation and the path of the first one that is not known yet."""
+        """Waits for a held request; returns the operation and the path of the first one not returned before."""
         return self._line().removeprefix("held ")
 
     def release(self) -> None:
-        """Everything that is held is answered now, and nothing is held from now on."""
+        """Answers all held requests, and holds no more."""
         self._send("release")
 
     def stop(self) -> None:
-        """The server reads no more requests: whoever waits can be killed."""
+        """The server reads no more requests: processes that wait can be killed."""
         self._server.send_signal(signal.SIGSTOP)
 
     def end(self) -> None:
-        """The file system is gone: whoever waits for it gets an error."""
+        """Ends the file system: processes that wait for it get an error."""
         self._server.kill()
         self._server.communicate()
         _umount(self.point)
@@ -96,7 +96,7 @@ class _Server:
         self._held: list[bytes] = []
 
     def serve(self) -> None:
-        """Until standard input ends."""
+        """Answers requests until standard input ends."""
         while True:
             ready, _, _ = select.select([0, self._device], [], [])
             if 0 in ready:
@@ -147,7 +147,7 @@ class _Server:
             code, data = (0, handler(node, request[40:])) if handler is not None else (errno.ENOSYS, b"")
         except OSError as error:
             code, data = error.errno or errno.EIO, b""
-        # Whoever waited may be gone.
+        # The waiting process may have ended.
         with contextlib.suppress(FileNotFoundError):
             os.write(self._device, struct.pack("=IiQ", 16 + len(data), -code, unique) + data)
 
@@ -240,7 +240,7 @@ def _umount(point: Path) -> None:
 
 @contextlib.contextmanager
 def mounted(source: Path, point: Path) -> Iterator[StuckMount]:
-    """The file system until the end of the block; whoever still waits for it then gets an error."""
+    """The file system until the end of the block; processes that still wait for it then get an error."""
     point.mkdir(exist_ok=True)
     mount = StuckMount(source, point)
     try:

@@ -1,6 +1,6 @@
-"""File systems that hang, as a dead NFS server does: the child that looks hangs, and nobody else.
+"""File systems that hang, like a dead NFS server: the child that reads hangs, and no other process.
 
-A mount that hangs cannot be had in a test, so a child that does what is asked stands in for it.
+These tests cannot create a hanging mount, so the child itself hangs on request.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("started_workers")]
 
 @pytest.fixture
 def odd(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Children that hang at every path whose last name is ``hang``."""
+    """Children that hang at every path whose last component is ``hang``."""
     use_odd_workers(monkeypatch)
 
 
@@ -49,7 +49,7 @@ def test_a_target_on_a_dead_mount(arguments: list[str], capsysbinary: pytest.Cap
 def test_the_deadlines_of_several_dead_mounts_do_not_add_up(
     odd: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each look that hung halves the time for the next."""
+    """Each question that hung halves the time for the next one."""
     waits: list[float] = []
     answer = Worker.answer
 
@@ -68,8 +68,8 @@ def test_the_deadlines_of_several_dead_mounts_do_not_add_up(
 def test_a_child_that_the_kernel_does_not_let_die_is_reported(
     odd: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """No mount that hangs can be had in every test: the status of the child never comes, as of one that waits in the
-    kernel."""
+    """Not every test machine can have a hanging mount: here the child's exit status never arrives, as if it
+    waited in the kernel."""
     monkeypatch.setattr(start, "PATIENCE", 0.0)
     left: list[int] = []
     with monkeypatch.context() as patched, LocalCollector(None, deadline=0.5) as collector:
@@ -86,7 +86,7 @@ def test_a_child_that_the_kernel_does_not_let_die_is_reported(
 
 
 def test_a_signal_before_any_handler_leaves_nothing_behind(tmp_path: Path) -> None:
-    """SIGHUP at the first import of the program, and once its first children have been started."""
+    """SIGHUP at the first import of the program, and after its first children are started."""
     script = """
 import os, signal, sys
 moment = sys.argv.pop(1)

@@ -1,4 +1,4 @@
-"""Two hundred models, ten of which take down or hang who loads them, with little memory."""
+"""Two hundred models, ten of which crash or block the process that loads them, with little memory."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_the_other_models_have_their_verdict(tmp_path: Path, jobs: str) -> None:
     codes_by_model: dict[str, set[str]] = {}
     for finding in report["findings"]:
         codes_by_model.setdefault(finding["subject"]["model"] or "", set()).add(finding["name"])
-    # In one configuration the first of them to end start-up leaves those behind it untried.
+    # In one configuration, the first one that ends the start-up prevents the later ones from loading.
     for name, outcome in expected.items():
         names = codes_by_model.get(name, set()) - {"version-not-tried"}
         assert names == set() if outcome == "ok" else names

@@ -1,4 +1,4 @@
-"""Ctrl-C, SIGTERM and SIGHUP at any moment: nothing is left behind, and what was found is said."""
+"""Ctrl-C, SIGTERM and SIGHUP at any moment: nothing is left behind, and the findings so far are reported."""
 
 from __future__ import annotations
 
@@ -47,14 +47,14 @@ def _start(
         stdout=subprocess.PIPE,
         stderr=errors,
         start_new_session=True,
-        # Whoever runs the tests under nohup has it ignored.
+        # Under nohup, SIGHUP is ignored.
         preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),
         env={**os.environ, "TMPDIR": str(scratch), "OVD_TEST_MARK": scratch.name, "TERM": "xterm"},
     )
 
 
 def _wait_until_it_listens(process: subprocess.Popen[bytes]) -> None:
-    """Python itself is still starting before: that is no moment of ours."""
+    """Before this, Python itself is still starting, which is not tested."""
     while process.poll() is None:
         status = Path(f"/proc/{process.pid}/status").read_text()
         caught = next(line.split()[1] for line in status.splitlines() if line.startswith("SigCgt:"))
@@ -72,7 +72,7 @@ def test_a_signal_at_any_moment(models: Path, tmp_path: Path, number: int) -> No
     process = _start(models, scratch, "check", "--format", "json")
     _wait_until_it_listens(process)
     time.sleep(chance.uniform(0.0, 1.5))
-    # As the terminal does: to the whole group.
+    # Sent to the whole process group, as a terminal does.
     os.killpg(process.pid, signal_number)
     out, err = process.communicate(timeout=LONG)
     assert process.returncode == 130, err
@@ -87,8 +87,8 @@ def test_a_signal_at_any_moment(models: Path, tmp_path: Path, number: int) -> No
 def _after_some_were_loaded(
     models: Path, scratch: Path, *arguments: str
 ) -> tuple[subprocess.Popen[bytes], bytes]:
-    """Interrupts the command when its progress, which is shown on a terminal, says that it loads the tenth model: more
-    than are given to children at a time."""
+    """Interrupts the command when its progress line on a terminal shows the tenth model: more than the
+    children get at a time."""
     terminal, errors = os.openpty()
     fcntl.ioctl(errors, termios.TIOCSWINSZ, struct.pack("4H", 24, 200, 0, 0))
     process = _start(models, scratch, *arguments, "--jobs", "2", errors=errors)
@@ -126,7 +126,7 @@ def test_interrupted_collect_saves_the_facts_so_far(models: Path, tmp_path: Path
 
 
 def test_an_interrupt_inside_code_compiled_from_a_text_is_no_signal(tmp_path: Path) -> None:
-    """Data classes are made so: the exception is caught, and with -m CPython would end by the signal all the same."""
+    """Data classes are created in this way: the exception is caught, but with -m CPython would end by the signal."""
     (tmp_path / "interrupted.py").write_text(
         "import ovms_doctor.cli.app as app, ovms_doctor.cli.entry as entry\n"
         "app.run = lambda words: exec('raise KeyboardInterrupt')\n"

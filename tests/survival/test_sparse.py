@@ -1,4 +1,4 @@
-"""Sparse model files of a tebibyte: little of them is read, and the other models keep their verdict."""
+"""Sparse model files of a tebibyte: only little of them is read, and the other models keep their verdict."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.cli.helpers import check, good_model
 
 FIXTURES = Path(__file__).parents[2] / "fixtures" / "models"
 TEBIBYTE = 1 << 40
-#: A model's file, and what it begins with: a whole model, the claim of a field that long, or nothing.
+#: A model's file and its first bytes: a whole model, a field header with this length, or nothing.
 SPARSE = {
     "onnx": ("model.onnx", (FIXTURES / "dense-onnx" / "1" / "model.onnx").read_bytes()),
     "onnx-field": ("model.onnx", b"\x08\x07\x3a\xf0\xff\xff\xff\xff\x1f"),
@@ -63,7 +63,7 @@ def test_memory_and_time_do_not_follow_what_a_file_claims(
 ) -> None:
     for name in ("m.onnx", "m.pb", "m.xml", "m.tflite", "m.pdmodel"):
         assert weight_bytes(str(sparse(world_dir / name / name))) == 2 * GIB
-    # Weights are mapped: they take address space, as many as there are.
+    # Weights are mapped: they use address space of their full size.
     assert weight_bytes(str(sparse(world_dir / "w" / "m.bin").with_suffix(".xml"))) == TEBIBYTE
     limits: list[float] = []
 

@@ -1,6 +1,6 @@
-"""File systems that do not answer, as a dead NFS server does not: real ones, mounted through the kernel's FUSE.
+"""File systems that do not answer, like a dead NFS server: real ones, mounted through the kernel's FUSE.
 
-Whoever waits for one waits in the kernel, and no signal reaches him.
+A process that waits for one waits in the kernel, and no signal reaches it.
 """
 
 from __future__ import annotations
@@ -82,12 +82,12 @@ def mount(source: Path, world_dir: Path) -> Iterator[StuckMount]:
 
 @pytest.fixture
 def good(world_dir: Path) -> Path:
-    """A repository that does not lie on the mount."""
+    """A repository that is not on the mount."""
     good_model(world_dir / "good" / "m" / "1")
     return world_dir / "good"
 
 
-#: Command lines, with the document of each, which stands behind them.
+#: Command lines and the document that follows each.
 DOCUMENTS: list[tuple[list[str], str]] = [
     (["check", "GOOD", "--load", "none", "--env-file"], "env"),
     (["check", "--inspect"], "inspect.json"),
@@ -107,7 +107,7 @@ DOCUMENTS: list[tuple[list[str], str]] = [
 
 def _line(arguments: list[str], document: str, mount: StuckMount, source: Path, good: Path) -> list[str]:
     filled = [word.replace("GOOD", str(good)).replace("SOURCE", str(source)) for word in arguments]
-    # OLD of diff comes first, and is the document.
+    # OLD of diff comes first and is the document.
     rest = filled[1:] if arguments[0] == "diff" else []
     filled = filled[:1] if arguments[0] == "diff" else filled
     return [*filled, str(mount.point / document), *rest]
@@ -119,7 +119,7 @@ def _line(arguments: list[str], document: str, mount: StuckMount, source: Path, 
 def test_a_document_on_a_mount_that_answers(
     arguments: list[str], document: str, mount: StuckMount, source: Path, good: Path
 ) -> None:
-    """It is read as one of this host's own disk is."""
+    """It is read like one on this host's own disk."""
     on_mount = ovms_doctor(*_line(arguments, document, mount, source, good))
     local_result = [
         word.replace(str(mount.point), str(source))
@@ -170,7 +170,7 @@ def test_a_document_on_a_dead_mount(
         error.split()
     )
     assert "waits in the kernel until it does or is unmounted" in " ".join(error.split())
-    # It goes when the mount does.
+    # The process ends with the mount.
     mount.end()
     assert gone(mark)
 
@@ -231,7 +231,7 @@ def _configuration(path: Path, **models: Path) -> Path:
 def test_other_models_keep_their_verdict(
     operation: str, mount: StuckMount, good: Path, world_dir: Path
 ) -> None:
-    """The mount answers nothing, or all but one kind of question."""
+    """The mount answers nothing, or everything except one kind of request."""
     mount.hold(operation)
     config = _configuration(world_dir / "c.json", good=good / "m", stuck=mount.point / "models" / "resnet")
     mark = world_dir.name
@@ -242,7 +242,7 @@ def test_other_models_keep_their_verdict(
     assert served["good"] == [1]
     assert served["stuck"] == []
     assert report["summary"]["verdict"] == "incomplete"
-    # Which look it is, and that its process goes with the mount.
+    # Checks which request it is, and that its process ends with the mount.
     text = json.dumps(report)
     assert "waits in the kernel until the file system mounted at" in text
     assert str(mount.point) in text
@@ -278,7 +278,7 @@ def test_the_servers_own_arguments_on_a_dead_mount(mount: StuckMount, good: Path
 
 
 def test_a_mount_that_dies_and_comes_back_is_looked_at_again(mount: StuckMount, good: Path) -> None:
-    """Looks that are answered in between show that the file system works."""
+    """Answered requests in between show that the file system works."""
     mount.hold("getattr,lookup", "models/resnet/1")
     with LocalCollector(None, deadline=1.0) as collector:
         hung = collector.collect(
@@ -308,8 +308,8 @@ def _limits(monkeypatch: pytest.MonkeyPatch, owner: type[Any], limits: list[floa
 def test_inspections_of_many_models_do_not_add_up_their_deadlines(
     mount: StuckMount, source: Path, good: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each one that hung halves the time of the next; after four in a row the mount is not looked at again. What lies
-    elsewhere has its whole time."""
+    """Each inspection that hung halves the time of the next; after four in a row the mount is skipped. Models
+    on other file systems get the full time."""
     files = []
     for number in range(40):
         good_model(source / "many" / f"m{number:02}" / "1")
@@ -327,7 +327,7 @@ def test_inspections_of_many_models_do_not_add_up_their_deadlines(
     assert early == [*files[:4], elsewhere]
     dead = f"the file system mounted at {mount.point} (fuse.stuck) does not answer"
     assert answers[files[-1]] == Unavailable(dead, timed_out=True)
-    # The limit is computed when the child turns to a question, and once more when it is up.
+    # The limit is computed when the child starts a question, and again when the time is over.
     assert set(limits) == {1.6, 0.8, 0.5}
 
 
@@ -348,7 +348,7 @@ def test_several_dead_mounts(world_dir: Path, source: Path, good: Path) -> None:
 
 
 def test_a_mount_of_the_server(mount: StuckMount, source: Path) -> None:
-    """The paths of the questions are the server's."""
+    """The paths in the questions are those of the server."""
     mount.hold("all")
     table = MountTable([Mount(str(mount.point), "/srv/models")])
     questions: list[AnyQuestion] = [ListDirectory(f"/srv/models/{number}") for number in range(10)]
@@ -399,8 +399,8 @@ def test_a_report_is_written_to_a_mount_that_answers(mount: StuckMount, source: 
 
 @pytest.mark.parametrize("operation", ["all", "open", "write", "flush"])
 def test_a_report_to_a_dead_mount(operation: str, mount: StuckMount, good: Path) -> None:
-    """The report on standard output is whole, and so are the files elsewhere; the exit code says that one is not
-    written. ``flush`` is the request of close(2)."""
+    """The report on standard output and files on other file systems are complete; the exit code says that one
+    is not written. ``flush`` is the request of close(2)."""
     mount.hold(operation)
     local_report = good.parent / "here.json"
     outputs = ["-o", mount.point / "a.json", "-o", mount.point / "b.json", "-o", local_report]
@@ -419,7 +419,7 @@ def test_a_report_to_a_dead_mount(operation: str, mount: StuckMount, good: Path)
 def test_a_working_directory_on_a_dead_mount(mount: StuckMount, good: Path) -> None:
     for more, code in (([], 2), (["--no-config"], 0)):
         mount.release()
-        # Isolated: Python itself looks for modules in the working directory otherwise.
+        # Isolated, because otherwise Python itself searches modules in the working directory.
         arguments = [
             sys.executable,
             "-I",
@@ -436,13 +436,13 @@ def test_a_working_directory_on_a_dead_mount(mount: StuckMount, good: Path) -> N
         process = subprocess.Popen(
             ["sh", "-c", 'echo && read line && exec "$@"', "sh", *arguments],
             cwd=mount.point / "models",
-            # Coverage looks at the working directory when Python starts.
+            # Coverage reads the working directory when Python starts.
             env={name: value for name, value in os.environ.items() if not name.startswith("COVERAGE")},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
         )
-        # The shell itself looks at its working directory before.
+        # The shell itself reads its working directory before.
         assert process.stdout is not None
         assert process.stdout.readline() == b"\n"
         mount.hold("all")

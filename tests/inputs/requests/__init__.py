@@ -1,1 +1,1 @@
-"""Requests in the forms that people have them in."""
+"""Requests in the forms that users have."""

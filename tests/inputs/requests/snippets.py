@@ -1,5 +1,5 @@
 # ruff: noqa: E501 - a snippet is shown as it is written
-"""Client snippets as people write them, each with one fault, and the models that they are sent to."""
+"""Client snippets as users write them, each with one fault, and the models that they address."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Requests out of command lines and scripts, of which nothing is run."""
+"""Requests read from command lines and scripts; nothing is executed."""
 
 from __future__ import annotations
 

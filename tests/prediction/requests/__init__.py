@@ -1,1 +1,1 @@
-"""The rules of requests."""
+"""Tests of the rules for requests."""

@@ -1,4 +1,4 @@
-"""Values that the server takes and changes: what is said of them, and of which nothing is said."""
+"""Values that the server accepts but changes: the findings about them, and values without a finding."""
 
 from __future__ import annotations
 

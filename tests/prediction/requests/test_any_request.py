@@ -1,4 +1,4 @@
-"""Any bytes as a request: a verdict, and never an exception; a corrected request is always answered."""
+"""Any bytes as a request: always a verdict, never an exception; a corrected request always gets a result."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ LENGTHS = st.none() | st.integers(-2, 400).map(str) | st.text(max_size=4)
 
 
 def judge(request: ClientRequest, release: Any) -> RequestVerdict:
-    """The verdict, and that its corrected request is answered with a result."""
+    """The verdict; checks that its corrected request gets a result."""
     verdict = judge_request(request, MODELS, release, Facts(complete=True), None).verdict
     assert verdict.answer.code
     if verdict.corrected is not None:

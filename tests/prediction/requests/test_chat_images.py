@@ -19,7 +19,7 @@ WEB = "http://h.example:80/a.png"
 
 
 def answer(url: str, release: str = "2026.3", **more: object) -> Answer:
-    """The answer to a message with an image, from a model that sees."""
+    """The answer to a message with an image, from a model with image input."""
     limits = GenerativeLimits(**{"task": "text_generation", "vision": True, **more})  # type: ignore[arg-type]
     models = ServedModels(graphs=(ServedGraph("m", "generative", generative=limits),))
     part = {"type": "image_url", "image_url": {"url": url}}

@@ -1,4 +1,4 @@
-"""How encoded data of an input are converted, by release."""
+"""How encoded data of an input is converted, by release."""
 
 from __future__ import annotations
 

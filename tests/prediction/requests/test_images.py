@@ -1,4 +1,4 @@
-"""The header of an encoded image: what it says of size and channels."""
+"""The header of an encoded image: its size and channels."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""RapidJSON's parser: the same documents, the same error and offset, for any bytes."""
+"""Comparison with RapidJSON's parser: the same documents, the same error and offset, for any bytes."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ _VALUES = st.recursive(
 
 
 def plain(item: JsonItem, body: bytes) -> object:
-    """The value as Python has it."""
+    """The value as a Python object."""
     if isinstance(item, JsonLiteral):
         return item.value
     if isinstance(item, JsonNumber):
@@ -92,7 +92,7 @@ def outcome(text: str, rules: JsonRules) -> str:
 
 
 def reference(text: str) -> str:
-    """What RapidJSON itself says, in its recursive mode."""
+    """The result of RapidJSON itself, in its recursive mode."""
     try:
         rapidjson.loads(text, number_mode=rapidjson.NM_NATIVE)
     except rapidjson.JSONDecodeError as error:
@@ -117,7 +117,7 @@ def test_values_are_read_as_they_were_written(value: object, indent: int | None)
         except JsonDepthError:
             continue
         read = plain(document, body)
-        # What does not fit 64 bits is a double for RapidJSON.
+        # RapidJSON reads a number of more than 64 bits as a double.
         assert read == json.loads(text, parse_int=lambda digits: _int(digits))
 
 

@@ -1,4 +1,4 @@
-"""Every recorded request is answered as the server answered it, word for word and in order."""
+"""Every recorded request gets the answer of the server: the same text, in the same order."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def _model(
 
 
 _FC = {"x": ("FP32", (1, 3))}
-#: The server that answered over gRPC and at all URLs, after versions were removed while it ran.
+#: The server for the gRPC and URL recordings, after versions were removed at run time.
 MANY_MODELS = ServedModels(
     (
         _model("fc", 1, _FC),
@@ -139,7 +139,7 @@ def test_answers_at_all_urls(name: str, models: ServedModels) -> None:
         if answer.http_status != row["status"] or (row["method"] != "HEAD" and message != error_text):
             differ.append(row["path"])
             assert answer.doubts, row
-    # What a reload finds is not predicted.
+    # The result of a reload is not predicted.
     assert differ in ([], ["/v1/config/reload"])
 
 

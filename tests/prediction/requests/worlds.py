@@ -1,4 +1,4 @@
-"""What the recorded servers served, and the recorded requests."""
+"""The models of the recorded servers, and the recorded requests."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from tests.cases_build import MODELS
 
 RECORDINGS = Path(__file__).resolve().parents[2] / "data" / "requests"
 
-#: The configuration of the servers that answered over REST: name, model, further keys.
+#: The configuration of the servers in the REST recordings: name, model, further keys.
 KFS = (
     *((name, name, {}) for name in ("fc", "two", "img", "int", "str", "scalar", "mapped", "broken")),
     ("fcdyn", "fc", {"shape": "(-1,3)"}),
@@ -43,12 +43,12 @@ def recorded(name: str) -> Any:
 
 @cache
 def collector() -> LocalCollector:
-    """The probes, for every directory."""
+    """The probes, shared by all directories."""
     return LocalCollector(User(os.getuid(), os.getgid()))
 
 
 class RecordedServer:
-    """A server's models, as the requests so far left them."""
+    """A server's models, as the requests so far have changed them."""
 
     def __init__(self, arguments: list[str], release: str, *, mediapipe: bool = False) -> None:
         self.release = parse_release(release)
@@ -59,7 +59,7 @@ class RecordedServer:
         self.models: ServedModels = replace(served_models(run.plan), mediapipe=mediapipe)
 
     def answer(self, request: ClientRequest) -> Outcome:
-        """The answer; the models change with it."""
+        """The answer; it may change the models."""
         while True:
             try:
                 outcome = answer_request(request, self.models, self.release, self.facts)
@@ -71,7 +71,7 @@ class RecordedServer:
 
 
 def kfs_world(directory: Path, release: str) -> RecordedServer:
-    """The server that the REST recordings were made with."""
+    """The server of the REST recordings."""
     entries = []
     for name, model, more in KFS:
         base = directory / name
@@ -89,7 +89,7 @@ def kfs_world(directory: Path, release: str) -> RecordedServer:
 
 
 def handler_world(directory: Path, case: dict[str, Any]) -> RecordedServer:
-    """The server of one case of requests that were handed to the REST handler itself."""
+    """The server of one case of requests that were passed directly to the REST handler."""
     for path, kind, value in case["tree"]:
         target = directory / path
         target.parent.mkdir(parents=True, exist_ok=True)

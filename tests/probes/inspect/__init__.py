@@ -1,1 +1,1 @@
-"""Reading models without OpenVINO, held against OpenVINO."""
+"""Reading models without OpenVINO, compared with OpenVINO."""

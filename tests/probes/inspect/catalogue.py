@@ -1,5 +1,6 @@
-"""Malformed models, one row each: how to make it, which kind of fault names its cause, and whether
-OpenVINO refuses it. The rows about weights and about other formats are in modules of their own."""
+"""Malformed models, one row each: how to create it, which kind of fault names its cause, and whether OpenVINO
+refuses it. The rows about weights and other formats are in modules of their own.
+"""
 
 from __future__ import annotations
 
@@ -32,8 +33,8 @@ from tests.probes.inspect.models import (
 @dataclass(frozen=True)
 class Row:
     """``build`` fills a directory and returns the path to inspect. ``kind``: the fault that must be named
-    (None: no fault at all). ``outcome``: what read_model does. ``blind``: it refuses for a reason that only
-    inference of shapes or OpenVINO's operation tables can know, so nothing fatal is found."""
+    (None: no fault). ``outcome``: the result of read_model. ``blind``: OpenVINO refuses the model for a
+    reason that only shape inference or its operation tables show, so no fatal fault is found."""
 
     name: str
     build: Callable[[Path], str]
@@ -57,7 +58,7 @@ def ir(xml: str | bytes, weights: bytes | None = BIN, name: str = "m.xml") -> Ca
 
 
 def edited(*changes: tuple[str, str], weights: bytes | None = BIN) -> Callable[[Path], str]:
-    """The base IR with texts replaced, each of which must occur."""
+    """The base IR with texts replaced; each must occur."""
     xml = XML
     for old, new in changes:
         assert old in xml, old

@@ -1,4 +1,4 @@
-"""Malformed models, one row each: the weights beside an IR, and the other formats."""
+"""Malformed models, one row each: the weights of an IR, and the other formats."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def beside(weights: bytes) -> Build:
 
 
 def constant(*changes: tuple[str, str]) -> Build:
-    """The base IR, ``B``'s ``<data>`` changed."""
+    """The base IR with a changed ``<data>`` of ``B``."""
     data = B_DATA
     for old, new in changes:
         assert old in data, old
@@ -46,7 +46,7 @@ def constant(*changes: tuple[str, str]) -> Build:
 
 
 def with_bin(make: Callable[[Path], object]) -> Build:
-    """The base IR; ``make`` gets the place where the weights file belongs."""
+    """The base IR; ``make`` gets the path of the weights file."""
 
     def build(directory: Path) -> str:
         (directory / "m.xml").write_text(XML)
@@ -57,7 +57,7 @@ def with_bin(make: Callable[[Path], object]) -> Build:
 
 
 def _link(directory: Path) -> str:
-    """The link's own name decides where the weights are looked for."""
+    """The weights are searched by the name of the link."""
     (directory / "store").mkdir()
     (directory / "store/real.xml").write_text(XML)
     (directory / "store/real.bin").write_bytes(BIN)
@@ -75,7 +75,7 @@ def _bare_name(weights: str) -> Build:
 
 
 def big(make: Callable[[Path, int], object]) -> Build:
-    """An IR with 4 MiB of weights: W as [1024,1024] f32, read as [1,8] nowhere; ``make`` writes the file."""
+    """An IR with 4 MiB of weights: W is [1024,1024] f32 and is not read as [1,8]; ``make`` writes the file."""
 
     def build(directory: Path) -> str:
         size = 4 << 20
@@ -193,7 +193,7 @@ WEIGHTS = (
 
 
 def file(name: str, data: bytes, **others: bytes) -> Build:
-    """One model file, and others with ``_`` for the dot in their names."""
+    """One model file, and other files with ``_`` for the dot in their names."""
 
     def build(directory: Path) -> str:
         (directory / name).write_bytes(data)

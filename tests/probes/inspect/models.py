@@ -83,7 +83,7 @@ PLAIN_XML = (
 
 
 def loop_xml(body_size: int, *, nested: int = 1) -> str:
-    """A TensorIterator over x with a constant of ``body_size`` bytes in its body, nested that often."""
+    """A TensorIterator over x with a constant of ``body_size`` bytes in its body, nested ``depth`` times."""
     inner = (
         '<layers><layer id="0" name="bx" type="Parameter" version="opset1"><data shape="1,8" '
         f'element_type="f32"/><output><port id="0" precision="FP32">{ROW}</port></output></layer>'

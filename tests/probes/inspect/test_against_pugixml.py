@@ -1,4 +1,4 @@
-"""The reader of XML beside pugixml, which OpenVINO parses with: the same texts are accepted, with the same tree."""
+"""The XML reader compared with pugixml, which OpenVINO uses: both accept the same texts and read the same tree."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.needs_module("pugixml")
 
 #: An element: its depth, name and attributes.
 Element = tuple[int, str, dict[str, str]]
-#: How many mutations of each text; each is tried on its own.
+#: The number of mutations of each text; each is tested separately.
 MUTATIONS = 500
 
 TEXTS = {
@@ -38,7 +38,7 @@ TEXTS = {
     "declared": b'<?xml version="1.0" encoding="utf-8"?><a b="\xc3\xa9"><!-- c --><?d e?><f><![CDATA[<g>]]></f></a>',
     "utf-16 without a mark": '<net name="a"><a/></net>'.encode("utf-16-le"),
 }
-#: What XML is made of, and what breaks it.
+#: Parts of XML, and characters that break it.
 PIECES = [
     *(b"<", b">", b"/", b"</", b"/>", b"<!--", b"-->", b"<![CDATA[", b"]]>", b"<?", b"?>", b"<!"),
     *(b"<!DOCTYPE", b"&", b";", b'"', b"'", b"=", b" ", b"\n", b"\t", b"\r\n", b"\0", b"\xff"),
@@ -48,7 +48,7 @@ PIECES = [
 
 
 def mutated(original: bytes, chance: random.Random) -> bytes:
-    """The text after one to three accidents: something inserted, replaced, cut out, doubled, or the end lost."""
+    """The text after one to three changes: something inserted, replaced, removed, doubled, or the end removed."""
     data = bytearray(original)
     for _ in range(chance.randint(1, 3)):
         start = chance.randint(0, len(data))
@@ -68,7 +68,7 @@ def mutated(original: bytes, chance: random.Random) -> bytes:
 
 
 class Recorder(Elements):
-    """Notes each element, and whether its start tag is where it is said to be."""
+    """Records each element, and whether its start tag is at the reported position."""
 
     def __init__(self, plain: bytes) -> None:
         super().__init__()
@@ -86,7 +86,7 @@ class Recorder(Elements):
 
 
 def ours(data: bytes) -> list[Element] | None:
-    """The elements as this project reads them by pugixml's rules; None where the text is refused."""
+    """The elements as this project reads them by pugixml's rules; None if the text is refused."""
     recorder = Recorder(as_utf8(data))
     try:
         read_elements(recorder.plain, recorder)
@@ -96,13 +96,13 @@ def ours(data: bytes) -> list[Element] | None:
 
 
 def of_conforming(data: bytes) -> list[Element] | None:
-    """The elements as the conforming parser reads them; None where it refuses the text."""
+    """The elements as the conforming parser reads them; None if it refuses the text."""
     recorder = Recorder(as_utf8(data))
     return recorder.found if read_conforming(recorder.plain, recorder) is None else None
 
 
 def theirs(file: Path, data: bytes) -> list[Element] | None:
-    """The same as pugixml does, by its default options; the binding reads bytes from a file only."""
+    """The elements as pugixml reads them with its default options; the binding reads bytes only from a file."""
     from pugixml import pugi
 
     file.write_bytes(data)
@@ -126,11 +126,11 @@ def _elements(node: Any, depth: int, pugi: Any) -> Iterator[Element]:
 
 
 def difference(file: Path, data: bytes) -> str:
-    """What they disagree on; empty where nothing."""
+    """The first difference between the two; empty if there is none."""
     try:
         expected = theirs(file, data)
     except UnicodeDecodeError:
-        # The binding cannot hand out what is not UTF-8; that it was accepted is known all the same.
+        # The binding cannot return text that is not UTF-8; that it was accepted is still known.
         return "" if ours(data) is not None else f"refused, and pugixml accepts it: {data!r}"
     found = ours(data)
     if found != expected:
@@ -173,7 +173,7 @@ def test_short_texts_are_read_alike(data: bytes, tmp_path: Path) -> None:
 
 
 def test_mutations_break_some_and_leave_some(tmp_path: Path) -> None:
-    """Else the comparison would show nothing."""
+    """Otherwise the comparison would prove nothing."""
     chance = random.Random(1)
     every = [mutated(TEXTS["small"], chance) for _ in range(200)]
     assert 20 < sum(theirs(tmp_path / "net.xml", data) is not None for data in every) < 180

@@ -1,4 +1,4 @@
-"""Where nobody wrote down the answer: damaged models, and the table of inputs that operations need."""
+"""Comparison with OpenVINO without expected results: damaged models, and the table of inputs of operations."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.probes.inspect.verdict import ask
 pytestmark = pytest.mark.slow
 
 MUTANTS = 320
-#: Texts that change more than a byte does.
+#: Replacements that change more than one byte.
 SWAPS = (
     "",
     "0",
@@ -44,7 +44,7 @@ SWAPS = (
 
 
 def mutant(source: random.Random, text: str) -> bytes:
-    """The text with one to three things changed: a byte, a piece cut out, a value swapped, the end cut."""
+    """The text with one to three changes: a byte, a removed part, a swapped value, the end removed."""
     data = bytearray(text.encode())
     for _ in range(source.randint(1, 3)):
         at = source.randrange(len(data))
@@ -125,7 +125,7 @@ def test_never_fatal_where_openvino_loads_other_formats(
 
 
 def ir_with_inputs(kind: str, inputs: int) -> str:
-    """An IR 10 in which one operation gets x that many times, and declares no more than that."""
+    """An IR 10 in which one operation gets x that many times and declares the same number of inputs."""
     is_result = kind == "result"
     ports = "".join(f'<port id="{number}"/>' for number in range(inputs))
     edges = "".join(
@@ -193,7 +193,7 @@ PIECES = st.sampled_from(
 
 @given(st.lists(st.one_of(st.binary(max_size=40), PIECES), max_size=12).map(b"".join))
 def test_survives_any_bytes(data: bytes) -> None:
-    """Nothing is raised, whatever the file holds and whatever it is said to be."""
+    """No exception, whatever the file contains and whatever format is requested."""
     descriptor = os.memfd_create("model")
     try:
         os.write(descriptor, data)

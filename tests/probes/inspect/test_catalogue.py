@@ -1,4 +1,4 @@
-"""Every row of the catalogue: the cause is named, and "fatal" is what OpenVINO itself says."""
+"""Every row of the catalogue: the cause is named, and "fatal" agrees with OpenVINO itself."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ROWS = {row.name: row for row in (*catalogue.ROWS, *catalogue_files.ROWS)}
 
 @pytest.fixture(scope="module")
 def paths(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Every model of the catalogue, made once: name → path."""
+    """Every model of the catalogue, created once: name → path."""
     base = tmp_path_factory.mktemp("catalogue")
     made = {}
     for number, row in enumerate(ROWS.values()):
@@ -29,7 +29,7 @@ def paths(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def openvino_answers(paths: dict[str, str]) -> dict[str, OpenvinoAnswer]:
-    """What OpenVINO says to each of them, asked all at once: name → answer."""
+    """OpenVINO's result for each of them, computed together: name → answer."""
     answers = ask(list(paths.values()))
     return {name: answers[path] for name, path in paths.items()}
 
@@ -53,7 +53,7 @@ def test_names_the_cause(name: str, paths: dict[str, str]) -> None:
     assert kinds <= set(faults.KINDS)
     assert any(fault.fatal for fault in inspection.faults) == (row.outcome == "refused" and not row.blind)
     if row.kind and row.outcome == "refused" and not row.blind and row.kind != faults.LAYER_DUPLICATE_ID:
-        # What is named must be among what makes OpenVINO refuse, not a remark beside it.
+        # The named fault must be one that makes OpenVINO refuse the model.
         assert (
             row.kind in {fault.kind for fault in inspection.faults if fault.fatal}
             or row.name == "edge-to-nowhere"
@@ -74,8 +74,8 @@ def test_openvino_agrees(name: str, openvino_answers: dict[str, OpenvinoAnswer])
 def test_inputs_and_outputs(
     name: str, paths: dict[str, str], openvino_answers: dict[str, OpenvinoAnswer]
 ) -> None:
-    """Where the format tells them, they are those of the loaded model (outputs: names and types only, for
-    their shapes are what the file says, and OpenVINO computes them anew)."""
+    """Where the format contains them, they equal those of the loaded model. Outputs: only names and types,
+    because OpenVINO computes the shapes again."""
     inspection = inspect_row(ROWS[name], paths[name])
     answer = openvino_answers[name]
     if inspection.inputs is not None:

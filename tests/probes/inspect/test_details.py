@@ -1,4 +1,4 @@
-"""What an inspection tells besides its faults, what it never opens, and what it says to a person."""
+"""Further results of an inspection beside its faults, the files that it never opens, and its messages."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def test_operations_in_bodies_count(tmp_path: Path) -> None:
 
 
 def test_writer_is_the_networks_own(base: Path) -> None:
-    """``rt_info`` occurs in layers too; only the child of ``<net>`` says who wrote the file."""
+    """``rt_info`` occurs in layers too; only the child of ``<net>`` names the writer of the file."""
     inner = '<rt_info><info name="OpenVINO Runtime" value="1999"/></rt_info>'
     base.write_text(XML.replace('<data auto_broadcast="numpy" />', inner))
     assert inspected(base).writer == "2026.4.1-22982-e213a147257-releases/2026/4"
@@ -131,7 +131,7 @@ def test_onnx(tmp_path: Path) -> None:
 
 
 def test_large_tensors_are_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A tensor of 3 GiB: blocks around it are read, what lies in it is passed over."""
+    """A tensor of 3 GiB: the data around it is read, the tensor is skipped."""
     size = 3 << 30
     tensor = message(1, size // 4) + message(2, 1) + message(8, "b") + varint(9 << 3 | 2) + varint(size)
     graph = varint(5 << 3 | 2) + varint(len(tensor) + size) + tensor
@@ -209,7 +209,7 @@ def test_many_similar_faults_are_not_all_reported(base: Path) -> None:
 
 @pytest.mark.parametrize("name", ["m.xml", "m.bin"])
 def test_fifo_is_never_opened(base: Path, name: str) -> None:
-    """Opening it would wait for a writer for ever."""
+    """Opening it would wait for a writer without end."""
     path = base.with_name(name)
     path.unlink()
     os.mkfifo(path)
@@ -241,7 +241,7 @@ def test_name_that_is_not_utf_8(tmp_path: Path) -> None:
 @pytest.mark.needs_root
 @pytest.mark.parametrize(("name", "expected"), [("m.xml", errno.EACCES), ("m.bin", "weights-unreadable")])
 def test_unreadable(base: Path, name: str, expected: int | str) -> None:
-    """Asked as another user, in a child that becomes it."""
+    """Inspected as another user, in a child that changes to that user."""
     base.with_name(name).chmod(0)
     child = os.fork()
     if child == 0:
@@ -261,7 +261,7 @@ def test_unreadable(base: Path, name: str, expected: int | str) -> None:
 
 
 def test_document_too_large_for_memory(base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A limit on memory ends the reading, not the program."""
+    """A memory limit ends the reading, not the program."""
 
     def out_of_memory(*_: object) -> None:
         raise MemoryError

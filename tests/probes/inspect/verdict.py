@@ -1,4 +1,5 @@
-"""What OpenVINO says: run as a program, since OpenVINO must not be imported into the tests' own process.
+"""OpenVINO's result for models, in a process of its own: OpenVINO must not be imported into the tests'
+process.
 
 Standard input: JSON, a list of paths. Standard output: for each a JSON line: outcome (loads, refused,
 crashed), message, and for a model that loads its inputs and outputs as (names, type, shape).
@@ -44,7 +45,7 @@ def _answer(runtime: Any, path: str) -> dict[str, Any]:
     try:
         model = runtime.Core().read_model(path)
     except (RuntimeError, UnicodeDecodeError) as error:
-        # The binding cannot turn a message with bytes that are not UTF-8 into a string.
+        # The binding cannot convert a message with bytes that are not UTF-8 to a string.
         return {"outcome": "refused", "message": str(error), "inputs": [], "outputs": []}
     try:
         inputs, outputs = _tensors(model.inputs), _tensors(model.outputs)
@@ -54,7 +55,8 @@ def _answer(runtime: Any, path: str) -> dict[str, Any]:
 
 
 def _try(runtime: Any, path: str) -> str:
-    """A fork after the import and before Core is safe, and forty times faster than a new interpreter."""
+    """Runs OpenVINO in a fork after the import and before Core: this is safe, and forty times faster than a
+    new interpreter."""
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
@@ -71,7 +73,7 @@ def _try(runtime: Any, path: str) -> str:
 
 
 def main() -> None:
-    # Importing openvino calls a host and writes into the home directory unless this module is missing.
+    # Importing openvino contacts a host and writes into the home directory unless this module is missing.
     sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]
     import openvino
 

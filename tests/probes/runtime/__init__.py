@@ -1,1 +1,1 @@
-"""Loading models with OpenVINO, for real and in children."""
+"""Loading models with OpenVINO in real child processes."""

@@ -1,10 +1,10 @@
-"""The child: prepares a Runtime, loses rights as asked, loads models, prints JSON lines.
+"""The child: prepares a Runtime, drops rights, loads models, prints JSON lines.
 
-Arguments: what to put on the module search path. Standard input, as JSON: ``loads``, pairs of path and
-level; ``memory_limit`` in bytes; ``extension``: the library that each load has, with ``alone`` also loaded before by
-itself, whose text is printed; ``forbid``: die of SIGSYS at any socket and at any file made;
-``provoke``: "socket" or "file", to see that this works; ``lose``: a directory that must be out of reach
-once prepared, by becoming user 5000 where the process is root, else by taking away its rights.
+Arguments: entries for the module search path. Standard input, as JSON: ``loads``, pairs of path and level;
+``memory_limit`` in bytes; ``extension``: the library for each load; with ``alone`` it is also loaded by
+itself before, and its text is printed; ``forbid``: end with SIGSYS at any socket and any created file;
+``provoke``: "socket" or "file", to test this; ``lose``: a directory that must be closed after the
+preparation, by changing to user 5000 if the process is root, else by removing its rights.
 """
 
 import ctypes
@@ -26,7 +26,7 @@ from ovms_doctor.probes.runtime.read import Runtime  # noqa: E402
 
 KILL, ALLOW = 0x80000000, 0x7FFF0000
 LOAD, EQUAL, ANY_BIT, RETURN = 0x20, 0x15, 0x45, 0x06
-#: socket, calls that make a file, and calls that open one with the number of the argument with flags.
+#: socket, system calls that create a file, and calls that open one, with the index of the argument for the flags.
 NUMBERS = {
     "x86_64": ((41, 83, 85, 258), {2: 1, 257: 2}),
     "aarch64": ((198, 34), {56: 2}),
@@ -34,7 +34,7 @@ NUMBERS = {
 
 
 def forbid() -> None:
-    """Kill this process at any socket(2), mkdir(2), and open(2) with O_CREAT: seccomp(2), any user."""
+    """Kills this process at any socket(2), mkdir(2), and open(2) with O_CREAT: seccomp(2), for any user."""
     forbidden, opens = NUMBERS[platform.machine()]
     program = [(LOAD, 0, 0, 0)]
     for number in forbidden:

@@ -1,4 +1,4 @@
-"""Fixtures of the runtime tests. Every load happens in a child process, as it does in the tool."""
+"""Fixtures of the runtime tests. Every load runs in a child process, as in the tool."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ import pytest
 
 from tests.probes.runtime.driver import package_directory
 
-#: Not needed for reading or compiling on CPU, and most of the package's bytes.
+#: Not needed for reading or compiling on CPU, and the largest part of the package.
 LEFT_OUT = {"include", "cmake", "__pycache__", "cache.json"}
 LEFT_OUT_PLUGINS = ("libopenvino_intel_gpu", "libopenvino_intel_npu")
 
 MakePackage = Callable[..., Path]
 
-#: Has the package import its extension module from a file that is named otherwise.
+#: Makes the package import its extension module from a file with another name.
 OTHER_HOST_SCRIPT = """
 import importlib.util, os, sys
 spec = importlib.util.spec_from_file_location(__name__, os.path.join(os.path.dirname(__path__[0]), "binding.so"))
@@ -35,10 +35,10 @@ def _copy_file(source: str, target: str) -> None:
 
 @pytest.fixture
 def make_package(tmp_path: Path) -> Iterator[MakePackage]:
-    """Make a copy of the installed package openvino in ``home/site`` below a directory for one user only.
+    """Makes a copy of the installed package openvino in ``home/site`` below a directory for one user only.
 
-    Called with ``extension=False`` its extension module is where only the package itself finds it. Returns
-    ``home``; ``home/site`` is to be put on the module search path.
+    With ``extension=False``, only the package itself finds its extension module. Returns ``home``;
+    ``home/site`` must be put on the module search path.
     """
     home = tmp_path / "home"
 
@@ -66,7 +66,7 @@ def make_package(tmp_path: Path) -> Iterator[MakePackage]:
 
 @pytest.fixture(params=["extension", "package"])
 def package_path(request: pytest.FixtureRequest) -> Iterator[list[str]]:
-    """Module search path on which OpenVINO is imported by its extension module alone, and by its package."""
+    """Module search paths with which OpenVINO is imported as its extension module only, and as its package."""
     if request.param == "extension":
         yield []
     else:

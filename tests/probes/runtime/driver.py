@@ -1,4 +1,4 @@
-"""Start a child that loads models with ovms_doctor.probes.runtime.read, and read what it found."""
+"""Starts a child that loads models with ovms_doctor.probes.runtime.read, and reads its results."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ CHECKOUT = DIRECTORY.parents[2]
 
 
 def package_directory() -> Path:
-    """The directory of the installed package openvino, which is not imported."""
+    """The directory of the installed package openvino, without importing it."""
     spec = importlib.util.find_spec("openvino")
     assert spec is not None, "the tests of the runtime need the package openvino"
     assert spec.submodule_search_locations is not None
@@ -26,7 +26,7 @@ def package_directory() -> Path:
 
 @dataclass
 class Outcome:
-    """What the child did: ``code`` as subprocess gives it, ``lines`` the JSON lines that it printed."""
+    """The child's result: ``code`` as in subprocess, ``lines``: the JSON lines that it printed."""
 
     code: int
     errors: str
@@ -34,12 +34,12 @@ class Outcome:
 
     @property
     def loads(self) -> list[dict[str, Any]]:
-        """The reports of loads that came to an end."""
+        """The reports of the completed loads."""
         assert self.code == 0, self.errors
         return [line for line in self.lines if "level" in line]
 
     def only(self, kind: str) -> Any:
-        """The value of the one line of this kind."""
+        """The value of the only line of this kind."""
         (value,) = [line[kind] for line in self.lines if kind in line]
         return value
 
@@ -52,15 +52,14 @@ def run(
     environment: dict[str, str] | None = None,
     **job: Any,
 ) -> Outcome:
-    """Have a new child prepare and then load ``(path, level)`` in turn.
+    """Starts a child that prepares the runtime and then loads each ``(path, level)``.
 
-    ``path`` comes first on its module search path. ``job`` goes to child.py, which says what
-    there is.
+    ``path`` comes first on its module search path. ``job`` is passed to child.py, which documents its keys.
     """
     job["loads"] = [[str(model), level] for model, level in loads]
     variables = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", **(environment or {})}
     if "lose" in job or "forbid" in job:
-        # Measuring would have the child write a file when it ends, which it may not any more.
+        # With coverage the child would write a file when it ends, which is no longer allowed then.
         variables = {name: value for name, value in variables.items() if not name.startswith("COVERAGE_")}
     completed = subprocess.run(
         [sys.executable, *python, str(DIRECTORY / "child.py"), *(path or ()), str(CHECKOUT)],

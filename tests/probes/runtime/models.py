@@ -1,4 +1,4 @@
-"""Tiny models written byte by byte, so that no framework is needed to make them."""
+"""Small models written byte by byte, so that no framework is needed."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def saved_model() -> bytes:
 
 
 def each_format(directory: Path) -> list[str]:
-    """Write one model of each format that the server reads; what read_model takes for each."""
+    """Writes one model of each format that the server reads; returns the argument of read_model for each."""
     (directory / "ir.xml").write_bytes((DATA / "fc.xml").read_bytes())
     (directory / "ir.bin").write_bytes((DATA / "fc.bin").read_bytes())
     (directory / "model.onnx").write_bytes(onnx("Relu"))
@@ -75,7 +75,7 @@ def each_format(directory: Path) -> list[str]:
 
 
 def ir(*layers: str) -> str:
-    """An IR of layers in a chain, numbered in their order, each fed by the one before."""
+    """An IR of layers in a chain, numbered in order; each gets the output of the one before."""
     numbered = "".join(
         layer.replace("<layer", f'<layer id="{number}"', 1) for number, layer in enumerate(layers)
     )

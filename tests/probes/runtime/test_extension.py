@@ -1,4 +1,4 @@
-"""CPU extensions: good ones, and each way in which one cannot be loaded."""
+"""CPU extensions: good ones, and each reason why one cannot be loaded."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How much address space a load may add."""
+"""The address space that a load may add."""
 
 from __future__ import annotations
 

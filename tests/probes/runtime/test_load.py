@@ -1,4 +1,4 @@
-"""What a load says: good models, each family of failure, crashes, memory."""
+"""The report of a load: good models, each family of failures, crashes, memory."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.probes.runtime.models import each_format, ir, onnx, operation, parame
 
 pytestmark = pytest.mark.slow
 
-#: Element types by the names that OpenVINO 2026.4 gives them.
+#: Element types by their names in OpenVINO 2026.4.
 ELEMENT_TYPES = [
     *("f32", "f64", "f16", "bf16", "i4", "i8", "i16", "i32", "i64", "u1", "u4", "u8", "u16", "u32", "u64"),
     *("boolean", "string", "dynamic", "nf4", "f8e4m3", "f8e5m2", "u2", "u3", "u6", "f4e2m1", "f8e8m0"),
@@ -34,7 +34,7 @@ def tensor(names: list[str], element_type: str, shape: str) -> dict[str, object]
 
 
 def alike(text: str) -> str:
-    """A text with the names of the frontends sorted: their order varies from run to run."""
+    """A text in which the names of the frontends are sorted: their order differs from run to run."""
     return re.sub(
         r"(?<=Available frontends: )[a-z ]*", lambda found: " ".join(sorted(found[0].split())), text
     )
@@ -148,7 +148,7 @@ def test_error_is_the_text_that_the_server_logged(
             file.write_text(content)
         else:
             file.write_bytes((DATA / content[0]).read_bytes()[: content[1]])
-    # The server takes a SavedModel by its directory and a slash.
+    # The server passes a SavedModel as its directory and a slash.
     (load,) = run([(f"{tmp_path}/{case['load']}", "compile")], path=package_path).loads
     assert (load["outcome"], load["stage"]) == ("failed", "read")
     assert alike(load["message"]) == alike(str(case["text"]).replace("{D}", str(tmp_path)))
@@ -200,7 +200,7 @@ def test_names_that_are_not_utf8(tmp_path: Path, package_path: list[str]) -> Non
     assert (first["outcome"], second["outcome"]) == ("ok", "failed")
     if second["message"] or not package_path:
         assert f'Unable to read the model: "{bad}"' in second["message"]
-    else:  # the package, under a Python that drops such texts
+    else:  # the package, with a Python that drops such texts
         assert second["detail"] == "OpenVINO's text was lost, for it is not UTF-8"
 
 
@@ -236,7 +236,7 @@ def test_an_impossible_allocation_is_out_of_memory(tmp_path: Path, package_path:
 
 def test_weights_that_cannot_be_mapped_are_out_of_memory(tmp_path: Path) -> None:
     model = write(tmp_path, (DATA / "fc.xml").read_text())
-    # Sparse, and larger than the hard limit that stands in for a machine that is full.
+    # Sparse, and larger than the hard limit that simulates a machine without free memory.
     with (tmp_path / "m.bin").open("wb") as weights:
         weights.truncate(64 << 30)
     limited = (
@@ -267,7 +267,7 @@ def test_nothing_is_imported_after_prepare(tmp_path: Path) -> None:
 
 
 def test_openvino_not_installed(tmp_path: Path) -> None:
-    """Without site-packages, but for the library that all data types are made with."""
+    """Without site-packages, except the library that defines all data types."""
     (tmp_path / "msgspec").symlink_to(Path(msgspec.__file__).parent)
     outcome = run([], path=[str(tmp_path)], python=("-B", "-E", "-S"))
     assert outcome.only("unavailable") == "the Python package openvino is not installed"

@@ -1,4 +1,4 @@
-"""After prepare the process may lose its rights; and it never does what it must not."""
+"""After the preparation the process may lose its rights; and it never does what it must not do."""
 
 from __future__ import annotations
 
@@ -20,9 +20,10 @@ pytestmark = pytest.mark.slow
 def test_reads_and_compiles_each_format_once_its_libraries_are_out_of_reach(
     make_package: MakePackage, world_dir: Path, extension: bool
 ) -> None:
-    """OpenVINO below a directory of mode 0700, the process another user from prepare on.
+    """OpenVINO is below a directory of mode 0700, and the process changes to another user after the
+    preparation.
 
-    Where the tests do not run as root, the directory loses all rights instead: the same refusal.
+    If the tests do not run as root, the directory loses all rights instead: the refusal is the same.
     """
     home = make_package(extension=extension)
     models = each_format(world_dir)
@@ -52,7 +53,7 @@ def test_message_is_the_same_without_rights(make_package: MakePackage, world_dir
 def test_libraries_for_one_user_only_are_no_failure_of_the_model(
     make_package: MakePackage, world_dir: Path
 ) -> None:
-    """Installed under umask 077, the libraries' own directory refuses the server's user."""
+    """Installed with umask 077, the directory of the libraries is closed for the server's user."""
     home = make_package()
     libraries = home / "site" / "openvino" / "libs"
     libraries.chmod(0o700)
@@ -74,7 +75,7 @@ def forbidden(loads: list[tuple[str | Path, str]], home: Path, **job: object) ->
 
 
 def test_no_socket_and_no_file(tmp_path: Path, package_path: list[str]) -> None:
-    """A seccomp filter kills the process at the first socket, directory or file made; for any user."""
+    """A seccomp filter kills the process at the first created socket, directory or file, for any user."""
     (tmp_path / "models").mkdir()
     models = each_format(tmp_path / "models")
     loads: list[tuple[str | Path, str]] = [
@@ -93,7 +94,7 @@ def test_the_filter_kills(tmp_path: Path, action: str) -> None:
 
 
 def test_quiet_on_standard_output(tmp_path: Path) -> None:
-    """The driver parses each line of standard output as JSON: a stray one would fail it."""
+    """The parent parses each line of standard output as JSON: any other line would be an error."""
     models = each_format(tmp_path)
     outcome = run([(model, "compile") for model in models])
     assert len(outcome.lines) == len(models) + 2

@@ -1,4 +1,4 @@
-"""Checks that do what no check should."""
+"""Checks that misbehave."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def _segfaults(context: Context) -> Iterator[Finding]:
 
 
 def _eats_memory(context: Context) -> Iterator[Finding]:
-    # Reserved, not touched: the limit counts both.
+    # Reserved but not used: the limit counts both.
     return iter([bytes(1 << 42)])  # type: ignore[list-item]
 
 

@@ -1,4 +1,4 @@
-"""Checks that do what a check should."""
+"""Checks that behave correctly."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ not_applicable = Check(
 could_not_look = Check(
     name="acme-could-not-look", summary="owners", codes=(code(502, "acme-owners"),), run=_could_not_look
 )
-#: The same check, offered by other names.
+#: The same check under other names.
 rival_names = replace(by_name, name="rival-names")
 one = replace(by_name, name="one")
 two = replace(by_name, name="two")

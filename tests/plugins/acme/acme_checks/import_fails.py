@@ -1,3 +1,3 @@
-"""Needs a module that is not there."""
+"""Imports a module that does not exist."""
 
 import acme_library_that_is_not_installed as check  # noqa: F401

@@ -1,4 +1,4 @@
-"""Never comes to its end."""
+"""Never finishes its import."""
 
 import time
 

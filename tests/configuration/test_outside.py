@@ -81,7 +81,7 @@ def test_a_path_of_the_host_that_a_mount_covers() -> None:
 
 
 def test_a_version_directory_of_the_host_is_named_by_its_model_in_the_container() -> None:
-    _, (found,) = single(host("/srv/models/m/1"), "/srv/models/m/1")
+    _, (found,) = single(host_files("/srv/models/m/1"), "/srv/models/m/1")
     assert "which is mounted at /models/m/1" in found.message
     assert found.remedy is not None
     assert [step.text for step in found.remedy.steps] == ["Use /models/m for the model's base path."]
@@ -89,7 +89,7 @@ def test_a_version_directory_of_the_host_is_named_by_its_model_in_the_container(
 
 @pytest.mark.parametrize("path", ["/srv/elsewhere/m", "/mnt/a/b/m", "/mnt/models/m", "/opt/models/m/1"])
 def test_a_path_that_ends_as_one_below_a_mount_is_meant_there(path: str) -> None:
-    plan, (found,) = single(host(), path)
+    plan, (found,) = single(host_files(), path)
     assert (plan.outcome, plan.exit_code, found.code) == ("exits", 1, "OVD106")
     assert found.remedy is not None
     assert "/models/m" in "".join(step.text for step in found.remedy.steps)

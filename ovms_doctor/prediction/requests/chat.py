@@ -17,6 +17,7 @@ from ovms_doctor.prediction.requests.json_values import (
     numbers_in,
 )
 
+_TEXT_ONLY = "This servable supports only text input, but image_url has been provided"
 _MOST_STOP_WORDS = 16
 #: Characters of one token, at least: the longest prompt that surely fits has a third of them.
 _CHARACTERS_PER_TOKEN = 3
@@ -25,8 +26,10 @@ _CHARACTERS_PER_TOKEN = 3
 class CalculatorError(Exception):
     """The calculator of a graph refuses the request."""
 
-    def __init__(self, text: str, path: str, offset: int | None) -> None:
+    def __init__(self, text: str, path: str, offset: int | None, kind: str = "INVALID_ARGUMENT") -> None:
         super().__init__(text)
+        #: The name of MediaPipe's status.
+        self.kind = kind
         #: The calculator's own text.
         self.text = text
         #: JSON path of what is at fault.
@@ -54,15 +57,17 @@ def check_generation(
     else:
         checks.chat()
         characters = _messages_length(document)
-    if checks.images and release.at_least(2026, 3):
-        if limits.vision is not False:
-            for url, position in checks.images:
-                checks.load(url, position)
-        if limits.vision is False:
-            checks.doubts.append(
-                "what a model that does not see makes of an image is decided by its chat template"
-            )
+    checks.see()
     doubts = checks.doubts
+    if (
+        limits.max_length is not None
+        and (checks.max_tokens or 0) >= limits.max_length
+        and release.at_least(2025, 1)
+    ):
+        doubts.append(
+            f"max_tokens {checks.max_tokens:,} and any prompt exceed the {limits.max_length:,} tokens that the model "
+            "takes: the server answers such a request with 400"
+        )
     if limits.max_length is not None and characters > limits.max_length:
         tokens = characters // _CHARACTERS_PER_TOKEN
         doubts.append(
@@ -165,6 +170,17 @@ class _Generation:
             self.doubts.append("which images the server may load is not known")
             return
         raise self.fail(fault, path, url)
+
+    def see(self) -> None:
+        """Refuse images for a model without vision (`prepareInputs`, until 2026.2; since 2026.3
+        `validateInputCompatibility`); since 2026.3 others are loaded only now."""
+        if self.limits.vision is False and self.images and self.release.at_least(2025, 1):
+            url, path = self.images[0]
+            kind = "INVALID_ARGUMENT" if self.release.at_least(2026, 3) else "INTERNAL"
+            raise CalculatorError(_TEXT_ONLY, f"$.{path}", url.start, kind)
+        if self.release.at_least(2026, 3):
+            for url, path in self.images:
+                self.load(url, path)
 
     def get(self, name: str) -> JsonItem | None:
         """A member that is there and not null."""

@@ -61,7 +61,7 @@ def answer_generative(request: ClientRequest, models: ServedModels, release: Rel
             _check(task, path, request.body, document, limits, release, doubts)
         except CalculatorError as error:
             details = (
-                "INVALID_ARGUMENT: CalculatorGraph::Run() failed: \n"
+                f"{error.kind}: CalculatorGraph::Run() failed: \n"
                 f'Calculator::Process() for node "{_NODES.get(task, "LLMExecutor")}" failed: {error.text}'
             )
             position = RequestPosition(error.path, error.offset)

@@ -55,9 +55,43 @@ def test_images(url: str, release: str, domains: tuple[str, ...] | None, text: s
     assert found.message.endswith(text)
 
 
-def test_models_that_do_not_see() -> None:
-    assert answer(WEB, vision=False).succeeds
-    assert not answer(WEB, "2026.2", vision=False).succeeds
+@pytest.mark.parametrize(
+    ("release", "status"),
+    [("2026.3", "INVALID_ARGUMENT"), ("2026.2", "INTERNAL"), ("2025.1", "INTERNAL"), ("2025.0", "")],
+)
+def test_models_that_do_not_see(release: str, status: str) -> None:
+    """The texts and statuses of the server's own tests (llmnode_test.cpp)."""
+    found = answer("data:image/png;base64,iVBORw0KGgo=", release, vision=False)
+    assert found.succeeds is (not status)
+    if status:
+        assert (found.http_status, found.message) == (
+            400,
+            f"Mediapipe execution failed. MP status - {status}: CalculatorGraph::Run() failed: \n"
+            'Calculator::Process() for node "LLMExecutor" failed: This servable supports only text input, but '
+            "image_url has been provided",
+        )
+
+
+def test_an_image_that_is_not_loaded_comes_first_until_2026_2() -> None:
+    """Images are loaded while the messages are read; since 2026.3 only for a model that sees."""
+    assert answer("/a.png", "2026.2", vision=False).message.endswith(LOCAL)
+    assert answer("/a.png", "2026.3", vision=False).message.endswith("image_url has been provided")
+
+
+@pytest.mark.parametrize(
+    ("max_tokens", "limit", "doubtful"),
+    [(64, None, True), (63, None, False), (None, 64, True), (None, 63, False)],
+)
+def test_answers_longer_than_the_model(max_tokens: int | None, limit: int | None, doubtful: bool) -> None:
+    """The prompt's tokens and max_tokens, else max_tokens_limit, are compared with the model's (servable.cpp)."""
+    limits = GenerativeLimits(task="text_generation", vision=False, max_length=64, max_tokens_limit=limit)
+    models = ServedModels(graphs=(ServedGraph("m", "generative", generative=limits),))
+    fields: dict[str, object] = {"model": "m", "messages": [{"role": "user", "content": "hi"}]}
+    body = json.dumps(fields if max_tokens is None else {**fields, "max_tokens": max_tokens}).encode()
+    headers = (("Content-Type", "application/json"),)
+    request = ClientRequest("OpenAI", path="/v3/chat/completions", headers=headers, body=body)
+    found = answer_request(request, models, parse_release("2026.3"), Facts()).answer
+    assert any("any prompt exceed" in doubt for doubt in found.doubts) is doubtful
 
 
 def test_a_server_whose_options_are_not_known() -> None:

@@ -135,7 +135,7 @@ def _thrown(fault: ServableFault) -> tuple[Evidence, ...]:
 
 _IGNORED = "The server logs the error, and loads the model without these properties."
 #: Faults of a graph that is AVAILABLE until a request ends the server.
-_ENDS_WITH_A_REQUEST = ("text_embeddings", "eviction_block")
+_ENDS_WITH_A_REQUEST = ("text_embeddings", "eviction_block", "batch_size")
 
 
 def _what_then(context: Context, model: ModelPlan, verdict: str) -> str:

@@ -305,6 +305,7 @@ FAULTS: Mapping[ServableFaultKind, tuple[Code, _Sentence]] = {
     ),
     "image_option": (GENERATIVE_SETTING_REFUSED, lambda fault: f"{fault.subject}: {fault.detail}"),
     "scheduler": (GENERATIVE_SETTING_REFUSED, lambda fault: fault.detail),
+    "batch_size": (GENERATIVE_SETTING_REFUSED, lambda fault: fault.detail),
     "eviction_block": (GENERATIVE_SETTING_REFUSED, lambda fault: f"cache_eviction_config: {fault.detail}"),
     "cache_size": (GENERATIVE_SETTING_REFUSED, lambda fault: f"cache_size {fault.subject} {fault.detail}"),
 }

@@ -51,6 +51,7 @@ class GraphProblem(Struct, frozen=True):
 #: - ``devices``, ``resolution``, ``eviction``: settings that the server validates.
 #: - ``parser_pair``: a parser of tools and one of reasoning that do not go together.
 #: - ``image_option``, ``scheduler``: options that do not go together.
+#: - ``batch_size``: more sequences than tokens in a batch, which ends the server with a request.
 #: - ``eviction_block``: a size of the cache that ends the server with a long request.
 #: - ``plugin_config``: it is not JSON; ``plugin_config_ignored``: and the server continues without it.
 #: - ``property``: a property in it that the plugin does not have, or a value that it does not take.
@@ -89,6 +90,7 @@ ServableFaultKind: TypeAlias = Literal[
     "parser_pair",
     "image_option",
     "scheduler",
+    "batch_size",
     "eviction_block",
     "plugin_config",
     "plugin_config_ignored",

@@ -302,12 +302,37 @@ def test_of_a_directory_alone_the_devices_are_not_known(chat: Any) -> None:
         ("plugin_config: '{\"MAX_PROMPT_LEN\": 2048}'", "2026.3", ["OVD374"]),
         ('device: "NPU" pipeline_type: LM_CB', "2026.3", ["OVD374"]),
         ('device: "NPU" pipeline_type: LM', "2026.3", []),
+        # Another name of an NPU chooses the pipeline of other devices.
+        ('device: "NPU.0"', "2026.3", ["OVD374"]),
+        ('device: "HETERO:NPU,CPU"', "2025.4", ["OVD374"]),
+        ('device: "AUTO:NPU"', "2026.3", ["OVD374"]),
+        ('device: "AUTO:NPU,CPU"', "2026.3", []),
+        ('device: "NPU.0" pipeline_type: LM', "2026.3", []),
     ],
 )
 def test_settings_that_only_the_npu_accepts(
     chat: Any, options: str, release: str, expected: list[str]
 ) -> None:
     assert codes(check(chat(options), release=release)) == expected
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ("dynamic_split_fuse: false", []),
+        ("dynamic_split_fuse: false max_num_batched_tokens: 100", ["OVD374"]),
+        ("dynamic_split_fuse: false max_num_batched_tokens: 100 max_num_seqs: 100", []),
+        ("dynamic_split_fuse: false max_num_seqs: 257", ["OVD374"]),
+        ("dynamic_split_fuse: true max_num_seqs: 257", []),
+        ("max_num_batched_tokens: 100", []),
+        ("dynamic_split_fuse: false max_num_seqs: 257 pipeline_type: LM", []),
+    ],
+)
+def test_more_sequences_than_tokens_in_a_batch(chat: Any, options: str, expected: list[str]) -> None:
+    """GenAI's scheduler asserts it when the first prompt is scheduled, and the server ends."""
+    result = check(chat(options))
+    assert codes(result) == expected
+    assert ("The first request to it ends the whole server." in result.text) is bool(expected)
 
 
 @pytest.mark.parametrize(("sym", "expected"), [(True, []), (False, ["OVD374"])])

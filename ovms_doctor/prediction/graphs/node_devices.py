@@ -71,6 +71,17 @@ def _language_model(context: ServableContext) -> Iterator[ServableFault]:
             option="pipeline_type",
         )
         return
+    if kind not in ("LM", "VLM") and _is_other_npu(device):
+        yield context.fault(
+            "device",
+            "failed",
+            subject=device,
+            detail="only the name NPU alone chooses the pipeline that an NPU runs",
+            status=LLM_FAILED,
+            option="device",
+            certain=False,
+        )
+        return
     for name in _LENGTHS:
         if name not in properties:
             continue
@@ -100,6 +111,16 @@ def _language_model(context: ServableContext) -> Iterator[ServableFault]:
         return
     if device == "NPU":
         yield from _quantisation(context)
+
+
+def _is_other_npu(device: str) -> bool:
+    """Whether the device is an NPU by another name than NPU, or has one: their pipeline is that of other devices. AUTO
+    chooses another device where it lists one."""
+    kind, _, listed = device.rpartition(":")
+    names = [name.partition(".")[0] for name in listed.split(",")]
+    if device == "NPU" or "NPU" not in names:
+        return False
+    return kind != "AUTO" or set(names) == {"NPU"}
 
 
 def _quantisation(context: ServableContext) -> Iterator[ServableFault]:

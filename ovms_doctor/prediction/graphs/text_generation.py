@@ -212,6 +212,17 @@ def _scheduler(context: ServableContext) -> Iterator[ServableFault]:
             option="cache_interval_multiplier",
             exception="cache_interval_multiplier must be greater than 0",
         )
+    split, sizes = options.first("dynamic_split_fuse"), _sizes(context)
+    if split is not None and split.value is False and sizes[0] > sizes[1]:
+        yield context.fault(
+            "batch_size",
+            "requests",
+            subject="max_num_batched_tokens",
+            detail=f"max_num_seqs {sizes[0]:,} is more than max_num_batched_tokens {sizes[1]:,}, and without "
+            "dynamic_split_fuse it may not be",
+            option="max_num_batched_tokens",
+            exception=f"Max num batched tokens ({sizes[1]}) must be greater or equal to max num sequences ({sizes[0]})",
+        )
     eviction = options.messages("cache_eviction_config")
     field = eviction[0].first("max_cache_size") if eviction else None
     size = field.value if field is not None and isinstance(field.value, int) else 0
@@ -224,6 +235,14 @@ def _scheduler(context: ServableContext) -> Iterator[ServableFault]:
             option="cache_eviction_config",
             exception=f"CacheEvictionConfig.max_cache_size in tokens must be a multiple of block size {_BLOCK}",
         )
+
+
+def _sizes(context: ServableContext) -> tuple[int, int]:
+    """``max_num_seqs`` and ``max_num_batched_tokens``, compared when a prompt is scheduled (G:scheduler.hpp)."""
+    options = context.options
+    fields = [options and options.first(name) for name in ("max_num_seqs", "max_num_batched_tokens")]
+    first, second = (field.value if field and isinstance(field.value, int) else 256 for field in fields)
+    return first, second
 
 
 def _parser_pair(context: ServableContext) -> Iterator[ServableFault]:

@@ -25,7 +25,9 @@ _UNLISTED = frozenset(
     FORCE_TBB_TERMINATE LP_TRANSFORMS_MODE MODEL_PTR SNIPPETS_MODE DEVICE_PROPERTIES
     adapters draft_model prompt_lookup scheduler_config""".split()
 )
-_CACHE_PRECISIONS = ("u8", "bf16", "f16", "f32")
+#: Since which release the CPU's plugin takes which precisions of the cache, as each release was tried; in lower case
+#: only.
+_CACHE_PRECISIONS = (((2022, 1), ("u8", "bf16", "f16", "f32")), ((2026, 2), ("u4", "u3")))
 
 
 def property_faults(
@@ -86,8 +88,14 @@ def _refused(
             exception = f"Unsupported property {key} by CPU plugin."
         elif key == "KV_CACHE_PRECISION" and device == "CPU":
             precision = str(json.loads(value))
-            if precision.lower() not in _CACHE_PRECISIONS:
-                detail = f"{key} is one of {', '.join(_CACHE_PRECISIONS)}, not {precision}"
+            taken = [
+                name
+                for since, names in _CACHE_PRECISIONS
+                if context.release.at_least(*since)
+                for name in names
+            ]
+            if precision not in taken:
+                detail = f"{key} is one of {', '.join(taken)}, not {precision}"
                 exception = f"Wrong value {precision} for property key {key}"
         if detail:
             yield context.fault(

@@ -93,6 +93,12 @@ def _tree(path: Path) -> ast.Module:
     return ast.parse(path.read_text("utf-8"), filename=str(path))
 
 
+@cache
+def _nodes(path: Path) -> list[ast.AST]:
+    """All nodes of a module; most of these tests go through those of every module."""
+    return list(ast.walk(_tree(path)))
+
+
 def _imports(nodes: Iterable[ast.AST]) -> Iterator[tuple[int, str]]:
     """Line and dotted name of whatever import statements may load, ``from x import y`` as ``x.y``."""
     for node in nodes:
@@ -138,7 +144,7 @@ def test_imports_point_downwards() -> None:
     wrong = [
         f"{_relative(path)}:{line}: {name}"
         for path in MODULES
-        for line, name in _imports(ast.walk(_tree(path)))
+        for line, name in _imports(_nodes(path))
         if name.startswith("ovms_doctor.") and not _may_import(_unit(path), name)
     ]
     assert not wrong
@@ -173,7 +179,7 @@ def test_names_are_imported_from_the_module_that_defines_them() -> None:
     assert not [
         f"{_relative(path)}, line {node.lineno}: {alias.name}"
         for path in MODULES
-        for node in ast.walk(_tree(path))
+        for node in _nodes(path)
         if isinstance(node, ast.ImportFrom)
         for alias in node.names
         if alias.name == alias.asname
@@ -185,7 +191,7 @@ def test_no_protocol_repeats_a_data_type() -> None:
     assert not [
         f"{_relative(path)}: {node.name}"
         for path in MODULES
-        for node in ast.walk(_tree(path))
+        for node in _nodes(path)
         if isinstance(node, ast.ClassDef)
         and any(ast.unparse(base).startswith("Protocol") for base in node.bases)
         and all(isinstance(item, ast.FunctionDef) and item.decorator_list for item in node.body[1:])
@@ -225,7 +231,7 @@ def test_terminal_libraries_are_imported_by_renderers_only() -> None:
         f"{_relative(path)}:{line}: {name}"
         for path in MODULES
         if _unit(path) not in TERMINAL_PACKAGES
-        for line, name in _imports(ast.walk(_tree(path)))
+        for line, name in _imports(_nodes(path))
         if _in(name, TERMINAL)
     ]
     assert not wrong
@@ -300,7 +306,7 @@ def test_every_library_used_is_declared() -> None:
     requirements = _project()["dependencies"]
     assert isinstance(requirements, list)
     declared = {_canonical(re.split(r"[^\w.-]", text)[0]) for text in requirements}
-    imports = (name for path in MODULES for _, name in _imports(ast.walk(_tree(path))))
+    imports = (name for path in MODULES for _, name in _imports(_nodes(path)))
     used = {name.split(".")[0] for name in imports} - set(sys.stdlib_module_names) - {"ovms_doctor"}
     distributions = packages_distributions()
     undeclared = {
@@ -426,7 +432,7 @@ def test_no_helper_is_imported_from_a_test_module() -> None:
     wrong = [
         f"{_relative(path)}:{line}: {name}"
         for path in PYTHON_FILES
-        for line, name in _imports(ast.walk(_tree(path)))
+        for line, name in _imports(_nodes(path))
         if name.startswith("tests.") and any(part.startswith("test_") for part in name.split(".")[:-1])
     ]
     assert wrong == []
@@ -437,7 +443,7 @@ def test_no_private_attribute_is_tested() -> None:
     wrong = [
         f"{_relative(path)}:{line}: {name}"
         for path in sorted((ROOT / "tests").rglob("*.py"))
-        for line, name in _imports(ast.walk(_tree(path)))
+        for line, name in _imports(_nodes(path))
         if name.startswith("ovms_doctor") and any(re.match("_[a-z]", part) for part in name.split("."))
     ]
     assert wrong == []

@@ -99,18 +99,19 @@ def _try(ids: Ids, path: str) -> Any:
 @pytest.mark.parametrize("owner", OWNERS, ids=str)
 def test_prediction_is_what_the_kernel_does(world_dir: Path, owner: tuple[int, int]) -> None:
     """All combinations of some owners, modes and users."""
-    wrong = []
-    for mode in MODES:
-        path = world_dir / f"{mode:o}"
+    paths = [world_dir / f"{mode:o}" for mode in MODES]
+    for path, mode in zip(paths, MODES, strict=True):
         path.mkdir()
         os.chown(path, *owner)
         path.chmod(mode)
-        for ids in (SERVER, Ids(0, 0), Ids(1001, 1001), Ids(1002, 1002)):
+    wrong = []
+    for ids in (SERVER, Ids(0, 0), Ids(1001, 1001), Ids(1002, 1002)):
+        found = _in_child(ids, lambda: [_kernel(str(path)) for path in paths])
+        for path, (*access, made) in zip(paths, found, strict=True):
             prediction = _predict(ids, str(path))
-            *access, made = _in_child(ids, partial(_kernel, str(path)))
             predicted = [prediction.writable, prediction.searchable, prediction.readable]
             if predicted != access or (prediction.writable and prediction.searchable) != made:
-                wrong.append((oct(mode), ids, predicted, access, made))
+                wrong.append((path.name, ids, predicted, access, made))
     assert not wrong
 
 

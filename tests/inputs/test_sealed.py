@@ -223,7 +223,10 @@ def _naming(*names: str) -> dict[str, set[str]]:
     """The modules that contain one of these as an attribute, an argument or a name."""
     found: dict[str, set[str]] = {}
     for path in sorted(PACKAGE.rglob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        text = path.read_text("utf-8")
+        if not any(name in text for name in names):
+            continue
+        for node in ast.walk(ast.parse(text)):
             name = getattr(node, "attr", None) or getattr(node, "id", None) or getattr(node, "arg", None)
             if name in names:
                 found.setdefault(path.relative_to(PACKAGE).as_posix(), set()).add(str(name))

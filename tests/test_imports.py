@@ -190,6 +190,17 @@ def test_crash_prone_imports_are_in_child_processes(imported: Run, model: Path, 
     assert not collecting & {f"ovms_doctor.probes.{name}" for name in in_children}
 
 
+def test_a_good_local_model_needs_no_rule_for_anything_else(imported: Run, model: Path) -> None:
+    seen = imported("check", model, "--load", "none")
+    assert seen.code == 0
+    unused = {
+        *("hashlib", "ipaddress", "random", "secrets", "shlex", "urllib.parse"),
+        *("ovms_doctor.checks.storage", "ovms_doctor.cli.redaction", "ovms_doctor.report.document"),
+        *("ovms_doctor.prediction.graphs.follow", "ovms_doctor.report.live_text"),
+    }
+    assert not seen.of(unused)
+
+
 def test_unqueried_store_imports_no_client(imported: Run) -> None:
     """The path and the environment decide, as always for Azure: no child is started."""
     for path in ("s3://", "az://container/m"):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 
 from msgspec import Struct
 
@@ -212,6 +211,8 @@ class Context(Struct, frozen=True):
 
 def quote(path: str) -> str:
     """A path for a POSIX shell; bytes that are not UTF-8 and control characters in ``$'…'`` form."""
+    import shlex
+
     raw = os.fsencode(path)
     if all(0x20 <= byte < 0x7F for byte in raw):
         return shlex.quote(path)

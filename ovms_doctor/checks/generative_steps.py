@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import shlex
 
 from ovms_doctor.checks.context import Context, quote
 from ovms_doctor.model.findings import Step
 from ovms_doctor.model.graph_plan import GenerativeDirectory
 from ovms_doctor.model.plan import ModelPlan
-from ovms_doctor.prediction.graphs.template import first_release, graph_text
 
 #: The options of optimum-cli for each task, in addition to the model and the precision (optimum_export.cpp).
 _EXPORT = {
@@ -27,6 +25,10 @@ def write_graph(
 ) -> tuple[Step, ...]:
     """The steps that put a graph.pbtxt into ``directory``, a server path, so that the release serves it; what to use
     instead where no graph of the release does."""
+    import shlex
+
+    from ovms_doctor.prediction.graphs.template import first_release, graph_text
+
     release = context.deployment.release
     text = graph_text(task, release, models_path, device)
     if text is None:
@@ -67,6 +69,8 @@ def run_with(context: Context, text: str, arguments: list[str]) -> Step:
         kind = container.source
         key = "args" if kind == "kubernetes" else "command"
         return Step(f"{text} Add to {key}:", json.dumps(arguments), kind, "restarts the server")
+    import shlex
+
     return Step(f"{text} Add to its arguments:", shlex.join(arguments), "docker run", "restarts the server")
 
 

@@ -68,6 +68,20 @@ _NOT_APPLICABLE: dict[str, Callable[[Context], str]] = {
 }
 
 
+def _names_no_store(context: Context) -> bool:
+    plan = context.plan
+    graphs = (model.graph.path for model in plan.models if model.graph is not None)
+    bases = (model.entry.base_path for model in plan.models)
+    paths = (plan.config_path or "", context.deployment.config_path or "", *graphs, *bases)
+    return not plan.stores and not any("://" in path for path in paths)
+
+
+#: Checks that certainly find nothing in most runs, and are not even imported then: whether, and what they look at.
+_FINDS_NOTHING: dict[str, tuple[Callable[[Context], bool], str]] = {
+    "storage": (_names_no_store, "paths in remote storage, and the credentials and endpoints for it")
+}
+
+
 @cache
 def load_check(name: str) -> Check:
     """The built-in check of that name."""
@@ -116,6 +130,8 @@ def _run(
     try:
         if reason := _NOT_APPLICABLE.get(name, _always)(context):
             return Outcome(name, "", (), time.monotonic() - started, "not_applicable", reason)
+        if check is None and name in _FINDS_NOTHING and _FINDS_NOTHING[name][0](context):
+            return Outcome(name, _FINDS_NOTHING[name][1], (), time.monotonic() - started)
         check = check or load_check(name)
         summary = check.summary
         findings = hide(tuple(check.run(context)))

@@ -16,7 +16,6 @@ from ovms_doctor.cli.document_limits import limits_of
 from ovms_doctor.cli.exit_codes import EXIT_INTERRUPTED, EXIT_OK
 from ovms_doctor.cli.output import Progress, write
 from ovms_doctor.cli.patterns import check_patterns
-from ovms_doctor.cli.redaction import map_path, redacted, restored, write_map
 from ovms_doctor.diagnosis.run_start import begin
 from ovms_doctor.diagnosis.saved_options import (
     facts_origin,
@@ -165,7 +164,11 @@ def run_collect(typed: CheckOptions, output: OutputOptions) -> int:
     run_start = begin(sys.argv[1:])
     if output.redact_map is not None and not output.redact:
         raise UsageError("--redact-map is for --redact, which is not given")
-    redaction_map = map_path(output) if output.redact else None
+    redaction_map = None
+    if output.redact:
+        from ovms_doctor.cli.redaction import map_path
+
+        redaction_map = map_path(output)
     with interrupts.deferred():
         options = _looked_up(typed, output)
         progress = Progress()
@@ -182,6 +185,8 @@ def run_collect(typed: CheckOptions, output: OutputOptions) -> int:
         text = codec.dump(run.facts, header)
         receipts = []
         if redaction_map is not None:
+            from ovms_doctor.cli.redaction import redacted, write_map
+
             redaction = redacted(text, redaction_map)
             # Never facts without their map.
             write_map(redaction.map_document, redaction_map)
@@ -327,6 +332,8 @@ def _recorded(typed: CheckOptions, output: OutputOptions) -> tuple[CheckOptions,
     path = typed.facts_file or ""
     options, facts, origin = _loaded(read_named_file(path, _LARGEST_FACTS, limits_of(typed)), path)
     if output.redact_map is not None:
+        from ovms_doctor.cli.redaction import restored
+
         facts, options, host = restored(facts, options, origin.host, output.redact_map)
         origin = replace(origin, host=host, redacted=False)
     options = replace(options, check_timeout=typed.check_timeout)

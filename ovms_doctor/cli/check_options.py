@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -141,6 +140,8 @@ def _target(text: str, *, as_model: bool) -> str:
         raise UsageError("a target is empty: name a directory or a file (an unset variable?)")
     if is_remote(text):
         if text.lower().endswith(".json") and not as_model:
+            import shlex
+
             raise UsageError(
                 f"{text}: the server reads a configuration file from its local files only; "
                 f"name a copy of it ({_COPY[text.partition(':')[0]].format(shlex.quote(text))})"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from difflib import get_close_matches
 
 from ovms_doctor.model.pattern import lazy_pattern
 from ovms_doctor.model.property_values import (
@@ -183,6 +182,8 @@ def _names_secret(name: str) -> bool:
 
 def _is_misspelt_secret(name: str) -> bool:
     """Whether a part of an option's name is a letter away from a word for secrets: ``--hf_tokn``."""
+    from difflib import get_close_matches
+
     parts = re.split(r"[_-]+", name.lower())
     return any(
         get_close_matches(part, _SECRET_WORDS, 1, 0.85)

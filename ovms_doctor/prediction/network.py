@@ -8,7 +8,6 @@ in v2022.1 (server.cpp). The words change: v2022.1 throws, v2022.2 gives no reas
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterator
 from typing import Literal, TypeAlias
 
@@ -204,6 +203,8 @@ def _overlaps(listener: ListeningSocket, port: int, address: str) -> bool:
     IPv4 too, unless its program sets IPV6_V6ONLY, which is rare."""
     if listener.port != port:
         return False
+    import ipaddress
+
     ours, theirs = ipaddress.ip_address(address), ipaddress.ip_address(listener.address)
     if theirs.is_unspecified and (theirs.version == 6 or ours.version == 4):
         return True
@@ -331,6 +332,8 @@ def _addresses(addresses: str, release: Release) -> tuple[str, ...]:
 
 
 def _is_address(text: str) -> bool:
+    import ipaddress
+
     try:
         ipaddress.ip_address(text)
     except ValueError:
@@ -340,5 +343,7 @@ def _is_address(text: str) -> bool:
 
 def _is_everywhere(address: str) -> bool:
     """Whether every network has it."""
+    import ipaddress
+
     one = ipaddress.ip_address(address)
     return one.is_unspecified or one.is_loopback

@@ -6,7 +6,6 @@ hf_pull_model_module.cpp and libgit2.cpp (v2022.1 to v2026.3); for Google Cloud 
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
@@ -141,6 +140,8 @@ def _seeming_entry(host: str, text: str) -> str:
 
 
 def _in_network(host: str, item: str) -> bool:
+    import ipaddress
+
     try:
         return ipaddress.ip_address(host) in ipaddress.ip_network(item, strict=False)
     except (ValueError, TypeError):

@@ -44,7 +44,6 @@ from ovms_doctor.prediction.graphs.files import graph_files, look_for_graph
 from ovms_doctor.prediction.host import with_host
 from ovms_doctor.prediction.memory import estimate, is_killed
 from ovms_doctor.prediction.mounted_facts import mounted_facts_for
-from ovms_doctor.prediction.other_modes import begin_other_mode, pulled_model
 from ovms_doctor.prediction.outside_mounts import mark_outside
 from ovms_doctor.prediction.parameters.parsed import parse_parameters
 from ovms_doctor.prediction.paths import absolute, join_base_path
@@ -107,7 +106,9 @@ def _plan(deployment: Deployment, facts: Facts, planner: ModelPlanner, ignored: 
     pull = None
     if deployment.arguments is not None:
         early, generative = _arguments(deployment, deployment.arguments, facts)
-        if early is None:
+        if early is None and deployment.arguments.mode != "serve":
+            from ovms_doctor.prediction.other_modes import begin_other_mode
+
             early, pull = begin_other_mode(deployment, deployment.arguments, facts, planner)
         if early is not None:
             return replace(early, ignored=ignored)
@@ -243,6 +244,8 @@ def _single(
         refused = _graph_settings(arguments, deployment)
         if refused is not None:
             return _exits("single", refused)
+        from ovms_doctor.prediction.other_modes import pulled_model
+
         return replace(assemble("single", [pulled_model(pull, deployment, arguments, facts)]), pull=pull)
     notes: tuple[ConfigNote, ...] = ()
     if arguments is None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from ovms_doctor.model.findings import Finding
-from ovms_doctor.report.document import FindingInfo
 
-F = TypeVar("F", Finding, FindingInfo)
+if TYPE_CHECKING:
+    from ovms_doctor.report.document import FindingInfo
+
+F = TypeVar("F", Finding, "FindingInfo")
 
 
 def group_findings(findings: Sequence[F]) -> list[tuple[F, ...]]:

@@ -10,7 +10,6 @@ from ovms_doctor.model.names import is_remote
 from ovms_doctor.model.pattern import lazy_pattern
 from ovms_doctor.model.releases import Release
 from ovms_doctor.model.styled import Output
-from ovms_doctor.report.live_text import header_phrase, way_phrase, write_servables
 from ovms_doctor.report.memory_text import memory_text
 from ovms_doctor.report.model import FactsOrigin, Report
 from ovms_doctor.report.phrases import STATUS_WORDS, plural
@@ -209,6 +208,8 @@ def _write_running(writer: TextWriter, report: Report) -> None:
     status = report.live
     if status is None:
         return
+    from ovms_doctor.report.live_text import header_phrase, way_phrase, write_servables
+
     writer.blank()
     is_reached = status.server in ("ovms", "starting")
     answers = header_phrase(status) if is_reached else way_phrase(status)

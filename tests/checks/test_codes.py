@@ -24,10 +24,10 @@ from ovms_doctor.checks.registry import (
     selects,
 )
 from ovms_doctor.model.codes import PROJECT_URL, Code, page_url
-from ovms_doctor.model.deployment import Deployment
+from ovms_doctor.model.deployment import Deployment, ModelEntry
 from ovms_doctor.model.facts import Facts
 from ovms_doctor.model.findings import SEVERITIES, CausedBy, Finding, Recovers, Severity, Subject
-from ovms_doctor.model.plan import Plan
+from ovms_doctor.model.plan import BaseProblem, Detection, ModelPlan, Plan
 from ovms_doctor.model.releases import parse_release
 
 CHECKS, CODES, CHECK_OF = all_checks(), all_codes(), check_names()
@@ -387,6 +387,24 @@ def test_how_a_check_ends() -> None:
     assert found.docs == page_url("OVD101")
     assert found.remedy is not None
     assert found.remedy.summary == CODES["OVD101"].remedy
+
+
+def test_a_check_that_is_not_imported_counts_as_the_one_that_is() -> None:
+    """Where no path names a store, the check of stores is not run: with the same outcome."""
+    storage = next(check for check in CHECKS if check.name == "storage")
+    for path, found in (("/models/m", []), ("S3://b/m", ["OVD645"])):
+        problem = BaseProblem("missing")
+        model = ModelPlan(ModelEntry("m", path), Detection("PATH_INVALID", problem=problem))
+        context = Context(
+            Deployment("single", parse_release("2026.3"), "given"),
+            Plan("single", "serves", models=(model,)),
+            Facts(),
+        )
+        run = {outcome.name: outcome for outcome in run_checks(context)}["storage"]
+        (complete,) = run_checks(context, [storage])
+        assert (run.status, run.reason, run.summary) == ("ran", "", storage.summary)
+        assert run.findings == complete.findings
+        assert [finding.code for finding in run.findings] == found
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import posixpath
 import re
-import shlex
 from typing import Any
 
 from ovms_doctor.model.pattern import lazy_pattern
@@ -36,6 +35,8 @@ def misplaced(path: str, typed: str, data: bytes) -> str | None:
 
     ``typed``: the path as the user typed it; ``data``: the file's first :data:`HEAD` bytes.
     """
+    import shlex
+
     name, text = posixpath.basename(path).lower(), data.decode("utf-8", "replace").lstrip("\ufeff")
     quoted = shlex.quote(typed)
     if name in _NAMED:

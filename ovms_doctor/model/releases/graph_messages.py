@@ -7,7 +7,6 @@ data/graph-messages.json is ``[type, label, default, since, until]``; a field th
 from __future__ import annotations
 
 import json
-import pkgutil
 from functools import cache
 from typing import Any, Literal, TypeAlias
 
@@ -63,6 +62,8 @@ class MessageType(Struct, frozen=True):
 
 @cache
 def _table() -> dict[str, Any]:
+    import pkgutil
+
     data = pkgutil.get_data("ovms_doctor.model.releases", "data/graph-messages.json")
     assert data is not None
     table: dict[str, Any] = json.loads(data)

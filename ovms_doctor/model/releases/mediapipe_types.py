@@ -7,12 +7,13 @@ of this list is never reported as unknown.
 from __future__ import annotations
 
 import json
-import pkgutil
 from functools import cache
 
 
 @cache
 def _names() -> dict[str, list[str]]:
+    import pkgutil
+
     data = pkgutil.get_data("ovms_doctor.model.releases", "data/mediapipe-names.json")
     assert data is not None
     names: dict[str, list[str]] = json.loads(data)

@@ -7,7 +7,6 @@ with other messages. Source: data/openvino-messages.json, 21 releases from 2023.
 from __future__ import annotations
 
 import json
-import pkgutil
 from functools import cache
 from typing import Any
 
@@ -31,6 +30,8 @@ _NAMES_ITS_OWN = {"op-extension", "op-unknown"}
 
 @cache
 def _table() -> dict[str, Any]:
+    import pkgutil
+
     data = pkgutil.get_data("ovms_doctor.model.releases", "data/openvino-messages.json")
     table: dict[str, Any] = json.loads(data or b"{}")
     return table

@@ -5,10 +5,10 @@ Source: the wheel of every release was queried (data/opset-operations.json); 202
 
 from __future__ import annotations
 
-import json
-import pkgutil
 from functools import cache, lru_cache
 from typing import Any
+
+import msgspec
 
 from ovms_doctor.model.releases.release import Release
 
@@ -28,10 +28,12 @@ _ELEMENT_TYPES = {
 
 @cache
 def _table() -> dict[str, Any]:
+    import pkgutil
+
     # importlib.resources would bring in more modules than this whole package has.
     data = pkgutil.get_data("ovms_doctor.model.releases", "data/opset-operations.json")
     assert data is not None
-    table: dict[str, Any] = json.loads(data)
+    table: dict[str, Any] = msgspec.json.decode(data)
     return table
 
 

@@ -7,7 +7,6 @@ release of OVMS has the year and minor number of the OpenVINO that it contains.
 from __future__ import annotations
 
 import json
-import pkgutil
 from functools import cache
 from typing import Any
 
@@ -19,6 +18,8 @@ _FIRST = Release((2023, 0))
 
 @cache
 def _table() -> dict[str, Any]:
+    import pkgutil
+
     # importlib.resources would bring in more modules than this whole package has.
     data = pkgutil.get_data("ovms_doctor.model.releases", "data/plugin-properties.json")
     assert data is not None

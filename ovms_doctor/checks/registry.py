@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from functools import cache
 from importlib import import_module
 from typing import Literal
@@ -87,6 +88,16 @@ def load_check(name: str) -> Check:
     """The built-in check of that name."""
     check: Check = import_module(f"ovms_doctor.checks.{name}").CHECK
     return check
+
+
+def import_common_checks() -> Iterator[str]:
+    """Imports the checks that run on most plans, one at each step, and yields its name. What fails is reported when the
+    check is run."""
+    for name in NAMES:
+        if name not in _NOT_APPLICABLE and name not in _FINDS_NOTHING:
+            with suppress(Exception):
+                load_check(name)
+            yield name
 
 
 @cache

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext, suppress
+from importlib import import_module
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -80,40 +82,56 @@ def _check(typed: CheckOptions, output: OutputOptions) -> int:
     else:
         options = _looked_up(typed, output)
     progress = Progress()
-    collector = collector_for(options, progress) if facts is None else None
+    collector = None
+    if facts is None:
+        collector = collector_for(options, progress, _import_for_report(output))
     # The import of the rules takes as long as the start of the child processes.
     from ovms_doctor.diagnosis.run import NO_THIRD_PARTY, failed_report, report_on
 
-    third_party = NO_THIRD_PARTY
-    try:
-        run = _settle(typed, options, facts, collector, progress)
-        if plugins and not interrupts.requested():
-            third_party = _third_party(plugins, options, run, output)
-            named = {plugin.name for plugin in plugins}
-            left_out = any(pattern.lower() in named for pattern in output.ignore)
-            if not left_out and all(check.status == "ran" for check in third_party.checks):
-                # The codes of a check that did not run are not known.
-                check_patterns(output, third_party.matched)
-        report = _on_facts(report_on(run, output, run_start, third_party), origin)
-    except UsageError:
-        raise
-    except interrupts.InterruptedRunError:
-        report = failed_report("interrupted before anything was looked at", run_start)
-    except Exception as error:  # noqa: BLE001 - a report in any case, never a traceback
-        from ovms_doctor.cli.failure_text import failure_text
+    # Its children are killed by then; they are gone when the report is made.
+    with collector or nullcontext():
+        third_party = NO_THIRD_PARTY
+        try:
+            run = _settle(typed, options, facts, collector, progress)
+            if plugins and not interrupts.requested():
+                third_party = _third_party(plugins, options, run, output)
+                named = {plugin.name for plugin in plugins}
+                left_out = any(pattern.lower() in named for pattern in output.ignore)
+                if not left_out and all(check.status == "ran" for check in third_party.checks):
+                    # The codes of a check that did not run are not known.
+                    check_patterns(output, third_party.matched)
+            report = _on_facts(report_on(run, output, run_start, third_party), origin)
+        except UsageError:
+            raise
+        except interrupts.InterruptedRunError:
+            report = failed_report("interrupted before anything was looked at", run_start)
+        except Exception as error:  # noqa: BLE001 - a report in any case, never a traceback
+            from ovms_doctor.cli.failure_text import failure_text
 
-        report = failed_report(failure_text(error), run_start)
-    if interrupts.requested():
-        notes = (*report.notes, "The run was interrupted: what was not looked at by then is not judged.")
-        report = replace(report, notes=notes, exit_code=EXIT_INTERRUPTED)
-    if output.write_baseline is not None and report.error is None and not interrupts.requested():
-        report = _write_baseline(report, output, limits_of(typed))
-    if output.script is not None:
-        from ovms_doctor.report.remedy_script import remedy_script
+            report = failed_report(failure_text(error), run_start)
+        if interrupts.requested():
+            notes = (*report.notes, "The run was interrupted: what was not looked at by then is not judged.")
+            report = replace(report, notes=notes, exit_code=EXIT_INTERRUPTED)
+        if output.write_baseline is not None and report.error is None and not interrupts.requested():
+            report = _write_baseline(report, output, limits_of(typed))
+        if output.script is not None:
+            from ovms_doctor.report.remedy_script import remedy_script
 
-        write(remedy_script(report), output.script)
-    _print(report, typed, output)
-    return report.exit_code
+            write(remedy_script(report), output.script)
+        _print(report, typed, output)
+        return report.exit_code
+
+
+def _import_for_report(output: OutputOptions) -> Iterator[str]:
+    """Imports what the report needs in steps, for the time in which OpenVINO loads the first model; yields what was
+    imported. What fails is reported when it is needed."""
+    from ovms_doctor.checks.registry import import_common_checks
+
+    yield from import_common_checks()
+    if any(destination.format == "text" for destination in destinations(output)):
+        with suppress(Exception):
+            import_module("ovms_doctor.report.text_report")
+        yield "text"
 
 
 def _with_baseline(output: OutputOptions, limits: DocumentLimits) -> OutputOptions:
@@ -172,7 +190,8 @@ def run_collect(typed: CheckOptions, output: OutputOptions) -> int:
     with interrupts.deferred():
         options = _looked_up(typed, output)
         progress = Progress()
-        run = _settle(typed, options, None, collector_for(options, progress), progress)
+        with collector_for(options, progress) as collector:
+            run = _settle(typed, options, None, collector, progress)
         from ovms_doctor.model.facts import codec
 
         header: dict[str, Any] = {
@@ -258,9 +277,12 @@ def with_log(options: CheckOptions) -> CheckOptions:
     return read_server_log(options, lines)
 
 
-def collector_for(options: CheckOptions, progress: Progress) -> Collector:
+def collector_for(
+    options: CheckOptions, progress: Progress, meanwhile: Iterator[object] | None = None
+) -> Collector:
     """Returns the collector for this host, whose child processes start at once, and for stores, which starts with
-    the first question about one."""
+    the first question about one. ``meanwhile``: does something in short steps while the children that load have no
+    answer yet."""
     from ovms_doctor.diagnosis.roots import roots
     from ovms_doctor.probes.collector import Collector
     from ovms_doctor.probes.local import LOAD_DEADLINE, LocalCollector
@@ -271,6 +293,7 @@ def collector_for(options: CheckOptions, progress: Progress) -> Collector:
         options.mount_table,
         deadline=options.timeout,
         jobs=options.jobs,
+        meanwhile=meanwhile,
     )
 
     def stores() -> StoreCollector:
@@ -310,7 +333,7 @@ def _settle(
     collector: Collector | None,
     progress: Progress,
 ) -> SettledRun:
-    """Returns the plan for the recorded facts or for this host. Ends the collector."""
+    """Returns the plan for the recorded facts or for this host. Has the collector's children killed."""
     from ovms_doctor.diagnosis.settle import look
     from ovms_doctor.model.facts import Facts
 
@@ -323,7 +346,7 @@ def _settle(
             found = look_for(typed, options, collector)
             return look(options, Facts(found), collector, progress.looking_at)
     finally:
-        collector.close()
+        collector.finish()
 
 
 def _recorded(typed: CheckOptions, output: OutputOptions) -> tuple[CheckOptions, Facts, FactsOrigin]:

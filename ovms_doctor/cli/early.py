@@ -22,8 +22,8 @@ def wants_receipt(arguments: Sequence[str]) -> bool:
 
 
 def workers_for(arguments: Sequence[str]) -> list[Kind]:
-    """The kinds of workers that this command line will need. Not exact: one too many is ended, and one too few is
-    started when it is needed."""
+    """The kinds of workers that this command line will need, the one that takes longest to start first. Not exact: one
+    too many is ended, and one too few is started when it is needed."""
     options = list(arguments[1 : arguments.index("--")] if "--" in arguments else arguments[1:])
     if len(arguments) < 2 or arguments[0] not in _COMMANDS:
         return []
@@ -37,4 +37,4 @@ def workers_for(arguments: Sequence[str]) -> list[Kind]:
             load = "".join(options[position + 1 : position + 2])
         elif option.startswith("--load="):
             load = option.partition("=")[2]
-    return ["files", "inspect" if load == "none" else "load"]
+    return ["files", "inspect"] if load == "none" else ["load", "files"]

@@ -135,13 +135,21 @@ class Collector:
         if not targets or not all(map(is_remote, targets)):
             self._local.warm(load)
 
+    def finish(self) -> None:
+        """Ends what looks at copies and stores, and has the child processes that look at this host killed, for
+        :meth:`close` not to wait for them."""
+        self._local.kill()
+        copies, self._copies = self._copies, None
+        stores, self._stores = self._stores, None
+        if copies is not None:
+            copies.close()
+        if stores is not None:
+            stores.close()
+
     def close(self) -> None:
         """Ends the child processes."""
+        self.finish()
         self._local.close()
-        if self._copies is not None:
-            self._copies.close()
-        if self._stores is not None:
-            self._stores.close()
 
     def __enter__(self) -> Collector:
         return self

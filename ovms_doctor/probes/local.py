@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Literal, TypeAlias
 
@@ -87,7 +87,8 @@ class LocalCollector:
     which rights count downwards, none if everything counts; ``mounts``: the host paths of the server's paths, and
     which of them are unavailable here; ``deadline`` and ``load_deadline`` in seconds, for one question;
     ``memory_limit``: bytes that loading models may take in all, else what is free; ``jobs``: how many
-    processes inspect or load at a time, else as many as fit. One look at one time: directories that were collected
+    processes inspect or load at a time, else as many as fit; ``meanwhile``: does something in short steps while the
+    children that load have no answer yet. One look at one time: directories that were collected
     are not collected again. Raises ValueError for invalid ids. Not for several threads.
     """
 
@@ -100,6 +101,7 @@ class LocalCollector:
         load_deadline: float = LOAD_DEADLINE,
         memory_limit: int | None = None,
         jobs: int | None = None,
+        meanwhile: Iterator[object] | None = None,
     ) -> None:
         user = None if ids is None else Ids(ids.uid, ids.gid, tuple(ids.groups))
         self._options = FileOptions(user, tuple(roots), mounts.mounts, stuck_bases(roots, mounts, deadline))
@@ -107,6 +109,7 @@ class LocalCollector:
         self._load_deadline = load_deadline
         self._memory_limit = memory_limit
         self._jobs = jobs
+        self._meanwhile = meanwhile
         #: Coming up opens the roots, which may hang as everything else.
         self._start_deadline = min(START_DEADLINE, deadline + _START)
         self._files = Worker("files", self._options, deadline, start_deadline=self._start_deadline)
@@ -168,13 +171,19 @@ class LocalCollector:
         files = [worker.pid for worker in (self._files, self._own, self._here) if worker.pid is not None]
         return [*files, *(pid for pool in self._pools.values() for pid in pool.pids)]
 
+    def kill(self) -> None:
+        """Has the child processes killed, for :meth:`close` not to wait for them."""
+        for child in self._children():
+            child.kill()
+
     def close(self) -> None:
         """Ends the child processes."""
-        children: list[Worker | Pool] = [self._files, self._own, self._here, *self._pools.values()]
-        for child in children:
-            child.kill()
-        for child in children:
+        self.kill()
+        for child in self._children():
             child.close()
+
+    def _children(self) -> list[Worker | Pool]:
+        return [self._files, self._own, self._here, *self._pools.values()]
 
     def __enter__(self) -> LocalCollector:
         return self
@@ -323,7 +332,8 @@ class LocalCollector:
             if group in _LOADS:
                 memory = self._memory()
                 limit = None if memory is None else memory // size
-                pool = Pool(group, ModelOptions(self._options, limit), size)
+                options = ModelOptions(self._options, limit)
+                pool = Pool(group, options, size, meanwhile=self._meanwhile)
             else:
                 pool = Pool(group, ModelOptions(self._options), size, start_deadline=self._start_deadline)
             self._pools[group] = pool

@@ -52,8 +52,8 @@ class Handling(Struct, frozen=True):
 
 class Pool:
     """Up to ``size`` children of one kind, started when there is work for them. Each takes the next question
-    when it has done one. A child that dies is replaced. ``in_hand``: questions that a child is given at a time, for one
-    that works at several."""
+    when it has done one. A child that dies is replaced. ``at_a_time``: questions that a child is given at a time, for
+    one that works at several. ``meanwhile``: does something in short steps while nothing has come yet."""
 
     def __init__(
         self,
@@ -63,8 +63,10 @@ class Pool:
         *,
         start_deadline: float = START_DEADLINE,
         at_a_time: int = _AT_A_TIME,
+        meanwhile: Iterator[object] | None = None,
     ) -> None:
         self._kind = kind
+        self._meanwhile = meanwhile
         self._at_a_time = at_a_time
         self._options = options
         self._start_deadline = start_deadline
@@ -119,7 +121,10 @@ class Pool:
         needed = 1 + len(self._todo) // handling.share
         for slot in (each for number, each in enumerate(self._slots) if each.child or number < needed):
             yield from self._distribute(slot, handling)
-        for slot in self._ready_slots(wait):
+        ready = self._ready_slots(0.0 if self._meanwhile else wait)
+        if self._meanwhile and wait and not ready and next(self._meanwhile, None) is None:
+            self._meanwhile = None
+        for slot in ready:
             yield from self._listen(slot, handling)
 
     def _forget(self) -> None:

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 PATIENCE = 2.0
 #: The same for one that waits in the kernel, where it may be left for as long as a file system does not answer.
 IN_KERNEL = 0.5
+#: Seconds after which it is looked again at why a killed process is still there.
+_MOMENT = 0.02
 #: File descriptors of a child: what it is sent, what it returns, a file of the parent's, and where it records what it
 #: does.
 INCOMING, OUTGOING, FILE, RECORDS = 3, 4, 5, 6
@@ -92,6 +94,22 @@ class Process:
         except OSError:
             return False
 
+    def _wait(self) -> None:
+        """Waits until it has ended, for a moment at most."""
+        import select
+
+        try:
+            descriptor = os.pidfd_open(self.pid)
+        except (AttributeError, OSError):  # a kernel before 5.3, or a sandbox
+            time.sleep(_MOMENT / 10)
+            return
+        try:
+            waiting = select.poll()
+            waiting.register(descriptor, select.POLLIN)
+            waiting.poll(_MOMENT * 1000)
+        finally:
+            os.close(descriptor)
+
     def end(self) -> None:
         """Kill it and all that it started, and take its status."""
         self._end()
@@ -101,7 +119,6 @@ class Process:
     def _end(self) -> None:
         self.kill()
         began = time.monotonic()
-        pause = 0.0005
         # One that hangs in the kernel (a dead NFS server) does not even die: it is left behind.
         while self.returncode is None:
             try:
@@ -113,8 +130,7 @@ class Process:
             elif time.monotonic() > began + (IN_KERNEL if self._waits_in_kernel() else PATIENCE):
                 return
             else:
-                time.sleep(pause)
-                pause = min(2 * pause, 0.02)
+                self._wait()
 
 
 def start(

@@ -33,6 +33,13 @@ _COPIED: Final = ("files", "inspect")
 #: Kinds that are copies only before the parent has read anything: they may run code of the user's choice.
 _COPIED_EARLY: Final = (*_COPIED, "load")
 
+#: What both the copies and the parent process need.
+_SHARED: Final = (
+    "ovms_doctor.probes.processes.messages",
+    "ovms_doctor.model.mounts",
+    "ovms_doctor.probes.access",
+)
+
 #: Workers that were started and are not used yet.
 _early: dict[Kind, Process] = {}
 #: Whether this process is the command's own, which may be copied.
@@ -74,7 +81,8 @@ def start_early(kinds: Sequence[Kind], *, is_command: bool = False) -> None:
     if _is_command and kinds:
         # What the copies need first of all, and this process later.
         import_msgspec()
-        import_module("ovms_doctor.probes.processes.messages")
+        for name in _SHARED:
+            import_module(name)
     for kind in kinds:
         try:
             _early[kind] = _copy(kind) if _is_command and kind in _COPIED_EARLY else start_worker(kind)

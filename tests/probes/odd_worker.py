@@ -18,6 +18,9 @@ def _behave(question: AnyQuestion) -> Answer:
     behaviour, _, rest = os.path.basename(question.path).partition("-")
     if behaviour == "hang":
         time.sleep(3600)
+    if behaviour == "wait":
+        while not os.path.exists(os.path.join(os.path.dirname(question.path), rest)):
+            time.sleep(0.01)
     if behaviour == "signal":
         os.kill(os.getpid(), int(rest))
     if behaviour == "exit":

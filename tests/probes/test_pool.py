@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from threading import Timer
 from types import SimpleNamespace
 
 import pytest
@@ -93,3 +95,36 @@ def test_questions_begun_early_and_never_called_for_spoil_no_later_answer(tmp_pa
     finally:
         pool.close()
     assert list(answers) == questions
+
+
+def test_something_is_done_in_steps_while_an_answer_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first answer comes once the third step is done. The fourth is done while the second one is waited for."""
+    use_odd_workers(monkeypatch)
+    done = []
+
+    def steps() -> Iterator[int]:
+        for number in range(4):
+            done.append(number)
+            (tmp_path / str(number)).touch()
+            yield number
+
+    questions = [StatPath(str(tmp_path / f"wait-{number}")) for number in (2, 3)]
+    pool = Pool("inspect", {}, 1, meanwhile=steps())
+    try:
+        answers = pool.answer(questions, lambda _: LONG)
+        assert next(answers)[0] == questions[0]
+        assert done[:3] == [0, 1, 2]
+        assert [question for question, _ in answers] == questions[1:]
+        assert done[:4] == [0, 1, 2, 3]
+        # Without any step left, the answer is waited for all the same.
+        left = StatPath(str(tmp_path / "wait-late"))
+        pool.begin([left], lambda _: LONG)
+        Timer(0.2, (tmp_path / "late").touch).start()
+        ((question, answer),) = pool.answer([left], lambda _: LONG)
+    finally:
+        pool.close()
+    assert question == left
+    assert isinstance(answer, PathStatus)
+    assert done == [0, 1, 2, 3]

@@ -459,6 +459,22 @@ def test_workers_that_nobody_used_are_ended() -> None:
     assert not [pid for pid in early if _alive(pid)]
 
 
+def test_the_end_of_a_child_is_waited_for_where_the_kernel_does_not_report_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Before Linux 5.3, and where a sandbox refuses the call."""
+
+    def refused(pid: int) -> int:
+        raise PermissionError
+
+    monkeypatch.setattr(os, "pidfd_open", refused)
+    with LocalCollector(None) as collector:
+        collector.collect([StatPath("/")])
+        pids = collector.pids
+    assert pids
+    assert not any(map(_alive, pids))
+
+
 def test_a_child_keeps_no_descriptor_of_its_parents() -> None:
     """Not even one that this process inherited without the close-on-exec flag."""
     read, write = os.pipe()

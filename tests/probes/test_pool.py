@@ -111,18 +111,18 @@ def test_something_is_done_in_steps_while_an_answer_is_waited_for(
             yield number
 
     questions = [StatPath(str(tmp_path / f"wait-{number}")) for number in (2, 3)]
-    pool = Pool("inspect", {}, 1, meanwhile=steps())
+    pool = Pool("inspect", ModelOptions(), 1, meanwhile=steps())
     try:
-        answers = pool.answer(questions, lambda _: LONG)
+        answers = pool.answer(questions, Handling(lambda _: LONG))
         assert next(answers)[0] == questions[0]
         assert done[:3] == [0, 1, 2]
         assert [question for question, _ in answers] == questions[1:]
         assert done[:4] == [0, 1, 2, 3]
         # Without any step left, the answer is waited for all the same.
         left = StatPath(str(tmp_path / "wait-late"))
-        pool.begin([left], lambda _: LONG)
+        pool.begin([left], Handling(lambda _: LONG))
         Timer(0.2, (tmp_path / "late").touch).start()
-        ((question, answer),) = pool.answer([left], lambda _: LONG)
+        ((question, answer),) = pool.answer([left], Handling(lambda _: LONG))
     finally:
         pool.close()
     assert question == left

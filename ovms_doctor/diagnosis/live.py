@@ -20,7 +20,7 @@ from ovms_doctor.model.output_options import OutputOptions
 from ovms_doctor.model.text import redact, same_length
 from ovms_doctor.prediction.live.client_routes import client_routes
 from ovms_doctor.prediction.live.interpret import interpret
-from ovms_doctor.probes.live.probe import LiveQuestion
+from ovms_doctor.probes.live.question import LiveQuestion
 from ovms_doctor.probes.processes.child import ChildExit
 from ovms_doctor.probes.processes.task import run_in_child
 from ovms_doctor.report.model import CheckRun, CheckStatus, Report

@@ -11,7 +11,7 @@ from msgspec import Struct
 from ovms_doctor.model.live import Address, HttpAnswer
 from ovms_doctor.probes.live.connect import connect, resolve
 from ovms_doctor.probes.live.http import HttpClient
-from ovms_doctor.probes.live.probe import LiveQuestion
+from ovms_doctor.probes.live.question import LiveQuestion
 from ovms_doctor.probes.processes.child import ChildExit
 from ovms_doctor.probes.processes.task import run_in_child
 

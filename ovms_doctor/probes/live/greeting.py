@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ovms_doctor.model.live import Protocol, TlsResult
 
 if TYPE_CHECKING:
-    from ovms_doctor.probes.live.probe import LiveQuestion
+    from ovms_doctor.probes.live.question import LiveQuestion
 
 #: The connection preface of HTTP/2 and an empty SETTINGS frame (RFC 9113, 3.4).
 _PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\x04\0\0\0\0\0"

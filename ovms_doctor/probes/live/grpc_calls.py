@@ -16,7 +16,7 @@ from ovms_doctor.probes.live.infer import sent_phrase, zero_inputs
 from ovms_doctor.probes.recording.active import record_channel
 
 if TYPE_CHECKING:
-    from ovms_doctor.probes.live.probe import LiveQuestion
+    from ovms_doctor.probes.live.question import LiveQuestion
 
 _SERVICE = "/inference.GRPCInferenceService/"
 _TFS_SERVICE = "/tensorflow.serving.ModelService/"

@@ -17,7 +17,7 @@ from ovms_doctor.probes.live.connect import shutdown
 from ovms_doctor.probes.live.greeting import first_answer_on, tls_context
 
 if TYPE_CHECKING:
-    from ovms_doctor.probes.live.probe import LiveQuestion
+    from ovms_doctor.probes.live.question import LiveQuestion
 
 #: Bytes of a body that are read: metrics of many models are some megabytes.
 LARGEST_BODY = 16 << 20

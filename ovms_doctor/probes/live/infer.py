@@ -13,7 +13,7 @@ from ovms_doctor.model.live import HttpAnswer, InferenceProbe
 
 if TYPE_CHECKING:
     from ovms_doctor.probes.live.http import HttpClient
-    from ovms_doctor.probes.live.probe import LiveQuestion
+    from ovms_doctor.probes.live.question import LiveQuestion
 
 #: Servables that are tried, and numbers that one request holds.
 _MOST_SERVABLES, _MOST_NUMBERS = 20, 10_000_000

@@ -11,55 +11,17 @@ import time
 from typing import Any
 from urllib.parse import quote
 
-from msgspec import Struct
-
 from ovms_doctor.model.live import ConnectionTry, GrpcAnswer, HttpAnswer, Observations
 from ovms_doctor.probes.live.connect import connect, listening_sockets, resolve
 from ovms_doctor.probes.live.greeting import first_answer, tls_handshake
 from ovms_doctor.probes.live.http import HttpClient, grpc_through_proxy, through_proxy
 from ovms_doctor.probes.live.infer import infer_over_http
+from ovms_doctor.probes.live.question import LiveQuestion
 
 #: The most servables whose kind is queried.
 _MOST_KINDS = 50
 #: States that may change from one look to the next.
 _UNDECIDED = (b'"LOADING"', b'"START"')
-
-
-class LiveQuestion(Struct, frozen=True):
-    """The question for a probe."""
-
-    #: The name or IP address.
-    host: str
-    #: The port.
-    port: int
-    #: Whether TLS is requested.
-    tls: bool = False
-    #: Whether gRPC is requested.
-    grpc: bool = False
-    #: The name of a model that is looked at by itself; None for none.
-    model: str | None = None
-    #: Seconds for one request.
-    timeout: float = 5.0
-    #: Seconds for everything.
-    budget: float = 30.0
-    #: Seconds between looks.
-    interval: float = 1.0
-    #: The most looks while a servable is neither AVAILABLE nor known to fail.
-    looks: int = 4
-    #: The least looks, for rates.
-    least_looks: int = 1
-    #: A file with certificates that are trusted; None for the system's.
-    ca: str | None = None
-    #: Whether the certificate is left unchecked.
-    insecure: bool = False
-    #: The text of the header Authorization; empty for none.
-    authorization: str = ""
-    #: The variable that names the proxy to compare with; empty for none.
-    proxy_variable: str = ""
-    #: Whether a request for inference is sent to the model, or to each servable that is AVAILABLE.
-    infer: bool = False
-    #: Seconds for one request for inference.
-    infer_timeout: float = 60.0
 
 
 def look(question: LiveQuestion) -> Observations:

@@ -185,19 +185,8 @@ def _print(report: Report, status: LiveStatus, output_options: OutputOptions) ->
         return to_document(report, live=live_info(status), sentence=sentence)
 
     def write_text(output: Output) -> None:
-        render(report, status, output_options, output)
+        from ovms_doctor.cli.status_text import write_status
+
+        write_status(report, status, output_options, output)
 
     deliver(Content(report.exit_code, document, write_text, status.address.url), output_options)
-
-
-def render(report: Report, status: LiveStatus, output_options: OutputOptions, output: Output) -> None:
-    """Write the report for people."""
-    from ovms_doctor.checks.live import live_gap
-    from ovms_doctor.report.live_text import write_live_report, write_live_verdict
-    from ovms_doctor.report.text_writer import writer_for
-
-    writer = writer_for(output, verbose=output_options.verbose, quiet=output_options.quiet)
-    if not output_options.quiet:
-        write_live_report(writer, status, report.findings)
-    write_live_verdict(writer, status, report.findings, live_gap(status))
-    writer.print(output)

@@ -47,10 +47,10 @@ def watch(address: Address, options: LiveOptions, output_options: OutputOptions,
                 time.sleep(options.interval)
     except KeyboardInterrupt:
         if last is not None and not is_terminal:
-            from ovms_doctor.cli.status import render
+            from ovms_doctor.cli.status_text import write_status
 
             print(flush=True)
-            render(*last, output_options, standard_output(no_color=output_options.no_color))
+            write_status(*last, output_options, standard_output(no_color=output_options.no_color))
         sys.stdout.flush()
         interrupted.say()
     return EXIT_INTERRUPTED
@@ -95,10 +95,10 @@ def _write_changes(before: dict[str, str] | None, now: dict[str, str]) -> None:
 
 def _draw(report: Report, status: LiveStatus, output_options: OutputOptions, interval: float) -> None:
     """The report from the upper left corner on, over the one before."""
-    from ovms_doctor.cli.status import render
+    from ovms_doctor.cli.status_text import write_status
 
     sys.stdout.write(_HOME + _REST_OF_SCREEN)
     sys.stdout.flush()
-    render(report, status, output_options, standard_output(no_color=output_options.no_color))
+    write_status(report, status, output_options, standard_output(no_color=output_options.no_color))
     at = datetime.now().astimezone().strftime("%H:%M:%S")
     print(f"\n {at}, looked at every {interval:g} s; Ctrl-C ends", flush=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import re
 import statistics
@@ -145,3 +146,13 @@ def least(values: Sequence[float]) -> float:
 
 def middle(values: Sequence[float]) -> float:
     return statistics.median(values)
+
+
+def chosen_parts(
+    parser: argparse.ArgumentParser, names: Sequence[str], parts: Mapping[str, object]
+) -> list[str]:
+    """Returns the parts that the command line names, all where it names none; ends the program for an unknown one."""
+    unknown = [name for name in names if name not in parts]
+    if unknown:
+        parser.error(f"no part is called {unknown[0]}; there are {', '.join(parts)}")
+    return list(names or parts)

@@ -21,6 +21,7 @@ from measure import (
     Command,
     Runs,
     alternate,
+    chosen_parts,
     doctor,
     imports_of,
     least,
@@ -217,9 +218,7 @@ def main() -> int:
         help="import openvino as it is too: it reports the import over the network, where there is one",
     )
     options = parser.parse_args()
-    unknown = [name for name in options.names if name not in PARTS]
-    if unknown:
-        parser.error(f"no part is called {unknown[0]}; there are {', '.join(PARTS)}")
+    names = chosen_parts(parser, options.names, PARTS)
     base = QUICK if options.quick else NORMAL
     setting = Setting(base.short, base.long, base.models, base.many, base.factor, options.plain, base.entries)
     print_line(f"{machine()}{'; --quick: indicative only' if options.quick else ''}")
@@ -228,7 +227,7 @@ def main() -> int:
     try:
         # The server's user, as whom is looked, is somebody else.
         os.chmod(directory, 0o755)  # noqa: S103
-        for name in options.names or PARTS:
+        for name in names:
             try:
                 PARTS[name](directory, setting)
             except RuntimeError as error:

@@ -24,7 +24,7 @@ from pathlib import Path
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-from measure import environment, machine
+from measure import chosen_parts, environment, machine
 from run import ALL_VERSIONS, say, verdict
 from stores import BUCKET, LOOP, Forwarder, words
 from trees import configuration, repository
@@ -280,12 +280,10 @@ def main() -> int:
     parser.add_argument("names", nargs="*", metavar="NAME", help="only these parts: " + ", ".join(PARTS))
     parser.add_argument("--quick", action="store_true", help="a tenth of the sizes: indicative only")
     typed = parser.parse_args()
-    unknown = [name for name in typed.names if name not in PARTS]
-    if unknown:
-        parser.error(f"no part is called {unknown[0]}; there are {', '.join(PARTS)}")
+    names = chosen_parts(parser, typed.names, PARTS)
     sizes = (300, 999, 3000) if typed.quick else (3000, 9999, 30000)
     say(machine())
-    for name in typed.names or PARTS:
+    for name in names:
         with tempfile.TemporaryDirectory(prefix="ovms-doctor-benchmark-") as directory:
             # The server's user, as whom is looked, is somebody else.
             os.chmod(directory, 0o755)  # noqa: S103

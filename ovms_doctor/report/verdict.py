@@ -159,7 +159,7 @@ def _of_models(plan: Plan, report: Report) -> tuple[str, str]:
     apart = len(statuses) - total
     more = f"; {plural(apart, 'graph or generative model')} not followed" if apart else ""
     # Where nothing else is served, all that is known is that it starts.
-    begin = "the server starts" if apart and not total else _started(plan, total, unknown)
+    served = "the server starts" if apart and not total else _served_so_far(plan, total, unknown)
     if "bad" in followed:
         sentence = _served(followed)
         if unknown:
@@ -175,7 +175,7 @@ def _of_models(plan: Plan, report: Report) -> tuple[str, str]:
         mark = BAD if report.verdict == "fail" else PARTLY
         return mark, f"{_all_served(total)}{more}, but {obstacle}" if total - unknown else obstacle
     if report.verdict == "fail":
-        return BAD, f"{begin}{more}, but {_counted(report)} here"
+        return BAD, f"{served}{more}, but {_counted(report)} here"
     if unknown or plan.unknown is not None:
         rest = f"; {_all_served(total - unknown, 'other')}" if total > unknown else ""
         if plan.unknown is not None:
@@ -191,7 +191,7 @@ def _of_models(plan: Plan, report: Report) -> tuple[str, str]:
             )
             later = " before it is downloaded" if plan.pull is not None else ""
             return OPEN, f"the server starts; whether its {subject} served is not known{later}"
-        return OPEN, f"{begin}{more}, but {_gaps(report)}"
+        return OPEN, f"{served}{more}, but {_gaps(report)}"
     if not total and apart:
         return GOOD, f"the server starts{more}"
     warnings = _warnings(report)
@@ -221,8 +221,8 @@ def _doubt(report: Report) -> str:
     return ""
 
 
-def _started(plan: Plan, total: int, unknown: int) -> str:
-    """Returns a sentence on the start, where another problem was found."""
+def _served_so_far(plan: Plan, total: int, unknown: int) -> str:
+    """Returns what is known of the models, for a sentence that then names another problem."""
     if plan.unknown is not None:
         return f"could not look at {plan.unknown.path}"
     if unknown:

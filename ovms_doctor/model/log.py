@@ -248,9 +248,8 @@ class LogSummary(Struct, frozen=True):
     unattributed: int
     #: What was left out because there was too much of it, as sentences.
     limits: tuple[str, ...]
-    #: Lines that belong to no record, and lines cut because they were too long.
+    #: Lines that belong to no record.
     foreign_lines: int
-    cut_lines: int
     #: Time stamps of the carrier that have no year.
     year_missing: bool
 

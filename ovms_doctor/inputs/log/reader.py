@@ -161,7 +161,7 @@ class LogReader:
             used,
             lines=sum(self._lines.values()),
             size=self._size,
-            cut_lines=self._cut,
+            cut=self._cut,
             year_missing=self._year_missing,
         )
 
@@ -172,9 +172,7 @@ def _feed(server: ServerLog, texts: list[bytes], numbers: list[int]) -> None:
         server.feed(block, len(block), numbers)
 
 
-def _summary(
-    servers: list[ServerLog], *, lines: int, size: int, cut_lines: int, year_missing: bool
-) -> LogSummary:
+def _summary(servers: list[ServerLog], *, lines: int, size: int, cut: int, year_missing: bool) -> LogSummary:
     starts: list[ServerStart] = []
     servables = []
     problems: list[LogProblem] = []
@@ -226,11 +224,15 @@ def _summary(
         changes=tuple(change for server in servers for change in server.events.changes),
         clock_jumps=tuple(jump for server in servers for jump in server.jumps),
         unattributed=sum(server.requests.unattributed for server in servers),
-        limits=tuple(_limits(servers)),
+        limits=(*_limits(servers), *_cut_lines(cut)),
         foreign_lines=sum(server.foreign_lines for server in servers),
-        cut_lines=cut_lines,
         year_missing=year_missing,
     )
+
+
+def _cut_lines(count: int) -> Iterator[str]:
+    if count:
+        yield f"Lines of more than {LINE >> 20} MiB are cut, {count:,} in all: {_KEPT >> 10} KiB of each are read."
 
 
 def _limits(servers: list[ServerLog]) -> Iterator[str]:

@@ -78,11 +78,32 @@ def _files() -> Starter:
     return lambda line: start(decode_options(line, FileOptions))
 
 
-def _models(module: str, **choices: bool) -> Starter:
-    from ovms_doctor.probes.runtime import handler
-
-    start: Callable[[ModelOptions], Started] = getattr(handler, module)(**choices)
+def _models(start: Callable[[ModelOptions], Started]) -> Starter:
     return lambda line: start(decode_options(line, ModelOptions))
+
+
+def _inspect() -> Starter:
+    from ovms_doctor.probes.runtime.handler import inspector
+
+    return _models(inspector())
+
+
+def _library() -> Starter:
+    from ovms_doctor.probes.runtime.handler import library_inspector
+
+    return _models(library_inspector())
+
+
+def _load(*, tokenizers: bool = False) -> Starter:
+    from ovms_doctor.probes.runtime.handler import loader
+
+    return _models(loader(tokenizers=tokenizers))
+
+
+def _pipelines() -> Starter:
+    from ovms_doctor.probes.runtime.handler import pipeline_loader
+
+    return _models(pipeline_loader())
 
 
 def _stores() -> Starter:
@@ -94,11 +115,11 @@ def _stores() -> Starter:
 #: Imports what a kind of worker needs, before its options are known.
 _KINDS: dict[str, Callable[[], Starter]] = {
     "files": _files,
-    "inspect": partial(_models, "inspector"),
-    "library": partial(_models, "library_inspector"),
-    "load": partial(_models, "loader"),
-    "tokenizers": partial(_models, "loader", tokenizers=True),
-    "pipelines": partial(_models, "pipeline_loader"),
+    "inspect": _inspect,
+    "library": _library,
+    "load": _load,
+    "tokenizers": partial(_load, tokenizers=True),
+    "pipelines": _pipelines,
     "stores": _stores,
 }
 

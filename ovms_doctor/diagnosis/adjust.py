@@ -38,7 +38,7 @@ def adjusted(findings: tuple[Finding, ...], decided: Adjustments, today: str) ->
     used: set[IgnoreRule] = set()
     left = _by_fingerprint(decided.known)
     for finding in findings:
-        if finding.code.startswith("OVD9"):
+        if finding.about_itself:
             kept.append(finding)
             continue
         known = left.get(finding.fingerprint)
@@ -90,7 +90,7 @@ def known_findings(
         one for one in suppressed if one.suppressed is not None and one.suppressed.source == "baseline"
     ]
     for finding in (*findings, *accepted):
-        if finding.code.startswith("OVD9"):
+        if finding.about_itself:
             continue
         entry = before.get(finding.fingerprint)
         result.append(
@@ -154,7 +154,7 @@ def _with_severities(findings: list[Finding], decided: Adjustments) -> tuple[tup
     result = []
     for finding in findings:
         rules = [each for each in decided.severities if selects([each.code], finding)]
-        if rules and not finding.code.startswith("OVD9"):
+        if rules and not finding.about_itself:
             rule = rules[-1]
             numbers[rule] += finding.severity != rule.severity
             finding = replace(finding, severity=rule.severity)

@@ -11,7 +11,7 @@ def is_reported(finding: Finding, options: OutputOptions) -> bool:
 
     The registry, which imports all checks, is imported only where one of the two options is given.
     """
-    if finding.code.startswith("OVD9") or not (options.select or options.ignore):
+    if finding.about_itself or not (options.select or options.ignore):
         return True
     from ovms_doctor.checks.registry import selects
 

@@ -17,7 +17,7 @@ def verdict_of(
     counted: tuple[Severity, ...] = ()
     if options.fail_on != "never":
         counted = SEVERITIES[: SEVERITIES.index(options.fail_on) + 1]
-    failing = any(finding.severity in counted and not finding.code.startswith("OVD9") for finding in findings)
+    failing = any(finding.severity in counted and not finding.about_itself for finding in findings)
     gap = any(check.status in ("could_not_look", "timed_out", "crashed") for check in checks)
     if failing:
         verdict: Verdict = "fail"

@@ -1,4 +1,8 @@
-"""Lines that are not the server's: exit codes, the loader, the container engine, Kubernetes, the kernel, clients."""
+"""Lines that are not the server's: exit codes, the loader, the container engine, Kubernetes, the kernel, clients.
+
+The rows are by text, as those of ``data/signatures.json`` are: one text may mean several codes of several topics, the
+likeliest first.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,9 @@
-"""Which causes the values in a line exclude, and which of several causes is the likely one."""
+"""Which causes the values in a line exclude, and which of several causes is the likely one.
+
+Codes are named here, and not in their checks, because each row relates codes of several topics to each other: which of
+those that share a message comes first, and which one takes the place of another around a generative model. What
+excludes a code is a property of the text that it shares with others, and only ``explain`` and ``logs`` have the text.
+"""
 
 from __future__ import annotations
 

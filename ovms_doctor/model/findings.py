@@ -120,6 +120,11 @@ class Suppression(Struct, frozen=True):
     expires: str | None = None
 
 
+def is_about_itself(code: str) -> bool:
+    """Whether a code is about ovms-doctor itself: it neither fails a run nor can be left out."""
+    return code.startswith("OVD9")
+
+
 class Finding(Struct, frozen=True):
     """A prediction about the server, or a diagnosis of what it did.
 
@@ -165,6 +170,11 @@ class Finding(Struct, frozen=True):
     def __post_init__(self) -> None:
         if not self.fingerprint:
             force_setattr(self, "fingerprint", self._fingerprint())
+
+    @property
+    def about_itself(self) -> bool:
+        """Whether it is about ovms-doctor itself, not about the server."""
+        return is_about_itself(self.code)
 
     def _fingerprint(self) -> str:
         """Code, model, version and path relative to the base path: the same on another host."""

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from msgspec import Struct
 
 from ovms_doctor.model.display_text import clip
-from ovms_doctor.model.findings import Finding
+from ovms_doctor.model.findings import Finding, is_about_itself
 from ovms_doctor.model.names import is_remote
 from ovms_doctor.model.pipelines import PipelinePlan
 from ovms_doctor.model.plan import ModelPlan, Plan, VersionPlan
@@ -129,7 +129,7 @@ def _without_versions(model: ModelPlan, report: Report) -> Row:
         note = note or "start-up does not get to it"
     elif model.unknown is not None:
         state = "unknown"
-        if is_in_azure(model) and note.startswith("OVD9"):
+        if is_in_azure(model) and is_about_itself(note):
             note = "not looked at: it is in Azure"
         note = note or f"could not look: {model.unknown.reason}"
     return Row(model.entry.name, "-", state, "-", note, end)

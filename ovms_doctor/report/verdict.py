@@ -127,7 +127,7 @@ def _ended(report: Report) -> str:
 def _next_start(report: Report) -> Report:
     """The report without what is about the server as it runs."""
     findings = tuple(item for item in report.findings if item.fingerprint not in report.about_now)
-    fails = any(item.severity == "error" and not _of_itself(item.code) for item in findings)
+    fails = any(item.severity == "error" and not item.about_itself for item in findings)
     verdict = report.verdict if fails or report.verdict == "incomplete" else "pass"
     return replace(report, findings=findings, verdict=verdict)
 
@@ -264,22 +264,18 @@ def _share(unknown: int, total: int) -> str:
 
 
 def _warnings(report: Report) -> int:
-    return sum(item.severity == "warning" and not _of_itself(item.code) for item in report.findings)
+    return sum(item.severity == "warning" and not item.about_itself for item in report.findings)
 
 
 def _counted(report: Report) -> str:
     """The worst findings, which made the run fail; those about the doctor itself never do."""
     for severity in SEVERITIES:
-        number = sum(item.severity == severity and not _of_itself(item.code) for item in report.findings)
+        number = sum(item.severity == severity and not item.about_itself for item in report.findings)
         if number:
             return (
                 f"{plural(number, severity)} {'counts as a failure' if number == 1 else 'count as failures'}"
             )
     return "something counts as a failure"
-
-
-def _of_itself(code: str) -> bool:
-    return code.startswith("OVD9")
 
 
 def _gaps(report: Report) -> str:

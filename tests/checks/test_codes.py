@@ -338,16 +338,17 @@ def test_causes_in_the_checks_name_codes_that_there_are() -> None:
     assert named <= set(CODES)
 
 
-def test_codes_named_anywhere_in_the_checks_exist() -> None:
-    """Causes are also passed as texts."""
-    trees = [ast.parse(path.read_text("utf-8")) for path in (ROOT / "ovms_doctor/checks").rglob("*.py")]
+def test_codes_named_anywhere_exist() -> None:
+    """Causes are also passed as texts, and the tables of ``explain`` relate codes to each other."""
+    trees = [ast.parse(path.read_text("utf-8")) for path in (ROOT / "ovms_doctor").rglob("*.py")]
     named = {
-        node.value
+        code
         for tree in trees
         for node in ast.walk(tree)
-        if isinstance(node, ast.Constant) and re.fullmatch(r"OVD\d{3}", str(node.value))
+        if isinstance(node, ast.Constant) and re.fullmatch(r"OVD\d{3}( OVD\d{3})*", str(node.value))
+        for code in str(node.value).split()
     }
-    assert {"OVD631", "OVD638"} <= named
+    assert {"OVD631", "OVD638", "OVD702", "OVD884"} <= named
     assert named <= set(CODES)
 
 

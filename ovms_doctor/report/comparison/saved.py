@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import msgspec
 from msgspec import Struct, field
 
-from ovms_doctor.model.findings import SEVERITIES, Severity
+from ovms_doctor.model.findings import SEVERITIES, Severity, is_about_itself
 from ovms_doctor.model.output_options import FailOn
 
 #: How checks end that did not look at everything.
@@ -54,7 +54,7 @@ class SavedFinding(Struct, frozen=True):
     @property
     def about_itself(self) -> bool:
         """Whether it is about ovms-doctor, and counts for no exit code."""
-        return self.code.startswith("OVD9")
+        return is_about_itself(self.code)
 
 
 class SavedCheck(Struct, frozen=True):

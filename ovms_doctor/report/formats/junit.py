@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from xml.etree.ElementTree import Element, SubElement, tostring
 
-from ovms_doctor.model.findings import SEVERITIES
+from ovms_doctor.model.findings import SEVERITIES, is_about_itself
 from ovms_doctor.report.document import CheckInfo, FindingInfo, ReportDocument
 from ovms_doctor.report.formats.common import safe, text_lines, title
 from ovms_doctor.report.formats.context import RenderContext
@@ -31,7 +31,7 @@ def render(document: ReportDocument, context: RenderContext) -> Iterator[str]:
         name = finding.subject.model
         by_name.setdefault(_SERVER if name is None else f"servable {name}", []).append(finding)
     failing = {
-        name: [item for item in findings if item.severity in counted and not item.code.startswith("OVD9")]
+        name: [item for item in findings if item.severity in counted and not is_about_itself(item.code)]
         for name, findings in by_name.items()
     }
     unable = sum(check.status in ("could_not_look", "timed_out", "crashed") for check in document.checks)

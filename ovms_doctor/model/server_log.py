@@ -136,9 +136,6 @@ VERSION_OUT_OF_RANGE = Message(
     "Directory name is out of range for supported version format. Got: {name}", "modelmanager.cpp"
 )
 NO_VERSION = Message("No version found for model in path: {path}", "modelmanager.cpp")
-VERSIONS_FAILED = Message(
-    "Error occurred while loading model: {model} versions; error: {status}", "modelmanager.cpp"
-)
 LOAD_THREW = Message("Exception occurred while loading model: {what};", "modelmanager.cpp")
 RELOAD_THREW = Message("Exception occurred while reloading model: {what};", "modelmanager.cpp")
 DUPLICATE_NAME = Message(

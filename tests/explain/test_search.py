@@ -235,7 +235,7 @@ def test_the_cause_in_a_pasted_log_goes_before_what_follows_from_it() -> None:
         "STATUS CHANGE: Version 1 of model m status change. New status: "
         '( "state": "LOADING", "error_code": "UNKNOWN" )',
         log.VERSION_FAILED(model="m", version=1, status="File not found or cannot open"),
-        log.VERSIONS_FAILED(model="m", status="File not found or cannot open"),
+        "Error occurred while loading model: m versions; error: File not found or cannot open",
         "Couldn't start model manager",
     ]
     explanation = explain("\n".join(PREFIXES[1] + line for line in lines))

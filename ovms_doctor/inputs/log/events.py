@@ -46,7 +46,6 @@ _C_API = lazy_pattern(
     r"Processing C-API (?:inference )?request for (?:servable|model): (.*); version: \d*", re.DOTALL
 )
 _DEDUCED = lazy_pattern(r"Model name from deduced from [\w ]+: (.*)", re.DOTALL)
-_LEVEL = lazy_pattern(r"log level: (\w+)")
 _PATH = lazy_pattern(r"(?::|in|for) (/[^\s;,]{1,1000})")
 #: A servable's name and version within a problem.
 _SUBJECTS = tuple(
@@ -105,7 +104,6 @@ class Events:
         self.servables_left_out = 0
         self.changes_left_out = 0
         self.starts_left_out = 0
-        self.configured_level: str | None = None
         #: Base path → the model's name, from DEBUG logs.
         self.names: dict[str, str] = {}
         self._base_path = ""
@@ -260,11 +258,6 @@ class Events:
     def _stops(self, line: int, at: str, thread: bytes, text: str, stamp: bytes) -> None:
         if text.startswith(_SHUTDOWN):
             self.current(at, line).stopping = True
-
-    def _level(self, line: int, at: str, thread: bytes, text: str, stamp: bytes) -> None:
-        match = _LEVEL.match(text)
-        if match:
-            self.configured_level = match[1]
 
     def _model_parameter(self, line: int, at: str, thread: bytes, text: str, stamp: bytes) -> None:
         """Base path and name of a model, which follow each other."""
@@ -433,7 +426,6 @@ _HANDLERS: tuple[tuple[str | tuple[str, ...], Handler], ...] = (
     (("All requests: ", "Request processing metrics "), Events._generative),
     ("Processing C-API ", Events._c_api),
     ("Model name from deduced from ", Events._deduced),
-    ("log level: ", Events._level),
     (("model_basepath: ", "model_name: "), Events._model_parameter),
     ("Available devices for Open VINO", Events._devices),
 )

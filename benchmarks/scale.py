@@ -25,8 +25,8 @@ from pathlib import Path
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 from measure import chosen_parts, environment, machine
-from run import ALL_VERSIONS, say, verdict
-from stores import BUCKET, LOOP, Forwarder, words
+from run import ALL_VERSIONS, print_line, verdict
+from stores import BUCKET, LOOP, Forwarder, environment_options
 from trees import configuration, repository
 
 VERSIONS = 3
@@ -114,7 +114,7 @@ def grown(title: str, unit: str, sizes: Sequence[int], cost_of: Callable[[int], 
         first = first or each
         ratio = each / first
         last = size == sizes[-1]
-        say(
+        print_line(
             f"{title:34} {size:6} {unit:8} {cost.cpu:7.2f} s  {each * 1e3:6.3f} ms each  {ratio:5.2f}"
             f"  parent {cost.parent:4.0f} MiB, largest child {cost.child:4.0f} MiB"
             + (f"  {verdict(ratio, _GOAL)}; memory {verdict(cost.parent, _GOAL_MEMORY)}" if last else "")
@@ -174,7 +174,7 @@ def store(directory: str, sizes: Sequence[int]) -> None:
             forwarder = Forwarder(port)
             began = server_cpu(server)
             # The store is slow on a busy machine: one list of the whole may take minutes.
-            costs[size] = watched((*words(forwarder.endpoint), "--timeout", "120"))
+            costs[size] = watched((*environment_options(forwarder.endpoint), "--timeout", "120"))
             ours = server_cpu(server) - began
             requests = forwarder.counted.all
             forwarder.close()
@@ -190,7 +190,7 @@ def store(directory: str, sizes: Sequence[int]) -> None:
         )
     grown("check s3://", "models", sizes, costs.__getitem__)
     for line in lines:
-        say(line)
+        print_line(line)
 
 
 @contextlib.contextmanager
@@ -251,7 +251,9 @@ def summaries(location: str, sizes: Sequence[int]) -> None:
     used = _children_cpu()
     plain = "import glob, json, sys; [json.load(open(name)) for name in glob.glob(sys.argv[1] + '/*')]"
     subprocess.run([sys.executable, "-c", plain, directory], check=True)
-    say(f"  json.load of each of {made}: {_children_cpu() - used:.2f} s of {len(template) >> 10} KiB each")
+    print_line(
+        f"  json.load of each of {made}: {_children_cpu() - used:.2f} s of {len(template) >> 10} KiB each"
+    )
 
 
 def _report(directory: str) -> str:
@@ -282,7 +284,7 @@ def main() -> int:
     typed = parser.parse_args()
     names = chosen_parts(parser, typed.names, PARTS)
     sizes = (300, 999, 3000) if typed.quick else (3000, 9999, 30000)
-    say(machine())
+    print_line(machine())
     for name in names:
         with tempfile.TemporaryDirectory(prefix="ovms-doctor-benchmark-") as directory:
             # The server's user, as whom is looked, is somebody else.
@@ -290,7 +292,7 @@ def main() -> int:
             try:
                 PARTS[name](directory, sizes)
             except RuntimeError as error:
-                say(f"{name}: could not be measured: {error}")
+                print_line(f"{name}: could not be measured: {error}")
             finally:
                 shutil.rmtree(directory, ignore_errors=True)
     return 0

@@ -27,7 +27,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import contextlib
 
 from measure import alternate, doctor, least, machine, middle, once, peak_memory, python
-from run import judged, say, verdict
+from run import judged, print_line, verdict
 from trees import repository
 
 BUCKET, PAGE = "benchmark", 1000
@@ -181,7 +181,7 @@ def measure(directory: str, models: int, times: int) -> None:
     try:
         keys = fill(port, tree)
         xmls = sum(path.stat().st_size for path in Path(tree).rglob("*.xml"))
-        say(
+        print_line(
             f"{models} models x 3 versions, {keys} keys: {judged(environment_options(f'http://127.0.0.1:{port}'))}"
         )
         forwarder = Forwarder(port)
@@ -196,10 +196,10 @@ def measure(directory: str, models: int, times: int) -> None:
         fewest = lists + 3 * models
         methods = ", ".join(f"{name} {count}" for name, count in sorted(ours.requests.items()))
         ratio = ours.all / fewest
-        say(
+        print_line(
             f"  requests {ours.all} ({methods}); least {fewest}; {ratio:.2f}  {verdict(ratio, 1.5)}; loop {theirs.all}"
         )
-        say(
+        print_line(
             f"  bytes received {ours.received / 2**20:.2f} MiB; the XMLs alone {xmls / 2**20:.2f} MiB; loop "
             f"{theirs.received / 2**20:.2f} MiB"
         )
@@ -210,13 +210,15 @@ def measure(directory: str, models: int, times: int) -> None:
         )
         a, b = runs["check"].wall, runs["loop"].wall
         ratio = middle(a) / middle(b)
-        say(
+        print_line(
             f"  wall {middle(a):.2f} s beside {middle(b):.2f} s of the loop: {ratio:.2f} (of the least "
             f"{least(a) / least(b):.2f})  {verdict(ratio, 0.5)}"
         )
         ratio = middle(runs["check"].cpu) / middle(runs["loop"].cpu)
-        say(f"  CPU  {middle(runs['check'].cpu):.2f} s beside {middle(runs['loop'].cpu):.2f} s: {ratio:.2f}")
-        say(f"  most memory of the parent {peak_memory(environment_options(endpoint)):.0f} MiB")
+        print_line(
+            f"  CPU  {middle(runs['check'].cpu):.2f} s beside {middle(runs['loop'].cpu):.2f} s: {ratio:.2f}"
+        )
+        print_line(f"  most memory of the parent {peak_memory(environment_options(endpoint)):.0f} MiB")
     finally:
         server.kill()
         server.wait()
@@ -226,13 +228,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Measures what a check of models in S3 costs.")
     parser.add_argument("--quick", action="store_true", help="20 models only")
     options = parser.parse_args()
-    say(machine())
+    print_line(machine())
     directory = tempfile.mkdtemp(prefix="ovms-doctor-benchmark-")
     try:
         for models, times in ((20, 2),) if options.quick else ((100, 5), (1000, 3)):
             measure(directory, models, times)
     except RuntimeError as error:
-        say(f"could not be measured: {error}")
+        print_line(f"could not be measured: {error}")
         return 1
     finally:
         shutil.rmtree(directory, ignore_errors=True)

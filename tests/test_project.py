@@ -460,3 +460,34 @@ TOP_LEVEL = set(
 def test_top_level_holds_only_the_project() -> None:
     tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     assert {line.partition("/")[0] for line in tracked.splitlines()} == TOP_LEVEL
+
+
+def test_benchmarks_import_what_there_is() -> None:
+    """They are run by hand, so that a renamed function would be noticed late."""
+    trees = {path.stem: ast.parse(path.read_text("utf-8")) for path in (ROOT / "benchmarks").glob("*.py")}
+    missing = [
+        f"{name}: {alias.name} of {node.module}"
+        for name, tree in trees.items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and node.module in trees
+        for alias in node.names
+        if alias.name not in _names_in(trees[node.module])
+    ]
+    assert trees
+    assert missing == []
+
+
+def _names_in(tree: ast.Module) -> set[str]:
+    """The names that a module has after its import."""
+    names: set[str] = set()
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            names.add(node.name)
+        elif isinstance(node, ast.Assign | ast.AnnAssign):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            names |= {
+                inner.id for target in targets for inner in ast.walk(target) if isinstance(inner, ast.Name)
+            }
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            names |= {alias.asname or alias.name for alias in node.names}
+    return names

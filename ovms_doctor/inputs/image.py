@@ -14,6 +14,8 @@ Labels: TypeAlias = Mapping[str, str] | Iterable[tuple[str, str]]
 #: The first line that the server logs (server.cpp logConfig): its version, then a part of the commit's hash.
 _BANNER = lazy_pattern(r"OpenVINO Model Server v?(\d{4}\.\d{1,2}(?:\.\d{1,2}){0,2})(?![0-9a-f])", re.ASCII)
 _NUMBERS = lazy_pattern(r"v?(\d{4}\.\d{1,2}(?:\.\d{1,2}){0,2})(?![0-9.])", re.ASCII)
+#: How images of 2019 and 2020 are tagged: 2019_R3.
+_OLD_TAG = lazy_pattern(r"(20(?:19|20))[._-]?R(\d)(?:\.\d+)?(?![0-9])", re.ASCII | re.IGNORECASE)
 _SERVER_NAME = lazy_pattern(r"ovms|openvino|model[-_.]?server")
 _OFFICIAL = lazy_pattern(r"(?:openvino/|(?:odh|rhoai)-)?(?:openvino[-_])?model[-_]server(?:-rhel\d+)?|ovms")
 #: The image of 2022.1 for Red Hat's carries it wrongly: "2021.4".
@@ -39,6 +41,9 @@ def release_of(image: str, labels: Labels, log: Sequence[str]) -> tuple[str | No
     match = _NUMBERS.match(tag)
     if match and _SERVER_NAME.search(repository) and (found := _release(match[1])):
         return found, "the image's tag"
+    match = _OLD_TAG.match(tag)
+    if match and _SERVER_NAME.search(repository):
+        return f"{match[1]}.{match[2]}", "the image's tag"
     return None, ""
 
 

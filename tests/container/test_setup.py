@@ -235,6 +235,16 @@ def test_published_where_nobody_listens() -> None:
     assert codes(own) == [], "what listens is published too"
 
 
+def test_a_range_of_ports_with_the_servers_is_for_any_server() -> None:
+    ports = tuple(PublishedPort(port, port) for port in range(8000, 8011))
+    rest = replace(BASE, arguments=WORDS[:6])
+    assert codes(replace(rest, ports=ports)) == []
+    assert codes(replace(rest, ports=ports[:2])) == ["OVD721"]
+    assert set(codes(replace(rest, ports=ports[1:]))) == {"OVD721"}
+    apart = (*ports[:1], *(PublishedPort(port, port) for port in (8002, 8004, 8006)))
+    assert set(codes(replace(rest, ports=apart))) == {"OVD721"}
+
+
 def test_grpc_port_of_older_releases() -> None:
     newer = replace(BASE, arguments=ARGUMENTS[:6], ports=(PublishedPort(8000, 8000),))
     assert codes(replace(newer, ports=(PublishedPort(9178, 9178),)), release="2025.1") == ["OVD721"]

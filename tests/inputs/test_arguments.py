@@ -255,6 +255,8 @@ SERVES = ["--model_name", "m", "--model_path", "/m", "--port", "9000"]
         ([*SERVES, "--gpus", "all"], "Move --gpus before the image"),
         ([*SERVES, "--name=x"], "Move --name before the image"),
         ([*SERVES, "b", "c"], "Remove b, or put the whole value"),
+        (["--", *SERVES], "Remove the word --:"),
+        ([*SERVES[:4], "--", *SERVES[4:]], "Remove the word --:"),
         ([*SERVES, "--modle_name", "x"], ""),
         ([*SERVES, "--nothing"], ""),
         ([*SERVES, "--log_level", "debug"], ""),
@@ -264,6 +266,12 @@ def test_hints_on_arguments_that_no_option_accepts(release: str, arguments: list
     (refusal, *_) = read_arguments(arguments, parse_release(release)).refusals
     assert refusal.remedy.startswith(remedy)
     assert bool(refusal.remedy) is bool(remedy)
+
+
+@pytest.mark.parametrize("dash", ["\u2014", "\u2013", "\u2013-"])
+def test_an_option_with_a_typographic_dash(dash: str) -> None:
+    (refusal, *_) = read_arguments([f"{dash}{SERVES[0][2:]}", *SERVES[1:]], parse_release("2026.3")).refusals
+    assert refusal.suggestion == "--model_name"
 
 
 @pytest.mark.parametrize("release", ["2022.1", "2023.3"])

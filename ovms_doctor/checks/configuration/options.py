@@ -42,6 +42,11 @@ NOT_LOOKED_AT = Code(
 CODES = (OPTION_WITHOUT_EFFECT, NOT_LOOKED_AT)
 
 
+def _removal(unmatched: list[str]) -> str:
+    belong = "it belongs" if len(unmatched) == 1 else "they belong"
+    return f"Remove {' and '.join(unmatched)}: {belong} to no option."
+
+
 def check(context: Context) -> Iterator[Finding]:
     """Findings on options without an effect, and on settings that are not part of the prediction."""
     arguments = context.deployment.arguments
@@ -51,11 +56,11 @@ def check(context: Context) -> Iterator[Finding]:
         reason = "together with --config_path" if arguments.config_path else "in this release"
         yield context.finding(
             OPTION_WITHOUT_EFFECT,
-            f"{options} has no effect {reason}",
+            f"{options} {'has' if len(arguments.without_effect) == 1 else 'have'} no effect {reason}",
             detail="" if not unmatched else f"Since 2024.0 the server refuses {', '.join(unmatched)}.",
             evidence=(Evidence(options, "the arguments"),),
             recovers="restart",
-            steps=(Step(f"Remove {' and '.join(unmatched)}: it belongs to no option."),) if unmatched else (),
+            steps=(Step(_removal(unmatched)),) if unmatched else (),
         )
     for item in context.plan.ignored:
         yield context.finding(

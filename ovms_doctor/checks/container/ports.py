@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from ovms_doctor.checks.container.listening import Listening
 from ovms_doctor.checks.context import Context
@@ -45,6 +45,7 @@ PORT_NOT_PUBLISHED = Code(
 CODES = (PORT_PUBLISHED_NOT_LISTENING, PORT_NOT_PUBLISHED)
 #: Networks in which the container's name is not known: a port that is not published is probably not for clients.
 _DEFAULT_NETWORKS = ("", "bridge", "default")
+_RANGE = 4
 
 
 def check(context: Context, container: Container, listening: Listening) -> Iterator[Finding]:
@@ -55,9 +56,12 @@ def check(context: Context, container: Container, listening: Listening) -> Itera
     published = {port.container for port in container.ports if port.protocol == "tcp"}
     missing = [port for port in listening.reachable if port not in published]
     own = (listening.grpc, listening.rest)
+    runs = [run for run in _runs(published) if not run.isdisjoint(listening.reachable)]
     found = False
     for port in container.ports:
         if port.protocol != "tcp" or port.container in listening.reachable:
+            continue
+        if port.container not in own and any(port.container in run for run in runs):
             continue
         # An additional port does no harm where the needed ones are published.
         if missing or port.container in own or _for_interface(container, listening, port):
@@ -65,6 +69,17 @@ def check(context: Context, container: Container, listening: Listening) -> Itera
             yield _not_listening(context, container, listening, port, missing)
     if not found and _only_grpc(context, container, listening, published):
         yield _rest_not_published(context, container, listening)
+
+
+def _runs(ports: Collection[int]) -> list[set[int]]:
+    """The ports that follow each other: four and more were published as one range, for any server."""
+    runs: list[set[int]] = []
+    for port in sorted(ports):
+        if runs and port - 1 in runs[-1]:
+            runs[-1].add(port)
+        else:
+            runs.append({port})
+    return [run for run in runs if len(run) >= _RANGE]
 
 
 def _for_interface(container: Container, listening: Listening, port: PublishedPort) -> bool:

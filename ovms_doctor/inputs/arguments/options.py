@@ -159,7 +159,7 @@ def default_rest_workers(release: Release, cores: int | None, open_files: int | 
 
 def similar_option(word: str, release: Release) -> str | None:
     """An option of this release that looks like ``word``, with its dashes; only a suggestion."""
-    name = word.lstrip("-").partition("=")[0]
+    name = word.lstrip("-\u2010\u2011\u2012\u2013\u2014\u2212").partition("=")[0]
     if not name:
         return None
     names = known_options(release)

@@ -86,6 +86,10 @@ class ParsedArguments(Struct, frozen=True):
         return pulls or not self.release.at_least(2026, 3) or not any(self.has(name) for name in otherwise)
 
 
+#: A hyphen, and the dashes that text programs put in its place.
+_DASHES = ("-", "\u2010", "\u2011", "\u2012", "\u2013", "\u2014", "\u2212")
+
+
 def unmatched_refusals(parsed: ParsedArguments) -> Iterator[ArgumentRefusal]:
     """Words left over (refused since v2024.0, ignored before), and directives that exclude each other."""
     if parsed.looks_at_task and parsed.split.values["task"] not in tasks(parsed.release):
@@ -95,8 +99,11 @@ def unmatched_refusals(parsed: ParsedArguments) -> Iterator[ArgumentRefusal]:
     left = parsed.split.unmatched
     if left and parsed.release.at_least(2024, 0) and not parsed.task_flow:
         text = f"{_PREFIX}unmatched arguments: " + "".join(f"{word}, " for word in left)
-        first = next((word for word in left if word.startswith("-")), left[0])
-        suggestion = similar_option(first, parsed.release) if first.startswith("-") else None
+        first = next((word for word in left if word.startswith(_DASHES)), left[0])
+        suggestion = similar_option(first, parsed.release) if first.startswith(_DASHES) else None
+        if suggestion is not None and suggestion == first.partition("=")[0]:
+            # It is spelt right, and is behind the word that ends the options.
+            first, suggestion = "--", None
         yield ArgumentRefusal("unmatched", text.rstrip(), None, first, suggestion)
     yield from _left_by_task(parsed)
     yield from (
@@ -352,6 +359,8 @@ def remedy_for(refusal: ArgumentRefusal) -> str:
     word = refusal.option
     if word is None or refusal.suggestion is not None or refusal.stage not in ("parse", "unmatched"):
         return ""
+    if word == "--":
+        return "Remove the word --: the server takes nothing behind it as an option."
     if posixpath.basename(word) == "ovms":
         return f"Remove {word}: the image's entrypoint runs the server already, and all words after it are arguments."
     if word.startswith("-"):

@@ -328,7 +328,9 @@ def _steps_for_file(context: Context, problem: StartProblem) -> tuple[Step, ...]
     if problem.failure is not None and problem.failure.errno == errno.EISDIR:
         name = quote(posixpath.join(problem.path or "", "ovms.log"))
         return (*steps, _argument(context, "Or name a file in the directory.", f"--log_path {name}"))
-    if not _on_host(context, problem):
+    denial = problem.failure.denial if problem.failure is not None else None
+    unreachable = denial is not None and denial.right == "search"
+    if not _on_host(context, problem) or (unreachable and context.deployment.mounts):
         command = f"install -d -o {user.uid} -g {user.gid} -m 0750 /srv/ovms-log"
         mount = "-v /srv/ovms-log:/ovms-log"
         if _step_location(context) == "compose":
@@ -339,7 +341,8 @@ def _steps_for_file(context: Context, problem: StartProblem) -> tuple[Step, ...]
             Step("Mount it.", mount, _step_location(context), "restarts the server"),
             _argument(context, "Name a file there.", "--log_path /ovms-log/ovms.log"),
         )
-    directory = posixpath.dirname(path)
+    # What is below a directory that the server's user may not enter is of no use, whoever owns it.
+    directory = "/var/log" if unreachable else posixpath.dirname(path)
     own = posixpath.join(directory, "ovms")
     rights = context.facts.get(CheckWritable(directory))
     if (isinstance(rights, Writability) and rights.read_only) or problem.path is None:

@@ -17,6 +17,7 @@ from ovms_doctor.inputs.run_line.read import read_run_line
 from ovms_doctor.model.container import Container, ContainerState
 from ovms_doctor.model.facts import (
     Answer,
+    Denial,
     Facts,
     Failure,
     InspectNetwork,
@@ -343,6 +344,20 @@ def test_listening_programs(files: dict[str, Answer], release: str, reason: str 
     plan, found = bare(Host(files=files), "--port", "9000", "--log_path", "/l", release=release)
     assert plan.outcome == ("serves" if reason is None else "exits")
     assert [reason in finding.message for finding in found if reason] == ([True] if reason else [])
+
+
+@pytest.mark.parametrize(
+    ("failure", "directory"),
+    [
+        (Failure(13, Denial("/root", "search", 0, 0, 0o700, "tried")), "/var/log/ovms"),
+        (Failure(13, Denial("/root/x", "write", 0, 0, 0o755, "tried")), "/root/x/ovms"),
+    ],
+)
+def test_the_log_file_is_not_put_where_the_user_cannot_get(failure: Failure, directory: str) -> None:
+    _, (finding,) = bare(Host(files={"/root/x/l": failure}), "--port", "9000", "--log_path", "/root/x/l")
+    assert finding.remedy is not None
+    assert finding.remedy.steps[1].command == f"install -d -o 5000 -g 5000 -m 0750 {directory}"
+    assert finding.remedy.steps[2].command == f"--log_path {directory}/ovms.log"
 
 
 @pytest.mark.parametrize(("release", "outcome"), [("2025.3", "serves"), ("2025.2", "exits")])

@@ -155,6 +155,10 @@ def _gaps(context: Context) -> list[tuple[CouldNotLook, tuple[str, ...]]]:
             name, verdict = model.entry.name, model.parameters.verdict
             cause = CouldNotLook(f"target_device of model {name}", verdict.unavailable)
             gaps.append((cause, ("devices",)))
+    for pipeline in context.plan.pipelines:
+        if pipeline.available is None:
+            cause = CouldNotLook(f"pipeline {pipeline.name}", "; ".join(pipeline.doubts))
+            gaps.append((cause, ("configuration",)))
     cache = context.plan.cache
     if cache is not None and cache.rights is None and not (cache.ends or cache.created):
         gaps.append((_unseen_cache(cache.absolute_path, context.facts), ("cache",)))

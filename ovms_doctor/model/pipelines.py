@@ -71,7 +71,7 @@ class PipelineFault(Struct, frozen=True):
     #: The node that is validated, and the other node of the connection.
     node: str = ""
     other: str = ""
-    #: What the node needs and what it gets: shapes or precisions.
+    #: What the node needs and what it gets: shapes or precisions, the version of a model.
     needed: str = ""
     provided: str = ""
 

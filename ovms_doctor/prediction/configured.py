@@ -91,7 +91,7 @@ def plan_configuration(deployment: Deployment, facts: Facts, planner: Planner, a
 
         pipelines = plan_pipelines(document, occupied, libraries.usable, progress.models)
     ignored = tuple(
-        Ignored(item.pointer, f"pipeline {item.name}: {doubt}")
+        Ignored(item.pointer, f"whether the pipeline {item.name} is served ({doubt})")
         for item in pipelines
         if item.fault is None
         for doubt in item.doubts

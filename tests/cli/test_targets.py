@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -85,3 +86,45 @@ def test_of_links_into_nested_directories_the_outer_one_is_mounted(world_dir: Pa
     real = os.path.realpath(store)
     assert finding["code"] == "OVD124"
     assert finding["remedy"]["steps"][1]["command"] == f"-v {real}:{real}:ro"
+
+
+def _pipeline(directory: Path, *, shape: str | None = None, version: int | None = None) -> Path:
+    """A configuration with a pipeline of two nodes of the same model."""
+    good_model(directory / "m" / "1")
+    model = {"name": "m", "base_path": str(directory / "m")}
+    request, first = ({"node_name": node, "data_item": "x"} for node in ("request", "n"))
+    node = {"name": "n", "model_name": "m", "type": "DL model", "inputs": [{"x": request}]}
+    node["outputs"] = [{"data_item": "y", "alias": "x"}]
+    if version is not None:
+        node["version"] = version
+    nodes = [node]
+    output = first
+    if shape is not None:
+        model["shape"] = shape
+        nodes.append({**node, "name": "o", "inputs": [{"x": first}]})
+        output = {"node_name": "o", "data_item": "x"}
+    pipeline = {"name": "p", "inputs": ["x"], "nodes": nodes, "outputs": [{"r": output}]}
+    path = directory / "config.json"
+    document = {"model_config_list": [{"config": model}], "pipeline_config_list": [pipeline]}
+    path.write_text(json.dumps(document))
+    return path
+
+
+def test_a_pipeline_whose_state_is_not_known_is_not_green(world_dir: Path) -> None:
+    result = check(_pipeline(world_dir, shape="(-1,3)"), "--bare-metal")
+    assert result.code == 3
+    looked = {item["name"]: item for item in result.document["checks"]}["configuration"]
+    assert looked["status"] == "could_not_look"
+    assert "pipeline p" in looked["reason"]
+
+
+def test_a_version_that_a_pipeline_names_and_that_is_not_there(world_dir: Path) -> None:
+    result = check(_pipeline(world_dir, version=7), "--bare-metal")
+    (finding,) = result.document["findings"]
+    assert "version 7 of the model m, which the node n names, is not served" in finding["message"]
+    assert "Name a version that is served (1)" in finding["remedy"]["steps"][0]["text"]
+
+
+def test_a_pipeline_with_the_version_that_is_served(world_dir: Path) -> None:
+    result = check(_pipeline(world_dir, version=1), "--bare-metal")
+    assert (result.code, codes(result)) == (0, [])

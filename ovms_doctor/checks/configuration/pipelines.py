@@ -40,7 +40,11 @@ _REASONS: Mapping[PipelineFaultKind, Callable[[PipelineFault], str]] = {
     "duplicate": lambda fault: "an earlier pipeline has its name",
     "occupied": lambda fault: "a model or graph has its name",
     "missing_model": lambda fault: f"it needs the model {fault.subject}, which is not loaded",
-    "unavailable_model": lambda fault: f"no version of the model {fault.subject} is served",
+    "unavailable_model": lambda fault: (
+        f"version {fault.needed} of the model {fault.subject}, which the node {fault.node} names, is not served"
+        if fault.needed
+        else f"no version of the model {fault.subject} is served"
+    ),
     "missing_library": lambda fault: f"it needs the custom node library {fault.subject}, which is not loaded",
     "missing_node": lambda fault: (
         f"the node {fault.node} refers to a node {fault.subject}, which does not exist"
@@ -124,6 +128,15 @@ def _finding(context: Context, fault: PipelineFault, *, later: bool | None) -> F
     elif fault.reason == "unavailable_model":
         causes = _causes_of_model(context, fault.subject)
     step = _STEPS.get(fault.reason)
+    if fault.reason == "unavailable_model" and fault.needed:
+        served = [
+            str(version)
+            for model in context.plan.models
+            if model.entry.name == fault.subject
+            for version in model.served
+        ]
+        if served:
+            step = f"Name a version that is served ({', '.join(served)}), or leave “version” out for the newest one."
     return context.finding(
         PIPELINE_NOT_SERVED,
         f"{locate(context, fault.pointer)}: the pipeline {fault.name} is not served: "

@@ -112,7 +112,8 @@ class _Validator:
                         name=self._pipeline.name, model=node.model, version=node.version
                     )
                     kind: PipelineFaultKind = "missing_model" if found == "missing" else "unavailable_model"
-                    yield self._fault(kind, node.pointer, node.model, line, node=node)
+                    version_text = str(node.version) if node.version and kind == "unavailable_model" else ""
+                    yield self._fault(kind, node.pointer, node.model, line, node=node, needed=version_text)
             else:
                 model = found
                 yield from self._model(node, model)

@@ -237,7 +237,7 @@ def test_published_where_nobody_listens() -> None:
 
 def test_a_range_of_ports_with_the_servers_is_for_any_server() -> None:
     ports = tuple(PublishedPort(port, port) for port in range(8000, 8011))
-    rest = replace(BASE, arguments=WORDS[:6])
+    rest = replace(BASE, arguments=ARGUMENTS[:6])
     assert codes(replace(rest, ports=ports)) == []
     assert codes(replace(rest, ports=ports[:2])) == ["OVD721"]
     assert set(codes(replace(rest, ports=ports[1:]))) == {"OVD721"}

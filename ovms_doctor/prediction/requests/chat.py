@@ -2,7 +2,7 @@
 
 from ovms_doctor.model.releases import Release
 from ovms_doctor.model.served_models import GenerativeLimits
-from ovms_doctor.prediction.requests.chat_images import image_fault
+from ovms_doctor.prediction.requests.chat_images import image_fault, vision_only
 from ovms_doctor.prediction.requests.json_values import (
     JsonArray,
     JsonItem,
@@ -47,6 +47,8 @@ def check_generation(
     if endpoint not in ("chat/completions", "completions", "responses", "tokenize"):
         allowed = ", ".join(f"{versions}/{name}" for name in _endpoints(release))
         raise CalculatorError(f"Wrong endpoint. Allowed endpoints: {allowed}", "", None)
+    if limits.vision and endpoint == "completions" and release.at_least(2025, 1):
+        raise CalculatorError(vision_only(release), "", None)
     if endpoint in ("responses", "tokenize"):
         return ["what this endpoint requires beyond a model is not looked at"]
     checks = _Generation(body, document, limits, release)

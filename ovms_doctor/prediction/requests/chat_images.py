@@ -33,6 +33,17 @@ def image_fault(url: str, limits: GenerativeLimits, release: Release) -> str | N
     return None
 
 
+def vision_only(release: Release) -> str:
+    """What a model with vision answers to /completions (visual_language_model/…/servable.cpp)."""
+    if release.at_least(2026, 3):
+        return "VLM Servable does not support the /completions endpoint. Use /chat/completions or /responses."
+    if release.at_least(2026, 2):
+        endpoints = "/v3/chat/completions, /v3/responses endpoint or /v3/tokenize"
+    else:
+        endpoints = f"/v3/chat/completions endpoint{' or /v3/tokenize' if release.at_least(2026, 0) else ''}"
+    return f"Wrong endpoint. VLM Servable allowed only on {endpoints}"
+
+
 def _is_allowed(url: str, domains: tuple[str, ...] | None) -> bool:
     if domains is None:
         return False

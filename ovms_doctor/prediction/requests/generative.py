@@ -19,17 +19,29 @@ from ovms_doctor.prediction.requests.json_values import (
     is_int,
 )
 from ovms_doctor.prediction.requests.kserve_json import json_rules
+from ovms_doctor.prediction.requests.media import check_image, check_speech
 from ovms_doctor.prediction.requests.routes import path_of
 from ovms_doctor.prediction.requests.statuses import StatusError, answer_with
 
 #: The node of the graph that the server itself writes for a task.
-_NODES = {"text_generation": "LLMExecutor", "embeddings": "EmbeddingsExecutor", "rerank": "RerankExecutor"}
+_NODES = {
+    "text_generation": "LLMExecutor",
+    "embeddings": "EmbeddingsExecutor",
+    "rerank": "RerankExecutor",
+    "image_generation": "ImageGenExecutor",
+    "text_to_speech": "T2sExecutor",
+}
 _ENDPOINTS = {
     "chat/completions": "text_generation",
     "completions": "text_generation",
     "responses": "text_generation",
     "embeddings": "embeddings",
     "rerank": "rerank",
+    "images/generations": "image_generation",
+    "images/edits": "image_generation",
+    "audio/speech": "text_to_speech",
+    "audio/transcriptions": "speech_to_text",
+    "audio/translations": "speech_to_text",
 }
 
 
@@ -100,6 +112,10 @@ def _check(
         _encoding_format(document)
     elif task == "rerank":
         _rerank(document)
+    elif task == "image_generation":
+        check_image(path, document, release)
+    elif task == "text_to_speech":
+        doubts += check_speech(path, document, release)
     else:
         doubts.append("what this endpoint requires is not known")
 

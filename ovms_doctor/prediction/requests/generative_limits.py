@@ -53,7 +53,10 @@ def generative_limits(directory: str, given_task: str, facts: Facts) -> Generati
         limits = replace(limits, max_length=length)
     # How the server determines the kind of model where the graph does not name it (servable_initializer.cpp).
     pipeline_type = re.search(r"\bpipeline_type\s*:\s*(\w+)", graph)
-    sees = isinstance(facts.ask(StatPath(f"{models}/openvino_vision_embeddings_model.bin")), PathStatus)
+    sees = all(
+        isinstance(facts.ask(StatPath(f"{models}/{name}")), PathStatus)
+        for name in ("openvino_vision_embeddings_model.bin", "openvino_text_embeddings_model.xml")
+    )
     if pipeline_type and pipeline_type[1] != "AUTO":
         sees = pipeline_type[1].startswith(("VLM", "OMNI"))
     return replace(limits, chat_template=_has_template(models, facts), vision=sees)

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from ovms_doctor.inputs.arguments import read_arguments, why_unknown
 from ovms_doctor.inputs.arguments.options import OPTIONS, known_options
+from ovms_doctor.inputs.arguments.validation import hint_for
 from ovms_doctor.model.host import HostLimits
 from ovms_doctor.model.releases import KNOWN_RELEASES, Release, parse_release
 
@@ -279,3 +280,86 @@ def test_arguments_that_old_releases_accept(release: str) -> None:
     arguments = read_arguments(["/ovms/bin/ovms", *SERVES, "stray"], parse_release(release))
     assert arguments.refusals == ()
     assert arguments.without_effect == ("/ovms/bin/ovms", "stray")
+
+
+PULL = ["--source_model", "a/b", "--model_repository_path", "/m"]
+GENERATES = "task: text_generation - error parsing options - unmatched arguments : "
+UNMATCHED = "error parsing options - unmatched arguments: "
+WITH_PULL = "error parsing options - --list_models cannot be used with --pull or --task"
+NO_REST = "rest_workers is set but rest_port is not set. rest_port is required to start rest servers"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "before", "old", "since", "new"),
+    [
+        (["--pull", *PULL, "--list_models"], "2025.2", None, "2025.2.1", WITH_PULL),
+        ([*PULL, "--list_models"], "2026.2", None, "2026.3", WITH_PULL),
+        (
+            [*REST, "--add_to_config", "/c.json", "--list_models", "--model_repository_path", "/m"],
+            "2025.2.1",
+            None,
+            "2025.3",
+            "error parsing options - --list_models cannot be used with --add_to_config",
+        ),
+        (
+            ["--remove_from_config", "/c.json", *MODEL],
+            "2025.2.1",
+            None,
+            "2025.3",
+            "error parsing options - --model_path cannot be used with --remove_from_config",
+        ),
+        ([*REST, *PULL, "--foo", "1"], "2025.3", f"{GENERATES}--foo, 1,", "2025.4", f"{UNMATCHED}--foo, 1,"),
+        ([*REST, *PULL, "--foo", "1"], "2026.2", f"{UNMATCHED}--foo, 1,", "2026.3", None),
+        (
+            [*MODEL, *REST, "--task", "nonsense", "--list_models"],
+            "2026.2",
+            "error parsing options - --task parameter unsupported value: nonsense",
+            "2026.3",
+            WITH_PULL,
+        ),
+        ([*MODEL, "--configure"], "2026.2", f"{UNMATCHED}--configure,", "2026.3",
+         "error parsing options - --model_name cannot be used with --configure"),
+        (["--configure", "--pull", *MODEL], "2026.2", None, "2026.3",
+         "error parsing options - --configure cannot be used with --pull"),
+        ([*MODEL, "--rest_workers", "8"], "2022.2", None, "2022.3", NO_REST),
+        ([*MODEL, *REST, "--metrics_enable"], "2022.1", "error parsing options: Option ‘metrics_enable’ does not exist",
+         "2022.2", None),
+        ([*CONFIG, "--shape", ""], "2022.2", "Model parameters in CLI are exclusive with the config file",
+         "2022.3", None),
+        ([*MODEL, *REST, "--rest_workers", "8"], "2026.1", None, "2026.2",
+         "rest_workers count cannot be larger than 4 due to open files limit. Current open files limit: 40"),
+        ([*MODEL, *REST, "--log_level", "TRACE"], "2022.1", "log_level should be one of: DEBUG, INFO, WARNING, ERROR",
+         "2022.2", None),
+    ],
+)  # fmt: skip
+def test_the_release_in_which_a_refusal_changes(
+    arguments: list[str], before: str, old: str | None, since: str, new: str | None
+) -> None:
+    """A release that is taken for its neighbour gives a wrong verdict."""
+    limits = {"cores": 2, "open_files": 40}
+    assert (error(arguments, before, **limits), error(arguments, since, **limits)) == (old, new)
+
+
+@pytest.mark.parametrize("release", ["2025.2", "2025.4", "2026.2", "2026.3"])
+def test_words_that_the_parser_of_a_task_does_not_take(release: str) -> None:
+    start = [*REST, *PULL, "--task", "text_generation"]
+    assert error([*start, "--max_num_seqs", "1"], release) is None
+    assert error([*start, "--max_num_seqs=1"], release) is None
+    assert error([*start, "--max_num_seqs", "1", "x"], release) == f"{GENERATES}x,"
+    assert error([*start, "--max_num_seqs=1", "x"], release) == f"{GENERATES}x,"
+    assert error([*start, "--foo", "1"], release) == f"{GENERATES}--foo, 1,"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "hint"),
+    [
+        (["--file_system_poll_wait_seconds", "-1"],
+         "The server takes no negative number, whatever its help says: 0 turns the polls off."),
+        (["--log_level", "debug"], "Levels are written in capitals."),
+        (["--grpc_workers", "0"], ""),
+    ],
+)  # fmt: skip
+def test_hints(arguments: list[str], hint: str) -> None:
+    release = parse_release(NEW)
+    (refusal,) = read_arguments([*MODEL, *REST, *arguments], release, HostLimits()).refusals
+    assert hint_for(refusal, release) == hint

@@ -135,6 +135,14 @@ def test_the_client_takes_the_dtype_of_numpy_alone(expression: str) -> None:
         ("items = [1.0, 2.0]; items += [3.0]", [1.0, 2.0, 3.0]),
         ("items = [0.5] * 3", [0.5, 0.5, 0.5]),
         ("items = [float(n) for n in range(3)]", [0.0, 1.0, 2.0]),
+        ("items: list = [0.0, 1.0]", [0.0, 1.0]),
+        ("items = [0.0, 1.0]; items[1] = 5.0", [0.0, 5.0]),
+        ("items = [0.0, 1.0]; items[2] = 5.0", [0.0, 1.0]),
+        ("first, items = 1, [2.0]", [2.0]),
+        ("first, items = unknown; items = [first, 1.0]", ["<not known>", 1.0]),
+        ("def made(n, m=2.0): return [n, m]; items = made(1.0)", [1.0, 2.0]),
+        ("def made(n, m=2.0): return [n, m]; items = made(1.0, m=3.0)", [1.0, 3.0]),
+        ("import orjson; items = [orjson.dumps([1]).decode()]", ["[1]"]),
     ],
 )
 def test_lists_are_built_as_python_builds_them(statements: str, inputs: list[float]) -> None:
@@ -265,6 +273,20 @@ def test_values_that_json_refuses(payload: str, refusal: str) -> None:
         ("{**unknown, 'a': 1}", "<not known>"),
         ("{**{'a': 1}, 'b': 2}", {"a": 1, "b": 2}),
         ("dict(a=1)", {"a": 1}),
+        ("{'a': 1}['a']", 1),
+        ("{'a': 1}['b']", "<not known>"),
+        ("[1, 2][-1]", 2),
+        ("'abc'[1]", "b"),
+        ("[1, 2][5]", "<not known>"),
+        ("unknown['a']", "<not known>"),
+        ("b'a'.decode()", "a"),
+        ("b'a'.upper()", "<not known>"),
+        ("-1.5", -1.5),
+        ("not 1", "<not known>"),
+        ("-'a'", "<not known>"),
+        ("[key for key in {'a': 1}]", ["a"]),
+        ("[{'a': 1}[key] for key in ('a',)]", [1]),
+        ("1 if unknown else 2", 1),
         ("0x" + "f" * 300, "<not known>"),
     ],
 )
@@ -284,3 +306,45 @@ def test_a_snippet_that_never_ends() -> None:
     )
     notes = _request(many).notes
     assert re.fullmatch(r"The snippet sends \d\d? requests; this is the first with a body\.", notes[0])
+
+
+def test_prompts_of_a_session_are_left_out() -> None:
+    text = ">>> import requests\n>>> body = {\n...   'inputs': [1]\n... }\n<output>\n"
+    request = _request(
+        text + ">>> requests.post('http://h/v1/models/m:predict', json=body)\n<Response [200]>\n"
+    )
+    assert json.loads(request.body) == {"inputs": [1]}
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("import requests\n\nrequests.post(", "no valid Python (line 3)"),
+        ("import requests\n" + "-" * 100_000 + "1", "nested too deep"),
+        ("import requests\nx = " + "[" * 99 + "]" * 99, "no request of a client that is known is sent in it"),
+    ],
+    ids=["syntax", "deep", "nothing-sent"],
+)
+def test_snippets_that_send_nothing(text: str, reason: str) -> None:
+    with pytest.raises(DocumentError) as error:
+        _request(text)
+    assert reason in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("expression", "shape"),
+    [
+        ("-np.zeros((2, 3), np.float32)", [2, 3]),
+        ("np.zeros((4, 3), np.float32)[1:]", [3, 3]),
+        ("np.zeros((4, 3), np.float32)[:-1]", [3, 3]),
+        ("np.zeros((4, 3), np.float32)[unknown:]", [4, 3]),
+        ("np.zeros((4, 3), np.float32)[..., 0]", [4]),
+        ("np.zeros((4, 3), np.float32)[0, :]", [3]),
+        ("np.zeros((4, 3), np.float32)[:, None]", [4, 1, 3]),
+        ("np.zeros((4, 3), np.float32)[np.newaxis]", [1, 4, 3]),
+    ],
+)
+def test_parts_of_arrays(expression: str, shape: list[int]) -> None:
+    request = _request(triton(f"data = {expression}", kind="grpc"))
+    assert request.message is not None
+    assert list(request.message.inputs[0].shape) == shape

@@ -12,7 +12,6 @@ from typing import Literal
 from msgspec import Struct
 from msgspec.structs import replace
 
-from ovms_doctor.checks import secrets
 from ovms_doctor.checks.api import Check, CouldNotLookError, NotApplicableError
 from ovms_doctor.checks.context import Context
 from ovms_doctor.model.codes import Code
@@ -122,17 +121,15 @@ def check_names() -> dict[str, str]:
 def run_checks(context: Context, checks: Sequence[Check] | None = None) -> list[Outcome]:
     """The findings of these checks, of all built-in ones if None. One that raises is reported as crashed and keeps none
     of the others from running."""
-    hide = secrets.hider(context)
     if checks is not None:
-        return [_run(check.name, check, context, hide) for check in checks]
-    return [_run(name, None, context, hide) for name in NAMES]
+        return [_run(check.name, check, context) for check in checks]
+    return [_run(name, None, context) for name in NAMES]
 
 
 def _run(
     name: str,
     check: Check | None,
     context: Context,
-    hide: Callable[[tuple[Finding, ...]], tuple[Finding, ...]],
 ) -> Outcome:
     started = time.monotonic()
     findings: tuple[Finding, ...] = ()
@@ -145,7 +142,7 @@ def _run(
             return Outcome(name, _FINDS_NOTHING[name][1], (), time.monotonic() - started)
         check = check or load_check(name)
         summary = check.summary
-        findings = hide(tuple(check.run(context)))
+        findings = tuple(check.run(context))
     except NotApplicableError as error:
         status, reason = "not_applicable", str(error)
     except CouldNotLookError as error:

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from ovms_doctor import __version__
 from ovms_doctor.cli import interrupted
+from ovms_doctor.cli.command_line import command_line
 from ovms_doctor.cli.deliver import Content, deliver, destinations
 from ovms_doctor.cli.document_limits import limits_of
 from ovms_doctor.cli.exit_codes import EXIT_INTERRUPTED, EXIT_OK
@@ -64,7 +65,7 @@ def run_check(options: CheckOptions, output: OutputOptions) -> int:
 
 
 def _check(typed: CheckOptions, output: OutputOptions) -> int:
-    run_start = begin(sys.argv[1:], output.host_name)
+    run_start = begin(command_line(), output.host_name)
     destinations(output)
     output = _with_baseline(output, limits_of(typed))
     plugins = () if typed.no_plugins else installed()
@@ -179,7 +180,7 @@ def _third_party(
 
 def run_collect(typed: CheckOptions, output: OutputOptions) -> int:
     """Saves the facts with the options of the run; after an interruption the facts that were collected by then."""
-    run_start = begin(sys.argv[1:])
+    run_start = begin(command_line())
     if output.redact_map is not None and not output.redact:
         raise UsageError("--redact-map is for --redact, which is not given")
     redaction_map = None

@@ -21,9 +21,7 @@ from ovms_doctor.model.host import Host, User
 from ovms_doctor.model.names import is_remote
 from ovms_doctor.model.option import options_of
 from ovms_doctor.model.options import CheckOptions
-from ovms_doctor.model.pattern import lazy_pattern
 from ovms_doctor.model.redaction import redact_words
-from ovms_doctor.model.text import redact_address
 from ovms_doctor.probes.named_files import read_named_file
 
 #: The command that copies a file out of a store.
@@ -41,8 +39,6 @@ _BESIDE_TARGETS = {
     "policy": "--model-version-policy",
 }
 
-#: How an address begins, also one with a mistake or one that a shell has normalised.
-_ADDRESS = lazy_pattern(r"[A-Za-z][\w+.-]*:/|//")
 #: The longest file of variables, in bytes.
 _LARGEST_ENVIRONMENT = 16 << 20
 
@@ -58,8 +54,7 @@ def options_from(
         _check_beside_facts(values, arguments)
         return CheckOptions(**values)
     pairs: list[tuple[str, str]] = list(values.pop("environment", ()))
-    # From here on the command line is without secrets: rules and report have the same text as recorded facts.
-    values["targets"] = tuple(map(_without_secrets, values.get("targets", ())))
+    # Rules and report have the same text as recorded facts.
     typed = CheckOptions(**values, arguments=None if arguments is None else redact_words(arguments))
     if not (optional or typed.names_deployment):
         raise ConflictingOptionsError(
@@ -128,11 +123,6 @@ def _check_beside_facts(values: Mapping[str, Any], arguments: Sequence[str] | No
             f"{others[0]} has no effect beside --facts, which gives the options of its run: "
             "only --ovms-version can be changed"
         )
-
-
-def _without_secrets(target: str) -> str:
-    """An address without user, password and signature; the name of a file as it is."""
-    return redact_address(target) if _ADDRESS.match(target) else target
 
 
 def _target(text: str, *, as_model: bool) -> str:

@@ -9,7 +9,6 @@ from ovms_doctor.cli.compare_options import CompareOptions
 from ovms_doctor.cli.exit_codes import EXIT_FINDINGS, EXIT_INCOMPLETE, EXIT_OK
 from ovms_doctor.cli.output import standard_output, write_parts
 from ovms_doctor.model.errors import UsageError
-from ovms_doctor.model.text import redact
 from ovms_doctor.probes.named_files import DocumentLimits, json_files_below, passing, read_named_file
 from ovms_doctor.report.comparison.saved import SavedReport, SavedReportError, fails, read_report
 
@@ -71,7 +70,7 @@ def run_summary(options: CompareOptions) -> int:
         try:
             report = _read(path, options.document_limit)
         except (SavedReportError, UsageError) as error:
-            totals.unreadable.append(redact(str(error)))
+            totals.unreadable.append(str(error))
             continue
         totals.add(report)
         failed = failed or fails(report.findings, options.fail_on)
@@ -96,7 +95,7 @@ def _files(named: tuple[str, ...], unreadable: list[str]) -> Iterator[str]:
             is_directory = path != "-" and bool(passing("directory", [path]))
             files = json_files_below(path) if is_directory else (path,)
         except UsageError as error:
-            unreadable.append(redact(str(error)))
+            unreadable.append(str(error))
             continue
         yield from files
 

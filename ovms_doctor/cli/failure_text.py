@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from ovms_doctor.model.text import redact
+
 #: Module → the distribution that has it, where that is called otherwise.
 _DISTRIBUTIONS = {
     "boto3": "boto3",
@@ -28,4 +30,4 @@ def failure_text(error: BaseException) -> str:
         package = _DISTRIBUTIONS.get(error.name.partition(".")[0])
         if package is not None:
             return f"the Python package {package} is missing: python3 -m pip install {package}"
-    return f"{type(error).__name__}: {str(error)[:_LONGEST]}"
+    return f"{type(error).__name__}: {redact(str(error))[:_LONGEST]}"

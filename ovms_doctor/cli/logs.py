@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from ovms_doctor.cli.command_line import command_line
 from ovms_doctor.cli.deliver import Content, deliver, destinations
 from ovms_doctor.cli.log_options import LogOptions
 from ovms_doctor.cli.output import Progress
@@ -24,8 +24,7 @@ def run_logs(source: LogOptions, output_options: OutputOptions) -> int:
     destinations(output_options)
     release = _release(source.release)
     tail = _tail(source.tail)
-    run_start = begin(sys.argv[1:], output_options.host_name)
-    from ovms_doctor.diagnosis.log_join import redacted
+    run_start = begin(command_line(), output_options.host_name)
     from ovms_doctor.diagnosis.log_report import log_report, read_log
     from ovms_doctor.probes.log_files import LogReadError
 
@@ -34,7 +33,7 @@ def run_logs(source: LogOptions, output_options: OutputOptions) -> int:
     problem = ""
     with Progress() as progress:
         try:
-            log = redacted(read_log(_parts(source, tail, progress)))
+            log = read_log(_parts(source, tail, progress))
         except LogReadError as error:
             if source.container is None:
                 raise UsageError(str(error)) from None

@@ -8,6 +8,7 @@ from contextlib import suppress
 from itertools import zip_longest
 
 from ovms_doctor.cli import interrupted, receipt, streams
+from ovms_doctor.cli.command_line import command_line
 from ovms_doctor.cli.exit_codes import EXIT_INCOMPLETE, EXIT_INTERRUPTED, EXIT_OK, EXIT_USAGE
 from ovms_doctor.model.errors import (
     ConflictingOptionsError,
@@ -130,7 +131,7 @@ def _deliver_failure(text: str, arguments: Sequence[str], code: int) -> None:
         from ovms_doctor.diagnosis.run import failed_report
         from ovms_doctor.diagnosis.run_start import begin
 
-        deliver(failed_content(failed_report(text, begin(sys.argv[1:]), code)), options)
+        deliver(failed_content(failed_report(text, begin(command_line()), code)), options)
 
 
 def _values(arguments: Sequence[str], name: str, letter: str) -> list[str]:

@@ -10,10 +10,11 @@ from msgspec.structs import fields
 from ovms_doctor.model.option import options_of
 from ovms_doctor.model.option_values import patterns
 from ovms_doctor.model.output_options import OutputOptions
+from ovms_doctor.model.text import redact_typed
 
 
 def values_of(record: type[Any], parsed: Mapping[str, Any]) -> dict[str, Any]:
-    """The values of a record's options that were typed, by field."""
+    """The values of a record's options that were typed, by field, without the credentials of addresses."""
     many = {item.name for item in fields(record) if item.default == () and item.name in parsed}
     typed = {
         name: value
@@ -21,10 +22,14 @@ def values_of(record: type[Any], parsed: Mapping[str, Any]) -> dict[str, Any]:
         if name in options_of(record) and value not in (None, False)
     }
     return {
-        name: tuple(value) if name in many else value
+        name: tuple(map(_without_secrets, value)) if name in many else _without_secrets(value)
         for name, value in typed.items()
         if name not in many or value
     }
+
+
+def _without_secrets(value: Any) -> Any:
+    return redact_typed(value) if isinstance(value, str) else value
 
 
 def output_options(parsed: Mapping[str, Any]) -> OutputOptions:

@@ -7,6 +7,7 @@ import stat
 import sys
 from collections.abc import Iterator, Sequence
 
+from ovms_doctor.cli.command_line import command_line
 from ovms_doctor.cli.early import RECEIPT
 from ovms_doctor.cli.exit_codes import EXIT_INCOMPLETE, EXIT_INTERRUPTED, EXIT_USAGE
 from ovms_doctor.model.errors import OutputFullError, UsageError
@@ -96,7 +97,7 @@ def _write(path: str, code: int) -> None:
         found = active.tally
         assert found is not None
         found.finish()
-        receipt = receipt_of(found, sys.argv[1:], code)
+        receipt = receipt_of(found, command_line(), code)
         yield from (json_parts if path.lower().endswith(".json") else text_parts)(receipt)
 
     if path != "-":

@@ -5,11 +5,11 @@ from __future__ import annotations
 import mmap
 import os
 import stat
-import sys
 from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ovms_doctor.cli.command_line import command_line
 from ovms_doctor.cli.deliver import Content, deliver, destinations
 from ovms_doctor.cli.document_limits import limits_of
 from ovms_doctor.cli.exit_codes import EXIT_FINDINGS, EXIT_INCOMPLETE, EXIT_OK
@@ -20,7 +20,6 @@ from ovms_doctor.inputs import DocumentError
 from ovms_doctor.model.errors import ConflictingOptionsError, UsageError
 from ovms_doctor.model.options import CheckOptions
 from ovms_doctor.model.output_options import OutputOptions
-from ovms_doctor.model.redaction import without_user
 from ovms_doctor.probes.named_files import DocumentLimits, NamedFile, read_named_file
 
 if TYPE_CHECKING:
@@ -50,7 +49,7 @@ def run_request(check_options: CheckOptions, options: RequestOptions, output_opt
     request, 3 if that is not known."""
     _check_usage(check_options, options)
     destinations(output_options)
-    run_start = begin(sys.argv[1:])
+    run_start = begin(command_line())
     request = _read(options, limits_of(check_options))
     world = _World(check_options, options, request)
     try:
@@ -226,7 +225,7 @@ class _World:
             found = fetch_metadata(address, names, self._check_options.timeout)
             models = served_from_answers(found.config, found.models)
         except (MetadataUnavailableError, MetadataError, ValueError, RecursionError) as error:
-            raise UsageError(f"{without_user(url)}: {error}") from None
+            raise UsageError(f"{url}: {error}") from None
         return models, self._release(found.version)
 
     def _requested_names(self, names: tuple[str, ...]) -> tuple[str, ...]:

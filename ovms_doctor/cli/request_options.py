@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from msgspec import Struct
 
+from ovms_doctor.model import option_values
 from ovms_doctor.model.option import Option
 
 
@@ -27,7 +28,13 @@ class RequestOptions(Struct, frozen=True):
     ] = ()
     #: Address of a running server whose metadata are requested.
     url: Annotated[
-        str | None, Option(("--url",), "A running server; only its metadata are requested.", "URL")
+        str | None,
+        Option(
+            ("--url",),
+            "A running server; only its metadata are requested.",
+            "URL",
+            option_values.server_address,
+        ),
     ] = None
     #: A file with metadata.
     metadata: Annotated[

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from msgspec.structs import replace
 
 from ovms_doctor.cli.output import Progress
-from ovms_doctor.diagnosis.log_join import redacted
 from ovms_doctor.diagnosis.log_report import read_log
 from ovms_doctor.model.errors import UsageError
 from ovms_doctor.model.log import LogSummary
@@ -43,7 +42,7 @@ def read_server_log(options: CheckOptions, lines: Sequence[str]) -> CheckOptions
         log = _of_container(options, lines)
     if not log.records and not log.problems:
         return options
-    return replace(_with_release(options, log), server_log=redacted(log))
+    return replace(_with_release(options, log), server_log=log)
 
 
 def _of_container(options: CheckOptions, lines: Sequence[str]) -> LogSummary:

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from ovms_doctor.cli.command_line import command_line
 from ovms_doctor.cli.deliver import Content, deliver, destinations, failed_content
 from ovms_doctor.cli.exit_codes import EXIT_OK
 from ovms_doctor.cli.patterns import check_patterns
@@ -15,7 +16,6 @@ from ovms_doctor.cli.working_directory import absolute
 from ovms_doctor.diagnosis.run_start import begin
 from ovms_doctor.model.errors import ConflictingOptionsError, UsageError
 from ovms_doctor.model.output_options import OutputOptions
-from ovms_doctor.model.redaction import without_user
 from ovms_doctor.probes.named_files import passing, read_named_file
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def run_status(options: StatusOptions, output_options: OutputOptions) -> int:
             "--watch writes text on standard output: leave out --format and --output"
         )
     check_patterns(output_options)
-    run_start = begin(sys.argv[1:], output_options.host_name)
+    run_start = begin(command_line(), output_options.host_name)
     from ovms_doctor.prediction.live.address import AddressError, read_address
 
     try:
@@ -57,7 +57,7 @@ def run_status(options: StatusOptions, output_options: OutputOptions) -> int:
         else:
             address = read_address(options.server or "", grpc=options.grpc)
     except AddressError as error:
-        typed = options.container or without_user(options.server or "''")
+        typed = options.container or options.server or "''"
         raise UsageError(f"{typed}: {error}") from None
     except _EngineError as error:
         return _not_looked(str(error), output_options, run_start)

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from msgspec import Struct
 
+from ovms_doctor.model import option_values
 from ovms_doctor.model.option import Option
 
 _COMMANDS = ("status",)
@@ -18,7 +19,11 @@ class StatusOptions(Struct, frozen=True):
     server: Annotated[
         str | None,
         Option(
-            (), "The server: http://HOST:PORT, HOST:PORT, HOST; grpc:// for gRPC.", "URL", commands=_COMMANDS
+            (),
+            "The server: http://HOST:PORT, HOST:PORT, HOST; grpc:// for gRPC.",
+            "URL",
+            option_values.server_address,
+            commands=_COMMANDS,
         ),
     ] = None
     #: The container whose server is looked at.

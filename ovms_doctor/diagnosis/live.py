@@ -17,7 +17,6 @@ from ovms_doctor.diagnosis.selection import is_reported
 from ovms_doctor.diagnosis.verdict import verdict_of
 from ovms_doctor.model.live import Address, LiveLook, LiveStatus, Observations
 from ovms_doctor.model.output_options import OutputOptions
-from ovms_doctor.model.text import redact, same_length
 from ovms_doctor.prediction.live.client_routes import client_routes
 from ovms_doctor.prediction.live.interpret import interpret
 from ovms_doctor.probes.live.question import LiveQuestion
@@ -112,21 +111,7 @@ def look_at_container_server(look: LiveLook, timeout: float, model: str | None) 
     assert look.address is not None
     named = model if look.address.grpc else None
     status = look_once(look.address, LiveOptions(model=named, timeout=timeout), {})
-    return replace(look, model=named, observations=_redacted(status.observations), looked_at=time.time())
-
-
-def _redacted(observed: Observations) -> Observations:
-    """Returns the answers without texts that look like secrets: they are saved with the facts."""
-    answers = tuple(
-        replace(item, location=redact(item.location), body=_hidden(item.body)) for item in observed.answers
-    )
-    return replace(observed, answers=answers, greeting=redact(observed.greeting))
-
-
-def _hidden(body: bytes) -> bytes:
-    if b"@" not in body:
-        return body
-    return redact(body.decode("latin-1"), same_length).encode("latin-1", "replace")
+    return replace(look, model=named, observations=status.observations, looked_at=time.time())
 
 
 def is_served(status: LiveStatus) -> bool:

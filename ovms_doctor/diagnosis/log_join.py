@@ -9,7 +9,6 @@ from ovms_doctor.checks.registry import check_names
 from ovms_doctor.diagnosis.log_findings import diagnose
 from ovms_doctor.model.findings import Evidence, Finding, Occurrences
 from ovms_doctor.model.log import LogSummary
-from ovms_doctor.model.redaction import redact_log_text
 
 #: Checks whose findings only a running server can show.
 _ONLY_LOGGED = (CHECK.name, "requests")
@@ -31,18 +30,6 @@ def joined(findings: list[Finding], log: LogSummary) -> list[Finding]:
             severity = item.severity if known else "warning"
             result.append(replace(item, detail=detail, severity=severity))
     return result
-
-
-def redacted(log: LogSummary) -> LogSummary:
-    """The log without secrets, to be saved: of its text only warnings and errors are kept."""
-    problems = tuple(replace(problem, text=redact_log_text(problem.text)) for problem in log.problems)
-    starts = tuple(replace(start, last_message=redact_log_text(start.last_message)) for start in log.starts)
-    failures = tuple((servable, redact_log_text(reason), count) for servable, reason, count in log.failures)
-    requests = tuple(
-        replace(item, reasons={redact_log_text(reason): count for reason, count in item.reasons.items()})
-        for item in log.requests
-    )
-    return replace(log, problems=problems, starts=starts, failures=failures, requests=requests)
 
 
 def _same(finding: Finding, logged: Finding, codes: tuple[str, ...]) -> bool:

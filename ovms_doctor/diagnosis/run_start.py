@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from ovms_doctor.model.redaction import redact_words
-
 if TYPE_CHECKING:
     from ovms_doctor.report.model import Run
 
@@ -41,6 +39,7 @@ class RunStart(Struct, frozen=True):
 
 
 def begin(arguments: Sequence[str], host_name: str | None = None) -> RunStart:
-    """A run that begins now. ``host_name``: the name under which the report lists the host."""
+    """A run that begins now. ``arguments``: the command line without secrets. ``host_name``: the name under which the
+    report lists the host."""
     now = datetime.now(timezone.utc).isoformat(timespec="seconds")
-    return RunStart(now, time.monotonic(), redact_words(arguments), host_name)
+    return RunStart(now, time.monotonic(), tuple(arguments), host_name)

@@ -12,8 +12,6 @@ from ovms_doctor.inputs import engine_values, mounts
 from ovms_doctor.inputs.engine_values import RefusedValueError, for_message
 from ovms_doctor.inputs.image import release_of
 from ovms_doctor.model.container import Container, ContainerLimits, Probe, PublishedPort, Source
-from ovms_doctor.model.redaction import without_user
-from ovms_doctor.model.text import redact
 
 #: More published ports than any document has in earnest; ranges could make them millions.
 _MOST_PORTS = 200_000
@@ -63,7 +61,7 @@ def container_with(
         source,
         source_name,
         name=engine_values.check_name(name) if name else "",
-        image=without_user(redact(image)),
+        image=image,
         release=release,
         release_from=release_from,
         user=engine_values.check_user(settings.last("user") or ""),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from ovms_doctor.model.pattern import lazy_pattern
-from ovms_doctor.model.text import escape, redact
+from ovms_doctor.model.text import escape
 
 #: Our own typography where the output cannot hold it.
 _PLAIN = str.maketrans(
@@ -40,12 +40,12 @@ def visible(text: str, encoding: str = "utf-8") -> str:
     a character that is not printed as itself (control characters, line ends, bidirectional overrides, spaces
     other than the usual one) as ``\x{…}`` with its number in hexadecimal.
     """
-    return printable(escape(redact(text)), encoding)
+    return printable(escape(text), encoding)
 
 
 def visible_command(command: str, encoding: str = "utf-8") -> str:
     r"""A command, safe to show and still the same command: its own ``\x`` are left alone."""
-    return printable("".join(escape(char) for char in redact(command)), encoding)
+    return printable("".join(escape(char) for char in command), encoding)
 
 
 def is_utf8(encoding: str) -> bool:

@@ -3,9 +3,15 @@ written."""
 
 from __future__ import annotations
 
+from ovms_doctor.model.text import redact
+
 
 class UsageError(Exception):
-    """The command cannot be run as typed: one line with a hint (exit code 2)."""
+    """The command cannot be run as typed: one line with a hint (exit code 2). What it quotes of the command line or of
+    a document is without secrets."""
+
+    def __init__(self, text: str = "") -> None:
+        super().__init__(redact(text))
 
 
 class ConflictingOptionsError(UsageError):

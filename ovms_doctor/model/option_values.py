@@ -14,6 +14,8 @@ from ovms_doctor.model.errors import UsageError
 from ovms_doctor.model.host import IMAGE_USER, User
 from ovms_doctor.model.mounts import Mount
 from ovms_doctor.model.option import Option, allowed_texts
+from ovms_doctor.model.redaction import without_user
+from ovms_doctor.model.text import redact_typed
 
 #: The greatest id of a user or group: the kernel takes the next one for "leave it as it is".
 GREATEST_ID = 2**32 - 2
@@ -116,6 +118,11 @@ def variable(text: str) -> tuple[str, str]:
 def patterns(texts: Iterable[str]) -> tuple[str, ...]:
     """The code prefixes and names of ``--select`` or ``--ignore``: each value is one, or several between commas."""
     return tuple(part.strip() for text in texts for part in text.split(",") if part.strip())
+
+
+def server_address(text: str) -> str:
+    """The address of a server, or a text that is none, without user and password."""
+    return without_user(redact_typed(text))
 
 
 def shortened(text: str) -> str:

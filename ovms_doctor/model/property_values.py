@@ -13,7 +13,7 @@ from functools import cache
 from itertools import chain, pairwise
 
 from ovms_doctor.model.pattern import lazy_pattern
-from ovms_doctor.model.text import HIDDEN, can_be_secret, same_length, short_mask
+from ovms_doctor.model.text import can_be_secret, same_length, short_mask
 
 #: Names of secrets, as a part of an option's or variable's name: ``HF_TOKEN``, ``client-secret``.
 SECRET_PART = lazy_pattern(
@@ -90,25 +90,6 @@ def hide_property_values(text: str, mask: Mask = short_mask, shows: IsShown = is
     start = text.index("{")
     hidden, end = _hide_object(text, start, '"', mask, shows)
     return text[:start] + hidden + text[end:]
-
-
-def hidden_values(text: str) -> list[tuple[str, str]]:
-    """The values that :func:`hide_property_values` hides, each after the name of its property; no name for a text that
-    is hidden whole."""
-    found: list[tuple[str, str]] = []
-    name = ""
-
-    def shows(key: str) -> bool:
-        nonlocal name
-        name = key
-        return is_shown(key)
-
-    def note(content: str) -> str:
-        found.append((name, _unescaped(content) if name else content))
-        return HIDDEN
-
-    hide_property_values(text, note, shows)
-    return found
 
 
 def can_have_plugin_config(data: bytes) -> bool:

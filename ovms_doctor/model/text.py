@@ -30,6 +30,8 @@ _SIGNATURE_IN_URL = lazy_pattern(
     r"""(?P<value>(?:(?!%26)[^&\s'"<>#;])+)""",
     re.IGNORECASE,
 )
+#: How an address begins, also one with a mistake or one that a shell has normalised.
+_ADDRESS = lazy_pattern(r"[A-Za-z][\w+.-]*:/|//")
 #: A member of a JSON object, whose own quotes may be escaped, that holds a secret by its name.
 _SECRET_MEMBER = lazy_pattern(
     r"""(?P<name>(?P<quote>\\?")(?:token|[\w-]*(?:passw(?:or)?d|passphrase|secret|credential|(?:api|access|private)[_-]?key"""
@@ -123,6 +125,11 @@ def redact_address(text: str, mask: Callable[[str], str] = short_mask) -> str:
     if "=" in text or "%3" in text:
         text = _SIGNATURE_IN_URL.sub(lambda match: match["name"] + mask(match["value"]), text)
     return text
+
+
+def redact_typed(text: str) -> str:
+    """The value of an option: an address without user, password and signature; the name of a file as it is."""
+    return redact_address(text) if _ADDRESS.match(text) else text
 
 
 def can_be_secret(value: str) -> bool:

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from typing import Any, TypeAlias
 
-from msgspec import Struct
+from msgspec import Struct, convert, to_builtins
 
 from ovms_doctor.model.deployment import Deployment
 from ovms_doctor.model.facts.codec import Fact
-from ovms_doctor.model.json_text import decode_json, encode_json
+from ovms_doctor.model.json_text import decode_json, encode_json, map_text
 from ovms_doctor.model.plan import Plan
+from ovms_doctor.model.text import redact
 
 
 class Settled(Struct, frozen=True):
@@ -109,6 +110,8 @@ def encode_message(message: PluginMessage) -> bytes:
 
 
 def decode_message(line: bytes) -> PluginMessage:
-    """The message in a line. Raises JsonFormatError."""
-    message: PluginMessage = decode_json(line, PluginMessage)
+    """The message in a line, with its texts redacted: the check may have read more than its facts. Raises
+    JsonFormatError."""
+    values = map_text(to_builtins(decode_json(line, PluginMessage)), redact)
+    message: PluginMessage = convert(values, PluginMessage)
     return message

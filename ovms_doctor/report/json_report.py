@@ -15,7 +15,7 @@ from ovms_doctor.model.findings import Finding, Occurrences, Remedy
 from ovms_doctor.model.pattern import lazy_pattern
 from ovms_doctor.model.pipelines import PipelinePlan
 from ovms_doctor.model.plan import ErrorCode, ModelPlan, Plan, StateName, VersionPlan
-from ovms_doctor.model.text import escape, redact
+from ovms_doctor.model.text import escape
 from ovms_doctor.report.document import (
     SCHEMA_VERSION,
     CheckCounts,
@@ -168,12 +168,12 @@ _SHELL_TEXTS = ("command", "corrected")
 
 def _command(value: Any) -> Any:
     """A command is already quoted for a shell, and may contain backslashes: it is run unchanged."""
-    return "".join(escape(char) for char in redact(value)) if isinstance(value, str) else value
+    return "".join(escape(char) for char in value) if isinstance(value, str) else value
 
 
 def _escaped(value: Any) -> Any:
     if isinstance(value, str):
-        return escape(redact(value))
+        return escape(value)
     if isinstance(value, dict):
         return {
             escape(key): _command(item) if key in _SHELL_TEXTS else _escaped(item)

@@ -236,3 +236,47 @@ def _naming(*names: str) -> dict[str, set[str]]:
 def test_only_the_wiring_of_the_collector_opens_it() -> None:
     assert _naming("secret_value") == {"cli/check.py": {"secret_value"}}
     assert _naming("Secret").keys() == {"model/secrets.py", "model/environment.py"}
+
+
+#: The functions that redact a text or hide a value in it.
+REDACTION = (
+    "redact",
+    "redact_address",
+    "redact_typed",
+    "redact_words",
+    "redact_message",
+    "redact_log_text",
+    "without_user",
+    "hide_property_values",
+    "hide_in_document",
+    "hide_malformed",
+)
+#: Who reads a text that can have a secret in it, outside of the readers of documents (inputs) and of what is there
+#: (probes).
+READERS = {
+    # The functions built on others, the values of the environment, and options as they are parsed.
+    "model/redaction.py",
+    "model/environment.py",
+    "model/option_values.py",
+    # What a message quotes of a command line or a document.
+    "model/errors.py",
+    # The command line, and the line of a log that is explained.
+    "cli/command_line.py",
+    "cli/parsed.py",
+    "cli/check_options.py",
+    "cli/explain.py",
+    # Messages of Python libraries, and of third-party checks.
+    "cli/failure_text.py",
+    "plugins/messages.py",
+}
+
+
+def test_only_readers_redact() -> None:
+    """What is read is redacted there, once: rules, checks and renderers have no other text."""
+    found = set()
+    for path in PACKAGE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.ImportFrom) and any(name.name in REDACTION for name in node.names):
+                found.add(path.relative_to(PACKAGE).as_posix())
+    outside = {module for module in found if not module.startswith(("inputs/", "probes/"))}
+    assert outside == READERS

@@ -1,4 +1,4 @@
-"""How findings show model parameters and tensors: as they are configured, with positions and without secrets."""
+"""How findings show model parameters and tensors: as they are configured, with positions."""
 
 from __future__ import annotations
 
@@ -10,8 +10,6 @@ from ovms_doctor.model.deployment import ModelEntry
 from ovms_doctor.model.facts import Tensor
 from ovms_doctor.model.findings import Evidence
 from ovms_doctor.model.plan import Attempt
-from ovms_doctor.model.property_values import hide_property_values
-from ovms_doctor.model.text import redact
 from ovms_doctor.prediction.mapping import tensor_name
 from ovms_doctor.prediction.parameters.against_model import server_shape
 
@@ -26,7 +24,7 @@ def show_value(value: object) -> str:
 
 
 def show_parameter(entry: ModelEntry, parameter: str, value: object | None = None, key: str = "") -> str:
-    """A parameter with ``value`` (else the configured one) as an argument or in JSON, without secrets.
+    """A parameter with ``value`` (else the configured one) as an argument or in JSON.
 
     ``key``: the one key of a plugin_config to show, empty for all.
     """
@@ -41,13 +39,11 @@ def show_parameter(entry: ModelEntry, parameter: str, value: object | None = Non
 
 
 def show_plugin_config(value: object, key: str = "") -> object:
-    """A plugin_config to show: only ``key`` if it has it, and no value that can be a secret."""
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    hidden = redact(hide_property_values(text))
+    """A plugin_config to show: only ``key`` if it has it."""
     try:
-        config = json.loads(hidden)
+        config = json.loads(value) if isinstance(value, str) else value
     except (ValueError, RecursionError):
-        return hidden
+        return value
     if isinstance(config, dict) and key in config:
         config = {key: config[key]}
     return json.dumps(config, ensure_ascii=False) if isinstance(value, str) else config

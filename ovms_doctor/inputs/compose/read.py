@@ -13,6 +13,7 @@ from ovms_doctor.inputs.compose.merge import localise, merge
 from ovms_doctor.inputs.compose.schema import SERVICE_KEYS, TOP_KEYS, check_keys
 from ovms_doctor.inputs.compose.service import Project, build, inactive_profile
 from ovms_doctor.inputs.engine_values import RefusedValueError, for_message
+from ovms_doctor.inputs.redacted_container import without_secrets
 from ovms_doctor.inputs.yaml_documents import COMPOSE, load_documents
 from ovms_doctor.model.container import Container
 from ovms_doctor.model.pattern import lazy_pattern
@@ -55,7 +56,8 @@ def read_compose(
         if beside is not None:
             found = read_env_file(beside, environment, "the file .env")
             interpolation = Interpolation({**found, **environment})
-        return _Reading(interpolation, source_name, directory, read_file).container(text, service)
+        reading = _Reading(interpolation, source_name, directory, read_file)
+        return without_secrets(reading.container(text, service))
     except RefusedValueError as error:
         reason = interpolation.hide(str(error))
         raise DocumentError(

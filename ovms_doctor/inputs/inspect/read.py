@@ -15,11 +15,11 @@ from ovms_doctor.inputs.command import server_command
 from ovms_doctor.inputs.engine_values import for_message
 from ovms_doctor.inputs.image import release_of
 from ovms_doctor.inputs.inspect import parts
+from ovms_doctor.inputs.redacted_container import without_secrets
 from ovms_doctor.inputs.untyped import items, objects, string, strings, table
 from ovms_doctor.model.container import Container, Engine, Source
 from ovms_doctor.model.environment import variables
-from ovms_doctor.model.redaction import without_user
-from ovms_doctor.model.text import HIDDEN, redact
+from ovms_doctor.model.text import HIDDEN
 
 #: Labels that are about OVMS: those of its own images (Dockerfile.ubuntu, Dockerfile.redhat).
 _LABELS = ("name", "vendor", "version", "release", "supported-devices", "base-image", "bazel-build-flags")
@@ -89,13 +89,13 @@ def read_inspect(
     running = state is not None and state.status in ("running", "paused")
     layers, merged = parts.layers(data, running=running)
     mounts = parts.mounts(data, host, engine, engine_info)
-    return Container(
+    container = Container(
         source=source,
         source_name=source_name,
         name=string(data, "Name").removeprefix("/"),
         id=string(data, "Id") or string(data, "ID"),
         engine=engine,
-        image=without_user(redact(image)),
+        image=image,
         labels=labels,
         release=release,
         release_from=release_from,
@@ -129,6 +129,7 @@ def read_inspect(
         problems=_problems(data, release, engine_info),
         unknown_fields=_unknown_fields(data),
     )
+    return without_secrets(container)
 
 
 def _only_container(document: Any) -> Mapping[str, Any]:
@@ -182,9 +183,7 @@ def _engine(data: Mapping[str, Any], info: Mapping[str, Any]) -> Engine:
 def _labels(config: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
     labels = table(config, "Labels")
     return tuple(
-        (name, redact(labels[name])[:200])
-        for name in _LABELS
-        if isinstance(labels.get(name), str) and labels[name]
+        (name, labels[name][:200]) for name in _LABELS if isinstance(labels.get(name), str) and labels[name]
     )
 
 
@@ -208,7 +207,7 @@ def _program(data: Mapping[str, Any], config: Mapping[str, Any]) -> tuple[list[s
 def _line(line: str) -> str:
     """A line of the log without the secrets that OVMS writes (the API key at level TRACE, server.cpp)."""
     before, key, _ = line[:_LONGEST_LINE].partition(_API_KEY)
-    return redact(before + key + HIDDEN if key else before)
+    return before + key + HIDDEN if key else before
 
 
 def _unknown_fields(data: Mapping[str, Any]) -> tuple[str, ...]:

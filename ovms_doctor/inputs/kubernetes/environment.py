@@ -201,6 +201,6 @@ def _written(value: bool | int | float) -> str:
         return "***"
 
 
-def without_secrets(environment: PodEnvironment) -> dict[str, str]:
+def script_variables(environment: PodEnvironment) -> dict[str, str]:
     """The values that a script may name: known ones, of variables that are not named like secrets."""
     return {name: value for name, value in environment.known if not _SECRET_NAME.search(name)}

@@ -20,7 +20,7 @@ from ovms_doctor.inputs.kubernetes.environment import (
     PodEnvironment,
     read_environment,
     read_words,
-    without_secrets,
+    script_variables,
 )
 from ovms_doctor.inputs.kubernetes.pod import (
     before_it,
@@ -33,12 +33,12 @@ from ovms_doctor.inputs.kubernetes.pod import (
 )
 from ovms_doctor.inputs.kubernetes.volumes import read_files, read_mounts, shared_memory
 from ovms_doctor.inputs.kubernetes.workloads import KSERVE_CONTAINER, Workload, find_workloads, placeholders
+from ovms_doctor.inputs.redacted_container import without_secrets
 from ovms_doctor.inputs.untyped import objects, string
 from ovms_doctor.model.container import Container, ContainerMount, PublishedPort
 from ovms_doctor.model.environment import variables
 from ovms_doctor.model.pattern import lazy_pattern
-from ovms_doctor.model.redaction import redact_words, without_user
-from ovms_doctor.model.text import redact
+from ovms_doctor.model.redaction import redact_words
 
 _IMAGE = lazy_pattern(r"model[-_]?server|ovms|openvino", re.IGNORECASE)
 _OPTION = lazy_pattern(
@@ -89,7 +89,7 @@ def read_kubernetes(text: str, *, source_name: str, container: str | None = None
     pod = chosen.workload.spec
     parts = [pod.get("volumes"), pod.get("securityContext"), chosen.container, chosen.workload.name]
     refuse_template(parts, source_name)
-    return _read(chosen, ManifestObjects(documents), source_name, notes)
+    return without_secrets(_read(chosen, ManifestObjects(documents), source_name, notes))
 
 
 # -- which one -----------------------------------------------------------------------------------------
@@ -217,7 +217,7 @@ def _read(chosen: _Choice, manifest: ManifestObjects, source_name: str, notes: S
         name=chosen.name,
         id=own_id or workload.uid,
         engine="kubernetes",
-        image=without_user(redact(image)),
+        image=image,
         release=release,
         release_from=release_from,
         program=server.program,
@@ -270,7 +270,7 @@ def _server_command(
         command or None,
         arguments,
         image,
-        environment=without_secrets(environment),
+        environment=script_variables(environment),
         working_directory=string(item, "workingDir") or None,
     )
     server_arguments = server.arguments

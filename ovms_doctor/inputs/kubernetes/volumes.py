@@ -11,7 +11,6 @@ from ovms_doctor.inputs.kubernetes.documents import UnsetText, quantity
 from ovms_doctor.inputs.kubernetes.environment import ManifestObjects, PodEnvironment, expand
 from ovms_doctor.inputs.untyped import objects, string, table
 from ovms_doctor.model.container import ContainerMount, DocumentFile, document_file
-from ovms_doctor.model.text import redact
 
 _PROPAGATION = {"HostToContainer": "rslave", "Bidirectional": "rshared"}
 _SHARED_MEMORY = "/dev/shm"  # noqa: S108 - the server's, not a file of ours
@@ -255,7 +254,7 @@ def _volume(
         return ContainerMount(server, "config", read_only=True, name=name, options=(kind,))
     if kind == "nfs":
         address = f"{string(source, 'server')}:{string(source, 'path')}"
-        return ContainerMount(server, "other", read_only=read_only, name=redact(address), options=(kind,))
+        return ContainerMount(server, "other", read_only=read_only, name=address, options=(kind,))
     called = string(source, "driver") if kind in ("csi", "flexVolume") else name
     return ContainerMount(server, "other", read_only=read_only, name=called or name, options=(kind,))
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from msgspec import structs
 
 from ovms_doctor.inputs.log.carriers import ANSI, Carriers
+from ovms_doctor.inputs.log.redacted import without_secrets
 from ovms_doctor.inputs.log.server import ServerLog
 from ovms_doctor.model.log import LEVELS, LogProblem, LogSummary, RequestStatistics, ServerStart
 
@@ -150,20 +151,21 @@ class LogReader:
     # -- output ----------------------------------------------------------------------------------------
 
     def summary(self) -> LogSummary:
-        """Returns the summary of the log. To be called once, after the last file."""
+        """Returns the summary of the log, without secrets. To be called once, after the last file."""
         for server in self._servers.values():
             server.finish()
         used = [server for server in self._servers.values() if server.events.starts or server.requests.open]
         used = used or [server for server in self._servers.values() if server.records][:1]
         if len(used) == 1:
             used[0].name("")
-        return _summary(
+        found = _summary(
             used,
             lines=sum(self._lines.values()),
             size=self._size,
             cut=self._cut,
             year_missing=self._year_missing,
         )
+        return without_secrets(found)
 
 
 def _feed(server: ServerLog, texts: list[bytes], numbers: list[int]) -> None:

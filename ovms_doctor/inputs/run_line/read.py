@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from ovms_doctor.inputs import DocumentError
 from ovms_doctor.inputs.engine_values import RefusedValueError, for_message
+from ovms_doctor.inputs.redacted_container import without_secrets
 from ovms_doctor.inputs.run_line.container import NoImageError, RunCommand, RunLine, build
 from ovms_doctor.inputs.run_line.options import read_options
 from ovms_doctor.inputs.shell import LONGEST_LINE, ShellCommand, ShellContext, ShellText, split_text
@@ -82,7 +83,7 @@ def _read(line: str, context: ShellContext, read_file: Callable[[str], str | Non
         raise DocumentError(_what_else(split))
     try:
         options = read_options(command.words, split, command.program, command.verb)
-        return build(RunLine(command, options, split, context, read_file))
+        return without_secrets(build(RunLine(command, options, split, context, read_file)))
     except RefusedValueError as error:
         reason = f"{command.program} would refuse the line: {error}."
         if split.divided:

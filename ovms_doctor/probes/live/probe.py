@@ -17,6 +17,7 @@ from ovms_doctor.probes.live.greeting import first_answer, tls_handshake
 from ovms_doctor.probes.live.http import HttpClient, grpc_through_proxy, through_proxy
 from ovms_doctor.probes.live.infer import infer_over_http
 from ovms_doctor.probes.live.question import LiveQuestion
+from ovms_doctor.probes.live.redacted import without_secrets
 
 #: The most servables whose kind is queried.
 _MOST_KINDS = 50
@@ -25,8 +26,8 @@ _UNDECIDED = (b'"LOADING"', b'"START"')
 
 
 def look(question: LiveQuestion) -> Observations:
-    """Everything that is observed within the budget. Called in the child process."""
-    return _Probe(question).run()
+    """Everything that is observed within the budget, without secrets. Called in the child process."""
+    return without_secrets(_Probe(question).run())
 
 
 class _Probe:

@@ -72,7 +72,7 @@ def receipt_of(tally: Tally, arguments: Sequence[str], exit_code: int) -> Receip
         SCHEMA_VERSION,
         __version__,
         datetime.fromtimestamp(tally.began, timezone.utc).isoformat(timespec="seconds"),
-        _texts(redact_words(arguments)),
+        _texts(arguments),
         exit_code,
         tally.complete,
         tuple(_limits(tally, processes)),

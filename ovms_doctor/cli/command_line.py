@@ -1,0 +1,12 @@
+"""The command line as reports and receipts show it."""
+
+from __future__ import annotations
+
+import sys
+
+from ovms_doctor.model.redaction import redact_words
+
+
+def command_line() -> tuple[str, ...]:
+    """The arguments of this process without secrets."""
+    return redact_words(sys.argv[1:])

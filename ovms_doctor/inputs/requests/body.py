@@ -39,6 +39,9 @@ def api_of_body(body: bytes) -> tuple[Api, str]:
     keys = _top_keys(body)
     if "messages" in keys or ("model" in keys and not keys & {"inputs", "instances"}):
         return "OpenAI", next((path for key, path in _OPENAI if key in keys), "chat/completions")
+    if "inputs" in keys and _has_tensors(body):
+        # Also beside instances, which KServe's parser leaves unread.
+        return "KServe", ""
     if "instances" in keys or "signature_name" in keys:
         return "TFS", ""
     if "inputs" in keys and _column_format(body):
@@ -60,6 +63,14 @@ def _loaded(body: bytes) -> Any:
         return json.loads(body)
     except (ValueError, RecursionError):
         return None
+
+
+def _has_tensors(body: bytes) -> bool:
+    """Whether `inputs` is a list of tensors as KServe wants them."""
+    document = _loaded(body) if len(body) <= _HEAD else None
+    inputs = document.get("inputs") if isinstance(document, dict) else None
+    first = inputs[0] if isinstance(inputs, list) and inputs else None
+    return isinstance(first, dict) and {"name", "datatype"} <= first.keys()
 
 
 def _column_format(body: bytes) -> bool:

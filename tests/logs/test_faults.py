@@ -271,3 +271,25 @@ def _fails(kind: str, *, ends: bool, message: str) -> str:
 def test_a_server_that_ended_looks_at_nothing_again(kind: str, ends: bool, message: str, wanted: str) -> None:
     _, findings = diagnose(read(_fails(kind, ends=ends, message=message).encode()))
     assert findings[0].recovers == wanted
+
+
+def test_an_excerpt_begins_with_its_first_record() -> None:
+    """Also where that says nothing about a servable."""
+    lines = [
+        record("Requesting model: m; version: 0.", at="11:00:00.000", level="debug"),
+        record(
+            'STATUS CHANGE: Version 1 of model m status change. New status: ( "state": "AVAILABLE", '
+            '"error_code": "OK" )',
+            at="11:30:00.000",
+        ),
+        record("Requesting model: m; version: 0.", at="12:00:00.000", level="debug"),
+    ]
+    log = read("\n".join(lines).encode())
+    assert ((log.first_at or "")[11:19], (log.last_at or "")[11:19]) == ("11:00:00", "12:00:00")
+
+
+def test_executor_that_ends_the_server_is_quoted_and_no_value() -> None:
+    text = "Error occurred in LLM executor: Check 'a' failed at src/b.cpp:1:\nMax num batched tokens (1).."
+    _, findings = diagnose(read(f"{start()}\n{record(text, level='error')}\n".encode()))
+    (found,) = [finding for finding in findings if finding.code == "OVD824"]
+    assert "names" not in found.detail

@@ -96,6 +96,10 @@ class ServerLog:
 
         There may be more numbers than lines. Returns how many lines there are.
         """
+        if not self.first_at:
+            # Of the first record, whatever it is about.
+            stamped = _STAMP.search(block, 0, end)
+            self.first_at = stamped[1] if stamped else b""
         requests = self.requests
         opened = requests.open
         wait, last_stage, total, last, no_record = WAIT, SERIALIZATION, TOTAL, GRPC, _NO_RECORD
@@ -161,11 +165,7 @@ class ServerLog:
         return lines
 
     def _last(self, block: bytes, end: int, number: int) -> None:
-        """Takes the time of the block's last record, and of the first of all. ``number``: of its last line."""
-        if not self.first_at:
-            match = _STAMP.search(block, 0, end)
-            if match:
-                self.first_at = match[1]
+        """Takes the time of the block's last record. ``number``: of its last line."""
         start = end
         for _ in range(100):
             start = block.rfind(b"\n[", 0, start)

@@ -20,6 +20,11 @@ LiveClient: TypeAlias = Literal["curl", "Python requests", "gRPC"]
 Condition: TypeAlias = Literal["available", "loading", "failing", "retired"]
 
 
+def host_and_port(host: str, port: int) -> str:
+    """``host:port``, an IPv6 address in brackets."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
 class Address(Struct, frozen=True):
     """The address that the user named, in parts."""
 
@@ -39,8 +44,7 @@ class Address(Struct, frozen=True):
     @property
     def netloc(self) -> str:
         """``host:port``, an IPv6 address in brackets."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{host}:{self.port}"
+        return host_and_port(self.host, self.port)
 
     @property
     def url(self) -> str:

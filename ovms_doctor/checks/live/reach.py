@@ -18,7 +18,7 @@ from ovms_doctor.checks.live.codes import (
 )
 from ovms_doctor.checks.live.made import answer_text, container_of, finding
 from ovms_doctor.model.findings import Evidence, Finding, Step
-from ovms_doctor.model.live import LiveStatus
+from ovms_doctor.model.live import LiveStatus, host_and_port
 
 #: What a gateway answers whose server does not answer it.
 _OF_GATEWAYS = {502: "Bad Gateway", 503: "Service Unavailable", 504: "Gateway Timeout"}
@@ -86,7 +86,7 @@ def _not_connected(status: LiveStatus) -> Finding:
             detail = f"On this host port {address.port} is bound to {', '.join(elsewhere)} only."
             steps.append(
                 Step(
-                    f"Name that address: {_joined(elsewhere[0], address.port)}; or start the server with "
+                    f"Name that address: {host_and_port(elsewhere[0], address.port)}; or start the server with "
                     "--rest_bind_address and --grpc_bind_address 0.0.0.0."
                 )
             )
@@ -129,10 +129,6 @@ def _listed(ports: list[int]) -> str:
     """The first ports, and how many more there are."""
     rest = len(ports) - _LISTED
     return ", ".join(map(str, ports[:_LISTED])) + (f" and {rest} more" if rest > 0 else "")
-
-
-def _joined(host: str, port: int) -> str:
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def _other_protocol(status: LiveStatus) -> Finding:

@@ -7,7 +7,7 @@ import ssl
 import time
 from typing import TYPE_CHECKING
 
-from ovms_doctor.model.live import Protocol, TlsResult
+from ovms_doctor.model.live import Protocol, TlsResult, host_and_port
 
 if TYPE_CHECKING:
     from ovms_doctor.probes.live.question import LiveQuestion
@@ -55,9 +55,9 @@ def _exchanged(question: LiveQuestion, connection: socket.socket, timeout: float
 
 
 def _get(question: LiveQuestion) -> bytes:
-    host = f"[{question.host}]" if ":" in question.host else question.host
-    text = f"GET /v2 HTTP/1.1\r\nHost: {host}:{question.port}\r\nAccept: */*\r\nConnection: close\r\n\r\n"
-    return text.encode("idna" if not host.isascii() else "ascii", "replace")
+    address = host_and_port(question.host, question.port)
+    text = f"GET /v2 HTTP/1.1\r\nHost: {address}\r\nAccept: */*\r\nConnection: close\r\n\r\n"
+    return text.encode("idna" if not address.isascii() else "ascii", "replace")
 
 
 def _read(connection: socket.socket, timeout: float) -> bytes:

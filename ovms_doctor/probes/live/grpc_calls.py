@@ -11,7 +11,7 @@ from importlib.util import find_spec
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from ovms_doctor.model.live import GrpcAnswer, InferenceProbe
+from ovms_doctor.model.live import GrpcAnswer, InferenceProbe, host_and_port
 from ovms_doctor.probes.live.infer import sent_phrase, zero_inputs
 from ovms_doctor.probes.recording.active import record_channel
 
@@ -73,11 +73,10 @@ def call_all(
     requested. ``seconds``: the deadline of the next call."""
     import grpc
 
-    host = f"[{question.host}]" if ":" in question.host else question.host
     # Straight to the server: the proxy of this shell is compared with, not taken.
     options = [("grpc.enable_http_proxy", 0), ("grpc.max_receive_message_length", _LARGEST_ANSWER)]
     record_channel(question.host, question.port)
-    with _channel(grpc, question, f"{host}:{question.port}", options) as channel:
+    with _channel(grpc, question, host_and_port(question.host, question.port), options) as channel:
         caller = _Caller(grpc, channel, question)
         model = question.model or ""
         found = []

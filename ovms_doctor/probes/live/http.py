@@ -12,7 +12,7 @@ import time
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote, urlsplit
 
-from ovms_doctor.model.live import HttpAnswer
+from ovms_doctor.model.live import HttpAnswer, host_and_port
 from ovms_doctor.probes.live.connect import shutdown
 from ovms_doctor.probes.live.greeting import first_answer_on, tls_context
 
@@ -155,8 +155,7 @@ def through_proxy(question: LiveQuestion, timeout: float, began: float) -> HttpA
         else:
             connection = http.client.HTTPConnection(proxy.host, proxy.port, timeout=timeout)
             headers.update(proxy.headers)
-            host = f"[{question.host}]" if ":" in question.host else question.host
-            target = f"http://{host}:{question.port}/v2"
+            target = f"http://{host_and_port(question.host, question.port)}/v2"
         connection.connect()
     except (OSError, http.client.HTTPException) as error:
         return HttpAnswer(0, "/v2", problem=_text(error), at=time.monotonic() - began)

@@ -180,13 +180,13 @@ def _graph_of(item: ConfigEntry, deployment: Deployment, facts: Facts) -> str | 
 def _first_questions(item: ConfigEntry, deployment: Deployment) -> Iterator[AnyQuestion]:
     """Returns the questions for every entry. Nearly always an entry is a model and no graph, so its base path is
     requested in advance: each round of questions costs another plan."""
-    for file in item.graphs:
-        if not is_remote(file):
-            yield StatPath(deployment.absolute(file))
     path = item.entry.base_path
     if not is_remote(path) and not escapes(path, deployment.release):
         yield StatPath(deployment.absolute(path))
         yield ListDirectory(deployment.absolute(path))
+    for file in item.graphs:
+        if not is_remote(file):
+            yield StatPath(deployment.absolute(file))
 
 
 def _look_ahead(

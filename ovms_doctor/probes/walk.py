@@ -99,11 +99,18 @@ class Walker:
         above, _, name = path.rpartition("/")
         directory = self._plain.get(above)
         if directory is None or name in ("", ".", "..") or path in self._begins:
-            resolved = self._walk(components(path))
+            names = components(path)
+            resolved = self._walk(names)
+            self._keep_plain(above, self._directories.get(tuple(names[:-1])))
         else:
             resolved = self._step(directory, name)
             if isinstance(resolved, ResolvedPath) and stat.S_ISLNK(resolved.mode):
                 resolved = self._advance(directory, [name], final=True)
+        self._keep_plain(path, resolved)
+        return resolved
+
+    def _keep_plain(self, path: str, resolved: ResolvedPath | Stop | None) -> None:
+        """Keeps a directory that was found under its own path, for what is in it."""
         if (
             isinstance(resolved, ResolvedPath)
             and resolved.is_directory
@@ -111,7 +118,6 @@ class Walker:
             and resolved.server == path
         ):
             self._plain[path] = resolved
-        return resolved
 
     def _walk(self, names: list[str]) -> ResolvedPath | Stop:
         """What an absolute path of these names leads to."""

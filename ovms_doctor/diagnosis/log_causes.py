@@ -26,6 +26,8 @@ _CLOSING_TEXTS = (
     "Error during configuration ",
     "Error during layout",
 )
+#: Quoted by a closing message; the warnings before it say why each pipeline was not made (pipelines.cpp, since 2026.1).
+_CLOSING_PART = "Failed to create any image generation pipeline from"
 #: Messages without consequence for what is served.
 _HARMLESS = {
     "output-buffers", "properties-not-read", "deprecated", "deprecated-or-minor", "graph-queue", "internal",
@@ -69,7 +71,7 @@ def meanings(problems: Sequence[LogProblem]) -> list[Meaning]:
 def _meaning(text: str) -> Meaning:
     found: Explanation = explain(text[:_TEXT])
     names = {note.general.name for note in found.notes}
-    closing = bool(names & _CLOSING) or text.startswith(_CLOSING_TEXTS)
+    closing = bool(names & _CLOSING) or text.startswith(_CLOSING_TEXTS) or _CLOSING_PART in text
     if found.codes and names & _WITH_CODE:
         closing = False
     behind = tuple(code for note in found.notes for code in note.codes)

@@ -33,8 +33,11 @@ from ovms_doctor.model.log import (
     ServableHistory,
     UnmatchedText,
 )
+from ovms_doctor.model.pattern import lazy_pattern
 
 _UNMATCHED = 3
+#: Fields whose names say nothing about their values.
+_UNNAMED = lazy_pattern(r"(?:what|error|details|value|parse)\d*")
 _VALUE = 200
 #: Lines within which messages that name no servable are about one case.
 _NEAR = 20
@@ -248,7 +251,7 @@ class _Groups:
             named_values = ", ".join(
                 f"{name.replace('_', ' ')} “{value[:_VALUE]}”"
                 for name, value in group.values.items()
-                if value and name not in ("what", "error", "details") and value not in subjects
+                if value and not _UNNAMED.fullmatch(name) and value not in subjects
             )
             sentences.append(f"The message names: {named_values}." if named_values else "")
         if group.others:

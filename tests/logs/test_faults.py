@@ -13,6 +13,7 @@ import pytest
 from ovms_doctor.diagnosis.log_findings import diagnose
 from ovms_doctor.model.findings import Finding
 from ovms_doctor.model.log import LogDiagnosis, LogSummary
+from ovms_doctor.model.openvino_log import NO_WEIGHTS
 from tests.logs.recorded import packed, read, read_recorded, record, recorded, start
 from tests.samples import sampled
 
@@ -293,3 +294,30 @@ def test_executor_that_ends_the_server_is_quoted_and_no_value() -> None:
     _, findings = diagnose(read(f"{start()}\n{record(text, level='error')}\n".encode()))
     (found,) = [finding for finding in findings if finding.code == "OVD824"]
     assert "names" not in found.detail
+
+
+def test_failed_image_pipelines_are_one_cause() -> None:
+    lines = [
+        start(),
+        record(f"Failed to create Image2ImagePipeline from disk: {NO_WEIGHTS}", level="warning"),
+        record(f"Failed to create Text2ImagePipeline from disk: {NO_WEIGHTS}", level="warning"),
+        record("Failed to create any image generation pipeline from: /sd", level="error"),
+        record(
+            "Failed to create Image Generation pipelines: n. Error: Failed to create any image generation pipeline "
+            "from: /sd",
+            level="error",
+        ),
+        record(
+            "Mediapipe: sd state changed to: LOADING_PRECONDITION_FAILED after handling: ValidationFailedEvent: "
+        ),
+    ]
+    _, findings = diagnose(read("\n".join(lines).encode()))
+    assert [finding.code for finding in findings] == ["OVD366"]
+    alone, _ = diagnose(read("\n".join((lines[0], lines[4], lines[5])).encode()))
+    assert alone.causes == (("OVD822",),)
+
+
+def test_names_of_fields_that_say_nothing_are_not_quoted() -> None:
+    text = "Libgit2 clone error: -1 message: unexpected http status code: 401"
+    _, findings = diagnose(read(f"{start()}\n{record(text, level='error')}\n".encode()))
+    assert "error2" not in findings[0].detail

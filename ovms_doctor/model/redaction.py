@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 
 from ovms_doctor.model.pattern import lazy_pattern
 from ovms_doctor.model.property_values import (
@@ -56,6 +57,12 @@ _NAMED = lazy_pattern(
     rf"""(?:(?:is|was)\s+)?["']?){_SENTENCE}(?P<value>[^\s"',;:&(){{}}\[\]]{{4,}})""",
     re.IGNORECASE,
 )
+#: A word behind ``token`` or ``secret`` that may be one by its form: letters of both kinds and digits, or hexadecimal.
+_BEHIND = lazy_pattern(
+    r"""(?P<name>\b(?:token|secret)["']?:?\s{1,3}["']?)(?P<value>(?!/)[A-Za-z0-9+/]{20,200}={0,2})(?![\w:/-]|\.\w)""",
+    re.IGNORECASE,
+)
+_HEXADECIMAL = lazy_pattern(r"[0-9a-f]{32,}|[0-9A-F]{32,}")
 #: A word behind which a secret stands as a word of its own: ``Bearer``, ``HF_TOKEN:``.
 _ANNOUNCES = lazy_pattern(
     r"(?:bearer|basic|(?:[\w-]*(?:token|secret|passw(?:or)?d|passphrase)|[\w-]*api[_-]?key|authorization):)",
@@ -71,6 +78,8 @@ _TRUTH = ("true", "false")
 _CAPITAL = lazy_pattern(r"(?<=[a-z])(?=[A-Z])")
 #: Words that a misspelt option's name can be close to.
 _SECRET_WORDS = ("credentials", "passphrase", "password", "secret", "token")
+#: A word with fewer letters and digits is not taken for a random one.
+_LEAST_RANDOM = 20
 #: A value shorter than this is too common to be looked for in a message.
 _SHORT = 4
 #: A user with a password before a host, at the beginning of a word.
@@ -105,6 +114,8 @@ def redact_words(arguments: Sequence[str]) -> tuple[str, ...]:
             redacted.append(_name_only(word))
         elif equals and _names_secret(name) and value not in _TRUTH:
             redacted.append(f"{name}={HIDDEN}")
+        elif not before.startswith("-") and "/" not in word and looks_random(word):
+            redacted.append(HIDDEN)
         else:
             redacted.append(redact(without_user(_without_values(word))))
         before = "" if equals else word
@@ -122,16 +133,34 @@ def redact_message(text: str, known: Iterable[str] = ()) -> str:
     for value in sorted({value for value in known if len(value) >= _SHORT}, key=len, reverse=True):
         text = text.replace(value, HIDDEN)
     text = _ASSIGNED.sub(rf"\g<name>{HIDDEN}", redact(text))
-    return _NAMED.sub(rf"\g<name>{HIDDEN}", _LOGGED.sub(rf"\g<name>{HIDDEN}", text))
+    return _without_random(_NAMED.sub(rf"\g<name>{HIDDEN}", _LOGGED.sub(rf"\g<name>{HIDDEN}", text)))
 
 
 def redact_log_text(text: str) -> str:
     """A message of a server's log without secrets: URLs' passwords, values of plugin_config, values behind the names
     of secrets, and a refused value of a property that OpenVINO does not have."""
-    text = _LOGGED.sub(rf"\g<name>{HIDDEN}", hide_in_document(redact(text), short_mask))
+    text = _without_random(_LOGGED.sub(rf"\g<name>{HIDDEN}", hide_in_document(redact(text), short_mask)))
     return _WRONG_VALUE.sub(
         lambda match: match[0] if is_shown(match["key"]) else f"{match['before']}{HIDDEN}{match['after']}",
         text,
+    )
+
+
+def looks_random(word: str) -> bool:
+    """Whether a word has the form of a key: 20 characters or more in which small letters, capitals and digits take
+    turns as in a random text, and not as in a name of several words; or 32 hexadecimal digits or more."""
+    if _HEXADECIMAL.fullmatch(word):
+        return True
+    kinds = ["0" if char.isdigit() else "a" if char.islower() else "A" for char in word if char.isalnum()]
+    if len(kinds) < _LEAST_RANDOM or len(set(kinds)) < 3 or len(kinds) < len(word) - 4:
+        return False
+    turns = sum(first != second for first, second in pairwise(kinds))
+    return turns * 2 >= len(kinds) - 1
+
+
+def _without_random(text: str) -> str:
+    return _BEHIND.sub(
+        lambda match: f"{match['name']}{HIDDEN}" if looks_random(match["value"]) else match[0], text
     )
 
 

@@ -268,6 +268,7 @@ def test_credentials_in_a_proxy_or_endpoint(name: str, value: str, tmp_path: Pat
         ["Bearer", "CanaryValue"],
         ["HF_TOKEN:", "CanaryValue"],
         ["https://h/m#access_token=CanaryValue"],
+        ["aB3dE5gH7jK9Canary1pQ3sT5uV7"],
     ],
     ids=" ".join,
 )
@@ -408,6 +409,7 @@ LOG = """\
 [2026-11-28 12:00:00.000][1][serving][error][server.cpp:1] Wrong value CanaryValue for property key MY_KEY
 [2026-11-28 12:00:00.000][1][serving][error][server.cpp:1] CLI parameters passed: --hf_token CanaryOption
 [2026-11-28 12:00:00.000][1][serving][error][server.cpp:1] Authorization: Bearer CanaryBearer
+[2026-11-28 12:00:00.000][1][serving][error][server.cpp:1] the secret aB3dE5gH7jK9Canary1pQ3sT5uV7 is not valid
 [2026-11-28 12:00:00.000][1][serving][error][server.cpp:1] HF_TOKEN=CanaryAssigned {'token': 'CanaryMember'}
 """
 
@@ -436,9 +438,57 @@ def test_a_log_and_a_request(form: str, tmp_path: Path) -> None:
         ["check", ".", "--mount", "s3://user:CanaryPassword@host"],
         ["check", ".", "--env", "NAME CanaryValue"],
         ["status", "http://user:CanaryPassword@127.0.0.1:1"],
+        ["status", "user:CanaryPassword@127.0.0.1:1"],
+        ["check", ".", "--memory", "https://user:CanaryPassword@host/m"],
+        ["check", ".", "--load", "https://user:CanaryPassword@host/m"],
+        ["check", ".", "--facts", '{"api_key": "CanaryMember"}'],
+        ["check", ".", "--log", "s3://CanaryKey:CanarySecret@bucket/m"],
+        ["check", ".", "--hf_token=CanaryValue"],
+        ["check", ".", "--hf_token", "CanaryValue"],
+        ["request", "https://user:CanaryPassword@host/m", "--model", "."],
+        ["logs", "https://user:CanaryPassword@host/m"],
     ],
     ids=" ".join,
 )
 def test_wrong_usage(arguments: list[str]) -> None:
     for more in ([], ["--format", "json"]):
         assert not leaks(ovms_doctor(*arguments, *more))
+
+
+@pytest.mark.parametrize("option", ["--cpu-extension", "--cache-dir", "--env-file", "--host-name"])
+def test_an_option_whose_value_is_an_address(option: str) -> None:
+    value = "s3://CanaryKey:CanarySecret@bucket/m"
+    for words in (["check", "--format", "json"], ["check"], ["collect"]):
+        assert not leaks(ovms_doctor(*words, "--load", "none", str(MODEL), option, value)), words
+
+
+#: A client's request in several forms, with a secret in its address, a header or its body.
+REQUESTS = [
+    """curl -u ann:CanaryPassword http://h:8000/v2/models/dense/infer -d '{"api_key": "CanaryKey", "inputs": []}'""",
+    """{"model": "m", "messages": [{"role": "user", "content": "x"}], "api_key": "CanaryKey"}""",
+    "POST /v2/models/dense/infer HTTP/1.1\nHost: h\nAuthorization: Bearer CanaryToken\n\n{}",
+    """import requests
+requests.post("http://u:CanaryPassword@h:8000/v2/models/dense/infer", json={"api_key": "CanaryKey"})""",
+    """curl "http://h:8000/v2/models/dense/infer?access_token=CanaryToken" -H "X-Api-Key: CanaryKey" -d "{}\"""",
+]
+
+
+@pytest.mark.parametrize("text", REQUESTS)
+def test_a_request(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "request"
+    path.write_text(text)
+    for more in ([], ["--format", "json"], ["--api", "openai"]):
+        assert not leaks(ovms_doctor("request", str(path), "--model", str(MODEL), *more)), more
+
+
+@pytest.mark.parametrize("words", [["check"], ["status"], ["logs"]], ids=" ".join)
+def test_the_address_of_an_engine(words: list[str]) -> None:
+    environment = {"PATH": "/usr/bin:/bin", "DOCKER_HOST": "tcp://user:CanaryPassword@127.0.0.1:1"}
+    for more in ([], ["--format", "json"]):
+        assert not leaks(ovms_doctor(*words, "--container", "x", *more, environment=environment))
+
+
+def test_the_proxy_of_a_shell() -> None:
+    environment = {"PATH": "/usr/bin:/bin", "http_proxy": "http://user:CanaryPassword@127.0.0.1:1"}
+    for more in ([], ["--format", "json"]):
+        assert not leaks(ovms_doctor("status", "127.0.0.2:1", *more, environment=environment))

@@ -238,3 +238,34 @@ def test_a_line_of_the_log_shows_no_secret_and_all_else(text: str, redacted: str
 )
 def test_a_malformed_document_shows_nothing_behind_its_error(text: str, redacted: str) -> None:
     assert hide_malformed(text) == redacted
+
+
+@pytest.mark.parametrize(
+    "word", ["aB3dE5gH7jK9mN1pQ3sT", "q8Zx/3RtY7uPl2Kd+9VmNc4Wb1Hs6Jf0TgAe5QoX", "5f2b8c1d" * 4]
+)
+def test_a_word_with_the_form_of_a_key(word: str) -> None:
+    assert redact_log_text(f"the token {word} was refused") == "the token *** was refused"
+    assert redact_message(f'secret: "{word}"') == 'secret: "***"'
+    assert redact_log_text(f"invalid secret {word}.") == "invalid secret ***."
+    if "/" not in word:
+        assert redact_words(["--port", "9000", word]) == ("--port", "9000", "***")
+    # Behind an option it is its value.
+    assert redact_words(["--model_name", word]) == ("--model_name", word)
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        "Qwen2VL7BInstructInt4OpenVINO",
+        "TinyLlama-1.1B-Chat-v1.0-int4-ov",
+        "sequence_length_of_the_batch",
+        "/models/aB3dE5gH7jK9mN1pQ3sT/1",
+        "sha256:" + "5f2b8c1d" * 8,
+        "resnet50",
+        "12345678901234567890",
+    ],
+)
+def test_a_word_with_another_form(word: str) -> None:
+    text = f"the token {word} is not known"
+    assert redact_log_text(text) == text
+    assert redact_words([word]) == (word,)

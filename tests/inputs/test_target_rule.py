@@ -82,6 +82,12 @@ def below(directory: str, *files: str) -> tuple[str, ...]:
             ["OpenVINO/Phi-4", "OpenVINO/Qwen3-8B-int4-ov"],
         ),
         (("OpenVINO/m/graph.pbtxt", "a/1/m.onnx"), ["OpenVINO/m", "a"]),
+        # Exported without a tokenizer: still no version of the organisation's directory.
+        (below("microsoft/resnet-50", "config.json", "openvino_model.xml"), ["microsoft/resnet-50"]),
+        (
+            (*below("llm/ORG/vit", "config.json", "openvino_model.xml"), "a/1/m.onnx"),
+            ["a", "llm/ORG/vit"],
+        ),
         ((*below("Qwen3-8B", *GENERATIVE), "a/1/m.onnx"), ["Qwen3-8B", "a"]),
     ],
 )

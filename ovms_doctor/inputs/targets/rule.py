@@ -5,7 +5,7 @@ The same for a directory of this host and for a prefix in a store: both are give
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Literal, Protocol, TypeAlias, TypeVar
 
 from msgspec import Struct
@@ -65,15 +65,16 @@ def kind_of(directory: Directory, name: str) -> Kind:
     files is a model
     without version directories. Raises FactsMissingError.
     """
-    if "graph.pbtxt" in directory.files():
-        # Models in its sub-directories are those that the graph takes: a draft model, or what its subconfig file lists.
+    if is_graph(directory.files()):
+        # Models in its sub-directories are those that the graph or the pipeline takes: a draft model, what its
+        # subconfig file lists, the parts of an image generator.
         return "model"
     if _any_holds_model(directory, _versions(directory, plain=True)):
         return "model"
     if _any_served(directory):
         return "repository"
     files = directory.files()
-    if is_graph(files) or _any_holds_model(directory, _versions(directory)):
+    if _any_holds_model(directory, _versions(directory)):
         return "model"
     if is_plain_number(name) and (has_model_file(files) or not (files or directory.directories())):
         return "version"
@@ -190,11 +191,18 @@ def _any_served(directory: Directory) -> bool:
     return False
 
 
+def _is_exported(files: Collection[str]) -> bool:
+    """Whether the files are those of a model as it is published: a generative one, or another that optimum-cli wrote
+    with its config.json. Its directory is a model, not a version of the directory above."""
+    return is_generative(files) or ("config.json" in files and "openvino_model.xml" in files)
+
+
 def _is_served(directory: Directory | None) -> bool:
-    """Whether a directory is a model that the server would serve: with a version that holds files, or generative."""
+    """Whether a directory is a model that the server would serve: with a version that holds files, or as it is
+    published."""
     if directory is None:
         return False
-    if is_generative(directory.files()):
+    if _is_exported(directory.files()):
         return True
     return _any_holds_model(directory, _versions(directory))
 
@@ -245,7 +253,7 @@ def _group_of(directory: Directory, name: str) -> _Group | None:
     if not served:
         return None
     below = [directory.below(each) for each in served]
-    generative = all(each is not None and is_generative(each.files()) for each in below)
+    generative = all(each is not None and _is_exported(each.files()) for each in below)
     return _Group(name, tuple(served), generative)
 
 

@@ -31,6 +31,7 @@ from ovms_doctor.inputs.requests.python_values import (
     Unknown,
     array_of,
     bounded,
+    dict_of,
     dtype_of,
     encoded,
     is_undetermined,
@@ -376,7 +377,9 @@ class _Snippet:
             if item.arg is not None:
                 keywords[item.arg] = value
             elif isinstance(value, dict):
-                keywords.update({key: inner for key, inner in value.items() if isinstance(key, str)})
+                keywords.update(dict_of(value))
+            else:
+                raise ClientError("the arguments of a call are not known")
         self._spend(weight([arguments, *keywords.values()]) // _ELEMENTS_OF_A_STEP)
         if isinstance(node.func, ast.Attribute):
             holder = self.value(node.func.value)

@@ -136,6 +136,12 @@ def test_the_client_takes_the_dtype_of_numpy_alone(expression: str) -> None:
         ("items = [0.5] * 3", [0.5, 0.5, 0.5]),
         ("items = [float(n) for n in range(3)]", [0.0, 1.0, 2.0]),
         ("items: list = [0.0, 1.0]", [0.0, 1.0]),
+        ("for n in [1.0, 2.0]: items = [n]", [1.0]),
+        ("for n in unknown: items = [n]", ["<not known>"]),
+        ("while unknown: items = [1.0]", [1.0]),
+        ("def made(n=1.0): return [n]; items = made(**{'n': 2.0})", [2.0]),
+        ("def made(n=1.0): return [n]; items = made(**unknown)", "<not known>"),
+        ("items = list({1.0: 'a', (1, 2): 'b'})", [1.0]),
         ("items = [0.0, 1.0]; items[1] = 5.0", [0.0, 5.0]),
         ("items = [0.0, 1.0]; items[2] = 5.0", [0.0, 1.0]),
         ("first, items = 1, [2.0]", [2.0]),
@@ -145,7 +151,7 @@ def test_the_client_takes_the_dtype_of_numpy_alone(expression: str) -> None:
         ("import orjson; items = [orjson.dumps([1]).decode()]", ["[1]"]),
     ],
 )
-def test_lists_are_built_as_python_builds_them(statements: str, inputs: list[float]) -> None:
+def test_lists_are_built_as_python_builds_them(statements: str, inputs: object) -> None:
     payload = '{"inputs": [{"name": "x", "shape": [1, 3], "datatype": "FP32", "data": items}]}'
     text = "\n".join(statements.split("; ")) + post(payload)
     request = read_request(text.encode(), ReadOptions(), lambda name: b"")
@@ -181,6 +187,7 @@ def _request(text: str) -> ClientRequest:
         ("client.infer('fc', [1])", "the inputs of infer are not known"),
         ("client.infer(unknown(), [])", "the model of the request is not known"),
         ("client.infer(*unknown)", "the arguments of a call are not known"),
+        ("client.infer(**unknown)", "the arguments of a call are not known"),
         ("client.infer('fc', [httpclient.InferInput('x', [1], 'FP32')])", "gets no data before infer is called"),
         ("i = httpclient.InferInput('x', [1, 3], 'FP32'); i.set_data_from_numpy(unknown())", "are not known"),
         ("i = httpclient.InferInput('x', unknown(), 'FP32'); "

@@ -202,7 +202,7 @@ def test_policies(moto_iam: IamServer, row: Row) -> None:
     ("identity", "region", "verdict", "codes"),
     [
         ("keys", "", "1:AVAILABLE", []),
-        ("stranger", "", "S3_METADATA_FAIL", ["OVD651"]),
+        ("other_user", "", "S3_METADATA_FAIL", ["OVD651"]),
         ("elsewhere", "", "S3_METADATA_FAIL", ["OVD652"]),
         ("wrong secret", "", "S3_METADATA_FAIL", ["OVD655"]),
         ("keys", "us-west-9", "S3_METADATA_FAIL", ["OVD653"]),

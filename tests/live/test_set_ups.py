@@ -123,7 +123,7 @@ def _tls(certificate: Path) -> ssl.SSLContext:
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Listeners]:
+def listeners(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Listeners]:
     top = tmp_path_factory.mktemp("set-ups")
     files = {
         "authority": write_certificate(top / "localhost.pem"),

@@ -1,10 +1,10 @@
-"""Each format of the report on 5,000 findings, beside the text.
+"""Each format of the report with 5,000 findings, compared with the text format.
 
     python benchmarks/formats.py [--findings 5000]
 
-Renders one report in every format, each in a process of its own, from the finished report to the last byte. Prints
-seconds of a processor, how many more than the text's, the size, and the most memory; the exit code is 1 where a format
-takes more than 2 s longer than the text, or more than 200 MiB.
+Renders one report in every format, each in a process of its own, from the finished report to the last byte.
+Prints processor seconds, how many more than for the text, the size, and the peak memory; the exit code is 1
+if a format takes more than 2 s longer than the text, or more than 200 MiB.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ MOST_SECONDS, MOST_MEMORY = 2.0, 200 << 20
 
 
 def render_alone(form: str, findings: int, *, same: bool) -> tuple[float, int, int]:
-    """Seconds, bytes written and the most bytes in memory, of a child of this process."""
+    """Seconds, bytes written and peak memory in bytes, for a child of this process."""
     with NamedTemporaryFile("r+") as answer:
         child = os.fork()
         if child == 0:

@@ -1,10 +1,12 @@
-"""Mutants of real models through the real pipeline: no traceback, no hang, and OpenVINO's own verdict for each.
+"""Mutants of real models through the whole program: no traceback, no hang, and OpenVINO's own verdict for
+each.
 
     python benchmarks/fuzz_models.py --mutants 3000 --seed 1
 
-Each mutant is one model of a repository, collected in bulk by ``ovms-doctor collect`` and then judged from the
-facts, one by one, for in one server the first crash would end them all. Beside it, OpenVINO's Python package
-reads the same file in a process of its own. Prints counts; the exit code is 1 where something does not agree.
+Each mutant is one model of a repository. ``ovms-doctor collect`` collects the facts about many at once; each
+is then evaluated alone, because in one server the first crash would end them all. For comparison, OpenVINO's
+Python package reads the same file in a process of its own. Prints counts; the exit code is 1 if a result does
+not agree.
 """
 
 from __future__ import annotations
@@ -38,13 +40,13 @@ from ovms_doctor.prediction.startup import plan
 
 PROJECT = Path(__file__).resolve().parent.parent
 MODELS = PROJECT / "fixtures" / "models"
-#: The models to start from, with how many of ten mutants are theirs.
+#: The original models, with the number of mutants of ten that are made from each.
 SOURCES = {"dense-ir": 5, "dense-onnx": 2, "dense-frozen": 1, "dense-tflite": 2}
 BATCH = 250
 #: Seconds for OpenVINO to read one mutant, and for a whole batch to be collected.
 ONE, WHOLE = 60.0, 1800.0
 
-#: Reads what it is told, one path a line, with OpenVINO's Python package; no telemetry.
+#: Reads the paths from standard input, one a line, with OpenVINO's Python package; no telemetry.
 ORACLE = """
 import sys
 sys.modules["openvino_telemetry"] = None
@@ -95,7 +97,7 @@ def _grow(data: bytes, chance: random.Random) -> bytes:
 
 
 def _word(data: bytes, chance: random.Random) -> bytes:
-    """Another value of the same file in the place of one; for text."""
+    """Replaces one value by another value of the same file; for text."""
     values = list(re.finditer(rb'"([^"<>]*)"', data))
     if not values:
         return _flip(data, chance)
@@ -118,7 +120,7 @@ def _word(data: bytes, chance: random.Random) -> bytes:
 
 
 def _line(data: bytes, chance: random.Random) -> bytes:
-    """Without one line, or with two changed about; for text."""
+    """Removes one line, or swaps two; for text."""
     lines = data.split(b"\n")
     one, other = chance.randrange(len(lines)), chance.randrange(len(lines))
     if chance.random() < 0.5:
@@ -133,7 +135,7 @@ TEXT: list[Mutation] = [_word, _word, _word, _word, _line, _line, _flip, _cut, _
 
 
 def mutate(source: Path, target: Path, chance: random.Random) -> None:
-    """A copy of a version directory with one of its files changed."""
+    """Makes a copy of a version directory with one of its files changed."""
     shutil.copytree(source, target)
     files = sorted(path for path in target.rglob("*") if path.is_file() and path.stat().st_size)
     model = [path for path in files if path.suffix != ".bin"]
@@ -143,7 +145,7 @@ def mutate(source: Path, target: Path, chance: random.Random) -> None:
 
 
 class Oracle:
-    """OpenVINO's Python package in a process; another one after each that it dies of."""
+    """OpenVINO's Python package in a process; a new process is started after each crash."""
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[str] | None = None
@@ -193,7 +195,7 @@ def _sources() -> Iterator[Path]:
 
 
 def _collect(models: Path, saved: Path) -> str:
-    """What went wrong with the command itself; empty if nothing did."""
+    """The error of the command itself; empty if there was none."""
     me = f"{os.getuid()}:{os.getgid()}"
     command = [sys.executable, "-m", "ovms_doctor", "collect", str(models), "--user", me, "-o", str(saved)]
     try:
@@ -206,9 +208,9 @@ def _collect(models: Path, saved: Path) -> str:
 
 
 def _judged(model: Path, facts: Facts) -> tuple[str, str]:
-    """The pipeline's verdict in the oracle's words, and what else is to be counted."""
+    """The program's verdict in the oracle's terms, and further counters."""
     request = CheckOptions((str(model),), as_="model", user=User(os.getuid(), os.getgid(), ()))
-    # As one of a configuration, as it was collected.
+    # As a model of a configuration, as it was collected.
     deployment = replace(deployment_for(request, facts), mode="config")
     planned = plan(deployment, facts)
     assert planned.plan is not None
@@ -220,7 +222,7 @@ def _judged(model: Path, facts: Facts) -> tuple[str, str]:
     attempt = versions[0].attempt if versions else None
     if attempt is None:
         return "broken", "nothing was tried"
-    # What the server itself refuses of a model that OpenVINO takes, and what an older OpenVINO lacks.
+    # The server refuses some models that OpenVINO accepts, and an older OpenVINO lacks some features.
     if isinstance(attempt.cause, NoTensors | NotInRelease):
         return "own", type(attempt.cause).__name__
     reported = any(

@@ -1,8 +1,10 @@
-"""The predicted size of a token in the KV cache beside what OpenVINO GenAI takes: ``python benchmarks/kv_cache.py``.
+"""The predicted size of a token in the KV cache and the size that OpenVINO GenAI uses: ``python
+benchmarks/kv_cache.py``.
 
-Each model is made here, with weights of no meaning, and loaded by the real library in a child with a cache of fixed
-size. Requests of known length follow each other: each takes fresh blocks, so that the growth of the memory that cannot
-be taken back, from one round to the next, is the cache. The goal is a ratio of predicted to measured of 0.8 to 1.3.
+Each model is created here with arbitrary weights and loaded by the real library in a child with a cache of
+fixed size. Requests of known length follow each other. Each uses new blocks, so the growth of the
+unreclaimable memory from one round to the next is the cache. The goal is a ratio of predicted to measured of
+0.8 to 1.3.
 """
 
 from __future__ import annotations
@@ -31,7 +33,7 @@ MODELS = {
     "middle": (Sizes(layers=4, hidden=256, heads=8, kv_heads=2, head=64, positions=2048), 2048, 8),
     "large": (Sizes(layers=16, hidden=512, heads=8, kv_heads=8, head=64, positions=2048), 2048, 2),
 }
-#: Rounds whose growth counts; the first is for everything that is made once.
+#: Rounds whose growth counts; the first round includes everything that is allocated only once.
 _ROUNDS = 4
 _MEASURE = """
 import json, sys
@@ -59,19 +61,19 @@ print(json.dumps((found[-1] - found[0]) / (rounds * tokens * requests)))
 
 
 class Measured(NamedTuple):
-    """Bytes of a token: the middle of the predicted range, and as the process grew."""
+    """Bytes of a token: the middle of the predicted range, and the growth of the process."""
 
     predicted: float
     measured: float
 
     @property
     def ratio(self) -> float:
-        """Predicted to measured."""
+        """The ratio of predicted to measured."""
         return self.predicted / self.measured
 
 
 def compare(model: str, precision: str, directory: Path) -> Measured:
-    """Makes the model below ``directory`` and measures it. ``precision``: of the cache; empty: the default."""
+    """Creates the model below ``directory`` and measures it. ``precision``: that of the cache; empty: the default."""
     sizes, tokens, requests = MODELS[model]
     location = directory / f"{model}-{precision}"
     location.mkdir()

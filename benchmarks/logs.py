@@ -1,9 +1,10 @@
-"""``logs`` on large DEBUG logs, against a loop that only matches the prefix of each line.
+"""``logs`` on large DEBUG logs, compared with a loop that only matches the prefix of each line.
 
     python benchmarks/logs.py --mebibytes 10 100 1024
 
-The log is made of a recorded one: its traffic again and again, with times and threads shifted. Prints wall and peak
-memory for each size; the exit code is 1 where ``logs`` takes more than twice the loop's time, or more than 200 MiB.
+The log is made from a recorded one: its traffic is repeated with other times and threads. Prints wall time
+and peak memory for each size; the exit code is 1 if ``logs`` takes more than twice the loop's time, or more
+than 200 MiB.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from typing import BinaryIO
 
 PROJECT = Path(__file__).resolve().parent.parent
 SOURCE = PROJECT / "tests/data/logs/traffic-2026.3-DEBUG.log.xz"
-#: What a plain loop does, in one process.
+#: The plain loop, in one process.
 LOOP = r"""
 import re, sys
 prefix = re.compile(rb"\[(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3})\]\[(\d+)\]\[([\w-]+)\]\[(\w+)\]\[([^\]]+):(\d+)\] ")
@@ -37,7 +38,7 @@ MOST_TIMES, MOST_MEMORY = 2.0, 200 << 20
 
 
 def write_log(file: BinaryIO, size: int) -> None:
-    """A start, then traffic up to so many bytes, then the shutdown."""
+    """Writes a start, then traffic up to this number of bytes, then the shutdown."""
     lines = lzma.decompress(SOURCE.read_bytes()).split(b"\n")
     first = next(number for number, line in enumerate(lines) if b"REST request /v2/models/" in line)
     last = next(number for number, line in enumerate(lines) if b"GRPCServerModule shutting down" in line)
@@ -63,7 +64,7 @@ def write_log(file: BinaryIO, size: int) -> None:
 
 
 def measure(command: list[str]) -> tuple[float, float, int]:
-    """Seconds, seconds of a processor, and the most bytes in memory."""
+    """Seconds, processor seconds, and peak memory in bytes."""
     began = time.monotonic()
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, cwd=PROJECT)
     _, _, usage = os.wait4(process.pid, 0)
@@ -84,7 +85,7 @@ def main() -> int:
             file.flush()
             loop, loop_cpu, _ = measure([sys.executable, "-c", LOOP, file.name])
             wall, cpu, memory = measure([*doctor, "logs", "--format", "json", file.name])
-        # What else the machine does slows both, but not both alike.
+        # Other load on the machine slows both, but not equally.
         times = min(wall / loop, cpu / loop_cpu)
         sys.stdout.write(
             f"{size:5} MiB: loop {loop:.2f} s, {loop_cpu:.2f} s cpu; logs {wall:.2f} s, {cpu:.2f} s cpu; "

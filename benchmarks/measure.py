@@ -1,4 +1,4 @@
-"""Runs commands in turn and keeps what each run cost."""
+"""Runs commands in turn and records the cost of each run."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pathlib import Path
 #: Seconds after which a run counts as hanging.
 LIMIT = 1800.0
 #: Runs the command line and then writes down the most memory that this process itself ever held, in KiB:
-#: what wait4(2) tells is the most of it and its children.
+#: wait4(2) reports the maximum of it and its children.
 PEAK = """
 import sys
 place = sys.argv.pop(1)
@@ -43,7 +43,7 @@ finally:
 
 @dataclass(frozen=True)
 class Command:
-    """What is run: words, and the exit code that says that it did what it was to do."""
+    """A command: its arguments, and the exit code that means success."""
 
     arguments: Sequence[str]
     code: int = 0
@@ -51,7 +51,7 @@ class Command:
 
 @dataclass
 class Runs:
-    """What the runs of one command cost, in seconds: by the clock, and of the processor with all children."""
+    """The costs of one command's runs in seconds: wall time, and processor time with all children."""
 
     wall: list[float] = field(default_factory=list)
     cpu: list[float] = field(default_factory=list)
@@ -61,7 +61,7 @@ class Runs:
 
 
 def doctor(*arguments: str) -> Command:
-    """The program itself, by this interpreter."""
+    """The program itself, run by this interpreter."""
     return Command([sys.executable, "-m", "ovms_doctor", *arguments])
 
 
@@ -70,7 +70,8 @@ def python(code: str, *arguments: str) -> Command:
 
 
 def alternate(commands: Mapping[str, Command], times: int) -> dict[str, Runs]:
-    """Each command so many times, in turns, after one round that only fills caches and writes byte code."""
+    """Runs each command this number of times, in turns, after one round that only fills caches and writes
+    byte code."""
     runs = {name: Runs() for name in commands}
     for number in range(times + 1):
         for name, command in commands.items():
@@ -82,7 +83,7 @@ def alternate(commands: Mapping[str, Command], times: int) -> dict[str, Runs]:
 
 
 def once(command: Command) -> tuple[float, float]:
-    """Seconds by the clock and of the processor. RuntimeError where the command fails."""
+    """Wall seconds and processor seconds. RuntimeError if the command fails."""
     with tempfile.TemporaryFile() as errors:
         began = time.perf_counter()
         process = subprocess.Popen(
@@ -105,7 +106,7 @@ def once(command: Command) -> tuple[float, float]:
 
 
 def peak_memory(arguments: Sequence[str]) -> float:
-    """MiB that the parent process of ``ovms-doctor WORDS`` held at most."""
+    """The peak memory in MiB of the parent process of ``ovms-doctor ARGUMENTS``."""
     with tempfile.TemporaryDirectory() as directory:
         file = Path(directory) / "peak"
         once(Command([sys.executable, "-c", PEAK, str(file), *arguments]))
@@ -113,7 +114,7 @@ def peak_memory(arguments: Sequence[str]) -> float:
 
 
 def imports_of(arguments: Sequence[str]) -> Command:
-    """A Python that only imports, as the parent process of ``ovms-doctor WORDS`` does, the modules that it imports."""
+    """A Python command that only imports the modules that the parent process of ``ovms-doctor ARGUMENTS`` imports."""
     with tempfile.TemporaryDirectory() as directory:
         file = Path(directory) / "modules"
         once(Command([sys.executable, "-c", MODULES, str(file), *arguments]))
@@ -122,13 +123,14 @@ def imports_of(arguments: Sequence[str]) -> Command:
 
 
 def environment() -> dict[str, str]:
-    """This one, but with byte code kept: an installed package has it, a checkout after its first run."""
+    """This environment, but with byte code stored, as in an installed package, or in a checkout after its
+    first run."""
     left_out = ("PYTHONDONTWRITEBYTECODE", "FORCE_COLOR", "TTY_COMPATIBLE")
     return {name: value for name, value in os.environ.items() if name not in left_out}
 
 
 def machine() -> str:
-    """What was measured on, in one line."""
+    """The machine and its versions, in one line."""
     text = Path("/proc/cpuinfo").read_text("utf-8", "replace")
     model = re.search(r"^model name\s*:\s*(.*)$", text, re.MULTILINE)
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30

@@ -1,7 +1,9 @@
-"""Predicted memory beside what a child takes that compiles the model: ``python benchmarks/memory.py [--large]``.
+"""Predicted memory and the memory of a child that compiles the model: ``python benchmarks/memory.py
+[--large]``.
 
-Each model is made here (OpenVINO writes it), read by the program's own static reading, and compiled by OpenVINO in a
-child that tells its resident memory. The goal is a ratio of predicted to measured within 0.8 and 1.3.
+Each model is created here (OpenVINO writes it), read by the program's own static reading, and compiled by
+OpenVINO in a child that reports its resident memory. The goal is a ratio of predicted to measured within 0.8
+and 1.3.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ from ovms_doctor.probes.host import see_host
 from ovms_doctor.probes.inspect import inspect_model
 
 MIB = 1 << 20
-#: All that is resident of a process with OpenVINO in it and no model: the libraries' pages too.
+#: The resident memory of a process with OpenVINO and no model, including the libraries' pages.
 BASE_RESIDENT = 85 * MIB
 MAKE = """
 import sys
@@ -60,7 +62,7 @@ print(int(lines["RssAnon"].split()[0]) * 1024, int(lines["VmHWM"].split()[0]) * 
 
 
 def predicted(path: str, precision: str) -> tuple[int, int]:
-    """Bytes that cannot be taken back, and all that are resident: the middle of the range."""
+    """Unreclaimable bytes and all resident bytes: the middle of the range."""
     inspection = inspect_model(path, "ir")
     config = (("INFERENCE_PRECISION_HINT", json.dumps(precision)),) if precision else ()
     model = SimpleNamespace(
@@ -82,7 +84,7 @@ def predicted(path: str, precision: str) -> tuple[int, int]:
     found = estimate([model], limits_on(see_host(), NEWEST))
     assert found is not None
     middle = (found.low + found.high) // 2
-    # With the pages of files that may be dropped.
+    # Including pages of files that the kernel may drop.
     return middle, middle + BASE_RESIDENT - BASE + found.mapped
 
 

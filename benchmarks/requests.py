@@ -1,9 +1,9 @@
-"""``request`` on large JSON bodies, against ``json.loads`` of the same body in a process of its own.
+"""``request`` on large JSON bodies, compared with ``json.loads`` of the same body in a process of its own.
 
     python benchmarks/requests.py --mebibytes 1 16 64
 
-The body is an input of the example model ``dense-onnx`` with far too many values. Prints processor time and peak memory
-for each size; the exit code is 1 where ``request`` holds more than 200 MiB.
+The body is an input of the example model ``dense-onnx`` with far too many values. Prints processor time and
+peak memory for each size; the exit code is 1 if ``request`` uses more than 200 MiB.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _NUMBERS = b"0.125, 1.5, -3, 4096, " * 4096
 
 
 def write_body(file: BinaryIO, size: int) -> None:
-    """A KServe body whose data have about so many bytes."""
+    """Writes a KServe body whose data has about this number of bytes."""
     file.write(b'{"inputs": [{"name": "x", "datatype": "FP32", "shape": [1, 4], "data": [')
     while file.tell() < size:
         file.write(_NUMBERS)
@@ -32,7 +32,7 @@ def write_body(file: BinaryIO, size: int) -> None:
 
 
 def cost(command: list[str]) -> tuple[float, int]:
-    """Processor time in seconds and the most memory in bytes of one run, children included."""
+    """Processor seconds and peak memory in bytes of one run, including children."""
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, cwd=PROJECT) as process:
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)

@@ -1,4 +1,4 @@
-"""What a run costs beside what it is to be compared with: ``python benchmarks/run.py [--quick] [NAME…]``.
+"""The cost of a run compared with a reference: ``python benchmarks/run.py [--quick] [NAME…]``.
 
 Every figure is a ratio of two commands that ran in turns, so that a slow or busy machine slows both. See
 docs/benchmarks.md.
@@ -33,7 +33,7 @@ from measure import (
 )
 from trees import configuration, repository
 
-#: Keeps ``import openvino`` from reporting to its makers, which costs time and needs a network.
+#: Prevents ``import openvino`` from sending telemetry, which costs time and needs a network.
 QUIET = "import sys; sys.modules['openvino_telemetry'] = None; "
 ONE = "import openvino as ov; ov.Core().read_model(sys.argv[1])"
 LOOP = (
@@ -43,10 +43,10 @@ LOOP = (
 READ_LOOP = LOOP.format("core.read_model(path)")
 COMPILE_LOOP = LOOP.format("core.compile_model(core.read_model(path), 'CPU')")
 
-#: Has every version of every model requested.
+#: Requests every version of every model.
 ALL_VERSIONS = ("--model-version-policy", '{"all": {}}')
 
-#: What a plain look at a configuration costs: its text as Python reads it, each base path's entries.
+#: The reference for a configuration: json.load, and the entries of each base path.
 PLAIN_LOOK = """
 import json, os, sys
 with open(sys.argv[1], encoding="utf-8") as file:
@@ -62,7 +62,7 @@ if len(sys.argv) > 2:
 
 @dataclass(frozen=True)
 class Setting:
-    """How much is measured: runs of short and of long commands, models, and the factor to the large tree."""
+    """The amount of work: runs of short and of long commands, models, and the factor for the large tree."""
 
     short: int
     long: int
@@ -89,7 +89,8 @@ def verdict(value: float, goal: float | None) -> str:
 
 
 def compare(title: str, ours: Runs, other: Runs, kind: str, goal: float | None) -> None:
-    """One line: both medians, the ratio of the medians, by which the goal is judged, and of the minima."""
+    """Prints one line: both medians, the ratio of the medians, which is compared with the goal, and that of
+    the minima."""
     a, b = ours.of(kind), other.of(kind)
     ratio = middle(a) / middle(b)
     print_line(
@@ -152,7 +153,7 @@ def walking(directory: str, setting: Setting) -> None:
     title = f"check --load none, {versions} versions"
     compare(f"{title} / find", runs["check"], runs["find"], "wall", None)
     compare("  the same", runs["check"], runs["find"], "cpu", None)
-    # 1.2 s of a machine that takes 12 ms to start a bare Python.
+    # 1.2 s on a machine that takes 12 ms to start a bare Python.
     goal = 100 if setting.many == NORMAL.many else None
     compare(f"{title} / python -c pass", runs["check"], runs["pass"], "cpu", goal)
     absolute("  CPU time, with all children", middle(runs["check"].cpu), "s", None)
@@ -186,7 +187,7 @@ def configured(directory: str, setting: Setting) -> None:
 
 
 def judged(arguments: Sequence[str]) -> str:
-    """What a run came to: its figures count only where every model was looked at. RuntimeError otherwise."""
+    """Checks a run: its figures count only if every model was checked. RuntimeError otherwise."""
     with tempfile.TemporaryDirectory() as directory:
         report = f"{directory}/report.json"
         once(doctor(*arguments, "--format", "json", "-o", report))
@@ -225,7 +226,7 @@ def main() -> int:
     print_line(f"{'':46} {'':4} {'ours':>12} {'other':>12} {'ratio':>6} {'of min':>6}")
     directory = tempfile.mkdtemp(prefix="ovms-doctor-benchmark-")
     try:
-        # The server's user, as whom is looked, is somebody else.
+        # The files are read as the server's user, which is another user.
         os.chmod(directory, 0o755)  # noqa: S103
         for name in names:
             try:

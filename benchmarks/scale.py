@@ -1,9 +1,10 @@
 """Large repositories, buckets and collections of reports: ``python benchmarks/scale.py [--quick] [NAME…]``.
 
-Processor time and most memory at three sizes, per version, model or report: what grows faster than the input shows as a
-ratio above 1. The parent and its children are watched apart. The store is moto on loopback, filled before it listens;
-its own processor time is apart from ours, and a plain boto3 loop over the same bucket is beside it. Needs
-``pip install 'moto[server]'`` for the part ``store``. See docs/benchmarks.md.
+Processor time and peak memory at three sizes, per version, model or report: a ratio above 1 means that the
+cost grows faster than the input. The parent and its children are measured separately. The store is moto on
+loopback, filled before it listens; its own processor time is listed separately, and a plain boto3 loop over
+the same bucket is the reference. Needs ``pip install 'moto[server]'`` for the part ``store``. See
+docs/benchmarks.md.
 """
 
 from __future__ import annotations
@@ -30,9 +31,9 @@ from stores import BUCKET, LOOP, Forwarder, environment_options
 from trees import configuration, repository
 
 VERSIONS = 3
-#: Seconds between two looks at the memory of the processes.
+#: Seconds between two measurements of the processes' memory.
 _BETWEEN = 0.05
-#: Bytes of weights that are too few for the model: each version has a finding.
+#: A size of weights that is too small for the model: each version has a finding.
 _SHORT = b"\0" * 8
 _GOAL, _GOAL_MEMORY = 1.2, 250.0
 
@@ -55,7 +56,7 @@ main(["-H", "127.0.0.1", "-p", port])
 
 @dataclass(frozen=True)
 class Cost:
-    """What one run cost: seconds of a processor with all children, MiB of the parent and of its largest child."""
+    """The cost of one run: processor seconds with all children, MiB of the parent and of its largest child."""
 
     cpu: float
     parent: float
@@ -63,7 +64,7 @@ class Cost:
 
 
 def watched(arguments: Sequence[str], codes: Sequence[int] = (0,)) -> Cost:
-    """What ``ovms-doctor ARGUMENTS`` costs. RuntimeError where it ends with another exit code."""
+    """The cost of ``ovms-doctor ARGUMENTS``. RuntimeError if it ends with another exit code."""
     with tempfile.TemporaryFile() as errors:
         process = subprocess.Popen(
             [sys.executable, "-m", "ovms_doctor", *arguments],
@@ -90,7 +91,7 @@ def watched(arguments: Sequence[str], codes: Sequence[int] = (0,)) -> Cost:
 
 
 def _tree(pid: int) -> Iterator[int]:
-    """A process and all below it."""
+    """A process and all its descendants."""
     yield pid
     with contextlib.suppress(OSError):
         for thread in os.listdir(f"/proc/{pid}/task"):
@@ -99,14 +100,15 @@ def _tree(pid: int) -> Iterator[int]:
 
 
 def _peak(pid: int) -> int:
-    """KiB that a process held at most so far; 0 where it is gone."""
+    """The peak memory in KiB of a process so far; 0 if it has ended."""
     with contextlib.suppress(OSError), open(f"/proc/{pid}/status") as status:
         return next((int(line.split()[1]) for line in status if line.startswith("VmHWM:")), 0)
     return 0
 
 
 def grown(title: str, unit: str, sizes: Sequence[int], cost_of: Callable[[int], Cost]) -> None:
-    """One line for each size, with the processor time of each ``unit`` as a ratio to that at the first size."""
+    """Prints one line for each size, with the processor time of each ``unit`` as a ratio to that at the first
+    size."""
     first = 0.0
     for size in sizes:
         cost = cost_of(size)
@@ -122,7 +124,7 @@ def grown(title: str, unit: str, sizes: Sequence[int], cost_of: Callable[[int], 
 
 
 def trees(directory: str, sizes: Sequence[int]) -> None:
-    """Repositories whose versions all are requested: healthy and with a finding each, as text and as JSON."""
+    """Repositories in which all versions are requested: healthy, and with one finding each, as text and as JSON."""
     for size in sizes:
         repository(f"{directory}/healthy-{size}", size // VERSIONS, VERSIONS)
         faulty = repository(f"{directory}/faulty-{size}", size // VERSIONS, VERSIONS)
@@ -145,7 +147,7 @@ def _tree_cost(directory: str, kind: str, options: Sequence[str], codes: Sequenc
 
 
 def configured(directory: str, sizes: Sequence[int]) -> None:
-    """Configuration files that name so many models of one version; and some whose base paths are misspelt."""
+    """Configuration files with this number of models of one version, and some with misspelt base paths."""
     sizes = [size // VERSIONS for size in sizes]
     for size in sizes:
         config = configuration(f"{directory}/{size}", size)
@@ -164,7 +166,8 @@ def _configured_cost(directory: str, name: str, codes: Sequence[int], size: int)
 
 
 def store(directory: str, sizes: Sequence[int]) -> None:
-    """Buckets of models with three versions each, beside a plain loop of boto3; requests, and the store's own time."""
+    """Buckets of models with three versions each, compared with a plain loop of boto3; requests, and the
+    store's own time."""
     sizes = [size // VERSIONS for size in sizes]
     costs: dict[int, Cost] = {}
     lines = []
@@ -221,7 +224,7 @@ def served(tree: str, directory: str) -> Iterator[tuple[int, int]]:
 
 
 def server_cpu(pid: int) -> float:
-    """Seconds of a processor that a process has used."""
+    """The processor seconds that a process has used."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
@@ -232,7 +235,8 @@ def _children_cpu() -> float:
 
 
 def summaries(location: str, sizes: Sequence[int]) -> None:
-    """``summary`` over so many reports of 100 findings each, one report a host, beside ``json.loads`` of each."""
+    """``summary`` over this number of reports with 100 findings each, one report for each host, compared with
+    ``json.loads``."""
     sizes = [size // VERSIONS for size in sizes]
     template = _report(location)
     directory = f"{location}/reports"

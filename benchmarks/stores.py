@@ -1,8 +1,8 @@
 """Models in S3: requests, bytes, memory and time of a check, ``python benchmarks/stores.py [--quick]``.
 
-The server is moto on loopback. The time is a ratio to a plain loop with boto3 that lists every model and gets every XML
-one after another; both ran in turns, directly. Requests and bytes were counted in a run of their own, by a forwarder
-between program and server. Needs ``pip install 'moto[server]'``.
+The server is moto on loopback. The time is a ratio to a plain loop with boto3 that lists every model and
+reads every XML one after another; both run in turns and without the forwarder. Requests and bytes are counted
+in a separate run, by a forwarder between program and server. Needs ``pip install 'moto[server]'``.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ if found != 3 * models:
 
 @dataclass
 class Counted:
-    """What went over the wire: requests by method, bytes that the server sent."""
+    """The transferred data: requests by method, bytes that the server sent."""
 
     requests: dict[str, int]
     received: int = 0
@@ -65,7 +65,7 @@ class Counted:
 
 
 class Forwarder:
-    """Hands a port's connections on to another one, and counts."""
+    """Forwards the connections of a port to another port, and counts."""
 
     def __init__(self, port: int) -> None:
         self._to = port
@@ -143,7 +143,7 @@ def client(port: int) -> Any:
 
 
 def fill(port: int, tree: str) -> int:
-    """The files of ``tree`` below models/ in the bucket; how many."""
+    """Writes the files of ``tree`` below models/ in the bucket; returns their number."""
     s3 = client(port)
     s3.create_bucket(Bucket=BUCKET)
     files = [path for path in Path(tree).rglob("*") if path.is_file()]
@@ -157,7 +157,7 @@ def fill(port: int, tree: str) -> int:
 
 
 def environment_options(endpoint: str) -> tuple[str, ...]:
-    """The arguments of the check: every version asked for, statically read."""
+    """The arguments of the check: every version is requested, and read statically."""
     environment = (
         f"S3_ENDPOINT={endpoint}",
         f"AWS_ACCESS_KEY_ID={KEYS[0]}",

@@ -1,4 +1,4 @@
-"""Model repositories to measure on, made here: every model a small IR of its own."""
+"""Model repositories for measurements, created here: every model is a small IR."""
 
 from __future__ import annotations
 
@@ -40,7 +40,8 @@ _WEIGHTS = bytes.fromhex("0000803f 00000040 00004040")
 
 
 def repository(location: str, models: int, versions: int = 1) -> str:
-    """``place``, made: ``models`` directories with the versions 1, 2, … each. Anybody may read it."""
+    """Creates a repository at ``directory``: ``models`` directories with the versions 1, 2, … each. Every
+    user can read it."""
     for number in range(models):
         name = f"model-{number:05}"
         for version in range(1, versions + 1):
@@ -52,7 +53,7 @@ def repository(location: str, models: int, versions: int = 1) -> str:
 
 
 def configuration(directory: str, models: int) -> str:
-    """A config.json in ``place``, made, which lists so many models of one version each."""
+    """Creates a directory with a config.json that lists this number of models with one version each."""
     repository(f"{directory}/models", models)
     entries = [
         {

@@ -21,9 +21,9 @@ from packaging import tags
 ROOT = Path(__file__).resolve().parent.parent
 #: The minor releases of CPython that the archive holds binary packages for.
 PYTHONS = (10, 11, 12, 13)
-#: What the light archive leaves out; requirements-light.txt has the rest of the dependencies.
+#: The dependencies that the light archive does not have; requirements-light.txt has the others.
 LARGE = ("openvino", "boto3", "google-cloud-storage", "grpcio")
-#: What OpenVINO's package requires and its extension module, which is all that is loaded, does not use.
+#: Requirements of OpenVINO's package that its extension module does not use; only that module is loaded.
 UNUSED = ("numpy", "openvino-telemetry")
 #: The glibc of the oldest system that the archive must run on: 2.28 is that of RHEL 8, and below that of Debian 11.
 GLIBC_MINOR = 28
@@ -38,7 +38,8 @@ def _platforms() -> Iterator[str]:
 
 
 def _complete_platform(minor: int) -> dict[str, object]:
-    """Returns pex's description of CPython 3.MINOR on Linux x86-64: its markers and the tags of wheels it takes."""
+    """Returns pex's description of CPython 3.MINOR on Linux x86-64: its markers and the tags of the wheels
+    that it accepts."""
     platforms = list(_platforms())
     version = f"3.{minor}"
     interpreter = f"cp3{minor}"
@@ -84,7 +85,7 @@ def build(flavour: str, output: Path, wheel: Path | None = None, pythons: tuple[
                 *(sys.executable, "-m", "pex", str(wheel)),
                 *platforms,
                 *left_out,
-                # Child processes start the same interpreter again: a virtual environment has all packages for them.
+                # Child processes start the same interpreter again; in a virtual environment it finds all packages.
                 *("--venv", "prepend", "--console-script", "ovms-doctor"),
                 *("--python-shebang", "#!/usr/bin/env python3", "--output-file", str(output)),
             ],

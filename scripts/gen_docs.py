@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Writes what follows from the codes that the checks declare: the tables in their pages, the data that ``explain``
+"""Generates what follows from the codes of the checks: the tables in their pages, the data that ``explain``
 reads, the index of the documentation, and the manual page, which is made from the parser of the command line.
 
-With --check nothing is written; the exit code is 1 where a file is not what the codes say.
+With --check nothing is written; the exit code is 1 if a file differs from what would be generated.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def wanted_files() -> dict[Path, str]:
 
 
 def page(code: Code) -> str:
-    """The page with its heading and table as they follow from the code, and the text below as it is written."""
+    """The page: its heading and table, generated from the code, and the hand-written text below them."""
     path = PAGES / f"{code.code}.md"
     _, end, prose = (path.read_text("utf-8") if path.exists() else "").partition(END_OF_FACTS)
     return f"# {code.code} {code.name}\n\n{START_OF_FACTS}\n{facts(code)}{END_OF_FACTS}{prose if end else chr(10)}"
@@ -76,7 +76,7 @@ def facts(code: Code) -> str:
 
 
 def data() -> str:
-    """What ``explain`` reads, as :class:`ovms_doctor.explain.index.Index`."""
+    """The data that ``explain`` reads, as :class:`ovms_doctor.explain.index.Index`."""
     shared = sorted(path.stem for path in PAGES.glob("*.md") if path.stem not in CODES)
     document = {
         "checks": [{"name": check.name, "summary": check.summary} for check in CHECKS],
@@ -106,7 +106,7 @@ def _entry(code: Code) -> dict[str, object]:
 
 
 def index() -> str:
-    """The list of all codes, and of the messages that name none."""
+    """The list of all codes, and of the messages without a code."""
     parts = [
         f"{NOTE}# Findings\n\nEvery code that ovms-doctor reports. `ovms-doctor explain CODE` shows the same page "
         "offline, and `ovms-doctor explain` with a line from the server's log finds the code. In log "
@@ -151,7 +151,7 @@ def _cell(text: str) -> str:
 
 
 def main(arguments: list[str]) -> int:
-    """Write the files, or with --check name those that differ."""
+    """Writes the files, or with --check names those that differ."""
     if arguments not in ([], ["--check"]):
         print("usage: gen_docs.py [--check]", file=sys.stderr)
         return 2

@@ -35,11 +35,11 @@ print(sys._base_executable)' 2>/dev/null; then
 }
 
 # python_release X.Y: prints the path of a CPython X.Y: of this machine's PATH, of pyenv, of uv. Prints nothing and
-# returns 1 where there is none.
+# returns 1 if there is none.
 python_release() {
   for candidate in "python$1" "${PYENV_ROOT:-${HOME:-}/.pyenv}/versions/$1".*/bin/python \
     "${UV_PYTHON_INSTALL_DIR:-${XDG_DATA_HOME:-${HOME:-}/.local/share}/uv/python}/cpython-$1".*/bin/python; do
-    # A pattern that matches no file stands for itself, and a shim of pyenv may refuse: neither runs.
+    # A pattern that matches no file is left unchanged, and a shim of pyenv may refuse: neither can be run.
     if "$candidate" -c 'import sys
 if sys.argv[1] != "%d.%d" % sys.version_info[:2]: sys.exit(1)
 print(sys._base_executable)' "$1" 2>/dev/null; then
@@ -49,7 +49,7 @@ print(sys._base_executable)' "$1" 2>/dev/null; then
   return 1
 }
 
-# venv_works DIRECTORY: its Python runs and is new enough, it has pip, and it was made where it now lies (its
+# venv_works DIRECTORY: its Python runs and is new enough, it has pip, and it was made at its present path (its
 # programs carry their own absolute path, so that a copied or moved environment is broken).
 venv_works() {
   "$1/bin/python" -c 'import sys, pip; sys.exit(sys.version_info < (3, 10))' >/dev/null 2>&1 &&
@@ -63,7 +63,7 @@ sys.exit(os.path.realpath(sys._base_executable) != os.path.realpath(sys.argv[1])
 }
 
 # make_venv DIRECTORY: leaves a working virtual environment there; one that works is kept as it is.
-# One that was made from another Python than $PYTHON is made anew; a $PYTHON that is none is an error in any case.
+# One that was made from another Python than $PYTHON is made again; a $PYTHON that is not a Python is always an error.
 make_venv() {
   base=
   if [ -n "${PYTHON:-}" ]; then

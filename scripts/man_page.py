@@ -28,7 +28,7 @@ _DESCRIPTION = (
     "container, and says why a model is not served and what to do about it. It also reads the server's logs, looks at "
     "a running server, and judges clients' requests. It changes none of your files and sends no telemetry."
 )
-#: What roff would take for its own, or show as another character.
+#: Characters that roff interprets, or displays as another character.
 _ESCAPES = str.maketrans({"\\": "\\e", "-": "\\-", "…": "...", "'": "\\(aq", "`": "\\(ga"})
 
 
@@ -93,6 +93,6 @@ def _item(term: str, text: str) -> str:
 
 
 def _text(text: str) -> str:
-    """A text without anything that roff would take for its own."""
+    """A text in which nothing is interpreted by roff."""
     joined = " ".join(text.split()).translate(_ESCAPES)
     return f"\\&{joined}" if joined.startswith(".") else joined

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""Builds what a release consists of: wheel, source archive, single files, SBOM, checksums and their signature.
+"""Builds the files of a release: wheel, source archive, single files, SBOM, checksums and their signature.
 
-The version is that of the tag at HEAD (``vX.Y.Z``). The package, the changelog and the tag must agree, nothing may be
-uncommitted, and a second build in another place must give the same bytes. See "Releasing" in CONTRIBUTING.md.
+The version is that of the tag at HEAD (``vX.Y.Z``). The package, the changelog and the tag must agree, there
+must be no uncommitted changes, and a second build in another directory must give the same bytes. See
+"Releasing" in CONTRIBUTING.md.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ NAMESPACE = "ovms-doctor-release"
 
 
 class ReleaseError(Exception):
-    """The tree is not one that can be released; the text says why."""
+    """The tree cannot be released; the text states the reason."""
 
 
 def _git(*arguments: str) -> str:
@@ -37,7 +38,7 @@ def _git(*arguments: str) -> str:
 
 
 def tagged_version() -> str:
-    """Returns the version of the tag at HEAD; raises ReleaseError where tag, package and changelog do not agree."""
+    """Returns the version of the tag at HEAD; raises ReleaseError if tag, package and changelog do not agree."""
     if _git("status", "--porcelain"):
         raise ReleaseError("the checkout has uncommitted changes")
     tags = [tag for tag in _git("tag", "--points-at", "HEAD").split() if re.fullmatch(r"v\d+\.\d+\.\d+", tag)]
@@ -82,8 +83,8 @@ def _build_distributions(source: Path, target: Path, umask: int = -1, **variable
 
 
 def _build_again(distributions: list[Path]) -> None:
-    """Raises ReleaseError where a clone in another directory, with another umask, time zone, locale and hash seed,
-    gives other bytes."""
+    """Raises ReleaseError if a clone in another directory, with another umask, time zone, locale and hash
+    seed, gives other bytes."""
     with tempfile.TemporaryDirectory() as scratch:
         clone, again = Path(scratch, "a clone"), Path(scratch, "dist")
         subprocess.run(["git", "clone", "-q", str(ROOT), str(clone)], check=True, umask=0o077)
@@ -94,12 +95,12 @@ def _build_again(distributions: list[Path]) -> None:
 
 
 def _write_sbom(wheel: Path, output: Path) -> None:
-    """Writes a CycloneDX SBOM of an environment that holds the wheel and its dependencies, as they resolve today."""
+    """Writes a CycloneDX SBOM of an environment with the wheel and the newest versions of its dependencies."""
     with tempfile.TemporaryDirectory() as scratch:
         subprocess.run([sys.executable, "-m", "venv", scratch], check=True)
         python = str(Path(scratch, "bin", "python"))
         subprocess.run([python, "-m", "pip", "install", "--quiet", str(wheel)], check=True)
-        # What venv itself puts there is no part of the release.
+        # The packages that venv itself installs are not part of the release.
         subprocess.run([python, "-m", "pip", "uninstall", "--quiet", "-y", "setuptools", "pip"], check=True)
         subprocess.run(
             [

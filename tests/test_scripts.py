@@ -211,6 +211,8 @@ def test_the_tests_of_a_group_run_on_one_worker(tmp_path: Path) -> None:
     )
     command = [sys.executable, "-m", "pytest", "-v", "-n", "2", "--dist", "loadgroup"]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
-    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout
-    assert re.findall(r"^\[(gw\d)\].*PASSED", done.stdout, re.MULTILINE) in (["gw0"] * 6, ["gw1"] * 6)
+    completed = subprocess.run(
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+    )
+    assert completed.returncode == 0, completed.stdout
+    assert re.findall(r"^\[(gw\d)\].*PASSED", completed.stdout, re.MULTILINE) in (["gw0"] * 6, ["gw1"] * 6)

@@ -180,22 +180,24 @@ def hides_versions(context: Context, model: ModelPlan) -> bool:
 
 def _hides_versions(context: Context, model: ModelPlan) -> Finding:
     base = model.entry.base_path
-    there = [
+    directories = [
         name
         for name in _GENERATIVE_CONFIG
         if isinstance(context.facts.get(StatPath(f"{context.absolute(base).rstrip('/')}/{name}")), PathStatus)
     ]
     task = "" if model.followed is None else next(iter(model.followed.tasks), "")
-    files = " and ".join(f"{base}/{name}" for name in there)
+    files = " and ".join(f"{base}/{name}" for name in directories)
     return context.finding(
         CONFIG_HIDES_VERSIONS,
         f"{files} makes a generative model ({task}) of the directory: its version directories are not read",
         model=model.entry.name,
-        path=f"{base}/{there[0]}" if there else base,
+        path=f"{base}/{directories[0]}" if directories else base,
         base=base,
         detail="The server builds a graph for the task and finds no such model.",
         confidence="medium",
-        evidence=tuple(Evidence(f"{base}/{name}: exists", "stat as the server's user") for name in there),
+        evidence=tuple(
+            Evidence(f"{base}/{name}: exists", "stat as the server's user") for name in directories
+        ),
         recovers="restart",
         steps=tuple(
             Step(
@@ -204,7 +206,7 @@ def _hides_versions(context: Context, model: ModelPlan) -> Finding:
                 "host",
                 "changes files",
             )
-            for name in there
+            for name in directories
         ),
     )
 

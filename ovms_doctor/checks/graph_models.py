@@ -68,14 +68,14 @@ def check(context: Context) -> Iterator[Finding]:
 
 def _not_read(context: Context, note: ConfigNote) -> Finding:
     if note.kind == "subconfig_not_json":
-        message, blamed = (
+        message, document = (
             f"{note.text}, which lists the models of the graph {note.model}, is no JSON: {note.other}",
             note.text,
         )
     else:
-        blamed = note.other
+        document = note.other
         message = (
-            f"{note.text}, which lists models of the graph {note.model}, is not read: {blamed} of a graph before it "
+            f"{note.text}, which lists models of the graph {note.model}, is not read: {document} of a graph before it "
             "lists no models and ends the reading"
         )
     return context.finding(
@@ -86,9 +86,9 @@ def _not_read(context: Context, note: ConfigNote) -> Finding:
         detail="The graph is loaded nevertheless, and requests to it fail: its nodes find no model.",
         confidence="medium",
         log=note.log,
-        evidence=(Evidence(f"{blamed}: {note.other or 'no list of models'}", "read as the server's user"),),
+        evidence=(Evidence(f"{document}: {note.other or 'no list of models'}", "read as the server's user"),),
         recovers="restart" if context.single else "config_change",
-        steps=(Step("Look at the file.", f"cat {quote(context.host(blamed))}", "host", "reads"),),
+        steps=(Step("Look at the file.", f"cat {quote(context.host(document))}", "host", "reads"),),
     )
 
 

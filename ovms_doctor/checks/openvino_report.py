@@ -20,9 +20,9 @@ def quote_release(report: LoadReport | None, release: Release, path: str) -> tup
     """Returns the message of the release's OpenVINO on the same file, where it differs."""
     if report is None or not report.message.strip():
         return ()
-    here = last_line(report.message)
-    expected = text_of_release(release, here, path)
-    if expected is None or _without_frontends(expected[1]) == _without_frontends(here):
+    local_line = last_line(report.message)
+    expected = text_of_release(release, local_line, path)
+    if expected is None or _without_frontends(expected[1]) == _without_frontends(local_line):
         return ()
     return (Evidence(expected[1], f"what read_model of OpenVINO {expected[0]} reports of such a file"),)
 

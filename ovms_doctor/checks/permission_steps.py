@@ -55,15 +55,15 @@ def _chmod(context: Context, needed: Sequence[tuple[Denial, str]], *, whole: boo
     kinds: dict[tuple[str, str], list[str]] = {}
     named: dict[str, str] = {}
     for denial, rights in needed:
-        who, class_name = _class(user, denial)
-        named.setdefault(who, class_name)
-        kinds.setdefault((who, rights), []).append(quote(context.host(denial.path)))
+        letter, class_name = _class(user, denial)
+        named.setdefault(letter, class_name)
+        kinds.setdefault((letter, rights), []).append(quote(context.host(denial.path)))
     if whole:
-        classes = "".join(dict.fromkeys(who for who, _ in kinds))
+        classes = "".join(dict.fromkeys(letter for letter, _ in kinds))
         command = f"chmod -R {classes}+rX {_top(context, needed)}"
     else:
         command = " && ".join(
-            f"chmod {who}+{rights} {' '.join(paths)}" for (who, rights), paths in kinds.items()
+            f"chmod {letter}+{rights} {' '.join(paths)}" for (letter, rights), paths in kinds.items()
         )
     return command, " and ".join(named.values())
 

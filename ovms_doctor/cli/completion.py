@@ -46,7 +46,7 @@ def complete_codes(incomplete: str) -> list[tuple[str, str]]:
     """Returns the codes and names of findings and checks that begin with ``incomplete``, with their summaries; after
     a comma the next one is completed."""
     before, comma, prefix = incomplete.rpartition(",")
-    return [(f"{before}{comma}{text}", meaning) for text, meaning in _known() if _begins(text, prefix)]
+    return [(f"{before}{comma}{text}", meaning) for text, meaning in _known() if _starts_with(text, prefix)]
 
 
 def complete_outputs(incomplete: str) -> list[tuple[str, str]]:
@@ -83,10 +83,10 @@ def _files(prefix: str) -> list[str]:
 
 def complete_explained(incomplete: str) -> list[tuple[str, str]]:
     """Returns the codes and names of findings that begin with ``incomplete``."""
-    return [item for item in _known(checks=False) if _begins(item[0], incomplete)]
+    return [item for item in _known(checks=False) if _starts_with(item[0], incomplete)]
 
 
-def _begins(text: str, prefix: str) -> bool:
+def _starts_with(text: str, prefix: str) -> bool:
     return text.lower().startswith(prefix.lower())
 
 

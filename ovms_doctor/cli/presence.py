@@ -43,8 +43,8 @@ def _must_exist(typed: str, option: str, host: str, deadline: float) -> None:
 
     directory, name = os.path.split(host)
     question = ListDirectory(directory)
-    with LocalCollector(None, deadline=deadline) as here:
-        answer = here.collect([question])[question]
+    with LocalCollector(None, deadline=deadline) as local:
+        answer = local.collect([question])[question]
     if isinstance(answer, Listing):
         names = [entry.name for entry in answer.entries]
     elif isinstance(answer, Failure) and answer.missing:

@@ -51,17 +51,17 @@ def run_request(check_options: CheckOptions, options: RequestOptions, output_opt
     destinations(output_options)
     run_start = begin(command_line())
     request = _read(options, limits_of(check_options))
-    world = _World(check_options, options, request)
+    request_server = _RequestServer(check_options, options, request)
     try:
-        models, release = world.served()
+        models, release = request_server.served()
         if request is None:
-            return _say_error(options.error or "", models, release, world, run_start, output_options)
+            return _say_error(options.error or "", models, release, request_server, run_start, output_options)
         from ovms_doctor.diagnosis.client_request import judge_request
 
-        judged = judge_request(request, models, release, world.facts, world.collector)
-        return _report(judged, world, run_start, output_options)
+        judged = judge_request(request, models, release, request_server.facts, request_server.collector)
+        return _report(judged, request_server, run_start, output_options)
     finally:
-        world.close()
+        request_server.close()
 
 
 def _check_usage(check_options: CheckOptions, options: RequestOptions) -> None:
@@ -142,7 +142,7 @@ def _named_file(name: str, directory: str, limits: DocumentLimits) -> bytes:
 # -- what is served --------------------------------------------------------------------------------------
 
 
-class _World:
+class _RequestServer:
     """The server that the request is for: its source, its models, and the collector that looks at it."""
 
     def __init__(
@@ -262,7 +262,9 @@ class _World:
 # -- the report ------------------------------------------------------------------------------------------
 
 
-def _report(judged: JudgedRequest, world: _World, run_start: RunStart, output_options: OutputOptions) -> int:
+def _report(
+    judged: JudgedRequest, request_server: _RequestServer, run_start: RunStart, output_options: OutputOptions
+) -> int:
     from ovms_doctor.checks.requests.findings import request_findings
     from ovms_doctor.report.request_table import verdict_sentence, write_request
 
@@ -273,7 +275,7 @@ def _report(judged: JudgedRequest, world: _World, run_start: RunStart, output_op
         from ovms_doctor.report.request_json import request_document
 
         corrected = None if verdict.corrected is None else corrected_text(verdict.corrected, verdict.request)
-        return request_document(verdict, corrected, str(judged.release), world.release_from)
+        return request_document(verdict, corrected, str(judged.release), request_server.release_from)
 
     judgement = _Judgement(
         request_findings(verdict, judged.models, judged.release),
@@ -283,14 +285,14 @@ def _report(judged: JudgedRequest, world: _World, run_start: RunStart, output_op
         request_info,
         judged.release,
     )
-    return _deliver(judgement, world, run_start, output_options)
+    return _deliver(judgement, request_server, run_start, output_options)
 
 
 def _say_error(
     text: str,
     models: ServedModels,
     release: Release,
-    world: _World,
+    request_server: _RequestServer,
     run_start: RunStart,
     output_options: OutputOptions,
 ) -> int:
@@ -306,7 +308,7 @@ def _say_error(
 
         code_name, found = (proof.code, proof.text) if proof else (None, None)
         parts = dict(proof.parts) if proof else {}
-        return error_document(code_name, found, parts, str(release), world.release_from)
+        return error_document(code_name, found, parts, str(release), request_server.release_from)
 
     if proof is None:
         last = ("?", f"the text proves nothing: {unjudged}; give the request itself")
@@ -314,7 +316,7 @@ def _say_error(
         last = ("✗", f"the server answered “{proof.text}”" if proof.code.isupper() else proof.text)
     findings = error_text_findings(proof, models)
     judgement = _Judgement(findings, unjudged, last, lambda writer: None, request_info, release)
-    return _deliver(judgement, world, run_start, output_options)
+    return _deliver(judgement, request_server, run_start, output_options)
 
 
 class _Judgement(NamedTuple):
@@ -331,19 +333,21 @@ class _Judgement(NamedTuple):
     release: Release
 
 
-def _deliver(judgement: _Judgement, world: _World, run_start: RunStart, output_options: OutputOptions) -> int:
+def _deliver(
+    judgement: _Judgement, request_server: _RequestServer, run_start: RunStart, output_options: OutputOptions
+) -> int:
     code = _exit_code(judgement.findings, judgement.unjudged, output_options)
 
     def document() -> dict[str, Any]:
         from ovms_doctor.report.json_report import to_document
 
-        report = _envelope(judgement, code, world, run_start)
+        report = _envelope(judgement, code, request_server, run_start)
         return to_document(report, judgement.request_info(), sentence=" ".join(judgement.last))
 
     def write_text(output: Output) -> None:
-        _write_text(judgement, world, output_options, output)
+        _write_text(judgement, request_server, output_options, output)
 
-    deliver(Content(code, document, write_text, world.source), output_options)
+    deliver(Content(code, document, write_text, request_server.source), output_options)
     return code
 
 
@@ -357,7 +361,9 @@ def _exit_code(findings: tuple[Finding, ...], unjudged: str, output_options: Out
     return EXIT_INCOMPLETE if unjudged else EXIT_OK
 
 
-def _write_text(judgement: _Judgement, world: _World, output_options: OutputOptions, output: Output) -> None:
+def _write_text(
+    judgement: _Judgement, request_server: _RequestServer, output_options: OutputOptions, output: Output
+) -> None:
     from ovms_doctor.report.text_findings import write_findings
     from ovms_doctor.report.text_writer import writer_for
     from ovms_doctor.report.verdict import STYLES
@@ -365,7 +371,7 @@ def _write_text(judgement: _Judgement, world: _World, output_options: OutputOpti
     writer = writer_for(output, verbose=output_options.verbose)
     mark, sentence = judgement.last
     if not output_options.quiet:
-        writer.prose(f"OVMS {judgement.release} rules ({world.release_from})", indent=1, style="dim")
+        writer.prose(f"OVMS {judgement.release} rules ({request_server.release_from})", indent=1, style="dim")
         judgement.write_body(writer)
         write_findings(writer, judgement.findings)
         writer.blank()
@@ -373,13 +379,15 @@ def _write_text(judgement: _Judgement, world: _World, output_options: OutputOpti
     writer.print(output)
 
 
-def _envelope(judgement: _Judgement, code: int, world: _World, run_start: RunStart) -> Report:
+def _envelope(
+    judgement: _Judgement, code: int, request_server: _RequestServer, run_start: RunStart
+) -> Report:
     from ovms_doctor import __version__
     from ovms_doctor.report.model import CheckRun, Report
 
     status: Any = "could_not_look" if judgement.unjudged else "ran"
     verdict: Any = {EXIT_FINDINGS: "fail", EXIT_INCOMPLETE: "incomplete"}.get(code, "pass")
-    run = world.run
+    run = request_server.run
     return Report(
         __version__,
         run_start.run(),

@@ -46,11 +46,11 @@ def with_container(options: CheckOptions) -> CheckOptions:
     elsewhere = option in ("--inspect", "--kubernetes") or container.elsewhere
     gone = _gone(options, container) if elsewhere else frozenset()
     container = replace(container, merged_directory="", layers=()) if gone else _with_own_files(container)
-    here = None if gone or option == "--kubernetes" or container.elsewhere else _here()
+    local_host = None if gone or option == "--kubernetes" or container.elsewhere else _local_host()
     runs_here = not elsewhere
     proxy = _host_proxy() if runs_here and not _client_passes_proxies() else ""
     options = replace(options, container_here=runs_here, host_proxy=proxy)
-    return options_from_container(options, _with_kills(container, options), here, gone)
+    return options_from_container(options, _with_kills(container, options), local_host, gone)
 
 
 # -- the engine ----------------------------------------------------------------------------------------
@@ -60,35 +60,35 @@ def _from_engine(options: CheckOptions, name: str) -> CheckOptions:
     from ovms_doctor.inputs.inspect.read import read_inspect
     from ovms_doctor.probes.containers import look_at_container
 
-    looked = look_at_container(name, options.timeout)
-    if looked.document is None:
-        reason = looked.problem or "the engine gave no answer"
-        unavailable = SourceUnavailable(f"the container {name}", reason, looked.timed_out)
+    lookup = look_at_container(name, options.timeout)
+    if lookup.document is None:
+        reason = lookup.problem or "the engine gave no answer"
+        unavailable = SourceUnavailable(f"the container {name}", reason, lookup.timed_out)
         return replace(options, unavailable=unavailable, bare_metal=False)
     container = read_inspect(
-        looked.document, source="docker", source_name=name, log=looked.log, info=looked.info
+        lookup.document, source="docker", source_name=name, log=lookup.log, info=lookup.info
     )
-    gone = frozenset() if looked.local else _gone(options, container)
-    if looked.local:
+    gone = frozenset() if lookup.local else _gone(options, container)
+    if lookup.local:
         options = replace(options, host_proxy=_host_proxy(), container_here=True)
         container = _with_own_files(container)
     else:
         container = replace(container, merged_directory="", layers=())
-    if looked.local or options.kernel_log is not None:
+    if lookup.local or options.kernel_log is not None:
         container = _with_kills(container, options)
-    options = options_from_container(options, container, _here() if looked.local else None, gone)
-    return options if options.no_live else replace(options, live=_reachable(container, looked))
+    options = options_from_container(options, container, _local_host() if lookup.local else None, gone)
+    return options if options.no_live else replace(options, live=_reachable(container, lookup))
 
 
-def _reachable(container: Container, looked: ContainerLookup) -> LiveLook:
+def _reachable(container: Container, lookup: ContainerLookup) -> LiveLook:
     """Returns the address at which the container's server is queried, or why it is not queried."""
     from ovms_doctor.inputs.inspect.own_address import own_address
     from ovms_doctor.prediction.live.address import AddressError
     from ovms_doctor.prediction.live.container_address import either_address
 
-    own = own_address(looked.document, looked.info) if looked.local else ""
+    own = own_address(lookup.document, lookup.info) if lookup.local else ""
     try:
-        address = either_address(container, own, looked.host)
+        address = either_address(container, own, lookup.host)
         return LiveLook(address, own_address=address.host == own)
     except AddressError as error:
         return LiveLook(skipped=str(error))
@@ -159,7 +159,7 @@ def _host_proxy() -> str:
     return next((name for name in names if os.environ.get(name)), "")
 
 
-def _here() -> Any:
+def _local_host() -> Any:
     from ovms_doctor.probes.host import see_host
 
     return see_host()
@@ -189,8 +189,8 @@ def _gone(options: CheckOptions, container: Container) -> frozenset[str]:
     if not hosts:
         return frozenset()
     questions: list[AnyQuestion] = [StatPath(host) for host in hosts]
-    with LocalCollector(None, deadline=options.timeout) as here:
-        answers = here.collect(questions)
+    with LocalCollector(None, deadline=options.timeout) as local:
+        answers = local.collect(questions)
     return frozenset(
         host
         for host, question in zip(hosts, questions, strict=True)

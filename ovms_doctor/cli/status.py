@@ -84,17 +84,17 @@ def _of_container(name: str, grpc: bool, timeout: float) -> Address:
     from ovms_doctor.prediction.live.container_address import container_address
     from ovms_doctor.probes.containers import look_at_container
 
-    looked = look_at_container(name, max(timeout, 20.0))
-    if looked.document is None:
-        raise _EngineError(looked.problem or "the engine gave no answer")
+    lookup = look_at_container(name, max(timeout, 20.0))
+    if lookup.document is None:
+        raise _EngineError(lookup.problem or "the engine gave no answer")
     try:
         container = read_inspect(
-            looked.document, source="docker", source_name=name, log=looked.log, info=looked.info
+            lookup.document, source="docker", source_name=name, log=lookup.log, info=lookup.info
         )
     except DocumentError as error:
         raise _EngineError(str(error)) from None
-    address = own_address(looked.document, looked.info) if looked.local else ""
-    return container_address(container, address, grpc=grpc, engine_host=looked.host)
+    address = own_address(lookup.document, lookup.info) if lookup.local else ""
+    return container_address(container, address, grpc=grpc, engine_host=lookup.host)
 
 
 def _not_looked(reason: str, output_options: OutputOptions, run_start: RunStart) -> int:

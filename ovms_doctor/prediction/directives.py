@@ -142,13 +142,13 @@ def look_at_list(deployment: Deployment, arguments: ServerArguments, facts: Fact
     if isinstance(status, Unavailable):
         raise NotKnownError(path, status.reason)
     if isinstance(status, Failure) and not status.missing:
-        return _threw("status", status, path)
+        return _ending_of_exception("status", status, path)
     if not isinstance(status, PathStatus) or status.kind != "directory":
         line = server_log.LIST_NO_DIRECTORY(path=path)
         return Ending(0, "OK", f"{path} is no directory: no model is listed", (line,), path)
     listing = facts.ask(ListDirectory(full))
     if isinstance(listing, Failure):
-        return _threw("directory iterator cannot open directory", listing, path)
+        return _ending_of_exception("directory iterator cannot open directory", listing, path)
     if not isinstance(listing, Listing):
         raise NotKnownError(path, listing.reason)
     if not listing.entries:
@@ -157,7 +157,7 @@ def look_at_list(deployment: Deployment, arguments: ServerArguments, facts: Fact
     return None
 
 
-def _threw(call: str, failure: Failure, path: str) -> Ending:
+def _ending_of_exception(call: str, failure: Failure, path: str) -> Ending:
     text = filesystem_error(call, Failure(failure.errno), path)
     line = server_log.ENDS_BY_EXCEPTION(what=text)
     return Ending(1, "INTERNAL_ERROR", f"{path} cannot be read", (line,), path, failure)

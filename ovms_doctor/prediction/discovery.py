@@ -110,7 +110,7 @@ def find_model_file(version_directory: VersionDirectory, facts: Facts, ahead: Qu
     facts.need([StatPath(version_directory.absolute_path), ListDirectory(version_directory.absolute_path)])
     status = _look(facts, version_directory.absolute_path, version_directory.path)
     if isinstance(status, Failure) and not status.missing and release.uses_std_filesystem:
-        return _threw("status", version_directory.path, status)
+        return _thrown_exception("status", version_directory.path, status)
     if isinstance(status, PathStatus) and status.kind == "regular" and release.serves_single_file:
         return _no_model_file(version_directory, Listing(()))
     if isinstance(status, Failure) or status.kind != "directory":
@@ -120,7 +120,9 @@ def find_model_file(version_directory: VersionDirectory, facts: Facts, ahead: Qu
         raise DetectionError(version_directory.path, listing)
     if isinstance(listing, Failure):
         if release.uses_std_filesystem:
-            return _threw("directory iterator cannot open directory", version_directory.path, listing)
+            return _thrown_exception(
+                "directory iterator cannot open directory", version_directory.path, listing
+            )
         return _directory_missing(version_directory, listing)
     return _search(version_directory, listing, facts, ahead)
 
@@ -157,7 +159,7 @@ def _no_model_file(version_directory: VersionDirectory, listing: Listing) -> Fil
     return FileNotFound("FILE_INVALID", NoModelFile(version_directory.path, listing), (line,))
 
 
-def _threw(call: str, path: str, failure: Failure) -> ThrownException:
+def _thrown_exception(call: str, path: str, failure: Failure) -> ThrownException:
     return ThrownException(filesystem_error(call, failure, path), AccessFails(path, failure, "look"))
 
 
@@ -244,7 +246,7 @@ def _first_match(
             )
             if isinstance(status, Failure):
                 if not status.missing:
-                    return _threw("status", version_directory.below(entry.name), status)
+                    return _thrown_exception("status", version_directory.below(entry.name), status)
             elif status.kind == "directory":
                 continue
         elif entry.kind == "directory":

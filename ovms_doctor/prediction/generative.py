@@ -50,10 +50,10 @@ def look_for_generative(
     absolute_path = absolute(model_path, working_directory)
     found = None
     for name in (_CONFIG, _INDEX):
-        there = _exists(model_path, absolute_path, name, facts)
-        if isinstance(there, StartProblem):
-            return Generative(problem=there)
-        if there:
+        existing = _exists(model_path, absolute_path, name, facts)
+        if isinstance(existing, StartProblem):
+            return Generative(problem=existing)
+        if existing:
             found = name
             break
     if found is None:

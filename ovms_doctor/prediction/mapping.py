@@ -97,18 +97,18 @@ def _against_schema(keyword: str, key: str) -> str:
 
 def _halves(document: Any, path: str) -> Mapping:
     """Until v2022.3: a half is taken if it is there, both are objects, and nothing else is in the file."""
-    fine = (
+    is_valid = (
         isinstance(document, dict)
         and not set(document) - {"inputs", "outputs"}
         and all(isinstance(half, dict) for half in document.values())
     )
-    taken = document if fine else {}
+    taken = document if is_valid else {}
     missing = [half for half in ("inputs", "outputs") if half not in taken]
     return Mapping(
         path,
         _names(taken.get("inputs")),
         _names(taken.get("outputs")),
-        "" if not missing else "half" if fine else "schema",
+        "" if not missing else "half" if is_valid else "schema",
         tuple(server_log.MAPPING_HALF(half=half, path=path) for half in missing),
         _real_names(taken.get("inputs")),
         _real_names(taken.get("outputs")),

@@ -137,10 +137,12 @@ class MountedFacts(Facts):
         names = _names(path)
         if not self._known or not path.startswith("/") or not _absent_from_image(names) or ".." in names:
             return ()
-        if self._table.mount_of(path) is not None or any(_begins(names, base) for base in self._unavailable):
+        if self._table.mount_of(path) is not None or any(
+            _starts_with(names, base) for base in self._unavailable
+        ):
             return ()
         bases = (*(_names(mount.server) for mount in self._table.mounts), *self._unavailable)
-        below = {base[len(names)] for base in bases if len(base) > len(names) and _begins(base, names)}
+        below = {base[len(names)] for base in bases if len(base) > len(names) and _starts_with(base, names)}
         return tuple(sorted(below, key=os.fsencode))
 
     def _as_made(self, question: StatPath | ListDirectory | ReadFile, entries: tuple[str, ...]) -> Answer:
@@ -202,8 +204,8 @@ class MountedFacts(Facts):
         if not self._gone(path):
             return None
         top = self._not_in_image(path) or "/"
-        here = isinstance(self._answers.get(StatHost(path)), PathStatus)
-        return OutsideMounts(path, here, here and self._is_top(top))
+        on_this_host = isinstance(self._answers.get(StatHost(path)), PathStatus)
+        return OutsideMounts(path, on_this_host, on_this_host and self._is_top(top))
 
     def behind_link(self, path: str) -> OutsideMounts | None:
         """Returns the data on the target of the links in the server path, if nothing is mounted there; None where
@@ -279,11 +281,11 @@ class MountedFacts(Facts):
         # A mount below it makes the directories above itself.
         if self._table.mount_of(path) is not None or self._table.has_below(path):
             return None
-        if any(_begins(base, names) for base in self._unavailable):
+        if any(_starts_with(base, names) for base in self._unavailable):
             return None
-        if any(_begins(names, base) for base in self._unavailable):
+        if any(_starts_with(names, base) for base in self._unavailable):
             return None
-        if self._relative is not None and _begins(names, self._relative):
+        if self._relative is not None and _starts_with(names, self._relative):
             return None
         if not _absent_from_image(names):
             return None
@@ -321,5 +323,5 @@ def _names(path: str) -> tuple[str, ...]:
     return tuple(name for name in path.split("/") if name not in ("", "."))
 
 
-def _begins(names: tuple[str, ...], base: tuple[str, ...]) -> bool:
+def _starts_with(names: tuple[str, ...], base: tuple[str, ...]) -> bool:
     return names[: len(base)] == base

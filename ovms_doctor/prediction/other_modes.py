@@ -145,18 +145,18 @@ def _not_written(
     directory: str, path: str, file_text: str, deployment: Deployment, facts: Facts
 ) -> PullFault | None:
     """Why a file of the directory cannot be written; None where it can, or where that is not known."""
-    there = facts.ask(StatPath(path))
-    rights = facts.ask(CheckWritable(path if isinstance(there, PathStatus) else directory))
+    status = facts.ask(StatPath(path))
+    rights = facts.ask(CheckWritable(path if isinstance(status, PathStatus) else directory))
     log = (server_log.FILE_NOT_WRITTEN(path=file_text),)
     if isinstance(rights, Failure):
         return PullFault("not_directory", True, file_text, status="FILE_INVALID", log=log)
     if not isinstance(rights, Writability) or (
-        rights.writable and (isinstance(there, PathStatus) or rights.searchable)
+        rights.writable and (isinstance(status, PathStatus) or rights.searchable)
     ):
         return None
     read_only = rights.read_only or deployment.mount_table.read_only(directory)
     kind: PullFaultKind = "read_only" if read_only else "denied"
-    at = file_text if isinstance(there, PathStatus) else posixpath.dirname(file_text) or "."
+    at = file_text if isinstance(status, PathStatus) else posixpath.dirname(file_text) or "."
     return PullFault(kind, True, at, status="FILE_INVALID", log=log, rights=rights)
 
 

@@ -99,8 +99,8 @@ def _existing(
     existing: Existing
     if plan.method == "gguf":
         name = arguments.value("gguf_filename") or ""
-        there = any(entry.name == name for entry in entries)
-        existing = "kept" if there and not overwrite else "replaced"
+        exists = any(entry.name == name for entry in entries)
+        existing = "kept" if exists and not overwrite else "replaced"
     elif overwrite:
         existing = "replaced"
     else:
@@ -165,8 +165,8 @@ def _graph_file(
 ) -> Iterator[PullFault]:
     """graph.pbtxt is written at every start, also where the model is there (createFileOverwrite)."""
     own = f"{path}/graph.pbtxt"
-    there = any(entry.name == "graph.pbtxt" for entry in entries)
-    status = facts.ask(StatPath(own)) if there else None
+    exists = any(entry.name == "graph.pbtxt" for entry in entries)
+    status = facts.ask(StatPath(own)) if exists else None
     if isinstance(status, PathStatus) and status.kind == "regular":
         rights = facts.ask(CheckWritable(own))
         content = facts.ask(ReadFile(own, 1 << 16))

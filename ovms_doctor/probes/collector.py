@@ -87,9 +87,9 @@ class Collector:
             return self._look(questions, progress)
         remote = [one for one in questions if _is_remote(one)]
         try:
-            here = [one for one in questions if not _is_remote(one)]
-            if here:
-                answers.update(self._look(here, progress))
+            local = [one for one in questions if not _is_remote(one)]
+            if local:
+                answers.update(self._look(local, progress))
             if self._stores is None:
                 self._stores = self._make()
             answers.update(self._stores.collect(remote, progress))

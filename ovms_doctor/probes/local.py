@@ -131,7 +131,7 @@ class LocalCollector:
         answers: _Answers = {}
         unique = dict.fromkeys(questions)
         groups = self._in_groups(unique, answers)
-        begin = progress or _nobody
+        begin = progress or _ignore_question
         try:
             self._ask_worker(self._files, groups.get("files", []), begin, answers)
             self._ask_worker(self._own, groups.get("own", []), begin, answers)
@@ -153,7 +153,7 @@ class LocalCollector:
         models = groups.get("inspect")
         if models:
             pool = self._pool(self._inspecting)
-            pool.begin(models, self._inspection(_nobody))
+            pool.begin(models, self._inspection(_ignore_question))
 
     def warm(self, load: str = "none") -> None:
         """Has the children started that a look at a model needs, without waiting for them: one for files, and one
@@ -349,7 +349,7 @@ class LocalCollector:
         files = {question: [StatPath(path) for path in self._files_of(question)] for question in questions}
         answered: _Answers = {}
         paths: list[AnyQuestion] = list(dict.fromkeys(one for group in files.values() for one in group))
-        self._ask_worker(self._files, paths, _nobody, answered)
+        self._ask_worker(self._files, paths, _ignore_question, answered)
         times = {}
         for question, group in files.items():
             found = [(one.path, answered[one]) for one in group]
@@ -367,7 +367,7 @@ class LocalCollector:
         if not isinstance(question, LoadPipeline):
             return _files_of(question.path)
         listed: _Answers = {}
-        self._ask_worker(self._files, [ListDirectory(question.path)], _nobody, listed)
+        self._ask_worker(self._files, [ListDirectory(question.path)], _ignore_question, listed)
         found = [answer for answer in listed.values() if isinstance(answer, Listing)]
         return [f"{question.path}/{entry.name}" for answer in found for entry in answer.entries]
 
@@ -400,7 +400,7 @@ class LocalCollector:
         return LoadReport(level, "crashed", stage, "", runtime, answer.signal, detail=_crash(answer))
 
 
-def _nobody(question: AnyQuestion) -> None:
+def _ignore_question(question: AnyQuestion) -> None:
     """The callback where no progress is shown."""
 
 

@@ -124,16 +124,16 @@ def _write_header(writer: TextWriter, diagnosis: LogDiagnosis, titles: dict[str,
 
 def _start(start: ServerStart, code: str | None, titles: dict[str, str]) -> str:
     subject = f"{start.source}: " if start.source else ""
-    begins = f"start at {_clock(start.at)}" if start.from_beginning and start.at else "excerpt"
+    start_text = f"start at {_clock(start.at)}" if start.from_beginning and start.at else "excerpt"
     if start.from_beginning and not start.at:
-        begins = "start"
+        start_text = "start"
     ends = _ENDS[start.ended]
     if start.ended == "exit":
         ends += f" over {code} {titles.get(code, '')}".rstrip() if code else " with an error"
     if start.ended_at and start.ended != "cut_off":
         ends += f" at {_clock(start.ended_at)}"
     line = f"line {start.line:,} to {start.ended_line:,}"
-    text = f"{subject}{begins} ({line}) {ends}"
+    text = f"{subject}{start_text} ({line}) {ends}"
     if start.ended == "cut_off" and start.last_message:
         text += f"; its last message: {clip(start.last_message.partition(chr(10))[0], 120)}"
     return text

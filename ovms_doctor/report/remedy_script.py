@@ -105,10 +105,10 @@ def _is_run(step: Step) -> bool:
     """Whether the step changes something here, in the one way that is proposed, with nothing to fill in."""
     assert step.command is not None
     text = step.command
-    here = step.location in (None, "host") and step.effect in _CHANGES
+    on_this_host = step.location in (None, "host") and step.effect in _CHANGES
     # A control character or a byte that is not UTF-8 is quoted as $'…' by the steps themselves.
     safe = "\n" not in text and text == visible_command(text)
-    return here and safe and not step.text.startswith("Or") and not _PLACEHOLDER.search(text)
+    return on_this_host and safe and not step.text.startswith("Or") and not _PLACEHOLDER.search(text)
 
 
 def _comment(text: str) -> str:

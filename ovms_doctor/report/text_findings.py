@@ -64,11 +64,11 @@ def _grouped(findings: Sequence[Finding]) -> list[_Group]:
 
 def _leads_to(start: Finding, end: Finding, causes: dict[int, Finding]) -> bool:
     """Whether ``end`` is ``start`` or one of its causes: a ring has to be opened somewhere."""
-    here: Finding | None = start
-    while here is not None:
-        if here is end:
+    current: Finding | None = start
+    while current is not None:
+        if current is end:
             return True
-        here = causes.get(id(here))
+        current = causes.get(id(current))
     return False
 
 

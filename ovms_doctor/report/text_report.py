@@ -88,9 +88,9 @@ def _write_targets(writer: TextWriter, deployment: Deployment) -> None:
 def _facts_origin(origin: FactsOrigin) -> str:
     """When, where and by what the facts were collected."""
     host = f" on {origin.host}" if origin.host else ""
-    when = f" at {origin.collected_at}" if origin.collected_at else ""
+    time = f" at {origin.collected_at}" if origin.collected_at else ""
     by = f" by ovms-doctor {origin.tool_version}" if origin.tool_version else ""
-    return f"recorded facts, collected{host}{when}{by}: nothing was looked at now"
+    return f"recorded facts, collected{host}{time}{by}: nothing was looked at now"
 
 
 def _rules(deployment: Deployment) -> str:
@@ -173,13 +173,13 @@ def _write_paths(writer: TextWriter, pairs: dict[str, str]) -> None:
 
 def _runtime(runtime: str, release: Release) -> str:
     """Writes which OpenVINO is quoted. An OVMS release contains the OpenVINO of the same number."""
-    here = _VERSION.match(runtime)
-    if here is not None:
-        numbers = [int(number or 0) for number in here.groups()]
+    match = _VERSION.match(runtime)
+    if match is not None:
+        numbers = [int(number or 0) for number in match.groups()]
         if numbers == [*release.numbers, 0, 0][:3]:
-            return f"models read by OpenVINO {here[0]}"
+            return f"models read by OpenVINO {match[0]}"
     return (
-        f"models read by OpenVINO {here[0] if here else runtime}, which is not the one in OVMS {release}: "
+        f"models read by OpenVINO {match[0] if match else runtime}, which is not the one in OVMS {release}: "
         "texts that come from OpenVINO are quoted from it, the server's may differ"
     )
 

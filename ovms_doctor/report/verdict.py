@@ -247,14 +247,14 @@ def _served(statuses: list[ModelStatus]) -> str:
     return f"{good} of {total} models are served as their owner expects"
 
 
-def _all_served(total: int, which: str = "", *, expected: bool = False) -> str:
+def _all_served(total: int, kind: str = "", *, expected: bool = False) -> str:
     if total == 0:
-        return "the server starts; no model was looked at" if which else "the server starts without a model"
+        return "the server starts; no model was looked at" if kind else "the server starts without a model"
     if total == 1:
-        name = f"the {which} model" if which else "the model"
-        return f"{name} is served" + (" as its owner expects" if expected or which else "")
-    name = f"the {which} {total} models" if which else f"all {total} models"
-    return f"{name} are served" + (" as their owner expects" if expected or which else "")
+        name = f"the {kind} model" if kind else "the model"
+        return f"{name} is served" + (" as its owner expects" if expected or kind else "")
+    name = f"the {kind} {total} models" if kind else f"all {total} models"
+    return f"{name} are served" + (" as their owner expects" if expected or kind else "")
 
 
 def _share(unknown: int, total: int) -> str:

@@ -387,7 +387,7 @@ def test_status_of_a_mounted_opt_cache_is_queried() -> None:
 # -- what an engine makes, and the forms of a remedy ---------------------------------------------------
 
 
-def _contained(source: str, **more: object) -> Deployment:
+def _container_deployment(source: str, **more: object) -> Deployment:
     """A container with a mount at /opt/cache. ``more`` may state that the engine creates its host path."""
     mount = ContainerMount("/opt/cache", "bind", "/srv/cache", **more)  # type: ignore[arg-type]
     container = Container(source, "c", mounts=(mount, ContainerMount("/m", "bind", "/srv/m")))  # type: ignore[arg-type]
@@ -397,7 +397,7 @@ def _contained(source: str, **more: object) -> Deployment:
 
 @pytest.mark.parametrize("uid", [0, 5000])
 def test_a_directory_that_the_engine_makes_is_roots(uid: int) -> None:
-    deployment = replace(_contained("docker-run", created_by_engine=True), user=User(uid, uid))
+    deployment = replace(_container_deployment("docker-run", created_by_engine=True), user=User(uid, uid))
     planned, findings = _plan_and_findings(deployment, Disk({"/m/1/a.onnx": "good"}))
     assert planned.outcome == "serves"
     assert _codes(findings) == ([] if uid == 0 else [("OVD505", "warning")])
@@ -406,7 +406,7 @@ def test_a_directory_that_the_engine_makes_is_roots(uid: int) -> None:
 
 
 def test_directory_that_the_engine_does_not_create_has_no_effect() -> None:
-    planned, findings = _plan_and_findings(_contained("docker-run"), Disk({"/m/1/a.onnx": "good"}))
+    planned, findings = _plan_and_findings(_container_deployment("docker-run"), Disk({"/m/1/a.onnx": "good"}))
     assert (planned.cache, findings) == (None, [])
 
 
@@ -420,7 +420,7 @@ def test_directory_that_the_engine_does_not_create_has_no_effect() -> None:
 )
 def test_the_remedy_has_the_form_of_its_source(source: str, command: str) -> None:
     disk = Disk({"/m/1/a.onnx": "good"}, {"/opt/cache"}, frozen={"/opt/cache"})
-    _, (finding,) = _plan_and_findings(_contained(source, read_only=True), disk)
+    _, (finding,) = _plan_and_findings(_container_deployment(source, read_only=True), disk)
     assert finding.code == "OVD505"
     assert finding.remedy is not None
     assert [step.command for step in finding.remedy.steps] == [command]
@@ -428,7 +428,7 @@ def test_the_remedy_has_the_form_of_its_source(source: str, command: str) -> Non
 
 def test_a_pod_may_have_the_volume_given_to_its_group() -> None:
     disk = Disk({"/m/1/a.onnx": "good"}, {"/opt/cache"}, rights={"/opt/cache": "rx"})
-    _, (finding,) = _plan_and_findings(_contained("kubernetes"), disk)
+    _, (finding,) = _plan_and_findings(_container_deployment("kubernetes"), disk)
     assert finding.remedy is not None
     commands = [step.command for step in finding.remedy.steps]
     assert commands[0] == "chown -R 5000:5000 /srv/cache && chmod u+rwx /srv/cache"

@@ -90,10 +90,13 @@ def test_the_program_ends_with_all_output_written_and_its_code() -> None:
         "run_program()\n"
         "print('not reached')\n"
     )
-    for words, code, first in ((["--version"], 0, "ovms-doctor "), (["explain", "OVD999"], 1, "registered")):
-        done = subprocess.run(
-            [sys.executable, "-c", script, *words], cwd=ROOT, capture_output=True, text=True, check=False
+    for arguments, code, first in (
+        (["--version"], 0, "ovms-doctor "),
+        (["explain", "OVD999"], 1, "registered"),
+    ):
+        completed = subprocess.run(
+            [sys.executable, "-c", script, *arguments], cwd=ROOT, capture_output=True, text=True, check=False
         )
-        assert done.returncode == code, done.stderr
-        assert done.stdout.startswith(first)
-        assert done.stdout.endswith("registered\n")
+        assert completed.returncode == code, completed.stderr
+        assert completed.stdout.startswith(first)
+        assert completed.stdout.endswith("registered\n")

@@ -15,11 +15,11 @@ MODEL = Path(__file__).parents[2] / "fixtures" / "models" / "dense-onnx"
 OF_THE_RUN = ("run", "checks")
 
 
-def assert_same(words: list[str], tmp_path: Path) -> dict[str, Any]:
+def assert_same(arguments: list[str], tmp_path: Path) -> dict[str, Any]:
     """Checks that the report on ``words`` is that on the facts that they collect; returns it."""
     facts = tmp_path / "facts.json"
-    live = ovms_doctor("check", "--load", "none", "--format", "json", *words).document
-    ovms_doctor("collect", "--load", "none", "-o", str(facts), *words)
+    live = ovms_doctor("check", "--load", "none", "--format", "json", *arguments).document
+    ovms_doctor("collect", "--load", "none", "-o", str(facts), *arguments)
     saved = ovms_doctor("check", "--facts", str(facts), "--format", "json").document
     for document in (live, saved):
         for key in OF_THE_RUN:
@@ -33,7 +33,7 @@ def codes(document: dict[str, Any]) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("words", "expected"),
+    ("arguments", "expected"),
     [
         (["--plugin_config", "{bad"], ["OVD421"]),
         (["--plugin_config", '{"NUM_STREAMS": "2",}'], ["OVD421"]),
@@ -57,9 +57,9 @@ def codes(document: dict[str, Any]) -> list[str]:
     ],
     ids=str,
 )
-def test_arguments(words: list[str], expected: list[str], tmp_path: Path) -> None:
+def test_arguments(arguments: list[str], expected: list[str], tmp_path: Path) -> None:
     server = ["--model_name", "dense", "--model_path", str(MODEL), "--port", "9000"]
-    report = assert_same(["--", *server, *words], tmp_path)
+    report = assert_same(["--", *server, *arguments], tmp_path)
     assert codes(report) == expected
     assert "hunter2" not in str(report)
 

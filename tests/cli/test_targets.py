@@ -13,8 +13,8 @@ from tests.cli.run import Result, ovms_doctor
 
 
 def _served(base_path: str, directory: Path) -> Result:
-    words = ("--model_path", base_path, "--model_name", "m", "--port", "9000")
-    return ovms_doctor("check", "--format", "json", "--", *words, cwd=directory)
+    arguments = ("--model_path", base_path, "--model_name", "m", "--port", "9000")
+    return ovms_doctor("check", "--format", "json", "--", *arguments, cwd=directory)
 
 
 def test_a_models_file_is_served(world_dir: Path) -> None:
@@ -45,15 +45,15 @@ def test_a_model_named_with_a_number_is_no_version_directory(world_dir: Path) ->
 def test_the_report_says_how_a_directory_is_understood(world_dir: Path) -> None:
     good_model(world_dir / "models" / "m" / "1")
     top = os.path.realpath(world_dir / "models")
-    for words, kind, other in [
+    for arguments, kind, other in [
         ([top], "repository", "model"),
         ([f"{top}/m"], "model", "repository"),
         ([top, "--as", "model"], "model", "repository"),
     ]:
-        text = ovms_doctor("check", *words, "--load", "none").text
-        assert f"{words[0]}: understood as a {kind} (--as {other} to change)\n" in text
-        document = check(*words, "--load", "none").document
-        assert document["server"]["targets"] == [{"path": words[0], "kind": kind}]
+        text = ovms_doctor("check", *arguments, "--load", "none").text
+        assert f"{arguments[0]}: understood as a {kind} (--as {other} to change)\n" in text
+        document = check(*arguments, "--load", "none").document
+        assert document["server"]["targets"] == [{"path": arguments[0], "kind": kind}]
 
 
 def test_of_a_file_there_is_nothing_to_decide(world_dir: Path) -> None:

@@ -64,10 +64,10 @@ class MemoryCollector:
     """Answers questions from files in memory, as the collector does for a host."""
 
     def __init__(self, files: MemoryFiles) -> None:
-        self.here = files
+        self.files = files
 
     def collect(self, questions: Any, progress: Any = None) -> dict[AnyQuestion, Any]:
-        return {question: self.here.answer(question) for question in questions}
+        return {question: self.files.answer(question) for question in questions}
 
     def begin(self, questions: Any) -> None:
         """Does nothing early."""

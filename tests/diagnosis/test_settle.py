@@ -17,7 +17,7 @@ class Counting:
     """Answers from files in memory, and records the number of questions at a time."""
 
     def __init__(self, files: MemoryFiles) -> None:
-        self.world = files
+        self.files = files
         self.portions: list[int] = []
         #: The questions to be collected next.
         self.started: list[list[AnyQuestion]] = []
@@ -28,7 +28,7 @@ class Counting:
         self.portions.append(len(questions))
         assert not self.started or self.started[0] == list(questions)
         self.started = self.started[1:]
-        return {question: self.world.answer(question) for question in questions}
+        return {question: self.files.answer(question) for question in questions}
 
     def begin(self, questions: Sequence[AnyQuestion]) -> None:
         self.started.append(list(questions))

@@ -50,14 +50,14 @@ def _codes(text: str) -> list[str]:
     return [entry.code for entry, _ in explain(text).codes]
 
 
-@pytest.mark.parametrize(("exception", "wanted"), EXCEPTIONS)
+@pytest.mark.parametrize(("exception", "expected"), EXCEPTIONS)
 @pytest.mark.parametrize(("around", "general"), AROUND)
 def test_cause_stands_before_the_message_around_it(
-    around: str, general: str, exception: str, wanted: str
+    around: str, general: str, exception: str, expected: str
 ) -> None:
     for text in (exception, FROM_CORE + exception):
         codes = _codes(around + text)
-        assert codes[0] == wanted, codes
+        assert codes[0] == expected, codes
         assert codes[-1] == general or general not in codes
         assert not CLASSIC & set(codes)
 
@@ -68,7 +68,7 @@ def test_unknown_exception_leaves_the_general_code(around: str, general: str) ->
 
 
 @pytest.mark.parametrize(
-    ("text", "wanted"),
+    ("text", "expected"),
     [
         ("Empty weights data in bin file or bin file cannot be found!", "OVD307"),
         ("Incorrect weights in bin file!", "OVD308"),
@@ -78,10 +78,10 @@ def test_unknown_exception_leaves_the_general_code(around: str, general: str) ->
         ),
     ],
 )
-def test_same_text_about_a_classic_model(text: str, wanted: str) -> None:
+def test_same_text_about_a_classic_model(text: str, expected: str) -> None:
     line = f"Error: {FROM_CORE}{text}\n; occurred during loading ov::Model model: m version: 1"
     codes = _codes(line)
-    assert codes[0] == wanted
+    assert codes[0] == expected
     assert not {"OVD366", "OVD367", "OVD368"} & set(codes)
 
 
@@ -94,7 +94,7 @@ def test_refused_property_of_a_classic_model_is_no_setting_of_a_graph() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "wanted"),
+    ("text", "expected"),
     [
         ("Failed to parse /m/1_Pooling/config.json: Invalid value.", ["OVD826"]),
         ("Failed to parse resolution: 12by12", ["OVD374"]),
@@ -110,6 +110,6 @@ def test_refused_property_of_a_classic_model_is_no_setting_of_a_graph() -> None:
         ),
     ],
 )
-def test_message_for_one_thing_is_not_taken_for_another(text: str, wanted: list[str]) -> None:
-    assert _codes(text) == wanted
+def test_message_for_one_thing_is_not_taken_for_another(text: str, expected: list[str]) -> None:
+    assert _codes(text) == expected
     assert explain(text)

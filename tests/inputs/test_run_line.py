@@ -14,13 +14,18 @@ from ovms_doctor.inputs.shell import LONGEST_LINE
 from ovms_doctor.model.container import Container, ContainerLimits, ContainerMount, Probe, PublishedPort
 
 IMAGE = "openvino/model_server:2026.3"
-HOME, HERE = "/home/ann", "/srv/ovms"
+HOME, WORKING_DIRECTORY = "/home/ann", "/srv/ovms"
 GIB = 1024**3
 SECRET = "canary-7f3a"
 
 
 def read(line: str, **settings: Any) -> Container:
-    shell: dict[str, Any] = {"home": HOME, "working_directory": HERE, "ids": (1000, 100), **settings}
+    shell: dict[str, Any] = {
+        "home": HOME,
+        "working_directory": WORKING_DIRECTORY,
+        "ids": (1000, 100),
+        **settings,
+    }
     return read_run_line(line, **shell)
 
 
@@ -28,7 +33,7 @@ def bind(host: str | None, server: str, *, created: bool = True, **more: Any) ->
     return ContainerMount(server, "bind", host, created_by_engine=created, **more)
 
 
-MODELS = bind(f"{HERE}/models", "/models")
+MODELS = bind(f"{WORKING_DIRECTORY}/models", "/models")
 P9000, P8000 = PublishedPort(9000, 9000), PublishedPort(8000, 8000)
 BOTH = ("--config_path", "/models/config.json", "--port", "9000", "--rest_port", "8000")
 
@@ -60,7 +65,7 @@ DOCUMENTED: list[tuple[str, dict[str, Any]]] = [
     (
         "docker run -d -v `pwd`/model:/models -p 9000:9000 openvino/model_server:latest --model_path /models "
         "--model_name person-vehicle-detection --port 9000 --shape auto",
-        {"mounts": (bind(f"{HERE}/model", "/models"),)},
+        {"mounts": (bind(f"{WORKING_DIRECTORY}/model", "/models"),)},
     ),
     (
         "docker run -d --name server-test -v ~/resnet50-binary:/models/resnet50-binary -p 9178:9178 \\\n"
@@ -117,7 +122,7 @@ DOCUMENTED: list[tuple[str, dict[str, Any]]] = [
         "docker run --cpuset-cpus $(lscpu | grep node0 | cut -d: -f2)  -d --rm -p 8003:8003 "
         "-v $(pwd)/models/M:/model:ro openvino/model_server:latest --rest_port 8003 --model_name M --model_path /model",
         {
-            "mounts": (bind(f"{HERE}/models/M", "/model", read_only=True),),
+            "mounts": (bind(f"{WORKING_DIRECTORY}/models/M", "/model", read_only=True),),
             "limits": ContainerLimits(complete=False),
             "unknown_fields": ("limits",),
         },
@@ -181,7 +186,7 @@ SHELL_WORDS: list[tuple[str, tuple[str, ...]]] = [
     ("--x y ';' '|' \\& '#' z", ("--x", "y", ";", "|", "&", "#", "z")),
     ("--x y <in.txt --z", ("--x", "y", "--z")),
     ("--x $HOME/y", ("--x", f"{HOME}/y")),
-    ('--x "${PWD}"', ("--x", HERE)),
+    ('--x "${PWD}"', ("--x", WORKING_DIRECTORY)),
     ("--x '$PWD'", ("--x", "$PWD")),
     ("--x \\$PWD", ("--x", "$PWD")),
     ("--x ~/y", ("--x", f"{HOME}/y")),
@@ -314,7 +319,7 @@ FIELDS: list[tuple[str, dict[str, Any]]] = [
     ("-v /a:$M", {"mounts": (), "unknown_fields": ("mounts",)}),
     (
         "--mount type=bind,src=./a,dst=/b,ro",
-        {"mounts": (bind(f"{HERE}/a", "/b", created=False, read_only=True),)},
+        {"mounts": (bind(f"{WORKING_DIRECTORY}/a", "/b", created=False, read_only=True),)},
     ),
     ("--mount src=vol,target=/b", {"mounts": (ContainerMount("/b", "volume", name="vol"),)}),
     ("--mount 'type=bind,\"src=/a,b\",dst=/c'", {"mounts": (bind("/a,b", "/c", created=False),)}),
@@ -373,7 +378,7 @@ def test_options(options: str, expected: dict[str, Any]) -> None:
 
 
 def test_environment() -> None:
-    files = {f"{HERE}/a.env": f"GRPC_SERVERS=2\nAPI_KEY={SECRET}\n# no\nHOME\n"}
+    files = {f"{WORKING_DIRECTORY}/a.env": f"GRPC_SERVERS=2\nAPI_KEY={SECRET}\n# no\nHOME\n"}
     line = f"docker run --env-file a.env -e GRPC_SERVERS=8 -e DROGON_LOG_LEVEL= -e X={SECRET} {IMAGE} --x"
     container = read(line, read_file=files.get)
     numbers = {item.name: (item.number, item.empty) for item in container.environment}
@@ -404,7 +409,7 @@ def test_podman() -> None:
     assert container.security == ("userns=keep-id",)
     # Podman does not create a missing host path.
     assert container.mounts == (
-        bind(f"{HERE}/m", "/models", created=False, options=("Z", "U")),
+        bind(f"{WORKING_DIRECTORY}/m", "/models", created=False, options=("Z", "U")),
         ContainerMount("/run/secrets/key", "config", read_only=True, name="tok"),
     )
     assert read(f"sudo {line}").user_namespace == ""

@@ -261,7 +261,7 @@ def _fails(kind: str, *, ends: bool, message: str) -> str:
 
 
 @pytest.mark.parametrize(
-    ("kind", "ends", "message", "wanted"),
+    ("kind", "ends", "message", "expected"),
     [
         ("model", False, "Missing model directory /m/1", "next_poll"),
         ("model", True, "Missing model directory /m/1", "restart"),
@@ -269,9 +269,11 @@ def _fails(kind: str, *, ends: bool, message: str) -> str:
         ("graph", True, "Trying to parse mediapipe graph definition: m failed", "restart"),
     ],
 )
-def test_a_server_that_ended_looks_at_nothing_again(kind: str, ends: bool, message: str, wanted: str) -> None:
+def test_a_server_that_ended_looks_at_nothing_again(
+    kind: str, ends: bool, message: str, expected: str
+) -> None:
     _, findings = diagnose(read(_fails(kind, ends=ends, message=message).encode()))
-    assert findings[0].recovers == wanted
+    assert findings[0].recovers == expected
 
 
 def test_an_excerpt_begins_with_its_first_record() -> None:

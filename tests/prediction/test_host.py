@@ -52,7 +52,7 @@ def bare(host: Host, *arguments: str, release: str = "2026.3", uid: int = 5000) 
     return _judged(options, host)
 
 
-def contained(
+def container_run(
     host: Host, line: str, *, on_this_host: bool = True, state: ContainerState | None = None
 ) -> tuple[Plan, list[Finding]]:
     container: Container = read_run_line(
@@ -185,10 +185,10 @@ def test_a_container_that_runs_has_its_ports_already() -> None:
     host = Host(listens(("0.0.0.0", 8000, "docker-proxy")))
     line = BRIDGE.format("-p 8000:8000") + "--rest_port 8000"
     running = ContainerState("running", started_at="2026-11-28T10:00:00Z")
-    assert contained(host, line, state=running)[0].outcome == "serves"
+    assert container_run(host, line, state=running)[0].outcome == "serves"
     assert not any(isinstance(question, InspectNetwork) for question in host.questions)
     ended = ContainerState("exited", exit_code=1)
-    assert contained(host, line, state=ended)[0].outcome == "exits"
+    assert container_run(host, line, state=ended)[0].outcome == "exits"
 
 
 # -- rights --------------------------------------------------------------------------------------------
@@ -217,14 +217,14 @@ def test_a_process_that_passes_the_capability_on_may() -> None:
 
 
 def test_in_a_network_of_its_own_a_container_may_open_every_port() -> None:
-    assert contained(Host(), BRIDGE.format("-p 8080:80") + "--rest_port 80")[0].outcome == "serves"
-    plan, (finding,) = contained(Host(), HOST + "--rest_port 80")
+    assert container_run(Host(), BRIDGE.format("-p 8080:80") + "--rest_port 80")[0].outcome == "serves"
+    plan, (finding,) = container_run(Host(), HOST + "--rest_port 80")
     assert (plan.exit_code, finding.code) == (1, "OVD803")
     assert "Permission denied (errno=13)" in finding.server_log[0]
     root = HOST.replace("-v", "--user 0 -v")
-    assert contained(Host(), root + "--rest_port 80")[0].outcome == "serves"
+    assert container_run(Host(), root + "--rest_port 80")[0].outcome == "serves"
     dropped = HOST.replace("-v", "--user 0 --cap-drop NET_BIND_SERVICE -v")
-    assert contained(Host(), dropped + "--rest_port 80")[0].outcome == "exits"
+    assert container_run(Host(), dropped + "--rest_port 80")[0].outcome == "exits"
 
 
 # -- addresses -----------------------------------------------------------------------------------------
@@ -264,13 +264,13 @@ def test_loopback_and_every_address_are_there() -> None:
 
 def test_an_address_of_the_host_is_none_of_a_container() -> None:
     arguments = "--rest_port 8000 --rest_bind_address 192.168.1.10"
-    _, (finding,) = contained(Host(), BRIDGE.format("-p 8000:8000") + arguments)
+    _, (finding,) = container_run(Host(), BRIDGE.format("-p 8000:8000") + arguments)
     assert finding.code == "OVD802"
     assert "-p 192.168.1.10:8000:8000" in [step.command for step in finding.remedy.steps]
     # An address that this host does not have may belong to the container.
     other = Host(NetworkInspection(missing_addresses=("192.168.1.10",)))
-    assert contained(other, BRIDGE.format("-p 8000:8000") + arguments)[0].outcome == "serves"
-    assert contained(Host(), HOST + arguments)[0].outcome == "serves"
+    assert container_run(other, BRIDGE.format("-p 8000:8000") + arguments)[0].outcome == "serves"
+    assert container_run(Host(), HOST + arguments)[0].outcome == "serves"
 
 
 def test_drogon_takes_no_names() -> None:
@@ -293,7 +293,7 @@ def test_remedies_remove_the_finding() -> None:
 
 def test_a_published_port_that_is_taken_keeps_the_container_from_starting() -> None:
     host = Host(listens(("127.0.0.1", 8000, "node")))
-    plan, (finding,) = contained(host, BRIDGE.format("-p 8000:9000") + "--rest_port 9000")
+    plan, (finding,) = container_run(host, BRIDGE.format("-p 8000:9000") + "--rest_port 9000")
     assert (plan.outcome, plan.exit_code, plan.starts) == ("exits", None, False)
     assert (finding.code, finding.server_log) == ("OVD862", ())
 
@@ -303,14 +303,14 @@ def test_a_published_port_that_is_taken_keeps_the_container_from_starting() -> N
 )
 def test_another_published_port_is_free(ports: str) -> None:
     host = Host(listens(("127.0.0.1", 8000, "node")))
-    assert contained(host, BRIDGE.format(ports) + "--rest_port 8000")[0].outcome == "serves"
+    assert container_run(host, BRIDGE.format(ports) + "--rest_port 8000")[0].outcome == "serves"
 
 
 def test_the_ports_of_another_host_are_not_known_here() -> None:
     host = Host(listens(("0.0.0.0", 8000, "node")))
     line = BRIDGE.format("-p 8000:8000") + "--rest_port 8000"
-    assert contained(host, line, on_this_host=False)[0].outcome == "serves"
-    assert contained(host, HOST + "--rest_port 8000", on_this_host=False)[0].outcome == "serves"
+    assert container_run(host, line, on_this_host=False)[0].outcome == "serves"
+    assert container_run(host, HOST + "--rest_port 8000", on_this_host=False)[0].outcome == "serves"
 
 
 # -- the log file --------------------------------------------------------------------------------------
@@ -380,12 +380,12 @@ def test_directories_are_made_since_2025_3(release: str, outcome: str) -> None:
 )
 def test_directories_of_the_image_are_roots(path: str, outcome: str) -> None:
     line = BRIDGE.format("") + f"--port 9000 --log_path {path}"
-    plan, found = contained(Host(), line)
+    plan, found = container_run(Host(), line)
     assert plan.outcome == outcome
     assert [finding.confidence for finding in found] == (["medium"] if outcome == "exits" else [])
-    assert contained(Host(), line.replace("-v /c", "--user 0 -v /c"))[0].outcome == "serves"
+    assert container_run(Host(), line.replace("-v /c", "--user 0 -v /c"))[0].outcome == "serves"
     other = line.replace("openvino/model_server", "registry.test/own")
-    assert contained(Host(), other)[0].outcome == "serves"
+    assert container_run(Host(), other)[0].outcome == "serves"
 
 
 def test_bad_arguments_come_before_everything() -> None:
@@ -405,11 +405,11 @@ def test_the_log_file_comes_before_the_ports() -> None:
 
 def test_a_port_published_on_an_address_that_the_host_does_not_have() -> None:
     host = Host(listens(missing_addresses=("10.9.9.9",)))
-    plan, (finding,) = contained(host, BRIDGE.format("-p 10.9.9.9:9000:9000") + "--port 9000")
+    plan, (finding,) = container_run(host, BRIDGE.format("-p 10.9.9.9:9000:9000") + "--port 9000")
     assert (plan.outcome, plan.starts, finding.code) == ("exits", False, "OVD802")
     assert "does not start the container" in finding.detail
     near = Host(listens())
-    assert contained(near, BRIDGE.format("-p 10.9.9.9:9000:9000") + "--port 9000")[0].outcome == "serves"
+    assert container_run(near, BRIDGE.format("-p 10.9.9.9:9000:9000") + "--port 9000")[0].outcome == "serves"
 
 
 SYSCTL = "--sysctl net.ipv4.ip_unprivileged_port_start="
@@ -428,7 +428,7 @@ SYSCTL = "--sysctl net.ipv4.ip_unprivileged_port_start="
     ],
 )
 def test_the_first_port_that_a_container_is_given(settings: str, port: int, denied: bool) -> None:
-    plan, found = contained(Host(), BRIDGE.format(settings) + f"--port {port}")
+    plan, found = container_run(Host(), BRIDGE.format(settings) + f"--port {port}")
     assert [item.code for item in found] == (["OVD803"] if denied else [])
     assert plan.outcome == ("exits" if denied else "serves")
     if denied:
@@ -448,9 +448,9 @@ def test_the_first_open_port_of_what_inspect_writes() -> None:
 )
 def test_a_log_file_in_a_read_only_container(path: str, errno_name: str) -> None:
     line = BRIDGE.format("--read-only") + f"--port 9000 --log_path {path}"
-    plan, (finding,) = contained(Host(), line)
+    plan, (finding,) = container_run(Host(), line)
     assert (plan.exit_code, finding.code) == (1, "OVD847")
     assert errno_name in finding.message
     for near in (line.replace("--read-only", ""), line.replace("--read-only", "--read-only --tmpfs /tmp")):
-        assert contained(Host(), near)[0].outcome == "serves"
-    assert contained(Host(), line.replace("docker run", "podman run"))[0].outcome == "serves"
+        assert container_run(Host(), near)[0].outcome == "serves"
+    assert container_run(Host(), line.replace("docker run", "podman run"))[0].outcome == "serves"

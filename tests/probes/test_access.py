@@ -15,7 +15,7 @@ from ovms_doctor.probes import acl
 from ovms_doctor.probes.access import Ids, allowed, choose, may_follow
 from ovms_doctor.probes.acl import AclEntry
 
-OWNER, NAMED, MEMBER, STRANGER = 1001, 1002, 1003, 1004
+OWNER, NAMED, MEMBER, OTHER_USER = 1001, 1002, 1003, 1004
 OWNING_GROUP, NAMED_GROUP, NO_GROUP = 2001, 2002, 2003
 USERS = [
     Ids(OWNER, NO_GROUP),
@@ -25,7 +25,7 @@ USERS = [
     Ids(MEMBER, OWNING_GROUP),
     Ids(MEMBER, NO_GROUP, (NAMED_GROUP,)),
     Ids(MEMBER, OWNING_GROUP, (NAMED_GROUP,)),
-    Ids(STRANGER, NO_GROUP),
+    Ids(OTHER_USER, NO_GROUP),
     Ids(0, 0),
 ]
 Entries = tuple[AclEntry, ...]

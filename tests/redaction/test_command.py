@@ -22,7 +22,7 @@ from tests.redaction.worlds import as_json, leaks, loaded, outline_of, redacted,
 
 MODEL = Path(__file__).parents[2] / "fixtures" / "models" / "dense-onnx"
 #: One name of each kind; none is part of a word that is kept.
-HOST, USER, BUCKET, MODEL_NAME, PLACE, BOX = (
+HOST, USER, BUCKET, MODEL_NAME, DIRECTORY_NAME, BOX = (
     "zebrahost",
     "wolfgang",
     "quokkabucket",
@@ -31,7 +31,7 @@ HOST, USER, BUCKET, MODEL_NAME, PLACE, BOX = (
     "axolotlbox",
 )
 ADDRESS, ADDRESS_6, ACCOUNT = "203.0.114.77", "2a01:77:beef::17", "481516234215"
-CANARIES = [HOST, USER, BUCKET, MODEL_NAME, PLACE, BOX, ADDRESS, ADDRESS_6, ACCOUNT]
+CANARIES = [HOST, USER, BUCKET, MODEL_NAME, DIRECTORY_NAME, BOX, ADDRESS, ADDRESS_6, ACCOUNT]
 RUN = [
     "docker",
     "run",
@@ -40,31 +40,31 @@ RUN = [
     "--hostname",
     f"gpu.{HOST}.com",
     "-v",
-    f"/home/{USER}/{PLACE}:/models",
+    f"/home/{USER}/{DIRECTORY_NAME}:/models",
 ]
-IMAGE = f"registry.{HOST}.com:5000/{PLACE}/model_server:2026.3"
+IMAGE = f"registry.{HOST}.com:5000/{DIRECTORY_NAME}/model_server:2026.3"
 PROXIES = {"https_proxy": f"http://{ADDRESS}:3128", "no_proxy": f".{HOST}.com,[{ADDRESS_6}],10.0.0.0/8"}
 STORES = {"S3_ENDPOINT": "http://127.0.0.1:1", "AWS_PROFILE": USER}
 SERVER = ["--model_name", f"{MODEL_NAME}-v2", "--model_path", f"/models/{MODEL_NAME}", "--port", "9000"]
 
 
 def as_repository(directory: Path) -> list[str | Path]:
-    version = directory / PLACE / f"{MODEL_NAME}-v2" / "1"
+    version = directory / DIRECTORY_NAME / f"{MODEL_NAME}-v2" / "1"
     version.mkdir(parents=True)
     (version / "model.onnx").write_bytes(next(MODEL.rglob("*.onnx")).read_bytes())
-    (directory / PLACE / MODEL_NAME.upper() / f"v2-{HOST}").mkdir(parents=True)
-    (directory / PLACE / MODEL_NAME / "1").mkdir(parents=True)
-    (directory / PLACE / MODEL_NAME / "1" / f"{USER}.pb").write_bytes(f"version of {USER}".encode())
-    return [directory / PLACE]
+    (directory / DIRECTORY_NAME / MODEL_NAME.upper() / f"v2-{HOST}").mkdir(parents=True)
+    (directory / DIRECTORY_NAME / MODEL_NAME / "1").mkdir(parents=True)
+    (directory / DIRECTORY_NAME / MODEL_NAME / "1" / f"{USER}.pb").write_bytes(f"version of {USER}".encode())
+    return [directory / DIRECTORY_NAME]
 
 
 def as_configuration(directory: Path) -> list[str | Path]:
     escaped = f"\\u{ord(MODEL_NAME[0]):04x}{MODEL_NAME[1:]}"
     entries = [
-        f'"name": "{MODEL_NAME}", "base_path": "s3://{BUCKET}/{PLACE}/%70angolin"',
-        f'"name": "{escaped}", "base_path": "/srv/{PLACE}/{MODEL_NAME}", "nireq": "{USER}", "{HOST}": 1',
-        f'"name": "third", "base_path": "gs://{BUCKET}/{PLACE}"',
-        f'"name": "fourth", "base_path": "az://{BUCKET}/{PLACE}", "target_device": "{HOST}"',
+        f'"name": "{MODEL_NAME}", "base_path": "s3://{BUCKET}/{DIRECTORY_NAME}/%70angolin"',
+        f'"name": "{escaped}", "base_path": "/srv/{DIRECTORY_NAME}/{MODEL_NAME}", "nireq": "{USER}", "{HOST}": 1',
+        f'"name": "third", "base_path": "gs://{BUCKET}/{DIRECTORY_NAME}"',
+        f'"name": "fourth", "base_path": "az://{BUCKET}/{DIRECTORY_NAME}", "target_device": "{HOST}"',
     ]
     rows = ",\n".join(f'{{"config": {{{entry}}}}}' for entry in entries)
     (directory / "config.json").write_text(f'{{"model_config_list": [\n{rows}]}}\n')
@@ -76,14 +76,14 @@ def as_configuration(directory: Path) -> list[str | Path]:
 
 
 def as_graph(directory: Path) -> list[str | Path]:
-    (directory / PLACE / MODEL_NAME).mkdir(parents=True)
+    (directory / DIRECTORY_NAME / MODEL_NAME).mkdir(parents=True)
     options = f'models_path: "/srv/{BUCKET}/{MODEL_NAME}"'
-    (directory / PLACE / MODEL_NAME / "graph.pbtxt").write_text(
+    (directory / DIRECTORY_NAME / MODEL_NAME / "graph.pbtxt").write_text(
         f'input_stream: "HTTP_REQUEST_PAYLOAD:{HOST}"\noutput_stream: "HTTP_RESPONSE_PAYLOAD:output"\n'
         f'node {{\n name: "{USER}"\n calculator: "HttpLLMCalculator"\n node_options: {{\n'
         f"  [type.googleapis.com / mediapipe.LLMCalculatorOptions]: {{ {options} }}\n }}\n}}\n"
     )
-    return [directory / PLACE]
+    return [directory / DIRECTORY_NAME]
 
 
 def as_run_line(directory: Path) -> list[str | Path]:
@@ -97,7 +97,7 @@ def as_compose(directory: Path) -> list[str | Path]:
         "container_name": BOX,
         "user": USER,
         "networks": [f"{HOST}-net"],
-        "volumes": [f"/home/{USER}/{PLACE}:/models", f"{BUCKET}:/opt/{PLACE}"],
+        "volumes": [f"/home/{USER}/{DIRECTORY_NAME}:/models", f"{BUCKET}:/opt/{DIRECTORY_NAME}"],
         "command": SERVER,
         "environment": PROXIES,
     }
@@ -106,7 +106,7 @@ def as_compose(directory: Path) -> list[str | Path]:
         "volumes": {BUCKET: {}},
         "networks": {f"{HOST}-net": {}},
     }
-    return ["--compose", f"{_written(directory / f'{PLACE}.yaml', document)}:{MODEL_NAME}"]
+    return ["--compose", f"{_written(directory / f'{DIRECTORY_NAME}.yaml', document)}:{MODEL_NAME}"]
 
 
 def as_manifest(directory: Path) -> list[str | Path]:
@@ -115,10 +115,13 @@ def as_manifest(directory: Path) -> list[str | Path]:
         "image": IMAGE,
         "args": SERVER,
         "env": [{"name": name, "value": value} for name, value in PROXIES.items()],
-        "volumeMounts": [{"name": PLACE, "mountPath": "/models"}, {"name": "conf", "mountPath": "/conf"}],
+        "volumeMounts": [
+            {"name": DIRECTORY_NAME, "mountPath": "/models"},
+            {"name": "conf", "mountPath": "/conf"},
+        ],
     }
     volumes = [
-        {"name": PLACE, "hostPath": {"path": f"/srv/{BUCKET}"}},
+        {"name": DIRECTORY_NAME, "hostPath": {"path": f"/srv/{BUCKET}"}},
         {"name": "conf", "configMap": {"name": BUCKET}},
     ]
     pod = {
@@ -143,23 +146,28 @@ def as_inspection(directory: Path) -> list[str | Path]:
             "Hostname": HOST,
             "Env": [f"{name}={value}" for name, value in PROXIES.items()],
         },
-        "HostConfig": {"Binds": [f"/home/{USER}/{PLACE}:/models"], "NetworkMode": f"{HOST}-net"},
+        "HostConfig": {"Binds": [f"/home/{USER}/{DIRECTORY_NAME}:/models"], "NetworkMode": f"{HOST}-net"},
         "Mounts": [
-            {"Type": "bind", "Source": f"/home/{USER}/{PLACE}", "Destination": "/models", "RW": False}
+            {
+                "Type": "bind",
+                "Source": f"/home/{USER}/{DIRECTORY_NAME}",
+                "Destination": "/models",
+                "RW": False,
+            }
         ],
         "State": {
             "Status": "exited",
             "ExitCode": 127,
-            "Error": f'exec: "/{PLACE}/ovms": no such file, on {HOST} for {USER}',
+            "Error": f'exec: "/{DIRECTORY_NAME}/ovms": no such file, on {HOST} for {USER}',
         },
     }
-    return ["--inspect", _written(directory / f"{PLACE}.json", [inspect])]
+    return ["--inspect", _written(directory / f"{DIRECTORY_NAME}.json", [inspect])]
 
 
 def as_log(directory: Path) -> list[str | Path]:
     messages = [
         "[serving][info][server.cpp:84] OpenVINO Model Server 2026.3.0.abcdef",
-        f"[modelmanager][error][modelmanager.cpp:1] Directory does not exist: /srv/{PLACE}/{MODEL_NAME}",
+        f"[modelmanager][error][modelmanager.cpp:1] Directory does not exist: /srv/{DIRECTORY_NAME}/{MODEL_NAME}",
         f"[modelmanager][error][model.cpp:1] Error occurred while loading model: {MODEL_NAME}; version: 1; error: "
         "The provided base path is invalid or doesn't exists",
         f"[s3][error][s3filesystem.cpp:1] User: arn:aws:iam::{ACCOUNT}:user/{USER} is not authorized on {BUCKET}",
@@ -175,7 +183,7 @@ def as_log(directory: Path) -> list[str | Path]:
         "--model_name",
         MODEL_NAME,
         "--model_path",
-        f"/srv/{PLACE}/{MODEL_NAME}",
+        f"/srv/{DIRECTORY_NAME}/{MODEL_NAME}",
     ]
 
 
@@ -273,7 +281,12 @@ def test_the_map_is_for_its_owner_and_is_used_again(tmp_path: Path) -> None:
     assert str(path) in error
     assert "do not send it" in " ".join(error.split())
     first_map = json.loads(path.read_text("utf-8"))
-    assert {entry["text"] for entry in first_map["entries"]} >= {PLACE, MODEL_NAME, MODEL_NAME.upper(), HOST}
+    assert {entry["text"] for entry in first_map["entries"]} >= {
+        DIRECTORY_NAME,
+        MODEL_NAME,
+        MODEL_NAME.upper(),
+        HOST,
+    }
     path.chmod(0o644)
     collect(tmp_path, "--redact", *arguments, "--cache-dir", f"/srv/{BUCKET}")
     assert stat.S_IMODE(path.stat().st_mode) == 0o600

@@ -313,7 +313,7 @@ def test_an_endpoint_in_quotes(quotes: str, endpoint: str) -> None:
 def test_awss_files_belong_into_the_home_of_the_servers_user(
     mount: str, user: str, environment: Environment, code: str
 ) -> None:
-    found = _contained(mount, user, environment)
+    found = _container_deployment(mount, user, environment)
     assert [one.code for one in found if one.code == "OVD647"] == ([code] if code else [])
     if code:
         home = "/root" if user == "0" else "/home/ovms"
@@ -323,7 +323,7 @@ def test_awss_files_belong_into_the_home_of_the_servers_user(
         assert ("-e AWS_PROFILE=default" in commands) is ("AWS_PROFILE" not in environment)
 
 
-def _contained(mount: str, user: str, environment: Environment) -> list[Any]:
+def _container_deployment(mount: str, user: str, environment: Environment) -> list[Any]:
     arguments = "".join(f" -e {name}={value}" for name, value in environment.items())
     line = f"docker run{arguments} -v /srv/aws:{mount}:ro {f'-u {user} ' if user else ''}openvino/model_server:2026.3"
     line += " --model_path s3://bucket/m --model_name m --port 9000"

@@ -86,13 +86,16 @@ def _generative(context: Context, model: ModelPlan) -> Finding:
         remedy = "Nothing, if it is meant as a generative model. If it is not, leave out --task."
     else:
         base = context.absolute(entry.base_path).rstrip("/")
-        there = [
+        directories = [
             name
             for name in _GENERATIVE
             if isinstance(context.facts.get(StatPath(f"{base}/{name}")), PathStatus)
         ]
-        evidence_text, method = ", ".join(f"{base}/{name}" for name in there), "stat as the server's user"
-        files = " and ".join(there) or "config.json"
+        evidence_text, method = (
+            ", ".join(f"{base}/{name}" for name in directories),
+            "stat as the server's user",
+        )
+        files = " and ".join(directories) or "config.json"
         remedy = f"Nothing, if it is meant as a generative model. If it is not, move {files} away."
     return context.finding(
         GENERATIVE_NOT_FOLLOWED,

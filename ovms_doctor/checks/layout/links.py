@@ -306,12 +306,12 @@ def _detail(files: tuple[OutsideFile, ...]) -> str:
 
 
 def _evidence(file: OutsideFile) -> str:
-    here = "" if file.host is None else f", on this host {file.host}"
+    host_note = "" if file.host is None else f", on this host {file.host}"
     if file.named_by:
         return f"{file.named_by}={file.path}: under no mount" + (
             "" if file.host else ", and not on this host"
         )
-    return f"{file.path} → {file.target}{here or ', which is not on this host either'}"
+    return f"{file.path} → {file.target}{host_note or ', which is not on this host either'}"
 
 
 def _outermost(pairs: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:

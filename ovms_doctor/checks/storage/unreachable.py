@@ -86,12 +86,12 @@ def not_reached(context: Context, refusal: Refusal) -> Finding:
 
 def _not_reached(refusal: Refusal) -> str:
     host = refusal.answer.host or "its store"
-    here = "" if refusal.facts.applies_to_server else " from this host"
+    origin = "" if refusal.facts.applies_to_server else " from this host"
     if _is_proxy_down(refusal):
         proxy = f"the proxy of {refusal.access.proxy}"
-        return f"{refusal.bucket} cannot be reached{here} through {proxy}: no program listens at {host}"
+        return f"{refusal.bucket} cannot be reached{origin} through {proxy}: no program listens at {host}"
     problem = "it redirects to another address" if _redirects(refusal) else PROBLEMS[refusal.answer.problem]
-    return f"{refusal.bucket} cannot be reached{here} at {host}: {problem}"
+    return f"{refusal.bucket} cannot be reached{origin} at {host}: {problem}"
 
 
 def _remedy(refusal: Refusal) -> str:

@@ -79,12 +79,12 @@ class Interpolation(Struct):
         if match is None or depth > _DEEPEST:
             raise RefusedValueError("a value has a ${…} that is not one; a dollar sign itself is written $$")
         name, operator, rest = match[1], match[2] or "", match[3] or ""
-        there = name in self.variables and not (operator.startswith(":") and not self.variables[name])
-        if operator.endswith("?") and not there:
+        is_set = name in self.variables and not (operator.startswith(":") and not self.variables[name])
+        if operator.endswith("?") and not is_set:
             raise RefusedValueError(f"the variable {name} has no value, and the file demands one")
         if operator.endswith("+"):
-            return self.text(rest, depth + 1) if there else ""
-        if operator.endswith("-") and not there:
+            return self.text(rest, depth + 1) if is_set else ""
+        if operator.endswith("-") and not is_set:
             return self.text(rest, depth + 1)
         return self.look_up(name) or ""
 

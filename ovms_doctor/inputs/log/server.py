@@ -84,7 +84,7 @@ class ServerLog:
         self.set_back = 0.0
         self._stamp = b""
         #: Lines of this server before the block, and up to the current line.
-        self._fed = 0
+        self._lines_read = 0
         self._sequence = 0
         #: The warning or error whose further lines may follow.
         self._pending: _Pending | None = None
@@ -148,7 +148,7 @@ class ServerLog:
             position = start
             line_end = block.find(b"\n", start, end)
             line = block[start : min(line_end if line_end >= 0 else end, start + _LINE)]
-            self._sequence = self._fed + index
+            self._sequence = self._lines_read + index
             if kind == no_record:
                 self._foreign(numbers[index], line)
             else:
@@ -156,7 +156,7 @@ class ServerLog:
             pending = self._pending is not None
         lines = index + block.count(b"\n", position, end) + 1
         self.records += lines - (self.foreign_lines - foreign_lines)
-        self._fed += lines
+        self._lines_read += lines
         for level, text in _LOW_LEVELS:
             if level not in self.levels and block.find(text, 0, min(end, _PROBED)) >= 0:
                 self.levels.add(level)

@@ -180,14 +180,14 @@ def _is_prefix(word: str) -> bool:
 
 def _first(words: Sequence[str], program: str) -> int | None:
     """The first word that starts the program."""
-    begins = True
+    at_start = True
     for index, word in enumerate(words):
         if _ends(word):
-            begins = True
-        elif begins and re.fullmatch(rf"(?:.*/)?{program}(?:\.exe)?", word):
+            at_start = True
+        elif at_start and re.fullmatch(rf"(?:.*/)?{program}(?:\.exe)?", word):
             return index
         else:
-            begins = begins and _is_prefix(word)
+            at_start = at_start and _is_prefix(word)
     return None
 
 

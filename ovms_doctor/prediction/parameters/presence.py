@@ -75,8 +75,10 @@ def devices_of(deployment: Deployment, device: Device, facts: Facts) -> HostDevi
     answers = {path: facts.ask(StatPath(path)) for path in paths}
     if any(isinstance(answer, Unavailable) for answer in answers.values()):
         return None
-    there = {path: not (isinstance(answer, Failure) and answer.missing) for path, answer in answers.items()}
-    return HostDevices(dri=there[_DRI], accel=there[_ACCEL], dxg=there[_DXG])
+    existing = {
+        path: not (isinstance(answer, Failure) and answer.missing) for path, answer in answers.items()
+    }
+    return HostDevices(dri=existing[_DRI], accel=existing[_ACCEL], dxg=existing[_DXG])
 
 
 def _matters(device: Device) -> bool:

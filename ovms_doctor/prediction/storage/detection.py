@@ -69,15 +69,15 @@ def bulk_of(access: StoreAccess, path: str, deployment: Deployment) -> ListStore
     return max(found, key=lambda listing: len(listing.prefix), default=None)
 
 
-def _s3(looked: StoreDetection, store: Store, entry: ModelEntry, deployment: Deployment) -> StoreDetection:
-    path, prefix = entry.base_path, prefix_of(looked.key)
+def _s3(detection: StoreDetection, store: Store, entry: ModelEntry, deployment: Deployment) -> StoreDetection:
+    path, prefix = entry.base_path, prefix_of(detection.key)
     head = HeadBucket(store.access)
     # Both together: nearly always both are needed, the second one also for the reason that the first does not have.
     store.facts.need([head, *store.lacking(prefix)])
     answer = store.facts.ask(head)
     near = same_network(deployment)
     if isinstance(answer, Unavailable) or (isinstance(answer, StoreRefusal) and not decides(answer, near)):
-        return _unknown(looked, path, answer)
+        return _unknown(detection, path, answer)
     if isinstance(answer, StoreRefusal):
         list_answer = store.page(prefix)
         if (
@@ -86,43 +86,43 @@ def _s3(looked: StoreDetection, store: Store, entry: ModelEntry, deployment: Dep
             and not decides(list_answer, near)
         ):
             # Only the list shows the reason of the refused HeadBucket: a wrong clock of this host.
-            return _unknown(looked, path, list_answer)
+            return _unknown(detection, path, list_answer)
         lines: tuple[str, ...] = (server_log.CANNOT_CHECK_DIRECTORY(path=path),)
         if not answer.problem and deployment.release.at_least(2024, 0):
             lines = (server_log.S3_NO_ANSWER(bucket=store.access.bucket, what=_NO_BODY), *lines)
-        return _refused(looked, "S3_METADATA_FAIL", *lines)
+        return _refused(detection, "S3_METADATA_FAIL", *lines)
     page = store.page(prefix)
     if isinstance(page, Unavailable) or (isinstance(page, StoreRefusal) and not decides(page, near)):
-        return _unknown(looked, path, page)
+        return _unknown(detection, path, page)
     if isinstance(page, StoreRefusal):
-        if looked.key:
+        if detection.key:
             line = server_log.S3_LIST_FAILED(path=path)
             return _refused(
-                looked, "S3_FAILED_LIST_OBJECTS", line, server_log.CANNOT_CHECK_DIRECTORY(path=path)
+                detection, "S3_FAILED_LIST_OBJECTS", line, server_log.CANNOT_CHECK_DIRECTORY(path=path)
             )
         line = server_log.S3_CONTENTS_FAILED(path=f"{s3.PREFIX}{store.access.bucket}/")
-        return _refused(looked, "S3_INVALID_ACCESS", line, server_log.CANNOT_LIST(path=path))
-    if looked.key and not page.objects:
-        return _refused(looked, "PATH_INVALID", server_log.DIRECTORY_MISSING(path=path))
+        return _refused(detection, "S3_INVALID_ACCESS", line, server_log.CANNOT_LIST(path=path))
+    if detection.key and not page.objects:
+        return _refused(detection, "PATH_INVALID", server_log.DIRECTORY_MISSING(path=path))
     if any(escapes(f"/{name}", deployment.release) for name in page.names()):
         # The client refuses such a path, and with it the list.
-        return _unknown(looked, path, Unavailable(LEADS_OUT))
-    found = _versions(looked, store, page, path)
+        return _unknown(detection, path, Unavailable(LEADS_OUT))
+    found = _versions(detection, store, page, path)
     return _below_host(found, page, entry) if s3.parse_path(path).host else found
 
 
-def _below_host(looked: StoreDetection, page: Page, entry: ModelEntry) -> StoreDetection:
+def _below_host(detection: StoreDetection, page: Page, entry: ModelEntry) -> StoreDetection:
     """The form with a host in the path: its keys begin with a slash, but where ``getDirectorySubdirs`` and
     ``downloadFileFolder`` (s3filesystem.cpp) write the path anew. So the versions of a bucket itself are found, and
     then looked for behind a slash."""
-    if looked.detection is None:
-        return looked
-    path, found = entry.base_path, looked.detection.found
+    if detection.detection is None:
+        return detection
+    path, found = entry.base_path, detection.detection.found
     requested = sorted(apply_policy(entry.policy, list(found)))
     if not requested:
-        return looked
-    if looked.key or page.below("").objects:
-        return _unknown(looked, path, Unavailable("keys there begin with a slash"))
+        return detection
+    if detection.key or page.below("").objects:
+        return _unknown(detection, path, Unavailable("keys there begin with a slash"))
     version = f"{path}/{requested[0]}"
     log = (
         server_log.S3_NOT_THERE(path=version),
@@ -130,41 +130,45 @@ def _below_host(looked: StoreDetection, page: Page, entry: ModelEntry) -> StoreD
         server_log.MODEL_NOT_DOWNLOADED(path=path),
         server_log.VERSION_DIRECTORY_MISSING(path=f"/{requested[0]}"),
     )
-    names = looked.detection.names
+    names = detection.detection.names
     failed = Detection("PATH_INVALID", found, names, BaseProblem("store"), log=log)
-    return StoreDetection(looked.store, looked.key, failed)
+    return StoreDetection(detection.store, detection.key, failed)
 
 
-def _gcs(looked: StoreDetection, store: Store, entry: ModelEntry, deployment: Deployment) -> StoreDetection:
+def _gcs(
+    detection: StoreDetection, store: Store, entry: ModelEntry, deployment: Deployment
+) -> StoreDetection:
     """A list that fails counts as empty: the client returns an error as a value, which the server does not check
     (isDirectory in gcsfilesystem.cpp)."""
-    path, page = entry.base_path, store.page(prefix_of(looked.key))
+    path, page = entry.base_path, store.page(prefix_of(detection.key))
     if isinstance(page, Unavailable):
-        return _unknown(looked, path, page)
+        return _unknown(detection, path, page)
     if isinstance(page, StoreRefusal) and not decides(page, same_network(deployment)):
-        return _unknown(looked, path, page)
+        return _unknown(detection, path, page)
     if isinstance(page, StoreRefusal) or not page.objects:
-        return _refused(looked, "PATH_INVALID", server_log.DIRECTORY_MISSING(path=path))
-    return _versions(looked, store, page, path)
+        return _refused(detection, "PATH_INVALID", server_log.DIRECTORY_MISSING(path=path))
+    return _versions(detection, store, page, path)
 
 
-def _versions(looked: StoreDetection, store: Store, page: Page, path: str) -> StoreDetection:
+def _versions(detection: StoreDetection, store: Store, page: Page, path: str) -> StoreDetection:
     names, entries = [], []
     for name in page.names():
         directory = store.is_directory(page, name)
         if not isinstance(directory, bool):
-            return _unknown(looked, path, directory)
+            return _unknown(detection, path, directory)
         if directory:
             names.append(name)
         entries.append(Entry(name, "directory" if directory else "regular"))
-    detection = read_names(path, names, Listing(tuple(entries)))
-    return StoreDetection(store, looked.key, detection)
+    found = read_names(path, names, Listing(tuple(entries)))
+    return StoreDetection(store, detection.key, found)
 
 
-def _unknown(looked: StoreDetection, path: str, answer: object) -> StoreDetection:
+def _unknown(detection: StoreDetection, path: str, answer: object) -> StoreDetection:
     assert isinstance(answer, StoreRefusal | Unavailable)
-    return StoreDetection(looked.store, looked.key, unknown=store_unavailable(path, answer))
+    return StoreDetection(detection.store, detection.key, unknown=store_unavailable(path, answer))
 
 
-def _refused(looked: StoreDetection, status: str, *log: str) -> StoreDetection:
-    return StoreDetection(looked.store, looked.key, Detection(status, problem=BaseProblem("store"), log=log))
+def _refused(detection: StoreDetection, status: str, *log: str) -> StoreDetection:
+    return StoreDetection(
+        detection.store, detection.key, Detection(status, problem=BaseProblem("store"), log=log)
+    )

@@ -51,12 +51,12 @@ def decides(refusal: StoreRefusal, near: bool) -> bool:
 
 def in_words(refusal: StoreRefusal) -> str:
     """One sentence without a full stop."""
-    who = refusal.host or "the store"
+    host = refusal.host or "the store"
     if refusal.problem:
         more = f" ({refusal.status})" if refusal.status else ""
-        return f"{who}: {_PROBLEMS[refusal.problem]}{more}"
+        return f"{host}: {_PROBLEMS[refusal.problem]}{more}"
     code = f" {refusal.code}" if refusal.code else ""
-    return f"{who} answers {refusal.call} with {refusal.status}{code}"
+    return f"{host} answers {refusal.call} with {refusal.status}{code}"
 
 
 def store_unavailable(path: str, answer: StoreRefusal | Unavailable) -> CouldNotLook:

@@ -224,7 +224,7 @@ def _weights(graph: Graph) -> tuple[WeightsInspection, ...]:
     while graphs:
         current = graphs.pop()
         converts = {layer.number: layer for layer in current.layers if layer.type == "Convert"}
-        fed = {
+        converted = {
             edge.origin: converts[edge.destination] for edge in current.edges if edge.destination in converts
         }
         for layer in current.layers:
@@ -232,7 +232,7 @@ def _weights(graph: Graph) -> tuple[WeightsInspection, ...]:
             size = unsigned(layer.data.get("size")) if layer.type == "Const" and layer.data else None
             if not size or layer.data is None:
                 continue
-            convert = fed.get(layer.number) if layer.number is not None else None
+            convert = converted.get(layer.number) if layer.number is not None else None
             how = "" if convert is None else "decompression" if convert.decompression else "plain"
             found[element_type(printable(layer.data.get("element_type", ""))), how] += size
     return tuple(

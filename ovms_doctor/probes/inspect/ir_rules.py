@@ -118,7 +118,7 @@ class _Judge:
         self, layer: Layer, edges: list[Edge], layers: dict[int, Layer], built: set[int], reached: bool
     ) -> None:
         """The edges into a layer, as parse_function connects them."""
-        fed: set[int] = set()
+        connected_ports: set[int] = set()
         faulty = False
         for edge in edges:
             origin = layers.get(edge.origin)
@@ -147,23 +147,27 @@ class _Judge:
                 )
                 evidence = f"output ports of {origin.name}: {_numbers(outputs)}"
                 self._problem(faults.PORT_MISSING, detail, evidence, fatal=reached)
-            fed.add(layer.inputs.index(edge.target))
+            connected_ports.add(layer.inputs.index(edge.target))
         if faulty:
             # That an input is left over follows from the edge, which was named already.
             return
         # IR 11 looks up run-time information of every declared port, so each must have an input.
         needed = LEAST_INPUTS.get(layer.type.lower(), 0) if _opset(layer) else 0
         needed_ports = max(len(layer.inputs), needed)
-        if len(fed) < needed_ports:
-            missing = next(index for index in range(needed_ports) if index not in fed)
+        if len(connected_ports) < needed_ports:
+            missing = next(index for index in range(needed_ports) if index not in connected_ports)
             port = layer.inputs[missing] if missing < len(layer.inputs) else missing
-            gap = any(index >= len(edges) for index in fed) or len(fed) < len(edges)
+            gap = any(index >= len(edges) for index in connected_ports) or len(connected_ports) < len(edges)
             detail = f"Input port {port} of layer {layer.name} ({layer.type}) is not connected"
-            evidence = f"{len(layer.inputs)} inputs declared, {len(fed)} connected"
-            fatal = gap or len(fed) < needed or (self._ir_version > 10 and len(fed) < len(layer.inputs))
-            if not _crashes_without_inputs(layer, len(fed)):
+            evidence = f"{len(layer.inputs)} inputs declared, {len(connected_ports)} connected"
+            fatal = (
+                gap
+                or len(connected_ports) < needed
+                or (self._ir_version > 10 and len(connected_ports) < len(layer.inputs))
+            )
+            if not _crashes_without_inputs(layer, len(connected_ports)):
                 self._problem(faults.INPUT_NOT_CONNECTED, detail, evidence, fatal=reached and fatal)
-        elif len(edges) > len(fed):
+        elif len(edges) > len(connected_ports):
             detail = f"An input of layer {layer.name} ({layer.type}) is fed by more than one edge"
             evidence = f"{len(edges)} edges for {len(layer.inputs)} inputs"
             self._problem(faults.INPUT_NOT_CONNECTED, detail, evidence, fatal=reached)

@@ -230,13 +230,13 @@ class Copies:
             for path, name in item.beginnings.items()
         }
         known = set()
-        for question, answer in self._fetch(list(questions), _nobody):
+        for question, answer in self._fetch(list(questions), _ignore_question):
             path = questions[cast(ReadObject, question)]
             if isinstance(answer, FileContent):
                 with open(path, "r+b") as file:
                     file.write(answer.data[: os.fstat(file.fileno()).st_size])
                 known.add(path)
-        found = self._here.collect(list(odd), _nobody) if odd else {}
+        found = self._here.collect(list(odd), _ignore_question) if odd else {}
         for local, item in odd.items():
             answers[item.question] = self._answer_of_copy(found[local], item.job, known)
             shutil.rmtree(item.job.directory, ignore_errors=True)
@@ -363,5 +363,5 @@ def _come(path: str) -> int:
         return 0
 
 
-def _nobody(question: AnyQuestion) -> None:
+def _ignore_question(question: AnyQuestion) -> None:
     """Ignores progress."""

@@ -79,7 +79,7 @@ class StoreCollector:
     ) -> dict[AnyQuestion, Answer]:
         """An answer for each question, all of which are about stores. Interrupted: what was answered by then is in the
         exception."""
-        begin = progress or _nobody
+        begin = progress or _ignore_question
         answers: dict[AnyQuestion, Answer] = {}
         distinct = list(dict.fromkeys(questions))
         try:
@@ -224,5 +224,5 @@ def _timed_out(answer: Answer) -> bool:
     return isinstance(answer, Unavailable) and answer.timed_out
 
 
-def _nobody(question: AnyQuestion) -> None:
+def _ignore_question(question: AnyQuestion) -> None:
     """Ignores progress."""

@@ -190,14 +190,14 @@ def test_crash_prone_imports_are_in_child_processes(imported: Run, model: Path, 
 
 
 def test_a_good_local_model_needs_no_rule_for_anything_else(imported: Run, model: Path) -> None:
-    seen = imported("check", model, "--load", "none")
-    assert seen.code == 0
+    result = imported("check", model, "--load", "none")
+    assert result.code == 0
     unused = {
         *("hashlib", "ipaddress", "random", "secrets", "shlex", "urllib.parse"),
         *("ovms_doctor.checks.storage", "ovms_doctor.cli.redaction", "ovms_doctor.report.document"),
         *("ovms_doctor.prediction.graphs.follow", "ovms_doctor.report.live_text"),
     }
-    assert not seen.of(unused)
+    assert not result.of(unused)
 
 
 def test_unqueried_store_imports_no_client(imported: Run) -> None:

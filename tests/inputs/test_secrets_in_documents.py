@@ -194,17 +194,17 @@ def with_text(document: Any, path: tuple[Any, ...], text: str) -> Any:
 )
 def test_no_place_of_a_document_shows_a_secret(read: Callable[[Any], Container], document: Any) -> None:
     assert CANARY not in str(to_builtins(read(document)))
-    places = list(leaves(document))
-    assert len(places) > 30
-    for path in places:
+    paths = list(leaves(document))
+    assert len(paths) > 30
+    for path in paths:
         # A port is cut at its colons, and an object with it.
         for secret in SECRETS[: 2 if "ports" in path else 3]:
             try:
-                shown = texts(read(with_text(document, path, secret)), secret)
+                output = texts(read(with_text(document, path, secret)), secret)
             except DocumentError as error:
                 # So it is reported.
-                shown = str(UsageError(str(error)))
-            assert CANARY not in shown, (path, secret)
+                output = str(UsageError(str(error)))
+            assert CANARY not in output, (path, secret)
 
 
 def test_a_text_that_is_no_secret_is_kept() -> None:

@@ -93,9 +93,9 @@ def test_both_values_of_a_doubled_name_are_known() -> None:
 
 
 def test_one_key_of_a_plugin_config_is_shown() -> None:
-    given = {"NUM_STREAMS": "1", "API_TOKEN": "***"}
+    plugin_config = {"NUM_STREAMS": "1", "API_TOKEN": "***"}
     for source in ("config", "arguments"):
-        value = json.dumps(given) if source == "arguments" else given
+        value = json.dumps(plugin_config) if source == "arguments" else plugin_config
         values = (("plugin_config", json.dumps(value)),)
         entry = ModelEntry("m", "/m", parameters=ModelParameters(values, source))  # type: ignore[arg-type]
         assert '"NUM_STREAMS": "1", "API_TOKEN": "***"' in show_parameter(entry, "plugin_config")

@@ -102,11 +102,11 @@ def test_something_is_done_in_steps_while_an_answer_is_waited_for(
 ) -> None:
     """The first answer comes once the third step is done. The fourth is done while the second one is waited for."""
     use_odd_workers(monkeypatch)
-    done = []
+    completed = []
 
     def steps() -> Iterator[int]:
         for number in range(4):
-            done.append(number)
+            completed.append(number)
             (tmp_path / str(number)).touch()
             yield number
 
@@ -115,9 +115,9 @@ def test_something_is_done_in_steps_while_an_answer_is_waited_for(
     try:
         answers = pool.answer(questions, Handling(lambda _: LONG))
         assert next(answers)[0] == questions[0]
-        assert done[:3] == [0, 1, 2]
+        assert completed[:3] == [0, 1, 2]
         assert [question for question, _ in answers] == questions[1:]
-        assert done[:4] == [0, 1, 2, 3]
+        assert completed[:4] == [0, 1, 2, 3]
         # Without any step left, the answer is waited for all the same.
         left = StatPath(str(tmp_path / "wait-late"))
         pool.begin([left], Handling(lambda _: LONG))
@@ -127,4 +127,4 @@ def test_something_is_done_in_steps_while_an_answer_is_waited_for(
         pool.close()
     assert question == left
     assert isinstance(answer, PathStatus)
-    assert done == [0, 1, 2, 3]
+    assert completed == [0, 1, 2, 3]

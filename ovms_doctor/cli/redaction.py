@@ -151,7 +151,7 @@ def redacted(document: str, path: str) -> Redacted:
 
 
 def _outline(facts: Facts, options: CheckOptions) -> object:
-    """What a report on facts comes to: exit code, findings, states, and how each check ended."""
+    """The result of a report on facts: exit code, findings, states, and how each check ended."""
     from ovms_doctor.diagnosis.run import report_on
     from ovms_doctor.diagnosis.run_start import begin
     from ovms_doctor.diagnosis.settle import look

@@ -158,7 +158,7 @@ class CouldNotLook(Struct, frozen=True, tag=True):
 
 
 class DownloadFails(Struct, frozen=True, tag=True):
-    """A version in a store is not downloaded, and with it none of those that are loaded with it."""
+    """The download of a version from a store fails, so no version that is loaded together with it is downloaded."""
 
     #: The directory of the version whose download fails, as the server writes it.
     path: str

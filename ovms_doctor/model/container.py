@@ -15,7 +15,7 @@ from ovms_doctor.model.environment import Variable
 
 #: What the container was read from; remedies are given in this form.
 Source: TypeAlias = Literal["docker", "inspect", "docker-run", "compose", "kubernetes"]
-#: Empty where the engine is none of these (nerdctl).
+#: Empty for any other engine (nerdctl).
 Engine: TypeAlias = Literal["docker", "podman", "kubernetes", ""]
 #: ``bind``: a path of the host; ``volume``: a named or anonymous volume; ``tmpfs``: memory, empty at start;
 #: ``config``: a config map or secret; ``claim``: a persistent volume claim; ``image``: an image's files.
@@ -55,7 +55,7 @@ class DocumentFile(Struct, frozen=True, dict=True):
     directory: bool = False
     #: Bytes of the content.
     size: int = 0
-    #: Why the content is not known, where it is no secret's.
+    #: The reason why the content is not known, if it is not a secret.
     unavailable: str = ""
 
     @property

@@ -63,7 +63,7 @@ Output: TypeAlias = "Console | PlainOutput"
 
 
 def put(lines: Iterable[Styled], output: Output) -> None:
-    """Write lines, each with its end. Where the output has no colour, none of its styles remains."""
+    """Writes lines with their line ends. If the output has no colour, all styles are removed."""
     if isinstance(output, PlainOutput):
         output.write("".join(f"{line.plain}\n" for line in lines))
         return

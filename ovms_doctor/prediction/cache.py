@@ -155,7 +155,7 @@ def _created(base: CachePlan, deployment: Deployment, facts: Facts) -> CachePlan
     if base.kept is False:
         return _created_in_image(base, deployment)
     if not deployment.bare_metal and not deployment.mounts:
-        # A target is taken as what is mounted; whoever mounts what is missing has it made.
+        # A target is treated as mounted; the engine creates a mounted directory that does not exist.
         return base
     lowest = base.absolute_path.rstrip("/")
     while True:

@@ -11,7 +11,7 @@ from ovms_doctor.probes.capacity import free_memory
 
 _MARKS = ("/.dockerenv", "/run/.containerenv")
 _WORDS = ("docker", "kubepods")
-#: What the server's getrlimit gives where there is no limit.
+#: The value of the server's getrlimit if there is no limit.
 _NO_LIMIT = 2**64 - 1
 #: Intel's number as a maker of PCI devices; OpenVINO's plugins take no others' GPUs and NPUs.
 _INTEL = 0x8086

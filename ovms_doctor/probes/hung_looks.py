@@ -12,7 +12,7 @@ from ovms_doctor.probes.remote_files import not_answering
 
 #: Seconds that any look at a file may take, however many hung before.
 _SHORTEST_LOOK = 0.5
-#: Looks at one file system of the network that hung in a row, after which nobody looks at it again.
+#: The number of consecutive questions that hung on one network file system, after which it is not read again.
 _MOST_HUNG = 4
 _HUNG = Unavailable("looking at it did not end in time and was stopped", timed_out=True)
 

@@ -458,8 +458,8 @@ def test_wrong_usage(arguments: list[str]) -> None:
 @pytest.mark.parametrize("option", ["--cpu-extension", "--cache-dir", "--env-file", "--host-name"])
 def test_an_option_whose_value_is_an_address(option: str) -> None:
     value = "s3://CanaryKey:CanarySecret@bucket/m"
-    for words in (["check", "--format", "json"], ["check"], ["collect"]):
-        assert not leaks(ovms_doctor(*words, "--load", "none", str(MODEL), option, value)), words
+    for arguments in (["check", "--format", "json"], ["check"], ["collect"]):
+        assert not leaks(ovms_doctor(*arguments, "--load", "none", str(MODEL), option, value)), arguments
 
 
 #: A client's request in several forms, with a secret in its address, a header or its body.
@@ -481,11 +481,11 @@ def test_a_request(text: str, tmp_path: Path) -> None:
         assert not leaks(ovms_doctor("request", str(path), "--model", str(MODEL), *more)), more
 
 
-@pytest.mark.parametrize("words", [["check"], ["status"], ["logs"]], ids=" ".join)
-def test_the_address_of_an_engine(words: list[str]) -> None:
+@pytest.mark.parametrize("arguments", [["check"], ["status"], ["logs"]], ids=" ".join)
+def test_the_address_of_an_engine(arguments: list[str]) -> None:
     environment = {"PATH": "/usr/bin:/bin", "DOCKER_HOST": "tcp://user:CanaryPassword@127.0.0.1:1"}
     for more in ([], ["--format", "json"]):
-        assert not leaks(ovms_doctor(*words, "--container", "x", *more, environment=environment))
+        assert not leaks(ovms_doctor(*arguments, "--container", "x", *more, environment=environment))
 
 
 def test_the_proxy_of_a_shell() -> None:

@@ -47,7 +47,7 @@ _WORDS = st.text("ab{}\"'$ :,()-1\\", max_size=10)
 DEPLOYMENTS = st.builds(
     Deployment,
     st.builds(
-        lambda name, words: ("--model_name", name, "--model_path", "/models/m", "--shape", words),
+        lambda name, arguments: ("--model_name", name, "--model_path", "/models/m", "--shape", arguments),
         _NAMES,
         _WORDS,
     ),
@@ -61,52 +61,52 @@ def _mode(read_only: bool) -> str:
     return ":ro" if read_only else ""
 
 
-def _run_line(given_: Deployment, *, long: bool = False) -> Container:
-    words = ["docker", "run"]
-    if given_.user is not None:
-        words += [f"--user={given_.user}"] if long else ["-u", given_.user]
-    for server, (host, read_only) in given_.mounts.items():
+def _run_line(deployment: Deployment, *, long: bool = False) -> Container:
+    arguments = ["docker", "run"]
+    if deployment.user is not None:
+        arguments += [f"--user={deployment.user}"] if long else ["-u", deployment.user]
+    for server, (host, read_only) in deployment.mounts.items():
         if long:
             option = f"type=bind,source={host},target={server}" + (",readonly" if read_only else "")
-            words += ["--mount", option]
+            arguments += ["--mount", option]
         else:
-            words += ["-v", f"{host}:{server}{_mode(read_only)}"]
-    line = shlex.join([*words, given_.image, *given_.arguments])
+            arguments += ["-v", f"{host}:{server}{_mode(read_only)}"]
+    line = shlex.join([*arguments, deployment.image, *deployment.arguments])
     return read_run_line(line, home="/root", working_directory="/w", ids=(0, 0))
 
 
-def _compose(given_: Deployment, *, long: bool = False) -> Container:
+def _compose(deployment: Deployment, *, long: bool = False) -> Container:
     service: dict[str, Any] = {
-        "image": given_.image,
-        "command": [word.replace("$", "$$") for word in given_.arguments],
+        "image": deployment.image,
+        "command": [word.replace("$", "$$") for word in deployment.arguments],
         "volumes": [
             {"type": "bind", "source": host, "target": server, "read_only": read_only}
             if long
             else f"{host}:{server}{_mode(read_only)}"
-            for server, (host, read_only) in given_.mounts.items()
+            for server, (host, read_only) in deployment.mounts.items()
         ],
     }
-    if given_.user is not None:
-        service["user"] = given_.user
+    if deployment.user is not None:
+        service["user"] = deployment.user
     text = json.dumps({"services": {"ovms": service}})
     return read_compose(
         text, service=None, source_name="c.yaml", directory="/w", environment={}, read_file=lambda path: None
     )
 
 
-def _inspect(given_: Deployment) -> Container:
-    binds = [f"{host}:{server}{_mode(read_only)}" for server, (host, read_only) in given_.mounts.items()]
+def _inspect(deployment: Deployment) -> Container:
+    binds = [f"{host}:{server}{_mode(read_only)}" for server, (host, read_only) in deployment.mounts.items()]
     mounts = [
         {"Type": "bind", "Source": host, "Destination": server, "RW": not read_only}
-        for server, (host, read_only) in given_.mounts.items()
+        for server, (host, read_only) in deployment.mounts.items()
     ]
     document = {
         "Id": "a" * 64,
         "Name": "/ovms",
         "Config": {
-            "User": given_.user or "",
-            "Image": given_.image,
-            "Cmd": list(given_.arguments),
+            "User": deployment.user or "",
+            "Image": deployment.image,
+            "Cmd": list(deployment.arguments),
             "Entrypoint": ["/ovms/bin/ovms"],
         },
         "HostConfig": {"Binds": binds},
@@ -116,14 +116,14 @@ def _inspect(given_: Deployment) -> Container:
     return read_inspect([document], source="inspect", source_name="i.json")
 
 
-def _kubernetes(given_: Deployment, *, template: bool = False) -> Container:
-    mounts = list(given_.mounts.items())
+def _kubernetes(deployment: Deployment, *, template: bool = False) -> Container:
+    mounts = list(deployment.mounts.items())
     container = {
         "name": "ovms",
-        "image": "${IMAGE}" if template else given_.image,
+        "image": "${IMAGE}" if template else deployment.image,
         # $( begins the name of a variable.
-        "args": [word.replace("$(", "$$(") for word in given_.arguments],
-        "securityContext": USERS[given_.user],
+        "args": [word.replace("$(", "$$(") for word in deployment.arguments],
+        "securityContext": USERS[deployment.user],
         "volumeMounts": [
             {"name": f"v{index}", "mountPath": server, "readOnly": read_only}
             for index, (server, (_, read_only)) in enumerate(mounts)
@@ -151,7 +151,7 @@ def _kubernetes(given_: Deployment, *, template: bool = False) -> Container:
             "apiVersion": "template.openshift.io/v1",
             "kind": "Template",
             "metadata": {"name": "t"},
-            "parameters": [{"name": "IMAGE", "value": given_.image}],
+            "parameters": [{"name": "IMAGE", "value": deployment.image}],
             "objects": [workload],
         }
     return read_kubernetes(json.dumps(document), source_name="k.json", container=None)
@@ -169,27 +169,27 @@ def _options(container: Container) -> dict[str, Any]:
 
 @settings(deadline=None, max_examples=150)
 @given(DEPLOYMENTS)
-def test_every_form_of_a_deployment_is_the_same(given_: Deployment) -> None:
-    expected = _options(_run_line(given_))
-    assert expected["arguments"] == given_.arguments
+def test_every_form_of_a_deployment_is_the_same(deployment: Deployment) -> None:
+    expected = _options(_run_line(deployment))
+    assert expected["arguments"] == deployment.arguments
     forms = {
-        "--mount": _run_line(given_, long=True),
-        "compose": _compose(given_),
-        "compose, long": _compose(given_, long=True),
-        "inspect": _inspect(given_),
+        "--mount": _run_line(deployment, long=True),
+        "compose": _compose(deployment),
+        "compose, long": _compose(deployment, long=True),
+        "inspect": _inspect(deployment),
     }
-    if "$" not in "".join(given_.arguments):
+    if "$" not in "".join(deployment.arguments):
         # A template and a pod have their own variables.
-        forms["pod"] = _kubernetes(given_)
-        forms["template"] = _kubernetes(given_, template=True)
+        forms["pod"] = _kubernetes(deployment)
+        forms["template"] = _kubernetes(deployment, template=True)
     for form, container in forms.items():
         assert _options(container) == expected, form
 
 
 @pytest.mark.parametrize("user", list(USERS), ids=str)
 def test_every_form_of_a_user_is_the_same(user: str | None) -> None:
-    given_ = Deployment(
+    deployment = Deployment(
         ("--port", "9000"), user, {"/models": ("/srv/m", True)}, "openvino/model_server:2026.3"
     )
-    forms = (_run_line(given_), _compose(given_), _inspect(given_), _kubernetes(given_))
+    forms = (_run_line(deployment), _compose(deployment), _inspect(deployment), _kubernetes(deployment))
     assert len({_options(container)["user"] for container in forms}) == 1

@@ -142,7 +142,7 @@ def _workload(document: Mapping[str, Any]) -> Workload | None:
 
 
 def _operator(document: Mapping[str, Any]) -> Workload:
-    """The custom resource of the OpenVINO operator, which is no longer kept up: the operator made the pods."""
+    """The custom resource of the OpenVINO operator, which is no longer maintained: the operator created the pods."""
     image = string(table(document, "spec"), "image_name")
     made = _started(document, {"containers": [{"name": "ovms", "image": image}]}, {})
     made.arguments_unavailable = (

@@ -50,7 +50,7 @@ def understand(
     access = _Access(facts)
     status = access.status(server_path)
     if isinstance(status, Failure):
-        # What the server's user has no rights on is still a repository to whoever named it.
+        # A directory that the server's user cannot read is still a repository for the user who named it.
         access = _Access(facts, own=True)
         status = access.status(server_path)
     if isinstance(status, PathStatus) and status.kind != "directory":

@@ -131,7 +131,7 @@ class Child:
         return self.process.has_ended()
 
     def spoiled(self, reason: str = "what it wrote is no answer") -> ChildExit:
-        """Ends a child that wrote what is no answer: its memory may be damaged."""
+        """Ends a child that wrote an invalid answer: its memory may be damaged."""
         self._exit = replace(self.end(0.0), signal=None, exit=None, timed_out=False, stderr=reason)
         return self._exit
 

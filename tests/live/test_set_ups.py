@@ -187,7 +187,7 @@ _DIRECT = {
     "a site that answers everything": SetUp("127.0.0.1:{teapot}", ("OVD891",), 0),
     "nginx with another site": SetUp("127.0.0.1:{nginx_site}", ("OVD891",), 0),
     "nginx before the server": SetUp("127.0.0.1:{nginx_before}"),
-    "nginx before a server that is down": SetUp("127.0.0.1:{nginx_down}", ("OVD891",), 0),
+    "nginx before a server that is down": SetUp("127.0.0.1:{nginx_down}", ("OVD868",), 0),
     "nginx that leads elsewhere": SetUp("127.0.0.1:{nginx_moved}", ("OVD891",), 0),
     "nginx that requires a password": SetUp("127.0.0.1:{nginx_secret}", ("OVD870",), 0),
     "plain requested of nginx with TLS": SetUp("127.0.0.1:{nginx_tls}", ("OVD890",), 0),

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from ovms_doctor.model.facts import (
     Answer,
@@ -32,6 +33,7 @@ from ovms_doctor.probes.file_systems import remote_mount
 from ovms_doctor.probes.local import LocalCollector
 from ovms_doctor.probes.log_files import pieces
 from ovms_doctor.probes.named_files import read_named_file
+from ovms_doctor.probes.processes.pool import Handling
 from tests.cli.helpers import good_model
 from tests.cli.run import Result, ovms_doctor, ovms_doctor_process
 from tests.deadlines import LONG
@@ -296,11 +298,14 @@ def _limits(monkeypatch: pytest.MonkeyPatch, owner: type[Any], limits: list[floa
     answer = owner.answer
 
     def recorded(self: Any, questions: list[AnyQuestion], times: Any, *rest: Any) -> Any:
+        deadline = times.deadline if isinstance(times, Handling) else times
+
         def time(question: AnyQuestion) -> float:
-            limits.append(times(question))
+            limits.append(deadline(question))
             return limits[-1]
 
-        return answer(self, questions, time, *rest)
+        noted = replace(times, deadline=time) if isinstance(times, Handling) else time
+        return answer(self, questions, noted, *rest)
 
     monkeypatch.setattr(owner, "answer", recorded)
 

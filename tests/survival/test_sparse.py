@@ -10,6 +10,7 @@ import pytest
 from ovms_doctor.model.description_size import LARGEST_DESCRIPTION
 from ovms_doctor.model.facts import LoadModel, PathStatus, StatPath
 from ovms_doctor.probes import local
+from ovms_doctor.probes.processes.pool import Handling
 from ovms_doctor.probes.runtime.read import GIB, weight_bytes
 from tests.cli.helpers import check, good_model
 
@@ -67,8 +68,8 @@ def test_memory_and_time_do_not_follow_what_a_file_claims(
     assert weight_bytes(str(sparse(world_dir / "w" / "m.bin").with_suffix(".xml"))) == TEBIBYTE
     limits: list[float] = []
 
-    def answer(self: object, questions: list[LoadModel], times: object, *rest: object) -> list[object]:
-        limits.extend(times(question) for question in questions)  # type: ignore[operator]
+    def answer(self: object, questions: list[LoadModel], handling: Handling) -> list[object]:
+        limits.extend(handling.deadline(question) for question in questions)
         return []
 
     monkeypatch.setattr(local.Pool, "answer", answer)

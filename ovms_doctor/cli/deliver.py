@@ -12,8 +12,9 @@ from msgspec import Struct
 
 from ovms_doctor.cli.output import standard_output, text_file, write_parts
 from ovms_doctor.cli.working_directory import working_directory
-from ovms_doctor.model.errors import UsageError
+from ovms_doctor.model.errors import UnwritableError, UsageError
 from ovms_doctor.model.output_options import OutputOptions, ReportFormat
+from ovms_doctor.probes.named_files import write_named_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -184,10 +185,9 @@ def _write_summary(document: dict[str, Any], content: Content, options: OutputOp
     parts = render("markdown", document, _context(document, content, options))
     data = shortened(parts, _LONGEST_SUMMARY).encode("utf-8", "backslashreplace")
     try:
-        with open(path, "ab") as file:
-            file.write(data)
-    except OSError as error:
-        print(f"ovms-doctor: GITHUB_STEP_SUMMARY: {path}: {error.strerror}", file=sys.stderr)
+        write_named_file([data], path, append=True)
+    except UnwritableError as error:
+        print(f"ovms-doctor: GITHUB_STEP_SUMMARY: {error}", file=sys.stderr)
 
 
 def _context(document: dict[str, Any], content: Content, options: OutputOptions) -> RenderContext:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ovms_doctor.cli.exit_codes import EXIT_FINDINGS, EXIT_OK
 from ovms_doctor.cli.output import standard_output, write
+from ovms_doctor.model.errors import UsageError
 from ovms_doctor.model.redaction import redact_log_text
 
 if TYPE_CHECKING:
@@ -48,12 +49,17 @@ def run_explain(text: str, format_: str, *, no_color: bool) -> int:
 def _standard_input() -> str:
     """As much of standard input as is explained."""
     from ovms_doctor.explain.search import LIMIT
+    from ovms_doctor.probes.named_files import NamedFile
 
     parts: list[bytes] = []
     left = LIMIT * 4
-    while left > 0 and (part := sys.stdin.buffer.read(left)):
-        parts.append(part)
-        left -= len(part)
+    with NamedFile("-") as file:
+        try:
+            while left > 0 and (part := file.read(left)):
+                parts.append(part)
+                left -= len(part)
+        except OSError as error:
+            raise UsageError(f"standard input: {error.strerror or error}") from None
     return b"".join(parts).decode("utf-8", "replace")
 
 

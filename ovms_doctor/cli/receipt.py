@@ -116,34 +116,47 @@ def _check(path: str) -> None:
     hint = f"{RECEIPT} alone writes to standard error"
     if not path:
         raise UsageError(f"{RECEIPT}: the name of the file is empty; {hint}")
+    from ovms_doctor.probes.named_files import named_status
+
     try:
-        status = os.stat(path)
+        status = named_status(path)
     except FileNotFoundError:
-        directory = os.path.dirname(path) or "."
-        if not os.path.isdir(directory):
-            raise UsageError(f"{shown}: there is no directory {directory}; {hint}") from None
-        if not os.access(directory, os.W_OK | os.X_OK):
-            raise UsageError(f"{shown}: Permission denied; {hint}") from None
+        _check_directory(os.path.dirname(path) or ".", shown, hint)
         return
     except (OSError, ValueError) as error:
         raise UsageError(f"{shown}: {getattr(error, 'strerror', None) or error}") from None
-    if stat.S_ISDIR(status.st_mode):
+    if stat.S_ISDIR(status.mode):
         raise UsageError(f"{shown}: it is a directory, and the receipt is a file; {hint}")
-    if not stat.S_ISREG(status.st_mode):
+    if not stat.S_ISREG(status.mode):
         return
-    if not os.access(path, os.W_OK):
+    if not status.writable:
         raise UsageError(f"{shown}: Permission denied")
-    if status.st_size and not _is_receipt(path):
+    if status.size and not _is_receipt(path):
         raise UsageError(f"{shown}: the file exists and is no receipt; it is not replaced. {hint}")
+
+
+def _check_directory(directory: str, shown: str, hint: str) -> None:
+    """UsageError where no file can be made in the directory."""
+    from ovms_doctor.probes.named_files import named_status
+
+    try:
+        status = named_status(directory)
+    except OSError:
+        status = None
+    if status is None or not stat.S_ISDIR(status.mode):
+        raise UsageError(f"{shown}: there is no directory {directory}; {hint}")
+    if not status.writable:
+        raise UsageError(f"{shown}: Permission denied; {hint}")
 
 
 def _is_receipt(path: str) -> bool:
     from ovms_doctor.model.receipt import FORMAT
+    from ovms_doctor.probes.named_files import NamedFile
     from ovms_doctor.report.receipt import TITLE
 
     try:
-        with open(path, "rb") as file:
-            data = file.read(_BEGINNING)
-    except OSError:
+        with NamedFile(path) as file:
+            data = file.read(_BEGINNING) or b""
+    except (OSError, UsageError):
         return False
     return data.startswith((TITLE.encode(), f'{{"receipt":{{"format":"{FORMAT}"'.encode()))

@@ -25,11 +25,14 @@ from ovms_doctor.probes.remote_files import (
 )
 from ovms_doctor.probes.remote_files import (
     TESTS,
+    FileStatus,
     NoDocumentError,
     RemoteProcess,
     Test,
     json_files,
     open_document,
+    remote_status,
+    status_of,
     wait_for,
     walked_json_files,
     which,
@@ -97,16 +100,28 @@ class NamedFile(io.RawIOBase):
         self._descriptor: int | None = None
         self._remote: RemoteProcess | None = None
         try:
-            mount = None if path == "-" else remote_mount(path)
-            if mount is not None:
+            if path == "-":
+                self._open_standard_input()
+            elif (mount := remote_mount(path)) is not None:
                 self._remote = _opened_by_child(mount, limits.timeout, path)
             else:
-                self._descriptor = _standard_input() if path == "-" else open_document(path)
+                self._descriptor = open_document(path)
         except NoDocumentError as error:
             raise UsageError(f"{self._shown}: {error}") from None
         except (OSError, ValueError) as error:
             raise UsageError(f"{self._shown}: {getattr(error, 'strerror', None) or error}") from None
         self._waits = self._descriptor is not None and _is_pipe(self._descriptor)
+
+    def _open_standard_input(self) -> None:
+        descriptor = _standard_input()
+        link = f"/proc/{os.getpid()}/fd/{descriptor}"
+        mount = None if descriptor is None else remote_mount(link)
+        if mount is not None:
+            # Another user's shell may have opened a file that this process has no right to open again.
+            with contextlib.suppress(NoDocumentError):
+                self._remote = _opened_by_child(mount, self._limits.timeout, link)
+                return
+        self._descriptor = descriptor
 
     def readable(self) -> bool:
         return True
@@ -191,6 +206,13 @@ def passing(test: Test, paths: list[str], timeout: float = REMOTE_PATIENCE) -> l
     return [path for path in paths if path in found]
 
 
+def named_status(path: str, timeout: float = REMOTE_PATIENCE) -> FileStatus:
+    """What is at a path. OSError where there is nothing, it is out of reach, or its file system does not answer within
+    ``timeout`` seconds."""
+    mount = remote_mount(path)
+    return status_of(path) if mount is None else remote_status(mount, path, timeout)
+
+
 def json_files_below(directory: str, timeout: float = REMOTE_PATIENCE) -> Iterable[str]:
     """The ``.json`` files below a directory, in the order of their names. Raises as ``passing``."""
     mount = remote_mount(directory)
@@ -202,19 +224,22 @@ def json_files_below(directory: str, timeout: float = REMOTE_PATIENCE) -> Iterab
         raise UsageError(f"{directory}: {error.strerror}") from None
 
 
-def write_named_file(parts: Iterable[bytes], path: str, timeout: float = REMOTE_PATIENCE) -> None:
-    """Writes a file, of whose parts one at a time is in memory. UnwritableError where it cannot be opened,
-    OutputFullError where it does not take all or its file system does not answer within ``timeout`` seconds."""
+def write_named_file(
+    parts: Iterable[bytes], path: str, timeout: float = REMOTE_PATIENCE, *, append: bool = False
+) -> None:
+    """Writes a file, of whose parts one at a time is in memory; ``append``: behind what it holds. UnwritableError where
+    it cannot be opened, OutputFullError where it does not take all or its file system does not answer within
+    ``timeout`` seconds."""
     mount = remote_mount(path)
     error_type: type[UnwritableError] = UnwritableError
     try:
         if mount is not None:
-            problem = _written_by_child(parts, path, mount, timeout)
+            problem = _written_by_child(parts, path, mount, timeout, "append" if append else "write")
             if problem != _OK:
                 opened, _, reason = problem.partition(" ")
                 raise (OutputFullError if opened == "opened" else UnwritableError)(f"{path}: {reason}")
             return
-        with open(path, "wb") as file:
+        with open(path, "ab" if append else "wb") as file:
             error_type = OutputFullError
             for part in parts:
                 file.write(part)
@@ -224,9 +249,11 @@ def write_named_file(parts: Iterable[bytes], path: str, timeout: float = REMOTE_
         raise error_type(f"{path}: {error.strerror}") from None
 
 
-def _written_by_child(parts: Iterable[bytes], path: str, mount: RemoteMount, timeout: float) -> str:
+def _written_by_child(
+    parts: Iterable[bytes], path: str, mount: RemoteMount, timeout: float, operation: str
+) -> str:
     """What the child reports, which is ``ok`` where all is written."""
-    with RemoteProcess(mount, timeout, "write", path) as remote:
+    with RemoteProcess(mount, timeout, operation, path) as remote:
         with contextlib.suppress(BrokenPipeError):
             for part in parts:
                 remote.write(part)

@@ -6,12 +6,13 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
 import select
 import stat
 import time
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 from ovms_doctor.probes import interrupts
 from ovms_doctor.probes.file_systems import RemoteMount, remote_mount
@@ -36,6 +37,17 @@ TESTS: dict[Test, Callable[[str], bool]] = {
 }
 #: Mounts of this host that did not answer: nobody waits for one twice.
 _stuck: dict[str, str] = {}
+
+
+class FileStatus(NamedTuple):
+    """What is at a path, links followed."""
+
+    #: Type and permission bits, as in stat(2).
+    mode: int
+    #: In bytes.
+    size: int
+    #: Whether this process has the right to write the file, or to make files in the directory.
+    writable: bool
 
 
 class NoDocumentError(ValueError):
@@ -166,6 +178,23 @@ def which(mount: RemoteMount, test: Test, paths: list[str], patience: float = PA
         return [path for path, mark in zip(paths, remote.line(), strict=True) if mark == "1"]
 
 
+def status_of(path: str) -> FileStatus:
+    """What is at a path of a file system that does not hang. OSError where there is nothing, or it is out of reach."""
+    found = os.stat(path)
+    rights = os.W_OK | os.X_OK if stat.S_ISDIR(found.st_mode) else os.W_OK
+    return FileStatus(found.st_mode, found.st_size, os.access(path, rights))
+
+
+def remote_status(mount: RemoteMount, path: str, patience: float = PATIENCE) -> FileStatus:
+    """The same of a path on ``mount``. OSError as of RemoteProcess, too."""
+    with RemoteProcess(mount, patience, "status", path) as remote:
+        first, *others = map(int, remote.line().split())
+    if not others:
+        raise OSError(first, os.strerror(first))
+    size, writable = others
+    return FileStatus(first, size, bool(writable))
+
+
 def not_answering(paths: Iterable[str], patience: float = PATIENCE) -> dict[str, str]:
     """Those of the paths that lie on a file system that does not answer, with the reason. Each one that does not halves
     the time for the next."""
@@ -220,16 +249,27 @@ def _read(path: str) -> None:
         _send(f"{getattr(error, 'strerror', None) or error}\n".encode())
         return
     os.set_blocking(descriptor, True)
+    if (position := _position(path)) is not None:
+        os.lseek(descriptor, position, os.SEEK_SET)
     _send(f"{_OK}\n".encode())
     while part := os.read(descriptor, _PART):
         _send(part)
 
 
-def _write(path: str) -> None:
+def _position(path: str) -> int | None:
+    """How far another process has read its open file ``/proc/PID/fd/N``; None for another path."""
+    found = re.fullmatch(r"/proc/\d+/fd/\d+", path)
+    if found is None:
+        return None
+    with open(path.replace("/fd/", "/fdinfo/")) as file:
+        return int(file.readline().removeprefix("pos:"))
+
+
+def _write(path: str, mode: Literal["wb", "ab"] = "wb") -> None:
     """The file gets what comes; then ``opened`` or not, and ``ok`` or why not."""
     opened = False
     try:
-        with open(path, "wb") as file:
+        with open(path, mode) as file:
             opened = True
             while part := os.read(INCOMING, _PART):
                 file.write(part)
@@ -240,6 +280,16 @@ def _write(path: str) -> None:
 
 def _which(test: Test, *paths: str) -> None:
     _send("".join(str(int(TESTS[test](path))) for path in paths).encode() + b"\n")
+
+
+def _status(path: str) -> None:
+    """The status as three numbers, or the number of the error alone."""
+    try:
+        found = status_of(path)
+    except OSError as error:
+        _send(f"{error.errno}\n".encode())
+    else:
+        _send(f"{found.mode} {found.size} {int(found.writable)}\n".encode())
 
 
 def _files(directory: str) -> None:
@@ -256,6 +306,8 @@ def _send(data: bytes) -> None:
 _OPERATIONS: dict[str, Callable[..., None]] = {
     "read": _read,
     "write": _write,
+    "append": partial(_write, mode="ab"),
     "files": _files,
+    "status": _status,
     **{test: partial(_which, test) for test in TESTS},
 }

@@ -177,6 +177,63 @@ def test_a_document_on_a_dead_mount(
     assert gone(mark)
 
 
+def _redirected(
+    arguments: list[str], file: Path, before: str = ":", **variables: str
+) -> tuple[int, bytes, bytes]:
+    """Exit code, standard output and standard error of a command whose standard input is redirected from the file, of
+    which the shell's ``before`` may have read a part."""
+    with file.open("rb") as stream:
+        process = subprocess.run(
+            ["sh", "-c", f'{before}; exec "$@"', "sh", sys.executable, "-m", "ovms_doctor", *arguments],
+            stdin=stream,
+            capture_output=True,
+            env={**os.environ, **variables},
+            timeout=LONG,
+        )
+    return process.returncode, process.stdout, process.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments", [["check", "--inspect", "-"], ["logs", "-"], ["explain", "-"]], ids=" ".join
+)
+def test_standard_input_from_a_mount_that_answers(
+    arguments: list[str], mount: StuckMount, source: Path
+) -> None:
+    """It is read from where the shell has stopped reading."""
+    text = json.dumps(INSPECT) if "--inspect" in arguments else "OVD101\n"
+    (source / "document").write_text("0123456789" + text)
+    before = "dd bs=1 count=10 of=/dev/null 2>/dev/null"
+    code, out, err = _redirected(arguments, mount.point / "document", before)
+    expected = _redirected(arguments, source / "document", before)
+    assert (code, err) == (expected[0], expected[2])
+    assert code in (0, 1, 3)
+    assert len(out) == len(expected[1]) > 0
+
+
+@pytest.mark.parametrize("operation", ["open", "read"])
+@pytest.mark.parametrize(
+    "arguments",
+    [["check", "--timeout", "1", "--inspect", "-"], ["logs", "-"], ["explain", "-"]],
+    ids=" ".join,
+)
+def test_standard_input_from_a_dead_mount(arguments: list[str], operation: str, mount: StuckMount) -> None:
+    mark = mount.point.parent.name
+    with (mount.point / "inspect.json").open("rb") as stream:
+        mount.hold(operation)
+        process = subprocess.run(
+            [sys.executable, "-m", "ovms_doctor", *arguments],
+            stdin=stream,
+            capture_output=True,
+            env={**os.environ, "OVD_TEST_MARK": mark},
+            timeout=LONG,
+        )
+    assert process.returncode == 2
+    message = " ".join(process.stderr.decode().split())
+    assert f"standard input: the file system mounted at {mount.point} (fuse.stuck) did not answer" in message
+    mount.end()
+    assert gone(mark)
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 @pytest.mark.parametrize("arguments", [["check", "--inspect"], ["logs"], ["check"]], ids=" ".join)
 def test_a_signal_while_a_mount_is_waited_for(
@@ -417,6 +474,47 @@ def test_a_report_to_a_dead_mount(operation: str, mount: StuckMount, good: Path)
     assert "served" in result.text
     assert json.loads(local_report.read_bytes())["summary"]["verdict"] == "pass"
     assert b"did not answer" in result.err
+    mount.end()
+    assert gone(mark)
+
+
+def test_a_summary_for_github_on_a_mount(mount: StuckMount, source: Path, good: Path) -> None:
+    (source / "summary.md").write_text("before\n")
+    mark = mount.point.parent.name
+    variables = {**os.environ, "GITHUB_STEP_SUMMARY": str(mount.point / "summary.md"), "OVD_TEST_MARK": mark}
+    arguments = ("check", good, "--load", "none", "--format", "github")
+    result = ovms_doctor_process(*arguments, environment=variables)
+    assert (result.code, result.err) == (0, b"")
+    written = (source / "summary.md").read_text()
+    assert written.startswith("before\n#")
+    mount.hold("write")
+    result = ovms_doctor_process(*arguments, environment=variables)
+    assert result.code == 0
+    assert f"GITHUB_STEP_SUMMARY: {mount.point}/summary.md: the file system mounted at" in result.err.decode()
+    mount.end()
+    assert gone(mark)
+
+
+@pytest.mark.parametrize("operation", ["all", "write"])
+def test_a_receipt_on_a_dead_mount(operation: str, mount: StuckMount, source: Path, good: Path) -> None:
+    path = mount.point / "receipt.json"
+    result = ovms_doctor("check", good, "--load", "none", f"--receipt={path}")
+    assert result.code == 0
+    assert json.loads((source / "receipt.json").read_bytes())["receipt"]["format"]
+    mount.hold(operation)
+    mark = mount.point.parent.name
+    result = ovms_doctor_process(
+        "check",
+        good,
+        "--load",
+        "none",
+        f"--receipt={path}",
+        environment={**os.environ, "OVD_TEST_MARK": mark},
+    )
+    assert result.code == (2 if operation == "all" else 3)
+    assert f"the file system mounted at {mount.point} (fuse.stuck) did not answer" in " ".join(
+        result.err.decode().split()
+    )
     mount.end()
     assert gone(mark)
 

@@ -23,7 +23,7 @@ MOST_SECONDS, MOST_MEMORY = 2.0, 200 << 20
 
 
 def render_alone(form: str, findings: int, *, same: bool) -> tuple[float, int, int]:
-    """Seconds, bytes written and peak memory in bytes, for a child of this process."""
+    """Returns the seconds, the bytes written and the peak memory in bytes of a child of this process."""
     with NamedTemporaryFile("r+") as answer:
         child = os.fork()
         if child == 0:

@@ -1,12 +1,11 @@
-"""Mutants of real models through the whole program: no traceback, no hang, and OpenVINO's own verdict for
-each.
+"""Mutants of real models through the whole program: the program never raises or hangs, and agrees with OpenVINO's own
+verdict on each.
 
     python benchmarks/fuzz_models.py --mutants 3000 --seed 1
 
-Each mutant is one model of a repository. ``ovms-doctor collect`` collects the facts about many at once; each
-is then evaluated alone, because in one server the first crash would end them all. For comparison, OpenVINO's
-Python package reads the same file in a process of its own. Prints counts; the exit code is 1 if a result does
-not agree.
+Each mutant is one model of a repository. ``ovms-doctor collect`` collects the facts about many at once; each is then
+evaluated alone, because in one server the first crash would end them all. For comparison, OpenVINO's Python package
+reads the same file in a process of its own. Prints counts; the exit code is 1 if a result does not agree.
 """
 
 from __future__ import annotations
@@ -151,7 +150,7 @@ class Oracle:
         self._process: subprocess.Popen[str] | None = None
 
     def verdict(self, path: str) -> str:
-        """``ok``, ``failed``, ``crashed`` or ``hung``."""
+        """Returns ``ok``, ``failed``, ``crashed`` or ``hung``."""
         process = self._process or self._start()
         assert process.stdin
         process.stdin.write(path + "\n")
@@ -195,7 +194,7 @@ def _sources() -> Iterator[Path]:
 
 
 def _collect(models: Path, saved: Path) -> str:
-    """The error of the command itself; empty if there was none."""
+    """Returns the error of the command itself; empty if there was none."""
     me = f"{os.getuid()}:{os.getgid()}"
     command = [sys.executable, "-m", "ovms_doctor", "collect", str(models), "--user", me, "-o", str(saved)]
     try:
@@ -208,9 +207,9 @@ def _collect(models: Path, saved: Path) -> str:
 
 
 def _judged(model: Path, facts: Facts) -> tuple[str, str]:
-    """The program's verdict in the oracle's terms, and further counters."""
+    """Returns the program's verdict in the oracle's terms, and further counters."""
     request = CheckOptions((str(model),), as_="model", user=User(os.getuid(), os.getgid(), ()))
-    # As a model of a configuration, as it was collected.
+    # Its state as a model of a configuration, as it was collected.
     deployment = replace(deployment_for(request, facts), mode="config")
     planned = plan(deployment, facts)
     assert planned.plan is not None

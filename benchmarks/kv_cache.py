@@ -68,12 +68,13 @@ class Measured(NamedTuple):
 
     @property
     def ratio(self) -> float:
-        """The ratio of predicted to measured."""
+        """The ratio of predicted to measured bytes."""
         return self.predicted / self.measured
 
 
 def compare(model: str, precision: str, directory: Path) -> Measured:
-    """Creates the model below ``directory`` and measures it. ``precision``: that of the cache; empty: the default."""
+    """Creates the model below ``directory`` and measures it. ``precision``: the precision of the cache; empty means the
+    default."""
     sizes, tokens, requests = MODELS[model]
     location = directory / f"{model}-{precision}"
     location.mkdir()

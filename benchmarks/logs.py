@@ -64,7 +64,7 @@ def write_log(file: BinaryIO, size: int) -> None:
 
 
 def measure(command: list[str]) -> tuple[float, float, int]:
-    """Seconds, processor seconds, and peak memory in bytes."""
+    """Returns seconds, processor seconds, and peak memory in bytes."""
     began = time.monotonic()
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, cwd=PROJECT)
     _, _, usage = os.wait4(process.pid, 0)

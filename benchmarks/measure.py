@@ -16,8 +16,8 @@ from pathlib import Path
 
 #: Seconds after which a run counts as hanging.
 LIMIT = 1800.0
-#: Runs the command line and then writes down the most memory that this process itself ever held, in KiB:
-#: wait4(2) reports the maximum of it and its children.
+#: Runs the command line and then prints the peak memory of this process itself in KiB: wait4(2) reports the maximum of
+#: it and its children.
 PEAK = """
 import sys
 place = sys.argv.pop(1)
@@ -28,7 +28,7 @@ finally:
     with open("/proc/self/status") as status, open(place, "w") as file:
         file.write(next(line.split()[1] for line in status if line.startswith("VmHWM:")))
 """
-#: Runs the command line and then writes down which of the program's modules it imported.
+#: Runs the command line and then prints which of the program's modules it imported.
 MODULES = """
 import sys
 place = sys.argv.pop(1)
@@ -61,7 +61,7 @@ class Runs:
 
 
 def doctor(*arguments: str) -> Command:
-    """The program itself, run by this interpreter."""
+    """Returns the command of the program itself, run by this interpreter."""
     return Command([sys.executable, "-m", "ovms_doctor", *arguments])
 
 
@@ -83,7 +83,7 @@ def alternate(commands: Mapping[str, Command], times: int) -> dict[str, Runs]:
 
 
 def once(command: Command) -> tuple[float, float]:
-    """Wall seconds and processor seconds. RuntimeError if the command fails."""
+    """Returns wall seconds and processor seconds. Raises RuntimeError if the command fails."""
     with tempfile.TemporaryFile() as errors:
         began = time.perf_counter()
         process = subprocess.Popen(
@@ -106,7 +106,7 @@ def once(command: Command) -> tuple[float, float]:
 
 
 def peak_memory(arguments: Sequence[str]) -> float:
-    """The peak memory in MiB of the parent process of ``ovms-doctor ARGUMENTS``."""
+    """Returns the peak memory in MiB of the parent process of ``ovms-doctor ARGUMENTS``."""
     with tempfile.TemporaryDirectory() as directory:
         file = Path(directory) / "peak"
         once(Command([sys.executable, "-c", PEAK, str(file), *arguments]))
@@ -114,7 +114,8 @@ def peak_memory(arguments: Sequence[str]) -> float:
 
 
 def imports_of(arguments: Sequence[str]) -> Command:
-    """A Python command that only imports the modules that the parent process of ``ovms-doctor ARGUMENTS`` imports."""
+    """Returns a Python command that only imports the modules that the parent process of ``ovms-doctor ARGUMENTS``
+    imports."""
     with tempfile.TemporaryDirectory() as directory:
         file = Path(directory) / "modules"
         once(Command([sys.executable, "-c", MODULES, str(file), *arguments]))
@@ -123,14 +124,14 @@ def imports_of(arguments: Sequence[str]) -> Command:
 
 
 def environment() -> dict[str, str]:
-    """This environment, but with byte code stored, as in an installed package, or in a checkout after its
-    first run."""
+    """Returns this environment with storing of byte code enabled, as in an installed package, or in a checkout after
+    its first run."""
     left_out = ("PYTHONDONTWRITEBYTECODE", "FORCE_COLOR", "TTY_COMPATIBLE")
     return {name: value for name, value in os.environ.items() if name not in left_out}
 
 
 def machine() -> str:
-    """The machine and its versions, in one line."""
+    """Returns the machine and its versions, in one line."""
     text = Path("/proc/cpuinfo").read_text("utf-8", "replace")
     model = re.search(r"^model name\s*:\s*(.*)$", text, re.MULTILINE)
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
@@ -153,7 +154,7 @@ def middle(values: Sequence[float]) -> float:
 def chosen_parts(
     parser: argparse.ArgumentParser, names: Sequence[str], parts: Mapping[str, object]
 ) -> list[str]:
-    """Returns the parts that the command line names, all where it names none; ends the program for an unknown one."""
+    """Returns the parts that the command line names, or all if it names none; ends the program for an unknown one."""
     unknown = [name for name in names if name not in parts]
     if unknown:
         parser.error(f"no part is called {unknown[0]}; there are {', '.join(parts)}")

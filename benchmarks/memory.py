@@ -62,7 +62,7 @@ print(int(lines["RssAnon"].split()[0]) * 1024, int(lines["VmHWM"].split()[0]) * 
 
 
 def predicted(path: str, precision: str) -> tuple[int, int]:
-    """Unreclaimable bytes and all resident bytes: the middle of the range."""
+    """Returns the unreclaimable bytes and all resident bytes: the middle of the range."""
     inspection = inspect_model(path, "ir")
     config = (("INFERENCE_PRECISION_HINT", json.dumps(precision)),) if precision else ()
     model = SimpleNamespace(
@@ -84,7 +84,7 @@ def predicted(path: str, precision: str) -> tuple[int, int]:
     found = estimate([model], limits_on(see_host(), NEWEST))
     assert found is not None
     middle = (found.low + found.high) // 2
-    # Including pages of files that the kernel may drop.
+    # The second number includes pages of files that the kernel may drop.
     return middle, middle + BASE_RESIDENT - BASE + found.mapped
 
 
@@ -96,9 +96,9 @@ def main() -> None:
     options = parser.parse_args()
     sizes = options.sizes or [1, 64, 256] + ([1024] if options.large else [])
     sys.stdout.write(
-        f"{'weights':>12} {'MiB':>5} {'hint':>5} {'resident: said':>15} {'seen':>6} {'ratio':>6}"
+        f"{'weights':>12} {'MiB':>5} {'hint':>5} {'resident: predicted':>20} {'measured':>8} {'ratio':>6}"
     )
-    sys.stdout.write(f" {'anonymous: said':>16} {'seen':>6} {'ratio':>6}\n")
+    sys.stdout.write(f" {'anonymous: predicted':>21} {'measured':>8} {'ratio':>6}\n")
     ratios = []
     with tempfile.TemporaryDirectory() as directory:
         for kind in options.kinds:
@@ -114,8 +114,8 @@ def main() -> None:
                     measured_anonymous, measured_whole = int(figures[0]), int(figures[1])
                     ratios.append(whole / measured_whole)
                     sys.stdout.write(
-                        f"{kind:>12} {size:5} {hint or 'none':>5} {whole // MIB:15} {measured_whole // MIB:6} "
-                        f"{whole / measured_whole:6.2f} {anonymous // MIB:16} {measured_anonymous // MIB:6} "
+                        f"{kind:>12} {size:5} {hint or 'none':>5} {whole // MIB:20} {measured_whole // MIB:8} "
+                        f"{whole / measured_whole:6.2f} {anonymous // MIB:21} {measured_anonymous // MIB:8} "
                         f"{anonymous / measured_anonymous:6.2f}\n"
                     )
                     sys.stdout.flush()

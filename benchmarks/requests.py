@@ -32,7 +32,7 @@ def write_body(file: BinaryIO, size: int) -> None:
 
 
 def cost(command: list[str]) -> tuple[float, int]:
-    """Processor seconds and peak memory in bytes of one run, including children."""
+    """Returns the processor seconds and the peak memory in bytes of one run, including children."""
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, cwd=PROJECT) as process:
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)

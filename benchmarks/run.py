@@ -89,8 +89,7 @@ def verdict(value: float, goal: float | None) -> str:
 
 
 def compare(title: str, ours: Runs, other: Runs, kind: str, goal: float | None) -> None:
-    """Prints one line: both medians, the ratio of the medians, which is compared with the goal, and that of
-    the minima."""
+    """Prints one line: both medians, their ratio, which is compared with the goal, and the ratio of the minima."""
     a, b = ours.of(kind), other.of(kind)
     ratio = middle(a) / middle(b)
     print_line(
@@ -187,7 +186,7 @@ def configured(directory: str, setting: Setting) -> None:
 
 
 def judged(arguments: Sequence[str]) -> str:
-    """Checks a run: its figures count only if every model was checked. RuntimeError otherwise."""
+    """Checks a run: its figures count only if every model was checked. Raises RuntimeError otherwise."""
     with tempfile.TemporaryDirectory() as directory:
         report = f"{directory}/report.json"
         once(doctor(*arguments, "--format", "json", "-o", report))

@@ -64,7 +64,7 @@ class Cost:
 
 
 def watched(arguments: Sequence[str], codes: Sequence[int] = (0,)) -> Cost:
-    """The cost of ``ovms-doctor ARGUMENTS``. RuntimeError if it ends with another exit code."""
+    """Returns the cost of ``ovms-doctor ARGUMENTS``. Raises RuntimeError if it ends with another exit code."""
     with tempfile.TemporaryFile() as errors:
         process = subprocess.Popen(
             [sys.executable, "-m", "ovms_doctor", *arguments],
@@ -91,7 +91,7 @@ def watched(arguments: Sequence[str], codes: Sequence[int] = (0,)) -> Cost:
 
 
 def _tree(pid: int) -> Iterator[int]:
-    """A process and all its descendants."""
+    """Returns a process and all its descendants."""
     yield pid
     with contextlib.suppress(OSError):
         for thread in os.listdir(f"/proc/{pid}/task"):
@@ -100,15 +100,14 @@ def _tree(pid: int) -> Iterator[int]:
 
 
 def _peak(pid: int) -> int:
-    """The peak memory in KiB of a process so far; 0 if it has ended."""
+    """Returns the peak memory in KiB of a process so far; 0 if it has ended."""
     with contextlib.suppress(OSError), open(f"/proc/{pid}/status") as status:
         return next((int(line.split()[1]) for line in status if line.startswith("VmHWM:")), 0)
     return 0
 
 
 def grown(title: str, unit: str, sizes: Sequence[int], cost_of: Callable[[int], Cost]) -> None:
-    """Prints one line for each size, with the processor time of each ``unit`` as a ratio to that at the first
-    size."""
+    """Prints one line for each size. The processor time of each ``unit`` is a ratio to the time at the first size."""
     first = 0.0
     for size in sizes:
         cost = cost_of(size)
@@ -124,7 +123,8 @@ def grown(title: str, unit: str, sizes: Sequence[int], cost_of: Callable[[int], 
 
 
 def trees(directory: str, sizes: Sequence[int]) -> None:
-    """Repositories in which all versions are requested: healthy, and with one finding each, as text and as JSON."""
+    """Measures repositories in which all versions are requested: healthy, and with one finding each, as text and as
+    JSON."""
     for size in sizes:
         repository(f"{directory}/healthy-{size}", size // VERSIONS, VERSIONS)
         faulty = repository(f"{directory}/faulty-{size}", size // VERSIONS, VERSIONS)
@@ -147,7 +147,7 @@ def _tree_cost(directory: str, kind: str, options: Sequence[str], codes: Sequenc
 
 
 def configured(directory: str, sizes: Sequence[int]) -> None:
-    """Configuration files with this number of models of one version, and some with misspelt base paths."""
+    """Measures configuration files with this number of models of one version; some have misspelt base paths."""
     sizes = [size // VERSIONS for size in sizes]
     for size in sizes:
         config = configuration(f"{directory}/{size}", size)
@@ -166,7 +166,7 @@ def _configured_cost(directory: str, name: str, codes: Sequence[int], size: int)
 
 
 def store(directory: str, sizes: Sequence[int]) -> None:
-    """Buckets of models with three versions each, compared with a plain loop of boto3; requests, and the
+    """Measures buckets of models with three versions each, compared with a plain loop of boto3; requests, and the
     store's own time."""
     sizes = [size // VERSIONS for size in sizes]
     costs: dict[int, Cost] = {}
@@ -176,7 +176,7 @@ def store(directory: str, sizes: Sequence[int]) -> None:
         with served(tree, directory) as (server, port):
             forwarder = Forwarder(port)
             began = server_cpu(server)
-            # The store is slow on a busy machine: one list of the whole may take minutes.
+            # The store is slow on a busy machine: one listing of the whole bucket may take minutes.
             costs[size] = watched((*environment_options(forwarder.endpoint), "--timeout", "120"))
             ours = server_cpu(server) - began
             requests = forwarder.counted.all
@@ -198,7 +198,7 @@ def store(directory: str, sizes: Sequence[int]) -> None:
 
 @contextlib.contextmanager
 def served(tree: str, directory: str) -> Iterator[tuple[int, int]]:
-    """A store with the files of ``tree``; its process and its port."""
+    """Yields a store with the files of ``tree``: its process and its port."""
     import socket
 
     with socket.socket() as free:
@@ -224,7 +224,7 @@ def served(tree: str, directory: str) -> Iterator[tuple[int, int]]:
 
 
 def server_cpu(pid: int) -> float:
-    """The processor seconds that a process has used."""
+    """Returns the processor seconds that a process has used."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
@@ -235,7 +235,7 @@ def _children_cpu() -> float:
 
 
 def summaries(location: str, sizes: Sequence[int]) -> None:
-    """``summary`` over this number of reports with 100 findings each, one report for each host, compared with
+    """Measures ``summary`` over this number of reports with 100 findings each, one report for each host, compared with
     ``json.loads``."""
     sizes = [size // VERSIONS for size in sizes]
     template = _report(location)
@@ -261,7 +261,7 @@ def summaries(location: str, sizes: Sequence[int]) -> None:
 
 
 def _report(directory: str) -> str:
-    """A report with 100 findings."""
+    """Returns a report with 100 findings."""
     tree = repository(f"{directory}/hundred", 100)
     for path in Path(tree).rglob("*.bin"):
         path.write_bytes(_SHORT)
@@ -291,7 +291,7 @@ def main() -> int:
     print_line(machine())
     for name in names:
         with tempfile.TemporaryDirectory(prefix="ovms-doctor-benchmark-") as directory:
-            # The server's user, as whom is looked, is somebody else.
+            # The files are read as the server's user, which is another user.
             os.chmod(directory, 0o755)  # noqa: S103
             try:
                 PARTS[name](directory, sizes)

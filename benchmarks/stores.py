@@ -111,7 +111,7 @@ class Forwarder:
 
 
 def started(directory: str) -> tuple[subprocess.Popen[bytes], int]:
-    """moto's server, and its port."""
+    """Yields moto's server and its port."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -157,7 +157,7 @@ def fill(port: int, tree: str) -> int:
 
 
 def environment_options(endpoint: str) -> tuple[str, ...]:
-    """The arguments of the check: every version is requested, and read statically."""
+    """Returns the arguments of the check: every version is requested, and read statically."""
     environment = (
         f"S3_ENDPOINT={endpoint}",
         f"AWS_ACCESS_KEY_ID={KEYS[0]}",

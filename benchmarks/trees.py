@@ -40,8 +40,8 @@ _WEIGHTS = bytes.fromhex("0000803f 00000040 00004040")
 
 
 def repository(location: str, models: int, versions: int = 1) -> str:
-    """Creates a repository at ``directory``: ``models`` directories with the versions 1, 2, … each. Every
-    user can read it."""
+    """Creates a repository at ``directory``: ``models`` directories with the versions 1, 2, … each. Every user can read
+    them."""
     for number in range(models):
         name = f"model-{number:05}"
         for version in range(1, versions + 1):

@@ -1,3 +1,3 @@
-"""ovms-doctor: says what OpenVINO Model Server will do with what it was given, and why."""
+"""ovms-doctor: reports what OpenVINO Model Server will do with its configuration and models, and why."""
 
 __version__ = "0.1.0"

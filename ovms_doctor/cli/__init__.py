@@ -1,1 +1,1 @@
-"""The commands: parse, call the driver, print, exit code. No rule about OVMS lives here."""
+"""The commands: parse, run the diagnosis, print, exit code. They contain no rule about OVMS."""

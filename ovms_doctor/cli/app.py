@@ -30,13 +30,13 @@ app = typer.Typer(
 _SEPARATOR = "--"
 #: Commands for which ``--`` only ends the options.
 _WITHOUT_SERVER = ("diff", "explain", "logs", "status", "summary")
-#: The server's own arguments, after ``--``. The parser does not get them: it has options of its own with those
-#: names.
+#: The server's own arguments, after ``--``. They are not passed to the parser, which has options of its own with the
+#: same names.
 _server_arguments: list[str] | None = None
 
 
 def run(argv: Sequence[str]) -> int:
-    """Run the command line; returns the exit code. A usage mistake is one line on standard error."""
+    """Runs the command line and returns the exit code. A usage mistake prints one line on standard error."""
     global _server_arguments
     words = list(argv)
     _server_arguments = None
@@ -62,16 +62,16 @@ def _parse_and_run(words: Sequence[str]) -> object:
 
 
 def command_for(words: Sequence[str]) -> Callable[..., object]:
-    """Returns the parser: of one command where the first argument names it, else of all. To build all commands takes
-    longer than to explain a code."""
+    """Returns the parser: of one command if the first argument names it, else of all. Building all commands takes
+    longer than explaining a code."""
     named = [info for info in app.registered_commands if words and _name_of(info) == words[0]]
     parser = copy(app)
     parser.registered_commands = named or app.registered_commands
     # The options that install the completion belong to the program; the shell runs it without a command.
     parser._add_completion = not named
     if names_shell(words):
-        # Typer's own switch: the options for the completion then take the shell's name instead of looking for a
-        # shell among the parent processes, where a script's `sh` would be found.
+        # Typer's own switch: the options for the completion then take the shell's name. Otherwise typer searches the
+        # parent processes for a shell and finds the `sh` of a script.
         os.environ["_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION"] = "1"
     for info in parser.registered_commands:
         records = _records(_name_of(info))
@@ -83,7 +83,7 @@ def command_for(words: Sequence[str]) -> Callable[..., object]:
 
 
 def names_shell(words: Sequence[str]) -> bool:
-    """Whether the arguments are an option for the completion with a shell's name behind it."""
+    """Whether the arguments are an option for the completion, followed by a shell's name."""
     option, equals, _ = words[0].partition("=") if words else ("", "", "")
     return option in ("--install-completion", "--show-completion") and (bool(equals) or len(words) > 1)
 
@@ -93,8 +93,7 @@ def _name_of(info: CommandInfo) -> str:
 
 
 def _records(command: str) -> tuple[type[Any], ...]:
-    """Returns the records whose fields are the options of a command; none where the command has parameters of its
-    own."""
+    """Returns the records whose fields are the options of a command; none if the command has parameters of its own."""
     if command in ("explain", "checks", "schema"):
         return ()
     if command in ("diff", "summary"):
@@ -120,7 +119,7 @@ def _records(command: str) -> tuple[type[Any], ...]:
 
 
 def _configured(context: typer.Context) -> Mapping[str, Any]:
-    """The typed options of a command, with the defaults of the project's configuration."""
+    """Returns the typed options of a command, with the defaults of the project's configuration."""
     from ovms_doctor.cli.configuration import with_configuration
 
     return with_configuration(context.params, _records(context.command.name or ""))

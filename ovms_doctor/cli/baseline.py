@@ -1,4 +1,4 @@
-"""The file of known findings: read, and written anew."""
+"""Reads and writes the file of known findings."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from ovms_doctor.model.json_text import encode_json
 from ovms_doctor.probes.named_files import DocumentLimits, read_named_file
 
 FORMAT = "ovms-doctor baseline"
-#: A longer file, in bytes, is not read.
+#: Maximum length in bytes; a longer file is not read.
 _LARGEST = 256 << 20
 
 
 class Baseline(Struct, frozen=True):
     """Known findings: they are counted and do not make a run fail.
 
-    * ``format``: tells this kind of file from any other.
-    * ``schema_version``: version of this form: the second number grows with added keys.
+    * ``format``: identifies this kind of file.
+    * ``schema_version``: version of the form; its second number grows with added keys.
     * ``findings``: the known findings.
     """
 
@@ -50,7 +50,7 @@ def read_baseline(path: str, limits: DocumentLimits) -> tuple[KnownFinding, ...]
 
 
 def write_baseline(path: str, known: tuple[KnownFinding, ...]) -> None:
-    """Writes a baseline with one entry a line, so that a change of one is a change of one line."""
+    """Writes a baseline with one entry per line, so that a changed entry is one changed line."""
     rows = ",\n".join(encode_json(entry).decode("utf-8") for entry in known)
     body = f"\n{rows}\n" if rows else ""
     write(f'{{"format": "{FORMAT}", "schema_version": "1.0", "findings": [{body}]}}\n', path)

@@ -1,4 +1,4 @@
-"""``check`` and ``collect``: look or read recorded facts, report, print."""
+"""``check`` and ``collect``: collect facts or read recorded ones, report, print."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from ovms_doctor.report.live_document import LiveInfo
     from ovms_doctor.report.model import FactsOrigin, Report
 
-#: A facts file larger than this, in bytes, is not read.
+#: Maximum size in bytes of a facts file that is read.
 _LARGEST_FACTS = 4 << 30
 _PSEUDONYMS = (
     "Names of hosts, users, files, models and buckets, and addresses, are pseudonyms: the facts were redacted. Who "
@@ -55,7 +55,7 @@ _LONGEST_REQUEST = 5.0
 
 
 def run_check(options: CheckOptions, output: OutputOptions) -> int:
-    """Runs ``check`` and returns the exit code. Any failure inside ends as a report with the error."""
+    """Runs ``check`` and returns the exit code. Any failure inside results in a report with the error."""
     with interrupts.deferred():
         code = _check(options, output)
     if interrupts.requested():
@@ -89,7 +89,7 @@ def _check(typed: CheckOptions, output: OutputOptions) -> int:
     # The import of the rules takes as long as the start of the child processes.
     from ovms_doctor.diagnosis.run import NO_THIRD_PARTY, failed_report, report_on
 
-    # Its children are killed by then; they are gone when the report is made.
+    # Its children are killed by then, and have ended when the report is made.
     with collector or nullcontext():
         third_party = NO_THIRD_PARTY
         try:
@@ -99,7 +99,7 @@ def _check(typed: CheckOptions, output: OutputOptions) -> int:
                 named = {plugin.name for plugin in plugins}
                 left_out = any(pattern.lower() in named for pattern in output.ignore)
                 if not left_out and all(check.status == "ran" for check in third_party.checks):
-                    # The codes of a check that did not run are not known.
+                    # The codes of a check that did not run are unknown.
                     check_patterns(output, third_party.matched)
             report = _on_facts(report_on(run, output, run_start, third_party), origin)
         except UsageError:
@@ -124,8 +124,8 @@ def _check(typed: CheckOptions, output: OutputOptions) -> int:
 
 
 def _import_for_report(output: OutputOptions) -> Iterator[str]:
-    """Imports what the report needs in steps, for the time in which OpenVINO loads the first model; yields what was
-    imported. What fails is reported when it is needed."""
+    """Imports the modules of the report in steps, while OpenVINO loads the first model; yields each module. A failed
+    import is reported when the module is needed."""
     from ovms_doctor.checks.registry import import_common_checks
 
     yield from import_common_checks()
@@ -136,7 +136,7 @@ def _import_for_report(output: OutputOptions) -> Iterator[str]:
 
 
 def _with_baseline(output: OutputOptions, limits: DocumentLimits) -> OutputOptions:
-    """Returns the options with the known findings of the named baseline, and of the baseline that will be
+    """Returns the options with the known findings of the named baseline, and of the baseline file that will be
     replaced."""
     if output.baseline_expires is not None and output.write_baseline is None:
         raise UsageError("--baseline-expires is for the entries that --write-baseline adds")
@@ -149,8 +149,8 @@ def _with_baseline(output: OutputOptions, limits: DocumentLimits) -> OutputOptio
 
 
 def _write_baseline(report: Report, output: OutputOptions, limits: DocumentLimits) -> Report:
-    """Writes the findings as known ones and returns the report, which does not fail for them. Reasons and days of
-    the replaced file are kept."""
+    """Writes the findings as known ones and returns the report, which no longer fails because of them. Reasons and days
+    of the replaced file are kept."""
     from ovms_doctor.cli.baseline import read_baseline, write_baseline
     from ovms_doctor.diagnosis.adjust import known_findings
     from ovms_doctor.diagnosis.verdict import verdict_of
@@ -167,7 +167,7 @@ def _write_baseline(report: Report, output: OutputOptions, limits: DocumentLimit
 def _third_party(
     plugins: Sequence[Plugin], options: CheckOptions, run: SettledRun, output: OutputOptions
 ) -> ThirdParty:
-    """Returns the results of the installed third-party checks; no results if they are interrupted."""
+    """Returns the results of the installed third-party checks; an interruption leaves no results."""
     from ovms_doctor.diagnosis.run import NO_THIRD_PARTY
     from ovms_doctor.plugins.run import run_plugins
 
@@ -179,7 +179,7 @@ def _third_party(
 
 
 def run_collect(typed: CheckOptions, output: OutputOptions) -> int:
-    """Saves the facts with the options of the run; after an interruption the facts that were collected by then."""
+    """Saves the facts with the options of the run; after an interruption, the facts collected so far."""
     run_start = begin(command_line())
     if output.redact_map is not None and not output.redact:
         raise UsageError("--redact-map is for --redact, which is not given")
@@ -208,7 +208,7 @@ def run_collect(typed: CheckOptions, output: OutputOptions) -> int:
             from ovms_doctor.cli.redaction import redacted, write_map
 
             redaction = redacted(text, redaction_map)
-            # Never facts without their map.
+            # The facts are never written without their map.
             write_map(redaction.map_document, redaction_map)
             text = redaction.document
             receipts = [
@@ -239,7 +239,7 @@ def _looked_up(typed: CheckOptions, output: OutputOptions) -> CheckOptions:
 
 
 def with_live(options: CheckOptions, output: OutputOptions) -> CheckOptions:
-    """Returns the options with the answers of the container's running server, where that server is queried."""
+    """Returns the options with the answers of the container's running server, if that server is queried."""
     look = options.live
     if look is None or look.address is None:
         return options
@@ -259,7 +259,7 @@ def with_live(options: CheckOptions, output: OutputOptions) -> CheckOptions:
 
 
 def with_sources(options: CheckOptions) -> CheckOptions:
-    """Returns the options with the data of the container's source, where one is named."""
+    """Returns the options with the data of the container's source, if one is named."""
     if not options.sources:
         return options
     from ovms_doctor.cli.sources import with_container
@@ -268,8 +268,7 @@ def with_sources(options: CheckOptions) -> CheckOptions:
 
 
 def with_log(options: CheckOptions) -> CheckOptions:
-    """Returns the options with the content of the server's log, where a log is named or the container's log is
-    known."""
+    """Returns the options with the content of the server's log, if a log is named or the container's log is known."""
     lines = options.container.log if options.container is not None else ()
     if not options.log_files and not lines:
         return options
@@ -281,8 +280,8 @@ def with_log(options: CheckOptions) -> CheckOptions:
 def collector_for(
     options: CheckOptions, progress: Progress, meanwhile: Iterator[object] | None = None
 ) -> Collector:
-    """Returns the collector for this host, whose child processes start at once, and for stores, which starts with
-    the first question about one. ``meanwhile``: does something in short steps while the children that load have no
+    """Returns the collector for this host and for stores. Child processes for the host start at once, those for stores
+    with the first question about one. ``meanwhile``: does work in short steps while the children that load have no
     answer yet."""
     from ovms_doctor.diagnosis.roots import roots
     from ovms_doctor.probes.collector import Collector
@@ -300,7 +299,7 @@ def collector_for(
     def stores() -> StoreCollector:
         from ovms_doctor.probes.stores import StoreCollector
 
-        # The only place where secrets are opened: the child processes that query the stores get them.
+        # The only line where secrets are revealed: the child processes that query the stores get them.
         secrets = {
             item.name: item.secret_value.open()
             for item in options.environment
@@ -334,7 +333,7 @@ def _settle(
     collector: Collector | None,
     progress: Progress,
 ) -> SettledRun:
-    """Returns the plan for the recorded facts or for this host. Has the collector's children killed."""
+    """Returns the plan for the recorded facts or for this host. Kills the collector's children."""
     from ovms_doctor.diagnosis.settle import look
     from ovms_doctor.model.facts import Facts
 
@@ -387,7 +386,7 @@ def report_on_facts(data: bytes, path: str) -> Report:
 
 
 def _on_facts(report: Report, origin: FactsOrigin | None) -> Report:
-    """The report with where its facts come from, None where the run collected them itself."""
+    """Returns the report with the origin of its facts; None if the run collected them itself."""
     notes = report.notes
     if origin is not None and origin.redacted:
         notes = (*notes, _PSEUDONYMS)

@@ -1,4 +1,5 @@
-"""Makes CheckOptions of the parsed command line: which options exclude each other, and what this process adds."""
+"""Makes CheckOptions from the parsed command line: which options exclude each other, and which data this process
+adds."""
 
 from __future__ import annotations
 
@@ -31,7 +32,7 @@ _COPY = {
     "az": "az storage blob download",
     "azfs": "az storage file download",
 }
-#: Options that the server's own arguments give as well.
+#: Options that the server's own arguments can set too.
 _BESIDE_TARGETS = {
     "cache_dir": "--cache-dir",
     "cpu_extension": "--cpu-extension",
@@ -39,22 +40,21 @@ _BESIDE_TARGETS = {
     "policy": "--model-version-policy",
 }
 
-#: The longest file of variables, in bytes.
+#: The maximum size in bytes of a file of variables.
 _LARGEST_ENVIRONMENT = 16 << 20
 
 
 def options_from(
     parsed: Mapping[str, Any], arguments: Sequence[str] | None, *, optional: bool = False
 ) -> CheckOptions:
-    """Returns the typed options, with the data that this process adds. ``arguments``: the server's own, behind
-    ``--``.
-    Raises UsageError for options that exclude each other, and unless ``optional`` where nothing is named."""
+    """Returns the typed options, with the data that this process adds. ``arguments``: the server's own, behind ``--``.
+    Raises UsageError for options that exclude each other, and if nothing is named unless ``optional``."""
     values = values_of(CheckOptions, parsed)
     if "facts_file" in values:
         _check_beside_facts(values, arguments)
         return CheckOptions(**values)
     pairs: list[tuple[str, str]] = list(values.pop("environment", ()))
-    # Rules and report have the same text as recorded facts.
+    # Rules and report get the same text as with recorded facts.
     typed = CheckOptions(**values, arguments=None if arguments is None else redact_words(arguments))
     if not (optional or typed.names_deployment):
         raise ConflictingOptionsError(
@@ -67,7 +67,7 @@ def options_from(
         raise ConflictingOptionsError(
             f"--as-me and {other} exclude each other: the server has this process's user and files"
         )
-    # The server's own arguments name the server's paths: without a mount they are this host's.
+    # The server's own arguments name the server's paths: without a mount they are paths of this host.
     bare_metal = typed.bare_metal or typed.as_me or (arguments is not None and not typed.mounts)
     added: dict[str, Any] = {
         "targets": tuple(_target(text, as_model=typed.as_ == "model") for text in typed.targets),
@@ -86,7 +86,7 @@ def options_from(
 
 
 def _check_sources(options: CheckOptions) -> None:
-    """Raises UsageError for two sources of the deployment, and for an option whose value another option gives
+    """Raises UsageError for two sources of the deployment, and for an option whose value another option sets
     already."""
     sources = [
         *options.sources,
@@ -113,7 +113,7 @@ def _check_sources(options: CheckOptions) -> None:
 
 
 def _check_beside_facts(values: Mapping[str, Any], arguments: Sequence[str] | None) -> None:
-    """Recorded facts come with the options of their run."""
+    """Raises UsageError for options that recorded facts exclude, because the facts contain the options of their run."""
     if "targets" in values or arguments is not None or CheckOptions(**values).sources:
         raise ConflictingOptionsError("--facts gives what is checked as well: name no target beside it")
     options = options_of(CheckOptions)
@@ -138,7 +138,7 @@ def _target(text: str, *, as_model: bool) -> str:
             )
         # The server uses the path unchanged; how the server handles it is the finding.
         return text
-    # A child process looks later whether the path exists: on a dead mount the system call hangs.
+    # A child process checks later whether the path exists: on a dead mount the system call hangs.
     return absolute(text)
 
 
@@ -149,14 +149,14 @@ def _own_user() -> User:
 
 
 def _this_host() -> Host:
-    # Recorded facts are read without anything that looks.
+    # Recorded facts are read without access to the host.
     from ovms_doctor.probes.host import see_host
 
     return see_host()
 
 
 def _environment(options: CheckOptions, typed: Sequence[tuple[str, str]]) -> tuple[Variable, ...]:
-    """Returns the server's environment: this process's own only with --env-from-process; typed variables come
+    """Returns the server's environment: this process's own variables only with --env-from-process; typed variables come
     last."""
     pairs = list(os.environ.items()) if options.env_from_process else []
     if options.env_file is not None:

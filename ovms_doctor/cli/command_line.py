@@ -8,5 +8,5 @@ from ovms_doctor.model.redaction import redact_words
 
 
 def command_line() -> tuple[str, ...]:
-    """The arguments of this process without secrets."""
+    """Returns the arguments of this process without secrets."""
     return redact_words(sys.argv[1:])

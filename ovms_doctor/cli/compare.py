@@ -15,16 +15,16 @@ from ovms_doctor.report.comparison.saved import SavedReport, SavedReportError, f
 if TYPE_CHECKING:
     from ovms_doctor.report.text_writer import TextWriter
 
-#: A file larger than this, in bytes, is not read.
+#: Maximum size in bytes of a file that is read.
 _LARGEST = 4 << 30
-#: How a file of facts begins (model/facts/codec.py).
+#: The first bytes of a facts file (model/facts/codec.py).
 _FACTS = b'"format":"ovms-doctor facts"'
 _BEGINNING = 200
 
 
 def run_diff(options: CompareOptions) -> int:
-    """Runs ``diff`` and returns the exit code: 1 for a new finding that counts, 3 where the newer run did not look
-    at what the older found."""
+    """Runs ``diff`` and returns the exit code: 1 for a new finding that counts, 3 if the newer run did not check
+    something that the older run found."""
     if len(options.files) != 2:
         raise UsageError(f"diff: OLD and NEW are two files; {len(options.files)} were named")
     from ovms_doctor.explain.index import codes
@@ -55,8 +55,8 @@ def run_diff(options: CompareOptions) -> int:
 
 
 def run_summary(options: CompareOptions) -> int:
-    """Runs ``summary`` and returns the exit code: 1 where a report has a finding that counts, 3 where one is
-    incomplete or cannot be read."""
+    """Runs ``summary`` and returns the exit code: 1 if a report has a finding that counts, 3 if a report is incomplete
+    or unreadable."""
     if not options.files:
         raise UsageError("summary: name reports, facts or directories of them")
     from ovms_doctor.report.comparison.documents import summary_document
@@ -88,8 +88,8 @@ def run_summary(options: CompareOptions) -> int:
 
 
 def _files(named: tuple[str, ...], unreadable: list[str]) -> Iterator[str]:
-    """Yields the named files, and the ``.json`` files of the named directories in the order of their names.
-    Adds to ``unreadable`` why one of them cannot be looked at."""
+    """Yields the named files, and the ``.json`` files of the named directories in the order of their names. Adds to
+    ``unreadable`` why a file or directory cannot be read."""
     for path in named:
         try:
             is_directory = path != "-" and bool(passing("directory", [path]))
@@ -110,7 +110,7 @@ def _read(path: str, limit: int | None) -> SavedReport:
 
 
 def _judged(data: bytes, path: str) -> bytes:
-    """The report on recorded facts, as JSON."""
+    """Returns the report on recorded facts, as JSON."""
     from ovms_doctor.cli.check import report_on_facts
     from ovms_doctor.report.json_report import dumps, to_document
 

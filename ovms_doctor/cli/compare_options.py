@@ -16,7 +16,7 @@ CompareFormat: TypeAlias = Literal["text", "json", "markdown"]
 
 
 class CompareOptions(Struct, frozen=True):
-    """The reports to compare, and the options of the output."""
+    """The reports to compare and the output options."""
 
     #: Reports or facts, as JSON; for ``summary`` directories too.
     files: Annotated[
@@ -57,7 +57,7 @@ class CompareOptions(Struct, frozen=True):
             commands=_BOTH,
         ),
     ] = None
-    #: Exit 0 whatever was found.
+    #: Whether the exit code is 0 despite findings.
     exit_zero: Annotated[bool, Option(("--exit-zero",), "Exit 0 whatever was found.", commands=_BOTH)] = False
     #: Whether text has no colours.
     no_color: Annotated[bool, Option(("--no-color",), "No colours.", commands=_BOTH)] = False

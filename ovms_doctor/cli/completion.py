@@ -1,5 +1,5 @@
-"""Shell completion of codes, container names and the formats of files; the parser completes commands, options and their
-fixed values."""
+"""Shell completion of codes, container names and the formats of files; the parser itself completes commands, options
+and their fixed values."""
 
 from __future__ import annotations
 
@@ -27,7 +27,8 @@ _USUAL_NAMES = {
 }
 
 
-#: Directory entries that are read to complete a file's name, and characters that all shells take as they are.
+#: The most directory entries that are read to complete a file's name, and the characters that all shells take
+#: literally.
 _MOST_ENTRIES = 10_000
 _PLAIN_NAME = lazy_pattern(r"[\w.+/-]+", re.ASCII)
 
@@ -43,8 +44,8 @@ def completion_of(names: tuple[str, ...], metavar: str) -> Callable[[str], list[
 
 
 def complete_codes(incomplete: str) -> list[tuple[str, str]]:
-    """Returns the codes and names of findings and checks that begin with ``incomplete``, with their summaries; after
-    a comma the next one is completed."""
+    """Returns the codes and names of findings and checks that begin with ``incomplete``, with their summaries; after a
+    comma, the next code is completed."""
     before, comma, prefix = incomplete.rpartition(",")
     return [(f"{before}{comma}{text}", meaning) for text, meaning in _known() if _starts_with(text, prefix)]
 
@@ -67,7 +68,7 @@ def complete_outputs(incomplete: str) -> list[tuple[str, str]]:
 
 
 def _files(prefix: str) -> list[str]:
-    """The paths that begin with ``prefix``; none with a character that a shell may take for its own."""
+    """Yields the paths that begin with ``prefix``, except those with a character that is special to a shell."""
     directory, slash, beginning = prefix.rpartition("/")
     try:
         with os.scandir((directory or "/") if slash else ".") as entries:
@@ -102,8 +103,8 @@ def _known(*, checks: bool = True) -> Iterator[tuple[str, str]]:
 
 
 def complete_containers(incomplete: str) -> list[tuple[str, str]]:
-    """Returns the engine's containers whose names begin with ``incomplete``; none where the engine does not answer
-    in time."""
+    """Returns the engine's containers whose names begin with ``incomplete``; none if the engine does not answer in
+    time."""
     from ovms_doctor.probes.containers import container_names
 
     return [(name, "container") for name in container_names(_DEADLINE) if name.startswith(incomplete)]

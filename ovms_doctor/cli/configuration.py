@@ -1,6 +1,6 @@
 """The project's configuration: ``ovms-doctor.toml``, or ``[tool.ovms-doctor]`` in pyproject.toml.
 
-It is looked for in the working directory and above it, or named with ``--config``.
+``--config`` names the file; otherwise it is searched for in the working directory and above it.
 """
 
 from __future__ import annotations
@@ -14,19 +14,19 @@ from ovms_doctor.cli.working_directory import working_directory
 from ovms_doctor.model.errors import ConflictingOptionsError, UsageError
 from ovms_doctor.probes.named_files import DocumentLimits, passing, read_named_file
 
-#: The file of its own, and the table of the shared one.
+#: The file of this program, and the table in the shared file.
 NAME, SHARED, TABLE = "ovms-doctor.toml", "pyproject.toml", "tool.ovms-doctor"
-#: A longer configuration, in bytes, is not read.
+#: Maximum size in bytes of a configuration that is read.
 _LARGEST = 1 << 20
-#: Directories above the working directory that are looked into.
+#: Maximum number of parent directories that are searched.
 _LEVELS = 64
 
 
 def with_configuration(parsed: Mapping[str, Any], records: Sequence[type[Any]]) -> Mapping[str, Any]:
     """Returns the parsed options of a command with the defaults of the configuration, and with its ``adjustments``.
 
-    ``records``: the records of the command's options. Raises UsageError for a file that cannot be read or does not
-    fulfil its schema.
+    ``records``: the records of the command's options. Raises UsageError for a file that is unreadable or does not
+    match its schema.
     """
     if parsed.get("no_config"):
         if parsed.get("config_file"):
@@ -52,7 +52,7 @@ def _named(path: str, limits: DocumentLimits) -> tuple[str, dict[str, Any]]:
 
 
 def _nearest(directory: str, limits: DocumentLimits) -> tuple[str, dict[str, Any]] | None:
-    """The nearest configuration in this directory or above it."""
+    """Returns the nearest configuration in this directory or above it."""
     candidates = []
     for _ in range(_LEVELS):
         candidates += [os.path.join(directory, name) for name in (NAME, SHARED)]
@@ -75,7 +75,7 @@ def _nearest(directory: str, limits: DocumentLimits) -> tuple[str, dict[str, Any
 
 
 def _table(path: str, data: bytes) -> dict[str, Any] | None:
-    """The configuration in a file; None for a pyproject.toml without one."""
+    """Returns the configuration in a file; None for a pyproject.toml without one."""
     try:
         document: dict[str, Any] = _toml().loads(data.decode("utf-8"))
     except (ValueError, RecursionError) as error:
@@ -88,7 +88,8 @@ def _table(path: str, data: bytes) -> dict[str, Any] | None:
 
 
 def _toml() -> Any:
-    """The parser: of the standard library since Python 3.11, else the package that it was made of."""
+    """Returns the TOML parser: tomllib of the standard library since Python 3.11, else the package tomli, its
+    origin."""
     import importlib
 
     try:

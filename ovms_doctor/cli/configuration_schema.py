@@ -1,4 +1,4 @@
-"""The JSON Schema of a configuration file, made of the options that it can set."""
+"""The JSON Schema of a configuration file, made from the options that it can set."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Schema: TypeAlias = dict[str, Any]
 
 
 def configuration_schema() -> Schema:
-    """The schema of ovms-doctor.toml, and of the table tool.ovms-doctor in pyproject.toml."""
+    """Returns the schema of ovms-doctor.toml, and of the table tool.ovms-doctor in pyproject.toml."""
     options = _options()
     ignore = {
         "code": _text("A code prefix, or the name of a finding or check."),
@@ -58,7 +58,7 @@ def configuration_schema() -> Schema:
 
 
 def _options() -> Schema:
-    """A property for each option, by its long name."""
+    """Returns a property for each option, by its long name."""
     result: Schema = {}
     for name, hint, option in known_options().values():
         if name in NEVER or name == "ignore":

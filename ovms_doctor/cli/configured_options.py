@@ -1,10 +1,10 @@
-"""What a configuration file sets: defaults of options, settings for some targets, ignored findings, severities.
+"""The settings of a configuration file: defaults of options, settings for some targets, ignored findings, severities.
 
 Defaults have the long names of the options; ``[[paths]]`` are settings for some targets, ``[[ignore]]`` findings that
-are left out with a reason, ``[severity]`` severities. What is typed on the command line comes first.
+are left out with a reason, ``[severity]`` severities. The command line takes precedence.
 
-A file that is found by itself can belong to whoever made the directory: options that run code, write files or hand over
-this process's environment are taken only from a file that ``--config`` names.
+A file that the program finds by itself may be written by a stranger who made the directory: options that run code,
+write files or pass on this process's environment are accepted only in a file that ``--config`` names.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from ovms_doctor.model.option_values import read_value, shortened
 from ovms_doctor.model.options import CheckOptions
 from ovms_doctor.model.output_options import OutputOptions
 
-#: Options that no file sets: they name the file, or what is recorded and written.
+#: Options that no file can set: they name the file itself, or the recorded and written files.
 NEVER = (
     "config",
     "no-config",
@@ -37,7 +37,7 @@ NEVER = (
     "script",
     "receipt",
 )
-#: Options that only a file that was named sets.
+#: Options that only a file named with ``--config`` can set.
 NAMED_ONLY = ("cpu-extension", "env", "env-file", "env-from-process", "probe-write", "docker-run", "baseline")
 _RULE_KEYS = ("code", "reason", "model", "path", "expires")
 _OUTPUT = frozenset(options_of(OutputOptions))
@@ -56,7 +56,7 @@ class ConfiguredOptions:
         self.own = {name for record in records for name in options_of(record)}
 
     def merged(self, parsed: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Returns the typed options, else those of the settings for all targets, else those of the file."""
+        """Returns the typed options, else those of the settings for all targets, else the file's defaults."""
         values = self._values(self.table, "")
         for number, entry in enumerate(self._tables("paths"), 1):
             label = f"[[paths]] {number}"
@@ -80,7 +80,7 @@ class ConfiguredOptions:
         return result
 
     def _values(self, table: Mapping[str, Any], label: str) -> dict[str, Any]:
-        """The options in a table, by field, as the parser gives them."""
+        """Returns the options in a table, by field, as the parser returns them."""
         names = {long: field for field, (long, _, _) in self.options.items()}
         values: dict[str, Any] = {}
         for key, value in table.items():
@@ -121,7 +121,7 @@ class ConfiguredOptions:
             raise self._error(str(error)) from None
 
     def _tables(self, key: str) -> list[dict[str, Any]]:
-        """A list of tables; UsageError for anything else."""
+        """Returns a list of tables. Raises UsageError for any other value."""
         value = self.table.get(key, [])
         if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
             more = "; an ignored finding needs a reason" if key == "ignore" else ""
@@ -187,7 +187,8 @@ class ConfiguredOptions:
 
 
 def known_options() -> dict[str, tuple[str, Any, Option]]:
-    """Each option that a configuration can set, by field: its long name without hyphens in front, type and option."""
+    """Returns each option that a configuration can set, by field: its long name without leading hyphens, type and
+    option."""
     found: dict[str, tuple[str, Any, Option]] = {}
     for record in (CheckOptions, OutputOptions):
         for field, (hint, option) in options_of(record).items():

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ovms_doctor.report.formats.context import RenderContext, Rule
     from ovms_doctor.report.model import Report
 
-#: File names by which a format is recognised where none is typed.
+#: File names by which a format is recognised if none is typed.
 _SUFFIXES: tuple[tuple[str, ReportFormat], ...] = (
     (".sarif", "sarif"),
     (".sarif.json", "sarif"),
@@ -33,7 +33,7 @@ _SUFFIXES: tuple[tuple[str, ReportFormat], ...] = (
     (".html", "html"),
     (".htm", "html"),
 )
-#: What the web interface of GitHub takes of a step's summary, in bytes.
+#: The size limit of a step's summary in GitHub's web interface, in bytes.
 _LONGEST_SUMMARY = 1 << 20
 
 
@@ -46,9 +46,9 @@ class Content(Struct, frozen=True):
     document: Callable[[], dict[str, Any]]
     #: Writes the text for people.
     write_text: Callable[[Output], None]
-    #: The file, directory or address that was named first; empty for none. A finding without a file is shown there.
+    #: The file, directory or address that was named first; empty for none. A finding without a file is shown at it.
     target: str = ""
-    #: Makes the text of the JSON document in parts, for a report that may be large; None for others.
+    #: Makes the text of the JSON document in parts, for a report that may be large; None for other reports.
     json_parts: Callable[[], Iterable[str]] | None = None
 
 
@@ -61,10 +61,11 @@ class Destination(Struct, frozen=True):
 
 
 def destinations(options: OutputOptions) -> tuple[Destination, ...]:
-    """Standard output first, then the files. Raises UsageError where standard output is to be two things.
+    """Returns standard output first, then the files. Raises UsageError if standard output is requested for two
+    outputs.
 
-    A file without a format has that of ``--format``, else the one that its name shows, else text. Standard output has
-    ``--format`` where no file takes it, else text: so that the log of a CI job is never empty.
+    A file without a format has the format of ``--format``, else the format of its suffix, else text. Standard output
+    has the format of ``--format`` if no file uses it, else text: the log of a CI job is never empty.
     """
     files = []
     output: ReportFormat | None = None
@@ -95,13 +96,13 @@ def destinations(options: OutputOptions) -> tuple[Destination, ...]:
 
 def _by_name(path: str) -> ReportFormat:
     found = [form for suffix, form in _SUFFIXES if path.lower().endswith(suffix)]
-    # The last suffix that matches decides, but .sarif.json comes before .json.
+    # The last matching suffix decides, but .sarif.json takes precedence over .json.
     return found[0] if found else "text"
 
 
 def deliver(content: Content, options: OutputOptions) -> None:
-    """Write the report wherever it was requested. Raises UsageError for a file that cannot be written, after all that
-    can be are."""
+    """Writes the report to each requested destination. Raises UsageError for a file that cannot be written, after all
+    others are written."""
     targets = destinations(options)
     document: dict[str, Any] | None = None
     problem: UsageError | None = None
@@ -125,7 +126,7 @@ def deliver(content: Content, options: OutputOptions) -> None:
 
 
 def failed_content(report: Report) -> Content:
-    """Returns the content for a failed run whose reason is on standard error already: the text is empty."""
+    """Returns the content for a failed run: its text is empty, because standard error has the reason already."""
 
     def document() -> dict[str, Any]:
         from ovms_doctor.report.json_report import to_document
@@ -146,8 +147,8 @@ def _write_text(content: Content, target: Destination, options: OutputOptions) -
 
 @contextmanager
 def _commands_stopped() -> Iterator[None]:
-    """In a job of GitHub Actions a line of the log can be a command; the report quotes names and log lines, which are
-    none of ours. The runner takes none until the token is repeated."""
+    """Disables workflow commands in a job of GitHub Actions: the report quotes names and log lines, which the runner
+    could take for commands. The runner accepts none until the token is repeated."""
     if os.environ.get("GITHUB_ACTIONS") != "true" or sys.stdout.isatty():
         yield
         return
@@ -176,7 +177,7 @@ def _write_document(
 
 
 def _write_summary(document: dict[str, Any], content: Content, options: OutputOptions) -> None:
-    """The summary of the step, where this is one of GitHub Actions: the file is appended to."""
+    """Appends the report to the summary of the step if this is a step of GitHub Actions."""
     path = os.environ.get("GITHUB_STEP_SUMMARY")
     if not path:
         return

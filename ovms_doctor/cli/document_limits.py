@@ -1,4 +1,4 @@
-"""What the options allow for reading a document that the command line names."""
+"""The limits that the options set for reading a document that the command line names."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from ovms_doctor.probes.named_files import DocumentLimits
 
 
 def limits_of(options: CheckOptions) -> DocumentLimits:
-    """The limits of a command whose options are known."""
+    """Returns the limits of a command whose options are known."""
     return DocumentLimits(options.document_limit, options.timeout)
 
 
 def parsed_limits(parsed: Mapping[str, Any]) -> DocumentLimits:
-    """The limits that were typed, by the values of the options; those of the kind where none were."""
+    """Returns the limits that were typed, by the values of the options; without one, the limits of the kind of
+    document."""
     known = DocumentLimits()
     return DocumentLimits(
         parsed.get("document_limit"), parsed.get("timeout") or known.timeout, "document_limit" in parsed

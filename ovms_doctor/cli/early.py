@@ -1,4 +1,4 @@
-"""Which worker processes a command line nearly always needs, before anything is imported that could parse it."""
+"""Predicts which worker processes a command line needs, before the imports that can parse it."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ if TYPE_CHECKING:
     from ovms_doctor.probes.processes.workers import Kind
 
 _COMMANDS = ("check", "collect")
-#: The option with which everything is recorded, from the start.
+#: The option that records all actions of the run from its start.
 RECEIPT = "--receipt"
-#: With one of these, nothing on this host is looked at.
+#: With one of these options, the program reads nothing on this host.
 _NOTHING = ("--help", "-h", "--facts")
 
 
 def wants_receipt(arguments: Sequence[str]) -> bool:
-    """Whether what the run does is to be recorded."""
+    """Whether the actions of the run are recorded."""
     options = arguments[: arguments.index("--")] if "--" in arguments else arguments
     return any(option == RECEIPT or option.startswith(f"{RECEIPT}=") for option in options)
 
 
 def workers_for(arguments: Sequence[str]) -> list[Kind]:
-    """The kinds of workers that this command line will need, the one that takes longest to start first. Not exact: one
-    too many is ended, and one too few is started when it is needed."""
+    """Returns the kinds of workers that this command line probably needs, the slowest to start first. An unneeded
+    worker is ended; a missing one is started when it is needed."""
     options = list(arguments[1 : arguments.index("--")] if "--" in arguments else arguments[1:])
     if len(arguments) < 2 or arguments[0] not in _COMMANDS:
         return []

@@ -1,4 +1,4 @@
-"""The console script. ``--version`` is answered at once; workers start before the command line is parsed."""
+"""The console script. ``--version`` is printed at once; workers start before the command line is parsed."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ import os
 import sys
 
 _INTERRUPTED = 130
-#: New objects after which Python looks for unreachable cycles: more than a run on a few models makes. The imports alone
-#: would have it look dozens of times, for a tenth of such a run.
+#: New objects after which Python looks for unreachable cycles: more than a run on a few models makes. With Python's
+#: default, the imports alone start dozens of searches, which take a tenth of such a run.
 _COLLECTED_AFTER = 50_000
 
 
 def run_program() -> None:
-    """Run the command line and end the process with its code. Never returns.
+    """Runs the command line and ends the process with its code. Never returns.
 
-    The kernel takes the memory back at once. Python would free it piece by piece, for a tenth of a short run.
+    The kernel then frees the memory at once. Python would free it piece by piece, which takes a tenth of a short run.
     """
     code = 0
     try:
@@ -32,7 +32,7 @@ def run_program() -> None:
 
 
 def main() -> None:
-    """Run the command line and raise SystemExit with its code."""
+    """Runs the command line and raises SystemExit with its code."""
     from ovms_doctor.cli import streams
 
     gc.set_threshold(_COLLECTED_AFTER)
@@ -46,7 +46,7 @@ def main() -> None:
     from ovms_doctor.probes.processes import workers
 
     try:
-        # Inside: a signal may come between any two instructions.
+        # Inside the try block: a signal may come between any two instructions.
         interrupts.watch()
         if wants_receipt(sys.argv[1:]):
             from ovms_doctor.probes.recording import tally
@@ -65,16 +65,16 @@ def main() -> None:
     interrupts.ignore()
     workers.end_unused()
     if code == _INTERRUPTED or interrupts.requested():
-        # Whatever code caught the interruption: one line reports it.
+        # One line reports the interruption, no matter which code caught it.
         interrupted.say()
         # If the exception passed code that was compiled from a text, as data classes are, CPython started with -m
-        # records it as not caught, and ends by SIGINT nevertheless. Running such code resets that record.
+        # records it as uncaught and ends by SIGINT although it was caught. Running such code again resets that record.
         eval("None")  # noqa: S307
     raise SystemExit(_INTERRUPTED if interrupts.requested() else code)
 
 
 def _version() -> int:
-    """Prints the version and returns the exit code; nothing is imported unless it cannot be written."""
+    """Prints the version and returns the exit code; modules are imported only if the write fails."""
     from ovms_doctor import __version__
     from ovms_doctor.cli import streams
 

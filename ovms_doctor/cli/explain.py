@@ -1,4 +1,4 @@
-"""``explain`` and ``checks``: the codes with their pages, offline and at once."""
+"""``explain`` and ``checks``: print the codes with their pages, without a network."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 
 def run_explain(text: str, format_: str, *, no_color: bool) -> int:
-    """Explain a code, a name or lines of the server's log, ``-`` from standard input; 1 where nothing is recognised."""
+    """Explains a code, a name or lines of the server's log, ``-`` from standard input. Returns the exit code: 1 if
+    nothing is recognised."""
     from ovms_doctor.explain.index import lookup, lookup_page
     from ovms_doctor.explain.render import explain_json, explain_text
     from ovms_doctor.model.styled import put
@@ -47,7 +48,7 @@ def run_explain(text: str, format_: str, *, no_color: bool) -> int:
 
 
 def _standard_input() -> str:
-    """As much of standard input as is explained."""
+    """Returns standard input, cut to the length that can be explained."""
     from ovms_doctor.explain.search import LIMIT
     from ovms_doctor.probes.named_files import NamedFile
 
@@ -75,7 +76,7 @@ def _show_page(page: SharedPage, format_: str, *, no_color: bool) -> None:
 
 
 def _elsewhere(text: str) -> tuple[Matches, Sequence[Note]]:
-    """Returns the matches for a text that is no built-in code: a line of the log, or the code of a third-party
+    """Returns the matches for a text that is not a built-in code: a line of the log, or the code of a third-party
     check."""
     from ovms_doctor.cli.third_party import lookup_third_party
     from ovms_doctor.explain.search import explain
@@ -86,7 +87,7 @@ def _elsewhere(text: str) -> tuple[Matches, Sequence[Note]]:
 
 
 def run_list(format_: str, *, no_color: bool) -> int:
-    """The checks, with their codes."""
+    """Prints the checks with their codes, and returns the exit code."""
     from ovms_doctor.cli.third_party import list_third_party
     from ovms_doctor.explain.index import codes, index
     from ovms_doctor.explain.render import list_json, list_text

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ovms_doctor.model.text import redact
 
-#: Module → the distribution that has it, where that is called otherwise.
+#: Module → the distribution that contains it, if its name is different.
 _DISTRIBUTIONS = {
     "boto3": "boto3",
     "botocore": "boto3",
@@ -25,7 +25,7 @@ _LONGEST = 500
 
 
 def failure_text(error: BaseException) -> str:
-    """One sentence for a person."""
+    """Returns one sentence for users."""
     if isinstance(error, ModuleNotFoundError) and error.name is not None:
         package = _DISTRIBUTIONS.get(error.name.partition(".")[0])
         if package is not None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from typer.core import TyperCommand
 
-#: The panels in their order; a command has those that hold an option of it.
+#: The panels in their order; a command has the panels that contain an option of it.
 PANELS = ("Target", "Request", "Log", "Server", "Reports", "Deployment", "Probes", "Output", "Options")
 #: The panel of a record's options that no panel names.
 _BY_RECORD = {
@@ -23,7 +23,7 @@ _PROBES = frozenset(
 )  # fmt: skip
 _TARGET = frozenset(("", "--as", "--facts"))
 
-#: Command lines with what they are for.
+#: Command lines with their purposes.
 EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
     "check": (
         ("ovms-doctor check ./models", "a repository: every model in it"),
@@ -59,7 +59,7 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
 
 
 def panel_of(record: type[Any], names: tuple[str, ...]) -> str:
-    """The panel of an option, by its names; of a positional argument without names."""
+    """Returns the panel of an option, by its names; of a positional argument without names."""
     name = names[0] if names else ""
     if record.__name__ in _BY_RECORD:
         return _BY_RECORD[record.__name__]
@@ -69,7 +69,7 @@ def panel_of(record: type[Any], names: tuple[str, ...]) -> str:
 
 
 class PanelCommand(TyperCommand):
-    """A command whose help has its options in panels, then examples."""
+    """A command whose help shows its options in panels, then examples."""
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Write the panels."""
@@ -77,7 +77,7 @@ class PanelCommand(TyperCommand):
         for parameter in self.get_params(ctx):
             record = parameter.get_help_record(ctx)
             if record is not None:
-                # A value that is only ever joined.
+                # A value that only the joined form can have.
                 record = (record[0].replace(" [=", "[="), record[1])
                 panel = getattr(parameter, "rich_help_panel", None) or "Options"
                 panels.setdefault(panel, []).append(record)
@@ -100,7 +100,7 @@ def _rank(title: str) -> tuple[int, str]:
 
 
 def _example_lines(examples: tuple[tuple[str, str], ...], width: int) -> Iterator[str]:
-    """Returns each command with its purpose on one line where all fit, else the purpose on the line before its
+    """Returns each command with its purpose on the same line if all fit, else the purpose on the line before its
     command."""
     longest = max(len(command) for command, _ in examples)
     if all(longest + 2 + len(purpose) <= width for _, purpose in examples):

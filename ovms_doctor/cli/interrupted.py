@@ -1,4 +1,4 @@
-"""The one line that an interrupted run ends with."""
+"""The line that an interrupted run prints last."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ _reported = False
 
 
 def say() -> None:
-    """Writes once to standard error that the run was interrupted, however often it is called."""
+    """Writes to standard error that the run was interrupted; further calls write nothing."""
     global _reported
     if not _reported:
         _reported = True

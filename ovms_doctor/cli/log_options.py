@@ -14,19 +14,19 @@ _COMMANDS = ("logs",)
 class LogOptions(Struct, frozen=True):
     """The options of ``logs``."""
 
-    #: Log files; ``-`` is standard input.
+    #: Paths of the log files; ``-`` is standard input.
     files: Annotated[
         tuple[str, ...],
         Option((), "Log files, also gzip; - for standard input.", "[FILE|-]...", commands=_COMMANDS),
     ] = ()
-    #: A container whose output is read instead.
+    #: A container whose output is read instead of a file.
     container: Annotated[
         str | None,
         Option(
             ("--container",), "A container: its output as the engine keeps it.", "NAME", commands=_COMMANDS
         ),
     ] = None
-    #: The moment from which on the container's output is read.
+    #: The time from which on the container's output is read.
     since: Annotated[
         str | None,
         Option(
@@ -36,12 +36,12 @@ class LogOptions(Struct, frozen=True):
             commands=_COMMANDS,
         ),
     ] = None
-    #: Lines at the end of the container's output.
+    #: The number of lines to read from the end of the container's output.
     tail: Annotated[
         str | None,
         Option(("--tail",), "With --container: so many lines at the end.", "LINES", commands=_COMMANDS),
     ] = None
-    #: The release, where the log does not name it.
+    #: The release, if the log does not name it.
     release: Annotated[
         str | None,
         Option(("--ovms-version",), "The release that wrote the log.", "RELEASE", commands=_COMMANDS),

@@ -19,7 +19,8 @@ from ovms_doctor.report.model import Report
 
 
 def run_logs(source: LogOptions, output_options: OutputOptions) -> int:
-    """The exit code. A file that cannot be read is a usage mistake; an engine that does not answer is reported."""
+    """Runs ``logs`` and returns the exit code. An unreadable file is a usage mistake; an engine that does not answer is
+    reported."""
     _check(source)
     destinations(output_options)
     release = _release(source.release)
@@ -73,7 +74,7 @@ def _release(text: str | None) -> str | None:
 
 
 def _parts(source: LogOptions, tail: int | None, progress: Progress) -> Iterator[tuple[str, Iterable[bytes]]]:
-    """Label and pieces of each log, in the order of reading."""
+    """Returns the label and the pieces of each log, in the order of reading."""
     if source.container is not None:
         from ovms_doctor.probes.containers.log_stream import container_pieces, since_seconds
 

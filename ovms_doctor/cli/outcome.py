@@ -1,4 +1,4 @@
-"""How a command ends: its exit code, and one line on standard error for a mistake of usage."""
+"""The end of a command: its exit code, and one line on standard error for a usage mistake."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from ovms_doctor.model.errors import (
 )
 from ovms_doctor.probes import interrupts
 
-#: Characters of a message on wrong usage: it may quote what was typed.
+#: Maximum characters of a message about wrong usage, which may quote the command line.
 _LONGEST_MESSAGE = 1000
 #: Commands that write no report.
 _WITHOUT_REPORT = ("explain", "checks", "schema", "collect")
 
 
 def exit_code_of(command: Callable[[], object], arguments: Sequence[str]) -> int:
-    """Runs the command that ``arguments`` name and returns the exit code, whatever exception the command raises. With
-    ``--receipt``, writes what was done."""
+    """Runs the command that ``arguments`` name and returns the exit code; handles any exception of the command. With
+    ``--receipt``, writes the receipt."""
     path = receipt.destination(arguments)
     if path is None:
         return _exit_code_of(command, arguments)
@@ -61,13 +61,13 @@ def _exit_code_of(command: Callable[[], object], arguments: Sequence[str]) -> in
         return EXIT_INTERRUPTED
     except BrokenPipeError:
         if interrupts.requested():
-            # The signal went to the children too, and one ended before it received its first question.
+            # The signal went to the children too, and one of them ended before it received its first question.
             interrupted.say()
             return EXIT_INTERRUPTED
         # The reader has closed the pipe: no message can be written.
         return EXIT_OK
     except SystemExit:
-        # The parser takes a broken pipe for an error.
+        # The parser treats a broken pipe as an error.
         if isinstance(streams.output_failure(), BrokenPipeError):
             return EXIT_OK
         raise
@@ -84,8 +84,8 @@ def _exit_code_of(command: Callable[[], object], arguments: Sequence[str]) -> in
 
 
 def finish(code: int) -> int:
-    """Returns the exit code of the process after standard output is flushed: 3, with one line, where that fails. A
-    closed pipe is no failure; the exit codes of wrong usage and of an interruption are kept."""
+    """Flushes standard output and returns the exit code of the process: 3, with one line, if that fails. A closed pipe
+    is not a failure. The exit codes of wrong usage and of an interruption are kept."""
     failure = streams.output_failure()
     if failure is None:
         return code
@@ -104,22 +104,23 @@ def _say(text: str) -> None:
 
 
 def _usage(text: str, arguments: Sequence[str]) -> int:
-    """A mistake of usage: one line on standard error, and a report in each other format that was requested."""
+    """Reports a usage mistake: one line on standard error, and a report in each other requested format."""
     _say(text)
     _write_failure(text, arguments, EXIT_USAGE)
     return EXIT_USAGE
 
 
 def _write_failure(text: str, arguments: Sequence[str], code: int) -> None:
-    """The report of a run that ended with ``code`` before there was anything to report; none of a command without
-    one, or where that cannot be written either."""
+    """Writes the report of a run that ended with ``code`` before it had a result. Writes nothing if the command has no
+    report, or if the report cannot be written either."""
     if arguments and arguments[0] not in _WITHOUT_REPORT:
         with suppress(Exception):
             _deliver_failure(text, arguments, code)
 
 
 def _deliver_failure(text: str, arguments: Sequence[str], code: int) -> None:
-    """The report of a run that failed, in the formats that were requested; UsageError where they are at fault."""
+    """Writes the report of a failed run in the requested formats. Raises UsageError if the options of the formats are
+    at fault."""
     from ovms_doctor.model.output_options import FORMATS, OutputOptions, output_file
 
     form = "".join(_values(arguments, "--format", "-f")[-1:])
@@ -135,7 +136,7 @@ def _deliver_failure(text: str, arguments: Sequence[str], code: int) -> None:
 
 
 def _values(arguments: Sequence[str], name: str, letter: str) -> list[str]:
-    """The values of an option in a line that the parser may have refused."""
+    """Returns the values of an option in a command line that the parser may have refused."""
     found = []
     for word, following in zip_longest(arguments, arguments[1:]):
         if word in (name, letter):

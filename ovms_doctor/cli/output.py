@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     from ovms_doctor.model.facts import AnyQuestion
     from ovms_doctor.model.styled import Output, PlainOutput
 
-#: Variables with which rich writes as if to a terminal.
+#: Variables that make rich write as if to a terminal.
 _FORCED = ("FORCE_COLOR", "TTY_COMPATIBLE")
 
 #: Terminals that show links, by TERM_PROGRAM and by TERM.
 _LINKING_PROGRAMS = ("iTerm.app", "WezTerm", "vscode", "ghostty", "Hyper", "Tabby", "rio", "WarpTerminal")
 _LINKING_TERMS = ("xterm-kitty", "xterm-ghostty", "alacritty", "foot", "foot-extra", "wezterm", "contour")
 
-#: Questions that take as long as a model is large.
+#: Questions whose duration depends on the size of the model.
 _LOADING = ("InspectModel", "LoadModel", "LoadPipeline", "LoadExtension", "InspectCopy", "LoadCopy")
 _UNITS = ((1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB"))
 _BAR = 10
@@ -34,13 +34,13 @@ _CLOCK = "{:5.1f} s  "
 
 
 def write(text: str, path: str | None) -> None:
-    """Writes the text as UTF-8, whatever the locale; ``-`` is standard output. Raises UnwritableError where the file
+    """Writes the text as UTF-8, whatever the locale; ``-`` is standard output. Raises UnwritableError if the file
     cannot be written."""
     write_parts([text], path)
 
 
 def write_parts(parts: Iterable[str], path: str | None) -> None:
-    """The same for a text in parts, of which one at a time is in memory."""
+    """Writes a text in parts; only one part at a time is in memory. Raises UnwritableError."""
     if path is None or path == "-":
         sys.stdout.flush()
         for part in parts:
@@ -79,7 +79,7 @@ def standard_output(*, no_color: bool) -> Output:
     from rich.console import Console
 
     class Terminal(Console):
-        """A console that knows whether its links are shown."""
+        """A console with a flag whether it shows links."""
 
         links = terminal and shows_links(os.environ)
 
@@ -89,7 +89,7 @@ def standard_output(*, no_color: bool) -> Output:
 
 def shows_links(environment: Mapping[str, str]) -> bool:
     """Whether the terminal is known to show links (OSC 8), by the variables that terminals set. ``FORCE_HYPERLINK``
-    decides where it is set."""
+    takes precedence."""
     forced = environment.get("FORCE_HYPERLINK")
     if forced is not None:
         return forced not in ("", "0")
@@ -128,7 +128,8 @@ class Progress:
             sys.stderr.flush()
 
     def looking_at(self, question: AnyQuestion, number: int = 0, total: int = 0) -> None:
-        """Called for every question, before it is answered; ``number`` of ``total`` of its kind that are known."""
+        """Shows a question before it is answered; ``number``: how many of the ``total`` questions of its kind are
+        known."""
         if not self._shows:
             return
         now = time.monotonic()
@@ -142,7 +143,7 @@ class Progress:
         self._write(now, f"{verb}{counted} {visible(question.path)}")
 
     def downloading(self, path: str, count: int, total: int) -> None:
-        """Shows that ``count`` of ``total`` bytes are downloaded from a store."""
+        """Shows that ``count`` of ``total`` bytes have been downloaded from a store."""
         now = time.monotonic()
         if not self._shows or (now - self._last < 0.1 and count < total):
             return
@@ -161,7 +162,7 @@ class Progress:
         self._write(now, f"downloading {label}{behind}")
 
     def reading(self, count: int, total: int | None) -> None:
-        """Shows that ``count`` bytes of a log are read, of ``total`` where that is known."""
+        """Shows that ``count`` bytes of a log have been read, of ``total`` if that is known."""
         now = time.monotonic()
         if not self._shows or now - self._last < 0.1:
             return
@@ -177,7 +178,7 @@ class Progress:
         self._dirty = True
 
     def _columns(self) -> int:
-        """Cells that a line may take: one less than there are, so that it never breaks."""
+        """Returns the cells that a line may use: one less than the terminal has, so that the line never breaks."""
         try:
             columns = os.get_terminal_size(sys.stderr.fileno()).columns
         except OSError:

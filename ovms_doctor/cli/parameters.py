@@ -1,4 +1,4 @@
-"""The parser's parameters, made of the options that the records declare."""
+"""The parser's parameters, made from the options that the records declare."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ovms_doctor.model.option import Option, options_of
 
 
 def add_parameters(command: Callable[..., Any], *records: type[Any]) -> None:
-    """Gives a command the parameters of the records' options that are its own."""
+    """Adds the parameters of the records' options that belong to a command."""
     parameters = [inspect.Parameter("context", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)]
     for record in records:
         for name, (hint, option) in options_of(record).items():

@@ -1,4 +1,4 @@
-"""From parsed values, by the fields of the options' records, to those of one record."""
+"""Turns parsed values, by field of all options' records, into the values of one record."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ovms_doctor.model.text import redact_typed
 
 
 def values_of(record: type[Any], parsed: Mapping[str, Any]) -> dict[str, Any]:
-    """The values of a record's options that were typed, by field, without the credentials of addresses."""
+    """Returns the typed values of a record's options, by field, without the credentials of addresses."""
     many = {item.name for item in fields(record) if item.default == () and item.name in parsed}
     typed = {
         name: value

@@ -10,13 +10,13 @@ from ovms_doctor.model.output_options import OutputOptions
 
 
 def check_patterns(options: OutputOptions, third_party: Collection[str] = ()) -> None:
-    """Raises UsageError for a pattern that is the name or code of no check and no finding.
+    """Raises UsageError for a pattern that matches no name or code of a check or finding.
 
-    ``third_party``: the patterns that match something of third-party checks.
+    ``third_party``: the patterns that match a third-party check or code.
     """
     for option, patterns in (("--select", options.select), ("--ignore", options.ignore)):
         for pattern in patterns:
-            # Imports all checks: only where there is a pattern.
+            # This imports all checks, and only runs if there is a pattern.
             from ovms_doctor.checks.registry import matches_anything
 
             if not matches_anything(pattern) and pattern not in third_party:

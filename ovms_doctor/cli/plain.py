@@ -19,7 +19,7 @@ _SEPARATOR = "--"
 
 
 def run(argv: Sequence[str]) -> int:
-    """Run the command line; returns the exit code. A usage mistake is one line on standard error."""
+    """Runs the command line and returns the exit code. A usage mistake prints one line on standard error."""
     try:
         typed = with_value(argv)
     except UsageError as error:
@@ -96,8 +96,8 @@ def _logs(typed: list[str]) -> Callable[[], int] | None:
 
 
 def read_plain(command: str, typed: Sequence[str], records: Sequence[type[Any]]) -> dict[str, Any] | None:
-    """The values of the options of ``records`` that ``command`` has, by field, as the parser gives them; None where the
-    words are not plain."""
+    """Returns the values of the options of ``records`` that ``command`` has, by field, as the parser returns them; None
+    if the command line is not plain."""
     from ovms_doctor.model.option import options_of
     from ovms_doctor.model.option_values import read_value
 
@@ -126,7 +126,7 @@ def read_plain(command: str, typed: Sequence[str], records: Sequence[type[Any]])
                 continue
             if not equals:
                 text = next(rest, "--")
-                # One that begins like an option may be a mistake; - alone is standard input or output.
+                # An argument that begins like an option may be a mistake; - alone is standard input or output.
                 if text.startswith("-") and text != "-":
                     return None
         hint, option = options[field]

@@ -1,4 +1,4 @@
-"""Whether the paths of the command line exist: looked up by a child process, since a dead mount hangs it."""
+"""Checks whether the paths of the command line exist, in a child process because a dead mount hangs it."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     from ovms_doctor.model.options import CheckOptions
     from ovms_doctor.probes.collector import Collector
 
-#: What people write, and what the server knows (filesystemfactory.cpp: small letters only).
+#: Schemes that users write, with those that the server knows (filesystemfactory.cpp: small letters only).
 _SCHEMES = {"s3": "s3", "s3a": "s3", "s3n": "s3", "gs": "gs", "gcs": "gs", "az": "az", "azfs": "azfs"}
 
 
 def look_for(typed: CheckOptions, options: CheckOptions, collector: Collector) -> dict[AnyQuestion, Answer]:
-    """Returns the collector's answers on the targets and mounts of the command line. ``typed``: the options before
-    those of a container were added, whose mounts are not the user's mistake. Raises UsageError for a path that does
-    not exist; the rules handle a path that is unavailable."""
+    """Returns the collector's answers on the targets and mounts of the command line. ``typed``: the options without
+    those of a container, because the mounts of a container are not the user's mistake. Raises UsageError for a path
+    that does not exist; a path that is unavailable is left to the rules."""
     named = [(mount.host, "--mount ", mount.host, mount.server) for mount in typed.mounts]
     for text, path in zip(typed.typed_targets, typed.targets, strict=True):
         if is_remote(path):
@@ -56,8 +56,8 @@ def _must_exist(typed: str, option: str, host: str, deadline: float) -> None:
 
 
 def _did_you_mean(text: str, names: list[str]) -> str:
-    """Returns a hint: the most similar name in the directory of the missing path, or the URL of a store that was
-    probably meant."""
+    """Returns a hint: the most similar name in the directory of the missing path, or the store URL that was probably
+    meant."""
     scheme, mark, rest = text.partition("://")
     if mark and scheme.isalnum():
         known = _SCHEMES.get(scheme.lower())

@@ -1,4 +1,4 @@
-"""``--receipt``: what the run did, written at its end, however it ended."""
+"""``--receipt``: lists the actions of the run; written at its end, even after a failure."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from ovms_doctor.probes.recording import active
 
 #: The commands that have the option.
 COMMANDS = ("check", "collect", "request", "logs", "status")
-#: Bytes at the beginning of a file in which a receipt is recognised.
+#: Bytes at the beginning of a file that are read to recognise a receipt.
 _BEGINNING = 200
 #: Suffixes of the names of receipts.
 _FILES = (".json", ".txt")
 
 
 def with_value(arguments: Sequence[str]) -> list[str]:
-    """The command line with ``--receipt=-`` for the option alone: a file's name is joined to it, and the word behind
-    the option is never one.
+    """Returns the command line with ``--receipt=-`` for the option alone. A file name is joined to the option with
+    ``=``; the next argument is never the file name.
 
-    UsageError where that word can only be meant as the file's name.
+    Raises UsageError if that argument can only be meant as the file name.
     """
     result = list(arguments)
     for index, argument in enumerate(result):
@@ -42,8 +42,8 @@ def with_value(arguments: Sequence[str]) -> list[str]:
 
 
 def destination(arguments: Sequence[str]) -> str | None:
-    """The file that a command line names, ``-`` for standard error; None where it has no such option. ``arguments`` are
-    those of :func:`with_value`."""
+    """Returns the file that a command line names, ``-`` for standard error; None without the option. ``arguments`` is
+    the result of :func:`with_value`."""
     found = None
     if arguments and arguments[0] in COMMANDS:
         for argument in arguments:
@@ -53,8 +53,8 @@ def destination(arguments: Sequence[str]) -> str | None:
 
 
 def begin(path: str) -> str | None:
-    """Records from now on, unless that has begun. Returns why the receipt cannot be written, where that is known: then
-    nothing is recorded."""
+    """Starts recording, unless it has started. Returns the reason if the receipt cannot be written; then nothing is
+    recorded."""
     from ovms_doctor.probes.recording import tally
 
     if active.tally is None:
@@ -68,7 +68,7 @@ def begin(path: str) -> str | None:
 
 
 def end(path: str, code: int) -> int:
-    """Writes the receipt of a run that ends with ``code``, and records nothing any more. Returns the exit code."""
+    """Writes the receipt of a run that ends with ``code``, and stops recording. Returns the exit code."""
     from ovms_doctor.model.display_text import visible
     from ovms_doctor.probes.processes import workers
     from ovms_doctor.probes.recording import tally
@@ -91,7 +91,7 @@ def _write(path: str, code: int) -> None:
     from ovms_doctor.report.receipt import json_parts, text_parts
 
     def parts() -> Iterator[str]:
-        # Only now: the file of the receipt is in it, too.
+        # Only now, because the receipt lists its own file too.
         from ovms_doctor.probes.recording.receipt import receipt_of
 
         found = active.tally
@@ -109,7 +109,7 @@ def _write(path: str, code: int) -> None:
 
 
 def _check(path: str) -> None:
-    """UsageError where a file cannot be written, or is not to be replaced."""
+    """Raises UsageError if a file cannot be written or must not be replaced."""
     if path == "-":
         return
     shown = f"{RECEIPT}={path}"
@@ -136,7 +136,7 @@ def _check(path: str) -> None:
 
 
 def _check_directory(directory: str, shown: str, hint: str) -> None:
-    """UsageError where no file can be made in the directory."""
+    """Raises UsageError if no file can be created in the directory."""
     from ovms_doctor.probes.named_files import named_status
 
     try:

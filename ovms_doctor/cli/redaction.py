@@ -1,4 +1,4 @@
-"""``collect --redact``: the facts with pseudonyms, and the file that says what they stand for."""
+"""``collect --redact``: the facts with pseudonyms, and the file that maps them to the real names."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
     from ovms_doctor.model.pseudonyms import Kind, MapEntry
 
 FORMAT = "ovms-doctor redaction map"
-#: A longer file, in bytes, is not read.
+#: Maximum size in bytes of a map that is read.
 _LARGEST = 1 << 30
-#: Keys that are tried until the report on the facts stays the same.
+#: The number of keys to try until the report on the facts stays the same.
 _TRIES = 5
 _WARNING = "Keep this file. Who has it can read the real names in the facts: do not send it with them."
-#: How the receipt calls what was replaced: one, several.
+#: The receipt's names for the kinds of replaced names: singular, plural.
 _NAMES: Mapping[Kind, tuple[str, str]] = {
     "host": ("part of host names", "parts of host names"),
     "address": ("address", "addresses"),
@@ -43,12 +43,12 @@ _NAMES: Mapping[Kind, tuple[str, str]] = {
 
 
 class _MapFile(Struct, frozen=True):
-    """What a redaction map holds.
+    """A redaction map as it is stored.
 
-    * ``format``: tells this kind of file from any other.
-    * ``schema_version``: version of this form: the second number grows with added keys.
-    * ``warning``: what to know of the file.
-    * ``key``: what the pseudonyms are made with, in hexadecimal digits.
+    * ``format``: identifies this kind of file.
+    * ``schema_version``: version of the form; its second number grows with added keys.
+    * ``warning``: a note on the sensitivity of the file.
+    * ``key``: the key that the pseudonyms are made with, in hexadecimal digits.
     * ``entries``: the pseudonyms.
     """
 
@@ -60,9 +60,9 @@ class _MapFile(Struct, frozen=True):
 
 
 class RedactionMap(Struct, frozen=True):
-    """A redaction map as it was read.
+    """A redaction map that was read.
 
-    * ``key``: what the pseudonyms are made with.
+    * ``key``: the key that the pseudonyms are made with.
     * ``entries``: the pseudonyms.
     """
 
@@ -71,12 +71,12 @@ class RedactionMap(Struct, frozen=True):
 
 
 class Redacted(Struct, frozen=True):
-    """A redacted document and what belongs to it.
+    """A redacted document with its map and summary.
 
     * ``document``: the facts without names.
     * ``map_document``: the map.
-    * ``receipt``: how many of each kind were replaced, as a phrase.
-    * ``same``: whether the report on it comes to the same as the report on the document.
+    * ``receipt``: the number of replaced names of each kind, as a phrase.
+    * ``same``: whether the report on it agrees with the report on the original document.
     """
 
     document: str
@@ -86,7 +86,7 @@ class Redacted(Struct, frozen=True):
 
 
 def map_path(output: OutputOptions) -> str:
-    """The file of the map. Raises UsageError where none can be written, so that nothing is collected in vain."""
+    """Returns the path of the map. Raises UsageError if no map can be written, before any facts are collected."""
     facts = output.facts_output
     path = output.redact_map
     if path is None:
@@ -108,7 +108,7 @@ def map_path(output: OutputOptions) -> str:
 
 
 def read_map(path: str) -> RedactionMap:
-    """A map that an earlier run wrote. Raises UsageError for any other file."""
+    """Returns a map that an earlier run wrote. Raises UsageError for any other file."""
     from ovms_doctor.model.pseudonyms import MapEntry
 
     try:
@@ -120,7 +120,7 @@ def read_map(path: str) -> RedactionMap:
 
 
 def redacted(document: str, path: str) -> Redacted:
-    """A document of facts without names; the pseudonyms of the map at ``path`` are used again."""
+    """Returns a document of facts without names; reuses the pseudonyms of the map at ``path``."""
     from ovms_doctor.diagnosis.program_words import known_words
     from ovms_doctor.diagnosis.saved_options import options_from_json, options_to_json
     from ovms_doctor.model.facts import codec
@@ -131,7 +131,7 @@ def redacted(document: str, path: str) -> Redacted:
     options = options_from_json(header["request"])
     expected = _outline(facts, options)
     earlier = read_map(path) if os.path.lexists(path) else None
-    # Names decide in which order a store lists files, and so perhaps which of several the server takes.
+    # Names determine the order in which a store lists files, and so perhaps which of several files the server reads.
     for _ in range(_TRIES if earlier is None else 1):
         key = earlier.key if earlier is not None else secrets.token_bytes(16)
         names = PseudonymMap(key, known.words, earlier.entries if earlier is not None else ())
@@ -151,7 +151,7 @@ def redacted(document: str, path: str) -> Redacted:
 
 
 def _outline(facts: Facts, options: CheckOptions) -> object:
-    """The result of a report on facts: exit code, findings, states, and how each check ended."""
+    """Returns the result of a report on facts: exit code, findings, states, and the status of each check."""
     from ovms_doctor.diagnosis.run import report_on
     from ovms_doctor.diagnosis.run_start import begin
     from ovms_doctor.diagnosis.settle import look
@@ -173,7 +173,7 @@ def _outline(facts: Facts, options: CheckOptions) -> object:
 
 
 def restored(facts: Facts, options: CheckOptions, host: str, path: str) -> tuple[Facts, CheckOptions, str]:
-    """Redacted facts, their options and their host's name with the real names of the map at ``path``."""
+    """Returns redacted facts, their options and their host's name with the real names of the map at ``path``."""
     from ovms_doctor.model.pseudonyms import restore_facts
 
     names = {entry.pseudonym: entry.text for entry in read_map(path).entries}
@@ -181,7 +181,7 @@ def restored(facts: Facts, options: CheckOptions, host: str, path: str) -> tuple
 
 
 def write_map(document: str, path: str) -> None:
-    """Write the map, for its owner alone. What was there before stays until all is written."""
+    """Writes the map with access for its owner only. The old file stays until the new one is complete."""
     target = os.path.realpath(path)
     temporary = f"{target}.{secrets.token_hex(4)}"
     try:

@@ -1,4 +1,4 @@
-"""``request``: reads a client's request, finds out what is served, predicts the server's answer, prints."""
+"""``request``: reads a client's request, collects the served models, predicts the server's answer, prints."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ if TYPE_CHECKING:
     from ovms_doctor.report.request_document import RequestInfo
     from ovms_doctor.report.text_writer import TextWriter
 
-#: A body from standard input is kept in memory up to this size, in bytes; a file is mapped.
+#: Maximum size in bytes of a body from standard input that is kept in memory; a file is mapped.
 LARGEST_INPUT = 96 << 20
-#: A file that is read whole.
+#: Maximum size in bytes of a file that is read whole.
 _READ_WHOLE = 32 << 20
 #: What the HTTP server takes.
 _MOST_BODY = 1 << 30
@@ -45,8 +45,8 @@ _LARGEST_METADATA = 1 << 24
 
 
 def run_request(check_options: CheckOptions, options: RequestOptions, output_options: OutputOptions) -> int:
-    """Runs ``request`` and returns the exit code: 0 if the server answers with a result, 1 if it refuses the
-    request, 3 if that is not known."""
+    """Runs ``request`` and returns the exit code: 0 if the server answers with a result, 1 if it refuses the request, 3
+    if the answer is unknown."""
     _check_usage(check_options, options)
     destinations(output_options)
     run_start = begin(command_line())
@@ -99,7 +99,7 @@ def _read(options: RequestOptions, limits: DocumentLimits) -> ClientRequest | No
 
 
 class _MappedBody(mmap.mmap):
-    """A mapped file, used like its bytes; the memory of pages that were read can be released."""
+    """A mapped file that can be used like bytes; the memory of pages that were read can be released."""
 
     def release_before(self, offset: int) -> None:
         """Releases the pages before an offset; they are read again when needed."""
@@ -129,8 +129,8 @@ def _content(source: str, limits: DocumentLimits) -> bytes:
 
 
 def _named_file(name: str, directory: str, limits: DocumentLimits) -> bytes:
-    """Returns the content of a file that a command line names, as curl finds it, or next to the file with the
-    command line."""
+    """Returns the content of a file that a curl command line names, relative to the working directory or to the file
+    with the command line."""
     if name == "-":
         raise DocumentError("the data come from standard input, which is not available")
     for path in (name, os.path.join(directory, name)):
@@ -143,7 +143,7 @@ def _named_file(name: str, directory: str, limits: DocumentLimits) -> bytes:
 
 
 class _RequestServer:
-    """The server that the request is for: its source, its models, and the collector that looks at it."""
+    """The server that the request is for: its source, its models, and the collector for its facts."""
 
     def __init__(
         self, check_options: CheckOptions, options: RequestOptions, request: ClientRequest | None
@@ -156,12 +156,12 @@ class _RequestServer:
         self.facts = Facts()
         self.collector: Any = None
         self.run: SettledRun | None = None
-        #: The file with the request; empty where it is from standard input, or an error text alone is given.
+        #: The file with the request; empty for standard input, and for an error text alone.
         self.source = options.source if options.source not in (None, "-") else ""
         self.release_from = ""
 
     def served(self) -> tuple[ServedModels, Release]:
-        """The models and the release."""
+        """Returns the models and the release."""
         from msgspec.structs import replace
 
         models, release = self._served()
@@ -254,7 +254,7 @@ class _RequestServer:
         ), self._release(None)
 
     def close(self) -> None:
-        """Ends the collector."""
+        """Closes the collector."""
         if self.collector is not None:
             self.collector.close()
 
@@ -296,7 +296,7 @@ def _say_error(
     run_start: RunStart,
     output_options: OutputOptions,
 ) -> int:
-    """Prints what an error text alone proves, and returns the exit code."""
+    """Prints the facts that an error text alone proves, and returns the exit code."""
     from ovms_doctor.checks.requests.findings import error_text_findings
     from ovms_doctor.prediction.requests.error_texts import recognise_error
 
@@ -323,11 +323,11 @@ class _Judgement(NamedTuple):
     """The result for a request or an error text."""
 
     findings: tuple[Finding, ...]
-    #: Why the server's answer is not known; empty where it is.
+    #: Why the server's answer is unknown; empty if it is known.
     unjudged: str
     #: The verdict: its mark and its sentence.
     last: tuple[str, str]
-    #: Writes what is shown above the findings.
+    #: Writes the part of the output above the findings.
     write_body: Callable[[TextWriter], None]
     request_info: Callable[[], RequestInfo]
     release: Release

@@ -13,7 +13,7 @@ from ovms_doctor.model.option import Option
 class RequestOptions(Struct, frozen=True):
     """The options on a client's request."""
 
-    #: The file with the request, ``-`` for standard input; None where only an error text is given.
+    #: The file with the request, ``-`` for standard input; None if only an error text is passed.
     source: Annotated[
         str | None,
         Option(
@@ -48,7 +48,7 @@ class RequestOptions(Struct, frozen=True):
     error: Annotated[
         str | None, Option(("--error",), "Only what the client wrote about its error.", "TEXT")
     ] = None
-    #: The server was built without MediaPipe.
+    #: Whether the server was built without MediaPipe.
     without_mediapipe: Annotated[
         bool, Option(("--without-mediapipe",), "The server was built without MediaPipe.")
     ] = False

@@ -16,17 +16,16 @@ from ovms_doctor.probes.containers.engine import FIRST_LINES, LAST_LINES
 from ovms_doctor.probes.containers.log_stream import container_pieces
 from ovms_doctor.probes.log_files import LogReadError, grouped, pieces
 
-#: The number of lines with which the recorded output counts as cut: first and last lines of a longer output.
+#: The number of lines from which on the recorded output counts as shortened to its first and last lines.
 _ENDS = FIRST_LINES + LAST_LINES
-#: Lines at the end of a container's output that are read.
+#: The number of lines that are read from the end of a container's output.
 _TAIL = 20_000
 
 
 def read_server_log(options: CheckOptions, lines: Sequence[str]) -> CheckOptions:
-    """Returns the options with the content of the log. ``lines``: the container's output, used where no file is
-    named.
+    """Returns the options with the content of the log. ``lines``: the container's output, used if no file is named.
 
-    Raises UsageError for a file that cannot be read.
+    Raises UsageError for an unreadable file.
     """
     if options.log_files:
         with Progress() as progress:
@@ -46,20 +45,20 @@ def read_server_log(options: CheckOptions, lines: Sequence[str]) -> CheckOptions
 
 
 def _of_container(options: CheckOptions, lines: Sequence[str]) -> LogSummary:
-    """Returns the summary of the container's output. Of a long output ``lines`` are only the first and last; then
+    """Returns the summary of the container's output. If ``lines`` hold only the first and last lines of a long output,
     its last lines are read from the engine."""
     if options.container_name is not None and len(lines) >= _ENDS:
         output = container_pieces(options.container_name, tail=_TAIL, silence=options.timeout)
         try:
             return read_log([("", output)])
         except LogReadError:
-            # The first and last lines are known nevertheless.
+            # The first and last lines are still known.
             pass
     return read_log([("", ["\n".join(lines).encode("utf-8", "replace")])])
 
 
 def _with_release(options: CheckOptions, log: LogSummary) -> CheckOptions:
-    """Returns the options with the release that the log reports, where no other source names one."""
+    """Returns the options with the release that the log reports, if no other source names one."""
     if options.release is not None or options.container is not None or log.release is None:
         return options
     try:

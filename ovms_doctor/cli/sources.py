@@ -24,13 +24,13 @@ from ovms_doctor.probes.named_files import DocumentLimits, passing, read_named_f
 if TYPE_CHECKING:
     from ovms_doctor.probes.containers import ContainerLookup
 
-#: Bytes; no document of a container comes near it.
+#: Maximum size in bytes of a document; a real document of a container is far smaller.
 _LARGEST = 64 << 20
 
 
 def with_container(options: CheckOptions) -> CheckOptions:
-    """Returns ``options`` with the data of the named source. Raises UsageError for a document that cannot be read.
-    An engine that does not answer is no usage error: it sets ``unavailable``."""
+    """Returns ``options`` with the data of the named source. Raises UsageError for an unreadable document. An engine
+    that does not answer is not a usage error: it sets ``unavailable``."""
     ((option, value),) = options.sources.items()
     try:
         if option == "--container":
@@ -81,7 +81,7 @@ def _from_engine(options: CheckOptions, name: str) -> CheckOptions:
 
 
 def _reachable(container: Container, lookup: ContainerLookup) -> LiveLook:
-    """Returns the address at which the container's server is queried, or why it is not queried."""
+    """Returns the address at which the container's server is queried, or the reason why it is not queried."""
     from ovms_doctor.inputs.inspect.own_address import own_address
     from ovms_doctor.prediction.live.address import AddressError
     from ovms_doctor.prediction.live.container_address import either_address
@@ -96,8 +96,8 @@ def _reachable(container: Container, lookup: ContainerLookup) -> LiveLook:
 
 def _with_own_files(container: Container) -> Container:
     """Returns the container with mounts for the readable parts of its own file system. A running container has one
-    directory with all files; a container that ended has only its layers, and a path is used if exactly one layer
-    holds it, or none."""
+    directory with all files; a container that ended has only its layers, and a path is used if at most one layer
+    contains it."""
     if container.merged_directory and os.access(container.merged_directory, os.R_OK | os.X_OK):
         return container
     if not all(os.access(layer, os.R_OK | os.X_OK) for layer in container.layers):
@@ -127,8 +127,8 @@ def _named_paths(container: Container) -> list[str]:
 
 
 def _layer_with(path: str, layers: tuple[str, ...]) -> str | None:
-    """Returns the only layer that has ``path``; the topmost layer where none has it; None where several layers hold
-    parts of it, or a link leads elsewhere."""
+    """Returns the only layer that contains ``path``, or the topmost layer if none contains it. Returns None if several
+    layers contain parts of it, or a link leads elsewhere."""
     parts = path.strip("/").split("/")
     ways = ["/" + "/".join(parts[:length]) for length in range(1, len(parts) + 1)]
     if not layers or any(os.path.islink(layer + way) for layer in layers for way in ways):
@@ -154,7 +154,7 @@ def _client_passes_proxies() -> bool:
 
 
 def _host_proxy() -> str:
-    """Returns the name of this process's variable with a proxy, empty for none; its value is not read."""
+    """Returns the name of this process's variable with a proxy, or an empty text; its value is not read."""
     names = ("https_proxy", "HTTPS_PROXY", "http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY")
     return next((name for name in names if os.environ.get(name)), "")
 
@@ -181,7 +181,7 @@ def _with_kills(container: Container, options: CheckOptions) -> Container:
 
 
 def _gone(options: CheckOptions, container: Container) -> frozenset[str]:
-    """Returns host paths of mounts that do not exist on this host: the container ran with them, so it ran on another
+    """Returns host paths of mounts that do not exist on this host. The container ran with them, so it ran on another
     host."""
     from ovms_doctor.probes.local import LocalCollector
 
@@ -235,7 +235,7 @@ def _composed(value: str, limits: DocumentLimits) -> Container:
 
 
 def _with_part(value: str, limits: DocumentLimits) -> tuple[str, str | None]:
-    """File and part of ``FILE[:PART]``: a file's name may hold a colon."""
+    """Returns the file and the part of ``FILE[:PART]``; the name of a file may contain a colon."""
     if ":" not in value or passing("there", [value], limits.timeout):
         return value, None
     path, _, part = value.rpartition(":")
@@ -272,10 +272,11 @@ def _source_label(value: str) -> str:
 
 
 def _text(path: str, limits: DocumentLimits) -> str:
-    """The text of a file, or of standard input; bytes that are not UTF-8 are replaced."""
+    """Returns the text of a file, or of standard input; bytes that are not UTF-8 are replaced."""
     return _data(path, limits).decode("utf-8-sig", "replace")
 
 
 def _data(path: str, limits: DocumentLimits) -> bytes:
-    """A file's bytes, or those of standard input. UsageError where it cannot be read or is far too long."""
+    """Returns the bytes of a file or of standard input. Raises UsageError if the file is unreadable or far too
+    large."""
     return read_named_file(path, _LARGEST, limits)

@@ -1,4 +1,4 @@
-"""``status``: look at a running server, report, print."""
+"""``status``: query a running server, report, print."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from ovms_doctor.model.styled import Output
     from ovms_doctor.report.model import Report
 
-#: Seconds that an option may name.
+#: The range of seconds that an option may set.
 _LONGEST = 86_400.0
 _LONGEST_KEY = 8192
 
@@ -74,7 +74,7 @@ def run_status(options: StatusOptions, output_options: OutputOptions) -> int:
 
 
 class _EngineError(Exception):
-    """The container engine does not describe the container. The text is the reason."""
+    """The container engine does not describe the container. The text states the reason."""
 
 
 def _of_container(name: str, grpc: bool, timeout: float) -> Address:
@@ -98,7 +98,7 @@ def _of_container(name: str, grpc: bool, timeout: float) -> Address:
 
 
 def _not_looked(reason: str, output_options: OutputOptions, run_start: RunStart) -> int:
-    """Delivers the report of a run that could not query the server."""
+    """Writes the report of a run that could not query the server."""
     from ovms_doctor.diagnosis.run import failed_report
 
     report = failed_report(reason, run_start)
@@ -141,8 +141,7 @@ def _seconds(name: str, text: str | None, default: float, least: float) -> float
 
 
 def _authorization(path: str | None) -> str:
-    """Returns the text of the header Authorization. As for the server, only the first line of the file is the
-    key."""
+    """Returns the text of the header Authorization. As in the server, the key is only the first line of the file."""
     if path is None:
         return ""
     data = read_named_file(path, _LONGEST_KEY, shown=f"--api-key-file: {path}")

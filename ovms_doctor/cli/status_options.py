@@ -15,7 +15,7 @@ _COMMANDS = ("status",)
 class StatusOptions(Struct, frozen=True):
     """The options on a running server."""
 
-    #: The server.
+    #: The address of the server.
     server: Annotated[
         str | None,
         Option(
@@ -26,7 +26,7 @@ class StatusOptions(Struct, frozen=True):
             commands=_COMMANDS,
         ),
     ] = None
-    #: The container whose server is looked at.
+    #: The container whose server is queried.
     container: Annotated[
         str | None,
         Option(
@@ -43,14 +43,14 @@ class StatusOptions(Struct, frozen=True):
         str | None,
         Option(("--model",), "A servable that clients request: is it served?", "NAME", commands=_COMMANDS),
     ] = None
-    #: Seconds to wait for all to be AVAILABLE.
+    #: Seconds to wait until everything is AVAILABLE.
     wait: Annotated[
         str | None,
         Option(
             ("--wait",), "Wait so long for everything to be AVAILABLE. [0]", "SECONDS", commands=_COMMANDS
         ),
     ] = None
-    #: Seconds between looks.
+    #: Seconds between two queries.
     interval: Annotated[
         str | None,
         Option(
@@ -65,7 +65,7 @@ class StatusOptions(Struct, frozen=True):
         bool,
         Option(("--watch",), "Look again and again until Ctrl-C, and show what changes.", commands=_COMMANDS),
     ] = False
-    #: A request for inference is sent.
+    #: Whether a request for inference is sent.
     probe: Annotated[
         bool,
         Option(
@@ -78,15 +78,15 @@ class StatusOptions(Struct, frozen=True):
     timeout: Annotated[
         str | None, Option(("--timeout",), "Time for one request. [5]", "SECONDS", commands=_COMMANDS)
     ] = None
-    #: Certificates that are trusted.
+    #: A file with certificates that are trusted.
     ca: Annotated[
         str | None, Option(("--ca",), "Certificates that are trusted, PEM.", "FILE", commands=_COMMANDS)
     ] = None
-    #: The certificate is not checked.
+    #: Whether the server's certificate is not checked.
     insecure: Annotated[
         bool, Option(("--insecure",), "The certificate is not checked.", commands=_COMMANDS)
     ] = False
-    #: A file with the key.
+    #: A file with the API key.
     api_key_file: Annotated[
         str | None,
         Option(

@@ -1,4 +1,4 @@
-"""The report of ``status`` for people, of one look or of each look of ``--watch``."""
+"""The report of ``status`` for people, of one query or of each query of ``--watch``."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ _HOME, _REST_OF_SCREEN = "\x1b[H", "\x1b[J"
 
 
 def watch(address: Address, options: LiveOptions, output_options: OutputOptions, run_start: RunStart) -> int:
-    """Queries the server until Ctrl-C, then writes the last state where it is not on the screen. Returns 130."""
+    """Queries the server until Ctrl-C, then writes the last state if it is not on the screen. Returns 130."""
     from ovms_doctor.diagnosis.live import live_report, look_once
 
     is_terminal = sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
@@ -57,7 +57,7 @@ def watch(address: Address, options: LiveOptions, output_options: OutputOptions,
 
 
 def watched_state(status: LiveStatus, report: Report) -> dict[str, str]:
-    """Returns the states that are compared: of the server and of each version, by name."""
+    """Returns the compared states: of the server and of each version, by name."""
     from ovms_doctor.checks.live import live_gap
     from ovms_doctor.report.live_text import live_verdict
 
@@ -73,7 +73,7 @@ def watched_state(status: LiveStatus, report: Report) -> dict[str, str]:
 
 
 def changes(before: dict[str, str] | None, now: dict[str, str]) -> Iterator[str]:
-    """A sentence for each difference; at the first look for everything."""
+    """Returns a sentence for each difference; for everything at the first query."""
     for name, state in now.items():
         earlier = None if before is None else before.get(name)
         if before is None or (earlier is None):
@@ -94,7 +94,7 @@ def _write_changes(before: dict[str, str] | None, now: dict[str, str]) -> None:
 
 
 def _draw(report: Report, status: LiveStatus, output_options: OutputOptions, interval: float) -> None:
-    """The report from the upper left corner on, over the one before."""
+    """Draws the report from the upper left corner, over the previous one."""
     from ovms_doctor.cli.status_text import write_status
 
     sys.stdout.write(_HOME + _REST_OF_SCREEN)

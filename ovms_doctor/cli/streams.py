@@ -1,4 +1,4 @@
-"""Standard input, output and error of a process that was started without one, or that cannot write to one."""
+"""Standard input, output and error of a process that started without one, or that cannot write to one."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import io
 import os
 import sys
 
-# For type checkers alone: the module typing takes longer to import than all that --version needs.
+# For type checkers alone: the module typing takes longer to import than everything that --version needs.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -27,7 +27,8 @@ class _LossyFile(io.FileIO):
 
 
 class _OutputFile(io.FileIO):
-    """Standard output that keeps the error of a failed write: a text buffer discards what it could not write."""
+    """Standard output that keeps the error of a failed write: a text buffer discards the text that it could not
+    write."""
 
     failure: OSError | None = None
 
@@ -43,7 +44,7 @@ def prepare() -> None:
     """Opens closed standard streams, so that no other file gets their numbers. Errors on standard error are ignored,
     errors on standard output are kept.
 
-    A write to a standard output that was closed fails as it would without this.
+    A write to a closed standard output still fails.
     """
     for number, mode in ((_INPUT, os.O_RDONLY), (_OUTPUT, os.O_RDONLY), (_ERROR, os.O_WRONLY)):
         try:
@@ -68,13 +69,13 @@ def prepare() -> None:
 
 
 def failure_text(error: OSError) -> str:
-    """One line on a write to standard output that failed."""
+    """Returns one line about a failed write to standard output."""
     reason = "is closed" if error.errno == errno.EBADF else f"cannot be written: {error.strerror}"
     return f"standard output {reason}"
 
 
 def output_failure() -> OSError | None:
-    """Returns the error of a failed write to standard output; None where all is written."""
+    """Returns the error of a failed write to standard output; None if everything was written."""
     try:
         sys.stdout.flush()
     except OSError as error:

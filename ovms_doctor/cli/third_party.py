@@ -1,4 +1,4 @@
-"""Third-party checks for the commands. Where none is installed, no module for them is imported and no process
+"""Third-party checks for the commands. Without an installed one, no module for them is imported and no process
 started."""
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ovms_doctor.explain.index import CodeEntry
     from ovms_doctor.plugins.run import PluginOffer
 
-#: Seconds for a check to report its codes, where no limit is set.
+#: Seconds for a check to report its codes, if no limit is set.
 CHECK_TIMEOUT = 10.0
 
 #: A code, or a name in kebab case, by which a third-party entry is found.
@@ -35,8 +35,8 @@ def lookup_third_party(text: str) -> CodeEntry | None:
 
 
 def list_third_party() -> tuple[Mapping[str, CodeEntry], Mapping[str, str]]:
-    """Returns the codes, and the summaries by check, of all installed checks. A check that cannot be used is
-    reported on standard error."""
+    """Returns the codes, and the summaries by check, of all installed checks. An unusable check is reported on standard
+    error."""
     offers = _offers()
     return (offers.codes, offers.summaries) if offers is not None else ({}, {})
 

@@ -1,5 +1,5 @@
-"""Hints for a usage mistake that the parser does not give: the nearest option, value or command, and where the help
-is."""
+"""Hints for a usage mistake, in addition to the parser's message: the nearest option, value or command, and how to get
+the help."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def usage_message(
 ) -> str:
     """Returns the parser's message as a sentence with a hint.
 
-    ``arguments``: the command line. ``commands``: all commands. ``options``: those of the command, with dashes.
+    ``arguments``: the command line. ``commands``: all commands. ``options``: the options of the command, with dashes.
     """
     names = list(commands)
     known = bool(arguments) and arguments[0] in names
@@ -33,7 +33,7 @@ def usage_message(
         return _command(arguments[0], arguments[1:], names)
     option = _UNKNOWN_OPTION.match(text)
     if option is not None:
-        # One letter is similar to every other one.
+        # A single letter is similar to every other letter.
         long = [name for name in (*options, "--help") if name.startswith("--")]
         near = similar_names(option[1], long, 1, 0.5) if len(option[1]) > 2 else []
         meant = f" Did you mean {near[0]}?" if near else ""
@@ -52,7 +52,7 @@ def usage_message(
 
 
 def _command(word: str, rest: Sequence[str], commands: Sequence[str]) -> str:
-    """Returns what a word that is no command probably means: a similar command, else a target of check."""
+    """Returns the probable meaning of an argument that is not a command: a similar command, else a target of check."""
     quoted = shortened(word)
     looks_like_path = "/" in word or word.startswith((".", "~")) or word.endswith(".json")
     near = [] if looks_like_path else similar_names(word, commands, 1, 0.6)

@@ -1,4 +1,4 @@
-"""The working directory, also if it was removed."""
+"""The working directory, even if it was removed."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 
 
 def working_directory() -> str:
-    """Returns this process's working directory; of a removed one the kernel's path, which does not exist:
+    """Returns this process's working directory; for a removed one, the kernel's path, which does not exist:
     ``/srv/models (deleted)``."""
     try:
         return os.getcwd()
@@ -15,5 +15,5 @@ def working_directory() -> str:
 
 
 def absolute(path: str) -> str:
-    """The path from the root, as os.path.abspath gives it; it need not exist."""
+    """Returns the path from the root, as os.path.abspath does; it need not exist."""
     return os.path.normpath(os.path.join(working_directory(), path))

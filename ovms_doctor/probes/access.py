@@ -1,8 +1,8 @@
-"""Rights of the server's user: tried as that user where this process can become it, else computed.
+"""Rights of the server's user: tried as that user if this process can become it, else computed.
 
-The computed answer follows the kernel (fs/namei.c ``acl_permission_check``, fs/posix_acl.c
-``posix_acl_permission``, ``may_follow_link``), which differs from acl(5) in one point: where the mode has
-no group bits (with an ACL: an empty mask), the ACL is not looked at.
+The computed answer follows the kernel (fs/namei.c ``acl_permission_check``, fs/posix_acl.c ``posix_acl_permission``,
+``may_follow_link``), which differs from acl(5) in one point: if the mode has no group bits (with an ACL: an empty
+mask), the kernel does not read the ACL.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from ovms_doctor.model.host import User
 from ovms_doctor.probes import acl
 from ovms_doctor.probes.resolved_path import ResolvedPath
 
-#: How this process acts for the server's user: this process is that user (or none was named), becomes it, or
-#: can do neither and computes.
+#: How this process acts for the server's user. ``self``: this process is that user, or no user was named; ``drop``:
+#: it becomes that user; ``predict``: it can do neither and computes the rights.
 Means: TypeAlias = Literal["self", "drop", "predict"]
 
 _SETGID, _SETUID = 6, 7
-#: CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH, CAP_FOWNER (linux/capability.h): with one of these, trying
+#: CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH, CAP_FOWNER (linux/capability.h): if this process has one of these, a try
 #: proves nothing about a user without them.
 _OVERRIDES = 0b1110
 _NO_ID = 2**32 - 1
@@ -39,7 +39,7 @@ class Ids(User, frozen=True):
 
 
 def choose(ids: Ids | None) -> Means:
-    """How this process can answer for ``ids`` (None: for itself)."""
+    """Returns how this process can answer for ``ids`` (None: for itself)."""
     if ids is None:
         return "self"
     capabilities = effective_capabilities()
@@ -51,8 +51,11 @@ def choose(ids: Ids | None) -> Means:
 
 
 def become(ids: Ids) -> None:
-    """Takes on exactly these ids, for good. OSError where the kernel refuses (an id that the user
-    namespace does not know, setgroups denied) or rights beyond those of the ids would be left."""
+    """Sets exactly these ids for the rest of the process.
+
+    Raises OSError if the kernel refuses (the user namespace does not have an id, setgroups is denied), or if the
+    process would keep more rights than the ids have.
+    """
     os.setgroups(ids.groups)
     os.setresgid(ids.gid, ids.gid, ids.gid)
     os.setresuid(ids.uid, ids.uid, ids.uid)
@@ -61,7 +64,7 @@ def become(ids: Ids) -> None:
 
 
 def effective_capabilities() -> int:
-    """Returns the bits of this process's effective set; where /proc does not show them, all for root, else none."""
+    """Returns the bits of this process's effective set; if /proc does not show them, all bits for root, else none."""
     try:
         with open("/proc/self/status", encoding="utf-8", errors="replace") as status:
             for line in status:
@@ -80,9 +83,9 @@ def allowed(
     gid: int,
     entries: tuple[acl.AclEntry, ...] | None,
 ) -> bool:
-    """Whether the kernel grants ``right`` on something with this mode, owner, group and access ACL.
+    """Whether the kernel grants ``right`` on a file or directory with this mode, owner, group and access ACL.
 
-    Root is granted all: it has CAP_DAC_OVERRIDE, in a container too unless that is taken away.
+    Root has every right: it has CAP_DAC_OVERRIDE, in a container too unless the container drops it.
     """
     if ids.uid == 0:
         return True
@@ -96,14 +99,14 @@ def allowed(
 
 
 def may_follow(ids_uid: int, link_uid: int, directory_mode: int, directory_uid: int) -> bool:
-    """Whether a link at the end of a path is followed where fs.protected_symlinks is on: in a sticky
-    directory that everybody may write, only its owner's links and one's own are."""
+    """Whether the kernel follows a link at the end of a path while fs.protected_symlinks is on: in a sticky
+    directory that everybody may write, it follows only the links of the directory's owner and of the user."""
     sticky = stat.S_ISVTX | stat.S_IWOTH
     return directory_mode & sticky != sticky or link_uid in (ids_uid, directory_uid)
 
 
 def links_are_protected() -> bool:
-    """The sysctl fs.protected_symlinks of this host; off where it cannot be read."""
+    """Returns the sysctl fs.protected_symlinks of this host; False if it cannot be read."""
     try:
         with open("/proc/sys/fs/protected_symlinks", encoding="ascii") as setting:
             return setting.read().strip() == "1"
@@ -112,17 +115,17 @@ def links_are_protected() -> bool:
 
 
 class TriedAccess:
-    """For a process that has the ids: the kernel itself denies, and is only explained."""
+    """For a process that has the ids: the kernel itself denies, and this class only explains the denial."""
 
     def __init__(self, ids: Ids) -> None:
         self.ids = ids
 
     def denies(self, resolved: ResolvedPath, right: Right) -> Denial | None:
-        """None: nothing is known before it is tried."""
+        """Returns None: nothing is known before it is tried."""
         return None
 
     def refused(self, resolved: ResolvedPath, right: Right) -> Failure | Unavailable:
-        """A system call that needed ``right`` on ``resolved`` gave EACCES."""
+        """Explains that a system call that needed ``right`` on ``resolved`` failed with EACCES."""
         return Failure(errno.EACCES, _denial(resolved, right, "tried", acl.read(resolved.host)))
 
 
@@ -134,14 +137,14 @@ class PredictedAccess:
 
     def denies(self, resolved: ResolvedPath, right: Right) -> Denial | None:
         """Returns the denial for the user on ``resolved``, None if the user has the right."""
-        # An ACL only matters where the mode has group bits: most places need no second system call.
+        # An ACL only matters if the mode has group bits: most files need no second system call.
         entries = acl.read(resolved.host) if resolved.mode & stat.S_IRWXG else None
         if allowed(self.ids, right, resolved.mode, resolved.uid, resolved.gid, entries):
             return None
         return _denial(resolved, right, "predicted", entries or acl.read(resolved.host))
 
     def refused(self, resolved: ResolvedPath, right: Right) -> Failure | Unavailable:
-        """This process itself got EACCES: that proves nothing about the user."""
+        """Returns that this process itself got EACCES, which proves nothing about the user."""
         return cannot_look(resolved.server, right)
 
 

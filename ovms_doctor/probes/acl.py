@@ -22,7 +22,12 @@ _LETTERS = {USER_OBJ: "u", USER: "u", GROUP_OBJ: "g", GROUP: "g", MASK: "m", OTH
 
 
 class AclEntry(Struct, frozen=True):
-    """``tag`` one of the constants here, ``rights`` the bits r=4 w=2 x=1, ``id`` only for named ones."""
+    """An entry of an ACL.
+
+    ``tag``: one of the constants here.
+    ``rights``: the bits r=4 w=2 x=1.
+    ``id``: only for named entries.
+    """
 
     tag: int
     rights: int
@@ -30,7 +35,7 @@ class AclEntry(Struct, frozen=True):
 
 
 def parse(raw: bytes) -> tuple[AclEntry, ...] | None:
-    """The entries of the attribute's value; None if it is of no form that is known."""
+    """Returns the entries in the attribute's value; None if its form is not a known one."""
     if len(raw) < HEADER.size or (len(raw) - HEADER.size) % ENTRY.size:
         return None
     if HEADER.unpack_from(raw)[0] != VERSION:
@@ -52,7 +57,7 @@ def pack(entries: tuple[AclEntry, ...]) -> bytes:
 
 
 def short_text(entries: tuple[AclEntry, ...]) -> str:
-    """The short text form of acl(5), ids as numbers: ``u::rwx,u:5000:r-x,g::r-x,m::r-x,o::---``."""
+    """Returns the short text form of acl(5), ids as numbers: ``u::rwx,u:5000:r-x,g::r-x,m::r-x,o::---``."""
     return ",".join(
         f"{_LETTERS[entry.tag]}:{entry.id if entry.tag in (USER, GROUP) else ''}:{_rights(entry.rights)}"
         for entry in entries

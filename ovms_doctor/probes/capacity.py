@@ -7,7 +7,7 @@ import os
 MIB = 1 << 20
 #: Bytes for one process with OpenVINO that compiles a small model (92 MB measured), with a reserve.
 WORKER_MEMORY = 256 * MIB
-#: Beyond this many, the parent that talks to them is what is waited for.
+#: Beyond this number, the workers wait for the parent process that serves them.
 MOST_WORKERS = 16
 
 _CGROUP = "/sys/fs/cgroup"
@@ -25,7 +25,7 @@ def jobs(requested: int | None = None) -> int:
 
 
 def cores() -> int:
-    """The cores that this process may use, whole ones; at least one."""
+    """Returns the number of whole cores that this process may use; at least one."""
     try:
         count = len(os.sched_getaffinity(0))
     except (AttributeError, OSError):
@@ -53,7 +53,7 @@ def _available() -> int | None:
 
 
 def _left_in_group() -> int | None:
-    """Control groups nest: the tightest of all on the way counts."""
+    """Returns the bytes left in the control groups: they nest, and the tightest one counts."""
     found = []
     for directory, limit_name, anonymous in _memory_groups():
         limit = _number(f"{directory}/{limit_name}")
@@ -64,7 +64,8 @@ def _left_in_group() -> int | None:
 
 
 def _memory_groups() -> list[tuple[str, str, str]]:
-    """The directories to look at: each with its file for the limit, and the word for unreclaimable memory."""
+    """Returns the directories to read: each with its file for the limit, and the name of the unreclaimable memory in
+    it."""
     groups = []
     for line in _text("/proc/self/cgroup").splitlines():
         _, controllers, path = [*line.split(":", 2), "", ""][:3]
@@ -102,8 +103,10 @@ def _are_numbers(parts: list[str]) -> bool:
 
 
 def _upwards(top: str, path: str) -> list[str]:
-    """The group's directory and those above it. In a container the path may be one of the host's: then only
-    the top is there, and it is the container's own."""
+    """Returns the group's directory and those above it.
+
+    In a container the path may be one of the host's: then only the top exists, which is the container's own group.
+    """
     directories = [top]
     for name in path.strip("/").split("/"):
         if name and name != "..":

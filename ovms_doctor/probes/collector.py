@@ -1,5 +1,5 @@
-"""The collector of facts: from this host for the server's paths, and from stores, which is started only when
-needed."""
+"""The collector of facts: from this host for the server's paths, and from stores, whose collector starts only when
+it is needed."""
 
 from __future__ import annotations
 
@@ -43,9 +43,13 @@ _OF_HOST = (StatHost, InspectNetwork)
 
 
 class Collector:
-    """``local`` for all questions but those about stores, for which ``stores`` makes a collector. ``files``: of the
-    document that the container was read from; they are on no host. ``copies``: makes the collector for the paths of
-    ``table`` that are copies, with this process's own rights."""
+    """Collects the facts of a deployment.
+
+    ``local``: answers all questions but those about stores.
+    ``stores``: makes the collector for questions about stores.
+    ``files``: the files of the document that the container was read from; they are on no host.
+    ``copies``: makes the collector for the paths of ``table`` that are copies, with this process's own rights.
+    """
 
     def __init__(
         self,
@@ -66,8 +70,8 @@ class Collector:
     def collect(
         self, questions: Sequence[AnyQuestion], progress: Callable[[AnyQuestion], None] | None = None
     ) -> dict[AnyQuestion, Answer]:
-        """An answer for each question, in the questions' order, without secrets. Interrupted: what was answered by then
-        is in the exception."""
+        """Returns an answer for each question, in the questions' order, without secrets. If the run is interrupted,
+        the exception has the answers known by then."""
         try:
             return without_secrets(self._collect(questions, progress))
         except interrupts.InterruptedRunError as stop:
@@ -102,15 +106,15 @@ class Collector:
         return {one: answers[one] for one in dict.fromkeys(questions)}
 
     def begin(self, questions: Sequence[AnyQuestion]) -> None:
-        """Has the children begin with what is collected next, in this order, without waiting for them. What is not on
-        this host itself waits until it is collected."""
+        """Makes the children begin with the questions that are collected next, in this order, and does not wait for
+        them. Questions about anything but this host wait until they are collected."""
         if not self._files and not self._has_copies and not _any_remote(questions):
             self._local.begin(questions)
 
     def _look(
         self, questions: Sequence[AnyQuestion], progress: Callable[[AnyQuestion], None] | None
     ) -> dict[AnyQuestion, Answer]:
-        """The answers on this host: of a copy, nothing that depends on its rights."""
+        """Returns the answers on this host: for a copy, nothing that depends on its rights."""
         copied = [one for one in questions if self._is_copied(one)] if self._has_copies else []
         if not copied or self._make_copies is None:
             return self._local.collect(questions, progress)
@@ -128,7 +132,7 @@ class Collector:
         return mount is not None and mount.rights == "copy"
 
     def warm(self, load: str, targets: Sequence[str]) -> None:
-        """Has the children started that ``targets`` need, without waiting for them; ``load`` as for LocalCollector."""
+        """Starts the children that ``targets`` need, and does not wait for them; ``load`` as for LocalCollector."""
         if any(target.startswith(_S3) and target[len(_S3) :].strip("/") for target in targets):
             self._stores = self._make()
             self._stores.warm(load)
@@ -136,8 +140,8 @@ class Collector:
             self._local.warm(load)
 
     def finish(self) -> None:
-        """Ends what looks at copies and stores, and has the child processes that look at this host killed, for
-        :meth:`close` not to wait for them."""
+        """Ends the collectors of copies and stores, and kills the child processes for this host, so that
+        :meth:`close` does not wait for them."""
         self._local.kill()
         copies, self._copies = self._copies, None
         stores, self._stores = self._stores, None

@@ -1,6 +1,6 @@
 """All rights that a model needs and the server's user lacks below a directory, found together.
 
-The server's user cannot look behind the first inaccessible directory. This process may have more rights; it computes
+The server's user has no access below the first inaccessible directory. This process may have more rights; it computes
 the user's access from the rights of the directories and files.
 """
 
@@ -16,19 +16,20 @@ from ovms_doctor.probes.access import Ids, PredictedAccess
 from ovms_doctor.probes.resolved_path import ResolvedPath
 from ovms_doctor.probes.walk import Walker
 
-#: Entries that are looked at, directories on the way down, and denials that are named.
+#: The most entries that are checked, the most directory levels, and the most denials that are returned.
 _MOST_ENTRIES, _DEEPEST, _MOST = 5000, 8, 200
 #: Seconds after which no further directory is opened.
 _PATIENCE = 3.0
-#: Files that the server passes to OpenVINO, or reads in addition.
+#: Suffixes of the files that the server passes to OpenVINO, or reads in addition.
 _SUFFIXES = (".xml", ".bin", ".onnx", ".pdmodel", ".pdiparams", ".pb", ".tflite", ".pbtxt")
 _NAMES = ("mapping_config.json",)
 
 
 def list_denials(question: ListDenials, walker: Walker) -> Denials:
-    """The directories and files below ``question.top`` that the user cannot enter, list or read; those above first.
+    """Returns the directories and files below ``question.top`` that the user cannot enter, list or read; upper ones
+    first.
 
-    Only what a model is made of counts: files that the server reads, and the directories on the way to them. Links are
+    Only the parts of a model count: files that the server reads, and the directories on the way to them. Links are
     not followed.
     """
     search = _Search(walker, PredictedAccess(Ids(question.uid, question.gid, question.groups)))
@@ -50,7 +51,7 @@ def _ordered(denials: list[Denial]) -> tuple[Denial, ...]:
 
 
 def _between(top: str, path: str) -> Iterator[str]:
-    """The directories below ``top`` on the way to ``path``, without both."""
+    """Yields the directories below ``top`` on the way to ``path``, without both."""
     start = top.rstrip("/") + "/"
     if not path.startswith(start):
         return
@@ -60,7 +61,7 @@ def _between(top: str, path: str) -> Iterator[str]:
 
 
 class _Search:
-    """One look at a tree."""
+    """One search through a tree."""
 
     def __init__(self, walker: Walker, judge: PredictedAccess) -> None:
         self._walker = walker
@@ -69,7 +70,7 @@ class _Search:
         self._end = time.monotonic() + _PATIENCE
         self.directories: list[Denial] = []
         self.files: list[Denial] = []
-        #: Whether not everything was looked at.
+        #: Whether a part of the tree was not searched.
         self.cut_off = False
 
     def judge_directory(self, resolved: ResolvedPath) -> None:
@@ -79,7 +80,7 @@ class _Search:
             self.directories.append(denial)
 
     def walk(self, directory: ResolvedPath, depth: int) -> bool:
-        """Notes what is denied below ``directory``; whether a model, or a part of one, is there."""
+        """Notes the denials below ``directory``; returns whether it contains a model, or a part of one."""
         needed = False
         for name, is_directory in self._entries(directory, depth):
             if not (is_directory or name.endswith(_SUFFIXES) or name in _NAMES):
@@ -99,8 +100,8 @@ class _Search:
         return needed
 
     def _entries(self, directory: ResolvedPath, depth: int) -> list[tuple[str, bool]]:
-        """Returns the names in a directory that may matter, and whether each is a directory; empty where this
-        process cannot list it."""
+        """Returns the names in a directory that may matter, and whether each is a directory; empty if this process
+        cannot list it."""
         if depth > _DEEPEST or self._left <= 0 or time.monotonic() > self._end:
             self.cut_off = True
             return []

@@ -30,13 +30,13 @@ class DocumentFiles:
         self._files = {file.server: file for file in files}
 
     def answer(self, question: AnyQuestion) -> Answer | None:
-        """Returns the file at the path of the question; None where the document does not have it."""
+        """Returns the file at the path of the question; None if the document does not have it."""
         if not isinstance(question, StatPath | ListDirectory | ReadFile | InspectKeyFile):
             return None
         path = posixpath.normpath(question.path)
         file = self._files.get(path)
         if file is None:
-            # A directory of the document's has nothing else in it.
+            # A directory of the document contains no other files.
             above = self._files.get(posixpath.dirname(path))
             return None if above is None else Failure(errno.ENOENT if above.directory else errno.ENOTDIR)
         if isinstance(question, StatPath):

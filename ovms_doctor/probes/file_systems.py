@@ -1,7 +1,7 @@
 """Which paths lie on a file system that may not answer: of the network, or of a program (FUSE).
 
-It is found out without a look at such a file system, which could hang: from the kernel's list of mounts, and from the
-links on the way to it.
+The module reads the kernel's list of mounts, and the links on the way to a path. It never reads such a file system,
+because that could hang.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ import os
 from collections.abc import Sequence
 from typing import NamedTuple
 
-#: File systems that the kernel answers for from memory or from a disk of this host. All others may wait for somebody.
+#: File systems that the kernel serves from memory or from a disk of this host. All others may wait for a server or a
+#: program.
 _LOCAL = frozenset(
     "bpf btrfs cgroup cgroup2 configfs cramfs debugfs devpts devtmpfs efivarfs erofs exfat ext2 ext3 ext4 f2fs hfsplus "
     "hugetlbfs iso9660 jfs mqueue msdos nilfs2 nsfs ntfs3 overlay proc pstore ramfs reiserfs rootfs securityfs "
@@ -34,13 +35,15 @@ class RemoteMount(NamedTuple):
 
 
 def remote_mount(path: str) -> RemoteMount | None:
-    """The file system that a path leads to or through, where that may not answer; None for a path of this host alone,
-    or that leads nowhere. A relative path counts from the working directory."""
+    """Returns the file system that a path leads to or through, if that may not answer.
+
+    None for a path of this host alone, or one that does not exist. A relative path counts from the working directory.
+    """
     return remote_mounts([path])[0]
 
 
 def remote_mounts(paths: Sequence[str]) -> list[RemoteMount | None]:
-    """The same for several paths."""
+    """Returns the same for several paths."""
     mounts = _mounts()
     if all(kind in _LOCAL for kind in mounts.values()):
         return [None] * len(paths)
@@ -55,7 +58,7 @@ def _mount_of(path: str, mounts: dict[str, str]) -> RemoteMount | None:
 
 
 def _through(todo: list[str], mounts: dict[str, str]) -> RemoteMount | None:
-    """The first remote mount on the way along the names, the next one last; links are followed."""
+    """Returns the first remote mount on the way along the names, the next one last; links are followed."""
     at, links = "/", 0
     point = "/"
     while True:
@@ -69,13 +72,13 @@ def _through(todo: list[str], mounts: dict[str, str]) -> RemoteMount | None:
             at = os.path.dirname(at)
             continue
         at = f"{at.rstrip('/')}/{name}"
-        # What is mounted there is not a link.
+        # A mount point is not a link.
         if at in mounts:
             continue
         try:
             target = os.readlink(at)
         except OSError:
-            # No link; or nothing, and then there is nothing below it either.
+            # Not a link; or it does not exist, and then nothing below it exists either.
             continue
         links += 1
         if links > _MOST_LINKS:
@@ -96,7 +99,7 @@ def _point_of(path: str, mounts: dict[str, str]) -> str:
 
 
 def _mounts() -> dict[str, str]:
-    """The type of each mounted file system, by where it is mounted: of several at one path the last one is seen."""
+    """Returns the type of each mounted file system, by mount point: of several at one path the last one is visible."""
     try:
         with open(_MOUNTS, "rb") as file:
             lines = file.read().splitlines()
@@ -112,6 +115,7 @@ def _mounts() -> dict[str, str]:
 
 
 def _unescaped(text: bytes) -> bytes:
-    """A path as the kernel writes it there: blanks and the like as three octal digits (proc_pid_mountinfo(5))."""
+    """Returns a path without the kernel's escapes: it writes blanks and similar characters as three octal digits
+    (proc_pid_mountinfo(5))."""
     first, *rest = text.split(b"\\")
     return first + b"".join(bytes([int(part[:3], 8)]) + part[3:] for part in rest)

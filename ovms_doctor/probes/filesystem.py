@@ -1,7 +1,7 @@
 """The local file system for the server's C++ code: stat, list, read.
 
-Only regular files and directories are opened, access times are not changed where that can be avoided, and each
-failure is an answer.
+Only regular files and directories are opened, access times are left unchanged if possible, and each failure is an
+answer.
 """
 
 from __future__ import annotations
@@ -65,20 +65,23 @@ _DIRENT_BUFFER = 1 << 18
 
 
 class LocalFiles:
-    """Answers StatPath, StatTimes, ListDirectory, ListDenials, ReadFile, CheckWritable, ProbeWrite,
-    InspectKeyFile and InspectNetwork. ``means``: how it acts with the user's rights; ``table``: which of the server's
-    mounts are read-only."""
+    """Answers StatPath, StatTimes, ListDirectory, ListDenials, ReadFile, CheckWritable, ProbeWrite, InspectKeyFile
+    and InspectNetwork.
+
+    ``means``: how it acts with the user's rights.
+    ``table``: which of the server's mounts are read-only.
+    """
 
     def __init__(self, walker: Walker, judge: Judge, means: Means, table: MountTable = NO_MOUNTS) -> None:
         self._table = table
         self.walker = walker
         self.means = means
         self._judge = judge
-        #: Owners whose files this process may not open without changing the access time.
+        #: Owners of files that this process cannot open without changing the access time.
         self._changes_times: set[int] = set()
 
     def answer(self, question: AnyQuestion) -> Answer:
-        """The answer to one question about files; TypeError for another one."""
+        """Returns the answer to one question about files. Raises TypeError for another question."""
         if isinstance(question, StatPath):
             return self.status(question.path)
         if isinstance(question, StatTimes):
@@ -98,14 +101,14 @@ class LocalFiles:
 
             return list_denials(question, self.walker)
         if isinstance(question, InspectNetwork):
-            # Only a worker with this process's own rights gets this question: it may still import the module.
+            # Only a worker with this process's own rights gets this question: it can still import the module.
             from ovms_doctor.probes.network import inspect_network
 
             return inspect_network(question.ports, question.addresses)
         raise TypeError(f"{type(question).__name__} is not about files")
 
     def status(self, path: str) -> PathStatus | Failure | Unavailable:
-        """stat(2), links followed. A type that Linux does not know is Unavailable."""
+        """Returns the result of stat(2), links followed. A file type that Linux does not have is Unavailable."""
         resolved = self._find(path)
         if not isinstance(resolved, ResolvedPath):
             return resolved
@@ -137,7 +140,7 @@ class LocalFiles:
         return writability(resolved, kind, self._judge, read_only=frozen)
 
     def probe(self, path: str) -> WriteProbe | Failure | Unavailable:
-        """A file made, written and removed in a directory."""
+        """Makes, writes and removes a file in a directory; returns the result."""
         resolved = self._find(path)
         if not isinstance(resolved, ResolvedPath):
             return resolved
@@ -146,7 +149,7 @@ class LocalFiles:
         return probe(resolved, self._judge, read_only=self._table.read_only(resolved.server))
 
     def listing(self, path: str) -> Listing | Failure | Unavailable:
-        """The entries in the order in which the file system gives them."""
+        """Returns the entries in the order in which the file system lists them."""
         resolved = self._find(path)
         if not isinstance(resolved, ResolvedPath):
             return resolved
@@ -155,7 +158,7 @@ class LocalFiles:
         descriptor = self._open(resolved, os.O_DIRECTORY)
         if not isinstance(descriptor, int):
             return descriptor
-        # Without the right to search, the user learns names and types, but not where links lead.
+        # Without the right to search, the user can list names and types, but cannot follow links.
         within = None if self._judge.denies(resolved, "search") else resolved.host
         try:
             entries = _read_directory(descriptor)
@@ -168,13 +171,13 @@ class LocalFiles:
             os.close(descriptor)
 
     def content(self, path: str, limit: int) -> FileContent | Failure | Unavailable:
-        """At most ``limit`` bytes from the start of a regular file."""
+        """Returns at most ``limit`` bytes from the start of a regular file."""
         resolved = self._find(path)
         if not isinstance(resolved, ResolvedPath):
             return resolved
         if not stat.S_ISREG(resolved.mode) and not resolved.is_directory:
             return _not_regular(path)
-        # O_NONBLOCK: should a FIFO have taken the file's place by now, opening it must not wait.
+        # O_NONBLOCK: if a FIFO has replaced the file since, opening it must not wait.
         descriptor = self._open(resolved, os.O_NONBLOCK)
         if not isinstance(descriptor, int):
             return descriptor
@@ -223,7 +226,7 @@ class LocalFiles:
             try:
                 return os.open(resolved.host, flags | os.O_NOATIME)
             except PermissionError as error:
-                # EPERM: only the owner may leave the access time alone (open(2)).
+                # EPERM: only the owner may open a file with an unchanged access time (open(2)).
                 if error.errno != errno.EPERM:
                     raise
                 self._changes_times.add(resolved.uid)
@@ -240,11 +243,12 @@ def open_files(
     table: MountTable = NO_MOUNTS,
     stuck: Mapping[str, str] | None = None,
 ) -> LocalFiles:
-    """Makes ready to answer for the user ``ids`` (None: for this process's own). ``stuck``: roots and mounts whose file
-    system does not answer, with the reason.
+    """Returns a LocalFiles that answers for the user ``ids`` (None: for this process's own).
 
-    Where this process can, it takes on the ids for good: only for a process of its own, which has
-    imported all it needs, since those ids may not even read this package.
+    ``stuck``: roots and mounts whose file system does not answer, with the reason.
+
+    If this process can, it sets the ids for the rest of its life. So it must be a process of its own that has
+    imported all it needs: the ids may not even have the right to read this package.
     """
     means = choose(ids)
     bases = open_bases(roots, table, hold=means == "drop", stuck=stuck)
@@ -262,7 +266,7 @@ def open_files(
 
 
 def files_of(options: FileOptions) -> LocalFiles:
-    """Makes ready to answer as the options of a worker say. Raises ValueError for invalid ids."""
+    """Returns a LocalFiles for the options of a worker. Raises ValueError for invalid ids."""
     user = options.user
     ids = None if user is None else Ids(user.uid, user.gid, user.groups)
     return open_files(ids, options.roots, MountTable(options.mounts), options.stuck)
@@ -299,9 +303,12 @@ def _dirent_tools() -> tuple[ctypes.CDLL, ctypes.Array[ctypes.c_char]]:
 
 
 def _read_directory(descriptor: int) -> Iterator[tuple[str, EntryKind]]:
-    """Yields names and d_type, as getdents64(2) returns them: os.scandir does not give d_type itself, and calls
-    lstat(2) where it is unknown or special, which fails in a directory without search right."""
-    # Made anew each time, both would cost more than the listing of a small directory.
+    """Yields names and d_type, as getdents64(2) returns them.
+
+    os.scandir does not return d_type itself. It calls lstat(2) if d_type is unknown or special, which fails in a
+    directory without search right.
+    """
+    # Both are cached: making them costs more than the listing of a small directory.
     libc, buffer = _dirent_tools()
     while True:
         filled = libc.getdents64(descriptor, buffer, _DIRENT_BUFFER)
@@ -310,7 +317,7 @@ def _read_directory(descriptor: int) -> Iterator[tuple[str, EntryKind]]:
             raise OSError(number, os.strerror(number))
         if filled == 0:
             return
-        # Not buffer.raw[:filled], which copies all of it first.
+        # Not buffer.raw[:filled], which copies the whole buffer first.
         block = ctypes.string_at(buffer, filled)
         start = 0
         while start < filled:

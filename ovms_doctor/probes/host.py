@@ -13,14 +13,16 @@ _MARKS = ("/.dockerenv", "/run/.containerenv")
 _WORDS = ("docker", "kubepods")
 #: The value of the server's getrlimit if there is no limit.
 _NO_LIMIT = 2**64 - 1
-#: Intel's number as a maker of PCI devices; OpenVINO's plugins take no others' GPUs and NPUs.
+#: Intel's number as a maker of PCI devices; OpenVINO's plugins use no GPUs and NPUs of other makers.
 _INTEL = 0x8086
 _READ_WRITE = 0o6
 
 
 def see_host(root: str = "") -> Host:
-    """Returns this host, as it is for a server started like this process. Only files of the kernel and marks of a
-    container are read; what cannot be read is not known. ``root``: the directory above these files.
+    """Returns the resources of this host, as a server started like this process has them.
+
+    Only files of the kernel and the marks of a container are read; a value that cannot be read is None. ``root``: the
+    directory above these files.
     """
     open_files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
     return Host(
@@ -37,7 +39,7 @@ def see_host(root: str = "") -> Host:
 
 
 def _computes_in_bf16(root: str) -> bool | None:
-    """Whether the processor has the instructions; None where the kernel does not list them."""
+    """Whether the processor has the instructions; None if the kernel does not list them."""
     for line in (_text(f"{root}/proc/cpuinfo") or "").splitlines():
         name, _, value = line.partition(":")
         if name.strip() == "flags":
@@ -54,7 +56,7 @@ def _total_memory(root: str) -> int | None:
 
 
 def see_devices(root: str = "") -> HostDevices:
-    """Returns the device nodes of GPUs and NPUs for this process, by their names; none is opened. ``root`` as in
+    """Returns the device nodes of GPUs and NPUs for this process, by their names; opens none of them. ``root`` as in
     ``see_host``."""
     renders = _nodes(root, "dev/dri", "renderD", "drm")
     accels = _nodes(root, "dev/accel", "accel", "accel")
@@ -69,7 +71,8 @@ def see_devices(root: str = "") -> HostDevices:
 
 
 def _nodes(root: str, directory: str, prefix: str, kind: str) -> list[tuple[str, int | None]]:
-    """Paths of the nodes that may be Intel's, each with the maker's number; ``kind``: of the class in sysfs."""
+    """Returns the paths of the nodes that may be Intel's, each with the maker's number. ``kind``: the class in
+    sysfs."""
     try:
         names = sorted(os.listdir(f"{root}/{directory}"))
     except OSError:
@@ -91,8 +94,11 @@ def _maker(path: str) -> int | None:
 
 
 def _groups(nodes: list[tuple[str, int | None]]) -> tuple[int, ...]:
-    """The groups that may open the nodes; none where others may open one too, or where that cannot be determined: an
-    owner other than root, an ACL (logind gives one to who sits at the machine)."""
+    """Returns the groups that may open the nodes.
+
+    Empty if others may open one too, or if that cannot be determined: an owner other than root, an ACL (logind adds
+    one for the user of the local session).
+    """
     groups = set()
     for path, _ in nodes:
         try:
@@ -115,7 +121,8 @@ def _has_acl(path: str) -> bool:
 
 
 def _is_in_container(root: str) -> bool:
-    """systeminfo.cpp isRunningInDocker: a mark that opens, or a cgroup's name."""
+    """Whether this host is a container, as systeminfo.cpp isRunningInDocker decides: a mark file that opens, or a
+    cgroup's name."""
     if any(_text(root + mark) is not None for mark in _MARKS):
         return True
     groups = _text(f"{root}/proc/self/cgroup") or ""
@@ -123,7 +130,8 @@ def _is_in_container(root: str) -> bool:
 
 
 def _quota(root: str) -> int:
-    """systeminfo.cpp getDockerCpuQuota: the second version of cgroups, then the first; 0 for no limit."""
+    """Returns the quota as systeminfo.cpp getDockerCpuQuota: the second version of cgroups, then the first; 0 for no
+    limit."""
     parts = (_text(f"{root}/sys/fs/cgroup/cpu.max") or "").split("\n", 1)[0].split()
     if len(parts) >= 2:
         if parts[0] == "max":
@@ -136,7 +144,7 @@ def _quota(root: str) -> int:
 
 
 def _share(quota: str, period: str) -> int:
-    """Whole processors, rounded up; 0 where there is no limit (-1) or it cannot be determined."""
+    """Returns whole processors, rounded up; 0 if there is no limit (-1) or it cannot be determined."""
     try:
         amount, interval = int(quota), int(period)
     except ValueError:
@@ -145,7 +153,7 @@ def _share(quota: str, period: str) -> int:
 
 
 def _text(path: str) -> str | None:
-    """The first bytes of a file that this process may open; None for one that it may not."""
+    """Returns the first bytes of a file; None if this process may not open it."""
     try:
         with open(path, "rb") as file:
             return file.read(1 << 16).decode("utf-8", "replace")

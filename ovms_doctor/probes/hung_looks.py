@@ -1,4 +1,4 @@
-"""Looks that hung: what is not looked at again after them, and for how long others are waited for."""
+"""Reads of files that hung: which paths are not read again, and how long other reads may take."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ovms_doctor.probes.file_systems import RemoteMount, remote_mount
 from ovms_doctor.probes.processes.child import ChildExit
 from ovms_doctor.probes.remote_files import not_answering
 
-#: Seconds that any look at a file may take, however many hung before.
+#: Seconds that any read of a file may take, however many hung before.
 _SHORTEST_LOOK = 0.5
 #: The number of consecutive questions that hung on one network file system, after which it is not read again.
 _MOST_HUNG = 4
@@ -18,49 +18,56 @@ _HUNG = Unavailable("looking at it did not end in time and was stopped", timed_o
 
 
 class HungLooks:
-    """The looks of one collector that hung. ``mounts``: where the server's paths lie; ``deadline``: seconds for a look
-    while none has hung."""
+    """The reads of one collector that hung.
+
+    ``mounts``: the host paths of the server's paths.
+    ``deadline``: seconds for a read while none has hung.
+    """
 
     def __init__(self, mounts: MountTable, deadline: float) -> None:
         self._mounts = mounts
         self._deadline = deadline
         self._shortest = min(deadline, _SHORTEST_LOOK)
-        #: The paths, with a slash at the end.
+        #: The paths of reads that hung, with a slash at the end.
         self._paths: list[str] = []
-        #: How many looks in a row hung at a file system that may not answer, by where it is mounted.
+        #: How many consecutive reads hung on a file system that may not answer, by mount point.
         self._in_a_row: dict[str, int] = {}
-        #: Whether the paths of the questions are this host's, whatever the mounts are.
+        #: Whether the paths of the questions are this host's, independent of the mounts.
         self._of_host = False
 
     def of_host(self) -> HungLooks:
-        """For paths of this host: what hangs there says nothing about the server's paths of the same name."""
+        """Returns the same for paths of this host: a path that hangs there proves nothing about the server path of
+        the same name."""
         other = HungLooks(self._mounts, self._deadline)
         other._in_a_row, other._of_host = self._in_a_row, True
         return other
 
     def time_for_file(self, question: AnyQuestion) -> float:
-        """Seconds for a look at a path. Each look that hung halves them, so that several dead mounts together take no
-        longer than two; a file system that works answers within milliseconds."""
+        """Returns the seconds for a question about a path.
+
+        Each read that hung halves them, so that several dead mounts together take no longer than two; a file system
+        that works answers within milliseconds.
+        """
         return max(self._deadline * 0.5 ** len(self._paths), self._shortest)
 
     def time_to_look(self, question: AnyQuestion) -> float:
-        """Seconds to inspect a file, whose size counts: less only where its file system has hung."""
+        """Returns the seconds to inspect a file, which depend on its size: fewer only if its file system has hung."""
         return max(self._deadline * self.share(question), self._shortest)
 
     def share(self, question: AnyQuestion) -> float:
-        """The share of a time limit for a look at a file system at which others hung: each halves it."""
+        """Returns the share of a time limit for a file system on which others hung: each halves it."""
         mount = self._stuck_mount(question)
         return 1.0 if mount is None else 0.5 ** self._in_a_row[mount.point]
 
     def note(self, question: AnyQuestion, answer: Answer | ChildExit) -> bool:
-        """Whether the look hung; then nobody looks at its path again, or below it."""
+        """Whether the read hung; if so, its path and the paths below it are not read again."""
         hangs = self.count(question, answer)
         if hangs:
             self._paths.append(question.path.rstrip("/") + "/")
         return hangs
 
     def count(self, question: AnyQuestion, answer: Answer | ChildExit) -> bool:
-        """Whether the look hung. One that did not shows that its file system answers."""
+        """Whether the read hung. A read that did not hang shows that its file system answers."""
         if not self._in_a_row and not isinstance(answer, ChildExit):
             return False
         hangs = isinstance(answer, ChildExit) and answer.timed_out and answer.started
@@ -73,8 +80,8 @@ class HungLooks:
         return hangs
 
     def refuse(self, question: AnyQuestion) -> Answer | None:
-        """The answer to a question about a path that hung, or about a file system that does not answer; None where it
-        is to be looked at."""
+        """Returns the answer to a question about a path that hung, or about a file system that does not answer; None
+        if the path is to be read."""
         if not self._paths and not self._in_a_row:
             return None
         path = question.path.rstrip("/") + "/"
@@ -86,7 +93,7 @@ class HungLooks:
         return None
 
     def answer(self, question: AnyQuestion, answer: Answer | ChildExit) -> Answer:
-        """The answer, or why there is none."""
+        """Returns the answer, or the reason why there is none."""
         if not isinstance(answer, ChildExit):
             return answer
         if not (answer.timed_out and answer.started):
@@ -97,19 +104,20 @@ class HungLooks:
         return _HUNG if mount is None else _not_answering(mount)
 
     def _mount_of(self, question: AnyQuestion) -> RemoteMount | None:
-        """The file system that may not answer, on which the path of a question lies."""
+        """Returns the file system that may not answer, on which the path of a question lies; None for others."""
         of_host = self._of_host or isinstance(question, InspectNetwork)
         path = question.path if of_host else self._mounts.to_host(question.path)
         return None if path is None else remote_mount(path)
 
     def _stuck_mount(self, question: AnyQuestion) -> RemoteMount | None:
-        """The same, if the last look at it hung."""
+        """Returns the same, if the last read of it hung."""
         mount = self._mount_of(question) if self._in_a_row else None
         return mount if mount is not None and mount.point in self._in_a_row else None
 
 
 def stuck_bases(roots: Sequence[str], mounts: MountTable, deadline: float) -> dict[str, str]:
-    """The roots and mounts that a child would hang at before it answers anything, by server path, with the reason."""
+    """Returns the roots and mounts at which a child would hang before it answers anything, by server path, with the
+    reason."""
     servers = dict.fromkeys((*roots, *(mount.server for mount in mounts.mounts)))
     hosts = {server: host for server in servers if (host := mounts.to_host(server)) is not None}
     found = not_answering(dict.fromkeys(hosts.values()), deadline)
@@ -117,7 +125,7 @@ def stuck_bases(roots: Sequence[str], mounts: MountTable, deadline: float) -> di
 
 
 def _still_hanging(pid: int, mount: RemoteMount | None) -> Unavailable:
-    """A look that cannot even be stopped."""
+    """Returns the answer for a read that cannot even be stopped."""
     subject = mount or "the file system"
     return Unavailable(
         f"looking at it does not end: process {pid} waits in the kernel until {subject} answers or is unmounted",

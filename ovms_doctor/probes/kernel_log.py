@@ -1,4 +1,4 @@
-"""Lines of the kernel's log about processes that were killed out of memory. This host's own is read in a child:
+"""Lines of the kernel's log about processes that were killed out of memory. A child reads this host's own log:
 journalctl may wait."""
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from ovms_doctor.probes.named_files import DocumentLimits, NamedFile
 from ovms_doctor.probes.processes.child import ChildExit
 from ovms_doctor.probes.processes.task import run_in_child
 
-#: What a line must hold to be kept (mm/oom_kill.c, mm/memcontrol.c).
+#: What a kept line contains (mm/oom_kill.c, mm/memcontrol.c).
 _TELLING = lazy_pattern(rb"oom-kill:|[Oo]ut of memory|Killed process|killed as a result of limit of")
 _MOST_LINES = 4000
 #: Bytes of a saved log, unless the user allows more.
 _LARGEST = 4 << 30
 _LONGEST_LINE = 4000
-#: Records of /dev/kmsg are at most so long (printk, CONSOLE_EXT_LOG_MAX).
+#: The longest record of /dev/kmsg (printk, CONSOLE_EXT_LOG_MAX).
 _RECORD = 8192
 _FILES = ("/var/log/kern.log", "/var/log/messages", "/var/log/syslog")
 _JOURNAL = ("journalctl", "--dmesg", "--output=short-iso", "--no-pager", "--quiet")
@@ -38,17 +38,20 @@ class KernelLogQuestion(Struct, frozen=True):
 
 
 class KernelLog(Struct, frozen=True):
-    """What the child process found."""
+    """The child process's result."""
 
     #: The lines, oldest first.
     lines: tuple[str, ...] = ()
-    #: What kept the log from being read: the end of a sentence; empty where nothing did.
+    #: Why the log could not be read: the end of a sentence; empty if it was read.
     problem: str = ""
 
 
 def lines_of_file(path: str, limits: DocumentLimits) -> tuple[str, ...]:
-    """The lines of a saved kernel log, ``-`` for standard input, that are about such processes, oldest first; decoded
-    as names of files are. Raises as :class:`~ovms_doctor.probes.named_files.NamedFile` does."""
+    """Returns the lines of a saved kernel log, ``-`` for standard input, that are about such processes, oldest
+    first.
+
+    They are decoded as names of files are. Raises as :class:`~ovms_doctor.probes.named_files.NamedFile` does.
+    """
     limited = _Limited(path, limits=limits, shown=f"--kernel-log {path}")
     with limited, io.BufferedReader(limited) as file:
         try:
@@ -70,8 +73,11 @@ class _Limited(NamedFile):
 
 
 def kernel_lines(deadline: float) -> tuple[tuple[str, ...], str | None]:
-    """Such lines of this host's own kernel log, and what kept it from being read, one sentence: of /dev/kmsg, which may
-    have forgotten what is old, and then of the journal; else of a file in /var/log. Raises InterruptedRunError."""
+    """Returns such lines of this host's own kernel log, and one sentence on why it could not be read.
+
+    Reads /dev/kmsg, from which old lines may be lost, and then the journal; else a file in /var/log. Raises
+    InterruptedRunError.
+    """
     answer = run_in_child("kernel_log", KernelLogQuestion(), KernelLog, deadline)
     if isinstance(answer, ChildExit):
         return (), f"The kernel's log could not be read: {answer}."
@@ -79,12 +85,12 @@ def kernel_lines(deadline: float) -> tuple[tuple[str, ...], str | None]:
 
 
 def answer(question: KernelLogQuestion) -> KernelLog:
-    """The child's part."""
+    """Reads the log, in the child process."""
     ring, whole = _of_ring()
     lines = ring or []
     if not whole and not lines:
         journal = _of_journal()
-        # No journal at all gives no line, and no error either: then the ring is what there is.
+        # Without any journal there is no line, and no error either: then the ring's lines count.
         whole, lines = whole or bool(journal), journal or []
     if ring is None and not lines:
         for path in _FILES:
@@ -101,19 +107,20 @@ def _of_file(path: bytes) -> list[str]:
 
 
 def _pieces(file: Any) -> Iterator[bytes]:
-    """Lines, of which an endless one comes in pieces."""
+    """Yields lines; an endless line in pieces."""
     while piece := file.readline(1 << 20):
         yield piece
 
 
 def _kept(lines: Iterable[bytes]) -> list[str]:
-    """The telling ones; of too many the last."""
+    """Returns the lines about such processes; of too many the last."""
     found = deque((line for line in lines if _TELLING.search(line)), _MOST_LINES)
     return [os.fsdecode(line.rstrip(b"\r\n")[:_LONGEST_LINE]) for line in found]
 
 
 def _of_ring() -> tuple[list[str] | None, bool]:
-    """/dev/kmsg, with the time of day; None where it may not be read. The second value: nothing is forgotten.
+    """Returns the lines of /dev/kmsg, with the time of day; None if it may not be read. The second value: whether no
+    line is lost.
 
     A record is ``priority,sequence,microseconds,flags;text`` (Documentation/ABI/testing/dev-kmsg).
     """
@@ -131,7 +138,7 @@ def _of_ring() -> tuple[list[str] | None, bool]:
             except BlockingIOError:
                 break
             except BrokenPipeError:
-                # Overwritten while it was read: the next read begins at what is the oldest now.
+                # Overwritten during the read: the next read begins at the oldest record that remains.
                 whole = False
                 continue
             head, _, text = record.partition(b";")
@@ -150,8 +157,8 @@ def _of_ring() -> tuple[list[str] | None, bool]:
 
 
 def _of_journal() -> list[str] | None:
-    """Returns the journal of this start-up; None where there is none, or this user may not read it. The program ends
-    with this child process, in whose process group it is."""
+    """Returns the journal of this start-up; None if there is none, or this user may not read it. The program ends
+    with this child process, because it is in its process group."""
     try:
         with subprocess.Popen(
             _JOURNAL, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL

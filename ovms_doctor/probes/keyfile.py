@@ -1,4 +1,4 @@
-"""The kind of credentials in a file. It is read here, in the child process, which returns no secret."""
+"""The kind of credentials in a file. The child process reads it, and returns no secret."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import Any
 from ovms_doctor.model.facts import FileContent, KeyFileInspection
 from ovms_doctor.model.pattern import lazy_pattern
 
-#: More than any file of credentials has.
+#: More bytes than any file of credentials has.
 LARGEST = 1 << 20
-#: What each type needs, in words and not empty (google-cloud-cpp, google/cloud/storage/oauth2: the parsers of
-#: service account and authorized user credentials).
+#: The fields of each type that must be text and not empty (google-cloud-cpp, google/cloud/storage/oauth2: the parsers
+#: of service account and authorized user credentials).
 _NEEDED: Mapping[str, tuple[str, ...]] = {
     "service_account": ("client_email", "private_key"),
     "authorized_user": ("client_id", "client_secret", "refresh_token"),
@@ -23,18 +23,19 @@ _TYPES = frozenset(
     "impersonated_service_account gdch_service_account".split()
 )
 _PROJECT = lazy_pattern(r"([a-z0-9.-]{1,50}:)?[a-z][a-z0-9-]{4,28}[a-z0-9]")
-#: DER: a sequence with a length in two bytes, as every PKCS#12 file begins.
+#: DER: a sequence with a length in two bytes, the beginning of every PKCS#12 file.
 _PKCS12 = b"\x30\x82"
 
 
 def describe_key(content: FileContent) -> KeyFileInspection:
-    """What ``content``, a file read whole, is. No value of it is kept but a known type and a project's id."""
+    """Returns the kind of ``content``, a file read whole. Of its values it keeps only a known type and a project's
+    id."""
     data = content.data
     if data.startswith(_PKCS12):
         return KeyFileInspection(content.size, "binary")
     try:
-        # As the server's library reads JSON: UTF-8 with or without a mark, and no NaN. No codec that would have
-        # to be imported only now, where the server's user may not be able to.
+        # Reads JSON as the server's library does: UTF-8 with or without a mark, and no NaN. It uses no codec that
+        # would be imported only now, because the server's user may not have the right to import it.
         value = json.loads(data.removeprefix(b"\xef\xbb\xbf").decode("utf-8"), parse_constant=_refuse)
     except (ValueError, RecursionError):
         return KeyFileInspection(content.size, "other")

@@ -17,9 +17,9 @@ from msgspec.structs import replace
 
 from ovms_doctor.model.facts import Failure, LibraryInspection, Unavailable
 
-#: In bytes; pyelftools reads parts of the file, but a damaged table may make it read all.
+#: In bytes; pyelftools reads parts of the file, but a damaged table may make it read the whole file.
 LARGEST = 1 << 30
-#: More of each than any library has.
+#: More entries of each kind than any library has.
 _MOST_TAGS = 10_000
 _MOST_SYMBOLS = 1_000_000
 #: The length of the header of a 64-bit file, and the kind of a part that is loaded.
@@ -34,8 +34,8 @@ _MISSING = "the Python package pyelftools is not installed; install it with: pyt
 
 
 def prepare() -> str:
-    """Load all that :func:`inspect_library` needs, while this process may still read it. What is missing, in one
-    sentence; empty for nothing."""
+    """Imports all that :func:`inspect_library` needs, while this process can still read it. Returns what is missing,
+    in one sentence; empty for nothing."""
     try:
         import elftools.elf.dynamic
         import elftools.elf.elffile  # noqa: F401
@@ -45,8 +45,8 @@ def prepare() -> str:
 
 
 def local_openvino() -> str:
-    """Returns the file name of the OpenVINO library of the installed package, like ``libopenvino.so.2641``; empty
-    where there is none. The package is not imported."""
+    """Returns the file name of the OpenVINO library of the installed package, like ``libopenvino.so.2641``; empty if
+    there is none. It does not import the package."""
     try:
         spec = importlib.util.find_spec("openvino")
         directories = list(spec.submodule_search_locations or ()) if spec is not None else []
@@ -61,7 +61,7 @@ def inspect_library(path: str, here: str = "") -> LibraryInspection | Failure | 
     """Returns the inspection of the library at ``path`` of this host. ``here``: the result of
     :func:`local_openvino`.
 
-    Loads nothing. A FIFO or a device is not waited for.
+    It loads nothing, and does not wait for a FIFO or a device.
     """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -109,8 +109,8 @@ def _machine(head: bytes) -> str:
 
 
 def _bytes_to_load(file: BinaryIO, head: bytes) -> int:
-    """Returns the bytes that the file must have, by its program headers (elf.h): read here, because pyelftools
-    begins with the sections, which are at the end."""
+    """Returns the bytes that the file must have, by its program headers (elf.h). They are read here, because
+    pyelftools begins with the sections, which are at the end."""
     order = "<" if head[5] == 1 else ">"
     wide = head[4] == 2
     offset = struct.unpack_from(f"{order}{'Q' if wide else 'I'}", head, 32 if wide else 28)[0]
@@ -153,7 +153,7 @@ def _read(elf: Any, inspection: LibraryInspection) -> LibraryInspection:
 
 
 def _has_entry(dynamic: Any) -> bool | None:
-    """Returns whether the entry point is defined, and not only needed; None where the symbols cannot be read."""
+    """Whether the entry point is defined, and not only needed; None if the symbols cannot be read."""
     count = 0
     try:
         for symbol in islice(dynamic.iter_symbols(), _MOST_SYMBOLS):

@@ -40,8 +40,8 @@ from ovms_doctor.probes.processes.options import FileOptions, ModelOptions
 from ovms_doctor.probes.processes.pool import Handling, Pool
 from ovms_doctor.probes.processes.single import START_DEADLINE, Worker
 
-#: Seconds to load a model, and how many bytes of it add one: reading takes milliseconds and compiling
-#: 6 s for 4 GB, but from a cold network disk.
+#: Seconds to load a model, and how many of its bytes add one second: reading takes milliseconds and compiling 6 s for
+#: 4 GB, but a cold network disk takes longer.
 LOAD_DEADLINE = 60.0
 BYTES_PER_SECOND = 50_000_000
 #: Seconds after which a load is stopped, however large its files are.
@@ -51,7 +51,8 @@ _Answers: TypeAlias = dict[AnyQuestion, Answer]
 LoadKind: TypeAlias = Literal["load", "tokenizers", "pipelines"]
 PoolKind: TypeAlias = Literal["inspect", "library"] | LoadKind
 Group: TypeAlias = Literal["files", "own", "host"] | PoolKind
-#: Who answers a kind of question; all others are about files. ``own``: with this process's own rights.
+#: Which child process answers a kind of question; all other questions are about files. ``own``: with this process's
+#: own rights.
 _GROUPS: Mapping[type[AnyQuestion], Group] = {
     StatHost: "host",
     InspectNetwork: "own",
@@ -73,7 +74,7 @@ _SIGKILL = 9
 
 
 class InterruptedCollectionError(interrupts.InterruptedRunError):
-    """``answers`` is what was known by then."""
+    """``answers``: the answers known by then."""
 
     def __init__(self, answers: dict[AnyQuestion, Answer]) -> None:
         super().__init__()
@@ -81,15 +82,17 @@ class InterruptedCollectionError(interrupts.InterruptedRunError):
 
 
 class LocalCollector:
-    """Collects facts as the server's user. A child process is started when the first question of its kind comes.
+    """Collects facts as the server's user. A child process starts with the first question of its kind.
 
-    ``ids``: the server's user, None for this process's own user; ``roots``: the server paths from
-    which rights count downwards, none if everything counts; ``mounts``: the host paths of the server's paths, and
-    which of them are unavailable here; ``deadline`` and ``load_deadline`` in seconds, for one question;
-    ``memory_limit``: bytes that loading models may take in all, else what is free; ``jobs``: how many
-    processes inspect or load at a time, else as many as fit; ``meanwhile``: does something in short steps while the
-    children that load have no answer yet. One look at one time: directories that were collected
-    are not collected again. Raises ValueError for invalid ids. Not for several threads.
+    Raises ValueError for invalid ids. Only one thread may use it. A directory is collected once, not again.
+
+    ``ids``: the server's user, None for this process's own user.
+    ``roots``: the server paths from which rights count downwards, empty if everything counts.
+    ``mounts``: the host paths of the server's paths, and which of them are unavailable here.
+    ``deadline`` and ``load_deadline``: in seconds, for one question.
+    ``memory_limit``: bytes that loading models may take in all, else the free memory.
+    ``jobs``: how many processes inspect or load at a time, else as many as the host allows.
+    ``meanwhile``: does something in short steps while the children that load have no answer yet.
     """
 
     def __init__(
@@ -110,10 +113,10 @@ class LocalCollector:
         self._memory_limit = memory_limit
         self._jobs = jobs
         self._meanwhile = meanwhile
-        #: Coming up opens the roots, which may hang as everything else.
+        #: A start opens the roots, which may hang as every other read.
         self._start_deadline = min(START_DEADLINE, deadline + _START)
         self._files = Worker("files", self._options, deadline, start_deadline=self._start_deadline)
-        #: Looks with this process's own rights, at what the user named.
+        #: Reads with this process's own rights, for the paths that the user named.
         self._own = Worker(
             "files", replace(self._options, user=None), deadline, start_deadline=self._start_deadline
         )
@@ -126,8 +129,11 @@ class LocalCollector:
     def collect(
         self, questions: Sequence[AnyQuestion], progress: Callable[[AnyQuestion], None] | None = None
     ) -> dict[AnyQuestion, Answer]:
-        """An answer for each question, in the questions' order. ``progress`` is called with each one before it is
-        looked at. Interrupted: what was answered by then is in the exception."""
+        """Returns an answer for each question, in the questions' order.
+
+        ``progress`` is called with each question before it is collected. If the run is interrupted, the exception has
+        the answers known by then.
+        """
         answers: _Answers = {}
         unique = dict.fromkeys(questions)
         groups = self._in_groups(unique, answers)
@@ -146,8 +152,8 @@ class LocalCollector:
         return _in_order(answers, unique)
 
     def begin(self, questions: Sequence[AnyQuestion]) -> None:
-        """Has the children begin with what is collected next, in this order, without waiting for them. Of the
-        questions those about files and the inspections are begun."""
+        """Makes the children begin with the questions that are collected next, in this order, and does not wait for
+        them. Only questions about files and inspections begin."""
         groups = self._in_groups(questions, {})
         self._files.begin(self._without_hung(groups.get("files", []), {}))
         models = groups.get("inspect")
@@ -156,23 +162,23 @@ class LocalCollector:
             pool.begin(models, self._inspection(_ignore_question))
 
     def warm(self, load: str = "none") -> None:
-        """Has the children started that a look at a model needs, without waiting for them: one for files, and one
-        that inspects, or unless ``load`` is ``none`` one that loads and inspects."""
+        """Starts the children that a model needs, and does not wait for them: one for files, and one that inspects,
+        or unless ``load`` is ``none`` one that loads and inspects."""
         self._files.warm()
         self.warm_for_models(load)
 
     def warm_for_models(self, load: str) -> None:
-        """The same without the one for files."""
+        """Starts the same children without the one for files."""
         self._pool("inspect" if load == "none" else "load").warm()
 
     @property
     def pids(self) -> list[int]:
-        """The process ids of the children that run."""
+        """Returns the process ids of the running children."""
         files = [worker.pid for worker in (self._files, self._own, self._here) if worker.pid is not None]
         return [*files, *(pid for pool in self._pools.values() for pid in pool.pids)]
 
     def kill(self) -> None:
-        """Has the child processes killed, for :meth:`close` not to wait for them."""
+        """Kills the child processes, so that :meth:`close` does not wait for them."""
         for child in self._children():
             child.kill()
 
@@ -198,7 +204,8 @@ class LocalCollector:
     def _in_groups(
         self, questions: Iterable[AnyQuestion], answers: _Answers
     ) -> dict[Group, list[AnyQuestion]]:
-        """The questions by who answers them. Those about what is unavailable are answered at once."""
+        """Returns the questions by the child process that answers them. Questions about unavailable paths are
+        answered at once."""
         groups: dict[Group, list[AnyQuestion]] = {}
         unavailable = self._mounts.unavailable
         for question in questions:
@@ -322,7 +329,8 @@ class LocalCollector:
 
     @property
     def _inspecting(self) -> PoolKind:
-        """The children that inspect. One that loads does too: where there is one, no other is worth its start."""
+        """Returns the children that inspect. A child that loads inspects too: if there is one, another is not worth
+        its start."""
         return "load" if "load" in self._pools else "inspect"
 
     def _pool(self, group: PoolKind) -> Pool:
@@ -340,12 +348,12 @@ class LocalCollector:
         return pool
 
     def _memory(self) -> int | None:
-        """Bytes that loading may take now."""
+        """Returns the bytes that loading may take now."""
         known = [limit for limit in (self._memory_limit, capacity.free_memory()) if limit is not None]
         return min(known) if known else None
 
     def _times_to_load(self, questions: Sequence[AnyQuestion]) -> Mapping[AnyQuestion, float]:
-        """Seconds for each model to load, by the sizes of its files."""
+        """Returns the seconds for each model to load, by the sizes of its files."""
         files = {question: [StatPath(path) for path in self._files_of(question)] for question in questions}
         answered: _Answers = {}
         paths: list[AnyQuestion] = list(dict.fromkeys(one for group in files.values() for one in group))
@@ -363,7 +371,7 @@ class LocalCollector:
         return times
 
     def _files_of(self, question: AnyQuestion) -> list[str]:
-        """Returns the files whose sizes count: for a pipeline those directly in its directory."""
+        """Returns the files whose sizes count: for a pipeline the files directly in its directory."""
         if not isinstance(question, LoadPipeline):
             return _files_of(question.path)
         listed: _Answers = {}
@@ -393,7 +401,7 @@ class LocalCollector:
             detail = "the process was killed with SIGKILL, as the kernel does where memory runs out"
             return LoadReport(level, "out_of_memory", stage, "", runtime, _SIGKILL, detail=detail)
         if isinstance(question, LoadModel) and level == "compile" and alone is not None:
-            # The step of the crash: reading alone, in another process, shows it.
+            # The step of the crash: only reading, in another process, shows it.
             read = replace(question, level="read")
             for _, once_more in alone.answer([read], lambda _: deadline):
                 stage = "read" if isinstance(once_more, ChildExit) else "compile"
@@ -401,7 +409,7 @@ class LocalCollector:
 
 
 def _ignore_question(question: AnyQuestion) -> None:
-    """The callback where no progress is shown."""
+    """The callback if no progress is shown."""
 
 
 def _in_order(
@@ -411,14 +419,14 @@ def _in_order(
 
 
 def _is_doubtful(answer: Answer | ChildExit) -> bool:
-    """Whether the same model could fare otherwise in a process and a memory of its own."""
+    """Whether the same model could have another result in a process of its own with all the memory."""
     if isinstance(answer, ChildExit):
         return answer.started and not answer.timed_out
     return isinstance(answer, LoadReport) and answer.outcome == "out_of_memory"
 
 
 def _group(question: AnyQuestion) -> Group:
-    """Which of the child processes answers it."""
+    """Returns the child process that answers it."""
     group = _GROUPS.get(type(question))
     if group is None:
         return "own" if getattr(question, "own", False) is True else "files"

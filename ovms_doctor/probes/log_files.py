@@ -19,7 +19,7 @@ from ovms_doctor.probes.named_files import NamedFile
 #: Bytes of a piece.
 PIECE = 1 << 19
 _GZIP = b"\x1f\x8b"
-#: ``ovms.log.2.gz`` → ``ovms.log``, and which of the rotated files it is.
+#: ``ovms.log.2.gz`` → ``ovms.log``, and its number among the rotated files.
 _ROTATED = lazy_pattern(
     r"(?P<stem>.*?)(?:[.-](?P<number>\d{1,8}(?:[-T]\d{2,6})?))?(?P<packed>\.gz)?", re.DOTALL
 )
@@ -27,7 +27,7 @@ _ROTATED = lazy_pattern(
 #: The output and the errors of one process in two files.
 _STREAM = lazy_pattern(r"[._-](?:stdout|stderr|out|err)(?=\.|$)", re.IGNORECASE)
 
-#: Called with the number of bytes read so far, and the size of all where it is known.
+#: Called with the number of bytes read so far, and the size of all files if it is known.
 OnBytes = Callable[[int, int | None], None]
 
 
@@ -36,16 +36,16 @@ class LogReadError(Exception):
 
 
 def grouped(paths: Sequence[str]) -> list[tuple[str, list[str]]]:
-    """The files by log: label and paths, the oldest of rotated files first.
+    """Returns the files by log: label and paths, the oldest of rotated files first.
 
-    The label is empty where all files are one log, else the name of the file without its number.
+    The label is empty if all files are one log, else the name of the file without its number.
     """
     groups: dict[str, list[tuple[bool, str, str]]] = {}
     for path in dict.fromkeys(paths):
         match = _ROTATED.fullmatch(path)
         stem = _STREAM.sub("", match["stem"] if match and match["stem"] else path) or path
         number = match["number"] if match else None
-        # logrotate counts up, with dates it goes the other way round; the file without either is the newest.
+        # Numbers of logrotate grow with age, dates shrink; the file without either is the newest.
         order = (number is None, _order(number), path)
         groups.setdefault(stem, []).append(order)
     if len(groups) == 1:
@@ -67,7 +67,7 @@ def _label(stem: str, groups: dict[str, list[tuple[bool, str, str]]]) -> str:
 
 
 def pieces(path: str, on_bytes: OnBytes | None = None) -> Iterator[bytes]:
-    """The content of a file, or of standard input for ``-``, unpacked where it is gzip; LogReadError."""
+    """Yields the content of a file, or of standard input for ``-``, unpacked if it is gzip. Raises LogReadError."""
     try:
         with _opened(path) as file:
             size = _size(file)
@@ -99,7 +99,7 @@ def _read(file: BinaryIO, size: int | None, on_bytes: OnBytes | None, *, packed:
     while piece := source.read1(PIECE) if hasattr(source, "read1") else source.read(PIECE):
         read += len(piece)
         if on_bytes is not None:
-            # Of a packed file the place in the file counts, which the buffer has read ahead of.
+            # Of a packed file the position in the file counts; the buffer has read further than the unpacked data.
             packed_read = os.lseek(file.fileno(), 0, os.SEEK_CUR) if packed and size is not None else read
             on_bytes(packed_read, size)
         yield piece

@@ -1,4 +1,4 @@
-"""The metadata of a running server's models, read in a child process: GET requests to the named server alone."""
+"""The metadata of a running server's models, read in a child process with GET requests to the named server only."""
 
 from __future__ import annotations
 
@@ -15,14 +15,15 @@ from ovms_doctor.probes.live.question import LiveQuestion
 from ovms_doctor.probes.processes.child import ChildExit
 from ovms_doctor.probes.processes.task import run_in_child
 
-#: The most models whose metadata are requested.
+#: The most models whose metadata is requested.
 MOST_MODELS = 50
-#: Seconds for all requests together, as a multiple of those for one; and for the child process beyond it.
+#: The seconds for all requests together, as a multiple of those for one; and the further seconds of the child
+#: process.
 _BUDGET, _GRACE = 6, 15.0
 
 
 class MetadataUnavailableError(Exception):
-    """The server does not answer, or not with metadata. The text is the reason."""
+    """The server does not answer, or its answer is not metadata. The text is the reason."""
 
 
 class ServerMetadata(Struct, frozen=True):
@@ -34,7 +35,7 @@ class ServerMetadata(Struct, frozen=True):
     config: bytes = b""
     #: The answer of `/v2/models/NAME`, by name.
     models: dict[str, bytes] = {}
-    #: Why there is nothing; empty where there is.
+    #: Why there is no answer; empty if there is one.
     problem: str = ""
 
 
@@ -50,9 +51,10 @@ class MetadataQuestion(Struct, frozen=True):
 
 
 def fetch_metadata(address: Address, names: tuple[str, ...], timeout: float) -> ServerMetadata:
-    """The version of a server, the state of its models, and the metadata of some. Raises MetadataUnavailableError.
+    """Returns the version of a server, the state of its models, and the metadata of some. Raises
+    MetadataUnavailableError.
 
-    Variables for proxies and redirects are not followed: nothing but the named server is contacted.
+    Variables for proxies and redirects have no effect: only the named server is contacted.
     """
     question = MetadataQuestion(address, names[:MOST_MODELS], timeout)
     found = run_in_child("metadata", question, ServerMetadata, _BUDGET * timeout + _GRACE)
@@ -67,7 +69,7 @@ def fetch_metadata(address: Address, names: tuple[str, ...], timeout: float) -> 
 
 
 def answer(question: MetadataQuestion) -> ServerMetadata:
-    """The metadata."""
+    """Returns the metadata."""
     address = question.address
     began = time.monotonic()
     end = began + _BUDGET * question.timeout

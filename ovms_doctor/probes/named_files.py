@@ -38,14 +38,14 @@ from ovms_doctor.probes.remote_files import (
     which,
 )
 
-#: Seconds without any data after which a pipe is given up.
+#: Seconds without any data after which reading a pipe ends.
 PATIENCE = 60.0
 _PART = 1 << 20
 _OK = "ok"
 
 
 class DocumentLimits(Struct, frozen=True):
-    """What the user allows for reading a document."""
+    """The user's limits for reading a document."""
 
     #: The most bytes of one document (``--document-limit``); 0: no limit; None: as many as its kind may have.
     size: int | None = None
@@ -66,11 +66,14 @@ def read_named_file(
     shown: str = "",
     patience: float = PATIENCE,
 ) -> bytes:
-    """The bytes of a file or a pipe, ``-`` for standard input.
+    """Returns the bytes of a file or a pipe, ``-`` for standard input.
 
-    ``limit``: the most bytes that are taken, unless ``limits`` give another number. ``shown``: how messages name the
-    file, else ``path``. ``patience``: how long a pipe can be silent, in seconds. Raises UsageError for what cannot be
-    read, is a directory, a device or a socket, or is longer; InterruptedRunError where the run is interrupted.
+    Raises UsageError if the file cannot be read, is a directory, a device or a socket, or is longer than the limit;
+    InterruptedRunError if the run is interrupted.
+
+    ``limit``: the most bytes that are read, unless ``limits`` has another number.
+    ``shown``: the file's name in messages, else ``path``.
+    ``patience``: how long a pipe can be silent, in seconds.
     """
     with NamedFile(path, patience, limits, shown=shown) as file:
         try:
@@ -81,11 +84,13 @@ def read_named_file(
 
 
 class NamedFile(io.RawIOBase):
-    """A file or a pipe to read piece by piece, ``-`` for standard input: of a pipe, nothing is waited for longer than
-    ``patience`` seconds, and an interruption ends the wait. ``shown``: how messages name it, else ``path``.
+    """A file or a pipe to read piece by piece, ``-`` for standard input.
 
-    Raises UsageError for what cannot be opened, is a directory or a device, and for a pipe that is silent; OSError for
-    what cannot be read; InterruptedRunError where the run is interrupted.
+    No read of a pipe waits longer than ``patience`` seconds, and an interruption ends the wait. ``shown``: the file's
+    name in messages, else ``path``.
+
+    Raises UsageError if the file cannot be opened, is a directory or a device, or is a pipe that stays silent;
+    OSError if it cannot be read; InterruptedRunError if the run is interrupted.
     """
 
     def __init__(
@@ -117,7 +122,8 @@ class NamedFile(io.RawIOBase):
         link = f"/proc/{os.getpid()}/fd/{descriptor}"
         mount = None if descriptor is None else remote_mount(link)
         if mount is not None:
-            # Another user's shell may have opened a file that this process has no right to open again.
+            # The descriptor may come from another user's shell, and this process may have no right to open the file
+            # again.
             with contextlib.suppress(NoDocumentError):
                 self._remote = _opened_by_child(mount, self._limits.timeout, link)
                 return
@@ -137,7 +143,7 @@ class NamedFile(io.RawIOBase):
         return self._descriptor
 
     def readinto(self, buffer: Any) -> int:
-        """At most as many bytes as the buffer takes; 0 at the end."""
+        """Reads at most as many bytes as the buffer holds; 0 at the end."""
         view = memoryview(buffer).cast("B")
         data = self._read(len(view))
         view[: len(data)] = data
@@ -156,7 +162,8 @@ class NamedFile(io.RawIOBase):
                 return os.read(self._descriptor, size)
 
     def read_up_to(self, limit: int) -> bytes:
-        """All that is left; UsageError for more bytes than ``limit``, or than the limits of this file give instead."""
+        """Returns the rest of the file. Raises UsageError for more bytes than ``limit``, or than the limits of this
+        file allow instead."""
         most = self._most(limit)
         parts: list[bytes] = []
         length = 0
@@ -174,7 +181,7 @@ class NamedFile(io.RawIOBase):
             raise UsageError(f"{self._shown}: more than {most:,} bytes, which is the limit for it{raises}")
 
     def _most(self, limit: int) -> int:
-        """The limit that the user gives, else ``limit``."""
+        """Returns the user's limit, else ``limit``."""
         size = self._limits.size
         return limit if size is None else size or sys.maxsize - 1
 
@@ -188,9 +195,12 @@ class NamedFile(io.RawIOBase):
 
 
 def passing(test: Test, paths: list[str], timeout: float = REMOTE_PATIENCE) -> list[str]:
-    """Those of the paths that are ``there`` (a link that leads nowhere too), or lead to a ``file``, to one that is
-    ``readable`` for this process, or to a ``directory``. UsageError where the file system of one does not answer within
-    ``timeout`` seconds."""
+    """Returns the paths that pass the test.
+
+    ``there``: the path exists (a link to nothing too); ``file``: it leads to a file; ``readable``: to a file that
+        this process may read; ``directory``: to a directory. Raises UsageError if the file system of a path does not
+        answer within ``timeout`` seconds.
+    """
     found = set()
     remote: dict[RemoteMount, list[str]] = {}
     for path, mount in zip(paths, remote_mounts(paths), strict=True):
@@ -207,14 +217,14 @@ def passing(test: Test, paths: list[str], timeout: float = REMOTE_PATIENCE) -> l
 
 
 def named_status(path: str, timeout: float = REMOTE_PATIENCE) -> FileStatus:
-    """What is at a path. OSError where there is nothing, it is out of reach, or its file system does not answer within
-    ``timeout`` seconds."""
+    """Returns the status of a path. Raises OSError if it does not exist, is out of reach, or its file system does
+    not answer within ``timeout`` seconds."""
     mount = remote_mount(path)
     return status_of(path) if mount is None else remote_status(mount, path, timeout)
 
 
 def json_files_below(directory: str, timeout: float = REMOTE_PATIENCE) -> Iterable[str]:
-    """The ``.json`` files below a directory, in the order of their names. Raises as ``passing``."""
+    """Returns the ``.json`` files below a directory, in the order of their names. Raises as ``passing``."""
     mount = remote_mount(directory)
     if mount is None:
         return walked_json_files(directory)
@@ -227,9 +237,11 @@ def json_files_below(directory: str, timeout: float = REMOTE_PATIENCE) -> Iterab
 def write_named_file(
     parts: Iterable[bytes], path: str, timeout: float = REMOTE_PATIENCE, *, append: bool = False
 ) -> None:
-    """Writes a file, of whose parts one at a time is in memory; ``append``: behind what it holds. UnwritableError where
-    it cannot be opened, OutputFullError where it does not take all or its file system does not answer within
-    ``timeout`` seconds."""
+    """Writes a file part by part, so that only one part is in memory. ``append``: after the file's present content.
+
+    Raises UnwritableError if the file cannot be opened; OutputFullError if it cannot hold all parts or its file
+    system does not answer within ``timeout`` seconds.
+    """
     mount = remote_mount(path)
     error_type: type[UnwritableError] = UnwritableError
     try:
@@ -252,7 +264,7 @@ def write_named_file(
 def _written_by_child(
     parts: Iterable[bytes], path: str, mount: RemoteMount, timeout: float, operation: str
 ) -> str:
-    """What the child reports, which is ``ok`` where all is written."""
+    """Writes in a child and returns its report, which is ``ok`` if all is written."""
     with RemoteProcess(mount, timeout, operation, path) as remote:
         with contextlib.suppress(BrokenPipeError):
             for part in parts:
@@ -279,7 +291,7 @@ def _is_pipe(descriptor: int) -> bool:
 
 
 def _standard_input() -> int | None:
-    """The descriptor of standard input; None where it is an object without one."""
+    """Returns the descriptor of standard input; None if it is an object without one."""
     if sys.stdin is None:
         raise OSError(9, "Standard input is closed")
     try:

@@ -12,18 +12,21 @@ from msgspec import Struct, field
 from ovms_doctor.probes.processes.child import ChildExit
 from ovms_doctor.probes.processes.task import run_in_child
 
-#: Not for an engine: a proxy would be used for this host itself, and .netrc has the passwords of other hosts.
+#: Adapters removed from the engine's session: a proxy would be used for this host itself, and .netrc has the
+#: passwords of other hosts.
 _UNWANTED = ("http_proxy", "https_proxy", "all_proxy", "no_proxy", "ftp_proxy", "netrc")
 
 
 class ContainerLookup(Struct, frozen=True):
     """The data of an engine on a container, for ``read_inspect``.
 
-    ``document``: its inspect, None where there is none. ``info``: the parts of the engine's ``docker info`` that
-    are used, with ``Components`` of its version, ``IdMap`` (rows of the process' uid_map) and ``Problems`` (the
-    failed queries). ``log``: first and last lines of its output. ``problem``: one sentence, with what to do,
-    where the engine or the container could not be reached. ``endpoint``: the engine's address; ``local``: it runs
-    on this host, so that its paths and processes are this host's.
+    ``document``: the container's inspect, None if there is none.
+    ``info``: the used parts of the engine's ``docker info``, with ``Components`` of its version, ``IdMap`` (rows of
+        the process' uid_map) and ``Problems`` (the failed queries).
+    ``log``: the first and last lines of the container's output.
+    ``problem``: one sentence, with the remedy, if the engine or the container could not be reached.
+    ``endpoint``: the engine's address.
+    ``local``: whether the engine runs on this host, so that its paths and processes are this host's.
     """
 
     document: Any = None
@@ -36,7 +39,7 @@ class ContainerLookup(Struct, frozen=True):
 
     @property
     def host(self) -> str:
-        """The host of an engine that is reached over the network; empty for one of this host."""
+        """Returns the host of an engine that is reached over the network; empty for an engine on this host."""
         scheme, separator, rest = self.endpoint.partition("://")
         if self.local or not separator or scheme == "unix":
             return ""
@@ -46,7 +49,8 @@ class ContainerLookup(Struct, frozen=True):
 class ContainerQuestion(Struct, frozen=True):
     """The question about a container for the child process.
 
-    ``name``: a name, an id or the beginning of one. ``timeout``: seconds for all answers of the engine.
+    ``name``: a name, an id or the beginning of one.
+    ``timeout``: seconds for all answers of the engine.
     """
 
     name: str
@@ -54,19 +58,22 @@ class ContainerQuestion(Struct, frozen=True):
 
 
 class NamesQuestion(Struct, frozen=True):
-    """The question for the names of all containers. ``timeout``: seconds for the engine's answer."""
+    """The question for the names of all containers.
+
+    ``timeout``: seconds for the engine's answer.
+    """
 
     timeout: float
 
 
 class ContainerNames(Struct, frozen=True):
-    """The names of all containers; none where they cannot be had."""
+    """The names of all containers; empty if the engine does not return them."""
 
     names: tuple[str, ...] = ()
 
 
 def container_names(deadline: float) -> list[str]:
-    """Returns the names of the engine's containers; empty where it does not answer within ``deadline`` seconds."""
+    """Returns the names of the engine's containers; empty if it does not answer within ``deadline`` seconds."""
     question = NamesQuestion(max(0.5, deadline * 0.8))
     answer = run_in_child("container_names", question, ContainerNames, deadline, _environment())
     if isinstance(answer, ChildExit):
@@ -82,9 +89,11 @@ def _environment() -> dict[str, str]:
 
 def look_at_container(name: str, deadline: float) -> ContainerLookup:
     """Queries the engine at DOCKER_HOST, of the current context, or of this host for the container ``name`` (a name,
-    an id or the beginning of one), within ``deadline`` seconds. Nothing is changed, nothing is run in the container.
-    Raises InterruptedRunError."""
-    # The child's own limit for each answer comes first: it knows what it was waiting for.
+    an id or the beginning of one), within ``deadline`` seconds.
+
+    It changes nothing and runs nothing in the container. Raises InterruptedRunError.
+    """
+    # The child's own limit for each answer ends first: the child reports which answer was missing.
     question = ContainerQuestion(name, max(0.5, deadline * 0.8))
     answer = run_in_child("container", question, ContainerLookup, deadline, _environment())
     if isinstance(answer, ChildExit):

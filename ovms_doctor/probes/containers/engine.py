@@ -1,5 +1,4 @@
-"""The child process that looks at a container: finds the engine, queries it, and describes failures in a
-sentence."""
+"""The child process that queries a container: finds the engine, queries it, and describes failures in a sentence."""
 
 from __future__ import annotations
 
@@ -23,7 +22,7 @@ from ovms_doctor.probes.containers import (
     NamesQuestion,
 )
 
-#: Lines kept of the beginning and of the end of the output.
+#: How many lines of the beginning and of the end of the output are kept.
 FIRST_LINES, LAST_LINES = 40, 60
 _MOST_BYTES = 4 << 20
 _LONGEST_LINE = 16 << 10
@@ -33,7 +32,7 @@ _INFO = (
     "ServerVersion", "SecurityOptions", "DockerRootDir", "OperatingSystem", "Driver", "CgroupVersion",
     "CgroupDriver", "NCPU", "MemTotal",
 )  # fmt: skip
-#: Where engines of this host listen; the user's own ones first after Docker's.
+#: Where engines of this host listen; after Docker's own socket, the user's sockets come first.
 _SOCKETS = (
     "/var/run/docker.sock",
     "{runtime}/docker.sock",
@@ -51,7 +50,7 @@ class ContainerLookupError(Exception):
 
 
 def look_at(question: ContainerQuestion) -> ContainerLookup:
-    """What the engine knows of a container."""
+    """Returns the engine's data on a container."""
     found: dict[str, Any] = {"info": {}, "log": [], "endpoint": "", "local": False}
     try:
         _look(question.name.removeprefix("/"), question.timeout, found)
@@ -64,7 +63,7 @@ def look_at(question: ContainerQuestion) -> ContainerLookup:
 
 
 def names_of(question: NamesQuestion) -> ContainerNames:
-    """The names of all containers."""
+    """Returns the names of all containers."""
     try:
         return ContainerNames(tuple(map(str, _names(_client(question.timeout, {})))))
     except Exception:  # noqa: BLE001 - whoever completes a name can do nothing about it
@@ -111,7 +110,7 @@ def _look(name: str, timeout: float, found: dict[str, Any]) -> None:
         raise ContainerLookupError(f"The container engine at {address} answers, but not as Docker does.")
     found["document"] = document
     problems: list[str] = []
-    # The container is known now: nothing else may take so long that there is no report.
+    # The container is known now: no later query may take so long that there is no report.
     client.timeout = _half(end)
     found["info"] = _info(client, problems)
     identity = str(document.get("Id") or name)
@@ -128,14 +127,13 @@ def _look(name: str, timeout: float, found: dict[str, Any]) -> None:
 
 
 def _half(end: float) -> float:
-    """Half of the seconds that are left."""
+    """Returns half of the seconds that are left."""
     return max(0.2, (end - time.monotonic()) / 2)
 
 
 def _within(seconds: float, work: Callable[[], list[str]]) -> list[str]:
-    """Returns the result of ``work``. Raises TimeoutError where it takes longer: the SDK has no limit for a stream.
-    Its thread is left
-    behind, and ends with this process."""
+    """Returns the result of ``work``. Raises TimeoutError if it takes longer: the SDK has no limit for a stream. Its
+    thread continues until this process ends."""
     results: queue.SimpleQueue[list[str] | Exception] = queue.SimpleQueue()
 
     def run() -> None:
@@ -158,7 +156,7 @@ def _within(seconds: float, work: Callable[[], list[str]]) -> list[str]:
 
 
 def endpoint() -> dict[str, Any]:
-    """Arguments of the SDK's client: DOCKER_HOST, else the current context, else a socket of this host."""
+    """Returns arguments of the SDK's client: DOCKER_HOST, else the current context, else a socket of this host."""
     from docker.utils import kwargs_from_env
 
     arguments: dict[str, Any] = kwargs_from_env()
@@ -169,7 +167,7 @@ def endpoint() -> dict[str, Any]:
     if url.startswith("/"):
         arguments["base_url"] = f"unix://{url}"
     elif scheme == "ssh":
-        # The SDK reaches an engine by ssh only with this package, which is not a dependency of ours.
+        # The SDK reaches an engine by ssh only with this package, which ovms-doctor does not depend on.
         if importlib.util.find_spec("paramiko") is None:
             raise ContainerLookupError(
                 "The container engine is to be reached by ssh, which needs the Python package paramiko: "
@@ -183,7 +181,8 @@ def endpoint() -> dict[str, Any]:
 
 
 def _from_context() -> dict[str, Any] | None:
-    """The engine of the context that ``docker context use`` or DOCKER_CONTEXT chose, None for the default one."""
+    """Returns the engine of the context that ``docker context use`` or DOCKER_CONTEXT chose, None for the default
+    context."""
     from docker.context import ContextAPI
     from docker.context.config import get_current_context_name
 
@@ -253,7 +252,7 @@ def _try_socket(path: str, timeout: float) -> None:
 
 
 def shown_address(url: str) -> str:
-    """An address without what may be a user's."""
+    """Returns an address without the parts that may name a user."""
     scheme, separator, rest = url.partition("://")
     return f"{scheme}{separator}{rest.rpartition('@')[2]}"
 
@@ -262,7 +261,7 @@ def shown_address(url: str) -> str:
 
 
 def _names(client: Any) -> list[str]:
-    """The names of all containers, alive or dead."""
+    """Returns the names of all containers, running or stopped."""
     return [item.removeprefix("/") for row in client.containers(all=True) for item in row.get("Names") or ()]
 
 
@@ -279,7 +278,7 @@ def _no_such(client: Any, name: str, address: str) -> str:
 
 
 def _info(client: Any, problems: list[str]) -> dict[str, Any]:
-    """The parts of ``docker info`` that are used: others hold proxies with their passwords."""
+    """Returns the used parts of ``docker info``: other parts hold proxies with their passwords."""
     found: dict[str, Any] = {}
     try:
         reported = client.info()
@@ -293,7 +292,7 @@ def _info(client: Any, problems: list[str]) -> dict[str, Any]:
 
 
 def _log(client: Any, identity: str) -> list[str]:
-    """All of a short output; of a long one the first and the last lines."""
+    """Returns all lines of a short output; of a long one the first and the last lines."""
     most = FIRST_LINES + LAST_LINES
     whole = client.logs(identity, stream=True, follow=False, stdout=True, stderr=True)
     first = list(_lines(whole, most + 1))
@@ -326,8 +325,11 @@ def _decoded(line: bytes) -> str:
 
 
 def _id_map(document: Mapping[str, Any], identity: str) -> list[list[int]] | None:
-    """The user namespace of the container's first process. Its id is this host's only where the process' control
-    group is the container's: the engine may run in a virtual machine."""
+    """Returns the rows of the user namespace of the container's first process.
+
+    Its id is valid on this host only if the process' control group is the container's: the engine may run in a
+    virtual machine.
+    """
     state = document.get("State")
     pid = state.get("Pid") if isinstance(state, dict) else None
     if not isinstance(pid, int) or pid <= 0:
@@ -379,7 +381,7 @@ def explained_error(error: BaseException, address: str) -> ContainerLookupError:
 
 
 def _tls_errors() -> tuple[type[BaseException], ...]:
-    """Returns a sentence on a failure of TLS."""
+    """Returns the exceptions of a TLS failure."""
     import ssl
 
     import docker.errors
@@ -388,7 +390,7 @@ def _tls_errors() -> tuple[type[BaseException], ...]:
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
-    """The error, what it came from, and what it carries."""
+    """Yields the error, its causes, and the exceptions among its arguments."""
     queue: list[BaseException] = [error]
     visited: set[int] = set()
     while queue and len(visited) < 50:

@@ -1,4 +1,4 @@
-"""The output of a container as the engine keeps it, in pieces."""
+"""The output of a container as the engine keeps it, piece by piece."""
 
 from __future__ import annotations
 
@@ -41,9 +41,10 @@ def container_pieces(
     silence: float = _SILENCE,
     on_bytes: OnBytes | None = None,
 ) -> Iterator[bytes]:
-    """Standard output and error of a container, oldest first. LogReadError where the engine does not give it.
+    """Yields standard output and error of a container, oldest first. Raises LogReadError if the engine does not
+    return it.
 
-    ``silence``: seconds without a byte after which it is given up.
+    ``silence``: seconds without a byte after which the read ends.
     """
     try:
         import docker

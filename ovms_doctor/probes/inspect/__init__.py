@@ -1,11 +1,11 @@
 """Reads the bytes of a model without OpenVINO.
 
-One entry point, :func:`inspect_model`. Kinds of faults are in :mod:`~.faults`. It runs in a child process with a
-deadline and a memory limit, but itself never raises because of the content, opens only regular files, and has only
-the XML of an IR and single blocks of other files in memory.
+The one entry point is :func:`inspect_model`. Kinds of faults are in :mod:`~.faults`. It runs in a child process with
+a deadline and a memory limit, but itself never raises because of the content, opens only regular files, and keeps
+only the XML of an IR and single blocks of other files in memory.
 
 A fault is ``fatal`` if and only if OpenVINO 2026.4.1 refuses to read the model because of it. OpenVINO decides by
-content and not by suffix: an IR, an ONNX model or a frozen TensorFlow graph is read under any name except
+content and not by suffix: it reads an IR, an ONNX model or a frozen TensorFlow graph under any name except
 ``.pdmodel``.
 """
 
@@ -35,10 +35,10 @@ _NAMES: dict[str, str] = {
 
 
 def inspect_model(path: str, format: ModelFormat) -> ModelInspection | Failure:  # noqa: A002
-    """Look at the model that the server would hand to ``read_model`` as ``path`` (a path on this host; for
-    ``saved_model`` the directory, ending in ``/``).
+    """Inspects the model that the server passes to ``read_model`` as ``path``.
 
-    Failure where the main file is missing or may not be read here. Paths in the answer are host paths.
+    ``path``: a path on this host; for ``saved_model`` the directory, ending in ``/``. Returns Failure if the main
+        file is missing or may not be read here. Paths in the answer are host paths.
     """
     try:
         if format == "saved_model":
@@ -111,7 +111,7 @@ def _inspect_open(path: str, requested: ModelFormat, descriptor: int, size: int)
 
 
 def _ir_text(descriptor: int, size: int, head: bytes, requested: ModelFormat) -> IrText | None:
-    """Returns the XML, where the file may be an IR: requested, or with ``<net`` in its head."""
+    """Returns the XML, if the file may be an IR: requested, or with ``<net`` in its head."""
     if size > XML_LIMIT or (requested != "ir" and b"<net" not in head.replace(b"\0", b"").lower()):
         return None
     blocks = []
@@ -140,7 +140,7 @@ def _refused(path: str, requested: ModelFormat, size: int, head: Head) -> ModelI
 
 
 def _only_fatal(inspection: ModelInspection) -> ModelInspection:
-    """Returns the fault of an ONNX file that OpenVINO does not recognise: if it can be parsed nevertheless, with the
+    """Returns the fault of an ONNX file that OpenVINO does not recognise; if the file can be parsed, with the
     reason."""
     if any(fault.fatal for fault in inspection.faults):
         return inspection

@@ -105,7 +105,7 @@ SAVED_MODEL_MISSING_PB = "saved-model-missing-pb"
 SAVED_MODEL_EMPTY = "saved-model-empty"
 SAVED_MODEL_VARIABLES_MISSING = "saved-model-variables-missing"
 
-#: All kinds, for those who must know each of them (tests, documentation).
+#: All kinds, for tests and documentation that must cover each of them.
 KINDS: tuple[str, ...] = tuple(
     value for name, value in sorted(globals().items()) if name.isupper() and isinstance(value, str)
 )

@@ -12,7 +12,7 @@ from msgspec import Struct
 from ovms_doctor.model.pattern import lazy_pattern
 from ovms_doctor.probes.inspect import faults
 
-#: Bytes of a head that are looked at.
+#: How many bytes of a head are read.
 HEAD_BYTES = 4096
 
 _LFS = b"version https://git-lfs.github.com/spec/v1"
@@ -57,17 +57,17 @@ class Head(Struct, frozen=True):
 
 
 def open_regular(path: str) -> tuple[int, os.stat_result]:
-    """A descriptor for reading a regular file, and its status. The caller closes it.
+    """Returns a descriptor for reading a regular file, and its status. The caller closes it.
 
-    OSError with ``IsADirectoryError`` for directories, ``errno.EINVAL`` for other kinds: nothing but a
-    regular file is ever opened for reading, since a FIFO or a device would hang.
+    Raises OSError: ``IsADirectoryError`` for directories, ``errno.EINVAL`` for other kinds. Only a regular file is
+    ever opened for reading, since a FIFO or a device would hang.
     """
     status = os.stat(path)
     if stat.S_ISDIR(status.st_mode):
         raise IsADirectoryError(21, os.strerror(21), path)
     if not stat.S_ISREG(status.st_mode):
         raise OSError(22, os.strerror(22), path)
-    # O_NONBLOCK: if the file is replaced by a FIFO in between, the open must not hang.
+    # O_NONBLOCK: if a FIFO replaces the file in between, the open must not hang.
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     try:
         status = os.fstat(descriptor)
@@ -80,8 +80,8 @@ def open_regular(path: str) -> tuple[int, os.stat_result]:
 
 
 def recognise(head: bytes, size: int) -> Head | None:
-    """What ``head`` (the first bytes of a file of ``size`` bytes) is, if it is certainly something other
-    than a model that OpenVINO could read; None where the first bytes raise no suspicion."""
+    """Returns the kind of ``head`` (the first bytes of a file of ``size`` bytes), if it is certainly something other
+    than a model that OpenVINO could read; None if the first bytes are not suspicious."""
     if size == 0:
         return Head(faults.EMPTY_FILE, "empty", "0 bytes")
     if head.startswith(_LFS):
@@ -116,7 +116,7 @@ def is_zero(descriptor: int, size: int, limit: int = 16 << 20) -> bool:
 
 
 def printable(data: bytes, limit: int = 120) -> str:
-    """Bytes as one short line that no terminal misreads."""
+    """Returns the bytes as one short line that every terminal displays as it is."""
     text = data[: limit * 4].decode("utf-8", "replace")
     line = "".join(char if char.isprintable() else " " for char in text)
     return " ".join(line.split())[:limit]
@@ -135,7 +135,7 @@ def _lfs(head: bytes, size: int) -> Head:
 
 
 def _text(head: bytes, size: int) -> Head | None:
-    """Plain text or JSON; anything that begins like XML is left to the XML reader."""
+    """Returns that the head is plain text or JSON; leaves everything that begins like XML to the XML reader."""
     start = head.lstrip(b"\xef\xbb\xbf \t\r\n")
     if not start or start.startswith(b"<") or any(byte < 9 for byte in head):
         return None

@@ -31,19 +31,19 @@ from ovms_doctor.probes.inspect.xml_tokens import (
     read_elements,
 )
 
-#: Larger XML is not read: no IR that OpenVINO writes comes near it.
+#: Larger XML is not read: no IR that OpenVINO writes is nearly as large.
 XML_LIMIT = 512 << 20
-#: OpenVINO looks for the version in that many bytes first (HEADER_SIZE_LIM), then in the whole file.
+#: OpenVINO searches the version in this many bytes first (HEADER_SIZE_LIM), then in the whole file.
 _HEADER_BYTES = 512
 
 
 class IrText(Struct, frozen=True):
     """An XML file as OpenVINO's parser reads it.
 
-    * ``plain``: the text in UTF-8.
-    * ``document``: what was read, as far as it could be.
-    * ``malformed``: why OpenVINO's parser gives up, None where it does not.
-    * ``complaint``: why a conforming parser would refuse it, None where it would not.
+    ``plain``: the text in UTF-8.
+    ``document``: the parsed content, up to the first error.
+    ``malformed``: why OpenVINO's parser fails, None if it does not.
+    ``complaint``: why a conforming parser would refuse it, None if it would not.
     """
 
     plain: bytes
@@ -62,7 +62,7 @@ class IrText(Struct, frozen=True):
 
 
 def read_ir(data: bytes) -> IrText:
-    """``data`` is the whole content of a file."""
+    """Reads an IR. ``data`` is the whole content of a file."""
     plain = as_utf8(data)
     document = Document()
     complaint = read_conforming(plain, Reader(plain, document))
@@ -112,7 +112,7 @@ def _inspect(path: str, size: int, text: IrText) -> ModelInspection:
 
 
 def _header_version(plain: bytes, document: Document) -> int | None:
-    """Returns the version as OpenVINO's first look reads it: a value that byte 512 cuts is incomplete."""
+    """Returns the version as OpenVINO reads it first: a value that byte 512 cuts is incomplete."""
     value = document.version
     if document.version_span is not None and value is not None:
         name_end, start, end = document.version_span
@@ -197,7 +197,8 @@ def _all_layers(graph: Graph) -> Iterable[Layer]:
 
 
 def _operations(graph: Graph) -> tuple[Operation, ...]:
-    """In the order of first appearance; layers without ``version`` count under the empty opset."""
+    """Returns the operations in the order of first appearance; layers without ``version`` count under the empty
+    opset."""
     first: dict[tuple[str, str], str] = {}
     counts: Counter[tuple[str, str]] = Counter()
     for layer in _all_layers(graph):
@@ -208,7 +209,7 @@ def _operations(graph: Graph) -> tuple[Operation, ...]:
 
 
 def _element_types(graph: Graph) -> tuple[str, ...]:
-    """Names as OpenVINO prints them; unknown ones as written."""
+    """Returns the names as OpenVINO prints them; unknown ones as written."""
     found: set[str] = set()
     for layer in _all_layers(graph):
         if layer.data and "element_type" in layer.data:
@@ -218,7 +219,7 @@ def _element_types(graph: Graph) -> tuple[str, ...]:
 
 
 def _weights(graph: Graph) -> tuple[WeightsInspection, ...]:
-    """Constants by element type, and by the Convert that they go through."""
+    """Returns the constants by element type, and by the Convert that they go through."""
     found: Counter[tuple[str, str]] = Counter()
     graphs = [graph]
     while graphs:
@@ -242,7 +243,7 @@ def _weights(graph: Graph) -> tuple[WeightsInspection, ...]:
 
 
 def _states(graph: Graph) -> tuple[Tensor, ...]:
-    """The variables that ReadValue operations of the network itself read."""
+    """Returns the variables that ReadValue operations of the network itself read."""
     return tuple(
         Tensor(
             (printable(layer.data.get("variable_id")),),
@@ -255,7 +256,7 @@ def _states(graph: Graph) -> tuple[Tensor, ...]:
 
 
 def tensor_names(written: str | None) -> tuple[str, ...]:
-    """The names in a ``names`` attribute: separated by commas, a comma in a name escaped by a backslash."""
+    """Returns the names in a ``names`` attribute: separated by commas, a comma in a name escaped by a backslash."""
     if not written:
         return ()
     parts = written.replace("\\,", "\0").split(",")
@@ -263,7 +264,7 @@ def tensor_names(written: str | None) -> tuple[str, ...]:
 
 
 def _inputs(graph: Graph, version: int | None) -> tuple[Tensor, ...]:
-    """IR 10 was made for an interface by layer names: OpenVINO adds these to the tensors' names."""
+    """Returns the inputs. IR 10 uses layer names: OpenVINO adds them to the tensors' names."""
     tensors = []
     for layer in graph.layers:
         if layer.type == "Parameter":

@@ -18,7 +18,7 @@ _DIMENSION = lazy_pattern(rb"<dim>([0-9]{1,18})<")
 _NUMBER = lazy_pattern(r"[ \t\r\n\v\f]*([+-]?)([0-9]+)")
 _WRITERS = ("OpenVINO Runtime", "Runtime_version")
 _BODIES = ("body", "then_body", "else_body")
-#: Of more options for the runtime, those that come first are kept.
+#: The most options for the runtime that are kept; later ones are dropped.
 _MOST_OPTIONS = 100
 #: Characters of a value of <data> that are kept.
 _LONGEST_DATA = 4096
@@ -26,7 +26,7 @@ _INT64 = 1 << 63
 
 
 class Problem(Struct):
-    """Something OpenVINO would stumble over in a graph. ``layer`` names the place for a person."""
+    """A fault of a graph that OpenVINO would fail on. ``layer`` names the position for the user."""
 
     kind: str
     detail: str
@@ -44,8 +44,11 @@ class OutputPort(Struct):
 
 
 class Layer(Struct):
-    """One ``<layer>``. ``data`` holds its ``<data>`` attributes, None where it has none;
-    ``decompression``: it is marked as one that unpacks weights."""
+    """One ``<layer>``.
+
+    ``data``: its ``<data>`` attributes, None if it has none.
+    ``decompression``: whether it is marked as a layer that unpacks weights.
+    """
 
     number: int | None
     name: str
@@ -79,9 +82,15 @@ class Graph(Struct):
 
 
 class Document(Struct):
-    """The content of the XML. ``root`` is the first element's name, None where there is no element; ``version`` the
-    text of its version attribute, ``version_span`` its position in the text; ``writer`` the program that wrote the
-    file; ``deepest`` the depth of nested bodies; ``options`` the runtime options that the export wrote."""
+    """The content of the XML.
+
+    ``root``: the first element's name, None if there is no element.
+    ``version``: the text of its version attribute.
+    ``version_span``: the position of that text.
+    ``writer``: the program that wrote the file.
+    ``deepest``: the depth of nested bodies.
+    ``options``: the runtime options that the export wrote.
+    """
 
     root: str | None = None
     version: str | None = None
@@ -108,8 +117,8 @@ class _In(IntEnum):
 
 
 def unsigned(value: str | None) -> int | None:
-    """A number as OpenVINO's ``get_uint64_attr`` reads it (``stoll``: blanks and a sign before, nothing
-    after, below 2^63); None where it would throw."""
+    """Returns a number as OpenVINO's ``get_uint64_attr`` reads it (``stoll``: blanks and a sign before, nothing
+    after, below 2^63); None if it would throw."""
     if value is None:
         return None
     if len(value) < 19 and value.isascii() and value.isdigit():
@@ -124,7 +133,7 @@ def unsigned(value: str | None) -> int | None:
 
 
 def printable(value: str | None) -> str:
-    """An attribute for a message: short and printable."""
+    """Returns an attribute for a message: short and printable."""
     line = (value or "")[:_SHOWN]
     if line.isprintable():
         return line
@@ -132,8 +141,8 @@ def printable(value: str | None) -> str:
 
 
 class Reader(Elements):
-    """Fills ``document`` from the elements of ``data``, with a stack of where it is; unknown elements are passed over,
-    however deep."""
+    """Fills ``document`` from the elements of ``data``, with a stack of its position; skips unknown elements at any
+    depth."""
 
     def __init__(self, data: bytes, document: Document) -> None:
         super().__init__()
@@ -143,7 +152,7 @@ class Reader(Elements):
         self._graphs: list[Graph] = []
         self._layers: list[Layer] = []
         self._skipped = 0
-        #: Sections of the current layer met so far: only the first of each name counts.
+        #: Sections of the current layer read so far: only the first of each name counts.
         self._sections: list[set[str]] = []
         #: The handlers of start tags by context: by the numbers of ``_In`` up to OPTIONS.
         self._enter: tuple[Callable[[str, dict[str, str]], _In], ...] = (
@@ -271,7 +280,7 @@ class Reader(Elements):
         return _In.SKIPPED
 
     def _note(self, name: str, found: dict[str, str]) -> _In:
-        """A Convert that only unpacks stored weights is marked: OpenVINO then keeps them as they are."""
+        """Marks a Convert that only unpacks stored weights: OpenVINO then keeps them as they are."""
         if found.get("name") == "decompression":
             self._layers[-1].decompression = True
         return _In.SKIPPED
@@ -309,7 +318,7 @@ class Reader(Elements):
         return _In.PORT
 
     def _dimension(self, name: str, found: dict[str, str]) -> _In:
-        """The number that the text after the tag begins with."""
+        """Reads the number at the beginning of the text after the tag."""
         if name != "dim":
             return _In.SKIPPED
         plain = _DIMENSION.match(self._data, self.position())
@@ -320,7 +329,7 @@ class Reader(Elements):
         written = element_text(self._data, self.position())
         match = _NUMBER.match(written or "")
         if written is None:
-            # A comment or an element comes before the text: rare, and the text is not needed.
+            # A comment or an element precedes the text: this is rare, and the text is not needed.
             return _In.SKIPPED
         number = None if match is None else int(match[2][:20]) * (-1 if match[1] == "-" else 1)
         layer = self._layers[-1]
@@ -371,5 +380,5 @@ _LONG = {"BOOL": "boolean", "FP16": "f16", "FP32": "f32", "FP64": "f64", "UNSPEC
 
 
 def element_type(name: str) -> str:
-    """The name that OpenVINO prints for a precision or element type as written (``FP32`` → ``f32``)."""
+    """Returns the name that OpenVINO prints for a precision or element type as written (``FP32`` → ``f32``)."""
     return _LONG.get(name, name.lower())

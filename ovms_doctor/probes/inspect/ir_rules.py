@@ -1,8 +1,8 @@
-"""Whether OpenVINO builds the graph of an IR, and at which constants it looks.
+"""Whether OpenVINO builds the graph of an IR, and which constants it reads.
 
-Follows ``XmlDeserializer::parse_function`` (src/core/xml_util): all layers and edges are read, then only
-those are built that a Result or Assign reaches, Parameters first. What nothing reaches is never looked at,
-so it cannot make read_model fail. Inference of shapes and types is OpenVINO's own and not repeated.
+Follows ``XmlDeserializer::parse_function`` (src/core/xml_util): OpenVINO reads all layers and edges, then builds only
+those that a Result or Assign reaches, Parameters first. It never checks a layer that nothing reaches, so such a layer
+cannot make read_model fail. Inference of shapes and types is OpenVINO's own and not repeated.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from ovms_doctor.probes.inspect.ir_graph import PRECISIONS, Edge, Graph, Layer, 
 _BODY_TYPES = frozenset({"tensoriterator", "loop", "if"})
 #: Bodies nested deeper than this are not checked; OpenVINO overflows its stack between 1000 and 3000.
 _MAX_NESTING = 200
-#: Nesting from which on read_model crashed (3000) or may crash.
+#: Nesting from which read_model crashed (3000) or may crash.
 _CRASH_NESTING = 1000
 _MAX_PROBLEMS = 20
 _UINT64 = (1 << 64) - 1
 _SHAPE_NUMBER = lazy_pattern(r"-?[0-9]+")
 _OPSET = lazy_pattern(r"opset([0-9]+)")
 
-#: Least number of inputs without which read_model refuses, for common operations (each was tried).
+#: The least number of inputs of common operations: with fewer, read_model refuses (each was tried).
 LEAST_INPUTS: dict[str, int] = {
     name: least
     for least, names in {
@@ -117,7 +117,7 @@ class _Judge:
     def _inputs(
         self, layer: Layer, edges: list[Edge], layers: dict[int, Layer], built: set[int], reached: bool
     ) -> None:
-        """The edges into a layer, as parse_function connects them."""
+        """Connects the edges into a layer, as parse_function does."""
         connected_ports: set[int] = set()
         faulty = False
         for edge in edges:
@@ -149,7 +149,7 @@ class _Judge:
                 self._problem(faults.PORT_MISSING, detail, evidence, fatal=reached)
             connected_ports.add(layer.inputs.index(edge.target))
         if faulty:
-            # That an input is left over follows from the edge, which was named already.
+            # An unused input follows from the edge, which already has a finding.
             return
         # IR 11 looks up run-time information of every declared port, so each must have an input.
         needed = LEAST_INPUTS.get(layer.type.lower(), 0) if _opset(layer) else 0
@@ -268,7 +268,7 @@ class _Judge:
             self._problem(faults.CRASH_PRONE, detail, f"{connected} inputs connected", fatal=False)
 
     def _problem(self, kind: str, detail: str, evidence: str, *, fatal: bool) -> None:
-        """Keep it, the first of many alike with their number."""
+        """Keeps a problem; of many alike the first one with their number."""
         problems = self._verdict.problems
         alike = sum(1 for problem in problems if problem.kind == kind and problem.fatal == fatal)
         if alike < _MAX_PROBLEMS:
@@ -276,7 +276,7 @@ class _Judge:
 
 
 def nested_too_deep(deepest: int) -> Problem | None:
-    """Bodies within bodies, so deep that read_model overflows its stack."""
+    """Returns the problem of bodies nested so deep that read_model overflows its stack."""
     if deepest <= _CRASH_NESTING:
         return None
     detail = f"Bodies are nested {deepest} deep, which crashes OpenVINO while it reads the model"
@@ -284,7 +284,7 @@ def nested_too_deep(deepest: int) -> Problem | None:
 
 
 def partial_shape(value: str) -> str | None:
-    """A Parameter's shape in OpenVINO's own text form (``[1,3,?,1..8]``); None where it cannot be parsed.
+    """Returns a Parameter's shape in OpenVINO's own text form (``[1,3,?,1..8]``); None if it cannot be parsed.
 
     Source: ``ov::PartialShape(std::string)`` and ``ov::Dimension(std::string_view)``.
     """
@@ -324,10 +324,10 @@ def _dimension(part: str) -> str | None:
 
 
 def _shape_size(value: str) -> int | None:
-    """Product of a constant's dimensions in 64 bits; None where ``str_to_container`` throws."""
+    """Returns the product of a constant's dimensions in 64 bits; None if ``str_to_container`` throws."""
     fields = value.split(",")
     if fields[-1] == "":
-        # std::getline gives no field after the last comma.
+        # std::getline returns no field after the last comma.
         fields.pop()
     product = 1
     for part in fields:
@@ -339,7 +339,7 @@ def _shape_size(value: str) -> int | None:
 
 
 def _order(graph: Graph, feeding: dict[int, list[Edge]]) -> list[int]:
-    """Layers in the order in which OpenVINO builds them: Parameters, then depth first from outputs."""
+    """Returns the layers in the order in which OpenVINO builds them: Parameters, then depth first from outputs."""
     built: set[int] = set()
     order: list[int] = []
     outputs: list[int] = []

@@ -53,7 +53,7 @@ class _Model(Struct):
 def claims(source: Source) -> bool:
     """Whether OpenVINO takes the file for ONNX: the first three fields are different ones of ModelProto.
 
-    Source: ``is_valid_model`` of the ONNX frontend, which looks no further.
+    Source: ``is_valid_model`` of the ONNX frontend, which reads no further fields.
     """
     found: set[int] = set()
     try:
@@ -64,7 +64,7 @@ def claims(source: Source) -> bool:
             if len(found) == 3:
                 return True
     except ProtobufError:
-        # The third field may be known by its key although its content is cut.
+        # The key can identify the third field although its content is cut.
         return False
     return False
 

@@ -1,7 +1,7 @@
 """Static reading of the other formats: Paddle, TensorFlow (SavedModel, frozen graph), TensorFlow Lite.
 
-Only a part of these can be checked without their frontends: their heads, whether they are complete, and their
-further files.
+Without their frontends, only a part of these formats can be checked: their heads, whether they are complete, and
+their further files.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ _MAX_VARIABLE_FILES = 100
 
 
 def graph_def(source: Source, start: int, end: int) -> dict[str, list[str]]:
-    """Operation types of a GraphDef and the names of their nodes (node 1: name 1, op 2). Raises Broken."""
+    """Returns the operation types of a GraphDef and the names of their nodes (node 1: name 1, op 2). Raises
+    ProtobufError."""
     operations: dict[str, list[str]] = {}
     for number, value, begin, stop in fields(source, start, end):
         if number != 1 or value >= 0:
@@ -35,8 +36,11 @@ def graph_def(source: Source, start: int, end: int) -> dict[str, list[str]]:
 
 
 def claims_frozen(source: Source) -> bool:
-    """Returns whether the TensorFlow frontend reads the file as a frozen graph: a GraphDef with nodes, whatever the
-    file's name. Another file that can be parsed by chance has nodes without any operation type."""
+    """Whether the TensorFlow frontend reads the file as a frozen graph: a GraphDef with nodes, independent of the
+    file's name.
+
+    Another file that can be parsed by chance has nodes without any operation type.
+    """
     try:
         return bool(graph_def(source, 0, source.size))
     except ProtobufError:
@@ -161,8 +165,8 @@ def _program(source: Source, parameters: list[str], operations: dict[str, list[s
 
 
 def _parameters(path: str, parameters: list[str]) -> tuple[FileSample, Fault | None]:
-    """Returns the parameters file, and its fault: missing or certainly wrong parameters make OpenVINO refuse, if the
-    model has any."""
+    """Returns the parameters file, and its fault: if the model has parameters, OpenVINO refuses a missing or
+    certainly wrong file."""
     name = os.path.basename(path)
     try:
         descriptor, status = open_regular(path)
@@ -185,7 +189,7 @@ def _parameters(path: str, parameters: list[str]) -> tuple[FileSample, Fault | N
         detail = f"{name} is empty, but the model has {len(parameters)} parameters"
         return weights, Fault(faults.WEIGHTS_TOO_SMALL, path, True, detail, "0 bytes")
     kinds = {faults.GIT_LFS_POINTER: faults.WEIGHTS_LFS_POINTER, faults.HTML_PAGE: faults.WEIGHTS_HTML}
-    # Each was tried; other contents might by chance begin like a tensor.
+    # Each was tried; other contents can begin like a tensor by chance.
     fatal = head.kind in (*kinds, faults.ARCHIVE)
     return weights, Fault(
         kinds.get(head.kind, head.kind), path, fatal, f"{name} is {head.description}", head.evidence

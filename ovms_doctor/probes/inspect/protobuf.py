@@ -1,4 +1,4 @@
-"""Just enough of the protobuf wire format to find fields; long ones are passed over, never read."""
+"""The part of the protobuf wire format that finds fields; long fields are skipped, never read."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import os
 from collections.abc import Iterator
 
 _BLOCK = 1 << 20
-#: No more than that is read of one field, in bytes.
+#: The most bytes that are read of one field.
 _SHORT = 1 << 20
 _MAX_GROUPS = 90
 
 
 class ProtobufError(Exception):
-    """This is no message: it ends within a field or has a field that cannot be."""
+    """The bytes are not a message: they end within a field or have an impossible field."""
 
     def __init__(self, reason: str, offset: int) -> None:
         super().__init__(reason)
@@ -30,7 +30,7 @@ class Source:
         self._block = b""
 
     def byte(self, offset: int) -> int:
-        """Broken where the file has become shorter than it was."""
+        """Returns one byte. Raises ProtobufError if the file has become shorter."""
         index = offset - self._start
         if not 0 <= index < len(self._block):
             self._start = offset
@@ -54,9 +54,9 @@ Field = tuple[int, int, int, int]
 
 
 def fields(source: Source, start: int, end: int) -> Iterator[Field]:
-    """The fields of the message in ``source`` between two offsets, in their order.
+    """Yields the fields of the message in ``source`` between two offsets, in their order.
 
-    Raises Broken as protobuf would refuse to parse. Groups, which no format read here uses, are passed over.
+    Raises ProtobufError if protobuf would refuse to parse. Skips groups, which no format read here uses.
     """
     position = start
     groups: list[int] = []
@@ -93,12 +93,12 @@ def fields(source: Source, start: int, end: int) -> Iterator[Field]:
 
 
 def string(source: Source, start: int, end: int, limit: int = 4096) -> str:
-    """A string field, cut at ``limit`` bytes."""
+    """Returns a string field, cut at ``limit`` bytes."""
     return source.read(start, min(end, start + limit)).decode("utf-8", "replace")
 
 
 def signed(value: int) -> int:
-    """A varint of 64 bits as int64."""
+    """Returns a varint of 64 bits as int64."""
     return value - (1 << 64) if value >= 1 << 63 else value
 
 

@@ -1,4 +1,4 @@
-"""The weights file of an IR: is it there, is it long enough, was it really written."""
+"""The weights file of an IR: whether it exists, is long enough, and was completely written."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from ovms_doctor.probes.inspect.ir_rules import Constant, Verdict
 _BLOCK = 1 << 16
 #: The shortest run of zeros that is reported, in bytes: a shorter one may be a constant's real value.
 _ZERO_RUN = 64 << 10
-#: How far back from the end zeros are counted, in bytes.
+#: How many bytes before the end are searched for zeros.
 _ZERO_SEARCH = 64 << 20
-#: Below this size a weights file of zeros is nothing unusual (an index, a bias).
+#: A weights file of zeros below this size, in bytes, is not unusual (an index, a bias).
 _ALL_ZERO_FROM = 4096
 _MAX_HOLES = 1000
-#: Faults after which the bytes that the constants need are not known.
+#: Faults after which the number of bytes that the constants need is unknown.
 _UNCLEAR = frozenset({faults.WEIGHTS_BAD_REFERENCE, faults.ELEMENT_TYPE_UNKNOWN})
 
 
@@ -31,9 +31,11 @@ class Weights(Struct, frozen=True):
 
 
 def weights_path(model: str) -> str:
-    """The file that OpenVINO takes the weights from: the model's name (a link's own, not its target's)
-    with ``.bin``, in lower case, in place of its extension. ``.xml`` alone has no extension in
-    ``std::filesystem::path``, so its weights are ``.xml.bin``."""
+    """Returns the file from which OpenVINO takes the weights.
+
+    That is the model's name (a link's own, not its target's) with ``.bin``, in lower case, instead of its extension.
+    ``.xml`` alone has no extension in ``std::filesystem::path``, so its weights are ``.xml.bin``.
+    """
     directory, _, name = model.rpartition("/")
     dot = name.rfind(".")
     stem = name[:dot] if dot > 0 else name
@@ -128,7 +130,7 @@ def _strangers(path: str) -> dict[str, int]:
 
 
 def _other_stem(strangers: dict[str, int], needed: int | None) -> str | None:
-    """The one of them that is long enough; of several the one with the very length."""
+    """Returns the one of them that is long enough; of several the one with exactly the needed length."""
     found = [name for name, size in strangers.items() if needed is None or size >= needed]
     exact = [name for name in found if strangers[name] == needed]
     chosen = exact if len(exact) == 1 else found
@@ -185,7 +187,7 @@ def _too_small(path: str, size: int, constants: Sequence[Constant]) -> Fault | N
 
 
 def _unwritten(descriptor: int, path: str, size: int, constants: Sequence[Constant]) -> list[Fault]:
-    """Zeros that no writer put there: holes, a tail of zeros, nothing but zeros."""
+    """Returns faults for zeros that no program wrote: holes, zeros at the end, nothing but zeros."""
     name = os.path.basename(path)
     if size < _ALL_ZERO_FROM:
         return []
@@ -208,7 +210,7 @@ def _unwritten(descriptor: int, path: str, size: int, constants: Sequence[Consta
 
 
 def _zero_tail(descriptor: int, size: int) -> int:
-    """Returns the offset at which the zeros at the end begin (``size``: none); looks back 64 MiB at most."""
+    """Returns the offset at which the zeros at the end begin (``size``: none); reads at most the last 64 MiB."""
     position = size
     while position > max(0, size - _ZERO_SEARCH):
         begin = max(0, position - _BLOCK)
@@ -220,13 +222,13 @@ def _zero_tail(descriptor: int, size: int) -> int:
 
 
 def _all_zero(descriptor: int, size: int) -> bool:
-    """Sampled: 512 blocks of 4 KiB, evenly spread."""
+    """Whether all of 512 blocks of 4 KiB, evenly spread, are zero."""
     step = max(size // 512, 1)
     return not any(os.pread(descriptor, 4096, offset).strip(b"\0") for offset in range(0, size, step))
 
 
 def _holes(descriptor: int, size: int) -> tuple[int, int]:
-    """Bytes that the file system never stored, and where the first of them is."""
+    """Returns the number of bytes that the file system never stored, and the offset of the first."""
     if os.fstat(descriptor).st_blocks * 512 >= size:
         return 0, 0
     missing = first = position = 0

@@ -1,12 +1,13 @@
 """Elements of an XML file by the rules of pugixml, the parser inside OpenVINO.
 
-pugixml is not a conforming parser: it accepts undefined entities, bytes that are not UTF-8, text and
-several elements at the top, white space before ``<?xml`` and DOCTYPE (which it skips and never follows),
-and stops silently at a zero byte. A conforming parser would refuse files that the server loads, so this
-reader follows pugixml's ``parse_default`` (its ``xml_parser::parse_tree``) instead. It touches only slices
-of what it was given: memory does not grow with the size of the text or the depth of nesting.
+pugixml is not a conforming parser. It accepts undefined entities, bytes that are not UTF-8, text and several elements
+at the top, white space before ``<?xml`` and DOCTYPE (which it skips and never follows), and stops silently at a zero
+byte. A conforming parser would refuse files that the server loads, so this reader follows pugixml's ``parse_default``
+(its ``xml_parser::parse_tree``) instead. It keeps only slices of its input: memory does not grow with the size of the
+text or the depth of nesting.
 
-What a conforming parser accepts, pugixml reads in the same way; so Python's, which is faster, goes first.
+pugixml reads a text that a conforming parser accepts in the same way; so Python's parser, which is faster, goes
+first.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ _ATTRIBUTES = rb"(?:[ \t\r\n]+" + _NAME + rb"[ \t\r\n]*=[ \t\r\n]*(?:\"[^\"]*\"|
 _START = lazy_pattern(rb"<(" + _NAME + rb")(" + _ATTRIBUTES + rb")[ \t\r\n]*(/?)>")
 _OPEN = lazy_pattern(rb"<(" + _NAME + rb")")
 _PARTIAL = lazy_pattern(_ATTRIBUTES)
-#: White space after the tag, as C's isspace has it, some of the text, and what ends it.
+#: White space after the tag, as C's isspace defines it, some of the text, and its end.
 _TEXT = lazy_pattern(rb"[ \t\r\n\v\f]*([^<]{0,40})(<?/?)")
 _END = lazy_pattern(rb"</([A-Za-z0-9_:\-.\x80-\xff]*)[ \t\r\n]*(>?)")
 _ATTRIBUTE = lazy_pattern(rb"(" + _NAME + rb")[ \t\r\n]*=[ \t\r\n]*(?:\"([^\"]*)\"|'([^']*)')")
@@ -35,7 +36,7 @@ _CONFORMING_LIMIT = 32 << 20
 
 
 class XmlError(Exception):
-    """pugixml refuses the file here: its own words and the byte offset."""
+    """pugixml refuses the file here: its own message and the byte offset."""
 
     def __init__(self, reason: str, offset: int) -> None:
         super().__init__(reason)
@@ -44,8 +45,12 @@ class XmlError(Exception):
 
 
 class Start(NamedTuple):
-    """A start tag. ``attributes`` is the span of their text; ``empty``: closed at once (``<a/>``);
-    ``end``: where the text after the tag begins."""
+    """A start tag.
+
+    ``attributes``: the span of the attributes' text.
+    ``empty``: whether the element ends at once (``<a/>``).
+    ``end``: where the text after the tag begins.
+    """
 
     name: bytes
     attributes: tuple[int, int]
@@ -85,9 +90,9 @@ def as_utf8(data: bytes) -> bytes:
 
 
 def tokens(data: bytes) -> Iterator[Start | bytes]:
-    """Start tags, and the names of elements that end (also after an empty element's start tag).
+    """Yields start tags, and the names of elements that end (also after an empty element's start tag).
 
-    ``data`` comes from :func:`as_utf8`. Raises XmlError where pugixml gives up.
+    ``data`` comes from :func:`as_utf8`. Raises XmlError where pugixml fails.
     """
     open_names: list[bytes] = []
     position = data.find(b"<")
@@ -121,25 +126,27 @@ def tokens(data: bytes) -> Iterator[Start | bytes]:
 
 
 class Elements:
-    """A handler of the elements of a text, in the order of their tags."""
+    """A handler of the elements of a text, called in the order of their tags."""
 
     def __init__(self) -> None:
         #: The offset of the current start tag in the text, in bytes; for :meth:`start`.
         self.position: Callable[[], int] = _nowhere
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
-        """Takes an element that begins. ``attributes`` may be kept."""
+        """Handles the begin of an element. ``attributes`` may be kept."""
         raise NotImplementedError
 
     def end(self, name: str) -> None:
-        """Takes that an element ended."""
+        """Handles the end of an element."""
         raise NotImplementedError
 
 
 def read_conforming(data: bytes, elements: Elements) -> str | None:
-    """Has ``elements`` take those of ``data`` if a conforming parser accepts it: that is faster, and pugixml reads the
-    same then. None where it did; else why such a parser refuses the text, or an empty text where it was not tried
-    or would not refuse it. ``elements`` may have taken some by then.
+    """Calls ``elements`` with those of ``data`` if a conforming parser accepts it, which is faster and has the same
+    result as pugixml.
+
+    Returns None if it did; else why such a parser refuses the text, or an empty text if it was not tried or would not
+    refuse it. ``elements`` may have been called with some by then.
 
     DOCTYPE counts as a reason and is not read further, so that no entity is ever defined or followed.
     """
@@ -163,7 +170,7 @@ def read_conforming(data: bytes, elements: Elements) -> str | None:
 
 
 def read_elements(data: bytes, elements: Elements) -> None:
-    """Has ``elements`` take those of ``data`` by the rules of pugixml. Raises XmlError where that gives up."""
+    """Calls ``elements`` with those of ``data`` by the rules of pugixml. Raises XmlError where pugixml fails."""
     offset = 0
     elements.position = lambda: offset
     for token in tokens(data):
@@ -175,9 +182,9 @@ def read_elements(data: bytes, elements: Elements) -> None:
 
 
 def element_text(data: bytes, position: int) -> str | None:
-    """The first characters of the text behind the start tag at ``position``, without white space before it; None
-    where something else comes first."""
-    # Nearly always there are no attributes.
+    """Returns the first characters of the text after the start tag at ``position``, without white space before it;
+    None if something else precedes it."""
+    # Nearly always the tag has no attributes.
     begin = data.find(b">", position) + 1
     if not data[position + 1 : begin - 1].isalnum():
         tag = _START.match(data, position)
@@ -200,7 +207,7 @@ def attribute_span(data: bytes, position: int, name: bytes) -> tuple[int, int, i
 
 
 def _attributes(data: bytes, span: tuple[int, int]) -> dict[str, str]:
-    """The attributes in a span; of two with one name the first counts, as in pugixml."""
+    """Returns the attributes in a span; of two with one name the first counts, as in pugixml."""
     found: dict[str, str] = {}
     for match in _ATTRIBUTE.finditer(data, *span):
         value = match[2]
@@ -209,9 +216,9 @@ def _attributes(data: bytes, span: tuple[int, int]) -> dict[str, str]:
 
 
 def attribute_text(value: bytes, limit: int = 1 << 20) -> str:
-    """An attribute's value as text: white space to blanks, the five entities and numbers replaced.
+    """Returns an attribute's value as text: white space becomes blanks, the five entities and numbers are replaced.
 
-    It ends at the character of number zero, as the strings do that pugixml hands out.
+    The value ends at the first zero character, as in pugixml's strings.
     """
     value = _SPACE.sub(b" ", value[:limit])
     if b"&" in value:
@@ -245,7 +252,7 @@ def _refuse_other_encodings(version: str, encoding: str | None, standalone: int)
 
 
 def _complaint(parser: expat.XMLParserType, data: bytes) -> str | None:
-    """Why ``parser`` refuses the text, None where it does not."""
+    """Returns why ``parser`` refuses the text, None if it does not."""
     try:
         parser.Parse(data, True)
     except _DoctypeError:
@@ -266,7 +273,7 @@ def _replace(match: re.Match[bytes]) -> bytes:
 
 
 def _broken_start(data: bytes, position: int) -> XmlError:
-    """Which of pugixml's complaints it is."""
+    """Returns the matching error of pugixml."""
     match = _OPEN.match(data, position)
     if match is None:
         return XmlError("Could not determine tag type", position + 1)
@@ -312,7 +319,7 @@ _DOCTYPE_PART = lazy_pattern(rb"<!\[|<!--|<\?|<!|<|\"|'|>")
 
 
 def _doctype(data: bytes, position: int) -> int:
-    """The end of a DOCTYPE with its groups (pugixml's ``parse_doctype_group``); nothing in it is used."""
+    """Returns the end of a DOCTYPE with its groups (pugixml's ``parse_doctype_group``); uses nothing in it."""
     reason = "Error parsing document type declaration"
     depth = 0
     position += 2

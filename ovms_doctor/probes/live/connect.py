@@ -16,7 +16,7 @@ _MOST_SOCKETS = 200
 def resolve(host: str, port: int, timeout: float) -> tuple[tuple[str, ...], str]:
     """Returns the addresses of a name in the resolver's order, and why there are none.
 
-    The resolver has no deadline: it runs in a thread that is not waited for, because the process ends soon.
+    The resolver has no deadline: it runs in a thread that nothing waits for, because the process ends soon.
     """
     found: list[tuple[tuple[str, ...], str]] = []
 
@@ -55,7 +55,7 @@ def _failed(error: OSError) -> tuple[ConnectionResult, str]:
 
 
 def listening_sockets(addresses: tuple[str, ...]) -> tuple[tuple[str, int], ...] | None:
-    """The addresses and ports on which this host listens, where one of ``addresses`` is its own; else None."""
+    """Returns the addresses and ports on which this host listens, if one of ``addresses`` is its own; else None."""
     try:
         import psutil
 
@@ -70,6 +70,6 @@ def listening_sockets(addresses: tuple[str, ...]) -> tuple[tuple[str, int], ...]
 
 
 def shutdown(connection: socket.socket) -> None:
-    """End a connection for whoever waits on it in another thread."""
+    """Ends a connection, also for another thread that waits on it."""
     with contextlib.suppress(OSError):
         connection.shutdown(socket.SHUT_RDWR)

@@ -19,7 +19,7 @@ _TLS_ALERT, _TLS_HANDSHAKE = 0x15, 0x16
 
 
 def first_answer(question: LiveQuestion, address: str, timeout: float, *, tls: bool) -> tuple[Protocol, str]:
-    """The protocol of what answers, and its first bytes as text."""
+    """Returns the protocol of the answer, and its first bytes as text."""
     try:
         connection = socket.create_connection((address, question.port), timeout)
     except OSError:
@@ -37,12 +37,12 @@ def first_answer(question: LiveQuestion, address: str, timeout: float, *, tls: b
 
 
 def first_answer_on(question: LiveQuestion, connection: socket.socket, timeout: float) -> Protocol:
-    """The same over a connection that is there, such as a tunnel. Raises OSError."""
+    """Returns the protocol of the answer over an existing connection, such as a tunnel. Raises OSError."""
     return recognise(_exchanged(question, connection, timeout, tls=question.tls))
 
 
 def _exchanged(question: LiveQuestion, connection: socket.socket, timeout: float, *, tls: bool) -> bytes:
-    """The first bytes of the answer to the opening of the protocol; closes a connection over TLS."""
+    """Returns the first bytes of the answer to the opening of the protocol; closes a connection over TLS."""
     if not tls:
         connection.sendall(_PREFACE if question.grpc else _get(question))
         return _read(connection, timeout)
@@ -61,7 +61,7 @@ def _get(question: LiveQuestion) -> bytes:
 
 
 def _read(connection: socket.socket, timeout: float) -> bytes:
-    """The first bytes: as many as it takes to recognise a protocol."""
+    """Returns the first bytes: as many as are needed to recognise a protocol."""
     end = time.monotonic() + timeout
     data = b""
     while len(data) < 9 and time.monotonic() < end:
@@ -74,20 +74,20 @@ def _read(connection: socket.socket, timeout: float) -> bytes:
 
 
 def _printable(data: bytes) -> str:
-    """The first line, of what is no text the first bytes in hexadecimal digits."""
+    """Returns the first line; if the bytes are not text, the first ones in hexadecimal digits."""
     line = data.partition(b"\n")[0].rstrip(b"\r")[:80].decode("ascii", "replace")
     return line if line.isascii() and line.isprintable() else data[:16].hex(" ")
 
 
 def recognise(data: bytes) -> Protocol:
-    """The protocol of an answer's first bytes."""
+    """Returns the protocol of an answer's first bytes."""
     if not data:
         return "closed"
     if data.startswith(b"HTTP/"):
         # nginx and others answer a plain request on their TLS port in plain HTTP, with a text of their own.
         return "tls" if b"plain HTTP request was sent to HTTPS" in data else "http"
     if data.lstrip()[:5].lower() in (b"<!doc", b"<html"):
-        # An error page without a status line, as HTTP/0.9 would have it.
+        # An error page without a status line, as in HTTP/0.9.
         return "http"
     if len(data) >= 9 and data[3] == 4 and data[5:9] == b"\0\0\0\0":
         return "http2"
@@ -97,7 +97,7 @@ def recognise(data: bytes) -> Protocol:
 
 
 def tls_context(question: LiveQuestion) -> ssl.SSLContext:
-    """The certificates that are trusted; OSError where the file with them cannot be used."""
+    """Returns a context with the trusted certificates. Raises OSError if the file with them cannot be used."""
     context = ssl.create_default_context(cafile=question.ca)
     if question.insecure:
         context.check_hostname = False
@@ -106,7 +106,7 @@ def tls_context(question: LiveQuestion) -> ssl.SSLContext:
 
 
 def tls_handshake(question: LiveQuestion, address: str, timeout: float) -> TlsResult:
-    """A handshake with the certificate checked as requested."""
+    """Makes a handshake, and checks the certificate as requested."""
     try:
         context = tls_context(question)
     except OSError as error:
@@ -127,7 +127,7 @@ def tls_handshake(question: LiveQuestion, address: str, timeout: float) -> TlsRe
     return TlsResult(True)
 
 
-#: Reasons of OpenSSL for an answer that is no TLS record.
+#: Reasons of OpenSSL for an answer that is not a TLS record.
 _NOT_TLS = (
     "WRONG_VERSION_NUMBER",
     "HTTP_REQUEST",

@@ -1,7 +1,7 @@
 """The status calls of KServe's and TensorFlow Serving's API over gRPC, without generated code.
 
-Messages: src/kfserving_api/grpc_predict_v2.proto and TensorFlow Serving's get_model_status.proto, the fields that are
-used. TensorFlow Serving's API exists until 2026.2.
+Messages: the used fields of src/kfserving_api/grpc_predict_v2.proto and of TensorFlow Serving's
+get_model_status.proto. TensorFlow Serving's API exists until 2026.2.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _SERVICE = "/inference.GRPCInferenceService/"
 _TFS_SERVICE = "/tensorflow.serving.ModelService/"
 _LARGEST_ANSWER = 1 << 24
 _STRING, _BOOL, _INT64, _INT32, _BYTES = 9, 8, 3, 5, 12
-#: Fields of requests and answers: name, number, type (of a message its name), whether repeated.
+#: Fields of requests and answers: name, number, type (for a message its name), whether repeated.
 _FIELDS: dict[str, tuple[tuple[str, int, int | str, bool], ...]] = {
     "Nothing": (),
     "NamedModel": (("name", 1, _STRING, False), ("version", 2, _STRING, False)),
@@ -62,18 +62,18 @@ _WITHOUT_TFS = (2026, 3)
 
 
 def is_installed() -> bool:
-    """Whether the gRPC library is there."""
+    """Whether the gRPC library is installed."""
     return find_spec("grpc") is not None
 
 
 def call_all(
     question: LiveQuestion, seconds: Callable[[], float]
 ) -> tuple[tuple[GrpcAnswer, ...], tuple[InferenceProbe, ...]]:
-    """Each call in turn, those about a model only where one is named; and a request for inference where that is
+    """Makes each call in turn: the calls about a model only if one is named, and a request for inference if that is
     requested. ``seconds``: the deadline of the next call."""
     import grpc
 
-    # Straight to the server: the proxy of this shell is compared with, not taken.
+    # Connects directly to the server: the proxy of this shell is only compared, not used.
     options = [("grpc.enable_http_proxy", 0), ("grpc.max_receive_message_length", _LARGEST_ANSWER)]
     record_channel(question.host, question.port)
     with _channel(grpc, question, host_and_port(question.host, question.port), options) as channel:
@@ -103,7 +103,7 @@ def call_all(
 
 
 def _has_tfs(version: str) -> bool:
-    """Returns whether a release has TensorFlow Serving's API; true too for a text that is no release."""
+    """Whether a release has TensorFlow Serving's API; True too for a text that is not a release."""
     parts = version.split(".")
     try:
         return (int(parts[0]), int(parts[1])) < _WITHOUT_TFS

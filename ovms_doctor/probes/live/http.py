@@ -19,7 +19,7 @@ from ovms_doctor.probes.live.greeting import first_answer_on, tls_context
 if TYPE_CHECKING:
     from ovms_doctor.probes.live.question import LiveQuestion
 
-#: Bytes of a body that are read: metrics of many models are some megabytes.
+#: How many bytes of a body are read: metrics of many models are some megabytes.
 LARGEST_BODY = 16 << 20
 #: Bytes of all bodies of a run together.
 LARGEST_TOTAL = 40 << 20
@@ -41,7 +41,7 @@ class HttpClient:
     def post(
         self, path: str, body: bytes, headers: dict[str, str], timeout: float, began: float
     ) -> HttpAnswer:
-        """The answer to a request for inference."""
+        """Returns the answer to a request for inference."""
         return self._send("POST", path, body, headers, 0, timeout, began)
 
     def _send(
@@ -85,7 +85,7 @@ def _exchange(
     method: str = "GET",
     sent: bytes | None = None,
 ) -> HttpAnswer:
-    """Send one request and read its answer. A timer ends what drips in slower than the deadline."""
+    """Sends one request and reads its answer. A timer ends an answer that takes longer than the deadline in all."""
     displayed = target if path is None else path
     late = threading.Event()
     open_socket = connection.sock
@@ -140,7 +140,7 @@ def _exchange(
 
 
 def through_proxy(question: LiveQuestion, timeout: float, began: float) -> HttpAnswer | None:
-    """The answer to ``GET /v2`` that comes through the proxy of a variable; None where its form is not supported."""
+    """Returns the answer to ``GET /v2`` through the proxy of a variable; None if the proxy's form is not supported."""
     proxy = _named_proxy(question.proxy_variable)
     if proxy is None:
         return None
@@ -163,8 +163,8 @@ def through_proxy(question: LiveQuestion, timeout: float, began: float) -> HttpA
 
 
 def grpc_through_proxy(question: LiveQuestion, timeout: float, began: float) -> HttpAnswer | None:
-    """Returns the result of a tunnel through the proxy of a variable, as gRPC makes it: status 200 where the other
-    end speaks HTTP/2; None where the proxy's form is not supported."""
+    """Returns the result of a tunnel through the proxy of a variable, as gRPC makes it: status 200 if the other end
+    speaks HTTP/2; None if the proxy's form is not supported."""
     proxy = _named_proxy(question.proxy_variable)
     if proxy is None:
         return None
@@ -183,7 +183,7 @@ def grpc_through_proxy(question: LiveQuestion, timeout: float, began: float) -> 
 
 
 class _Proxy(NamedTuple):
-    """A proxy of a variable: where it is, and the header with its credentials."""
+    """A proxy of a variable: its address, and the header with its credentials."""
 
     host: str
     port: int

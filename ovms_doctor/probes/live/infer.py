@@ -15,31 +15,31 @@ if TYPE_CHECKING:
     from ovms_doctor.probes.live.http import HttpClient
     from ovms_doctor.probes.live.question import LiveQuestion
 
-#: Servables that are tried, and numbers that one request holds.
+#: The most servables that are tried, and the most numbers in one request.
 _MOST_SERVABLES, _MOST_NUMBERS = 20, 10_000_000
 #: Bytes of one number, by KServe's datatypes.
 _SIZES = {
     "BOOL": 1, "INT8": 1, "INT16": 2, "INT32": 4, "INT64": 8, "UINT8": 1, "UINT16": 2, "UINT32": 4, "UINT64": 8,
     "FP16": 2, "BF16": 2, "FP32": 4, "FP64": 8,
 }  # fmt: skip
-#: The datatypes that JSON cannot carry in KServe's API: their bytes follow the JSON.
+#: The datatypes that KServe's API does not allow in JSON: their bytes follow the JSON.
 _RAW_ONLY = ("FP16", "BF16")
 _CHAT = "/v3/chat/completions"
 
 
 class ZeroInput(Struct, frozen=True):
-    """An input that is filled with zeros."""
+    """An input filled with zeros."""
 
     #: Its name.
     name: str
     #: KServe's name of its type.
     datatype: str
-    #: Its shape, with 1 for every dimension of any size.
+    #: Its shape, with 1 for each dynamic dimension.
     shape: tuple[int, ...]
 
     @property
     def numbers(self) -> int:
-        """How many numbers it holds."""
+        """Returns the number of its elements."""
         count = 1
         for size in self.shape:
             count *= size
@@ -47,12 +47,13 @@ class ZeroInput(Struct, frozen=True):
 
     @property
     def size(self) -> int:
-        """How many bytes they take."""
+        """Returns their size in bytes."""
         return self.numbers * _SIZES[self.datatype]
 
 
 def zero_inputs(rows: Sequence[tuple[str, str, Sequence[int]]]) -> tuple[ZeroInput, ...] | str:
-    """The inputs for a model with these names, datatypes and shapes; a text where none can be made."""
+    """Returns the inputs for a model with these names, datatypes and shapes; a text with the reason if they cannot
+    be made."""
     found = []
     for name, datatype, shape in rows:
         if datatype == "BYTES":
@@ -80,7 +81,7 @@ def infer_over_http(
     config: HttpAnswer,
     began: float,
 ) -> tuple[InferenceProbe, ...]:
-    """One request to the named model, or to each servable that ``/v1/config`` has as AVAILABLE."""
+    """Sends one request to the named model, or to each servable that ``/v1/config`` reports as AVAILABLE."""
     names = [question.model] if question.model is not None else _available(config.body)
     return tuple(_infer(client, question, get, name, began) for name in names[:_MOST_SERVABLES])
 
@@ -134,7 +135,7 @@ def _result(name: str, request: str, sent: str, answer: HttpAnswer) -> Inference
         text = json.loads(answer.body).get("error") if message else None
         message = text[:500] if isinstance(text, str) else message
     except (ValueError, RecursionError, AttributeError):
-        # No JSON object: the text as it is.
+        # Not a JSON object: the text is used as it is.
         pass
     return InferenceProbe(
         name[:500], request, sent, answer.status, "", message, answer.problem, answer.took_ms
@@ -142,7 +143,7 @@ def _result(name: str, request: str, sent: str, answer: HttpAnswer) -> Inference
 
 
 def _inputs(body: bytes) -> list[tuple[str, str, list[int]]] | None:
-    """Name, datatype and shape of each input in metadata; None where it is no metadata."""
+    """Returns name, datatype and shape of each input in metadata; None if the body is not metadata."""
     try:
         listed = json.loads(body)["inputs"]
         return [
@@ -154,7 +155,7 @@ def _inputs(body: bytes) -> list[tuple[str, str, list[int]]] | None:
 
 
 def _encoded(inputs: Sequence[ZeroInput]) -> tuple[bytes, dict[str, str]]:
-    """Body and headers: JSON, behind it the bytes of what JSON cannot carry."""
+    """Returns body and headers: JSON, followed by the bytes of the types that JSON does not allow."""
     rows: list[dict[str, Any]] = []
     raw = b""
     for item in inputs:

@@ -1,8 +1,8 @@
-"""One look, or several, at a running server: the part that runs in a child process.
+"""One or several queries of a running server: the part that runs in a child process.
 
-Only the named host is contacted, and the proxy that a client of this shell would take. Over HTTP only GET is sent, over
-gRPC only the status calls of KServe's and TensorFlow Serving's API, unless inference is requested. Redirects are not
-followed.
+It contacts only the named host, and the proxy that a client of this shell would use. Over HTTP it sends only GET,
+over gRPC only the status calls of KServe's and TensorFlow Serving's API, unless inference is requested. It does not
+follow redirects.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ from ovms_doctor.probes.live.redacted import without_secrets
 
 #: The most servables whose kind is queried.
 _MOST_KINDS = 50
-#: States that may change from one look to the next.
+#: States that may change from one query to the next.
 _UNDECIDED = (b'"LOADING"', b'"START"')
 
 
 def look(question: LiveQuestion) -> Observations:
-    """Everything that is observed within the budget, without secrets. Called in the child process."""
+    """Returns everything that is observed within the budget, without secrets. Called in the child process."""
     return without_secrets(_Probe(question).run())
 
 
 class _Probe:
-    """One run; ``_end`` is the moment at which its budget is spent."""
+    """One run; ``_end`` is the moment at which its budget ends."""
 
     def __init__(self, question: LiveQuestion) -> None:
         self._question = question
@@ -39,7 +39,7 @@ class _Probe:
         self._end = self._began + question.budget
 
     def _left(self) -> float:
-        """Seconds for the next request; at least a moment, so that it fails by itself."""
+        """Returns the seconds for the next request; at least a moment, so that it fails by itself."""
         return max(0.05, min(self._question.timeout, self._end - time.monotonic()))
 
     def run(self) -> Observations:
@@ -75,7 +75,7 @@ class _Probe:
                 return
         protocol, greeting = first_answer(question, address, self._left(), tls=question.tls)
         if protocol in ("silent", "closed", "other") and not question.tls:
-            # Some servers close the connection over what is no TLS, without a word.
+            # Some servers close the connection without an answer if they receive no TLS.
             unchecked = tls_handshake(question, address, self._left())
             if unchecked.ok or unchecked.problem in ("certificate", "name"):
                 protocol = "tls"
@@ -121,7 +121,7 @@ class _Probe:
         observed["looks"] = number
 
     def _ask_metrics(self, get: Any) -> None:
-        """Once, or twice with the interval between, for rates."""
+        """Requests the metrics once, or twice with the interval between, for rates."""
         if get("/metrics").status == 200 and self._question.least_looks > 1 and self._wait():
             get("/metrics")
 
@@ -132,7 +132,8 @@ class _Probe:
             get(f"/v1/models/{quote(name, safe='')}")
 
     def _ask_kinds(self, config: HttpAnswer, get: Any) -> None:
-        """Pipelines and graphs answer for a version that they do not have; models do not."""
+        """Requests the kinds of servables: pipelines and graphs answer for a version that they do not have; models
+        do not."""
         import json
 
         try:
@@ -153,7 +154,7 @@ class _Probe:
 
     @staticmethod
     def _undecided(config: HttpAnswer) -> bool:
-        """Returns whether another look may change the result: a model is being loaded, or there is no answer yet."""
+        """Whether another query may change the result: a model is loading, or there is no answer yet."""
         return any(text in config.body for text in _UNDECIDED) or config.status is None
 
     @staticmethod
@@ -161,7 +162,7 @@ class _Probe:
         return b"OpenVINO Model Server" in about.body or b'"model_version_status"' in config.body
 
     def _wait(self) -> bool:
-        """Let the interval pass; False where the budget does not last for it."""
+        """Waits for the interval; returns False if the budget is too small for it."""
         if time.monotonic() + self._question.interval >= self._end:
             return False
         time.sleep(self._question.interval)

@@ -1,4 +1,4 @@
-"""What the child process that looks at a running server is sent."""
+"""The question for the child process that queries a running server."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ class LiveQuestion(Struct, frozen=True):
     tls: bool = False
     #: Whether gRPC is requested.
     grpc: bool = False
-    #: The name of a model that is looked at by itself; None for none.
+    #: The name of a model to query by itself; None for none.
     model: str | None = None
     #: Seconds for one request.
     timeout: float = 5.0
     #: Seconds for everything.
     budget: float = 30.0
-    #: Seconds between looks.
+    #: Seconds between queries.
     interval: float = 1.0
-    #: The most looks while a servable is neither AVAILABLE nor known to fail.
+    #: The most queries while a servable is neither AVAILABLE nor known to fail.
     looks: int = 4
-    #: The least looks, for rates.
+    #: The least number of queries, for rates.
     least_looks: int = 1
-    #: A file with certificates that are trusted; None for the system's.
+    #: A file with trusted certificates; None for the system's.
     ca: str | None = None
     #: Whether the certificate is left unchecked.
     insecure: bool = False
     #: The text of the header Authorization; empty for none.
     authorization: str = ""
-    #: The variable that names the proxy to compare with; empty for none.
+    #: The variable with the proxy to compare; empty for none.
     proxy_variable: str = ""
     #: Whether a request for inference is sent to the model, or to each servable that is AVAILABLE.
     infer: bool = False

@@ -1,4 +1,4 @@
-"""What a server answered, without texts that look like secrets: they are shown, and saved with the facts."""
+"""A server's answers without texts that look like secrets: they are shown, and saved with the facts."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from msgspec.structs import asdict, replace
 from ovms_doctor.model.live import Observations
 from ovms_doctor.model.text import redact, same_length
 
-#: Fields with what was requested, and with names of servables: other answers and the configuration have the same.
+#: Fields with the request and with names of servables: other answers and the configuration have the same texts.
 _NAMES = ("path", "model", "name", "request")
 
 
 def without_secrets(observed: Observations) -> Observations:
-    """Returns the observations with asterisks in the place of secrets, as many as the body of an answer has
-    characters there."""
+    """Returns the observations with asterisks instead of secrets; in the body of an answer as many as the secret has
+    characters."""
     redacted: Observations = _redacted(observed)
     return redacted
 

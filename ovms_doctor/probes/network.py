@@ -1,8 +1,8 @@
 """The listening programs of this host, its addresses, and the ports that need a capability.
 
-Nothing is opened on a port of the question: what listens is read of the kernel (proc(5), /proc/net/tcp), so that a
-server that starts at the same moment finds its port free. The sockets of a child process are those of this network
-namespace.
+The module opens nothing on a port of the question. It reads the listening sockets from the kernel (proc(5),
+/proc/net/tcp), so that a server that starts at the same moment finds its port free. The sockets of a child process
+are those of this network namespace.
 """
 
 from __future__ import annotations
@@ -17,21 +17,21 @@ from collections.abc import Collection, Iterator
 from ovms_doctor.model.facts import ListeningSocket, NetworkInspection
 from ovms_doctor.model.redaction import redact_words
 
-#: The state of a socket that listens (TCP_LISTEN of linux/tcp_states.h).
+#: The state of a listening socket (TCP_LISTEN of linux/tcp_states.h).
 _LISTENS = "0A"
 #: CAP_NET_BIND_SERVICE (linux/capability.h).
 _NET_BIND_SERVICE = 10
 #: The program by which Docker publishes a port.
 _PROXY = "docker-proxy"
 _SERVER = "ovms"
-#: Bytes of a command line or of a table of the kernel's that are read.
+#: The most bytes that are read of a command line or of a table of the kernel.
 _LONGEST = 1 << 20
 _LARGEST_TABLE = 64 << 20
 
 
 def inspect_network(ports: Collection[int], addresses: Collection[str], root: str = "") -> NetworkInspection:
-    """What listens on ``ports``, and which of ``addresses`` this host does not have; ``root``: the directory below
-    which /proc is."""
+    """Returns what listens on ``ports``, and which of ``addresses`` this host does not have. ``root``: the directory
+    above /proc."""
     found = [item for item in _listening(root) if item[1] in ports]
     programs = _programs({inode for _, _, inode in found}, root) if found else {}
     listeners = tuple(
@@ -49,7 +49,7 @@ def inspect_network(ports: Collection[int], addresses: Collection[str], root: st
 
 
 def _listening(root: str) -> Iterator[tuple[str, int, str]]:
-    """Address, port and inode of each TCP socket that listens."""
+    """Yields address, port and inode of each listening TCP socket."""
     for name in ("tcp", "tcp6"):
         for line in _text(f"{root}/proc/net/{name}", _LARGEST_TABLE).splitlines()[1:]:
             fields = line.split()
@@ -59,7 +59,8 @@ def _listening(root: str) -> Iterator[tuple[str, int, str]]:
 
 
 def _address(digits: str) -> str:
-    """An address as the kernel prints it: words of 32 bits in the host's order. One of IPv4 in IPv6 as that."""
+    """Returns an address as the kernel prints it: groups of 32 bits in the host's byte order. An IPv4 address in
+    IPv6 becomes IPv4."""
     numbers = [int(digits[start : start + 8], 16) for start in range(0, len(digits), 8)]
     raw = struct.pack(f"={len(numbers)}I", *numbers)
     if len(raw) == 4:
@@ -70,7 +71,7 @@ def _address(digits: str) -> str:
 
 
 def _has_address(address: str) -> bool:
-    """Whether a socket can be bound to it: the kernel's own answer, on a port of its choice."""
+    """Whether a socket can be bound to the address, on a port of the kernel's choice: the kernel itself answers."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     try:
         with socket.socket(family, socket.SOCK_STREAM) as one:
@@ -103,8 +104,8 @@ def _programs(inodes: Collection[str], root: str) -> dict[str, str]:
 
 
 def _published_by(port: int, root: str) -> str:
-    """Returns Docker's proxy, where its command line names the port: only root may read the descriptors of other
-    users' processes."""
+    """Returns Docker's proxy if its command line names the port: only root may read the descriptors of other users'
+    processes."""
     for pid in _processes(root):
         if _name(pid, root) == _PROXY:
             arguments = _command(pid, root)
@@ -114,7 +115,7 @@ def _published_by(port: int, root: str) -> str:
 
 
 def _servers(root: str) -> Iterator[tuple[str, ...]]:
-    """The arguments of each server that runs here, in a container or not."""
+    """Yields the arguments of each server that runs on this host, in a container or not."""
     for pid in _processes(root):
         if _name(pid, root) == _SERVER:
             arguments = _command(pid, root)
@@ -138,7 +139,8 @@ def _command(pid: str, root: str) -> list[str]:
 
 
 def _passes_capability(root: str) -> bool:
-    """Whether the capability is in the ambient set (capabilities(7)), which programs without any of their own get."""
+    """Whether the capability is in the ambient set (capabilities(7)), which programs without capabilities of their
+    own inherit."""
     for line in _text(f"{root}/proc/self/status", _LONGEST).splitlines():
         name, _, value = line.partition(":")
         if name == "CapAmb":
@@ -152,7 +154,7 @@ def _number(path: str) -> int | None:
 
 
 def _text(path: str, limit: int) -> str:
-    """The beginning of a file of the kernel's; empty where it is not there or not for this process."""
+    """Returns the beginning of a file of the kernel; empty if it does not exist or this process may not read it."""
     try:
         with open(path, "rb") as file:
             return os.fsdecode(file.read(limit))

@@ -1,4 +1,4 @@
-"""Answers without the secrets in them: the rules, the report and a file of facts have the same text."""
+"""Answers without their secrets: the rules, the report and a file of facts have the same text."""
 
 from __future__ import annotations
 
@@ -26,16 +26,19 @@ from ovms_doctor.model.json_text import convert, encode_json, map_text
 from ovms_doctor.model.property_values import can_have_plugin_config, hide_in_document, hide_malformed
 from ovms_doctor.model.text import can_hold_secret, redact, redact_address, same_length
 
-#: Answers whose only texts are names of files, which are looked for later.
+#: Answers whose only texts are names of files, which later questions need.
 _NAMES = (PathStatus, PathTimes, Listing, StoreListing, Writability, WriteProbe)
-#: A file of names of tensors, of which one can be ``token``.
+#: A file with names of tensors; ``token`` can be one of them.
 _MAPPING = "mapping_config.json"
 
 
 def without_secrets(answers: Mapping[AnyQuestion, Answer]) -> dict[AnyQuestion, Answer]:
-    """The answers as the rules have them: in the content of files, values of plugin_config that can be secrets and
-    passwords in addresses are replaced by as many asterisks, so that sizes and positions are kept; in other texts, such
-    as messages of OpenVINO and of stores, by three."""
+    """Returns the answers as the rules get them.
+
+    In the content of files, secret values of plugin_config and passwords in addresses are replaced by as many
+    asterisks, so that sizes and positions are kept; in other texts, such as messages of OpenVINO and of stores, by
+    three.
+    """
     return {question: _redacted(question, answer) for question, answer in answers.items()}
 
 
@@ -64,7 +67,7 @@ def _content(question: AnyQuestion, answer: FileContent) -> FileContent:
 
 @lru_cache(maxsize=1)
 def _hidden(data: bytes, path: str) -> bytes:
-    """The content of a file without secrets: a configuration is read twice, first to find out what it is."""
+    """Returns the content of a file without secrets: a configuration is read twice, first to find out its kind."""
     # One character for each byte, so that the text has the length of the data.
     text = data.decode("latin-1")
     if posixpath.basename(path) == _MAPPING:

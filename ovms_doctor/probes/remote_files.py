@@ -18,9 +18,9 @@ from ovms_doctor.probes import interrupts
 from ovms_doctor.probes.file_systems import RemoteMount, remote_mount
 from ovms_doctor.probes.processes.start import INCOMING, OUTGOING
 
-#: Seconds within which such a file system is to answer.
+#: Seconds within which such a file system must answer.
 PATIENCE = 10.0
-#: Seconds that it has at least, however many others did not answer before.
+#: The least seconds for it, however many others did not answer before.
 _SHORTEST = 0.5
 _ENTRY = "ovms_doctor.probes.remote_files:main"
 _PART = 1 << 18
@@ -28,19 +28,19 @@ _OK = "ok"
 _NULL = os.makedev(1, 3)
 
 Test: TypeAlias = Literal["there", "file", "readable", "directory"]
-#: What can be found out about a path.
+#: The tests of a path, by name.
 TESTS: dict[Test, Callable[[str], bool]] = {
     "there": os.path.lexists,
     "file": os.path.isfile,
     "readable": lambda path: os.path.isfile(path) and os.access(path, os.R_OK),
     "directory": os.path.isdir,
 }
-#: Mounts of this host that did not answer: nobody waits for one twice.
+#: Mounts of this host that did not answer, with the reason: no later call waits for them.
 _stuck: dict[str, str] = {}
 
 
 class FileStatus(NamedTuple):
-    """What is at a path, links followed."""
+    """The status of a path, links followed."""
 
     #: Type and permission bits, as in stat(2).
     mode: int
@@ -51,12 +51,15 @@ class FileStatus(NamedTuple):
 
 
 class NoDocumentError(ValueError):
-    """The path names what is read as no document: a directory or a device."""
+    """The path does not name a document: it is a directory or a device."""
 
 
 class RemoteProcess:
-    """A child that works at a file on ``mount``. All methods raise OSError where the file system does not answer within
-    ``patience`` seconds or the child fails, and InterruptedRunError."""
+    """A child that reads or writes a file on ``mount``.
+
+    All methods raise OSError if the file system does not answer within ``patience`` seconds or the child fails, and
+    InterruptedRunError.
+    """
 
     def __init__(self, mount: RemoteMount, patience: float, operation: str, *arguments: str) -> None:
         from ovms_doctor.probes.processes.workers import start_function
@@ -75,7 +78,7 @@ class RemoteProcess:
             os.set_blocking(descriptor, False)
 
     def line(self) -> str:
-        """The next line from the child."""
+        """Returns the next line from the child."""
         while b"\n" not in self._beginning:
             part = self._received(_PART)
             if not part:
@@ -85,7 +88,7 @@ class RemoteProcess:
         return os.fsdecode(line)
 
     def read(self, size: int) -> bytes:
-        """At most so many bytes from the child; none at the end."""
+        """Returns at most ``size`` bytes from the child; none at the end."""
         if not self._beginning:
             data = self._received(size)
             if not data and (failure := self._failure()):
@@ -95,7 +98,7 @@ class RemoteProcess:
         return data
 
     def write(self, data: bytes) -> None:
-        """Sends all to the child. BrokenPipeError where it takes no more."""
+        """Sends all data to the child. Raises BrokenPipeError if it reads no more."""
         left = memoryview(data)
         while left:
             self._wait(self.process.to_child, select.POLLOUT)
@@ -103,7 +106,7 @@ class RemoteProcess:
                 left = left[os.write(self.process.to_child, left[:_PART]) :]
 
     def end_of_input(self) -> None:
-        """Tells the child that there is no more."""
+        """Marks the end of the child's input."""
         os.close(self._descriptors.pop(0))
 
     def close(self) -> None:
@@ -135,7 +138,7 @@ class RemoteProcess:
         raise OSError(errno.ETIMEDOUT, reason + (left if self.process.returncode is None else ""))
 
     def _failure(self) -> str:
-        """Why the child ended; empty where it ended as it should."""
+        """Returns why the child ended; empty if it ended normally."""
         wait_for(self.process.errors, select.POLLIN, self._patience)
         try:
             text = os.read(self.process.errors, 4096).decode("utf-8", "replace").strip()
@@ -148,7 +151,7 @@ class RemoteProcess:
 
 
 def wait_for(descriptor: int, event: int, patience: float) -> bool:
-    """Whether a pipe is ready or has ended within so many seconds. Raises InterruptedRunError."""
+    """Whether a pipe is ready or has ended within ``patience`` seconds. Raises InterruptedRunError."""
     poll = select.poll()
     poll.register(descriptor, event)
     end = time.monotonic() + patience
@@ -160,8 +163,8 @@ def wait_for(descriptor: int, event: int, patience: float) -> bool:
 
 
 def open_document(path: str) -> int:
-    """A descriptor of a file or a pipe, which does not block. NoDocumentError for a directory or a device; the null
-    device is an empty file."""
+    """Returns a descriptor of a file or a pipe, which does not block. Raises NoDocumentError for a directory or a
+    device; the null device is an empty file."""
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     found = os.fstat(descriptor)
     kinds = ((stat.S_ISDIR, "a directory"), (stat.S_ISBLK, "a device"), (stat.S_ISCHR, "a device"))
@@ -173,20 +176,21 @@ def open_document(path: str) -> int:
 
 
 def which(mount: RemoteMount, test: Test, paths: list[str], patience: float = PATIENCE) -> list[str]:
-    """Those of the paths that pass the test. OSError as of RemoteProcess."""
+    """Returns the paths that pass the test. Raises OSError as RemoteProcess does."""
     with RemoteProcess(mount, patience, test, *paths) as remote:
         return [path for path, mark in zip(paths, remote.line(), strict=True) if mark == "1"]
 
 
 def status_of(path: str) -> FileStatus:
-    """What is at a path of a file system that does not hang. OSError where there is nothing, or it is out of reach."""
+    """Returns the status of a path on a file system that does not hang. Raises OSError if the path does not exist or
+    is out of reach."""
     found = os.stat(path)
     rights = os.W_OK | os.X_OK if stat.S_ISDIR(found.st_mode) else os.W_OK
     return FileStatus(found.st_mode, found.st_size, os.access(path, rights))
 
 
 def remote_status(mount: RemoteMount, path: str, patience: float = PATIENCE) -> FileStatus:
-    """The same of a path on ``mount``. OSError as of RemoteProcess, too."""
+    """Returns the status of a path on ``mount``. Raises OSError also as RemoteProcess does."""
     with RemoteProcess(mount, patience, "status", path) as remote:
         first, *others = map(int, remote.line().split())
     if not others:
@@ -196,8 +200,8 @@ def remote_status(mount: RemoteMount, path: str, patience: float = PATIENCE) -> 
 
 
 def not_answering(paths: Iterable[str], patience: float = PATIENCE) -> dict[str, str]:
-    """Those of the paths that lie on a file system that does not answer, with the reason. Each one that does not halves
-    the time for the next."""
+    """Returns the paths on a file system that does not answer, with the reason. Each file system that does not
+    answer halves the time for the next."""
     found: dict[str, str] = {}
     for path in paths:
         mount = remote_mount(path)
@@ -211,7 +215,8 @@ def not_answering(paths: Iterable[str], patience: float = PATIENCE) -> dict[str,
 
 
 def json_files(mount: RemoteMount, directory: str, patience: float = PATIENCE) -> list[str]:
-    """The ``.json`` files below a directory, in the order of their names. OSError as of RemoteProcess."""
+    """Returns the ``.json`` files below a directory, in the order of their names. Raises OSError as RemoteProcess
+    does."""
     with RemoteProcess(mount, patience, "files", directory) as remote:
         found = b""
         while part := remote.read(_PART):
@@ -220,14 +225,14 @@ def json_files(mount: RemoteMount, directory: str, patience: float = PATIENCE) -
 
 
 def walked_json_files(directory: str) -> Iterator[str]:
-    """The same of a directory that does not hang."""
+    """Yields the same for a directory that does not hang."""
     for path, folders, names in os.walk(directory):
         folders.sort()
         yield from (os.path.join(path, name) for name in sorted(names) if name.endswith(".json"))
 
 
 def main(operation: str, *paths: str) -> None:
-    """The child's main program; it ends the process."""
+    """Runs the child's main program, and ends the process."""
     try:
         _OPERATIONS[operation](*paths)
     except BrokenPipeError:
@@ -239,7 +244,7 @@ def main(operation: str, *paths: str) -> None:
 
 
 def _read(path: str) -> None:
-    """``ok`` and the file's bytes, or why there are none."""
+    """Writes ``ok`` and the file's bytes, or why it cannot be read."""
     try:
         descriptor = open_document(path)
     except NoDocumentError as error:
@@ -257,7 +262,7 @@ def _read(path: str) -> None:
 
 
 def _position(path: str) -> int | None:
-    """How far another process has read its open file ``/proc/PID/fd/N``; None for another path."""
+    """Returns how far another process has read its open file ``/proc/PID/fd/N``; None for another path."""
     found = re.fullmatch(r"/proc/\d+/fd/\d+", path)
     if found is None:
         return None
@@ -266,7 +271,7 @@ def _position(path: str) -> int | None:
 
 
 def _write(path: str, mode: Literal["wb", "ab"] = "wb") -> None:
-    """The file gets what comes; then ``opened`` or not, and ``ok`` or why not."""
+    """Writes the input to the file; reports ``opened`` or an error, then ``ok`` or an error."""
     opened = False
     try:
         with open(path, mode) as file:
@@ -283,7 +288,7 @@ def _which(test: Test, *paths: str) -> None:
 
 
 def _status(path: str) -> None:
-    """The status as three numbers, or the number of the error alone."""
+    """Writes the status as three numbers, or only the number of the error."""
     try:
         found = status_of(path)
     except OSError as error:

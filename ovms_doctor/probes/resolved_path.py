@@ -10,10 +10,11 @@ from msgspec import Struct
 class ResolvedPath(Struct, frozen=True):
     """An existing path, resolved.
 
-    ``server`` is its resolved server path, ``host`` the path with which this process reaches it (through the
-    descriptor of a root, if necessary; empty for a directory of the container that is only known to contain a
-    mount). ``followed`` counts the links on the way, which are limited; ``linked``: whether ``server`` differs from
-    the requested path.
+    ``server``: the resolved server path.
+    ``host``: the path with which this process reaches it (through the descriptor of a root, if necessary; empty for a
+        directory of the container that is only known to contain a mount).
+    ``followed``: the number of links on the way, which is limited.
+    ``linked``: whether ``server`` differs from the requested path.
     """
 
     server: str

@@ -12,8 +12,8 @@ from msgspec import Struct, field
 from ovms_doctor.probes.processes.child import ChildExit
 from ovms_doctor.probes.processes.task import run_in_child
 
-#: Adapters removed from the engine's session: a proxy would be used for this host itself, and .netrc has the
-#: passwords of other hosts.
+#: Variables that the child does not get: a proxy would be used for this host itself, and .netrc has the passwords of
+#: other hosts.
 _UNWANTED = ("http_proxy", "https_proxy", "all_proxy", "no_proxy", "ftp_proxy", "netrc")
 
 

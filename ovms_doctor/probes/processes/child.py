@@ -16,17 +16,22 @@ from msgspec.structs import replace
 from ovms_doctor.probes import interrupts
 from ovms_doctor.probes.processes.start import PATIENCE, Process
 
-#: Bytes kept of what a child writes to standard error.
+#: The most bytes of a child's standard error that are kept.
 STDERR_KEPT = 4096
 #: The most unread bytes that a child process may have written: far more than any answer.
 LARGEST_MESSAGE = 512 << 20
 
 
 class ChildExit(Struct, frozen=True):
-    """A child process ended before it had answered: by ``signal``, with status ``exit``, or killed at its deadline
-    (``timed_out``). ``stderr`` is the end of its standard error. ``started``: it had reported that it is ready.
-    ``left_behind``:
-    its process id where the kernel cannot end it, as on a dead mount; 0 where it has ended."""
+    """The end of a child process before it answered.
+
+    ``signal``: the signal that ended it.
+    ``exit``: its exit status.
+    ``timed_out``: whether it was killed at its deadline.
+    ``stderr``: the end of its standard error.
+    ``started``: whether it had reported that it was ready.
+    ``left_behind``: its process id if the kernel cannot end it, as on a dead mount; 0 if it has ended.
+    """
 
     signal: int | None
     exit: int | None
@@ -51,14 +56,14 @@ def not_started(error: Exception) -> ChildExit:
 
 
 class Child:
-    """A process that gets lines and returns lines, each of which is validated.
+    """A process that receives lines and returns lines; each returned line is validated.
 
     ``largest``: the most unread bytes that it may have written, LARGEST_MESSAGE if None.
     """
 
     def __init__(self, process: Process, largest: int | None = None) -> None:
         self.process = process
-        #: It has returned something that made sense.
+        #: Whether it has returned a valid answer.
         self.ready = False
         self._largest = LARGEST_MESSAGE if largest is None else largest
         self._outgoing = bytearray()
@@ -73,27 +78,27 @@ class Child:
             os.set_blocking(descriptor, False)
         self._selector.register(process.from_child, selectors.EVENT_READ)
         self._selector.register(process.errors, selectors.EVENT_READ)
-        # For who forgets to close: at the end of the interpreter at the latest.
+        # For a caller that does not close it: it ends at the end of the interpreter at the latest.
         self._finalizer = weakref.finalize(self, process.end)
 
     def send(self, lines: bytes) -> None:
-        """Has whole lines written to the child, while answers are waited for."""
+        """Queues whole lines for the child, and writes them while this process waits for answers."""
         idle = not self._outgoing
         self._outgoing += lines
         if idle and self._outgoing:
             self._selector.register(self.process.to_child, selectors.EVENT_WRITE)
-            # At once, as far as the pipe accepts it: the child process can begin before its answer is read.
+            # At once, as far as the pipe accepts them: the child process can begin before its answer is read.
             self._write()
 
     def exchange(self) -> None:
-        """Moves what can be moved now, without waiting: neither side is to wait for room in a pipe."""
+        """Reads and writes what is possible without waiting, so that neither side waits for a full pipe."""
         if self._exit is None:
             for key, _ in self._selector.select(0.0):
                 self._handle(key.fd)
 
     def receive(self, deadline: float) -> bytes | ChildExit:
-        """Returns the next line from the child process; if none comes within ``deadline`` seconds, the child process
-        is ended. Raises InterruptedRunError."""
+        """Returns the next line from the child process; ends the process if no line arrives within ``deadline``
+        seconds. Raises InterruptedRunError."""
         end = time.monotonic() + deadline
         while True:
             interrupts.check()
@@ -105,7 +110,7 @@ class Child:
                 return self.end(0.0, timed_out=True)
 
     def take(self, wait: float) -> bytes | ChildExit | None:
-        """Returns the next line from the child process, None if none comes within ``seconds``."""
+        """Returns the next line from the child process, None if no line arrives within ``wait`` seconds."""
         if self._exit is not None:
             return self._exit
         if not self._lines:
@@ -114,7 +119,7 @@ class Child:
             if self._pending > self._largest:
                 return self.spoiled(f"it answered with more than {self._largest >> 20} MiB")
             if not self._lines:
-                # Not only the pipe is watched: what the child started may hold it open.
+                # Not only the pipe is watched: processes that the child started may keep it open.
                 if at_end or (not events and self.gone()):
                     return self.end(PATIENCE)
                 return None
@@ -123,7 +128,7 @@ class Child:
         return line
 
     def fileno(self) -> int:
-        """A descriptor that is readable when there is something to do for this child."""
+        """Returns a descriptor that is readable when this child needs attention."""
         return self._selector.fileno()
 
     def gone(self) -> bool:
@@ -166,7 +171,7 @@ class Child:
         self.end()
 
     def _handle(self, descriptor: int) -> bool | None:
-        """Moves what can be moved; True at the end of the answers, None where there may be more of it."""
+        """Reads or writes what is possible; returns True at the end of the answers, None if there may be more."""
         if descriptor == self.process.to_child:
             return self._write()
         try:
@@ -206,7 +211,7 @@ class Child:
 
 
 def signal_name(number: int) -> str:
-    """``SIGSEGV`` and so on; the number where it has no name."""
+    """Returns ``SIGSEGV`` and so on; the number if it has no name."""
     try:
         return signals.Signals(number).name
     except ValueError:

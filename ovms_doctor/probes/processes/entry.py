@@ -1,6 +1,7 @@
-"""What every child process does first: die with its parent, take its limits, and keep no descriptor but its own.
+"""The first steps of every child process: it ends with its parent, sets its limits, and closes all descriptors but
+its own.
 
-It is started by :mod:`ovms_doctor.probes.processes.start`.
+:mod:`ovms_doctor.probes.processes.start` starts it.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from importlib import import_module
 from ovms_doctor.probes.processes.start import FILE, OUTGOING, RECORDS
 
 _PR_SET_PDEATHSIG = 1
-#: The parent's process id, once ``main`` runs.
+#: The parent's process id, after ``main`` has started.
 _parent = 0
 
 
@@ -34,13 +35,14 @@ def main(entry: str, parent: str, has_file: str, memory: str, has_records: str, 
 
 
 def set_up(parent: int, last: int, *, has_records: bool = False) -> None:
-    """Limits that every child has, and no descriptor beyond the number ``last`` but that for records."""
+    """Sets the limits that every child has, and closes all descriptors beyond the number ``last`` but the one for
+    records."""
     global _parent
     _parent = parent
     die_with_parent()
     # A crash is an expected result; it must leave no core file behind.
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    # Where memory runs out, the kernel is to take this process and not who started it.
+    # If memory runs out, the kernel must kill this process and not its parent.
     with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w", encoding="ascii") as score:
         score.write("1000")
     _close_others(last, RECORDS if has_records else last)
@@ -48,9 +50,9 @@ def set_up(parent: int, last: int, *, has_records: bool = False) -> None:
 
 
 def die_with_parent() -> None:
-    """Has this process killed when its parent ends, and ends it if that has happened already.
+    """Makes the kernel kill this process when its parent ends; ends it if the parent has already ended.
 
-    To be called again after every change of ids: the kernel forgets it then (prctl(2)).
+    Must be called again after every change of ids: the change clears the setting (prctl(2)).
     """
     prctl = getattr(ctypes.CDLL(None), "prctl", None)
     if prctl is not None:
@@ -60,8 +62,8 @@ def die_with_parent() -> None:
 
 
 def _close_others(last: int, kept: int) -> None:
-    """Close what this process inherited beyond the descriptor ``last`` but ``kept``; what it starts inherits none of
-    its own."""
+    """Closes inherited descriptors beyond ``last`` but ``kept``; processes that this one starts inherit none of its
+    own."""
     try:
         numbers = [int(name) for name in os.listdir("/proc/self/fd")]
     except (OSError, ValueError):

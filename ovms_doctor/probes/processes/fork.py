@@ -1,7 +1,7 @@
-"""A child process that is a copy of this one: it need not start a Python and import again what is there.
+"""A child process that is a copy of this one: it does not start Python and import the modules again.
 
-That halves what a worker costs that answers a few questions about files. Only for a process of the command's own:
-where there is a second thread, a copy may hang.
+A worker that answers a few questions about files then takes half the time. Only a process of the command itself may
+use it: a copy of a process with a second thread may hang.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from ovms_doctor.probes.recording import active
 
 
 def is_safe() -> bool:
-    """Whether this process has one thread only, those of libraries included."""
+    """Whether this process has one thread only, including threads of libraries."""
     try:
         return len(os.listdir("/proc/self/task")) == 1
     except OSError:
@@ -31,10 +31,11 @@ def is_safe() -> bool:
 
 
 def fork(main: Callable[[], object], purpose: str = "") -> Process:
-    """A copy of this process that calls ``main`` and ends; ``purpose``: what it is for. OSError where none can be made.
+    """Returns a copy of this process that calls ``main`` and ends. ``purpose``: why it is started. Raises OSError if
+    it cannot be made.
 
-    It has the limits, descriptors and signals of a child that
-    :func:`ovms_doctor.probes.processes.start.start` starts.
+    It has the limits, descriptors and signals of a child that :func:`ovms_doctor.probes.processes.start.start`
+    starts.
     """
     parent = os.getpid()
     with contextlib.ExitStack() as theirs, contextlib.ExitStack() as ours:
@@ -60,7 +61,7 @@ def _run(
     errors: int,
     records: int | None,
 ) -> None:
-    """Never returns: what this process would do next is its parent's to do."""
+    """Never returns: only the parent runs the code after the call."""
     try:
         os.setsid()
         for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):

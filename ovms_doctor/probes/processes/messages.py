@@ -1,8 +1,8 @@
 """The messages between this process and a worker: one line of JSON each, checked when it is read.
 
-A worker first gets its options and reports when it is ready; then it gets questions and returns as many answers in
-the same order. A single question is answered at once; the answers to a batch come in portions. A text that is no
-message comes from a broken worker, which its reader ends.
+A worker first receives its options and reports when it is ready; then it receives questions and returns as many
+answers in the same order. A single question is answered at once; the answers to a batch are sent in portions. A text
+that is not a message comes from a broken worker, which its reader ends.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ AnyOptions = TypeVar("AnyOptions", FileOptions, ModelOptions, StoreOptions)
 class Ready(Struct, frozen=True, tag=True):
     """The first message from a worker.
 
-    * ``means``: how it answers for the server's user; empty where it does not look at files.
-    * ``runtime``: the release of OpenVINO that loads models; empty where none does.
+    ``means``: how it answers for the server's user; empty if it does not read files.
+    ``runtime``: the release of OpenVINO that loads models; empty if it loads none.
     """
 
     means: str = ""
@@ -44,18 +44,18 @@ class Ready(Struct, frozen=True, tag=True):
 
 
 class Batch(Struct, frozen=True, tag=True):
-    """Questions that one message takes to a worker.
+    """Questions to a worker in one message.
 
-    * ``questions``: in the order in which they are to be answered.
+    ``questions``: in the order in which the worker answers them.
     """
 
     questions: list[AnyQuestion]
 
 
 class Answered(Struct, frozen=True, tag=True):
-    """A worker's answers to the questions that it was sent the longest ago.
+    """A worker's answers to the oldest unanswered questions.
 
-    * ``answers``: one or more, in the order of the questions.
+    ``answers``: one or more, in the order of the questions.
     """
 
     answers: list[Answer]
@@ -65,18 +65,18 @@ Message: TypeAlias = WorkerOptions | Ready | Answered | Batch | AnyQuestion
 
 
 def encode_line(message: Message) -> bytes:
-    """The message as a line. The functions below read it; they raise JsonFormatError for anything else."""
+    """Returns the message as a line. The functions below read it; they raise JsonFormatError for any other text."""
     return encode_json(message) + b"\n"
 
 
 def decode_options(line: bytes, kind: type[AnyOptions]) -> AnyOptions:
-    """The options of a kind of worker in the first line to it."""
+    """Returns the options of a kind of worker from the first line to it."""
     options: AnyOptions = decode_json(line, kind)
     return options
 
 
 def decode_question(line: bytes) -> AnyQuestion | Batch:
-    """The question or questions in a line to a worker."""
+    """Returns the question or questions in a line to a worker."""
     question: AnyQuestion | Batch = decode_json(line, AnyQuestion | Batch)
     return question
 

@@ -1,4 +1,4 @@
-"""What a worker of each kind needs to know at its start: the first line that it is sent."""
+"""The options that a worker of each kind receives at its start, in the first line."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from ovms_doctor.model.mounts import Mount
 
 
 class FileOptions(Struct, frozen=True, forbid_unknown_fields=True):
-    """Of a worker that looks at the file system.
+    """The options of a worker that reads the file system.
 
-    * ``user``: the server's user, whose ids are valid; None for this process's own user.
-    * ``roots``: the server paths from which rights count downwards; all rights count without one.
-    * ``mounts``: the paths of this host that are mounted for the server.
-    * ``stuck``: roots and mounts whose file system does not answer, with the reason, by server path.
+    ``user``: the server's user, whose ids are valid; None for this process's own user.
+    ``roots``: the server paths from which rights count downwards; if empty, all rights count.
+    ``mounts``: the paths of this host that are mounted for the server.
+    ``stuck``: roots and mounts whose file system does not answer, with the reason, by server path.
     """
 
     user: User | None = None
@@ -26,10 +26,10 @@ class FileOptions(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ModelOptions(Struct, frozen=True, forbid_unknown_fields=True):
-    """Of a worker that inspects or loads models, libraries or pipelines.
+    """The options of a worker that inspects or loads models, libraries or pipelines.
 
-    * ``files``: how it finds them.
-    * ``memory_limit``: bytes that it may take to load; None for no limit.
+    ``files``: how it finds them.
+    ``memory_limit``: bytes that it may use to load; None for no limit.
     """
 
     files: FileOptions = FileOptions()
@@ -37,12 +37,12 @@ class ModelOptions(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class StoreOptions(Struct, frozen=True, forbid_unknown_fields=True):
-    """Of a worker that queries stores.
+    """The options of a worker that queries stores.
 
-    * ``secrets``: values of the server's variables, by name.
-    * ``files``: contents of the files with credentials, by server path.
-    * ``patience``: seconds for one request with all its attempts.
-    * ``ahead``: whether S3 will be queried, and slow imports are done at the start.
+    ``secrets``: values of the server's variables, by name.
+    ``files``: contents of the files with credentials, by server path.
+    ``patience``: seconds for one request with all its attempts.
+    ``ahead``: whether S3 will be queried, so that slow imports are done at the start.
     """
 
     secrets: dict[str, str]

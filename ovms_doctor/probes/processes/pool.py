@@ -1,4 +1,4 @@
-"""Several child processes that share out questions: what one of them dies of costs only that answer."""
+"""Several child processes that share the questions: if one of them ends, only its current answer is lost."""
 
 from __future__ import annotations
 
@@ -17,16 +17,20 @@ from ovms_doctor.probes.processes.options import WorkerOptions
 from ovms_doctor.probes.processes.single import START_DEADLINE, read_answers, read_reply, started_worker
 from ovms_doctor.probes.processes.workers import Kind
 
-#: Questions that a child is given at a time: the one being answered, and one so that it need not wait; more of those
-#: that it answers faster than this process takes notice, but for not more than so many seconds.
+#: Questions sent to a child at a time: at least the current one and one more, so that it does not wait. A child that
+#: answers faster than this process reads gets more of them, for at most ``_IN_ADVANCE`` seconds of work.
 _AT_A_TIME, _MOST_AT_A_TIME, _IN_ADVANCE = 2, 16, 0.02
-#: How often in a row a child process may fail to start before no other is tried.
+#: How many consecutive child processes may fail to start before the pool starts no other.
 _MOST_FAILURES = 3
 
 
 class _Slot(Struct):
-    """A child and the questions it was given; the first is the one it works at, until ``ends``. ``since``: when it
-    began with that, as far as this process took notice; ``pace``: seconds that an answer took of late."""
+    """A child and the questions that were sent to it; the first is its current one.
+
+    ``ends``: the deadline of the current question.
+    ``since``: when it began with that question, as far as this process knows.
+    ``pace``: seconds of its recent answers.
+    """
 
     child: Child | None = None
     pending: deque[AnyQuestion] = field(default_factory=deque)
@@ -38,10 +42,10 @@ class _Slot(Struct):
 class Handling(Struct, frozen=True):
     """How the children of a pool handle questions.
 
-    * ``deadline``: returns the seconds for a question, from the time a child process begins with it.
-    * ``begin``: called when a child process begins with a question.
-    * ``refuse``: may answer a question instead of a child process.
-    * ``share``: the number of questions for which another child process is started.
+    ``deadline``: returns the seconds for a question, from the time a child process begins with it.
+    ``begin``: called when a child process begins with a question.
+    ``refuse``: may answer a question instead of a child process.
+    ``share``: the number of questions for which another child process is started.
     """
 
     deadline: Callable[[AnyQuestion], float]
@@ -51,9 +55,12 @@ class Handling(Struct, frozen=True):
 
 
 class Pool:
-    """Up to ``size`` children of one kind, started when there is work for them. Each takes the next question
-    when it has done one. A child that dies is replaced. ``at_a_time``: questions that a child is given at a time, for
-    one that works at several. ``meanwhile``: does something in short steps while nothing has come yet."""
+    """Up to ``size`` children of one kind, started when there is work for them. Each gets the next question when it
+    has answered one. A child that ends is replaced.
+
+    ``at_a_time``: questions that are sent to a child at a time, for a child that handles several in parallel.
+    ``meanwhile``: does something in short steps while no answer has arrived.
+    """
 
     def __init__(
         self,
@@ -73,7 +80,8 @@ class Pool:
         self._slots = [_Slot() for _ in range(max(1, size))]
         self._failures = 0
         self._broken: ChildExit | None = None
-        #: Questions that no child has yet, those that nobody has called for yet, and those of them that are answered.
+        #: Questions that are not sent to a child, questions that no caller has requested yet, and the answered ones
+        #: of those.
         self._todo: deque[AnyQuestion] = deque()
         self._requested: set[AnyQuestion] = set()
         self._answered: dict[AnyQuestion, Answer | ChildExit] = {}
@@ -82,14 +90,14 @@ class Pool:
 
     @property
     def pids(self) -> list[int]:
-        """The process ids of the children that run."""
+        """Returns the process ids of the running children."""
         return [slot.child.process.pid for slot in self._slots if slot.child is not None]
 
     def answer(
         self, questions: Sequence[AnyQuestion], handling: Handling
     ) -> Iterator[tuple[AnyQuestion, Answer | ChildExit]]:
-        """Yields each question with its answer, or with the end of the child process that was answering it, as they
-        come. Raises InterruptedRunError; then the child processes are ended."""
+        """Yields each question with its answer, or with the end of the child process that was answering it, in the
+        order of arrival. Raises InterruptedRunError; then the child processes are ended."""
         left = set(questions)
         self._todo.extend(question for question in questions if question not in self._requested)
         self._requested -= left
@@ -111,13 +119,14 @@ class Pool:
                 self._forget()
 
     def begin(self, questions: Sequence[AnyQuestion], handling: Handling) -> None:
-        """Has the children begin with questions that :meth:`answer` is given later, without waiting for them."""
+        """Makes the children begin with questions that :meth:`answer` gets later, and does not wait for them."""
         self._todo.extend(questions)
         self._requested.update(questions)
         self._answered.update(self._exchange(handling, 0.0))
 
     def _exchange(self, handling: Handling, wait: float) -> Iterator[tuple[AnyQuestion, Answer | ChildExit]]:
-        """Gives the children what they have time for, and the answers that they have within so many seconds."""
+        """Sends questions to the children that have time, and yields the answers that arrive within ``wait``
+        seconds."""
         needed = 1 + len(self._todo) // handling.share
         for slot in (each for number, each in enumerate(self._slots) if each.child or number < needed):
             yield from self._distribute(slot, handling)
@@ -128,7 +137,7 @@ class Pool:
             yield from self._listen(slot, handling)
 
     def _forget(self) -> None:
-        """Ends the children that work, and drops all questions."""
+        """Ends the working children, and drops all questions."""
         for slot in self._slots:
             if slot.pending:
                 self._end(slot)
@@ -141,13 +150,13 @@ class Pool:
         self._started(self._slots[0])
 
     def kill(self) -> None:
-        """Has the children killed, for :meth:`close` not to wait for each of them."""
+        """Kills the children, so that :meth:`close` does not wait for each of them."""
         for slot in self._slots:
             if slot.child is not None:
                 slot.child.process.kill()
 
     def close(self) -> None:
-        """Kills the children and all that they started. Another question starts others."""
+        """Kills the children and all processes that they started. A further question starts new children."""
         for slot in self._slots:
             self._end(slot)
 
@@ -157,7 +166,7 @@ class Pool:
         todo = self._todo
         at_a_time = self._at_a_time
         if self._kind == "inspect" and slot.pace < _IN_ADVANCE / at_a_time:
-            # At the end each child has something left to do.
+            # At the end every child still has a question.
             at_a_time = max(at_a_time, min(_MOST_AT_A_TIME, len(todo) // 2, int(_IN_ADVANCE / slot.pace)))
         lines: list[bytes] = []
         while todo and len(slot.pending) < at_a_time:
@@ -175,7 +184,7 @@ class Pool:
             slot.child.send(b"".join(lines))
 
     def _started(self, slot: _Slot) -> ChildExit | None:
-        """None if the slot has a child now, which may still be coming up."""
+        """Returns None if the slot has a child now, which may not be ready yet."""
         if slot.child is None:
             started = started_worker(self._kind, self._options)
             if isinstance(started, ChildExit):
@@ -189,13 +198,13 @@ class Pool:
     def _turn_to(self, slot: _Slot, question: AnyQuestion, handling: Handling) -> None:
         handling.begin(question)
         if slot.child is not None:
-            # A child process that was started early may have waited for longer than a start may take.
+            # A child process that was started early may have waited longer than the limit of a start.
             seconds = handling.deadline(question) if slot.child.ready else self._start_deadline
             slot.since = time.monotonic()
             slot.ends = slot.since + seconds
 
     def _ready_slots(self, wait: float) -> list[_Slot]:
-        """Waits until a child says something or one's time is up, at most so many seconds."""
+        """Waits until a child sends a line or reaches its deadline, at most ``wait`` seconds."""
         interrupts.check()
         busy = [slot for slot in self._slots if slot.child is not None and slot.pending]
         if not busy:
@@ -207,11 +216,11 @@ class Pool:
             left = min(slot.ends for slot in busy) - time.monotonic()
             ready = [key.data for key, _ in selector.select(max(0.0, min(left, wait)))]
         now = time.monotonic()
-        # Not only what is readable is looked at: a child may have ended while another holds its pipes open.
+        # Not only readable descriptors count: a child may have ended while another process keeps its pipes open.
         return ready or [slot for slot in busy if slot.ends <= now or slot.child is None or slot.child.gone()]
 
     def _listen(self, slot: _Slot, handling: Handling) -> Iterator[tuple[AnyQuestion, Answer | ChildExit]]:
-        """Yields all messages that a child process has sent."""
+        """Yields all answers that a child process has sent."""
         while slot.child is not None and slot.pending:
             line = slot.child.take(0.0)
             if line is None:
@@ -247,8 +256,10 @@ class Pool:
                 self._turn_to(slot, slot.pending[0], handling)
 
     def _gives_up(self, ended: ChildExit) -> bool:
-        """Returns whether no other child process is tried after one that did not start. If none has ever started,
-        none is tried again; one of many may have failed for a temporary lack of memory."""
+        """Whether the pool stops after a child process that did not start.
+
+        If no child has ever started, it stops; one of many may have failed because memory was short for a while.
+        """
         self._failures += 1
         if self.hello and self._failures < _MOST_FAILURES:
             return False

@@ -28,9 +28,12 @@ _BATCH = 256
 class Worker:
     """Sends questions to a child process, and starts another one if it ends too early.
 
-    ``options`` are those of this ``kind`` in :mod:`ovms_doctor.probes.processes.options`; ``deadline`` is in seconds
-    and counts for each question. Nothing is started before the first question. The kernel kills the child process
-    when the thread that started it ends (prctl(2)), so a worker belongs to one thread.
+    The kernel kills the child process when the thread that started it ends (prctl(2)), so a worker belongs to one
+    thread. The first question starts the child.
+
+    ``kind``: the kind of the child.
+    ``options``: those of this kind in :mod:`ovms_doctor.probes.processes.options`.
+    ``deadline``: in seconds, for each question.
     """
 
     def __init__(
@@ -47,10 +50,10 @@ class Worker:
         self._start_deadline = start_deadline
         self._child: Child | None = None
         self._broken: ChildExit | None = None
-        #: What is to be answered next, and how much of it the child has; None where that is not kept up.
+        #: The next questions, and how many of them the child already has; None if that is not tracked.
         self._ahead: deque[list[AnyQuestion]] | None = deque()
         self._sent = 0
-        #: What the child reported when it came up; None before.
+        #: The child's first message; None before it.
         self.hello: Ready | None = None
 
     def answer(
@@ -64,7 +67,7 @@ class Worker:
         """
         todo = deque(questions)
         sent = self._take_begun(todo)
-        #: The number of questions that are sent one by one, to find out which of them ended a child process.
+        #: How many questions are sent one by one, to find out which of them ended a child process.
         alone = 0
         try:
             while todo:
@@ -85,7 +88,7 @@ class Worker:
                     if isinstance(answers, ChildExit):
                         self.close()
                         if left[0] > 1 and not answers.timed_out:
-                            # It may have ended at any of those, with answers that it had not sent yet.
+                            # It may have ended at any of those, with answers that were not sent yet.
                             alone = left[0]
                         else:
                             alone = max(0, alone - 1)
@@ -99,12 +102,12 @@ class Worker:
                         left.popleft()
         finally:
             if todo:
-                # Left early: the answers that are still to come would be taken for later questions'.
+                # Left early: the remaining answers would be read as answers to later questions.
                 self.close()
 
     def begin(self, questions: Sequence[AnyQuestion]) -> None:
-        """Has the child begin with questions without waiting for it. They are given to :meth:`answer` next, after
-        those that were begun before."""
+        """Makes the child begin with questions, and does not wait for it. The next call of :meth:`answer` gets them,
+        after those that began before."""
         if self._ahead is None or not questions:
             return
         self._ahead.append(list(questions))
@@ -120,7 +123,7 @@ class Worker:
         if not self._ahead:
             return False
         if self._ahead[0] != list(questions):
-            # After a look that hangs others come. What the child was sent would be answered in their place.
+            # After a read that hangs, other questions follow. The child would answer its queued questions instead.
             if self._sent:
                 self.close()
             self._ahead = None
@@ -132,16 +135,16 @@ class Worker:
 
     @property
     def pid(self) -> int | None:
-        """The child's process id, None where none runs."""
+        """Returns the child's process id, None if none runs."""
         return self._child.process.pid if self._child else None
 
     def kill(self) -> None:
-        """Has the child killed, for :meth:`close` not to wait for it later."""
+        """Kills the child, so that :meth:`close` does not wait for it later."""
         if self._child is not None:
             self._child.process.kill()
 
     def close(self) -> None:
-        """Kills the child and all that it started. Another question starts another one."""
+        """Kills the child and all processes that it started. A further question starts a new one."""
         child, self._child = self._child, None
         self._sent = 0
         if child is not None:

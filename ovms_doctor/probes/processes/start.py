@@ -1,11 +1,12 @@
-"""Start a child process: its interpreter, module paths, pipes and environment; and end it with all that it started.
+"""Starts a child process with its interpreter, module paths, pipes and environment; and ends it with all processes
+that it started.
 
-Every child of this project is started here. It is a Python of its own in a session of its own, with three pipes: file
-descriptor 3 for what it is sent, 4 for what it returns, and standard error. Python's own start-up is kept clean in it:
-isolated mode leaves out PYTHON* variables, the working directory and the user's site directory. What it does first,
-limits above all, is in :mod:`ovms_doctor.probes.processes.entry`.
+Every child of this project is started here. It is a Python process in a session of its own, with three pipes: file
+descriptor 3 for its input, 4 for its output, and standard error. Isolated mode leaves out PYTHON* variables, the
+working directory and the user's site directory. Its first steps, above all the limits, are in
+:mod:`ovms_doctor.probes.processes.entry`.
 
-This module imports next to nothing: children are started before the rest of the program is imported.
+This module imports very little: children are started before the rest of the program is imported.
 """
 
 from __future__ import annotations
@@ -20,27 +21,26 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from ovms_doctor.probes.recording import active
 
-# For type checkers alone.
+# For type checkers only.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ovms_doctor.probes.recording.tally import RecordedChild
 
-#: Seconds given to a killed process to be gone.
+#: Seconds within which a killed process must end.
 PATIENCE = 2.0
-#: The same for one that waits in the kernel, where it may be left for as long as a file system does not answer.
+#: The same for a process that waits in the kernel: it may stay as long as a file system does not answer.
 IN_KERNEL = 0.5
-#: Seconds after which it is looked again at why a killed process is still there.
+#: Seconds between two checks of why a killed process has not ended.
 _MOMENT = 0.02
-#: File descriptors of a child: what it is sent, what it returns, a file of the parent's, and where it records what it
-#: does.
+#: File descriptors of a child: its input, its output, a file of the parent, and the file for records of its actions.
 INCOMING, OUTGOING, FILE, RECORDS = 3, 4, 5, 6
 #: Represents Python's own module path in the list of a child process's module paths.
 OWN_PATH = "*"
 
-#: Stands for a home directory where a child is to have none.
+#: The home directory of a child that must have none.
 NO_HOME = "/nonexistent"
 
-#: Ends of pipes are moved beyond the numbers that they get in the child, so that none is overwritten by another.
+#: Ends of pipes are moved beyond the numbers that they get in the child, so that none overwrites another.
 _BEYOND = 16
 _BOOTSTRAP = (
     "import sys; home, count, *rest = sys.argv[1:]; count = int(count); "
@@ -54,10 +54,9 @@ _BOOTSTRAP = (
 class Process:
     """A started child and this process's ends of its pipes.
 
-    * ``pid``: its process id, which is its session and process group too.
-    * ``to_child``, ``from_child``, ``errors``: descriptors of the pipes; whoever uses them closes them.
-    * ``returncode``: its exit status, the negative number of the signal that ended it, or None while it is not
-      known.
+    ``pid``: its process id, which is its session and process group too.
+    ``to_child``, ``from_child``, ``errors``: descriptors of the pipes; the code that uses them closes them.
+    ``returncode``: its exit status, the negative number of the signal that ended it, or None while that is not known.
     """
 
     __slots__ = ("errors", "from_child", "pid", "returncode", "to_child")
@@ -70,8 +69,7 @@ class Process:
         self.returncode: int | None = None
 
     def has_ended(self) -> bool:
-        """Returns whether it has ended, without reading its status: its id must not be reused until its group is
-        killed."""
+        """Whether it has ended. Its status is not read: its id must not be reused until its group is killed."""
         if self.returncode is not None:
             return True
         try:
@@ -80,14 +78,14 @@ class Process:
             return True
 
     def kill(self) -> None:
-        """Have it and all that it started killed, without waiting for that."""
+        """Kills it and all processes that it started, and does not wait for their end."""
         if self.returncode is None:
             # PermissionError: a child with other ids and a parent without CAP_KILL; closing its pipe ends it.
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self.pid, signal.SIGKILL)
 
     def _waits_in_kernel(self) -> bool:
-        """Whether it waits for something that no signal ends (state D of proc_pid_stat(5))."""
+        """Whether it waits in a state that no signal ends (state D of proc_pid_stat(5))."""
         try:
             with open(f"/proc/{self.pid}/stat", "rb") as file:
                 return file.read().rpartition(b")")[2][1:2] == b"D"
@@ -95,7 +93,7 @@ class Process:
             return False
 
     def _wait(self) -> None:
-        """Waits until it has ended, for a moment at most."""
+        """Waits until it has ended, for a short time at most."""
         import select
 
         try:
@@ -111,7 +109,7 @@ class Process:
             os.close(descriptor)
 
     def end(self) -> None:
-        """Kill it and all that it started, and take its status."""
+        """Kills it and all processes that it started, and reads its status."""
         self._end()
         if active.tally is not None:
             active.tally.ended(self.pid)
@@ -119,7 +117,7 @@ class Process:
     def _end(self) -> None:
         self.kill()
         began = time.monotonic()
-        # One that hangs in the kernel (a dead NFS server) does not even die: it is left behind.
+        # A process that hangs in the kernel (a dead NFS server) does not even die: it is left behind.
         while self.returncode is None:
             try:
                 pid, status = os.waitpid(self.pid, os.WNOHANG)
@@ -146,15 +144,17 @@ def start(
     is_third_party: bool = False,
 ) -> Process:
     """Starts a process that calls ``entry`` (``module:function``) with ``arguments``. Raises OSError or ValueError
-    where it cannot be started.
-
-    ``paths``: where it finds modules, in addition to this package. ``with_site``: it runs site-packages' start-up
-    files.
-    ``environment``: its variables, this process's own if None. ``file``: a descriptor that it gets as FILE.
-    ``keeps_output``: its standard output goes where its standard error goes, else nowhere. ``memory``: bytes of
-    memory of its own that it may take, no limit if None. ``is_third_party``: it runs code that is not ours.
+    if it cannot be started.
 
     The kernel kills the child when the thread that started it ends (prctl(2)).
+
+    ``paths``: where it finds modules, in addition to this package.
+    ``with_site``: whether it runs site-packages' start-up files.
+    ``environment``: its variables, this process's own if None.
+    ``file``: a descriptor that it gets as FILE.
+    ``keeps_output``: whether its standard output goes to its standard error, else it is discarded.
+    ``memory``: the most bytes of its own memory, no limit if None.
+    ``is_third_party``: whether it runs third-party code.
     """
     line = command(entry, arguments, paths, with_site=with_site, has_file=file is not None, memory=memory)
     purpose = " ".join((*(("third-party check",) if is_third_party else ()), *arguments[:1]))
@@ -173,7 +173,7 @@ def start(
             duplicate = fcntl.fcntl(file, fcntl.F_DUPFD_CLOEXEC, _BEYOND)
             theirs.callback(os.close, duplicate)
             actions.append((os.POSIX_SPAWN_DUP2, duplicate, FILE))
-        # Python looks its user up, maybe in a directory service, where HOME is not set.
+        # If HOME is not set, Python looks its user up, maybe in a directory service.
         variables = os.environ if environment is None else {"HOME": NO_HOME, **environment}
         shown = [word if word != _BOOTSTRAP else "…" for word in line]
         with recorded_child(purpose, shown, is_third_party=is_third_party) as recorded:
@@ -195,13 +195,13 @@ def command(
     has_file: bool,
     memory: int | None,
 ) -> list[str]:
-    """The command line of a child."""
+    """Returns the command line of a child."""
     flags = ["-I"]
     if not with_site:
         flags.append("-S")
     if sys.dont_write_bytecode:
         flags.append("-B")
-    # The child process must decode names as this process does, whatever the locale.
+    # The child process must decode names as this process does, independent of the locale.
     if sys.getfilesystemencoding() == "utf-8":
         flags += ["-X", "utf8=1"]
     limits = (str(os.getpid()), str(int(has_file)), str(memory or 0), str(int(active.tally is not None)))
@@ -223,8 +223,8 @@ def command(
 def recorded_child(
     purpose: str, command_line: Sequence[str], *, is_third_party: bool = False
 ) -> Iterator[RecordedChild | None]:
-    """Around the start of a child: the file for its records, whose ``pid`` is to be set; None where nothing is
-    recorded. ``command_line``: as it is listed."""
+    """A context around the start of a child: yields the file for its records, whose ``pid`` the caller sets; None if
+    nothing is recorded. ``command_line``: as it is listed."""
     tally = active.tally
     if tally is None:
         yield None
@@ -237,13 +237,13 @@ def recorded_child(
 
 
 def home() -> str:
-    """The directory that this package is imported from."""
+    """Returns the directory from which this package is imported."""
     return os.path.abspath(__file__).rsplit(os.sep, 4)[0]
 
 
 def own_paths() -> list[str]:
-    """Returns the module paths of a child process that imports installed packages: they are after Python's own, so
-    that no package of the user can replace a module of Python."""
+    """Returns the module paths of a child process that imports installed packages: after Python's own, so that no
+    package of the user can replace a module of Python."""
     import site
 
     user = [site.getusersitepackages()] if site.ENABLE_USER_SITE else []
@@ -251,8 +251,8 @@ def own_paths() -> list[str]:
 
 
 def own_directories() -> list[str]:
-    """The module paths that such a child would have, for a copy of this process: without the script's or the working
-    directory, and without those of PYTHONPATH."""
+    """Returns the module paths that such a child would have, for a copy of this process: without the script's or the
+    working directory, and without those of PYTHONPATH."""
     named = os.environ.get("PYTHONPATH")
     left_out = {os.path.abspath(path) for path in named.split(os.pathsep)} if named else set()
     begins = 0 if sys.flags.isolated or getattr(sys.flags, "safe_path", False) else 1
@@ -262,8 +262,8 @@ def own_directories() -> list[str]:
 def child_pipes(
     theirs: contextlib.ExitStack, ours: contextlib.ExitStack
 ) -> tuple[tuple[int, int, int], tuple[int, int, int]]:
-    """Three new pipes: the child's ends and this process's, for what it is sent, what it returns, and its standard
-    error. Each end is closed with its side; the child's have numbers beyond those that they get there."""
+    """Returns three new pipes, the child's ends and this process's: for the child's input, its output, and its
+    standard error. Each end is closed with its side; the child's have numbers beyond their final ones."""
     incoming, to_child = _pipe(theirs, ours, child_reads=True)
     outgoing, from_child = _pipe(theirs, ours, child_reads=False)
     stderr, errors = _pipe(theirs, ours, child_reads=False)
@@ -271,7 +271,7 @@ def child_pipes(
 
 
 def _pipe(theirs: contextlib.ExitStack, ours: contextlib.ExitStack, *, child_reads: bool) -> tuple[int, int]:
-    """A pipe's two ends, the child's first; each is closed with its side."""
+    """Returns a pipe's two ends, the child's first; each is closed with its side."""
     read, write = os.pipe()
     child, parent = (read, write) if child_reads else (write, read)
     ours.callback(os.close, parent)

@@ -1,4 +1,5 @@
-"""One question to a child of its own, for what may hang: an engine's socket, a server, a log of the kernel's."""
+"""One question to a child of its own, for an action that may hang: an engine's socket, a server, a log of the
+kernel."""
 
 from __future__ import annotations
 
@@ -18,10 +19,10 @@ Answer = TypeVar("Answer", bound=Struct)
 
 
 class _Child(NamedTuple):
-    """What the child of a task calls.
+    """The function that the child of a task calls.
 
-    * ``module``, ``function``: what answers the question.
-    * ``question``: the name of the question's type, in the module.
+    ``module``, ``function``: the function that answers the question.
+    ``question``: the name of the question's type, in the module.
     """
 
     module: str
@@ -37,7 +38,7 @@ _TASKS: Mapping[str, _Child] = {
     "metadata": _Child("ovms_doctor.probes.metadata", "answer", "MetadataQuestion"),
 }
 _ENTRY = "ovms_doctor.probes.processes.task:main"
-#: Bytes; more than any engine has to report of one container.
+#: In bytes; more than any engine reports on one container.
 _LARGEST = 64 << 20
 
 
@@ -51,7 +52,7 @@ def run_in_child(
     """Returns the answer of ``task``, a ``kind``, within ``deadline`` seconds, or how its process ended. Raises
     InterruptedRunError.
 
-    ``environment``: the child's, this process's where it is None.
+    ``environment``: the child's variables, this process's own if None.
     """
     try:
         process = start(_ENTRY, [task], paths=own_paths(), environment=environment)
@@ -70,11 +71,11 @@ def run_in_child(
 
 
 def main(task: str) -> None:
-    """The child's main program."""
+    """Runs the child's main program."""
     module_name, function, question = _TASKS[task]
     module = import_module(module_name)
     with open(INCOMING, "rb") as incoming, open(OUTGOING, "wb") as outgoing:
         answer = getattr(module, function)(decode_json(incoming.readline(), getattr(module, question)))
         outgoing.write(encode_json(answer) + b"\n")
-    # Libraries with threads of their own may hang when they end.
+    # Libraries with threads of their own may hang at the end.
     os._exit(0)

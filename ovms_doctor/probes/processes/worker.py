@@ -1,8 +1,8 @@
-"""The main program of a child process that looks or loads: questions in, answers out.
+"""The main program of a child process that reads or loads: questions in, answers out.
 
-It is started by :mod:`ovms_doctor.probes.processes.workers`; the messages are those of
-:mod:`ovms_doctor.probes.processes.messages`. They do not use standard output, which belongs to the libraries. The
-process ends when the questions do, or when its parent does.
+:mod:`ovms_doctor.probes.processes.workers` starts it; the messages are in
+:mod:`ovms_doctor.probes.processes.messages`. They do not use standard output, which the libraries use. The process
+ends after the last question, or when its parent ends.
 """
 
 from __future__ import annotations
@@ -31,18 +31,18 @@ from ovms_doctor.probes.processes.start import INCOMING, OUTGOING
 
 #: Answers questions.
 Handler: TypeAlias = Callable[[AnyQuestion], Answer]
-#: What answers, and what the parent is to know once it is ready.
+#: The function that answers, and the first message to the parent.
 Started: TypeAlias = tuple[Handler, Ready]
-#: Makes a handler of the first line from the parent, which has the options of its kind.
+#: Makes a handler from the first line of the parent, which has the options of its kind.
 Starter: TypeAlias = Callable[[bytes], Started]
 
-#: Answers to a batch that are sent in one message, and the seconds after which those that are there are sent.
+#: The most answers to a batch in one message, and the seconds after which the finished answers are sent.
 _PORTION, _LATE = 64, 0.05
 
 
 def main(kind: str) -> None:
-    """Imports all that this kind of worker needs, answers questions until there are no more, and ends the process."""
-    # Python imports a codec at its first use; by then its library may be out of the user's reach.
+    """Imports all that this kind of worker needs, answers all questions, and ends the process."""
+    # Python imports a codec at its first use; by then the user may have no access to its library.
     for name in ("ascii", "latin-1", "utf-8", "utf-16", "utf-32"):
         codecs.lookup(name)
     with os.fdopen(INCOMING, "rb") as incoming, os.fdopen(OUTGOING, "wb", buffering=0) as outgoing:
@@ -125,8 +125,10 @@ _KINDS: dict[str, Callable[[], Starter]] = {
 
 
 class _Portions:
-    """Answers to a batch, sent some at a time: a message costs more than most answers. What is there is sent also while
-    the next answer is long in coming: who waits for that is to know which one it is."""
+    """Answers to a batch, sent several at a time: a message costs more than most answers.
+
+    Finished answers are also sent while the next one takes long: the parent must know which question takes so long.
+    """
 
     def __init__(self, outgoing: BinaryIO) -> None:
         self._outgoing = outgoing
@@ -142,13 +144,13 @@ class _Portions:
             if len(self._answers) >= _PORTION:
                 self._send()
         if self._thread is None:
-            # Only now: threads that are there already when a process changes its ids are one more thing to go wrong.
+            # Not earlier: threads that exist when a process changes its ids are a further risk.
             self._thread = Thread(target=self._send_late, daemon=True)
             self._thread.start()
         self._waiting.set()
 
     def send(self) -> None:
-        """Sends what is there."""
+        """Sends the finished answers."""
         self._waiting.clear()
         with self._lock:
             self._send()
@@ -166,12 +168,12 @@ class _Portions:
             self._answers.clear()
 
 
-#: Kinds whose handlers mostly wait for other hosts, and the number of questions that they answer in parallel.
+#: Kinds whose handlers mostly wait for other hosts, and how many questions they answer in parallel.
 _AT_A_TIME = {"stores": 8}
 
 
 def _serve_several(handler: Handler, incoming: BinaryIO, outgoing: BinaryIO, count: int) -> None:
-    """Answers single questions in their order, one behind the other, while others are worked at."""
+    """Answers several questions in parallel, and sends the answers in the questions' order."""
     from concurrent.futures import Future, ThreadPoolExecutor
     from queue import SimpleQueue
 

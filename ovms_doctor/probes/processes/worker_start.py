@@ -1,4 +1,4 @@
-"""The entry point of a worker: what its start can do without is not imported."""
+"""The entry point of a worker: it imports only the modules that its start needs."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from ovms_doctor.model.light_msgspec import import_msgspec
 
 
 def main(kind: str) -> None:
-    """See :func:`ovms_doctor.probes.processes.worker.main`."""
+    """Calls :func:`ovms_doctor.probes.processes.worker.main`."""
     import_msgspec()
     from ovms_doctor.probes.processes.worker import main as serve
 

@@ -1,7 +1,7 @@
 """Worker processes of each kind: their module paths, their variables, and those that start early.
 
-A worker is started before its options are known: it imports the modules for its kind, and waits for its options. So
-the command line starts the workers that a run nearly always needs before it imports the rest of the program.
+A worker starts before its options are known: it imports the modules for its kind, and waits for its options. So the
+command line starts the workers that a run nearly always needs before it imports the rest of the program.
 """
 
 from __future__ import annotations
@@ -17,23 +17,23 @@ from ovms_doctor.model.light_msgspec import import_msgspec
 from ovms_doctor.probes.processes import fork
 from ovms_doctor.probes.processes.start import OWN_PATH, Process, home, own_directories, own_paths, start
 
-#: What a worker does: look at the file system; read model files; read shared libraries; load models with OpenVINO and
+#: The task of a worker: read the file system; read model files; read shared libraries; load models with OpenVINO and
 #: read model files, the same with OpenVINO Tokenizers; load pipelines with OpenVINO GenAI; query stores. See
 #: :mod:`ovms_doctor.probes.processes.worker`.
 Kind: TypeAlias = Literal["files", "inspect", "library", "load", "tokenizers", "pipelines", "stores"]
 
 _ENTRY: Final = "ovms_doctor.probes.processes.worker_start:main"
-#: Variables for a child process that queries stores: the paths of programs and libraries, the language, and those of
-#: measuring tools.
+#: Variables for a child process that queries stores: the paths of programs and libraries, the language, and the
+#: variables of measuring tools.
 _KEPT: Final = ("PATH", "LD_LIBRARY_PATH", "LANG", "LANGUAGE", "TZ", "TMPDIR")
 _KEPT_BEGINNINGS: Final = ("LC_", "COVERAGE_")
 
-#: Kinds that are copies of the parent process where that is safe: they need little beyond what it has imported.
+#: Kinds that are copies of the parent process if that is safe: they need few further imports.
 _COPIED: Final = ("files", "inspect")
-#: Kinds that are copies only before the parent has read anything: they may run code of the user's choice.
+#: Kinds that are copies only before the parent has read any data: they may run code of the user's choice.
 _COPIED_EARLY: Final = (*_COPIED, "load")
 
-#: What both the copies and the parent process need.
+#: Modules that both the copies and the parent process need.
 _SHARED: Final = (
     "ovms_doctor.probes.processes.messages",
     "ovms_doctor.model.mounts",
@@ -47,7 +47,8 @@ _is_command = False
 
 
 def start_worker(kind: Kind) -> Process:
-    """A worker of this kind, which waits for its options. OSError or ValueError where none can be started."""
+    """Returns a worker of this kind, which waits for its options. Raises OSError or ValueError if it cannot be
+    started."""
     early = _early.pop(kind, None)
     if early is not None and not early.has_ended():
         return early
@@ -65,21 +66,23 @@ def start_worker(kind: Kind) -> Process:
 
 
 def start_function(function: Callable[[], None], entry: str, arguments: Sequence[str]) -> Process:
-    """A child that calls ``function`` and ends: a copy of this process where that is safe, else one of its own, which
-    calls ``entry`` (``module:function``) with ``arguments``. They import this package alone. OSError or ValueError
-    where none can be started."""
+    """Returns a child that calls ``function`` and ends: a copy of this process if that is safe, else a new process
+    that calls ``entry`` (``module:function``) with ``arguments``.
+
+    They import only this package. Raises OSError or ValueError if it cannot be started.
+    """
     if _is_command and fork.is_safe():
         return fork.fork(function, arguments[0])
     return start(entry, arguments, paths=[OWN_PATH, home()], with_site=False)
 
 
 def start_early(kinds: Sequence[Kind], *, is_command: bool = False) -> None:
-    """Start one worker of each kind now. Whoever needs one later takes it; where none can be started, that is
-    reported then. ``is_command``: this process runs the command line and nothing else."""
+    """Starts one worker of each kind now, for a later :func:`start_worker`; that function reports an error of the
+    start. ``is_command``: whether this process runs the command line and nothing else."""
     global _is_command
     _is_command = is_command and fork.is_safe()
     if _is_command and kinds:
-        # What the copies need first of all, and this process later.
+        # The copies need it first, and this process later.
         import_msgspec()
         for name in _SHARED:
             import_module(name)
@@ -111,8 +114,8 @@ def _serve(kind: Kind, paths: list[str]) -> None:
 
 
 def _without_secrets() -> dict[str, str]:
-    """Returns the variables for a worker that queries stores: none from which a library could take credentials,
-    proxies or certificates, and none of the server's secrets."""
+    """Returns the variables for a worker that queries stores: without variables from which a library could read
+    credentials, proxies or certificates, and without the server's secrets."""
     kept = {
         name: text for name, text in os.environ.items() if name in _KEPT or name.startswith(_KEPT_BEGINNINGS)
     }
@@ -120,7 +123,7 @@ def _without_secrets() -> dict[str, str]:
 
 
 def _directory_of(package: str) -> list[str]:
-    """The directory on this process's module path that has ``package``, found without importing it."""
+    """Returns the directory on this process's module path that has ``package``; does not import it."""
     return next(
         ([directory] for directory in sys.path if os.path.isdir(os.path.join(directory, package))), []
     )

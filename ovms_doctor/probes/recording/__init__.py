@@ -1,1 +1,1 @@
-"""What this program does on a host, recorded where it is done, for ``--receipt``."""
+"""The record of this program's actions on a host, for ``--receipt``."""

@@ -1,6 +1,6 @@
 """In a child process: records go to a file in memory that the parent made, one before each action.
 
-So they are there for the parent also where the child is killed in the middle of what it does.
+So the parent has them even if the child is killed in the middle of an action.
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ import os
 from ovms_doctor.probes.processes.start import RECORDS
 from ovms_doctor.probes.recording.recorder import CONTACT, LOOKUP, PROCESS, record_to
 
-#: The first byte of the file: all is well, or something could not be recorded.
+#: The first byte of the file: the records are complete, or an action could not be recorded.
 WELL, INCOMPLETE = b".", b"!"
-#: Bytes of records of one child, beyond which nothing is recorded.
+#: The most bytes of one child's records; later actions are not recorded.
 LARGEST = 256 << 20
-#: Records that are remembered, so that none is written twice.
+#: How many records are remembered, so that none is written twice.
 _REMEMBERED = 100_000
-#: Each of these counts.
+#: Kinds whose records are all counted.
 _COUNTED = (CONTACT, LOOKUP, PROCESS)
 
 
@@ -48,14 +48,14 @@ class ChildRecords:
             self.fail()
             return
         try:
-            # At once: threads write here side by side.
+            # At once: several threads write here.
             if os.write(self._descriptor, line) != len(line):
                 self.fail()
         except OSError:
             self.fail()
 
     def fail(self) -> None:
-        """Has the parent know that the records are not complete."""
+        """Notes for the parent that the records are not complete."""
         try:
             os.pwrite(self._descriptor, INCOMPLETE, 0)
         except OSError:

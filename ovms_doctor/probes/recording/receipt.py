@@ -1,4 +1,4 @@
-"""The receipt, made of what was recorded."""
+"""The receipt, made from the records."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _ACTIONS: dict[str, Action] = {
     READ_BELOW: "read_below",
 }
 _SYSTEM = ("/proc/", "/sys/", "/dev/")
-#: Below /dev, where files of a user's are.
+#: Below /dev; it contains files of users.
 _MEMORY = "/dev/shm/"  # noqa: S108
 _NATIVE = (
     "What the dynamic linker and the C library open by themselves is not listed: shared libraries, locales, "

@@ -1,9 +1,9 @@
-"""Records what this process does before it is done: files, directories, processes, addresses.
+"""Records the actions of this process before they happen: files, directories, processes, addresses.
 
 The records come from Python's audit events (PEP 578), which every library written in Python causes too, and from the
-functions of ``os`` that look a path up and cause no event: these are replaced while something is recorded. What C++
-code does is recorded by :mod:`ovms_doctor.probes.recording.active`. Of Python's own installation, only the directories
-are recorded.
+functions of ``os`` that look a path up and cause no event: these are replaced during the recording.
+:mod:`ovms_doctor.probes.recording.active` records the actions of C++ code. Of Python's own installation, only the
+directories are recorded.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from typing import Any, Protocol
 
 from ovms_doctor.probes.recording import active
 
-#: The kinds of records; their fields stand behind them.
+#: The kinds of records; the comments list their fields.
 READ, LISTED, LOOKED_UP, WRITTEN, REMOVED, LOADED, READ_BELOW = "r", "l", "s", "w", "d", "x", "b"
-#: A directory of the installation; a connection (protocol, host, port, component); a name that is looked up
-#: (name, component); a process (purpose, arguments of its command line).
+#: A directory of the installation; a connection (protocol, host, port, component); a looked up name (name,
+#: component); a process (purpose, arguments of its command line).
 INSTALLATION, CONTACT, LOOKUP, PROCESS = "i", "c", "n", "p"
 
-#: The port of a connection whose number the library decides.
+#: In place of the number of connections: the library decides it.
 MANY = "*"
 
-#: What connects, by the module that calls for it: the first that a name begins with.
+#: The component that connects, by the module that calls: the first prefix of its name counts.
 _COMPONENTS = (
     ("ovms_doctor.probes.stores.amazon", "S3 client"),
     ("ovms_doctor.probes.stores.google", "Google Cloud Storage client"),
@@ -42,18 +42,18 @@ COMPONENTS = frozenset(name for _, name in _COMPONENTS)
 
 _OWN_DESCRIPTOR = "/proc/self/fd/"
 _readlink, _stat = os.readlink, os.stat
-#: Functions of os that look a path up, and cause no audit event.
+#: Functions of os that look a path up, but cause no audit event.
 _SILENT = ("stat", "lstat", "readlink", "access", "statvfs")
 
 
 class Sink(Protocol):
-    """Where records go."""
+    """The receiver of records."""
 
     def add(self, kind: str, fields: tuple[str, ...]) -> None:
         """Keeps a record."""
 
     def fail(self) -> None:
-        """Notes that something could not be recorded."""
+        """Notes that an action could not be recorded."""
 
 
 class Recorder:
@@ -62,13 +62,13 @@ class Recorder:
     def __init__(self, sink: Sink) -> None:
         self.sink = sink
         self._installation = _installation()
-        #: Threads that are inside a function whose event has been recorded already.
+        #: Threads inside a function whose event is already recorded.
         self._inside: set[int] = set()
 
     # -- paths -----------------------------------------------------------------------------------------
 
     def path(self, kind: str, path: Any, directory: Any = None) -> None:
-        """Records a path; ``directory``: the descriptor that a relative one counts from."""
+        """Records a path. ``directory``: the descriptor that a relative path counts from."""
         name = _absolute(path, directory)
         if name is None:
             return
@@ -91,7 +91,7 @@ class Recorder:
         self.path(kind, path, directory)
 
     def model(self, path: str) -> None:
-        """Records what OpenVINO opens of a model: the file and its weights; or a whole directory."""
+        """Records the files that OpenVINO opens for a model: the file and its weights; or a whole directory."""
         stem, suffix = os.path.splitext(path)
         if path.endswith("/"):
             self.library_reads_below(path)
@@ -115,7 +115,7 @@ class Recorder:
     # -- hosts -----------------------------------------------------------------------------------------
 
     def channel(self, host: str, port: int) -> None:
-        """Records an address to which a library connects as often as it likes."""
+        """Records an address to which a library connects any number of times."""
         self._lookup(host)
         self.sink.add(CONTACT, ("tcp", host, str(port), _component(), MANY))
 
@@ -145,7 +145,7 @@ class Recorder:
     # -- events ----------------------------------------------------------------------------------------
 
     def event(self, handler: Callable[..., None], arguments: tuple[Any, ...]) -> None:
-        """Records an audit event. Whatever goes wrong is noted, for an exception would keep it from being done."""
+        """Records an audit event. Notes every error, because an exception would prevent the action."""
         if _thread.get_ident() in self._inside:
             return
         try:
@@ -154,14 +154,14 @@ class Recorder:
             self.sink.fail()
 
     def silent(self, kind: str, path: Any, directory: Any = None) -> None:
-        """Records a path that is looked up without an event."""
+        """Records a path that a function looks up without an event."""
         if not isinstance(path, int):
             self.event(lambda recorder: recorder.path(kind, path, directory), ())
 
     def open_relative(
         self, original: Callable[..., int], path: Any, flags: int, *rest: Any, **named: Any
     ) -> int:
-        """``os.open`` with a path that counts from a directory's descriptor, which its event does not name."""
+        """Calls ``os.open`` with a path relative to a directory's descriptor, which its event does not name."""
         self.event(lambda recorder: recorder.opened(path, flags, named["dir_fd"]), ())
         thread = _thread.get_ident()
         self._inside.add(thread)
@@ -172,8 +172,8 @@ class Recorder:
 
 
 class _Function:
-    """A function of ``os`` that this replaces. No function: a class that has it among its attributes does
-    not make a method of it."""
+    """A replacement for a function of ``os``. It is not a function, so that a class with it as an attribute does not
+    make it a method."""
 
     def __init__(self, original: Any) -> None:
         self.original = original
@@ -199,7 +199,7 @@ _hooked = False
 
 
 def record_to(sink: Sink) -> Recorder:
-    """Records what this process does from now on."""
+    """Records the actions of this process from now on."""
     global _hooked
     recorder = active.recorder = Recorder(sink)
     if not _hooked:
@@ -213,7 +213,7 @@ def record_to(sink: Sink) -> Recorder:
 
 
 def stop() -> None:
-    """Records nothing any more. The hook stays, for Python removes none, and returns at once."""
+    """Stops the recording. The hook remains, because Python cannot remove one, and returns at once."""
     active.recorder = None
     for name in (*_SILENT, "open"):
         function = getattr(os, name)
@@ -246,7 +246,7 @@ def _changed(recorder: Recorder, path: Any, *rest: Any) -> None:
 
 
 def _changed_in(recorder: Recorder, path: Any, *rest: Any) -> None:
-    """The last argument is the descriptor of a directory."""
+    """Records a changed path; the last argument is the descriptor of a directory."""
     recorder.path(WRITTEN, path, rest[-1])
 
 
@@ -260,7 +260,7 @@ def _renamed(recorder: Recorder, before: Any, after: Any, before_in: Any, after_
 
 
 def _spawned(recorder: Recorder, path: Any, command: Any, environment: Any) -> None:
-    # The module subprocess has an event of its own, and this is one of its ways.
+    # The module subprocess has an event of its own, and calls this function.
     if not _is_called_by("subprocess"):
         recorder.process(command)
 
@@ -318,7 +318,7 @@ _EVENTS: dict[str, Callable[..., None]] = {
 
 
 def _absolute(path: Any, directory: Any = None) -> str | None:
-    """The absolute path that an event names; None for what is none, such as the descriptor of a pipe."""
+    """Returns the absolute path that an event names; None if it is not a path, such as the descriptor of a pipe."""
     if path is None:
         path = "."
     if isinstance(path, int):
@@ -337,7 +337,7 @@ def _absolute(path: Any, directory: Any = None) -> str | None:
 
 
 def _is_there(path: str) -> bool:
-    """Not by os.path, whose look would be recorded."""
+    """Whether the path exists; does not use os.path, whose system call would be recorded."""
     try:
         _stat(path)
     except (OSError, ValueError):
@@ -371,7 +371,7 @@ def _is_called_by(module: str) -> bool:
 
 
 def _callers() -> Iterator[str]:
-    """The names of the modules whose functions are being called, the innermost first."""
+    """Yields the names of the modules with active functions, the innermost first."""
     frame: FrameType | None = sys._getframe(1)
     while frame is not None:
         yield str(frame.f_globals.get("__name__", ""))
@@ -379,7 +379,8 @@ def _callers() -> Iterator[str]:
 
 
 def _component() -> str:
-    """What connects: the nearest of our modules among the callers; empty where there is none."""
+    """Returns the component that connects: the nearest module of this program among the callers; empty if there is
+    none."""
     for name in _callers():
         for beginning, component in _COMPONENTS:
             if name.startswith(beginning):
@@ -388,8 +389,8 @@ def _component() -> str:
 
 
 def _installation() -> tuple[str, ...]:
-    """Directories and archives that hold modules of Python, of libraries and of this program. Not all of sys.path: the
-    working directory may be in it."""
+    """Returns directories and archives that contain modules of Python, of libraries and of this program. Not all of
+    sys.path: the working directory may be in it."""
     home = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     found = [home, os.path.dirname(os.__file__)]
     for directory in sys.path:
@@ -397,6 +398,6 @@ def _installation() -> tuple[str, ...]:
             (".zip", ".pyz")
         ):
             found.append(os.path.abspath(directory))
-    # Also by the names that links lead to.
+    # Also by the targets of links.
     links = [os.path.realpath(directory) for directory in found]
     return tuple(dict.fromkeys([*found, *links]))

@@ -32,17 +32,17 @@ from ovms_doctor.probes.recording.recorder import (
 #: The actions with a path, by their bits.
 PATH_KINDS = (READ, LISTED, LOOKED_UP, WRITTEN, REMOVED, LOADED, READ_BELOW)
 _BITS = {kind: 1 << index for index, kind in enumerate(PATH_KINDS)}
-#: Paths that are listed one by one, and directories by which those beyond are counted.
+#: The most paths that are listed one by one, and the most directories by which further paths are counted.
 MOST_PATHS, MOST_DIRECTORIES = 500_000, 10_000
-#: Different contacts, names and command lines.
+#: The most different contacts, names and command lines.
 _MOST_OTHERS = 10_000
-#: Bytes of one record: a command line can be as long.
+#: The most bytes of one record: a command line can be this long.
 _LONGEST = 4 << 20
-#: Process ids that are kept for one command line.
+#: The most process ids that are kept for one command line.
 _MOST_PIDS = 1000
-#: Descriptors below have a fixed meaning in a child.
+#: Descriptors below this number have a fixed meaning in a child.
 _BEYOND = 16
-#: The purpose of the process that was started first, and of those that nothing is known of.
+#: The purpose of the first process, and of processes with an unknown purpose.
 COMMAND, OTHER = "command", "other"
 
 
@@ -60,10 +60,10 @@ class StartedProcesses:
 class RecordedChild:
     """A child whose records are still in its own file.
 
-    * ``descriptor``: of the file.
-    * ``purpose``: what the child is for.
-    * ``is_third_party``: whether it runs code that is not ours, and may write what is not true.
-    * ``pid``: its process id; 0 where it was not started.
+    ``descriptor``: of the file.
+    ``purpose``: why the child was started.
+    ``is_third_party``: whether it runs third-party code, and may write false records.
+    ``pid``: its process id; 0 if it was not started.
     """
 
     __slots__ = ("descriptor", "is_third_party", "pid", "purpose")
@@ -74,28 +74,28 @@ class RecordedChild:
 
 
 class Tally:
-    """All that a run did. Made by :func:`begin`; the sink of this process's own records too."""
+    """All actions of a run. Made by :func:`begin`; also the sink of this process's own records."""
 
     def __init__(self) -> None:
-        #: By path: the bits of its actions, and from bit 8 on those of the purposes that did them.
+        #: By path: the bits of its actions, and from bit 8 on the bits of the processes' purposes.
         self.paths: dict[str, int] = {}
         self.purposes: list[str] = [COMMAND]
         self.installation: set[str] = set()
-        #: By protocol, host, port and component: how many; None where that is not known.
+        #: By protocol, host, port and component: the number of contacts; None if it is not known.
         self.contacts: dict[tuple[str, str, str, str], int | None] = {}
         #: By name and component.
         self.lookups: Counter[tuple[str, str]] = Counter()
         #: By purpose and command line.
         self.processes: dict[tuple[str, tuple[str, ...]], StartedProcesses] = {}
-        #: By directory; that of all further ones is empty.
+        #: By directory; the key of all further directories is empty.
         self.unlisted: Counter[str] = Counter()
         self.complete = True
         #: When the recording began, in seconds since 1970.
         self.began = time.time()
         self._children: dict[int, RecordedChild] = {}
-        #: By thread: purpose and command line of the child that it is starting.
+        #: By thread: purpose and command line of the child that the thread is starting.
         self._starting: dict[int, tuple[str, tuple[str, ...]]] = {}
-        # One that its owner may take again: records come between any two instructions.
+        # Its owner may acquire it again: records can occur between any two instructions.
         self._lock = _thread.RLock()
 
     # -- this process's own records ----------------------------------------------------------------------
@@ -105,14 +105,14 @@ class Tally:
         self._add(kind, fields, COMMAND)
 
     def fail(self) -> None:
-        """Notes that something could not be recorded."""
+        """Notes that an action could not be recorded."""
         self.complete = False
 
     # -- children ----------------------------------------------------------------------------------------
 
     def new_child(self, purpose: str, command: Sequence[str], *, is_third_party: bool) -> RecordedChild:
-        """To be called before a child is started: a file for its records. ``command``: what is listed as its command
-        line. OSError where there can be none."""
+        """Must be called before a child is started: returns a file for its records. ``command``: its command line in
+        the list. Raises OSError if the file cannot be made."""
         self._starting[_thread.get_ident()] = (purpose, tuple(command))
         made = os.memfd_create("records", os.MFD_CLOEXEC)
         try:
@@ -123,7 +123,7 @@ class Tally:
         return RecordedChild(descriptor, purpose, is_third_party=is_third_party)
 
     def started(self, child: RecordedChild) -> None:
-        """To be called when it has been started, or could not be."""
+        """Must be called after the start, or after a failed start."""
         key = self._starting.pop(_thread.get_ident(), None)
         known = None if key is None else self.processes.get(key)
         if not child.pid:
@@ -136,13 +136,13 @@ class Tally:
         self._children[child.pid] = child
 
     def ended(self, pid: int) -> None:
-        """To be called when a child has ended: adds its records."""
+        """Must be called when a child has ended: adds its records."""
         child = self._children.pop(pid, None)
         if child is not None:
             self._take(child)
 
     def finish(self) -> None:
-        """Adds the records of the children that are left."""
+        """Adds the records of the remaining children."""
         for pid in list(self._children):
             self.ended(pid)
 
@@ -158,7 +158,7 @@ class Tally:
     # -- adding up ---------------------------------------------------------------------------------------
 
     def _add(self, kind: str, fields: tuple[str, ...], purpose: str, *, is_third_party: bool = False) -> None:
-        """ValueError for what is no record."""
+        """Adds a record. Raises ValueError for an invalid one."""
         with self._lock:
             self._add_one(kind, fields, purpose, is_third_party=is_third_party)
 
@@ -222,21 +222,21 @@ class Tally:
 
 
 def begin() -> Tally:
-    """Records what this process and its children do from now on."""
+    """Records the actions of this process and its children from now on."""
     tally = active.tally = Tally()
     record_to(tally)
     return tally
 
 
 def end() -> None:
-    """Records nothing any more."""
+    """Stops the recording."""
     active.tally = None
     stop()
 
 
 def _records(descriptor: int) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """The records of a child, of which a third party's may hold anything. ValueError for what is none, or where the
-    child has noted that they are not complete."""
+    """Yields the records of a child; those of a third party may contain anything. Raises ValueError for an invalid
+    record, or if the child has noted that they are not complete."""
     position, data = 1, b""
     first = os.pread(descriptor, 1, 0)
     while True:
@@ -264,10 +264,10 @@ def _records(descriptor: int) -> Iterator[tuple[str, tuple[str, ...]]]:
 
 
 def path_kinds(bits: int) -> tuple[str, ...]:
-    """The kinds of records that a path has."""
+    """Returns the kinds of records of a path."""
     return tuple(kind for kind, bit in _BITS.items() if bits & bit)
 
 
 def path_purposes(tally: Tally, bits: int) -> tuple[str, ...]:
-    """The purposes of the processes that did something with a path."""
+    """Returns the purposes of the processes that used a path."""
     return tuple(name for index, name in enumerate(tally.purposes) if bits >> 8 & 1 << index)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 
-#: How the server compiles: ``PERFORMANCE_HINT=LATENCY`` where the user gave neither it nor
-#: ``NUM_STREAMS``. The other two keep several workers out of each other's way: one thread each, and
-#: not pinned, for all would pin themselves to the same core. Neither changes what the plugin accepts.
+#: How the server compiles: ``PERFORMANCE_HINT=LATENCY`` if the user set neither it nor ``NUM_STREAMS``. The other two
+#: keep several workers from disturbing each other: one thread each, and not pinned, because all would pin themselves
+#: to the same core. Neither changes what the plugin accepts.
 COMPILE_PROPERTIES: tuple[tuple[str, str], ...] = (
     ("PERFORMANCE_HINT", "LATENCY"),
     ("INFERENCE_NUM_THREADS", "1"),
@@ -23,7 +23,7 @@ class RuntimeUnavailableError(Exception):
 
 
 class OpenVINOError(Exception):
-    """OpenVINO refused. ``message`` is the exact ``what()`` of its exception, trailing newlines kept."""
+    """OpenVINO refused. ``message``: the exact ``what()`` of its exception, with trailing newlines."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
@@ -33,11 +33,11 @@ class OpenVINOError(Exception):
 def error_text(error: BaseException) -> str:
     """Returns the text of the C++ exception that the binding raised as ``error``.
 
-    Raises RuntimeUnavailableError where the error is no exception of OpenVINO's: a call that this release's binding
+    Raises RuntimeUnavailableError if the error is not an exception of OpenVINO: a call that this release's binding
     does not support proves nothing about a model.
     """
     if isinstance(error, UnicodeDecodeError):
-        # The binding could not make a Python text of what(): its bytes are in the exception.
+        # The binding could not convert what() to a Python text: its bytes are in the exception.
         return bytes(error.object).decode("utf-8", "surrogateescape")
     if isinstance(error, UnicodeEncodeError):
         raise RuntimeUnavailableError(
@@ -54,13 +54,13 @@ def error_text(error: BaseException) -> str:
 
 
 def reachable(directory: str) -> str:
-    """Returns a path to a directory that is usable after its parents can no longer be searched.
+    """Returns a path to a directory that stays usable after its parents can no longer be searched; ``directory``
+    itself without /proc. Raises OSError.
 
-    OpenVINO lists the directory of its libraries at every ``read_model`` (observed with strace, 2026.4.1), so that
-    it is not enough for a process that later gives up root to have loaded them all: in a virtual environment below a
-    0700 home every model would be "unable to read". Through an open descriptor only the directory's own mode counts.
-    The descriptor stays open for the process's life.
-    Returns ``directory`` itself where there is no /proc. Raises OSError.
+    OpenVINO lists the directory of its libraries at every ``read_model`` (observed with strace, 2026.4.1). So it is
+    not enough to load them all before a process gives up root: in a virtual environment below a 0700 home every model
+    would be "unable to read". Through an open descriptor only the directory's own mode counts. The descriptor stays
+    open until the process ends.
     """
     descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     through = f"/proc/self/fd/{descriptor}"

@@ -1,11 +1,11 @@
 """OpenVINO's Python binding imported: its extension module alone, else the package ``openvino`` around it.
 
-``import openvino`` reports the import to its maker over the network, writes files into HOME and imports numpy,
-which takes several times as long as all the rest. The extension module does none of this. It expects two
-things of the package, which it imports by name where it needs them:
+``import openvino`` reports the import to its maker over the network, writes files into HOME and imports numpy, which
+takes several times as long as all the rest. The extension module does none of this. It needs two things of the
+package, which it imports by name at their use:
 
 - ``numpy.float32``, to recognize such a value among the properties of a compilation (all releases);
-- ``openvino.Model`` and its attribute ``_Model__model``, the package's wrapper of a model and what is wrapped, in
+- ``openvino.Model`` and its attribute ``_Model__model``, the package's wrapper of a model and the wrapped model, in
   PrePostProcessor (since 2025.0).
 """
 
@@ -24,7 +24,7 @@ from typing import Any, Final
 from ovms_doctor.probes.runtime.backend import RuntimeUnavailableError, reachable
 
 _PACKAGE: Final = "openvino"
-#: By its full name, for the package to find it imported already.
+#: Its full name, so that the package uses the already imported module.
 _EXTENSION: Final = "openvino._pyopenvino"
 
 
@@ -42,9 +42,9 @@ class _NoNumpy(ModuleType):
 
 
 def import_openvino(package_directory: str) -> tuple[Any, Any, str]:
-    """The module to call, its ``Core()``, and a path to the directory of its libraries that keeps working.
+    """Returns the module to call, its ``Core()``, and a path to the directory of its libraries that stays usable.
 
-    ``package_directory`` is the directory of the Python package ``openvino``. Raises RuntimeUnavailableError.
+    ``package_directory``: the directory of the Python package ``openvino``. Raises RuntimeUnavailableError.
     """
     reasons = []
     for import_one in (_import_extension, _import_package):
@@ -85,7 +85,7 @@ def _extension_file(directory: str) -> str:
 
 
 def _import_package(package_directory: str) -> tuple[Any, Any, str]:
-    """The package, without its telemetry: it is written to work where ``openvino_telemetry`` is missing."""
+    """Imports the package without its telemetry: it works if ``openvino_telemetry`` is missing."""
     sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]
     sys.dont_write_bytecode = True
     # numpy starts a thread for each core, whose stacks would count against the address space.
@@ -103,7 +103,7 @@ def _import_package(package_directory: str) -> tuple[Any, Any, str]:
 
 @contextmanager
 def _reachable(directory: str) -> Iterator[str]:
-    """``directory`` by a path that keeps working; what is raised inside becomes a RuntimeImportError."""
+    """Yields ``directory`` by a path that stays usable; an exception inside becomes a RuntimeImportError."""
     through = directory
     try:
         through = reachable(directory)

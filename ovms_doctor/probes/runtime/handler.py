@@ -36,13 +36,14 @@ from ovms_doctor.probes.walk import outside
 CheckOptions: TypeAlias = InspectModel | LoadModel | LoadPipeline | InspectLibrary | LoadExtension
 #: What the walker finds at a path.
 Found: TypeAlias = ResolvedPath | Failure | Unavailable
-#: What ends a pattern of paths: ``/a/model.xml.bak`` is not below ``/a/model.xml``.
+#: The end of a pattern of paths: ``/a/model.xml.bak`` is not below ``/a/model.xml``.
 END_OF_NAME = r"(?![\w.-])"
-#: What is done with a model or library at a path of this host. A question's extension is a path of it too.
+#: Answers a question on a model or library at a path of this host. The extension in the question is a path of this
+#: host too.
 Use: TypeAlias = Callable[[CheckOptions, str], Answer]
 
 
-#: What answers, and what the parent is to know once it is ready.
+#: The function that answers, and the first message to the parent.
 Started: TypeAlias = tuple[Callable[[AnyQuestion], Answer], Ready]
 #: Makes a handler of the options.
 Starter: TypeAlias = Callable[[ModelOptions], Started]
@@ -51,10 +52,10 @@ Starter: TypeAlias = Callable[[ModelOptions], Started]
 class _Entry(Struct, frozen=True):
     """How files below a root or mount are opened.
 
-    * ``walked``: what the walker's paths of them begin with.
-    * ``opened``: what their paths begin with for who opens them; empty for their path on this host, None where there is
-      no way to them.
-    * ``names``: paths of this host and the server's for them, for messages.
+    ``walked``: the beginning of the walker's paths of them.
+    ``opened``: the beginning of the paths with which libraries open them; empty for their path on this host, None if
+        they cannot be opened.
+    ``names``: paths of this host and their server paths, for messages.
     """
 
     walked: str
@@ -63,7 +64,7 @@ class _Entry(Struct, frozen=True):
 
 
 class Models:
-    """Answers questions about models and libraries; ``use`` is handed each with the paths of this host."""
+    """Answers questions about models and libraries; ``use`` gets each question with the paths of this host."""
 
     def __init__(self, files: LocalFiles, table: MountTable, use: Use) -> None:
         self._files = files
@@ -73,7 +74,7 @@ class Models:
         self._entries: dict[str, _Entry] = {}
 
     def answer(self, question: AnyQuestion) -> Answer:
-        """The answer, with server paths; TypeError for a question that is not about models."""
+        """Returns the answer, with server paths. Raises TypeError for a question that is not about models."""
         if not isinstance(question, InspectModel | LoadModel | LoadPipeline | InspectLibrary | LoadExtension):
             raise TypeError(f"{type(question).__name__} is not about models")
         found = {part: self._files.walker.find(part) for part in _parts(question.path)}
@@ -101,7 +102,7 @@ class Models:
         return renamed(answer, renaming(names)) if names else answer
 
     def _obstacle(self, found: Mapping[str, Found]) -> Failure | Unavailable | None:
-        """Returns why the server's user cannot read the model, where this process is not that user."""
+        """Returns why the server's user cannot read the model, if this process is not that user."""
         predicts = self._files.means == "predict"
         for part, resolved in found.items():
             stop = self._files.readable(part) if predicts and isinstance(resolved, ResolvedPath) else resolved
@@ -115,8 +116,8 @@ class Models:
     def _reach(
         self, path: str, found: Mapping[str, Found]
     ) -> tuple[str, tuple[tuple[str, str], ...]] | Unavailable:
-        """A path of this host by which the libraries can open the model, and how to name it again. ``found``: what the
-        walker found of its files."""
+        """Returns a path of this host by which the libraries can open the model, and the renaming of paths in the
+        answer. ``found``: the walker's result for its files."""
         host = self._table.to_host(path)
         if host is None:
             return outside(path)
@@ -147,7 +148,7 @@ class Models:
         return host, names
 
     def _base_host(self, path: str) -> str:
-        """The path of this host by which the root or mount is open that ``path`` is itself; empty where it is none."""
+        """Returns the path of this host of the open root or mount at ``path``; empty if there is none at this path."""
         top = self._files.walker.base_of(path)
         return top[1].host if top is not None and not top[2] else ""
 
@@ -156,7 +157,7 @@ class Models:
         names = [(plain, server), (os.path.realpath(plain), server)]
         opened: str | None = ""
         if not _visible(plain):
-            # The user may not go through the parents of the root: in by the root's descriptor.
+            # The user may not search the parents of the root: the path begins at the root's descriptor.
             opened = base.host if base.is_directory else None
             names.append((base.host, server))
         return _Entry(base.host, opened, tuple(pair for pair in names if pair[0] not in ("/", pair[1])))
@@ -187,8 +188,8 @@ def library_inspector() -> Starter:
 
 
 def loader(*, tokenizers: bool = False) -> Starter:
-    """Returns the handler that loads models and extensions with OpenVINO, and reads model files. ``tokenizers``: the
-    installed library of text operations is loaded first, as the server does."""
+    """Returns the handler that loads models and extensions with OpenVINO, and reads model files. ``tokenizers``:
+    whether the installed library of text operations is loaded first, as the server does."""
     from ovms_doctor.probes.inspect import inspect_model
     from ovms_doctor.probes.runtime.backend import RuntimeUnavailableError
     from ovms_doctor.probes.runtime.read import Runtime
@@ -253,14 +254,14 @@ def pipeline_loader() -> Starter:
 
 
 def _started(options: ModelOptions, use: Use, runtime: str = "") -> Started:
-    """Takes on the server's ids: all is imported by now, for the server's user may not be able to read this
-    package."""
+    """Sets the server's ids and returns the handler: all imports are done by now, because the server's user may not
+    have the right to read this package."""
     files = files_of(options.files)
     return Models(files, MountTable(options.files.mounts), use).answer, Ready(files.means, runtime)
 
 
 def _parts(path: str) -> list[str]:
-    """The model's file, and the weights that are opened with it by name."""
+    """Returns the model's file, and the weights that are opened with it by name."""
     stem, suffix = os.path.splitext(path)
     beside = {".xml": ".bin", ".pdmodel": ".pdiparams"}.get(suffix)
     return [path, stem + beside] if beside else [path]
@@ -293,7 +294,7 @@ def renaming(prefixes: tuple[tuple[str, str], ...]) -> Callable[[str], str]:
 
 
 def renamed(answer: Answer, rename: Callable[[str], str]) -> Answer:
-    """``answer`` with ``rename`` done to what may hold a path."""
+    """Returns ``answer`` with ``rename`` applied to every text that may contain a path."""
     if isinstance(answer, LoadReport):
         return replace(answer, message=rename(answer.message), detail=rename(answer.detail))
     if isinstance(answer, ModelInspection):

@@ -15,7 +15,7 @@ from ovms_doctor.probes.runtime.backend import COMPILE_PROPERTIES, OpenVINOError
 from ovms_doctor.probes.runtime.binding import import_openvino
 from ovms_doctor.probes.runtime.prepare import compile_properties, prepare
 
-#: Loaded at first use only; named so that no later use needs to open a file.
+#: Loaded at first use only; named so that no later use must open a file.
 _LAZY_LIBRARIES: Final = (
     "libopenvino_intel_cpu_plugin.so*",
     "libopenvino_auto_batch_plugin.so*",
@@ -41,11 +41,11 @@ class LoadedModel:
         self._device = "CPU"
 
     def inputs(self) -> tuple[Tensor, ...]:
-        """The model's inputs in its own order, each with its names sorted."""
+        """Returns the model's inputs in its own order, each with its names sorted."""
         return tuple(_tensor(port) for port in self._model.inputs)
 
     def outputs(self) -> tuple[Tensor, ...]:
-        """The model's outputs in its own order, each with its names sorted."""
+        """Returns the model's outputs in its own order, each with its names sorted."""
         return tuple(_tensor(port) for port in self._model.outputs)
 
     def prepare(self, preparation: Preparation) -> None:
@@ -56,7 +56,7 @@ class LoadedModel:
         self._model = prepare(self._module, self._model, preparation)
 
     def check_properties(self) -> None:
-        """Compile a model of one operation with the properties of the preparation: the plugin reads them before the
+        """Compiles a model of one operation with the properties of the preparation: the plugin reads them before the
         model. Raises OpenVINOError."""
         with _translated():
             smallest = self._core.read_model(_SMALLEST_MODEL.encode(), b"")
@@ -70,7 +70,7 @@ class LoadedModel:
 
 
 class OpenVINO:
-    """OpenVINO, ready to read models. Make one with OpenVINO.open."""
+    """OpenVINO, ready to read models. OpenVINO.open makes one."""
 
     def __init__(self, module: Any, core: Any, libraries: str) -> None:
         #: The directory of its libraries, which it lists again at each read.
@@ -82,32 +82,31 @@ class OpenVINO:
 
     @classmethod
     def open(cls, package_directory: str) -> OpenVINO:
-        """Import OpenVINO and load all that it would load later.
+        """Imports OpenVINO and loads all that it would load later.
 
-        ``package_directory`` is the directory of the Python package ``openvino``. Raises
-        RuntimeUnavailableError.
+        ``package_directory``: the directory of the Python package ``openvino``. Raises RuntimeUnavailableError.
         """
         opened = cls(*import_openvino(package_directory))
         opened._preload()
         return opened
 
     def add_extension(self, path: str) -> None:
-        """Load an extension library, which runs its code. Raises OpenVINOError."""
+        """Loads an extension library, which runs its code. Raises OpenVINOError."""
         record_library(path)
         with _translated():
-            # As bytes: releases before 2026 take no other name that is not UTF-8.
+            # As bytes: releases before 2026 accept no other name that is not UTF-8.
             self._core.add_extension(os.fsencode(path))
 
     @contextmanager
     def read(self, path: str) -> Iterator[LoadedModel]:
-        """``read_model(path)``; all that it holds is freed on leaving. Raises OpenVINOError."""
+        """Yields the result of ``read_model(path)``; frees all its memory at the end. Raises OpenVINOError."""
         record_model(path)
         with _translated():
             model = self._core.read_model(path)
         yield LoadedModel(self._module, self._core, model)
 
     def _preload(self) -> None:
-        """Load what is otherwise loaded at first use. A library that is missing is missed when needed."""
+        """Loads the files that are otherwise loaded at first use. A missing library only fails at its use."""
         try:
             # For a file that no frontend supports, OpenVINO loads and tries every frontend.
             with self.read(os.devnull):
@@ -124,7 +123,7 @@ class OpenVINO:
 
 @contextmanager
 def _translated() -> Iterator[None]:
-    """Turn what the binding raises into OpenVINOError with the text of the C++ exception."""
+    """Converts the binding's exceptions into OpenVINOError with the text of the C++ exception."""
     try:
         yield
     except Exception as error:
@@ -140,8 +139,11 @@ def _tensor(port: Any) -> Tensor:
 
 
 def _names(port: Any) -> tuple[str, ...]:
-    """All names of a port, sorted. The binding refuses to give names that are not UTF-8; then they are taken from the
-    bytes of its ``<Output: names[a, b] shape[1,4] type: f32>``, where a name that holds a comma counts as two."""
+    """Returns all names of a port, sorted.
+
+    The binding fails for names that are not UTF-8; then they are read from the bytes of its ``<Output: names[a, b]
+    shape[1,4] type: f32>``, where a name with a comma counts as two.
+    """
     try:
         return tuple(sorted(port.get_names()))
     except UnicodeDecodeError:

@@ -1,4 +1,4 @@
-"""Load the pipelines of generative models with OpenVINO GenAI, in a child process, in the server's order of calls."""
+"""Loads the pipelines of generative models with OpenVINO GenAI, in a child process, in the server's order of calls."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from ovms_doctor.probes.runtime.read import (
 )
 
 _PACKAGE: Final = "openvino_genai"
-#: Pipelines of each task, of which one must load; text generation, embeddings and rerank are made otherwise.
+#: Pipelines of each task; one of them must load. Text generation, embeddings and rerank use other calls.
 _PIPELINES: Final = {
     "image_generation": ("InpaintingPipeline", "Image2ImagePipeline", "Text2ImagePipeline"),
     "speech2text": ("WhisperPipeline",),
@@ -46,7 +46,7 @@ class Pipelines:
         self._directories: list[str] = []
 
     def prepare(self) -> None:
-        """Imports the library and the files that it would open later; no file of a user is opened. Raises
+        """Imports the library and the files that it would open later; opens no file of a user. Raises
         RuntimeUnavailableError."""
         _, hard = resource.getrlimit(resource.RLIMIT_CORE)
         resource.setrlimit(resource.RLIMIT_CORE, (0, hard))
@@ -75,8 +75,8 @@ class Pipelines:
                 continue
 
     def _compile_something(self) -> None:
-        """Has modules and plugins loaded that are otherwise loaded at first use, when the libraries' directories may be
-        out of the user's reach."""
+        """Loads modules and plugins that are otherwise loaded at first use, when the user may have no access to the
+        libraries' directories."""
         importlib.import_module("dataclasses")
         operations = importlib.import_module("openvino.opset8")
         data = operations.parameter([1], self._openvino.Type.f32)
@@ -84,7 +84,7 @@ class Pipelines:
         self._openvino.Core().compile_model(model, "CPU")
 
     def load(self, path: str, task: str, properties: Sequence[tuple[str, str]]) -> LoadReport:
-        """Load the model in the directory ``path`` for ``task`` on the CPU. Raises RuntimeUnavailableError where the
+        """Loads the model in the directory ``path`` for ``task`` on the CPU. Raises RuntimeUnavailableError if the
         process's present user may not read the libraries."""
         for directory in self._directories:
             if not os.access(directory, os.R_OK | os.X_OK):
@@ -106,7 +106,8 @@ class Pipelines:
         return LoadReport("compile", outcome, "compile", message, self.version, detail=detail)
 
     def _load(self, path: str, task: str, config: dict[str, Any]) -> None:
-        """The calls of the servables' initialisers (src/llm, src/sidepacket_servable.cpp, src/audio, src/image_gen)."""
+        """Makes the calls of the servables' initialisers (src/llm, src/sidepacket_servable.cpp, src/audio,
+        src/image_gen)."""
         if task == "text_generation":
             scheduler = self._genai.SchedulerConfig()
             scheduler.cache_size = 0

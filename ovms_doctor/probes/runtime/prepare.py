@@ -1,8 +1,8 @@
 """A model prepared as the server prepares it between reading and compiling, by OpenVINO's Python binding.
 
-Follows ``ModelInstance::loadTensors`` (modelinstance.cpp): layouts and preprocessing in one
-PrePostProcessor, which is built even where nothing is requested (it gives each tensor without a layout the
-default one); then the shapes, then the batch.
+Follows ``ModelInstance::loadTensors`` (modelinstance.cpp): layouts and preprocessing in one PrePostProcessor, which
+is built even if nothing is requested (it sets the default layout of each tensor without one); then the shapes, then
+the batch.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class PreparationError(OpenVINOError):
 
 
 def prepare(module: Any, model: Any, preparation: Preparation) -> Any:
-    """``model`` (of ``module``, the binding) after all steps. Raises PreparationError."""
+    """Returns ``model`` (of ``module``, the binding) after all steps. Raises PreparationError."""
     for index, output in enumerate(model.outputs):
         if not output.get_names():
             output.get_tensor().set_names({f"out_{index}"})
@@ -52,10 +52,10 @@ def prepare(module: Any, model: Any, preparation: Preparation) -> Any:
 
 
 def compile_properties(preparation: Preparation) -> dict[str, Any]:
-    """The properties to compile with: what the user gave, and the server's default hint.
+    """Returns the properties to compile with: the user's, and the server's default hint.
 
-    A model cache is left out, for OpenVINO writes into it. The rest of COMPILE_PROPERTIES only keeps several workers
-    out of each other's way, and only on the CPU.
+    A model cache is left out, because OpenVINO writes into it. The rest of COMPILE_PROPERTIES only keeps several
+    workers from disturbing each other, and only on the CPU.
     """
     properties = {key: json.loads(text) for key, text in _pairs(preparation.config) if key != "CACHE_DIR"}
     defaults = dict(COMPILE_PROPERTIES if preparation.device == "CPU" else COMPILE_PROPERTIES[:1])
@@ -127,7 +127,7 @@ def _element_type(module: Any, name: str) -> Any:
 
 
 def _reshape(module: Any, model: Any, requested: dict[str, str]) -> None:
-    """``gatherReshapeInfo``: every input's shape goes into the call, if any of them changes."""
+    """As ``gatherReshapeInfo``: every input's shape goes into the call, if any of them changes."""
     shapes = {}
     changes = False
     for port in model.inputs:

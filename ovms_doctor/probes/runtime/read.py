@@ -1,11 +1,10 @@
-"""Load models with OpenVINO. Runs in a child process that loads many models in turn.
+"""Loads models with OpenVINO. Runs in a child process that loads many models in turn.
 
-The child calls :meth:`Runtime.prepare` with the parent's rights, becomes the server's user, then loads model
-after model. A native crash, a hang and running out of memory are noticed by the parent; every text of
-OpenVINO's is in the LoadReport.
+The child calls :meth:`Runtime.prepare` with the parent's rights, becomes the server's user, then loads model after
+model. The parent detects a native crash, a hang and a lack of memory; every text of OpenVINO is in the LoadReport.
 
-After ``prepare`` nothing here imports a module or opens a descriptor that it does not close, and the
-child must leave the descriptors open that it has: OpenVINO's libraries are reached through one.
+After ``prepare`` nothing here imports a module or opens a descriptor that it does not close, and the child must keep
+its descriptors open: OpenVINO's libraries are reached through one.
 """
 
 from __future__ import annotations
@@ -39,9 +38,9 @@ BASE_GROWTH: Final = 2 * GIB
 #: A thread's stack (8 MiB) and bookkeeping; OpenVINO may start one for each core.
 STACK_PER_CORE: Final = 16 * MIB
 
-#: How an exhausted address space shows in OpenVINO's texts: operator new; mmap of a weights file
-#: ("…, err=Cannot allocate memory"; without "err=" the words belong to the CPU plugin's message about
-#: incompatible descriptors); a thread without address space for its stack.
+#: How OpenVINO reports an exhausted address space: operator new; mmap of a weights file ("…, err=Cannot allocate
+#: memory"; without "err=" the text belongs to the CPU plugin's message about incompatible descriptors); a thread
+#: without address space for its stack.
 OUT_OF_MEMORY: Final = lazy_pattern(
     r"std::bad_alloc|err=Cannot allocate memory|Resource temporarily unavailable"
 )
@@ -57,14 +56,14 @@ class Runtime:
     def __init__(self) -> None:
         #: Bytes that a load may take, None for no limit of its own.
         self.memory_limit: int | None = None
-        #: The extensions that were loaded, each with OpenVINO's text where that failed. None can be unloaded.
+        #: The loaded extensions, each with OpenVINO's text if it failed. None can be unloaded.
         self._extensions: dict[str, str | None] = {}
         self._backend: OpenVINO | None = None
 
     def prepare(self) -> None:
-        """Loads OpenVINO and all files that it would load later; no file of a user is opened.
+        """Loads OpenVINO and all files that it would load later; opens no file of a user.
 
-        Raises RuntimeUnavailableError. An extension, which is code that the user chose, is loaded later, with the
+        Raises RuntimeUnavailableError. An extension, which is code of the user's choice, is loaded later, with the
         rights of the process at that time.
         """
         _, hard = resource.getrlimit(resource.RLIMIT_CORE)
@@ -73,8 +72,8 @@ class Runtime:
         self._backend = OpenVINO.open(package_directory("openvino"))
 
     def add_tokenizers(self) -> None:
-        """Loads the library of the package openvino_tokenizers, which is this program's own environment's: no file of
-        a user's. Raises RuntimeUnavailableError."""
+        """Loads the library of the package openvino_tokenizers from this program's own environment; opens no file of
+        a user. Raises RuntimeUnavailableError."""
         library = os.path.join(package_directory("openvino_tokenizers"), "lib", "libopenvino_tokenizers.so")
         try:
             self._ready().add_extension(library)
@@ -86,11 +85,11 @@ class Runtime:
 
     @property
     def version(self) -> str:
-        """OpenVINO's version, like ``2026.4.1``; empty before :meth:`prepare`."""
+        """Returns OpenVINO's version, like ``2026.4.1``; empty before :meth:`prepare`."""
         return self._backend.version.split("-", 1)[0] if self._backend else ""
 
     def try_extension(self, path: str) -> LoadReport:
-        """Load a CPU extension, with no more address space than a small model may take. Runs the library's code,
+        """Loads a CPU extension, with no more address space than a small model may use. Runs the library's code,
         which may crash or hang. Raises RuntimeUnavailableError."""
         backend = self._ready()
         outcome: Literal["ok", "failed", "out_of_memory"] = "ok"
@@ -118,10 +117,11 @@ class Runtime:
         """Reads a model, prepares it, for level ``compile`` also compiles it, on CPU unless the preparation names
         another device.
 
-        ``path`` is the path that the server would pass to ``read_model`` (a SavedModel's directory ends in
-        ``/``). ``extension``: the host path of a CPU extension to be loaded first. If it cannot be loaded, the
-        server ends, and the result here is the outcome ``failed`` with ``detail`` for the extension.
-        Raises RuntimeUnavailableError where the process's present user may not read OpenVINO's libraries, because
+        ``path``: the path that the server would pass to ``read_model`` (a SavedModel's directory ends in ``/``).
+        ``extension``: the host path of a CPU extension to load first. If it cannot be loaded, the server ends, and
+            the result here is the outcome ``failed`` with ``detail`` for the extension.
+
+        Raises RuntimeUnavailableError if the process's present user may not read OpenVINO's libraries, because
         OpenVINO would report every model as unreadable; and for a file that is too large to be the description of a
         model, which OpenVINO would read for hours.
         """
@@ -199,9 +199,10 @@ class Runtime:
 def address_space_growth(weights: int, level: LoadLevel, memory_limit: int | None, cores: int) -> int:
     """Returns the bytes of address space that a load may add to the process.
 
-    ``weights`` is the size of the model's weights in bytes. A ``memory_limit`` (bytes) bounds it, except for address
-    space that needs no memory: the mapped weights, whose pages the kernel can reclaim, and stacks. Address space is
-    not memory in use, so this protects the host and does not predict the effect of the server's limit.
+    ``weights``: the size of the model's weights in bytes. A ``memory_limit`` (bytes) bounds the result, except for
+        address space that needs no memory: the mapped weights, whose pages the kernel can reclaim, and stacks.
+        Address space is not memory in use, so this protects the host and does not predict the effect of the server's
+        limit.
     """
     stacks = cores * STACK_PER_CORE
     growth = BASE_GROWTH + WEIGHT_FACTORS[level] * weights
@@ -211,11 +212,10 @@ def address_space_growth(weights: int, level: LoadLevel, memory_limit: int | Non
 
 
 def weight_bytes(path: str) -> int:
-    """The size in bytes of a model with its weights; what cannot be looked at counts as nothing.
+    """Returns the size in bytes of a model with its weights; unreadable files count as 0.
 
-    A SavedModel: all below its directory. ONNX: all below the file's directory, for its weights may
-    be in any file there. Others: the files that differ in their suffix only (``.bin``,
-    ``.pdiparams``).
+    A SavedModel: all files below its directory. ONNX: all files below the file's directory, because its weights may
+    be in any of them. Others: the files that differ in their suffix only (``.bin``, ``.pdiparams``).
     """
     if path.endswith("/") or os.path.isdir(path):
         return size_below(path)
@@ -250,7 +250,7 @@ def _stat_size(path: str) -> int:
 
 @contextmanager
 def limited_address_space(growth: int) -> Iterator[None]:
-    """Let this process's address space grow by ``growth`` bytes at most, inside the block.
+    """Lets this process's address space grow by ``growth`` bytes at most, inside the block.
 
     Only the soft limit changes, never above the hard one.
     """
@@ -267,7 +267,7 @@ def limited_address_space(growth: int) -> Iterator[None]:
 
 
 def _address_space() -> int:
-    """The bytes of address space that this process uses; 0 where that cannot be determined."""
+    """Returns the bytes of address space that this process uses; 0 if that cannot be determined."""
     try:
         with open("/proc/self/statm", "rb") as file:
             return int(file.read().split()[0]) * resource.getpagesize()
@@ -276,7 +276,7 @@ def _address_space() -> int:
 
 
 def one_heap() -> None:
-    """Have all threads share malloc's heap: glibc reserves 64 MiB of address space for each more."""
+    """Makes all threads share malloc's heap: glibc reserves 64 MiB of address space for each further heap."""
     try:
         ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 1)
     except (AttributeError, OSError):
@@ -284,7 +284,7 @@ def one_heap() -> None:
 
 
 def package_directory(name: str) -> str:
-    """The directory of an installed Python package, which is not imported. Raises RuntimeUnavailableError."""
+    """Returns the directory of an installed Python package; does not import it. Raises RuntimeUnavailableError."""
     try:
         spec = importlib.util.find_spec(name)
     except (ImportError, ValueError) as error:

@@ -12,9 +12,9 @@ from ovms_doctor.model.facts import StoreRefusal
 from ovms_doctor.model.facts.store_answers import StoreProblem
 from ovms_doctor.model.text import HIDDEN
 
-#: Characters of a message that are kept.
+#: The most characters of a message that are kept.
 KEPT = 300
-#: Shorter secrets are parts of ordinary words.
+#: Shorter secrets occur inside ordinary words.
 _SHORTEST_SECRET = 3
 
 #: In this order: a kind that is also one of the later kinds comes first.
@@ -30,7 +30,7 @@ _PROBLEMS: tuple[tuple[type[BaseException], StoreProblem], ...] = (
 
 
 def chain(error: BaseException) -> Iterator[BaseException]:
-    """An exception and all that it was made of, once each."""
+    """Yields an exception and all its causes, once each."""
     todo, visited = [error], set()
     while todo:
         item = todo.pop(0)
@@ -40,7 +40,7 @@ def chain(error: BaseException) -> Iterator[BaseException]:
         yield item
         inner = [item.__cause__, item.__context__, getattr(item, "reason", None)]
         inner += [getattr(item, "original_error", None), *item.args]
-        # botocore keeps what it wraps among the values of its message.
+        # botocore keeps the wrapped exception among the values of its message.
         inner += list(getattr(item, "kwargs", {}).values())
         todo += [other for other in inner if isinstance(other, BaseException)]
 
@@ -80,14 +80,14 @@ def authority_of(url: str) -> str:
 
 
 class Hidden:
-    """Texts without the secrets that are known, in one line, and cut."""
+    """Texts without the known secrets, in one line, and cut."""
 
     def __init__(self, *secrets: str) -> None:
         self._secrets: set[str] = set()
         self.add(*secrets)
 
     def add(self, *secrets: str) -> None:
-        """Longer ones are hidden first."""
+        """Adds secrets; longer ones are hidden first."""
         for secret in secrets:
             for form in (secret, quote(secret, safe="", errors="replace")):
                 if len(form) >= _SHORTEST_SECRET:
@@ -101,7 +101,7 @@ class Hidden:
 
 
 def passing(answer: object) -> bool:
-    """Returns whether the request should be repeated: the store is busy, or closed the connection."""
+    """Whether the request should be repeated: the store is busy, or closed the connection."""
     if not isinstance(answer, StoreRefusal):
         return False
     if answer.problem:

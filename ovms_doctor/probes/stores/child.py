@@ -27,7 +27,7 @@ from ovms_doctor.model.facts import (
 from ovms_doctor.probes.processes.messages import Ready
 from ovms_doctor.probes.processes.options import StoreOptions
 
-#: Of this process's own environment: what the libraries would take their choices from.
+#: Prefixes of variables from which the libraries would take settings of this process.
 _FOREIGN = ("AWS_", "BOTO", "GOOGLE_", "CLOUDSDK_", "CLOUD_STORAGE_", "GCE_", "STORAGE_EMULATOR_", "AZURE_")
 _FOREIGN_NAMES = frozenset({"REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NETRC", "SSLKEYLOGFILE"})
 _NOWHERE = "/nonexistent"
@@ -43,10 +43,10 @@ class Store(Protocol):
 
 
 def start(options: StoreOptions) -> tuple[Callable[[AnyQuestion], Answer], Ready]:
-    """Returns what answers questions with the secrets and files of the options, and the first message."""
+    """Returns the function that answers questions with the secrets and files of the options, and the first message."""
     _clean()
     if options.ahead:
-        # What is wrong with it is the answer to the first question.
+        # The answer to the first question reports the failure.
         with contextlib.suppress(Exception):
             import boto3.session  # noqa: F401
     return _StoreHandler(options.secrets, options.files, options.patience).answer, Ready()
@@ -69,11 +69,11 @@ class _StoreHandler:
         self._patience = patience
         self._stores: dict[StoreAccess, Store] = {}
         self._lock = threading.Lock()
-        #: Google's sessions belong to one thread each; boto3's clients are everybody's.
+        #: A session of Google belongs to one thread; all threads share boto3's clients.
         self._own = threading.local()
 
     def answer(self, question: AnyQuestion) -> Answer:
-        """Any failure is reported without the texts of libraries, which can contain secrets."""
+        """Answers a question. Failures are reported without the texts of libraries, which can contain secrets."""
         try:
             return self._answer(question)
         except Exception as error:  # noqa: BLE001
@@ -129,7 +129,7 @@ class _StoreHandler:
                     return replace(answer, key=copy.prefix + file.name)
                 if not isinstance(answer, StoreResponse):
                     return answer
-                # Google's store may unpack what it sends.
+                # Google's store may decompress the data that it sends.
                 if copy.access.store == "s3" and os.stat(path).st_size != file.size:
                     url = copy.access.url(copy.prefix + file.name)
                     return Unavailable(f"{url} has changed since it was listed")
@@ -149,14 +149,15 @@ def needed(access: StoreAccess) -> tuple[str, ...]:
 
 
 def _inside(directory: str, name: str) -> str:
-    """A store's keys may hold anything. Raises OSError for one that leads out of the directory."""
+    """Returns the path of a file in the directory. A store's keys may contain anything: raises OSError for one that
+    leads out of the directory."""
     if any(part in ("", ".", "..") for part in name.split("/")) or "\0" in name:
         raise OSError(0, "a key's name is not valid for a file")
     return f"{directory}/{name}"
 
 
 def _hole(path: str, size: int) -> None:
-    """A file of a size, with nothing in it."""
+    """Makes a file of a size without any data."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
     try:
         os.truncate(descriptor, size)

@@ -1,4 +1,4 @@
-"""Models from a store, downloaded to be inspected and loaded like local ones; nothing of them stays behind."""
+"""Models from a store, downloaded to be inspected and loaded like local ones, and then removed."""
 
 from __future__ import annotations
 
@@ -34,25 +34,25 @@ from ovms_doctor.probes.inspect.heads import HEAD_BYTES
 from ovms_doctor.probes.local import LocalCollector
 from ovms_doctor.probes.runtime.handler import END_OF_NAME, renamed
 
-#: Path, bytes that have come, bytes in all.
+#: Path, downloaded bytes, bytes in all.
 Progress: TypeAlias = Callable[[str, int, int], None]
 Fetch: TypeAlias = Callable[
     [Sequence[AnyQuestion], Callable[[AnyQuestion], None]], Iterator[tuple[AnyQuestion, Answer]]
 ]
-#: Copies that are fetched in one go, and bytes of them together, but for a single one that is larger.
+#: The most copies of one download, and their bytes together, except for a single larger one.
 _AT_A_TIME = 5000
 _BYTES_AT_A_TIME = 1 << 30
-#: Copies that are inspected together, while others are on their way.
+#: The most copies that are inspected together, while others are downloaded.
 _TOGETHER = 32
-#: Bytes that are left to everybody else on the file system of the copies.
+#: Bytes that remain free on the file system of the copies.
 _LEFT_FREE = 100 << 20
-#: Below this many bytes nobody wants to watch.
+#: A smaller download, in bytes, needs no progress display.
 _WORTH_WATCHING = 4 << 20
 _LOOK_EVERY = 0.2
-#: What is seen of weights that were not fetched: the hole in their place.
+#: Faults of weights that were not downloaded: the hole that replaces them causes these.
 _OF_HOLES = frozenset({faults.WEIGHTS_ALL_ZERO, faults.WEIGHTS_SPARSE, faults.WEIGHTS_ZERO_TAIL})
-#: What tells that something else may lie in their place: then their beginning is looked at. A hole begins with zeros,
-#: which is reported for Paddle's parameters.
+#: Faults that may show another file in place of the weights: then their beginning is downloaded. A hole begins with
+#: zeros, which is reported for Paddle's parameters.
 _SUSPICIOUS = frozenset(
     {
         faults.WEIGHTS_TOO_SMALL,
@@ -64,7 +64,7 @@ _SUSPICIOUS = frozenset(
 
 
 class _Job(Struct):
-    """The questions about one copy. ``names``: the files that must come."""
+    """The questions about one copy. ``names``: the files to download."""
 
     copy: VersionCopy
     inspect: list[InspectCopy] = field(default_factory=list)
@@ -82,7 +82,11 @@ class _Job(Struct):
 
 
 class Copies:
-    """``fetch`` has files downloaded; ``load_deadline``, ``deadline``, ``jobs`` as in LocalCollector."""
+    """Collects facts of copies.
+
+    ``fetch``: downloads files.
+    ``load_deadline``, ``deadline``, ``jobs``: as in LocalCollector.
+    """
 
     def __init__(
         self, fetch: Fetch, load_deadline: float, deadline: float, jobs: int | None, progress: Progress | None
@@ -92,20 +96,20 @@ class Copies:
         self._here = LocalCollector(None, deadline=deadline, load_deadline=load_deadline, jobs=jobs)
         self._directory: str | None = None
         self._odd: dict[AnyQuestion, _Odd] = {}
-        #: Makes the store's paths of the copies'.
+        #: Replaces the paths of copies by the store's paths.
         self._rename: Callable[[str], str] = str
 
     def warm(self, load: str) -> None:
-        """Has the children started that inspect and load."""
+        """Starts the children that inspect and load."""
         self._here.warm_for_models(load)
 
     @property
     def pids(self) -> list[int]:
-        """The process ids of the children that inspect and load."""
+        """Returns the process ids of the children that inspect and load."""
         return self._here.pids
 
     def close(self) -> None:
-        """Ends the children and removes what is left of the copies."""
+        """Ends the children and removes the remaining copies."""
         self._here.close()
         if self._directory is not None:
             shutil.rmtree(self._directory, ignore_errors=True)
@@ -117,7 +121,7 @@ class Copies:
         begin: Callable[[AnyQuestion], None],
         answers: dict[AnyQuestion, Answer],
     ) -> None:
-        """Adds to ``answers``, in whatever order."""
+        """Adds the answers to ``answers``, in any order."""
         if not questions:
             return
         jobs: dict[VersionCopy, _Job] = {}
@@ -153,7 +157,7 @@ class Copies:
                 self._directory = None
 
     def _make_room(self, wave: Sequence[_Job]) -> Unavailable | None:
-        """A directory for each copy, or why there is none."""
+        """Makes a directory for each copy; returns why it cannot."""
         needed = sum(job.size for job in wave)
         try:
             self._directory = tempfile.mkdtemp(prefix="ovms-doctor-")
@@ -176,7 +180,7 @@ class Copies:
     def _stream(
         self, wave: Sequence[_Job], begin: Callable[[AnyQuestion], None], answers: dict[AnyQuestion, Answer]
     ) -> None:
-        """Yields the downloaded copies while the others are downloaded."""
+        """Downloads copies, and inspects or loads finished ones during the download."""
         jobs: dict[AnyQuestion, _Job] = {}
         for job in wave:
             jobs[FetchCopy(job.copy, job.names, job.directory)] = job
@@ -192,7 +196,7 @@ class Copies:
                     self._work(there, begin, answers)
                     there = []
         self._work(there, begin, answers)
-        # Only now: the children have no other questions left.
+        # Not earlier: now the children have no other questions left.
         self._look_again(answers)
 
     def _work(
@@ -222,7 +226,7 @@ class Copies:
                 shutil.rmtree(job.directory, ignore_errors=True)
 
     def _look_again(self, answers: dict[AnyQuestion, Answer]) -> None:
-        """Where holes stand for files of a wrong size, their beginnings are fetched, and all is inspected anew."""
+        """If holes replace files of a wrong size, downloads their beginnings and inspects all copies again."""
         odd, self._odd = self._odd, {}
         questions = {
             ReadObject(item.job.copy.access, item.job.copy.prefix + name, HEAD_BYTES): path
@@ -242,8 +246,8 @@ class Copies:
             shutil.rmtree(item.job.directory, ignore_errors=True)
 
     def _answer_of_copy(self, answer: Answer, job: _Job, known: Set[str]) -> Answer:
-        """``answer`` with the store's paths. Of what is a hole here nothing is said but its size, and, where its
-        beginning is ``known``, what that tells."""
+        """Returns ``answer`` with the store's paths. Of a hole it reports only the size, and, if its beginning is
+        ``known``, the result for that."""
         if isinstance(answer, ModelInspection):
             holes = _holes(job)
             unread = holes.keys() - known
@@ -258,7 +262,8 @@ class Copies:
 
 
 class _Odd(Struct):
-    """A question whose answer has to be looked at again; ``beginnings``: of what, path here and name."""
+    """A question to answer again. ``beginnings``: the files whose beginning is needed, by path here, with their
+    names."""
 
     question: InspectCopy | LoadCopy
     job: _Job
@@ -266,7 +271,7 @@ class _Odd(Struct):
 
 
 def _holes(job: _Job) -> dict[str, str]:
-    """What was not fetched: path here and name."""
+    """Returns the files that were not downloaded: path here and name."""
     return {
         f"{job.directory}/{file.name}": file.name for file in job.copy.files if file.name not in job.names
     }
@@ -282,14 +287,14 @@ def _odd_holes(job: _Job, inspection: ModelInspection) -> dict[str, str]:
 
 
 def _renaming(directory: str | None, wave: Sequence[_Job]) -> Callable[[str], str]:
-    """One pattern for all: to make one takes longer than to use it."""
+    """Returns a function for all paths: to make one pattern takes longer than to use it."""
     urls = {job.directory: job.copy.access.url(job.copy.prefix.rstrip("/")) for job in wave}
     pattern = re.compile(re.escape(f"{directory}/") + r"\d+" + END_OF_NAME)
     return lambda text: pattern.sub(lambda match: urls.get(match[0], match[0]), text)
 
 
 def _model_file(question: InspectCopy | LoadCopy) -> str:
-    """The file that holds the model: of a directory, what TensorFlow calls it."""
+    """Returns the file with the model: in a directory, TensorFlow's name of it."""
     directory = question.file == "" or question.file.endswith("/")
     return f"{question.file}saved_model.pb" if directory else question.file
 
@@ -317,7 +322,7 @@ def _not_here(question: InspectCopy | LoadCopy) -> Unavailable | None:
 
 
 def _wave(todo: Sequence[_Job]) -> list[_Job]:
-    """As many as may be here together, one at least."""
+    """Returns as many jobs as fit in one download, at least one."""
     wave: list[_Job] = []
     size = 0
     for job in todo[:_AT_A_TIME]:
@@ -329,7 +334,7 @@ def _wave(todo: Sequence[_Job]) -> list[_Job]:
 
 
 class _Watch:
-    """Tells of the bytes that have come, while they come."""
+    """Reports the downloaded bytes during the download."""
 
     def __init__(self, wave: Sequence[_Job], progress: Progress | None) -> None:
         total = sum(job.size for job in wave)

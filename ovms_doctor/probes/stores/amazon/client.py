@@ -1,4 +1,4 @@
-"""A boto3 client that decides nothing by itself: every choice of the server's client is handed to it."""
+"""A boto3 client that uses no defaults of its own: it gets every setting of the server's client."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ class StoreClientError(Exception):
 
 
 def proxies(text: str) -> dict[str, str]:
-    """The one proxy for every address, as the server takes its variable apart; none where it goes direct."""
+    """Returns the proxy of every address, as the server parses its variable; empty without a proxy."""
     match = _PROXY.fullmatch(text)
     if match is None:
         return {}
-    # A second @ is left to libcurl, which takes the text before it for the user, over the configured one, and without
-    # a password.
+    # libcurl handles a second @: the text before it becomes the user, instead of the configured one, and without a
+    # password.
     host = match[5].rpartition("@")[2]
     login = ""
     if match[3] and host == match[5]:
         user, password = (unquote(part, errors="surrogateescape") for part in (match[3], match[4]))
         login = f"{_quoted(user)}:{_quoted(password)}@"
-    # A port that cannot be is not taken, and libcurl's own is left (CURL_DEFAULT_PROXY_PORT).
+    # An impossible port is ignored, and libcurl's own remains (CURL_DEFAULT_PROXY_PORT).
     port = match[7] if int(match[7]) <= _LAST_PORT else "1080"
     url = f"{match[1]}://{login}{host}:{port}"
     return {"http": url, "https": url}
@@ -50,13 +50,13 @@ def _quoted(text: str) -> str:
 def make_client(
     access: StoreAccess, secrets: Mapping[str, str], files: Mapping[str, bytes], patience: float
 ) -> tuple[Any, tuple[str, ...]]:
-    """The client, and the keys it was given. Raises ImportError where boto3 is missing, NotUsable."""
+    """Returns the client, and the keys that it uses. Raises ImportError if boto3 is missing, StoreClientError."""
     import boto3
     from botocore import UNSIGNED
     from botocore.config import Config
     from botocore.utils import S3RegionRedirectorv2
 
-    # The server's client does not look for a bucket in another region.
+    # The server's client does not search for a bucket in another region.
     S3RegionRedirectorv2.redirect_from_error = _stays
     keys, region = _credentials(access, secrets, files)
     config = Config(
@@ -83,20 +83,21 @@ def make_client(
 
 
 def _note_status(http_response: Any, parsed: Any, **more: Any) -> None:
-    """botocore takes 200 with a body that is no XML for a broken off answer, and makes a 500 of it."""
+    """Notes the status: botocore reads 200 with a body that is not XML as an incomplete answer, and makes a 500 of
+    it."""
     status = getattr(http_response.raw, "status", None)
     if status is not None:
         parsed.setdefault("ResponseMetadata", {})[SENT] = status
 
 
 def _stays(self: Any, request_dict: Any, response: Any, operation: Any, **more: Any) -> None:
-    """In place of botocore's: a bucket elsewhere is refused, and that is the answer."""
+    """Replaces botocore's function: a bucket elsewhere is refused, and the refusal is the answer."""
 
 
 def _credentials(
     access: StoreAccess, secrets: Mapping[str, str], files: Mapping[str, bytes]
 ) -> tuple[dict[str, str], str]:
-    """(what the client is given, region)."""
+    """Returns the client's credentials and the region."""
     if access.credentials == "anonymous":
         return {}, access.region
     if access.credentials == "profile":

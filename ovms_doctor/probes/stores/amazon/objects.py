@@ -1,6 +1,7 @@
-"""GetObject by botocore's own signer and connections, without what a client does around each request.
+"""GetObject by botocore's own signer and connections, without the further work of a client around each request.
 
-A client takes several times as long over an object as the rest of the way, and there is one for each model version.
+A client's own work takes several times as long as the rest of the request, and there is one object for each model
+version.
 """
 
 from __future__ import annotations
@@ -10,8 +11,10 @@ from urllib.parse import parse_qs, quote, urlsplit
 
 
 class Objects:
-    """The objects of a bucket, requested as ``client`` would request them. ``keys``: the keys for signatures, empty
-    without signatures."""
+    """The objects of a bucket, requested as ``client`` would request them.
+
+    ``keys``: the keys for signatures, empty without signatures.
+    """
 
     def __init__(self, client: Any, bucket: str, keys: tuple[str, ...]) -> None:
         from botocore.auth import S3SigV4Auth

@@ -34,13 +34,13 @@ _ARCHIVED = frozenset({"GLACIER", "DEEP_ARCHIVE"})
 #: Seconds before each further attempt of a request.
 _PAUSES = (0.3, 0.9)
 _CHUNK = 1 << 20
-#: Statuses by which a client is sent to another address.
+#: Statuses that redirect a client to another address.
 _ELSEWHERE = frozenset({302, 303, 307, 308})
-#: What proxies call themselves in an answer of their own.
+#: Names of proxies in their own answers.
 _PROXIES = ("squid", "tinyproxy", "proxy.py", "zscaler")
-#: Seconds that S3 lets a clock be wrong.
+#: The most seconds by which S3 accepts a wrong clock.
 _MOST_SKEW = 900
-#: Other stores call theirs ``default``, ``RegionOne``, ``de_fra``.
+#: The form of a region; other stores use ``default``, ``RegionOne``, ``de_fra``.
 _REGION = lazy_pattern(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
 _TUNNEL = lazy_pattern(r"Tunnel connection failed: (\d{3})")
 _Answer = TypeVar("_Answer")
@@ -55,7 +55,7 @@ class AmazonStore:
         self._access = access
         self._patience = patience
         proxy = proxies(secrets.get(access.proxy, "")) if access.proxy else {}
-        #: ``host:port``, empty where none is taken.
+        #: ``host:port``, empty without a proxy.
         self._proxy = proxy.get("http", "").partition("://")[2].rpartition("@")[2]
         self._hidden = Hidden(*secrets.values(), *proxy_secrets(secrets.get(access.proxy, "")))
         self._client: Any = None
@@ -73,7 +73,7 @@ class AmazonStore:
             self._stopped = _cannot(error)
 
     def head(self) -> StoreResponse | StoreRefusal | Unavailable:
-        """HeadBucket."""
+        """Sends HeadBucket and returns the result."""
 
         def ask() -> StoreResponse:
             answer = self._client.head_bucket(Bucket=self._access.bucket)
@@ -93,7 +93,7 @@ class AmazonStore:
             if isinstance(page, StoreRefusal | Unavailable):
                 return page
             if "IsTruncated" not in page and "Name" not in page:
-                # Some page, of which the library reads nothing and finds no fault with it.
+                # A web page: the library reads nothing in it and reports no error.
                 return StoreRefusal("ListObjects", 200, problem="unreadable", host=self._host())
             contents = page.get("Contents", ())
             found = [_stored(item) for item in contents if "Key" in item]
@@ -109,14 +109,14 @@ class AmazonStore:
             if not page.get("IsTruncated") or not newest:
                 return _in_order(prefix, objects, prefixes, bool(page.get("IsTruncated")))
             last = newest
-            # Amazon's is a key; other stores make up what they like.
+            # Amazon's marker is a key; other stores use texts of their own.
             more["Marker"] = page.get("NextMarker") or newest
         return _in_order(prefix, objects, prefixes, True)
 
     def _page(self, prefix: str, more: Mapping[str, str]) -> dict[str, Any]:
         parameters: dict[str, Any] = dict(more)
         if not self._access.endpoint:
-            # Amazon reports restored objects, which can be read in spite of their storage class.
+            # Amazon reports restored objects, which can be read despite their storage class.
             parameters["OptionalObjectAttributes"] = ["RestoreStatus"]
         found: dict[str, Any] = self._client.list_objects(
             Bucket=self._access.bucket, Prefix=prefix, **parameters
@@ -124,10 +124,10 @@ class AmazonStore:
         return found
 
     def read(self, key: str, begin: int, length: int) -> FileContent | StoreRefusal | Unavailable:
-        """At most ``length`` bytes of an object from ``begin`` on; ``size`` is the whole object's."""
+        """Returns at most ``length`` bytes of an object from ``begin`` on; ``size`` is the whole object's."""
 
         def ask() -> FileContent:
-            # Of nothing there is no range.
+            # A range of no bytes does not exist.
             byte_range = f"bytes={begin}-{begin + max(length, 1) - 1}"
             answer = self._client.get_object(Bucket=self._access.bucket, Key=key, Range=byte_range)
             whole = str(answer.get("ContentRange", "")).rpartition("/")[2]
@@ -140,12 +140,12 @@ class AmazonStore:
             return FileContent(data[before:], size)
 
         answer = self._ask("GetObject", ask)
-        # Of nothing there is no first byte.
+        # An empty object has no first byte.
         empty = isinstance(answer, StoreRefusal) and answer.status == 416
         return FileContent(b"", 0) if empty else answer
 
     def download(self, key: str, path: str) -> StoreResponse | StoreRefusal | Unavailable:
-        """A whole object into a new file at ``path``, which is gone again where that fails."""
+        """Downloads a whole object into a new file at ``path``, and removes the file after a failure."""
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
         try:
             descriptor = os.open(path, flags, 0o600)
@@ -164,13 +164,13 @@ class AmazonStore:
         body = self._objects.open(key)
         if body is None:
             body = self._client.get_object(Bucket=self._access.bucket, Key=key)["Body"]
-        # The body itself compares what comes with what was announced.
+        # The body itself compares its length with the announced one.
         with contextlib.closing(body):
             for part in body.iter_chunks(_CHUNK):
                 file.write(part)
         return StoreResponse()
 
-    # -- asking ----------------------------------------------------------------------------------------
+    # -- requests --------------------------------------------------------------------------------------
 
     def _ask(self, call: StoreCall, ask: Callable[[], _Answer]) -> _Answer | StoreRefusal | Unavailable:
         """Returns the answer; after a temporary failure the request is repeated, as long as there is time."""
@@ -213,13 +213,13 @@ class AmazonStore:
         code, message = str(error.get("Code", "")), str(error.get("Message", ""))
         host = self._host()
         if code.isdigit() or code == "Unknown":
-            # An answer without a body: the library puts the status in its place.
+            # An answer without a body: the library uses the status instead.
             code = message = ""
         if status == 407 or "x-squid-error" in headers or (self._proxy and not code and _is_proxys(headers)):
             message = str(headers.get("x-squid-error", "")).partition(" ")[0] or f"status {status}"
             return StoreRefusal(call, status, problem="proxy", message=message, host=self._proxy or host)
         if about.get(SENT) == 200 and not code:
-            # Such a page, of which the library makes a 500: a login, or the store's own console.
+            # A web page, for which the library reports 500: a login, or the store's own console.
             return StoreRefusal(call, 200, problem="unreadable", host=host)
         if call == "ListObjects" and not code and headers.get("content-type", "").startswith("text/html"):
             message = "a page for people, and no answer of a store's"
@@ -227,7 +227,7 @@ class AmazonStore:
             code = "RequestTimeTooSkewed" if _is_skewed(headers.get("date", "")) else code
         region = self._region(error.get("Region") or headers.get("x-amz-bucket-region"))
         if status in _ELSEWHERE or (status == 301 and not (code or region)):
-            # The server's client would follow, to wherever that is: libcurl does, with the SDK's own settings.
+            # The server's client would follow to any host: libcurl does, with the SDK's own settings.
             return StoreRefusal(
                 call, status, problem="unreadable", message="it sends who asks elsewhere", host=host
             )
@@ -279,15 +279,15 @@ def _stored(item: Mapping[str, Any]) -> StoredObject:
 
 
 def _in_order(prefix: str, objects: list[StoredObject], prefixes: list[str], more: bool) -> StoreListing:
-    """What was listed, in the order of its bytes: stores that keep their objects in a file system list ``1/`` before
-    ``1-old/``, and some name a key twice."""
+    """Returns the listed objects in the order of their bytes: stores that keep their objects in a file system list
+    ``1/`` before ``1-old/``, and some list a key twice."""
     found = {item.key: item for item in objects if item.key.startswith(prefix)}
     below = {one for one in prefixes if one.startswith(prefix)}
     return StoreListing(tuple(found[key] for key in sorted(found)), more, tuple(sorted(below)))
 
 
 def _first(body: Any, length: int) -> bytes:
-    """Reads a number of bytes of an answer's body, which itself raises for an end that comes too early."""
+    """Reads a number of bytes of an answer's body, which itself raises if it ends too early."""
     data = b""
     while len(data) < length and (part := body.read(length - len(data))):
         data += part
@@ -295,8 +295,8 @@ def _first(body: Any, length: int) -> bytes:
 
 
 def _is_skewed(date: str) -> bool:
-    """Returns whether the difference of the store's clock and this host's is so large that it refuses signatures. An
-    answer to HEAD has no text for that."""
+    """Whether the store's clock and this host's differ so much that the store refuses signatures. An answer to HEAD
+    has no text about it."""
     try:
         there = parsedate_to_datetime(date).timestamp()
     except ValueError:
@@ -305,8 +305,8 @@ def _is_skewed(date: str) -> bool:
 
 
 def _is_proxys(headers: Mapping[str, str]) -> bool:
-    """Returns whether an answer is from a proxy: it names a proxy, and has none of S3's texts and headers, which an
-    answer passed on by a proxy has."""
+    """Whether an answer is from a proxy: it names a proxy, and has none of S3's texts and headers, which an answer
+    that a proxy forwards has."""
     if any(name.startswith("x-amz") for name in headers):
         return False
     page = headers.get("content-type", "").startswith("text/html") and headers.get("content-length") != "0"
@@ -315,7 +315,7 @@ def _is_proxys(headers: Mapping[str, str]) -> bool:
 
 
 def _cannot(error: Exception) -> Unavailable:
-    """The library sent no request. Its message may contain a proxy's password."""
+    """Returns that the library sent no request. Its message may contain a proxy's password."""
     if type(error).__name__ == "ParamValidationError":
         return Unavailable("boto3 does not ask for a bucket or key of such a name")
     return Unavailable(f"boto3 cannot ask there ({type(error).__name__})")

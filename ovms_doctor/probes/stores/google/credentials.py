@@ -17,9 +17,9 @@ from ovms_doctor.probes.stores.google.session import (
     open_session,
 )
 
-#: Where a file that names none has its tokens from (google-cloud-cpp, oauth2_google_credentials.h).
+#: The token server of a file that names none (google-cloud-cpp, oauth2_google_credentials.h).
 TOKEN_URI = "https://oauth2.googleapis.com/token"  # noqa: S105 - an address
-#: To read objects and list them, and no more.
+#: The rights to read objects and list them only.
 SCOPE = "https://www.googleapis.com/auth/devstorage.read_only"
 _UNIVERSE = "googleapis.com"
 _BAD_KEY = "the private key in the server's Google credentials cannot be used"
@@ -30,8 +30,11 @@ class StoreClientError(Exception):
 
 
 class TokenError(Exception):
-    """These credentials give no token. ``response``: the response instead of one; ``host``: the server of the
-    request."""
+    """These credentials return no token.
+
+    ``response``: the response instead of one.
+    ``host``: the server of the request.
+    """
 
     def __init__(self, response: ReceivedResponse, host: str = "") -> None:
         super().__init__(response.message)
@@ -40,7 +43,10 @@ class TokenError(Exception):
 
 
 class Credentials:
-    """The credentials of a key file. ``secrets``: its parts that must never be shown."""
+    """The credentials of a key file.
+
+    ``secrets``: its parts that must never be shown.
+    """
 
     def __init__(self, made: Any, token_uri: str, proxy: StoreProxy, secrets: tuple[str, ...]) -> None:
         from google.auth.transport.requests import Request
@@ -52,8 +58,8 @@ class Credentials:
         self.secrets = secrets
 
     def token(self, patience: float) -> str:
-        """Returns a valid token; a new one is requested, within ``patience`` seconds, where the last one has
-        expired. Raises RequestNotSentError, TokenError."""
+        """Returns a valid token; requests a new one, within ``patience`` seconds, if the last one has expired.
+        Raises RequestNotSentError, TokenError."""
         from google.auth.exceptions import GoogleAuthError
         from requests.exceptions import RequestException
 
@@ -63,7 +69,7 @@ class Credentials:
         answered: list[Any] = []
 
         def ask(url: str, method: str = "GET", body: Any = None, headers: Any = None, **_: Any) -> Any:
-            """Google's library waits and tries again by itself where the server is busy."""
+            """Sends a request. Google's library waits and repeats it by itself if the server is busy."""
             left = end - time.monotonic()
             if left <= 0:
                 raise GoogleAuthError("there is no time left")
@@ -94,8 +100,11 @@ def _refused(response: Any, proxied: bool) -> ReceivedResponse:
 
 
 def read_credentials(content: bytes, proxy: StoreProxy, self_signed: bool) -> Credentials:
-    """``content`` of the key file. ``proxy``: the proxy to the token server. ``self_signed``: a service account's
-    tokens are signed here and not requested. Raises StoreClientError."""
+    """Returns the credentials in ``content``, the key file. Raises StoreClientError.
+
+    ``proxy``: the proxy to the token server.
+    ``self_signed``: whether a service account's tokens are signed here and not requested.
+    """
     try:
         info = json.loads(content.removeprefix(b"\xef\xbb\xbf").decode("utf-8"))
     except (ValueError, RecursionError):
@@ -113,7 +122,7 @@ def read_credentials(content: bytes, proxy: StoreProxy, self_signed: bool) -> Cr
         raise StoreClientError("the server's Google credentials name no address for tokens")
     names = ("private_key", "private_key_id", "refresh_token", "client_secret")
     texts = [info[name] for name in names if isinstance(info.get(name), str)]
-    # A key's lines may be quoted one by one.
+    # Lines of a key may be quoted separately.
     secrets = tuple(
         line for text in texts for line in (text, *text.split("\n")) if not line.startswith("-----")
     )

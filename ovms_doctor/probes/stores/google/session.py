@@ -1,8 +1,8 @@
 """The connection to Google Cloud Storage: a session that uses no setting of this process, its proxy as libcurl reads
 it, and the result of a request that no store answered.
 
-The server's library uses libcurl for all of it, which this module imitates (gcsfilesystem.cpp sets neither proxy nor
-timeout, v2022.1 to v2026.3).
+The server's library uses libcurl for all of this, which this module imitates (gcsfilesystem.cpp sets neither proxy
+nor timeout, v2022.1 to v2026.3).
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ from ovms_doctor.model.facts.store_answers import StoreProblem
 from ovms_doctor.model.pattern import lazy_pattern
 from ovms_doctor.probes.stores.answers import chain, problem_of
 
-#: libcurl's ports for a proxy that names none (CURL_DEFAULT_PROXY_PORT, CURL_DEFAULT_HTTPS_PROXY_PORT).
+#: libcurl's ports for a proxy without a port (CURL_DEFAULT_PROXY_PORT, CURL_DEFAULT_HTTPS_PROXY_PORT).
 _PROXY_PORTS = {"http": 1080, "https": 443}
 _TITLE = lazy_pattern(r"<title[^>]*>(.*?)</title", re.IGNORECASE | re.DOTALL)
 _TUNNEL = lazy_pattern(r"Tunnel connection failed: (\d{3})")
 
 
 class ProxyFormatError(ValueError):
-    """A variable's value that libcurl does not take for a proxy (CURLE_COULDNT_RESOLVE_PROXY)."""
+    """A variable's value that libcurl does not accept as a proxy (CURLE_COULDNT_RESOLVE_PROXY)."""
 
 
 class ProxyChangedError(ValueError):
-    """A kind of proxy that cannot be spoken to from here."""
+    """A kind of proxy that this program does not support."""
 
 
 class RequestNotSentError(Exception):
@@ -40,20 +40,24 @@ class RequestNotSentError(Exception):
 
 
 class StoreProxy(Struct, frozen=True):
-    """``url`` without user and password; ``headers``: what is sent to the proxy of them."""
+    """A proxy.
+
+    ``url``: its address without user and password.
+    ``headers``: the headers with user and password for the proxy.
+    """
 
     url: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def host(self) -> str:
-        """``host:port``."""
+        """Returns ``host:port``."""
         return self.url.partition("://")[2]
 
 
 def read_proxy(text: str) -> StoreProxy:
-    """The proxy that libcurl makes of a variable's value (lib/url.c parse_proxy): without a scheme it is http://, user
-    and password are decoded and end at the first @. Raises BadProxy, OtherProxy."""
+    """Returns the proxy that libcurl reads from a variable's value (lib/url.c parse_proxy): without a scheme it is
+    http://, user and password are decoded and end at the first @. Raises ProxyFormatError, ProxyChangedError."""
     if not text:
         return StoreProxy()
     match = re.fullmatch(r"(?:([A-Za-z][A-Za-z0-9+.-]*):/{1,3})?([^/?#]*)(?:[/?#].*)?", text, re.DOTALL)
@@ -85,7 +89,7 @@ def proxy_secrets(text: str) -> tuple[str, ...]:
 
 
 class LastResponse:
-    """The last response that came in, whether or not it was read to its end."""
+    """The last response, whether or not it was read to its end."""
 
     def __init__(self) -> None:
         self.response: Any = None
@@ -96,9 +100,11 @@ class LastResponse:
 
 def open_session(proxy: StoreProxy, last: LastResponse, allowed: Callable[[str, str], bool]) -> Any:
     """Returns a ``requests.Session`` that uses no variable, .netrc or file of this process, follows no redirection
-    (which might lead to a host that the user did not name), and stores each response in ``last``. ``allowed``
-    returns whether a method and an address may be requested: Google's libraries send further requests (for the
-    bucket, the regions of an account), in their own threads."""
+    (which might lead to a host that the user did not name), and stores each response in ``last``.
+
+    ``allowed``: returns whether a method and an address may be requested. Google's libraries send further requests
+        (for the bucket, the regions of an account), in their own threads.
+    """
     import requests
     from requests.adapters import HTTPAdapter
 
@@ -115,7 +121,7 @@ def open_session(proxy: StoreProxy, last: LastResponse, allowed: Callable[[str, 
     session.get_redirect_target = lambda response: None
     session.hooks["response"].append(last)
     adapter = HTTPAdapter(max_retries=0)
-    # The library would encode user and password otherwise than libcurl does.
+    # The library would encode user and password differently from libcurl.
     adapter.proxy_headers = lambda url: dict(proxy.headers)
     session.mount("https://", adapter)
     session.mount("http://", adapter)
@@ -128,7 +134,8 @@ def open_session(proxy: StoreProxy, last: LastResponse, allowed: Callable[[str, 
 
 
 class ReceivedResponse(Struct, frozen=True):
-    """The response instead of the requested data. ``at_proxy``: the failure was at the proxy or on the way to it."""
+    """The response instead of the requested data. ``at_proxy``: whether the failure was at the proxy or on the way
+    to it."""
 
     problem: StoreProblem = ""
     status: int = 0
@@ -167,7 +174,7 @@ def of_response(response: Any, proxied: bool) -> ReceivedResponse:
     page = "<html" in text[:1000].lower() or "<!doctype" in text[:1000].lower()
     headers = response.headers
     between = status == 407 or "X-Squid-Error" in headers
-    # What is busy answers with pages too, whoever it is.
+    # Busy servers and proxies answer with web pages too.
     if between or (page and status < 500 and (proxied or "Via" in headers)):
         title = _TITLE.search(text)
         return ReceivedResponse("proxy", status, message=title[1].strip() if title else "", at_proxy=proxied)
@@ -179,7 +186,7 @@ def of_response(response: Any, proxied: bool) -> ReceivedResponse:
 
 
 def _google_words(text: str) -> tuple[str, str]:
-    """(code, message) of an error's body."""
+    """Returns (code, message) of an error's body."""
     try:
         value = json.loads(text)
     except (ValueError, RecursionError):

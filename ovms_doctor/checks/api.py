@@ -1,4 +1,4 @@
-"""A check, built-in or third-party: what it is called, which codes it reports, and the function that does so."""
+"""A check, built-in or third-party: its name, the codes that it reports, and its function."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ovms_doctor.model.findings import Finding
 
 
 class NotApplicableError(Exception):
-    """Raised by a check that has nothing to look at; the text is the reason. It does not change the exit code."""
+    """Raised by a check that does not apply; the text is the reason. It does not change the exit code."""
 
 
 class CouldNotLookError(Exception):
@@ -20,13 +20,13 @@ class CouldNotLookError(Exception):
 
 
 class Check(Struct, frozen=True, kw_only=True):
-    """A topic and the function that looks at it."""
+    """The name, the codes and the function of one check."""
 
-    #: In kebab case; of a third-party check the name of its entry point.
+    #: The name in kebab case; for a third-party check, the name of its entry point.
     name: str
-    #: One line on what it looks at.
+    #: One line on the topic of the check.
     summary: str
-    #: The codes of its findings; no other check has one of them.
+    #: The codes of its findings; no other check reports them.
     codes: tuple[Code, ...]
     #: Returns the findings; may raise :class:`NotApplicableError` or :class:`CouldNotLookError`.
     run: Callable[[Context], Iterable[Finding]]

@@ -1,4 +1,4 @@
-"""The input of a check, and the only place where its findings are built."""
+"""The input of a check, and the only code that builds its findings."""
 
 from __future__ import annotations
 
@@ -53,13 +53,13 @@ class Context(Struct, frozen=True):
         return self.plan.mode == "single"
 
     def absolute(self, path: str) -> str:
-        """The absolute form of a server path, which the facts use; a path in a store as it is."""
+        """Returns the absolute form of a server path, which the facts use; a path in a store is not changed."""
         if is_remote(path):
             return path
         return self.deployment.absolute(path)
 
     def host(self, path: str) -> str:
-        """The host path of a server path."""
+        """Returns the host path of a server path."""
         return path if is_remote(path) else self.deployment.host_path(path)
 
     def on_host(self, path: str) -> bool:
@@ -76,8 +76,8 @@ class Context(Struct, frozen=True):
         return "high" if self.deployment.release.recorded else "medium"
 
     def recovers(self, attempt: Attempt | None = None) -> Recovers:
-        """How a repair is picked up. A process that ended or hangs needs a restart; a version left
-        behind by an exception is not tried again before its configuration changes."""
+        """Returns how the server applies a repair. A process that ended or hangs needs a restart; a version whose load
+        ended in an exception is not tried again before its configuration changes."""
         if self.plan.outcome in ("exits", "never_ends"):
             return "restart"
         if attempt is not None and attempt.outcome == "threw":
@@ -121,15 +121,15 @@ class Context(Struct, frozen=True):
         at: str | int | None = None,
         position: LineColumn | None = None,
     ) -> Finding:
-        """A finding with the name, severity, remedy and page of its code, where nothing else is given.
+        """Returns a finding with the name, severity, remedy and page of its code, unless an argument replaces them.
 
-        ``path`` is the server's; ``base`` the base path from which the fingerprint counts; ``log`` the messages that
-        the server writes; ``recovers`` how the server picks the remedy up in this case, None where it does not;
-        ``causes`` describe the findings from which this one follows. ``at``: the JSON pointer, or the index of a
-        character, in the configuration file that the finding is about; ``position``: the same in ``path``.
+        ``path``: a server path; ``base``: the base path to which the path in the fingerprint is relative; ``log``: the
+        messages that the server writes; ``recovers``: how the server applies the remedy in this case, None if it does
+        not; ``causes``: descriptions of the findings from which this one follows. ``at``: the JSON pointer, or the
+        index of a character, in the configuration file that the finding is about; ``position``: the same in ``path``.
         """
         if recovers is not None and not self.plan.polls:
-            # The server does not look again: neither at the repository nor at the configuration.
+            # The server reads neither the repository nor the configuration again.
             recovers = "restart"
         relative = ""
         if path is not None:
@@ -170,8 +170,8 @@ class Context(Struct, frozen=True):
         return Subject(model, version, host, path, position.line, position.column, document)
 
     def position(self, at: str | int | None) -> LineColumn | None:
-        """Line and column in the configuration file of a JSON pointer or of a character's index; None where they are
-        not known."""
+        """Returns the line and column in the configuration file of a JSON pointer or of a character's index; None if
+        they are not known."""
         positions = self.plan.config_positions
         if positions is None or at is None:
             return None
@@ -196,7 +196,7 @@ class Context(Struct, frozen=True):
         path: str | None = None,
         **more: object,
     ) -> Finding:
-        """A finding on one version that was tried: subject, log and recovery follow from the attempt."""
+        """Returns a finding on one version that was tried: subject, log and recovery follow from the attempt."""
         arguments: dict[str, object] = {
             "model": model.entry.name,
             "version": attempt.version,
@@ -210,7 +210,7 @@ class Context(Struct, frozen=True):
 
 
 def quote(path: str) -> str:
-    """A path for a POSIX shell; bytes that are not UTF-8 and control characters in ``$'…'`` form."""
+    """Returns a path for a POSIX shell; bytes that are not UTF-8 and control characters in ``$'…'`` form."""
     import shlex
 
     raw = os.fsencode(path)
@@ -229,7 +229,7 @@ def quote(path: str) -> str:
 
 
 def describe_denial(denial: Denial, context: Context) -> Evidence:
-    """Owner, group and mode of what access is denied to, and how that was found out."""
+    """Returns the owner, group and mode of the path to which access is denied, and how they were determined."""
     right = "enter it (x)" if denial.right == "search" else "read it (r)"
     rights = f"{denial.path}: owner uid {denial.uid} gid {denial.gid}, mode {denial.mode & 0o7777:04o}"
     if denial.acl:

@@ -17,7 +17,7 @@ class ForeignFile(Struct, frozen=True):
 
     #: Its name.
     name: str
-    #: What it is, with the program that writes it, and that OVMS does not read it: the end of a sentence after "is".
+    #: The format, the program that writes it, and that OVMS does not read it: the end of a sentence after "is".
     format: str
     #: How it is converted or served.
     steps: tuple[Step, ...]
@@ -127,7 +127,7 @@ def _archive(context: Context, path: str) -> tuple[Step, ...]:
     )
 
 
-#: Ends of names in lower case, what the file is, and its steps. Of two that fit, the first counts.
+#: Suffixes in lower case, the description of the file, and its steps. The first suffix that matches counts.
 _FORMATS: tuple[tuple[tuple[str, ...], str, _Steps], ...] = (
     (("pytorch_model.bin", ".safetensors", ".bin.index.json"), "a file of Hugging Face weights", _hugging_face),
     ((".pt", ".pth", ".pt2", ".torchscript"), "a PyTorch model", _pytorch),

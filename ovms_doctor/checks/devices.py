@@ -101,7 +101,7 @@ CODES = (DEVICE_NOT_ACCESSIBLE, DEVICE_NOT_PRESENT, DEVICE_NAME_UNKNOWN, DEFAULT
 
 
 def check(context: Context) -> Iterator[Finding]:
-    """Findings on the device of each model, then one on all models without a target device."""
+    """Yields findings on the device of each model, then one on all models without a target device."""
     for model in context.plan.models:
         if model.parameters is None or model.kind != "classic":
             continue
@@ -192,7 +192,8 @@ def _absent(context: Context, model: ModelPlan, device: PassedOver) -> Finding:
 
 
 def _unknown(context: Context, model: ModelPlan, device: PassedOver, *, sure: bool) -> Finding:
-    """A name in a list that is no device. ``sure``: the rest of the list is known to work."""
+    """Returns the finding on a name in a list that is not a device. ``sure``: whether the rest of the list is known to
+    work."""
     similar = suggestion(device.name) or similar_device(device.name)
     removed = device.reason == "removed"
     return context.finding(
@@ -218,7 +219,7 @@ def _unknown(context: Context, model: ModelPlan, device: PassedOver, *, sure: bo
 
 # -- no target device -------------------------------------------------------------------------------------
 def _default(context: Context) -> Iterator[Finding]:
-    """A finding on the models without a target device: since v2026.3 the server prefers a GPU to the CPU."""
+    """Yields a finding on the models without a target device: since v2026.3 the server prefers a GPU to the CPU."""
     deployment = context.deployment
     devices = deployment.devices
     if devices is None or not devices.intel_gpu or presence("GPU", devices, deployment.user)[0] != "there":

@@ -1,4 +1,4 @@
-"""``--list_models``, ``--add_to_config`` and ``--remove_from_config``: where they do not do what they are to."""
+"""``--list_models``, ``--add_to_config`` and ``--remove_from_config``: the cases without the intended result."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The code for a directory that cannot be listed, which both the checks of layout and of permissions find."""
+"""The code for a directory that cannot be listed, which the checks of layout and of permissions report."""
 
 from __future__ import annotations
 

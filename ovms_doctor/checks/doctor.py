@@ -137,7 +137,7 @@ _MOUNT = (
     "host."
 )
 _AZURE = ("az://", "azfs://")
-#: How the address of a model on Hugging Face, or where HF_ENDPOINT leads, begins.
+#: How the address of a model on Hugging Face, or at HF_ENDPOINT, begins.
 _HUB = ("https://", "http://")
 _TO_PULL = (
     "Pull the model with --pull first, and check the same command again: what is there then is examined."
@@ -149,7 +149,7 @@ _OF_STORES = tuple(
 
 
 def check(context: Context) -> Iterator[Finding]:
-    """A finding on each fact that could not be collected: of the deployment, then of each model."""
+    """Yields a finding on each fact that could not be collected: of the deployment, then of each model."""
     if context.plan.unknown is not None:
         yield _could_not_look(context, None, None, context.plan.unknown)
     for model in context.plan.models:
@@ -190,19 +190,19 @@ def _could_not_look(context: Context, model: str | None, version: int | None, ca
         f"Could not look at {cause.path}: {cause.reason}",
         model=model,
         version=version,
-        # An option is no path, nor is the source of the deployment.
+        # Neither an option nor the source of the deployment is a path.
         path=None if unavailable or cause.path.startswith(("--", *_HUB)) else cause.path,
         remedy=remedy,
         steps=steps,
         detail="What the server does here is not known from this run.",
         evidence=(Evidence(cause.reason, "tried"),),
-        # Why a store could not be read is a finding of the check of remote storage.
+        # The check of remote storage reports why a store could not be read.
         causes=_OF_STORES if is_remote(cause.path) else (),
     )
 
 
 def _with_mount(context: Context, mount: str) -> tuple[Step, ...]:
-    """The same check with the mount that was found, or with the place to fill in."""
+    """Returns the step that runs the same check with the mount that was found, or with a placeholder."""
     config = context.host(context.deployment.config_path or "")
     host, _, server = mount.rpartition(":")
     if host == "DIRECTORY":
@@ -213,7 +213,7 @@ def _with_mount(context: Context, mount: str) -> tuple[Step, ...]:
 
 
 def _for_store(cause: CouldNotLook) -> str:
-    """The remedy for a store, where the reason does not name it itself; empty for anything else."""
+    """Returns the remedy for a store, if the reason itself does not name it; empty for anything else."""
     if not is_remote(cause.path):
         return ""
     if cause.path.startswith(_AZURE):

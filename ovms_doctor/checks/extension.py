@@ -223,7 +223,7 @@ _CODES = {
 
 
 def check(context: Context) -> Iterator[Finding]:
-    """The finding on the extension, and one on each version for which it is not enough."""
+    """Yields the finding on the extension, and one on each version for which it is not enough."""
     extension = context.plan.extension
     if extension is None:
         return
@@ -303,8 +303,8 @@ def _detail(context: Context, extension: ExtensionPlan) -> str:
 
 
 def _confidence(context: Context, extension: ExtensionPlan) -> Confidence:
-    """High for a rule that is the same in all releases; lower where the library was only read, and where the result
-    depends on the other content of the image."""
+    """Returns high for a rule that is the same in all releases; lower if the library was only read, or if the result
+    depends on other content of the image."""
     if extension.problem in ("denied", "special", "entry", "not_library", "machine"):
         unsure = extension.inspection is not None and extension.inspection.fault == "cut off"
         return "medium" if unsure else "high"
@@ -370,7 +370,8 @@ def _give_right(context: Context, denial: Denial) -> Step:
 
 
 def _missing_operations(context: Context, extension: ExtensionPlan) -> Iterator[Finding]:
-    """Findings on models that OpenVINO does not read even with the extension, because an operation is missing."""
+    """Yields findings on models that OpenVINO does not read even with the extension, because an operation is
+    missing."""
     for model in context.plan.models:
         for version in model.versions:
             attempt = version.attempt

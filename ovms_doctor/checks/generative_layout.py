@@ -1,4 +1,4 @@
-"""Directories of generative models that the server takes for something else."""
+"""Directories of generative models that the server reads in another way than intended."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ _GENERATIVE_CONFIG = ("config.json", "model_index.json")
 
 
 def check(context: Context, model: ModelPlan) -> Iterator[Finding]:
-    """Findings on a directory that the server reads in another way than intended."""
+    """Yields findings on a directory that the server reads in another way than intended."""
     if is_remote(model.entry.base_path):
         return
     meant = model.meant
@@ -129,7 +129,7 @@ def _graph_missing(context: Context, model: ModelPlan, meant: GenerativeDirector
 
 
 def _in_versions(context: Context, model: ModelPlan) -> Iterator[Finding]:
-    """A language model that was put into a version directory, as classic models are."""
+    """Yields the finding on a language model in a version directory, the layout of classic models."""
     for version in model.versions:
         attempt = version.attempt
         if attempt is None or not version.requested:
@@ -165,7 +165,8 @@ def _in_versions(context: Context, model: ModelPlan) -> Iterator[Finding]:
 
 
 def hides_versions(context: Context, model: ModelPlan) -> bool:
-    """Whether files of Hugging Face make a generative model of a directory with versions of a classic one."""
+    """Whether the server takes a directory with versions of a classic model for a generative model because of files of
+    Hugging Face."""
     arguments = context.deployment.arguments
     if model.kind != "generative" or (arguments is not None and arguments.value("task") is not None):
         return False
@@ -212,7 +213,7 @@ def _hides_versions(context: Context, model: ModelPlan) -> Finding:
 
 
 def dangling_link(context: Context, path: str) -> str | None:
-    """The text of the link ``path``, a server path, where it leads nowhere for the server; None otherwise."""
+    """Returns the text of the link ``path``, a server path, if it is dangling for the server; None otherwise."""
     listing = _entries(context, posixpath.dirname(path))
     entry = None
     if listing is not None:
@@ -267,7 +268,6 @@ def links_lead_nowhere(context: Context, model: ModelPlan, directory: str, name:
 
 
 def _mounted_at(context: Context, directory: str) -> str:
-    """Returns the server path at which the whole directory should be mounted: that of the mount with the present
-    one."""
+    """Returns the server path at which the whole directory should be mounted, from the path of the present mount."""
     mount = context.deployment.mount_table.mount_of(context.absolute(directory))
     return directory.rstrip("/") if mount is None else mount.server.rstrip("/") or "/models"

@@ -1,4 +1,4 @@
-"""Steps that make a graph of a generative model's directory, or a model of its raw weights."""
+"""Steps that create a graph for the directory of a generative model, or convert its raw weights."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ _WITHOUT_TOKENIZER = frozenset(("embeddings", "rerank"))
 def write_graph(
     context: Context, directory: str, task: str, models_path: str = "./", device: str = ""
 ) -> tuple[Step, ...]:
-    """The steps that put a graph.pbtxt into ``directory``, a server path, so that the release serves it; what to use
-    instead where no graph of the release does."""
+    """Returns the steps that put a graph.pbtxt into ``directory``, a server path, so that the release serves it; if no
+    graph of the release does, the step that names an alternative."""
     import shlex
 
     from ovms_doctor.prediction.graphs.template import first_release, graph_text
@@ -55,7 +55,8 @@ def write_graph(
 
 
 def start_with_task(context: Context, task: str) -> tuple[Step, ...]:
-    """The other way, where the server is started with one model: it builds the graph itself (since v2026.2)."""
+    """Returns the alternative steps if the server is started with one model: it builds the graph itself (since
+    v2026.2)."""
     release = context.deployment.release
     if not context.single or not release.at_least(2026, 2) or context.deployment.models:
         return ()
@@ -63,7 +64,7 @@ def start_with_task(context: Context, task: str) -> tuple[Step, ...]:
 
 
 def run_with(context: Context, text: str, arguments: list[str]) -> Step:
-    """A step that adds ``arguments`` to the server's arguments, in the form of the deployment's source."""
+    """Returns a step that adds ``arguments`` to the server's arguments, in the form of the deployment's source."""
     container = context.deployment.container
     if container is not None and container.source in ("kubernetes", "compose"):
         kind = container.source
@@ -76,7 +77,7 @@ def run_with(context: Context, text: str, arguments: list[str]) -> Step:
 
 def convert(context: Context, directory: str, task: str, source: str = "") -> tuple[Step, ...]:
     """Returns the steps that export a model to OpenVINO's format into a directory next to ``directory``. ``source``:
-    its name on Hugging Face; empty: the directory has the weights."""
+    its name on Hugging Face; empty if the directory has the weights."""
     host = context.host(directory).rstrip("/")
     model, output = quote(source or host), quote(f"{host}-ov")
     options = f"{_EXPORT[task]} " if task in _EXPORT else ""

@@ -46,7 +46,7 @@ CODES = (SUBCONFIG_NOT_READ, SERVABLE_UNKNOWN)
 
 
 def check(context: Context) -> Iterator[Finding]:
-    """Findings on subconfig files that are not read, and on names that lead to no model."""
+    """Yields findings on subconfig files that are not read, and on names without a model."""
     for note in context.plan.config_notes:
         if note.kind in ("subconfig_not_json", "subconfig_skipped"):
             yield _not_read(context, note)

@@ -170,7 +170,8 @@ def _what_then(context: Context, model: ModelPlan, verdict: str) -> str:
 
 
 def _confidence(context: Context, *, certain: bool) -> Confidence:
-    """Read from the source and tried with the libraries, not recorded from a server."""
+    """Returns the confidence of a rule that was read in the source and tried with the libraries, but not recorded from
+    a server."""
     return "medium" if certain and context.deployment.release.known else "low"
 
 
@@ -179,7 +180,7 @@ def _recovers(context: Context) -> Recovers:
 
 
 def _show(context: Context, path: str, line: int) -> Step:
-    """A look at the line of a file."""
+    """Returns the step that shows a line of a file."""
     host = quote(context.host(path))
     if not line:
         return Step("Look at the file.", f"head -n 40 {host}", "host", "reads")

@@ -1,4 +1,5 @@
-"""The server's host: ports, bind addresses and the log file, over which the server ends before it loads a model."""
+"""The server's host: ports, bind addresses and the log file, because of which the server ends before it loads a
+model."""
 
 from __future__ import annotations
 
@@ -241,7 +242,7 @@ def _evidence(context: Context, problem: StartProblem, network: NetworkInspectio
 
 
 def _evidence_of_file(context: Context, problem: StartProblem) -> tuple[Evidence, ...]:
-    """The rights that decide: of the file, else of the lowest directory that is there."""
+    """Returns the rights that decide: those of the file, else those of the lowest existing directory."""
     path = context.absolute(problem.path or "")
     if not _on_host(context, problem):
         return (Evidence(f"{path} is under no mount: the directories of the image are root's", "the mounts"),)
@@ -304,7 +305,7 @@ def _steps_for_right(context: Context, problem: StartProblem) -> tuple[Step, ...
             Step(f"Or give {option} a port from {context.deployment.container.first_open_port} on."),
         )
     if context.deployment.container is not None:
-        # In the host's network Docker does not lift this limit, and a capability has no effect for a user other than
+        # In the host's network Docker does not remove this limit, and a capability has no effect for a user other than
         # root.
         text = f"Leave the host's network, and publish a high port as {port}."
         command = f"-p {port}:9000 … {option} 9000"
@@ -341,7 +342,7 @@ def _steps_for_file(context: Context, problem: StartProblem) -> tuple[Step, ...]
             Step("Mount it.", mount, _step_location(context), "restarts the server"),
             _argument(context, "Name a file there.", "--log_path /ovms-log/ovms.log"),
         )
-    # What is below a directory that the server's user may not enter is of no use, whoever owns it.
+    # The server cannot use a path below a directory that its user may not enter, whatever the path's owner.
     directory = "/var/log" if unreachable else posixpath.dirname(path)
     own = posixpath.join(directory, "ovms")
     rights = context.facts.get(CheckWritable(directory))

@@ -86,7 +86,7 @@ CODES = (MAPPING_INVALID, MAPPING_UNKNOWN_TENSOR, MAPPING_NAME_SHARED, MAPPING_I
 
 
 def check(context: Context) -> Iterator[Finding]:
-    """Findings on the mapping of each version that the server tries to load."""
+    """Yields findings on the mapping of each version that the server tries to load."""
     for model in context.plan.models:
         for version in model.versions:
             if version.attempt is not None and version.attempt.names.path:

@@ -9,7 +9,7 @@ from ovms_doctor.model.releases.openvino_messages import text_of_release
 
 
 def quote_openvino(report: LoadReport | None) -> tuple[Evidence, ...]:
-    """OpenVINO's own last line, with the version that wrote it."""
+    """Returns OpenVINO's own last line, with the version that wrote it."""
     if report is None or not report.message.strip():
         return ()
     verb = "compile_model" if report.stage == "compile" else "read_model"
@@ -17,7 +17,7 @@ def quote_openvino(report: LoadReport | None) -> tuple[Evidence, ...]:
 
 
 def quote_release(report: LoadReport | None, release: Release, path: str) -> tuple[Evidence, ...]:
-    """Returns the message of the release's OpenVINO on the same file, where it differs."""
+    """Returns the message of the release's OpenVINO on the same file, if it differs."""
     if report is None or not report.message.strip():
         return ()
     local_line = last_line(report.message)
@@ -28,11 +28,11 @@ def quote_release(report: LoadReport | None, release: Release, path: str) -> tup
 
 
 def _without_frontends(line: str) -> str:
-    """The list of frontends comes in another order at every start."""
+    """Returns the line without the list of frontends, whose order changes at every start."""
     return line.partition("Available frontends:")[0].strip()
 
 
 def last_line(message: str) -> str:
-    """The last line that is not empty: the first ones only name source files."""
+    """Returns the last line that is not empty: the first lines only name source files."""
     lines = [line.strip() for line in message.strip().splitlines() if line.strip()]
     return lines[-1] if lines else ""

@@ -23,7 +23,7 @@ _MAX_LISTED = 6
 
 
 def check(context: Context) -> Iterator[Finding]:
-    """Findings on each version with an operation or element type that the server does not have."""
+    """Yields findings on each version with an operation or element type that the server does not have."""
     extension = context.plan.extension
     for model in context.plan.models:
         for fault in model.followed.faults if model.followed is not None and model.tried else ():
@@ -55,7 +55,8 @@ def check(context: Context) -> Iterator[Finding]:
 
 
 def _tokenizers(context: Context, model: ModelPlan, attempt: Attempt) -> Finding:
-    """The model is served, because the server has the library; it was not loaded here, as OpenVINO alone has none."""
+    """Returns the finding on text operations: the model is served, because the server has their library; it was not
+    loaded here, because OpenVINO alone does not have it."""
     names = ", ".join(dict.fromkeys(item.type for item in attempt.tokenizers))
     return context.finding(
         NEEDS_EXTENSION,
@@ -74,7 +75,7 @@ def _tokenizers(context: Context, model: ModelPlan, attempt: Attempt) -> Finding
 
 
 def _too_new(context: Context, model: ModelPlan, attempt: Attempt, cause: NotInRelease) -> Finding:
-    """The finding on a version that needs a later OpenVINO than that of the release."""
+    """Returns the finding on a version that needs a later OpenVINO than that of the release."""
     release = context.deployment.release
     writer = attempt.inspection.writer if attempt.inspection is not None else None
     written = f"; it was written by {writer}" if writer else ""
@@ -108,7 +109,7 @@ def _too_new(context: Context, model: ModelPlan, attempt: Attempt, cause: NotInR
 
 
 def _of_graph(context: Context, model: ModelPlan, fault: ServableFault) -> Finding:
-    """The finding on a graph whose model needs a later OpenVINO than that of the release."""
+    """Returns the finding on a graph whose model needs a later OpenVINO than that of the release."""
     release = context.deployment.release
     return context.finding(
         OPERATION_NOT_IN_RELEASE,

@@ -10,14 +10,14 @@ from ovms_doctor.model.names import is_remote
 
 
 def look(context: Context, path: str, text: str = "See what is there.") -> Step:
-    """The step that lists the directory ``path``, a server path."""
+    """Returns the step that lists the directory ``path``, a server path."""
     if is_remote(path):
         return Step(text, f"{_tool(context, path)} ls {quote(_directory(path))}", "host", "reads")
     return Step(text, f"ls -la {quote(context.host(path))}", "host", "reads")
 
 
 def show(context: Context, path: str, text: str) -> Step:
-    """The step that shows the content of the file ``path``."""
+    """Returns the step that shows the content of the file ``path``."""
     if path.startswith("gs://"):
         return Step(text, f"gcloud storage cat {quote(path)}", "host", "reads")
     if is_remote(path):
@@ -26,7 +26,7 @@ def show(context: Context, path: str, text: str) -> Step:
 
 
 def rename(context: Context, old: str, new: str, text: str) -> Step:
-    """The step that renames a directory; both are server paths."""
+    """Returns the step that renames a directory; both are server paths."""
     if is_remote(old):
         return Step(text, _move(context, old, new), "host", "changes files")
     command = f"mv -- {quote(context.host(old))} {quote(context.host(new))}"
@@ -34,7 +34,8 @@ def rename(context: Context, old: str, new: str, text: str) -> Step:
 
 
 def below(base: str, name: str | int) -> str:
-    """The path of a name below a base path. In a store, a slash at the end is not repeated: it is another key."""
+    """Returns the path of a name below a base path. In a store, a slash at the end is not repeated: it is another
+    key."""
     return f"{base.rstrip('/') if is_remote(base) else base}/{name}"
 
 
@@ -50,7 +51,7 @@ def move_out_step(context: Context, base: str, name: str, text: str) -> Step:
 def into_version(
     context: Context, base: str, files: Sequence[str], directories: Iterable[str]
 ) -> tuple[Step, ...]:
-    """Steps that move files and directories of ``base``, named below it, into a version directory of it."""
+    """Returns steps that move files and directories of ``base``, named below it, into a version directory of it."""
     if is_remote(base):
         tool, below = _tool(context, base), base.rstrip("/")
         moves = [f"{tool} mv {quote(f'{below}/{name}')} {quote(f'{below}/1/{name}')}" for name in files]
@@ -67,12 +68,12 @@ def into_version(
 
 
 def listed(path: str, observation: str, how: str = "list") -> Evidence:
-    """Evidence from a list of ``path``; ``how`` a local one was made."""
+    """Returns evidence from a list of ``path``. ``how``: the command for a local list."""
     return Evidence(observation, "list of the store" if is_remote(path) else how)
 
 
 def left_behind(path: str) -> tuple[CausedBy, ...]:
-    """Causes of what a version in a store lacks: the findings on files that are not downloaded."""
+    """Returns the causes of missing files of a version in a store: the findings on files that are not downloaded."""
     if not is_remote(path):
         return ()
     return tuple(CausedBy(code, path=path, any_model=True) for code in ("OVD660", "OVD661"))
@@ -92,8 +93,8 @@ def mount_causes(context: Context, path: str) -> tuple[CausedBy, ...]:
 
 
 def is_never_mounted(context: Context, path: str) -> bool:
-    """Returns whether ``path`` is in a mount because of which the engine does not start the container: missing paths
-    in it are no further finding."""
+    """Returns whether ``path`` is in a mount because of which the engine does not start the container: missing paths in
+    it are not reported again."""
     problem = context.plan.host_problem
     if problem is None or is_remote(path):
         return False
@@ -106,7 +107,7 @@ def is_never_mounted(context: Context, path: str) -> bool:
 
 
 def _move(context: Context, old: str, new: str) -> str:
-    """The command that moves a directory of a store: each key that begins with it."""
+    """Returns the command that moves a directory of a store: each key that begins with it."""
     if old.startswith("gs://"):
         return f"gcloud storage mv {quote(_directory(old) + '*')} {quote(_directory(new))}"
     tool = _tool(context, old)
@@ -118,7 +119,7 @@ def _directory(path: str) -> str:
 
 
 def _tool(context: Context, path: str) -> str:
-    """The store's command-line tool, with the endpoint of the server."""
+    """Returns the store's command-line tool, with the endpoint of the server."""
     if path.startswith("gs://"):
         return "gcloud storage"
     accesses = [item.facts.access for item in context.plan.stores if item.facts is not None]

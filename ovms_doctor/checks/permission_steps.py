@@ -10,7 +10,7 @@ from ovms_doctor.model.facts import Denial, Denials
 from ovms_doctor.model.findings import Step
 from ovms_doctor.model.host import User
 
-#: Nothing else is denied.
+#: No further denied paths.
 NONE = Denials()
 #: The most paths in one command; with more, the command is for the whole tree.
 _PATHS = 8
@@ -79,12 +79,13 @@ def _setfacl(context: Context, needed: Sequence[tuple[Denial, str]], *, whole: b
 
 
 def _top(context: Context, needed: Sequence[tuple[Denial, str]]) -> str:
-    """The directory that holds them all: one of them, or the one above."""
+    """Returns the directory that contains all these paths: one of them, or the directory above."""
     return quote(context.host(posixpath.commonpath([denial.path for denial, _ in needed])))
 
 
 def _as_owner(context: Context, denial: Denial) -> Step:
-    """In the form of the deployment. In a user namespace the owner has another id, or none."""
+    """Returns the step that runs the server as the owner, in the form of the deployment. In a user namespace the owner
+    has another id, or none."""
     container = context.deployment.container
     text = "Or run the server as the owner."
     if container is not None and container.user_namespace:
@@ -98,7 +99,7 @@ def _as_owner(context: Context, denial: Denial) -> Step:
 
 
 def _class(user: User, denial: Denial) -> tuple[str, str]:
-    """The class of users that the kernel takes the server's user for: only its bits count."""
+    """Returns the class (owner, group or others) to which the server's user belongs: only its bits count."""
     if user.uid == denial.uid:
         return "u", "the owner, who is the server's user,"
     if denial.gid in (user.gid, *user.groups):

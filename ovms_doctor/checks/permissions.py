@@ -1,4 +1,4 @@
-"""Permissions: where access is denied to the server's user, and what the server does then."""
+"""Permissions: paths to which the server's user has no access, and what the server does then."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ MAPPING = "mapping_config.json"
 
 
 def check(context: Context) -> Iterator[Finding]:
-    """Findings on every denied access."""
+    """Yields findings on every denied access."""
     problem = context.plan.problem
     if problem is not None and problem.failure is not None and problem.failure.denial is not None:
         code = CONFIG_FILE_NOT_READABLE if problem.kind == "config_unreadable" else None
@@ -150,7 +150,7 @@ def check(context: Context) -> Iterator[Finding]:
 
 
 def _start(context: Context, failure: Failure, path: str, log: tuple[str, ...], code: Code | None) -> Finding:
-    """Access is denied before the server looks at any model: the process ends."""
+    """Returns the finding on access that is denied before the server reads any model: the process ends."""
     denial = failure.denial
     assert denial is not None
     message = f"{context.who} {_lacks(denial)}"

@@ -8,24 +8,24 @@ from ovms_doctor.model.findings import Evidence
 
 
 def argument_position(context: Context, option: str | None) -> str | None:
-    """``argument 5 (--port)``: the number of an option among the arguments; None where it is not one of them."""
+    """Returns the number of an option among the arguments, ``argument 5 (--port)``; None if it is not one of them."""
     arguments = context.deployment.arguments
     number = arguments.position(option) if arguments is not None and option else None
     return None if number is None else f"argument {number} ({option})"
 
 
 def key_of(pointer: str) -> str:
-    """The last key of a JSON pointer, unescaped."""
+    """Returns the last key of a JSON pointer, unescaped."""
     return pointer.rpartition("/")[2].replace("~1", "/").replace("~0", "~")
 
 
 def with_position(path: str, position: LineColumn | None) -> str:
-    """``config.json:3:14``."""
+    """Returns a path with line and column: ``config.json:3:14``."""
     return path if position is None else f"{path}:{position.line}:{position.column}"
 
 
 def locate(context: Context, pointer: str) -> str:
-    """The path of the configuration file with the line and column of a JSON pointer."""
+    """Returns the path of the configuration file with the line and column of a JSON pointer."""
     return with_position(context.plan.config_path or "the configuration", context.position(pointer))
 
 

@@ -1,4 +1,4 @@
-"""Proxies: which variable each client for remote storage reads, and what it makes of the value."""
+"""Proxies: which variable each client for remote storage reads, and how it interprets the value."""
 
 from __future__ import annotations
 
@@ -137,7 +137,8 @@ _CLIENTS = {
     "hf-clone": "pulling from Hugging Face",
     "hf-files": "downloading files from Hugging Face",
 }
-#: With it, whatever its value, the client for Azure reads http_proxy instead of https_proxy (azurefilesystem.cpp).
+#: If this variable exists, with any value, the client for Azure reads http_proxy instead of https_proxy
+#: (azurefilesystem.cpp).
 _AZURE_SWITCH = "AZURE_STORAGE_USE_HTTP_PROXY"
 _READ_BY_A_CLIENT = {"http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"}
 _REASONS = {
@@ -154,7 +155,7 @@ _REASONS = {
 
 
 def check(context: Context) -> Iterator[Finding]:
-    """A finding on each proxy that a client does not use as configured; none for local models."""
+    """Yields a finding on each proxy that a client does not use as configured; none for local models."""
     for item in context.plan.routes:
         outcome = item.route.way
         if outcome == "ends":
@@ -237,7 +238,7 @@ def _taken(context: Context, item: StorageRoute) -> Iterator[Finding]:
 
 
 def _direct(context: Context, item: StorageRoute) -> Iterator[Finding]:
-    """Findings where the client uses no proxy, although one is configured."""
+    """Yields findings if the client uses no proxy, although one is configured."""
     environment = {variable.name: variable for variable in context.deployment.environment}
     client = _CLIENTS[item.client]
     configured = [
@@ -289,7 +290,7 @@ def _direct(context: Context, item: StorageRoute) -> Iterator[Finding]:
 
 
 def _pass_on(context: Context, name: str) -> Step:
-    """Give the container the proxy of this host, in the variable that every client reads."""
+    """Returns the step that passes the proxy of this host to the container, in the variable that every client reads."""
     text = "If the store is behind the proxy, give it to the container."
     container = context.deployment.container
     if container is not None and container.source == "compose":
@@ -298,14 +299,14 @@ def _pass_on(context: Context, name: str) -> Step:
 
 
 def _proxy(context: Context, name: str) -> Proxy:
-    """The proxy in a variable of the server's environment."""
+    """Returns the proxy in a variable of the server's environment."""
     return next(
         item.proxy for item in context.deployment.environment if item.name == name and item.proxy is not None
     )
 
 
 def _redacted(context: Context, name: str) -> str:
-    """The value without its user and password."""
+    """Returns the value without its user and password."""
     proxy = _proxy(context, name)
     scheme = f"{proxy.scheme}://" if proxy.scheme else ""
     user = f"{HIDDEN}@" if proxy.user else ""
@@ -313,7 +314,7 @@ def _redacted(context: Context, name: str) -> str:
 
 
 def _reachable(context: Context, item: StorageRoute) -> str:
-    """Whether ovms-doctor reached the store without a proxy."""
+    """Returns the sentence on whether ovms-doctor reached the store without a proxy."""
     facts = [
         store.facts for store in context.plan.stores if store.model in item.models and store.facts is not None
     ]

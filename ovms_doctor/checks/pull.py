@@ -1,4 +1,4 @@
-"""Pulling a model from Hugging Face, and what else the server does before it serves or instead of it."""
+"""Pulling a model from Hugging Face, and other tasks of the server before or instead of serving."""
 
 from __future__ import annotations
 
@@ -167,7 +167,7 @@ _SEVERITIES: Mapping[PullFaultKind, Severity] = {
 
 
 def check(context: Context) -> Iterator[Finding]:
-    """A finding for each thing that is wrong with what the server is to fetch or to write."""
+    """Yields a finding for each fault of the files that the server fetches or writes."""
     pull = context.plan.pull
     if pull is None:
         return
@@ -305,7 +305,7 @@ def _variable(context: Context, text: str, setting: str) -> Step:
 
 
 def _writable(context: Context, pull: PullPlan, fault: PullFault) -> Iterator[Step]:
-    """Another mount, other rights, or a start that writes nothing."""
+    """Yields the steps: another mount, other rights, or a start that writes nothing."""
     deployment = context.deployment
     path = context.absolute(fault.path)
     mount = deployment.mount_table.mount_of(path)

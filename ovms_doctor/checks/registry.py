@@ -19,20 +19,24 @@ from ovms_doctor.model.findings import SEVERITIES, CausedBy, Finding
 
 
 class Outcome(Struct, frozen=True):
-    """How one check ended."""
+    """The result of one check."""
 
     #: The check's name.
     name: str
-    #: One line on what it looks at; empty for one that was not imported.
+    #: One line on its topic; empty for a check that was not imported.
     summary: str
+    #: The findings of the check.
     findings: tuple[Finding, ...]
+    #: The time of the run, in seconds.
     duration_s: float
+    #: How the check ended.
     status: Literal["ran", "not_applicable", "could_not_look", "crashed"] = "ran"
-    #: Why it did not run to its end: the exception's text.
+    #: Why it did not finish: the exception's text.
     reason: str = ""
 
 
-#: In the order in which they run and are listed: each is the ``CHECK`` of the module of its name in this package.
+#: The checks in the order in which they run and are listed: each is the ``CHECK`` of the module of its name in this
+#: package.
 NAMES: tuple[str, ...] = (
     "configuration",
     "directives",
@@ -57,7 +61,8 @@ NAMES: tuple[str, ...] = (
     "live",
     "doctor",
 )
-#: Checks that have nothing to look at in most runs, and are not even imported then: why, or an empty text.
+#: Checks that do not apply in most runs, and are then not imported. The function returns the reason, or an empty text
+#: if the check applies.
 _NOT_APPLICABLE: dict[str, Callable[[Context], str]] = {
     "container": lambda context: (
         "none was named" if context.deployment.container is None and context.plan.unknown is None else ""
@@ -76,7 +81,7 @@ def _names_no_store(context: Context) -> bool:
     return not plan.stores and not any("://" in path for path in paths)
 
 
-#: Checks that certainly find nothing in most runs, and are not even imported then: whether, and what they look at.
+#: Checks that certainly find nothing in most runs, and are then not imported: whether this is the case, and the topic.
 _FINDS_NOTHING: dict[str, tuple[Callable[[Context], bool], str]] = {
     "storage": (_names_no_store, "paths in remote storage, and the credentials and endpoints for it")
 }
@@ -84,14 +89,14 @@ _FINDS_NOTHING: dict[str, tuple[Callable[[Context], bool], str]] = {
 
 @cache
 def load_check(name: str) -> Check:
-    """The built-in check of that name."""
+    """Returns the built-in check of that name."""
     check: Check = import_module(f"ovms_doctor.checks.{name}").CHECK
     return check
 
 
 def import_common_checks() -> Iterator[str]:
-    """Imports the checks that run on most plans, one at each step, and yields its name. What fails is reported when the
-    check is run."""
+    """Imports the checks that run on most plans, one at each step, and yields its name. A failed import is reported
+    when the check is run."""
     for name in NAMES:
         if name not in _NOT_APPLICABLE and name not in _FINDS_NOTHING:
             with suppress(Exception):
@@ -101,26 +106,26 @@ def import_common_checks() -> Iterator[str]:
 
 @cache
 def all_checks() -> tuple[Check, ...]:
-    """Every built-in check."""
+    """Returns every built-in check."""
     return tuple(map(load_check, NAMES))
 
 
 @cache
 def all_codes() -> dict[str, Code]:
-    """Every built-in code, ascending."""
+    """Returns every built-in code, ascending."""
     codes = sorted((code for check in all_checks() for code in check.codes), key=lambda item: item.code)
     return {code.code: code for code in codes}
 
 
 @cache
 def check_names() -> dict[str, str]:
-    """By code, the name of the check that reports it."""
+    """Returns, by code, the name of the check that reports it."""
     return {code.code: check.name for check in all_checks() for code in check.codes}
 
 
 def run_checks(context: Context, checks: Sequence[Check] | None = None) -> list[Outcome]:
-    """The findings of these checks, of all built-in ones if None. One that raises is reported as crashed and keeps none
-    of the others from running."""
+    """Returns the results of these checks, or of all built-in ones if None. A check that raises is reported as crashed;
+    the others still run."""
     if checks is not None:
         return [_run(check.name, check, context) for check in checks]
     return [_run(name, None, context) for name in NAMES]
@@ -157,9 +162,9 @@ def _always(context: Context) -> str:
 
 
 def arrange(findings: Iterable[Finding]) -> tuple[Finding, ...]:
-    """Findings in the order to be read: causes before what follows from them, worst first.
+    """Returns the findings in reading order: causes before the findings that follow from them, worst first.
 
-    Checks describe causes (:class:`CausedBy`); here they become fingerprints of the findings that there are.
+    Checks describe causes (:class:`CausedBy`); here they become fingerprints of the existing findings.
     """
     known = _Known(list(findings))
     linked = [_linked(known, number) for number in range(len(known.all))]
@@ -180,7 +185,7 @@ def arrange(findings: Iterable[Finding]) -> tuple[Finding, ...]:
 
 
 class _Known:
-    """All findings, by what a cause is looked up with."""
+    """All findings, indexed by the fields of a cause."""
 
     def __init__(self, findings: Sequence[Finding]) -> None:
         self.all = findings
@@ -191,8 +196,8 @@ class _Known:
             self.by_code.setdefault(finding.code, []).append(number)
 
     def causes_of(self, number: int) -> list[int]:
-        """The causes of a finding, in the order of the findings. An error that follows from another one itself is
-        left out, unless it is the kind of cause that counts whatever its severity."""
+        """Returns the causes of a finding, in the order of the findings. An error that itself follows from another
+        error is left out, unless the cause counts at any severity."""
         finding = self.all[number]
         return sorted(
             {
@@ -204,12 +209,12 @@ class _Known:
         )
 
     def _follows(self, number: int) -> bool:
-        """Whether one of the errors that a finding may follow from is there."""
+        """Whether one of the possible causes of a finding exists as an error."""
         causes = (cause for cause in self.all[number].causes if not cause.any_severity)
         return any(True for cause in causes for _ in self._matching(cause, number))
 
     def _matching(self, cause: CausedBy, number: int) -> Iterator[int]:
-        """The other findings that ``cause`` describes."""
+        """Yields the other findings that ``cause`` describes."""
         model = cause.model or self.all[number].subject.model
         if not cause.any_model:
             models = {model, None} if cause.any_severity else {model}
@@ -234,7 +239,8 @@ def _is_described(cause: CausedBy, other: Finding) -> bool:
 
 
 def _linked(known: _Known, number: int) -> Finding:
-    """A finding with its causes by fingerprint. What follows has no line of its own in the log: theirs are used."""
+    """Returns a finding with its causes by fingerprint. A finding with causes has no log line of its own: those of the
+    causes are used."""
     finding = known.all[number]
     if not finding.causes:
         return finding

@@ -106,7 +106,7 @@ _THREADS_KEY = "INFERENCE_NUM_THREADS"
 
 
 def check(context: Context) -> Iterator[Finding]:
-    """Findings on the memory limit and on the quota of processor time."""
+    """Yields findings on the memory limit and on the quota of processor time."""
     estimate = context.plan.memory
     if estimate is not None:
         yield from _memory(context, estimate)
@@ -159,7 +159,7 @@ def _memory(context: Context, estimate: MemoryEstimate) -> Iterator[Finding]:
 
 
 def _caches(context: Context, estimate: MemoryEstimate) -> Iterator[Finding]:
-    """Yields a finding where the models fit into the limit, but not with the memory of requests."""
+    """Yields a finding if the models fit into the limit, but not with the memory of requests."""
     limit = _limit(context)
     if limit is None or estimate.low > limit[0]:
         return
@@ -245,9 +245,9 @@ def _evidence(item: CacheMemory) -> Evidence:
 
 
 def _limit(context: Context) -> tuple[int, str] | None:
-    """The limit in bytes and its name; None where it is not known.
+    """Returns the limit in bytes and its name; None if it is not known.
 
-    The free memory of the host counts only outside of a container: a running one has taken its share already.
+    The free memory of the host counts only outside of a container: a running one already uses its share.
     """
     deployment = context.deployment
     if deployment.memory is not None:

@@ -1,4 +1,4 @@
-"""The codes of what is wrong with a node's model or its settings, and the sentence about each kind of fault."""
+"""The codes for faults of a node's model or its settings, and the sentence about each kind of fault."""
 
 from __future__ import annotations
 

@@ -23,14 +23,14 @@ _COPY = "./copy"
 class LookRemedy(Struct, frozen=True):
     """How the fact can be collected."""
 
-    #: What to do, as a sentence; empty for the one of the code.
+    #: The remedy as a sentence; empty for the remedy of the code.
     summary: str = ""
-    #: The steps, where there are commands.
+    #: The steps, if there are commands.
     steps: tuple[Step, ...] = ()
 
 
 def remedy_for(context: Context, cause: CouldNotLook) -> LookRemedy:
-    """The remedy for what kept this program from looking; an empty one where the code's own fits."""
+    """Returns the remedy for a fact that could not be collected; an empty one if the code's own fits."""
     package = _PACKAGE.search(cause.reason)
     if package is not None:
         return _install(package["name"])
@@ -55,7 +55,7 @@ def _install(package: str) -> LookRemedy:
 
 
 _COLLECT_AGAIN = "Collect the facts again on the server's host, with this release: ovms-doctor collect."
-#: Part of a reason → what to do.
+#: Part of a reason → its remedy.
 _BY_REASON = (
     ("not among the recorded facts", _COLLECT_AGAIN),
     ("nothing was looked at", _COLLECT_AGAIN),
@@ -79,7 +79,7 @@ _BY_REASON = (
 
 
 def _of_mount(container: Container, mount: ContainerMount) -> LookRemedy:
-    """By what is mounted there."""
+    """Returns the remedy for a path in a mount, by the kind of the mount."""
     server, kubernetes = mount.server, container.source == "kubernetes"
     named = Step(
         "Then name the copy.", f"ovms-doctor check … --mount {_COPY}:{quote(server)}", "host", "reads"
@@ -136,7 +136,7 @@ def _of_image(container: Container, path: str) -> LookRemedy:
 
 
 def _copy_step(container: Container, path: str) -> Step | None:
-    """Out of the container, where there is one."""
+    """Returns the step that copies the path out of the container; None if there is no container."""
     if container.source not in ("docker", "inspect") or not (container.name or container.id):
         return None
     engine = container.engine or "docker"

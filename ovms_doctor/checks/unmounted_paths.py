@@ -11,7 +11,7 @@ from ovms_doctor.model.findings import Confidence, Evidence, Step
 from ovms_doctor.model.mounts import Mount
 from ovms_doctor.model.plan_problems import OutsideMounts
 
-#: The least similarity of two names, of 1, for one to be suggested for the other.
+#: The least similarity of two names, from 0 to 1, for a suggestion.
 _SIMILAR = 0.75
 
 
@@ -30,10 +30,10 @@ class UnmountedPathAdvice(Struct, frozen=True):
 def advice_for(
     context: Context, path: str, subject: str, *, directory: bool = True, nearest: str | None = None
 ) -> UnmountedPathAdvice | None:
-    """The advice on ``path`` as it is configured; None where a mount covers it or the server finds it.
+    """Returns the advice on ``path`` as it is configured; None if a mount covers it or the server finds it.
 
     ``subject``: what the path is (``the model's base path``); ``directory``: whether it is a directory, not a file;
-    ``nearest``: what exists for the server in its place, for a version directory the model's.
+    ``nearest``: the path that exists for the server in its place; for a version directory, the model's directory.
     """
     outside = next((item for item in context.plan.outside if item.path == path), None)
     if outside is None:
@@ -82,7 +82,7 @@ def advice_for(
 
 
 def _bound(context: Context) -> list[Mount]:
-    """The mounts, without the container's own files."""
+    """Returns the mounts, without the container's own files."""
     container = context.deployment.container
     return [
         mount for mount in context.deployment.mounts if container is None or not container.holds(mount.host)
@@ -90,7 +90,8 @@ def _bound(context: Context) -> list[Mount]:
 
 
 def similar_path(context: Context, path: str) -> tuple[str, str] | None:
-    """``path`` with the path of a mount instead of a similar one, and the path of that mount; None without one.
+    """Returns ``path`` with the path of a mount instead of a similar one, and the path of that mount; None if there is
+    none.
 
     ``/models/m`` and ``/models`` for ``/model/m``, where ``/models`` is mounted.
     """

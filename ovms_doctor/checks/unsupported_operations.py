@@ -99,7 +99,7 @@ _MAX_LISTED = 6
 
 
 def foreign_operations(inspection: ModelInspection | None) -> list[Operation]:
-    """Operations of no opset of OpenVINO's own: they come from an extension."""
+    """Returns the operations that are in no opset of OpenVINO: they come from an extension."""
     return [
         item
         for item in _operations(inspection)
@@ -108,12 +108,12 @@ def foreign_operations(inspection: ModelInspection | None) -> list[Operation]:
 
 
 def newer_operations(inspection: ModelInspection | None) -> list[Operation]:
-    """Operations of an opset that is newer than all known here: a newer OpenVINO wrote the model."""
+    """Returns the operations of an opset that is newer than all known here: a newer OpenVINO wrote the model."""
     return [item for item in _operations(inspection) if is_newer_opset(item.opset)]
 
 
 def unknown_operations(inspection: ModelInspection | None) -> list[Operation]:
-    """Operations that no release has in the opset that the model names."""
+    """Returns the operations that no release has in the opset that the model names."""
     return [
         item
         for item in _operations(inspection)
@@ -122,19 +122,19 @@ def unknown_operations(inspection: ModelInspection | None) -> list[Operation]:
 
 
 def _operations(inspection: ModelInspection | None) -> tuple[Operation, ...]:
-    """The operations of an IR: those of other formats are not of OpenVINO's opsets."""
+    """Returns the operations of an IR: those of other formats are not in OpenVINO's opsets."""
     return () if inspection is None or inspection.format != "ir" else inspection.operations
 
 
 def name_operations(operations: list[Operation]) -> str:
-    """The first types, and how many more there are."""
+    """Returns the first types, and the number of further types."""
     names = ", ".join(item.type for item in operations[:_MAX_LISTED])
     more = len(operations) - _MAX_LISTED
     return names + (f" and {more} more" if more > 0 else "")
 
 
 def list_operations(operations: list[Operation]) -> Evidence:
-    """The first operations with opset, number and layer."""
+    """Returns the first operations with opset, number and layer."""
     text = ", ".join(
         f"{item.type} ({item.opset or 'no opset'}, {item.count}×, first in layer {item.layer})"
         for item in operations[:_MAX_LISTED]

@@ -86,7 +86,7 @@ VERSION_NOT_TRIED = Code(
 
 
 def check(context: Context) -> Iterator[Finding]:
-    """Findings on versions that are unloaded, missed or never tried because of another version or model."""
+    """Yields findings on versions that are unloaded, missed or never tried because of another version or model."""
     for model in context.plan.models:
         if not model.tried:
             # Other reasons for which a model is not tried have findings of their own.
@@ -132,7 +132,7 @@ def _broken(version: VersionPlan) -> bool:
 
 
 def _missed(context: Context, model: ModelPlan) -> Iterator[Finding]:
-    """A finding on a good older version that stays unused because the server searches an unsorted list."""
+    """Yields a finding on a good older version that stays unused because the server searches an unsorted list."""
     if not model.missed or model.never_ends is not None:
         return
     unused = [
@@ -160,7 +160,8 @@ def _missed(context: Context, model: ModelPlan) -> Iterator[Finding]:
 
 
 def _ends_later(context: Context, model: ModelPlan) -> Finding:
-    """The finding on a version that an exception delays from start-up to the first poll, where it ends the process."""
+    """Returns the finding on a version that an exception delays from start-up to the first poll, where it ends the
+    process."""
     return context.finding(
         RUNTIME_CRASH,
         f"The server starts, and ends with exit code {model.ended} at its first poll",
@@ -195,7 +196,7 @@ def _never_ends(context: Context, model: ModelPlan, version: int) -> Finding:
 
 
 def _not_tried(context: Context, model: ModelPlan) -> Iterator[Finding]:
-    """Findings on requested versions that are not tried at start-up because the load of another one threw."""
+    """Yields findings on requested versions that are not tried at start-up because the load of another one threw."""
     if model.never_ends is not None or model.hangs is not None or model.unknown or model.ended:
         return
     for version in model.versions:

@@ -50,7 +50,7 @@ _FOR_ALL = frozenset({"/tmp", "/var/tmp"})  # noqa: S108 - the server's, not thi
 
 
 def plan_cache(deployment: Deployment, facts: Facts) -> CachePlan | None:
-    """The cache of a server with ``deployment``; None where it is off, or where nothing is known of it. Raises
+    """Returns the cache of a server with ``deployment``; None if it is off, or if nothing is known of it. Raises
     FactsMissingError."""
     path = deployment.options.cache_dir
     if path is None and deployment.arguments is not None:
@@ -192,7 +192,7 @@ def _is_link(path: str, directory: str, facts: Facts) -> bool:
 
 
 def _created_in_image(base: CachePlan, deployment: Deployment) -> CachePlan:
-    """A directory that neither a mount nor the image has: but for /tmp, the image's directories are root's."""
+    """Returns a directory that neither a mount nor the image has: but for /tmp, the image's directories are root's."""
     container = deployment.container
     if container is not None and container.user_namespace:
         return base

@@ -168,7 +168,7 @@ def _models(
 
 
 def _graph_of(item: ConfigEntry, deployment: Deployment, facts: Facts) -> str | SpecialFile | None:
-    """The file that makes an entry a graph. Raises FactsMissingError, DetectionError."""
+    """Returns the file that makes an entry a graph. Raises FactsMissingError, DetectionError."""
     look = partial(look_for_graph, item.graphs, deployment.working_directory, facts)
     try:
         return facts.once(("graph", item.graphs), look)
@@ -228,8 +228,8 @@ def _model(
 def _with_loader(
     entry: ModelEntry, loader: str, deployment: Deployment, facts: Facts, loaders: Libraries
 ) -> ModelPlan:
-    """A model that a custom loader brings: without the loader its versions are found and never tried; what
-    the loader does is its own."""
+    """Returns a model that a custom loader brings: without the loader its versions are found and never tried; what the
+    loader does is its own."""
     absolute_path = absolute(entry.base_path, deployment.working_directory)
     try:
         if is_remote(entry.base_path):

@@ -72,7 +72,7 @@ class Ending(Struct, frozen=True):
 
 
 def usage_text(deployment: Deployment, arguments: ServerArguments) -> str:
-    """The server's text where it refuses the arguments of the command; empty where it does not."""
+    """The server's text where it refuses the arguments of the command; empty if it does not."""
     adds = arguments.value("add_to_config") is not None
     if arguments.mode == "list_models":
         repository_directory = repository_path(arguments, deployment.release, deployment.environment)
@@ -116,7 +116,7 @@ def _disallowed(deployment: Deployment, arguments: ServerArguments, *, adds: boo
 
 
 def changed_path(deployment: Deployment, arguments: ServerArguments) -> str | None:
-    """The configuration that is to be changed; empty where it is not named, None where that is not known."""
+    """Returns the configuration that is to be changed; empty if it is not named, None if that is not known."""
     release = deployment.release
     if not release.at_least(2025, 4):
         # The path is the option's own value.
@@ -166,8 +166,8 @@ def _ending_of_exception(call: str, failure: Failure, path: str) -> Ending:
 def look_at_change(
     path: str, deployment: Deployment, arguments: ServerArguments, facts: Facts
 ) -> Ending | None:
-    """Why the configuration is not changed, or is of no use then; None where nothing in it is against it.
-    Whether it can be written is not looked at. Raises FactsMissingError and NotToldError."""
+    """Why the configuration is not changed, or is of no use then; None if nothing in it is against it. Whether it can
+    be written is not looked at. Raises FactsMissingError and NotToldError."""
     adds = arguments.value("add_to_config") is not None
     if not deployment.release.at_least(2025, 3):
         raise NotKnownError(path, "v2025.2 takes directories, which is not followed")

@@ -288,7 +288,8 @@ def _may_match(entry: Entry, suffix: str, release: Release) -> bool:
 
 
 def find_single_file(version_directory: VersionDirectory, facts: Facts) -> Discovery:
-    """A model path that names a file (v2026.3): the second file of a pair must be a regular file too."""
+    """Returns the result for a model path that names a file (v2026.3): the second file of a pair must be a regular file
+    too."""
     path = version_directory.path
     suffix = suffix_of(path)
     directory, _, name = path.rpartition("/")

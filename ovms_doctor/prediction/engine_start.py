@@ -43,18 +43,19 @@ def engine_problem(deployment: Deployment, facts: Facts) -> StartProblem | None:
 
 
 def mount_with_missing_key(container: Container | None) -> ContainerMount | None:
-    """The first mount because of which the kubelet does not start the pod: its volume names a key that the config map
-    or secret does not have. Of a pod that was started the object is another by now.
+    """Returns the first mount because of which the kubelet does not start the pod: its volume names a key that the
+    config map or secret does not have. Of a pod that was started the object is another by now.
 
     Source: kubernetes, pkg/volume/configmap and pkg/volume/secret (MakePayload: ``references non-existent config
-    key``)."""
+    key``).
+    """
     if container is None or (container.state is not None and container.state.reason != "ContainerCreating"):
         return None
     return next((mount for mount in container.mounts if mount.missing_key), None)
 
 
 def refused_mounts(deployment: Deployment, container: Container) -> list[ContainerMount]:
-    """The mounts without whose source the engine does not start the container."""
+    """Returns the mounts without whose source the engine does not start the container."""
     return [mount for mount in _from_host(deployment, container) if not mount.created_by_engine]
 
 
@@ -99,8 +100,8 @@ def always_directories(deployment: Deployment) -> frozenset[str]:
 
 
 def hidden_config(deployment: Deployment, facts: Facts) -> str | None:
-    """The configuration file on this host that a volume hides, which is mounted over the directory with it; None where
-    none does. Raises FactsMissingError."""
+    """Returns the configuration file on this host that a volume hides, which is mounted over the directory with it;
+    None if none does. Raises FactsMissingError."""
     container, path = deployment.container, deployment.config_path
     if container is None or path is None or container.source == "kubernetes":
         return None
@@ -127,7 +128,7 @@ def _started_here(deployment: Deployment) -> Container | None:
 
 
 def _from_host(deployment: Deployment, container: Container) -> Iterator[ContainerMount]:
-    """The mounts of paths of the host, without those that --mount replaces."""
+    """Yields the mounts of paths of the host, without those that --mount replaces."""
     for mount in container.mounts:
         covering = deployment.mount_table.mount_of(mount.server)
         if mount.host is not None and covering is not None and covering.host == mount.host:

@@ -78,7 +78,7 @@ def plan_extension(deployment: Deployment, facts: Facts) -> ExtensionPlan | None
 
 
 def extension_stops(extension: ExtensionPlan | None, deployment: Deployment) -> Plan | None:
-    """The plan where start-up does not get past the extension; None where it does."""
+    """Returns the plan where start-up does not get past the extension; None if it does."""
     if extension is None:
         return None
     if extension.hangs:
@@ -102,7 +102,7 @@ def with_extension(plan: Plan, extension: ExtensionPlan | None) -> Plan:
 
 
 def library_of(extension: ExtensionPlan | None) -> str | None:
-    """The server's path of the extension with which models are to be loaded here; None for none."""
+    """Returns the server's path of the extension with which models are to be loaded here; None for none."""
     return extension.absolute_path if extension is not None and extension.loaded else None
 
 
@@ -112,7 +112,7 @@ def needs_untried(
     report: LoadReport | Unavailable | None,
     release: Release,
 ) -> str:
-    """Why it cannot be determined whether a model is read: it may need what was not loaded here; empty where it can."""
+    """Why it cannot be determined whether a model is read: it may need what was not loaded here; empty if it can."""
     if extension is None or (inspection is not None and any(fault.fatal for fault in inspection.faults)):
         return ""
     if isinstance(report, LoadReport) and (report.outcome != "failed" or report.stage != "read"):
@@ -237,7 +237,7 @@ def _exit_code(report: LoadReport, deployment: Deployment) -> int | None:
 
 
 def _not_loaded(extension: ExtensionPlan, library: LibraryInspection, deployment: Deployment) -> str:
-    """Returns why loading it here would prove nothing, or must not be tried; empty where it may be tried."""
+    """Returns why loading it here would prove nothing, or must not be tried; empty if it may be tried."""
     if deployment.options.load == "none":
         return "nothing is to be loaded (--load none)"
     if deployment.container is not None:

@@ -30,8 +30,8 @@ _IMAGE_PARTS = ("CLIPTextModel", "UNet2DConditionModel", "AutoencoderKL")
 
 
 class Generative(Struct, frozen=True):
-    """``task`` is what the server infers, None where the path is an ordinary model's; ``problem`` why it
-    ends with exit code 64 instead."""
+    """``task`` is what the server infers, None if the path is an ordinary model's; ``problem`` why it ends with exit
+    code 64 instead."""
 
     task: str | None = None
     problem: StartProblem | None = None
@@ -84,7 +84,7 @@ def _exists(model_path: str, absolute_path: str, name: str, facts: Facts) -> boo
 
 
 def infer_task(absolute_path: str, facts: Facts) -> str | None:
-    """The task, from config.json, model_index.json and modules.json; the first detector that fits wins."""
+    """Returns the task, from config.json, model_index.json and modules.json; the first detector that fits wins."""
     name = os.path.basename(os.path.normpath(absolute_path)).lower()
     config = _json(f"{absolute_path}/{_CONFIG}", facts)
     modules = _json(f"{absolute_path}/{_MODULES}", facts)
@@ -112,7 +112,7 @@ def infer_task(absolute_path: str, facts: Facts) -> str | None:
 
 
 def _json(path: str, facts: Facts) -> Any:
-    """A file's document; None where it is not there, not readable or not JSON."""
+    """Returns a file's document; None if it is not there, not readable or not JSON."""
     status = facts.ask(StatPath(path))
     if not isinstance(status, PathStatus) or status.kind != "regular":
         return None

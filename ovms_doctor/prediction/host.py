@@ -24,7 +24,7 @@ _BEFORE_PORTS = ("cache", "extension")
 
 
 def with_host(planned: Plan, deployment: Deployment, facts: Facts) -> Plan:
-    """The plan, with what the host makes of it. Raises FactsMissingError."""
+    """Returns the plan, with what the host makes of it. Raises FactsMissingError."""
     problem = engine_problem(deployment, facts)
     if problem is not None:
         return _ended(planned, problem)

@@ -173,7 +173,7 @@ class Loader(Struct, frozen=True):
         files: list[tuple[str, str]],
         statuses: list[PathStatus | Failure],
     ) -> AccessFails | None:
-        """The first of the model's files that the server's user may not open."""
+        """Returns the first of the model's files that the server's user may not open."""
         readable = []
         for (path, full_path), status in zip(files, statuses, strict=True):
             if isinstance(status, PathStatus):
@@ -194,7 +194,7 @@ class Loader(Struct, frozen=True):
         return None
 
     def _denied_variables(self, path: str, absolute_path: str) -> AccessFails | None:
-        """The first of a SavedModel's variables that the server's user may not read."""
+        """Returns the first of a SavedModel's variables that the server's user may not read."""
         listing = self.facts.ask(ListDirectory(f"{absolute_path}variables"))
         if isinstance(listing, Failure) and not listing.missing:
             return AccessFails(f"{path}variables", listing, "look")
@@ -370,8 +370,8 @@ class Loader(Struct, frozen=True):
         return base
 
     def _nameless(self, side: str, version: int) -> tuple[str, ...]:
-        """A tensor without a name fails where layouts are set, with a configured one or the default
-        (``applyLayoutConfiguration``, all releases), before the tensors are loaded."""
+        """Returns the log lines on a tensor without a name, which fails if layouts are set, with a configured one or
+        the default (``applyLayoutConfiguration``, all releases), before the tensors are loaded."""
         last = (
             server_log.LAYOUT_FAILED() if self.release.at_least(2026, 0) else server_log.LAYOUT_FAILED_OLD()
         )
@@ -387,7 +387,7 @@ def _is_regular(status: PathStatus | Failure | Unavailable) -> bool:
 
 
 def _files_opened(found: FoundFile, absolute_path: str) -> list[tuple[str, str]]:
-    """The files that OpenVINO opens: each as the server writes it, and made absolute."""
+    """Returns the files that OpenVINO opens: each as the server writes it, and made absolute."""
     if found.format == "ir":
         return [(found.path, absolute_path), (weights_of(found.path), weights_of(absolute_path))]
     if found.format == "saved_model":

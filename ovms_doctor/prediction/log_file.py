@@ -40,7 +40,7 @@ _THERE = frozenset(("/tmp", "/var/tmp"))  # noqa: S108
 
 
 def log_file_problem(deployment: Deployment, facts: Facts) -> StartProblem | None:
-    """How the process ends over its log file; None where it does not, or where that is not known. Raises
+    """How the process ends over its log file; None if it does not, or if that is not known. Raises
     FactsMissingError."""
     arguments = deployment.arguments
     path = arguments.value("log_path") if arguments is not None else None
@@ -136,7 +136,7 @@ def _makes_directories(release: Release) -> bool:
 
 
 def _in_image(path: str, deployment: Deployment) -> Failure | None:
-    """Returns why it fails in the image's own file system, whose directories belong to root; None where that is not
+    """Returns why it fails in the image's own file system, whose directories belong to root; None if that is not
     known."""
     container = deployment.container
     if container is not None and (

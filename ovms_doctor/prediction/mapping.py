@@ -167,5 +167,5 @@ def effects(mapping: Mapping, side: Side, tensors: tuple[Tensor, ...]) -> Mappin
 
 
 def tensor_name(tensor: Tensor) -> str:
-    """``get_any_name``: the first of a tensor's names in their order; empty where it has none."""
+    """``get_any_name``: the first of a tensor's names in their order; empty if it has none."""
     return min(tensor.names, default="")

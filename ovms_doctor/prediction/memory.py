@@ -40,7 +40,7 @@ _WHOLE = (1.0, 3.0)
 
 
 def estimate(models: Iterable[ModelPlan], limits: HostLimits) -> MemoryEstimate | None:
-    """For the plans of models; None where nothing is loaded whose memory is known."""
+    """For the plans of models; None if nothing is loaded whose memory is known."""
     versions: list[VersionMemory] = []
     left_out: list[str] = []
     precisions: dict[str, None] = {}
@@ -136,7 +136,7 @@ def _add_graph(
 
 
 def _bf16(hint: dict[str, Any], limits: HostLimits) -> bool | None:
-    """Whether weights are computed in bf16; None where it is not known whether the processor can."""
+    """Whether weights are computed in bf16; None if it is not known whether the processor can."""
     precision = str(hint.get("INFERENCE_PRECISION_HINT", "")).lower()
     if precision in ("f32", "bf16"):
         return precision == "bf16" and limits.bf16 is not False

@@ -130,7 +130,7 @@ class MountedFacts(Facts):
 
     def _above_mounts(self, path: str) -> tuple[str, ...]:
         """Returns the entries of a directory that the engine makes, because mounts lie below it and the image does not
-        have it: the next names on the way to the mounts. Empty where the image may have it, or it is mounted.
+        have it: the next names on the way to the mounts. Empty if the image may have it, or it is mounted.
 
         The runtime makes the way to a mount with mode 0755 (runc, libcontainer/rootfs_linux.go ``createMountpoint``).
         """
@@ -166,7 +166,7 @@ class MountedFacts(Facts):
         return status.kind if isinstance(status, PathStatus) else "directory"
 
     def _in_created(self, question: StatPath | ListDirectory | ReadFile | CheckWritable) -> Answer | None:
-        """Returns the content of a mount whose source the engine creates: an empty directory. None where the source
+        """Returns the content of a mount whose source the engine creates: an empty directory. None if the source
         exists. Raises FactsMissingError."""
         mount = self._table.mount_of(question.path)
         host = None if mount is None else self._created.get(mount.server)
@@ -208,8 +208,8 @@ class MountedFacts(Facts):
         return OutsideMounts(path, on_this_host, on_this_host and self._is_top(top))
 
     def behind_link(self, path: str) -> OutsideMounts | None:
-        """Returns the data on the target of the links in the server path, if nothing is mounted there; None where
-        they were not followed or have another target."""
+        """Returns the data on the target of the links in the server path, if nothing is mounted there; None if they
+        were not followed or have another target."""
         answer = self._answers.get(StatPath(path))
         if (
             not isinstance(answer, Unavailable)
@@ -226,7 +226,8 @@ class MountedFacts(Facts):
         return answer if isinstance(answer, PathStatus) else None
 
     def outside_own(self, path: str) -> OutsideMounts | None:
-        """The same of a path that is missing in the container's own files, where this host has something there."""
+        """Returns the same of a path that is missing in the container's own files, where this host has something
+        there."""
         mount = self._table.mount_of(path)
         if mount is None or self._container is None or not self._container.holds(mount.host):
             return None
@@ -249,8 +250,8 @@ class MountedFacts(Facts):
 
     def _lies_below_mount(self, top: str) -> bool:
         """Whether a path at or below ``top`` that the server was given ends with one that exists below a mount: it is
-        the host's path of what is mounted (``/srv/models/m`` of ``/models/m``, also where that is mounted at
-        ``/data``). Raises FactsMissingError."""
+        the host's path of what is mounted (``/srv/models/m`` of ``/models/m``, also if that is mounted at ``/data``).
+        Raises FactsMissingError."""
         tails = {
             path[at:]
             for path in self._named_paths
@@ -272,7 +273,7 @@ class MountedFacts(Facts):
         return path.count("/") == 1 and path[1:] not in _TOP
 
     def _not_in_image(self, path: str) -> str | None:
-        """The highest part of ``path`` that the image does not have; None where it may, or where it is mounted."""
+        """Returns the highest part of ``path`` that the image does not have; None if it may, or if it is mounted."""
         if not self._known or not path.startswith("/"):
             return None
         names = _names(path)

@@ -21,7 +21,7 @@ _SHORTEST = 4
 
 
 def nearest_path(path: str, mounts: Sequence[Mount], facts: Facts) -> str | None:
-    """The server's path of what exists in place of ``path``, which is absolute and does not; None for nothing.
+    """Returns the server's path of what exists in place of ``path``, which is absolute and does not; None for nothing.
 
     Raises FactsMissingError.
     """
@@ -32,8 +32,8 @@ def nearest_path(path: str, mounts: Sequence[Mount], facts: Facts) -> str | None
 
 
 def nearest_base_path(path: str, mounts: Sequence[Mount], facts: Facts) -> str | None:
-    """The same for a model's base path: of a version directory with a model's files, the directory above it, which
-    the server takes as the model. Raises FactsMissingError."""
+    """Returns the same for a model's base path: of a version directory with a model's files, the directory above it,
+    which the server takes as the model. Raises FactsMissingError."""
     found = nearest_path(path, mounts, facts)
     if found is None:
         return None
@@ -46,7 +46,7 @@ def nearest_base_path(path: str, mounts: Sequence[Mount], facts: Facts) -> str |
 
 
 def _below_a_mount(path: str, names: list[str], mounts: Sequence[Mount], facts: Facts) -> str | None:
-    """The longest tail of the path that exists below a mount: ``/models/resnet`` for ``/srv/models/resnet``."""
+    """Returns the longest tail of the path that exists below a mount: ``/models/resnet`` for ``/srv/models/resnet``."""
     tops = [mount.server.rstrip("/") for mount in mounts[:_MOUNTS]]
     tails = ["/".join(names[start:]) for start in range(1, len(names))]
     found = [f"{top}/{tail}" for tail in tails for top in tops]
@@ -60,7 +60,7 @@ def _first_existing(paths: Iterable[str], facts: Facts) -> str | None:
 
 
 def _misspelt(names: list[str], facts: Facts) -> str | None:
-    """The path with one name replaced by one of its directory that differs in case, or by one edit."""
+    """Returns the path with one name replaced by one of its directory that differs in case, or by one edit."""
     for depth in range(len(names) - 1, -1, -1):
         above = "/" + "/".join(names[:depth])
         status = facts.ask(StatPath(above))

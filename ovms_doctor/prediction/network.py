@@ -57,8 +57,8 @@ class Endpoint(Struct, frozen=True):
 
 
 def endpoints(deployment: Deployment) -> tuple[Endpoint, ...]:
-    """The ports that the server opens, in the order in which it does; none where it is not to serve or its arguments
-    are not known."""
+    """Returns the ports that the server opens, in the order in which it does; none if it is not to serve or its
+    arguments are not known."""
     arguments = deployment.arguments
     if arguments is None or arguments.prints_help or not arguments.serves:
         return ()
@@ -83,7 +83,7 @@ def uses_host_network(deployment: Deployment) -> bool:
 
 
 def network_question(deployment: Deployment) -> InspectNetwork | None:
-    """Returns the question about this host's network; None where the server does not depend on it."""
+    """Returns the question about this host's network; None if the server does not depend on it."""
     container = deployment.container
     opened = endpoints(deployment)
     if uses_host_network(deployment):
@@ -107,8 +107,8 @@ def network_question(deployment: Deployment) -> InspectNetwork | None:
 
 
 def network_problem(deployment: Deployment, facts: Facts) -> StartProblem | None:
-    """Why the server is not started, or ends, because of a port or an address; None where it does not, or where
-    that is not known. Raises FactsMissingError."""
+    """Why the server is not started, or ends, because of a port or an address; None if it does not, or if that is not
+    known. Raises FactsMissingError."""
     question = network_question(deployment)
     answer = None if question is None else facts.ask(question)
     network = answer if isinstance(answer, NetworkInspection) else None
@@ -125,8 +125,8 @@ def network_problem(deployment: Deployment, facts: Facts) -> StartProblem | None
 
 
 def first_open_port(deployment: Deployment, network: NetworkInspection | None) -> int | None:
-    """The first port that needs no capability; None where that is not known. Docker opens all of them to a container
-    with a network of its own, unless configured otherwise."""
+    """Returns the first port that needs no capability; None if that is not known. Docker opens all of them to a
+    container with a network of its own, unless configured otherwise."""
     if uses_host_network(deployment):
         return None if network is None else network.first_open_port
     container = deployment.container

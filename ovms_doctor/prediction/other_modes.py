@@ -44,9 +44,8 @@ Planner = Callable[[ModelEntry, Deployment, Mode, Facts], ModelPlan]
 def begin_other_mode(
     deployment: Deployment, arguments: ServerArguments, facts: Facts, planner: Planner
 ) -> tuple[Plan | None, PullPlan | None]:
-    """Returns the whole plan where the process serves nothing, None where it then serves; and the model that it
-    pulls first. Raises
-    FactsMissingError."""
+    """Returns the whole plan where the process serves nothing, None if it then serves; and the model that it pulls
+    first. Raises FactsMissingError."""
     mode = arguments.mode
     if mode in ("pull", "pull_and_start"):
         return _pull(deployment, arguments, facts)
@@ -89,7 +88,8 @@ def _pull(
 def pulled_model(
     pull: PullPlan, deployment: Deployment, arguments: ServerArguments, facts: Facts
 ) -> ModelPlan:
-    """The model that is served once it is pulled: what is there already is followed. Raises FactsMissingError."""
+    """Returns the model that is served once it is pulled: what is there already is followed. Raises
+    FactsMissingError."""
     path = join_base_path(pull.directory, deployment.working_directory.rstrip("/") + "/")
     name = arguments.model_name or pull.source
     model = ModelPlan(ModelEntry(name, path), Detection("OK"), kind="graph")
@@ -105,7 +105,7 @@ def pulled_model(
 
 
 def _address(pull: PullPlan, deployment: Deployment) -> str:
-    """The address of the model: where HF_ENDPOINT leads, else on Hugging Face."""
+    """Returns the address of the model: where HF_ENDPOINT leads, else on Hugging Face."""
     endpoint = next((item.text for item in deployment.environment if item.name == "HF_ENDPOINT"), None)
     top = endpoint if endpoint and endpoint.startswith(("http://", "https://")) else "https://huggingface.co"
     return f"{top.rstrip('/')}/{pull.source}"
@@ -144,7 +144,7 @@ def _written(pull: PullPlan, fault: PullFault | None, models: tuple[ModelPlan, .
 def _not_written(
     directory: str, path: str, file_text: str, deployment: Deployment, facts: Facts
 ) -> PullFault | None:
-    """Why a file of the directory cannot be written; None where it can, or where that is not known."""
+    """Why a file of the directory cannot be written; None if it can, or if that is not known."""
     status = facts.ask(StatPath(path))
     rights = facts.ask(CheckWritable(path if isinstance(status, PathStatus) else directory))
     log = (server_log.FILE_NOT_WRITTEN(path=file_text),)
@@ -184,8 +184,8 @@ def _usage(deployment: Deployment, text: str, option: str) -> Plan:
 
 
 def _modify(deployment: Deployment, arguments: ServerArguments, facts: Facts, planner: Planner) -> Plan:
-    """The configuration gets an entry, or loses one; the base path is not looked at. What a server that reads it makes
-    of the entry is planned here."""
+    """Returns the plan of a configuration that gets or loses an entry; the base path is not read. It includes the plan
+    of a server that then reads the entry."""
     adds = arguments.value("add_to_config") is not None
     option = "--add_to_config" if adds else "--remove_from_config"
     usage = usage_text(deployment, arguments)

@@ -26,7 +26,7 @@ _Use = Literal["model", "mapping", "key"]
 
 
 def mark_outside(plan: Plan, facts: MountedFacts, deployment: Deployment) -> Plan:
-    """The plan with a note on each path that the server misses because nothing is mounted there. Raises
+    """Returns the plan with a note on each path that the server misses because nothing is mounted there. Raises
     FactsMissingError."""
     paths = []
     if plan.problem is not None and plan.problem.kind == "config_unreadable" and plan.problem.path:
@@ -114,7 +114,7 @@ def _link(
 
 
 def _keys(plan: Plan, facts: MountedFacts, deployment: Deployment) -> Iterator[OutsideFile]:
-    """The files of credentials and keys that lie under no mount. Raises FactsMissingError."""
+    """Yields the files of credentials and keys that lie under no mount. Raises FactsMissingError."""
     stores = {prefix for prefix in _CREDENTIALS if any(_is_in(prefix, model) for model in plan.models)}
     if any(item.name == "AWS_ACCESS_KEY_ID" and not item.empty for item in deployment.environment):
         # With keys in the environment the SDK reads no file.
@@ -136,7 +136,7 @@ def _is_in(prefix: str, model: ModelPlan) -> bool:
 
 
 def _loader_files(plan: Plan) -> Iterator[tuple[str, str, str | None]]:
-    """The files that are named for custom loaders: the loader's own, and those of its models, such as a key."""
+    """Yields the files that are named for custom loaders: the loader's own, and those of its models, such as a key."""
     if (
         plan.config_positions is None
         or plan.outcome == "exits"

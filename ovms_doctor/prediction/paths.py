@@ -11,7 +11,7 @@ from ovms_doctor.model.releases import Release
 
 def escapes(path: str, release: Release) -> bool:
     """``FileSystem::isPathEscaped`` (filesystem.hpp): only these forms of ``..`` are forbidden; of a
-    trailing ``/..`` only where it is the first one. Until 2022.3.0.1 a name that ends or begins with two dots is
+    trailing ``/..`` only if it is the first one. Until 2022.3.0.1 a name that ends or begins with two dots is
     read as one of them."""
     if ".." not in path:
         return False

@@ -110,7 +110,7 @@ def s3_exemption(environment: Sequence[Variable], release: Release) -> Exemption
 
 
 def _s3_host(known: Mapping[str, Variable], release: Release) -> str:
-    """The host of S3_ENDPOINT, else Amazon's own; empty where it is not known."""
+    """Returns the host of S3_ENDPOINT, else Amazon's own; empty if it is not known."""
     endpoint = known.get("S3_ENDPOINT")
     if endpoint is not None and not endpoint.empty:
         authority = (endpoint.text or "").rpartition("://")[2].rpartition("@")[2].partition("/")[0]
@@ -159,9 +159,9 @@ def is_exempt(host: str, text: str) -> bool:
 
 
 def exempt_entry(host: str, text: str) -> str:
-    """Returns the entry of a list as in ``no_proxy`` that names ``host``, empty where none does (libcurl's noproxy.c
-    since 7.86): names and their subdomains, separated by commas; text after a blank without a comma is not read;
-    ``*`` alone is all hosts. Networks are not matched: the hosts are names."""
+    """Returns the entry of a list as in ``no_proxy`` that names ``host``, empty if none does (libcurl's noproxy.c since
+    7.86): names and their subdomains, separated by commas; text after a blank without a comma is not read; ``*`` alone
+    is all hosts. Networks are not matched: the hosts are names."""
     if text.strip() == "*":
         return "*"
     host_name = host.rstrip(".").lower()

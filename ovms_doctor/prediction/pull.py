@@ -139,7 +139,7 @@ def _unfinished(
 
 
 def _pointers(path: str, entries: tuple[Entry, ...], facts: Facts) -> list[str]:
-    """The files that are Git LFS pointers still."""
+    """Returns the files that are Git LFS pointers still."""
     names = sorted(
         entry.name
         for entry in entries
@@ -163,7 +163,7 @@ def _pointers(path: str, entries: tuple[Entry, ...], facts: Facts) -> list[str]:
 def _graph_file(
     plan: PullPlan, path: str, entries: tuple[Entry, ...], deployment: Deployment, facts: Facts
 ) -> Iterator[PullFault]:
-    """graph.pbtxt is written at every start, also where the model is there (createFileOverwrite)."""
+    """graph.pbtxt is written at every start, also if the model is there (createFileOverwrite)."""
     own = f"{path}/graph.pbtxt"
     exists = any(entry.name == "graph.pbtxt" for entry in entries)
     status = facts.ask(StatPath(own)) if exists else None
@@ -249,8 +249,7 @@ def _space(plan: PullPlan, above: str, rights: Writability) -> Iterator[PullFaul
 
 
 def size_by_name(source: str, method: Method | None) -> int | None:
-    """Returns the least bytes of a model of this name, None where the name does not show them: ``Qwen3-8B-int4-ov``
-    has 8
+    """Returns the least bytes of a model of this name, None if the name does not show them: ``Qwen3-8B-int4-ov`` has 8
     thousand millions of parameters with half a byte each. optimum-cli fetches the original weights, with two bytes."""
     name = source.rpartition("/")[2]
     match = _PARAMETERS.search(name)

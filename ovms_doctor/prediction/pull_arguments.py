@@ -17,7 +17,7 @@ _REPOSITORY = "OVMS_MODEL_REPOSITORY_PATH"
 
 
 def source_model(arguments: ServerArguments, release: Release) -> str:
-    """The model's name on Hugging Face: --model_name where there is no --source_model (since v2025.4)."""
+    """Returns the model's name on Hugging Face: --model_name where there is no --source_model (since v2025.4)."""
     value = arguments.value("source_model")
     if value is not None:
         return value
@@ -29,7 +29,7 @@ def source_model(arguments: ServerArguments, release: Release) -> str:
 def repository_path(
     arguments: ServerArguments, release: Release, environment: Sequence[Variable]
 ) -> str | None:
-    """--model_repository_path; empty where it is missing, None where a variable whose value is not kept replaces it."""
+    """--model_repository_path; empty if it is missing, None if a variable whose value is not kept replaces it."""
     value = arguments.value("model_repository_path")
     if value is not None or not release.at_least(2025, 4):
         return value or ""
@@ -40,7 +40,7 @@ def repository_path(
 def pull_refusal(
     arguments: ServerArguments, release: Release, environment: Sequence[Variable]
 ) -> ArgumentRefusal | None:
-    """Why the server ends with exit code 64 before it pulls; None where it does not, or is not to pull."""
+    """Why the server ends with exit code 64 before it pulls; None if it does not, or is not to pull."""
     mode = arguments.mode
     in_memory = mode == "in_memory" and arguments.model_path is None
     if not (in_memory or mode in ("pull", "pull_and_start")):

@@ -53,7 +53,7 @@ def _route(client: Client, deployment: Deployment) -> Route:
 
 
 def _pulls(plan: Plan) -> tuple[Client, ...]:
-    """The clients that fetch a model from Hugging Face: optimum-cli has its own."""
+    """Returns the clients that fetch a model from Hugging Face: optimum-cli has its own."""
     method = plan.pull.method if plan.pull is not None and plan.pull.downloads else None
     if method == "clone":
         return "hf-clone", "hf-files"

@@ -19,7 +19,7 @@ _ENTRIES, _LEVELS, _FOUND = 32, 2, 8
 
 
 def servables_below(base_path: str, absolute_path: str, facts: Facts) -> tuple[ServableBelow, ...]:
-    """The directories below a base path that can be served, two levels deep and at most eight; none where the base
+    """Returns the directories below a base path that can be served, two levels deep and at most eight; none if the base
     path holds files of a model itself. ``base_path`` as the server was given it, ``absolute_path`` the same made
     absolute. Raises FactsMissingError."""
     listing = facts.ask(ListDirectory(absolute_path))
@@ -47,14 +47,14 @@ def servables_below(base_path: str, absolute_path: str, facts: Facts) -> tuple[S
 
 
 def _kind_of(files: frozenset[str]) -> Literal["graph", "generative", "model"] | None:
-    """How a directory with these files can be served; None where that hangs on its versions."""
+    """How a directory with these files can be served; None if that hangs on its versions."""
     if "graph.pbtxt" in files:
         return "graph"
     return "generative" if is_generative(files) else None
 
 
 def _versions(listing: Listing) -> list[str]:
-    """The first version directories."""
+    """Returns the first version directories."""
     return [name for name in _directories(listing) if is_plain_number(name)][:2]
 
 
@@ -63,14 +63,14 @@ def _files(listing: Listing) -> frozenset[str]:
 
 
 def _directories(listing: Listing) -> list[str]:
-    """Names that can be a directory's, in order."""
+    """Returns names that can be a directory's, in order."""
     kinds = ("directory", "link", "unknown")
     names = (entry.name for entry in listing.entries if entry.kind in kinds)
     return sorted(name for name in names if not is_tool_directory(name))
 
 
 def _listed(absolute_path: str, names: list[str], facts: Facts) -> list[tuple[str, Listing]]:
-    """The listings of those that are directories and can be listed."""
+    """Returns the listings of those that are directories and can be listed."""
     paths = {name: join(absolute_path.rstrip("/") or "/", name) for name in names}
     facts.need(StatPath(path) for path in paths.values())
     directories = {}
@@ -84,5 +84,5 @@ def _listed(absolute_path: str, names: list[str], facts: Facts) -> list[tuple[st
 
 
 def _below(above: str, name: str) -> str:
-    """A name below a directory that is named from the base path; the base path itself is empty."""
+    """Returns a name below a directory that is named from the base path; the base path itself is empty."""
     return f"{above}/{name}" if above else name

@@ -147,8 +147,8 @@ def _ignored_arguments(deployment: Deployment) -> tuple[Ignored, ...]:
 def _arguments(
     deployment: Deployment, arguments: ServerArguments, facts: Facts
 ) -> tuple[Plan | None, Generative]:
-    """The plan where the arguments end it all, and what the look for a generative model found. The server
-    goes through the words, looks at the model path, and only then validates."""
+    """Returns the plan where the arguments end it all, and what the look for a generative model found. The server goes
+    through the words, looks at the model path, and only then validates."""
     refusals = arguments.refusals
     parsing = [item for item in refusals if item.stage == "parse"]
     if parsing:

@@ -17,7 +17,7 @@ _DEPTH = 12
 
 
 def unmapped(path: str, deployment: Deployment, facts: Facts) -> CouldNotLook | None:
-    """Why ``path``, which does not exist here, can exist for the server; None where this host decides.
+    """Why ``path``, which does not exist here, can exist for the server; None if this host decides.
 
     The path is absolute. It is this host's where the directory above it exists. Else it is one of a container, unless
     the server runs on this host or its mounts are known. Raises FactsMissingError.

@@ -117,7 +117,7 @@ def _detect_directory(base_path: str, absolute_path: str, facts: Facts) -> Detec
 
 
 def _is_followed(kind: str) -> bool:
-    """``directory_entry::is_directory`` calls stat(2) only where d_type is not known."""
+    """``directory_entry::is_directory`` calls stat(2) only if d_type is not known."""
     return kind in ("link", "unknown")
 
 

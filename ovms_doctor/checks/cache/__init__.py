@@ -11,7 +11,7 @@ from ovms_doctor.model.findings import Finding
 
 
 def check(context: Context) -> Iterator[Finding]:
-    """Findings on the model cache; none where it is off or nothing is known of it."""
+    """Yields findings on the model cache; none if it is off or nothing is known of it."""
     cache = context.plan.cache
     if cache is None:
         return

@@ -109,7 +109,7 @@ CODES = (CACHE_NOT_SEARCHABLE, CACHE_BLOB_IN_THE_WAY, CACHE_NOT_WRITABLE, CACHE_
 
 
 def check(context: Context, cache: CachePlan, rights: Writability) -> Iterator[Finding]:
-    """Findings on a cache directory, or blobs in it, that the server's user cannot use."""
+    """Yields findings on a cache directory, or blobs in it, that the server's user cannot use."""
     if rights.kind != "directory":
         kind = "file" if rights.kind == "regular" else f"{rights.kind} file"
         text = f"The cache directory {cache.path} is a {kind}"
@@ -131,7 +131,7 @@ def check(context: Context, cache: CachePlan, rights: Writability) -> Iterator[F
 def _on_directory(
     context: Context, cache: CachePlan, rights: Writability, code: Code, message: str
 ) -> Iterator[Finding]:
-    """An error on each version that fails because of it, or one warning where none fails.
+    """Yields an error for each version that fails because of the directory, or one warning if no version fails.
 
     The confidence is medium: OpenVINO was measured in its own packages of these releases, not in the server.
     """
@@ -222,7 +222,7 @@ def _on_blobs(context: Context, cache: CachePlan) -> Finding:
 
 
 def describe_rights(context: Context, path: str, rights: Writability) -> Evidence:
-    """The rights of the server's user on ``path``, and how they were found out."""
+    """Returns the rights of the server's user on ``path``, and how they were determined."""
     text = f"{path}: owner uid {rights.uid} gid {rights.gid}, mode {rights.mode:04o}"
     text += f", ACL {rights.acl}" if rights.acl else ""
     text += ", mounted read-only" if rights.read_only else ""

@@ -44,7 +44,7 @@ CODES = (CACHE_LEFT_OUT, CACHE_WITH_CUSTOM_LOADER)
 
 
 def check(context: Context, model: ModelPlan) -> Iterator[Finding]:
-    """A finding on a model that does not use the cache, or that the server refuses because of it."""
+    """Yields a finding on a model that does not use the cache, or that the server refuses because of it."""
     parameters = model.entry.parameters
     allowed = parameters.get("allow_cache") is True
     if parameters.get("custom_loader_options") is not None:

@@ -1,4 +1,4 @@
-"""The end of the server when it looks for its cache directory, or makes it."""
+"""The end of the server process when it checks or creates its cache directory."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ CODES = (CACHE_NOT_CREATED, CACHE_NOT_REACHED)
 
 
 def finding_on_end(context: Context, cache: CachePlan) -> Finding:
-    """The process ends with exit code 1 before it opens a port."""
+    """Returns the finding: the process ends with exit code 1 before it opens a port."""
     problem, failure = context.plan.problem, cache.failure
     denial = failure.denial if failure is not None else None
     not_reached = cache.ends.startswith("filesystem error: status:")

@@ -11,7 +11,7 @@ from ovms_doctor.model.facts import Denial, Writability
 from ovms_doctor.model.findings import Step, StepLocation
 from ovms_doctor.model.host import User
 
-#: Where a container is configured, by the source that it was read from.
+#: The location of a container's configuration, by the source of the deployment.
 _CONFIGURED_IN: dict[str, StepLocation] = {"compose": "compose", "kubernetes": "kubernetes"}
 _NEW_DIRECTORY = "/srv/cache"
 #: Directories of the system, in addition to those directly below the root.
@@ -19,7 +19,8 @@ _SHARED = frozenset({"/usr/local", "/usr/share", "/var/cache", "/var/lib", "/var
 
 
 def owner_steps(context: Context, cache: CachePlan, *, create: bool) -> tuple[Step, ...]:
-    """Make the server's user the owner of the directory, or run the server as its owner. ``create``: it is missing."""
+    """Returns the steps that make the server's user the owner of the directory, or run the server as its owner.
+    ``create``: whether the directory is missing."""
     user, rights = context.deployment.user, cache.rights
     on_host = context.on_host(cache.absolute_path) and cache.kept is not False
     host = quote(context.host(cache.absolute_path)) if on_host else ""
@@ -56,7 +57,7 @@ def owner_steps(context: Context, cache: CachePlan, *, create: bool) -> tuple[St
 
 
 def _move_away(context: Context, cache: CachePlan) -> list[Step]:
-    """A step where a file, or a link without a destination, has the name of the directory to be created."""
+    """Returns a step if a file or a dangling link has the name of the directory to create."""
     if cache.failure is None or cache.failure.errno not in (errno.ENOTDIR, errno.EEXIST):
         return []
     path = quote(context.host(cache.failed_path))
@@ -65,7 +66,8 @@ def _move_away(context: Context, cache: CachePlan) -> list[Step]:
 
 
 def _chown(context: Context, cache: CachePlan, text: str) -> Step:
-    """Another owner for the directory; for a directory that others use, a new one below it."""
+    """Returns the step that sets another owner for the directory; if others use the directory, for a new one below
+    it."""
     user, path = context.deployment.user, context.host(cache.absolute_path)
     if os.path.normpath(path).count("/") < 2 or os.path.normpath(path) in _SHARED:
         own = quote(os.path.join(path, "ovms-cache"))
@@ -88,7 +90,7 @@ def _below(path: str, top: str) -> bool:
 
 
 def _grants(user: User, rights: Writability) -> bool:
-    """Whether the mode lets the user write, if it were mounted writable; an ACL may do so as well."""
+    """Whether the mode allows the user to write on a writable mount; an ACL may also allow it."""
     if user.uid == 0 or rights.acl:
         return True
     shift = 6 if rights.uid == user.uid else 3 if rights.gid in (user.gid, *user.groups) else 0
@@ -96,7 +98,7 @@ def _grants(user: User, rights: Writability) -> bool:
 
 
 def mount_step(context: Context, cache: CachePlan, text: str, host: str = _NEW_DIRECTORY) -> Step:
-    """A step that mounts ``host`` (quoted for a shell) writable at the path of the cache."""
+    """Returns a step that mounts ``host`` (quoted for a shell) writable at the path of the cache."""
     location = _configured_in(context)
     if location == "kubernetes":
         command = f"volumeMounts: [{{name: cache, mountPath: {cache.absolute_path}, readOnly: false}}]"
@@ -108,7 +110,7 @@ def mount_step(context: Context, cache: CachePlan, text: str, host: str = _NEW_D
 
 
 def reach_steps(context: Context, denial: Denial | None) -> tuple[Step, ...]:
-    """A step that gives the right to enter the directory."""
+    """Returns a step that gives the right to enter the directory."""
     if denial is None or not context.on_host(denial.path):
         return ()
     user = context.deployment.user
@@ -124,14 +126,14 @@ def reach_steps(context: Context, denial: Denial | None) -> tuple[Step, ...]:
 
 
 def blob_steps(context: Context, cache: CachePlan) -> tuple[Step, ...]:
-    """Remove the blobs, and make the server's user the owner of the directory."""
+    """Returns the steps that remove the blobs, and make the server's user the owner of the directory."""
     if not context.on_host(cache.absolute_path):
         return ()
     paths = " ".join(quote(context.host(blob.path)) for blob in cache.stuck[:5])
     more = "" if len(cache.stuck) <= 5 else f" These are the first 5 of {len(cache.stuck)}."
     remove = Step(f"Remove them: the server writes new ones.{more}", f"rm -f {paths}", "host", "needs root")
     if cache.rights is not None and cache.rights.writable:
-        # A sticky directory belongs to everybody: it gets no new owner.
+        # All users share a sticky directory: its owner is not changed.
         return (remove,)
     return (remove, *owner_steps(context, cache, create=False))
 

@@ -1,4 +1,4 @@
-"""The file system of the cache: its free space, whether it is kept, and whether a file could be written."""
+"""The file system of the cache: its free space, whether its files are kept, and whether a file could be written."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ CODES = (CACHE_NOT_KEPT, CACHE_WITHOUT_ROOM, CACHE_PROBE_FAILED)
 
 
 def check_space(context: Context, cache: CachePlan, rights: Writability) -> Iterator[Finding]:
-    """A finding where a new blob does not fit; its size is about that of the weights (measured on the CPU)."""
+    """Yields a finding if a new blob does not fit; its size is about that of the weights (measured on the CPU)."""
     if cache.effect != "caches" or rights.free is None:
         return
     sizes = [_weights(attempt) for attempt in _loaded(context)]
@@ -96,7 +96,7 @@ def _weights(attempt: Attempt) -> int:
 
 
 def check_persistence(context: Context, cache: CachePlan) -> Iterator[Finding]:
-    """A finding where the blobs are lost with the container."""
+    """Yields a finding if the blobs are lost with the container."""
     if not cache.in_memory and not (cache.kept is False and cache.configured):
         return
     kind = "a tmpfs" if cache.in_memory else "not mounted from the host"
@@ -113,7 +113,7 @@ def check_persistence(context: Context, cache: CachePlan) -> Iterator[Finding]:
 
 
 def check_written_file(context: Context, cache: CachePlan) -> Iterator[Finding]:
-    """A finding where the file of --probe-write could not be written or removed."""
+    """Yields a finding if the file of --probe-write could not be written or removed."""
     probe = cache.probe
     if isinstance(probe, Failure):
         text = f"cannot be created and written: {os.strerror(probe.errno)}"

@@ -23,7 +23,8 @@ from ovms_doctor.model.findings import Finding
 
 
 def check(context: Context) -> Iterator[Finding]:
-    """Findings on what ends the start, then on the configuration in the order in which the server reads it."""
+    """Yields findings on the problem that ends the start, then on the configuration in the order in which the server
+    reads it."""
     problem = context.plan.problem
     if problem is not None:
         yield from start.check(context, problem)

@@ -34,7 +34,7 @@ CODES = (NO_BASE_PATH,)
 
 
 def check(context: Context) -> Iterator[Finding]:
-    """A finding on each entry without a base path, unless it is a graph in a directory of its own name."""
+    """Yields a finding on each entry without a base path, unless it is a graph in a directory of its own name."""
     for note in context.plan.config_notes:
         if note.kind == "no_base_path":
             yield from _finding(context, note)
@@ -71,7 +71,7 @@ def _finding(context: Context, note: ConfigNote) -> Iterator[Finding]:
 
 
 def base_path_step(model: ModelPlan) -> tuple[Step, ...]:
-    """A step with the base path, if the directory of the configuration contains one with the model's name."""
+    """Returns a step with the base path, if the directory of the configuration contains one with the model's name."""
     entries = model.detection.listing.entries if model.detection.listing is not None else ()
     if not any(entry.name == model.entry.name and entry.kind in ("directory", "link") for entry in entries):
         return ()

@@ -97,7 +97,7 @@ CODES = (BEHIND_LIST_GIVEN_UP, CUSTOM_LOADER_MISSING, GRAPH_NAME_TAKEN, DUPLICAT
 
 
 def check(context: Context) -> Iterator[Finding]:
-    """Findings on repeated names, entries after the end of the list, graphs and custom loaders."""
+    """Yields findings on repeated names, entries after the end of the list, graphs and custom loaders."""
     for name in context.plan.duplicates:
         yield _duplicate(context, name)
     aborting = next((item for item in context.plan.skipped if item.reason == "aborts"), None)

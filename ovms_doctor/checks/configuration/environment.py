@@ -25,7 +25,7 @@ CODES = (ENVIRONMENT_OVERRIDES,)
 
 
 def check(context: Context) -> Iterator[Finding]:
-    """A finding on each variable that changes how the models are served."""
+    """Yields a finding on each variable that changes how the models are served."""
     for variable in context.deployment.environment:
         if variable.name == "GRPC_SERVERS":
             yield _finding(

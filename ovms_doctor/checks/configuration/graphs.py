@@ -47,7 +47,7 @@ CODES = (GRAPH_NOT_LOADED,)
 
 
 def check(context: Context) -> Iterator[Finding]:
-    """A finding on each graph that is known not to be loaded."""
+    """Yields a finding on each graph that is known not to be loaded."""
     for model in context.plan.models:
         if model.graph is not None and not path_advice.is_never_mounted(context, model.graph.path):
             yield _not_loaded(context, model, model.graph)

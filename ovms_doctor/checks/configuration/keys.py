@@ -76,7 +76,7 @@ CODES = (KEY_DOUBLED, KEY_WITHOUT_EFFECT, GRAPH_IGNORES_PARAMETERS, TEXT_ENDS_AT
 
 
 def check(context: Context) -> Iterator[Finding]:
-    """A finding on each note of the plan on the configuration, but for those on base paths."""
+    """Yields a finding on each note of the plan on the configuration, except those on base paths."""
     for note in context.plan.config_notes:
         if note.kind not in ("no_base_path", "subconfig_not_json", "subconfig_skipped"):
             yield _finding(context, note)
@@ -134,7 +134,8 @@ def _finding(context: Context, note: ConfigNote) -> Finding:
 
 
 def _effective_key(context: Context, key: str) -> str:
-    """Which of equal keys counts: the first (FindMember), unless the server iterates over all of them."""
+    """Returns the key that counts among equal keys: the first (FindMember), unless the server iterates over all of
+    them."""
     pointer = (
         context.plan.config_positions.doubled(key) if context.plan.config_positions is not None else None
     )
@@ -144,7 +145,7 @@ def _effective_key(context: Context, key: str) -> str:
 
 
 def _policy(context: Context, note: ConfigNote) -> Finding:
-    """A version policy that is not valid, or of which a part is not valid."""
+    """Returns the finding on a version policy that is not valid, completely or in part."""
     policy_text = (
         f"--model_version_policy {note.text}" if not note.pointer else f'"model_version_policy": {note.text}'
     )

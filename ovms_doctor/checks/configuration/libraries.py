@@ -49,7 +49,7 @@ CODES = (LIBRARY_NOT_OPENED,)
 
 
 def check(context: Context) -> Iterator[Finding]:
-    """A finding on each library that the server cannot open."""
+    """Yields a finding on each library that the server cannot open."""
     for library in context.plan.libraries:
         yield _finding(context, library)
 
@@ -99,7 +99,7 @@ def _needed_by(context: Context, fault: LibraryFault) -> str:
 
 
 def custom_loader(model: ModelPlan) -> str | None:
-    """The custom loader that the entry of a model names; None where it names none."""
+    """Returns the custom loader that the entry of a model names; None if it names none."""
     options = model.entry.parameters.get("custom_loader_options")
     if model.entry.parameters.source != "config" or not isinstance(options, dict):
         return None

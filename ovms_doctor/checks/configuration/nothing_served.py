@@ -1,4 +1,4 @@
-"""Configurations that the server accepts, and of which it serves nothing."""
+"""Configurations that the server accepts, but that serve nothing."""
 
 from __future__ import annotations
 
@@ -48,14 +48,14 @@ CODES = (POLICY_MATCHES_NOTHING, NO_MODELS_CONFIGURED)
 
 
 def check_configuration(context: Context) -> Iterator[Finding]:
-    """A finding where the configuration has no entry."""
+    """Yields a finding if the configuration has no entry."""
     plan = context.plan
     if plan.config_path is not None and plan.outcome == "serves" and not (plan.models or plan.skipped):
         yield _names_nothing(context, plan.config_path)
 
 
 def check_policies(context: Context) -> Iterator[Finding]:
-    """A finding on each model whose version policy matches none of its versions."""
+    """Yields a finding on each model whose version policy matches none of its versions."""
     for model in context.plan.models:
         if model.detection.found and not model.requested and model.kind == "classic":
             yield _matches_nothing(context, model)

@@ -48,7 +48,7 @@ def _removal(unmatched: list[str]) -> str:
 
 
 def check(context: Context) -> Iterator[Finding]:
-    """Findings on options without an effect, and on settings that are not part of the prediction."""
+    """Yields findings on options without an effect, and on settings that are not part of the prediction."""
     arguments = context.deployment.arguments
     if arguments is not None and arguments.without_effect:
         options = ", ".join(arguments.without_effect)

@@ -24,22 +24,22 @@ _OF_A_MODEL = (
     "_diffusers_version",
     "auto_map",
 )
-#: Keys at the top of the server's.
+#: Keys at the top of the server's config.json.
 _OF_THE_SERVER = ("model_config_list", "mediapipe_config_list", "custom_loader_config_list")
 
 
 class OtherFile(Struct, frozen=True):
-    """The text of a finding on a file that is no configuration of the server."""
+    """The text of a finding on a file that is not a configuration of the server."""
 
-    #: Replaces the message; empty where it is kept.
+    #: Replaces the usual message; empty if the usual message stays.
     message: str
     steps: tuple[Step, ...]
     remedy: str
 
 
 def other_file(context: Context, problem: StartProblem) -> OtherFile | None:
-    """Returns the kind of a wrong file named as the configuration; None where it is one, or where it is not
-    known."""
+    """Returns the kind of wrong file that is named as the configuration; None if it is a configuration, or if the kind
+    is not known."""
     if problem.path is None:
         return None
     if problem.kind == "config_schema" and _is_of_a_model(context):
@@ -67,8 +67,8 @@ def _is_of_a_model(context: Context) -> bool:
 
 
 def _model_named(context: Context, path: str) -> OtherFile:
-    """The server takes a generative model by its directory: since v2026.3 with the task that it infers, in v2026.2
-    with --task, before in a graph."""
+    """Returns the text for a file of a generative model. The server is started with the model's directory: since
+    v2026.3 it infers the task, in v2026.2 with --task, before in a graph."""
     directory = posixpath.dirname(context.absolute(path)) or "/"
     release = context.deployment.release
     if release.at_least(2026, 3):
@@ -93,7 +93,7 @@ def _model_named(context: Context, path: str) -> OtherFile:
 
 
 def _volume_at(context: Context, path: str) -> ContainerMount | None:
-    """The volume that is mounted at the very path; None for none."""
+    """Returns the volume that is mounted exactly at the path; None if there is none."""
     container = context.deployment.container
     mounts = () if container is None else covering(container.mounts, path)
     if mounts and mounts[0].server == path and mounts[0].kind in ("volume", "tmpfs", "claim"):
@@ -107,7 +107,7 @@ def _volume_mounted(context: Context, path: str, volume: ContainerMount) -> Othe
     name = f" {volume.name}" if volume.name else ""
     steps: tuple[Step, ...] = (Step("Mount the file itself, or name a file in a directory that is mounted."),)
     if volume.kind == "volume" and volume.name and container is not None and container.source != "kubernetes":
-        # Without a slash a word is the name of a volume; Compose puts the project's name before it.
+        # A source without a slash is the name of a volume; Compose puts the project's name before it.
         file = posixpath.basename(path)
         text = "Mount the file: a path of the host has a slash, a word without one is the name of a volume."
         if container.source == "compose":
@@ -125,7 +125,7 @@ def _volume_mounted(context: Context, path: str, volume: ContainerMount) -> Othe
 
 def _empty_directory(context: Context, path: str) -> OtherFile:
     if not context.on_host(path):
-        # A key of a config map or secret that is not there, mounted as a file.
+        # A missing key of a config map or secret, mounted as a file.
         return OtherFile(
             "",
             (Step("Name a key that the mounted config map or secret has, or give the key this name."),),

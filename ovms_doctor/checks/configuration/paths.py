@@ -28,7 +28,7 @@ CODES = (PATH_MISUNDERSTOOD,)
 
 
 def check(context: Context) -> Iterator[Finding]:
-    """Findings on such paths among those that the server does not find."""
+    """Yields findings on such paths among those that the server does not find."""
     problem = context.plan.problem
     if problem is not None and problem.kind == "config_unreadable" and problem.path:
         hint = _host_path(context, problem.path)
@@ -65,7 +65,8 @@ def _hint(context: Context, model: ModelPlan) -> str | None:
 
 
 def _host_path(context: Context, path: str) -> str | None:
-    """The hint on a path of this host instead of the server's; None where another finding reports it."""
+    """Returns the hint on a path of this host that is configured instead of a server path; None if another finding
+    reports it."""
     if any(outside.path == path for outside in context.plan.outside):
         return None
     inside = context.deployment.mount_table.to_server(path) if path.startswith("/") else None

@@ -98,7 +98,7 @@ _REASONS: Mapping[PipelineFaultKind, Callable[[PipelineFault], str]] = {
     "loose": lambda fault: f"nothing connects the response with the nodes {fault.subject}",
     "order": lambda fault: f"what is split is not gathered in the reverse order: {fault.subject}",
 }
-#: What to do, where the reason itself does not name it.
+#: The remedy, if the reason itself does not name it.
 _STEPS: Mapping[PipelineFaultKind, str] = {
     "duplicate": "Give one of the two pipelines another name.",
     "occupied": "Give the pipeline another name.",
@@ -113,7 +113,7 @@ CODES = (PIPELINE_NOT_SERVED,)
 
 
 def check(context: Context) -> Iterator[Finding]:
-    """A finding for each pipeline that is refused."""
+    """Yields a finding for each pipeline that is refused."""
     for pipeline in context.plan.pipelines:
         if pipeline.fault is not None:
             yield _finding(context, pipeline.fault, later=pipeline.later_available)
@@ -143,7 +143,7 @@ def _finding(context: Context, fault: PipelineFault, *, later: bool | None) -> F
         f"{_REASONS[fault.reason](fault)}",
         model=fault.name,
         path=context.plan.config_path,
-        # Requests under this name are answered: by the pipeline before it.
+        # The pipeline before it answers the requests for this name.
         severity="warning" if fault.reason == "duplicate" else None,
         detail=(
             "The server starts and answers “ready”; /v1/config shows the pipeline as LOADING with the error code "
@@ -161,7 +161,7 @@ def _finding(context: Context, fault: PipelineFault, *, later: bool | None) -> F
 
 
 def _causes_of_model(context: Context, name: str) -> tuple[CausedBy, ...]:
-    """Any finding on the versions of a model that are not served."""
+    """Returns as causes all findings on the versions of a model that are not served."""
     for model in context.plan.models:
         if model.entry.name == name:
             versions = [item.version for item in model.versions if item.fails]

@@ -255,7 +255,7 @@ CODES = (
 
 
 def check(context: Context, problem: StartProblem) -> Iterator[Finding]:
-    """A finding on what ends the start."""
+    """Yields a finding on what ends the start."""
     if problem.kind in ("parameter", "proxy", "cache", "extension", "pull", "directive") or (
         problem.failure is not None and problem.failure.denial is not None
     ):
@@ -324,14 +324,14 @@ def _message(context: Context, problem: StartProblem) -> str:
 
 
 def _at(problem: StartProblem) -> str | int | None:
-    """The JSON pointer, or the index of a character, of what is wrong in the configuration."""
+    """Returns the position of the fault in the configuration: a JSON pointer, or the index of a character."""
     if problem.kind == "config_not_json":
         return problem.at
     return problem.sibling or problem.pointer if problem.kind == "config_schema" else None
 
 
 def _violation(problem: StartProblem) -> str:
-    """Yields the finding on a violation of the configuration's schema."""
+    """Returns the message on a violation of the configuration's schema."""
     pointer = problem.pointer or "#"
     if problem.keyword == "additionalProperties":
         return f"{pointer} is not a key of the configuration in this release"
@@ -431,11 +431,11 @@ def _steps(context: Context, problem: StartProblem) -> tuple[Step, ...]:
 
 
 def _task_steps(context: Context) -> tuple[Step, ...]:
-    """The task is named where the release takes one, and none is given."""
+    """Returns the step that names the task, if the release accepts a task and none is set."""
     arguments, release = context.deployment.arguments, context.deployment.release
     if arguments is not None and arguments.value("task"):
         return ()
-    # Imported here: most runs have no need of it.
+    # Imported here: most runs do not need it.
     from ovms_doctor.inputs.arguments.options import tasks
 
     known = ", ".join(tasks(release))
@@ -444,7 +444,8 @@ def _task_steps(context: Context) -> tuple[Step, ...]:
 
 
 def _open_files_steps(context: Context, problem: StartProblem) -> tuple[Step, ...]:
-    """Raise the limit to what the workers need (config.cpp, v2026.2: six files each, and fifteen), or take fewer."""
+    """Returns the steps that raise the limit to the number that the workers need (config.cpp, v2026.2: six files each,
+    and fifteen), or reduce the workers."""
     arguments, limit = context.deployment.arguments, context.deployment.limits.open_files
     requested = arguments.value("rest_workers") if arguments is not None else None
     if limit is None:

@@ -12,7 +12,7 @@ from ovms_doctor.model.findings import Finding
 
 
 def check(context: Context) -> Iterator[Finding]:
-    """Findings on the container; none where the target is no container."""
+    """Yields findings on the container; none if the target is not a container."""
     container = context.deployment.container
     if container is None:
         return

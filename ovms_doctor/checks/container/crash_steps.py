@@ -27,12 +27,12 @@ _CAUSES = {
 
 
 def usual_causes(code: int) -> str:
-    """The usual causes of an exit code of a signal, as a sentence."""
+    """Returns the usual causes of an exit code of a signal, as a sentence."""
     return _CAUSES[code]
 
 
 def crash_steps(context: Context, container: Container, code: int) -> tuple[Step, ...]:
-    """Returns the steps that distinguish the usual causes, as far as the deployment has them."""
+    """Returns the steps that distinguish the usual causes that apply to the deployment."""
     steps = []
     if code == _SIGILL:
         steps.append(_processor_step(container))
@@ -54,7 +54,7 @@ def _processor_step(container: Container) -> Step:
 
 
 def _extension_step(context: Context) -> list[Step]:
-    """Only where one is named, or the arguments are not known."""
+    """Returns the step on the CPU extension, only if one is named or the arguments are not known."""
     arguments = context.deployment.arguments
     path = None if arguments is None else arguments.value("cpu_extension")
     if path is not None:
@@ -65,7 +65,7 @@ def _extension_step(context: Context) -> list[Step]:
 
 
 def _model_step(context: Context, container: Container) -> list[Step]:
-    """The models loaded in a child process, with the release of the container."""
+    """Returns the step that loads the models in a child process, with the release of the container."""
     release = context.deployment.release
     text = (
         "Load its models here, each in a process of its own: what a newer OpenVINO exported than that of OVMS "

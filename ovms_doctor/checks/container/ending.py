@@ -230,7 +230,7 @@ CODES = (
 
 
 def check(context: Context) -> Iterator[Finding]:
-    """Findings on the end of the container, and on its restarts; none where its state is not known."""
+    """Yields findings on the end of the container, and on its restarts; none if its state is not known."""
     container = context.deployment.container
     if container is None or container.state is None:
         return
@@ -242,13 +242,14 @@ def check(context: Context) -> Iterator[Finding]:
 
 
 class _Ending:
-    """The end of one container; the last end where it is restarted."""
+    """The end of one container; the last end if it is restarted."""
 
     def __init__(self, context: Context, container: Container, state: ContainerState) -> None:
         self.context, self.container, self.state = context, container, state
         self.name = container.name or container.source_name
         self.waits = state.status == "waiting" or state.status == "restarting"
-        # Between two ends it runs for a moment: a container that the plan predicts to end is in such a moment.
+        # A restarted container runs for a moment between two ends. If the plan predicts its end, it is in such a
+        # moment.
         again = state.status == "running" and state.restarts > 0 and context.plan.outcome == "exits"
         self.loops = again or state.status == "restarting" or state.reason == "CrashLoopBackOff"
         past = self.waits or (state.status == "running" and bool(state.last_reason))
@@ -386,12 +387,12 @@ class _Ending:
         )
 
     def _has_finished(self) -> bool:
-        """Whether its task was another than to serve, such as to pull a model, and is done."""
+        """Whether the container has finished a task other than serving, such as pulling a model."""
         arguments = self.context.deployment.arguments
         return arguments is not None and not arguments.serves
 
     def _predicted_causes(self) -> tuple[CausedBy, ...]:
-        """The causes of the end, where the plan predicts it."""
+        """Returns the causes of the end, if the plan predicts it."""
         plan = self.context.plan
         if plan.outcome != "exits" or (self.ended and plan.exit_code != self.code):
             return ()
@@ -425,7 +426,7 @@ class _Ending:
         )
 
     def looping(self, causes: tuple[str, ...]) -> Finding:
-        """The finding on a container that is restarted again and again; ``causes``: the codes of its errors."""
+        """Returns the finding on a container that is restarted again and again; ``causes``: the codes of its errors."""
         times = f" ({self.state.restarts} times so far)" if self.state.restarts else ""
         code = "" if self.code is None or not self.ended else f" with exit code {self.code}"
         policy = f", policy {self.container.restart}" if self.container.restart else ""
@@ -439,7 +440,7 @@ class _Ending:
     # -- evidence ----------------------------------------------------------------------------
 
     def _state_evidence(self) -> tuple[Evidence, ...]:
-        """The state as the engine reports it."""
+        """Returns the evidence on the state that the engine reports."""
         state = self.state
         parts = [state.status]
         if self.code is not None:

@@ -70,7 +70,8 @@ CODES = (BIND_SOURCE_MISSING, DEVICE_NODE_MISSING, VOLUME_KEY_MISSING)
 
 
 def check(context: Context, container: Container) -> Iterator[Finding]:
-    """A finding on what the engine refuses, else on each mount that it makes empty and that the server needs."""
+    """Yields findings on what the engine refuses; otherwise on each mount that it creates empty and that the server
+    needs."""
     problem = context.plan.host_problem
     if problem is not None and problem.kind == "volume_key_missing":
         yield from (_missing_key(context, mount) for mount in container.mounts if mount.missing_key)
@@ -85,7 +86,7 @@ def check(context: Context, container: Container) -> Iterator[Finding]:
 
 
 def _refused(context: Context, container: Container) -> Iterator[Finding]:
-    """A finding on each source and device that is missing."""
+    """Yields a finding on each source and device that is missing."""
     for mount in refused_mounts(context.deployment, container):
         if _is_missing(context, mount.host or ""):
             yield _refused_mount(context, container, mount)
@@ -100,7 +101,7 @@ def _is_missing(context: Context, host: str) -> bool:
 
 
 def _is_needed(context: Context, container: Container, mount: ContainerMount) -> bool:
-    """Returns whether the server's configuration file, or a model of which nothing is served, is below the path."""
+    """Returns whether the server's configuration file, or a model without a served version, is below the path."""
     paths = []
     problem = context.plan.problem
     if problem is not None and problem.path and problem.kind.startswith("config_"):

@@ -54,14 +54,14 @@ CODES = (IMAGE_LATEST_IS_OLD, IMAGE_WITHOUT_DRIVER)
 
 
 def check(context: Context, container: Container) -> Iterator[Finding]:
-    """Findings on the image's release, and on the devices of the models."""
+    """Yields findings on the image's release, and on the devices of the models."""
     yield from _outdated(container, context)
     for model in context.plan.models:
         yield from _drivers(context, container, model)
 
 
 def _tag(image: str) -> str:
-    """``latest`` where none is written; empty for a digest."""
+    """Returns the tag: ``latest`` if none is written; empty for a digest."""
     if "@" in image:
         return ""
     return image.rpartition("/")[2].partition(":")[2] or "latest"
@@ -96,7 +96,7 @@ def _outdated(container: Container, context: Context) -> Iterator[Finding]:
 
 
 def _newer(container: Container, tag: str) -> tuple[str]:
-    """The same image with the newest known release for its tag."""
+    """Returns the same image with the newest known release for its tag."""
     name = container.image.rpartition(":")[0] if container.image.endswith(f":{tag}") else container.image
     image = f"{name}:{NEWEST}{tag.removeprefix('latest')}"
     return (f"{container.engine or 'docker'} pull {image}",)
@@ -135,7 +135,7 @@ def _drivers(context: Context, container: Container, model: ModelPlan) -> Iterat
 
 
 def _no_driver(container: Container, device: str) -> Evidence | None:
-    """The evidence that the image has no driver for a device; None where it has one, or where it is not known.
+    """Returns the evidence that the image has no driver for a device; None if it has one, or if it is not known.
 
     Sources: the label supported-devices since v2023.1; the tags of openvino/model_server.
     """

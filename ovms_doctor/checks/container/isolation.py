@@ -60,12 +60,12 @@ READ_ONLY_WITHOUT_TMP = Code(
 )
 
 
-#: Where the server puts what it downloads, in all releases (filesystem.cpp: /tmp/fileXXXXXX).
+#: The directory of the server's downloads, in all releases (filesystem.cpp: /tmp/fileXXXXXX).
 _DOWNLOADS = "/tmp"  # noqa: S108 - the server's own
 #: Messages of the server about files that it cannot read.
 _NOT_READ = lazy_pattern(r"permission denied|does not exist|not have .*permission", re.IGNORECASE)
 _ERROR_LINE = lazy_pattern(r"\[(error|warning|critical)\]", re.IGNORECASE)
-#: SELinux types that confine nothing.
+#: SELinux types that do not restrict a process.
 _UNCONFINED = ("spc_t", "unconfined_t", "container_runtime_t")
 
 
@@ -73,7 +73,7 @@ CODES = (SELINUX_LABEL_MISSING, USER_NAMESPACE, READ_ONLY_WITHOUT_TMP)
 
 
 def check(context: Context, container: Container) -> Iterator[Finding]:
-    """Findings on SELinux labels, ids and the file system for downloads."""
+    """Yields findings on SELinux labels, ids and the file system for downloads."""
     yield from _selinux(context, container)
     yield from _ids(context, container)
     yield from _read_only(context, container)
@@ -83,7 +83,8 @@ def check(context: Context, container: Container) -> Iterator[Finding]:
 
 
 def _selinux(context: Context, container: Container) -> Iterator[Finding]:
-    """A finding where SELinux confines the server, a mount has no label, and the server logs that it cannot read it."""
+    """Yields a finding if SELinux confines the server, a mount has no label, and the server logs that it cannot read
+    it."""
     label = next((item for item in container.security if item.startswith("process-label=")), "")
     kind = label.partition("=")[2].split(":")[2:3]
     off = any(re.fullmatch(r"label[=:]disable", item) for item in container.security)
@@ -136,7 +137,7 @@ def _unlabelled(
 
 
 def _ids(context: Context, container: Container) -> Iterator[Finding]:
-    """A finding on the server's ids on the host, where they explain why access is denied."""
+    """Yields a finding on the server's ids on the host, where they explain why access is denied."""
     user = context.deployment.user
     inside = _inside(user.uid, container.id_map)
     if not container.user_namespace or inside is None or inside == user.uid:
@@ -171,7 +172,7 @@ def _inside(number: int, ranges: tuple[IdRange, ...]) -> int | None:
 
 
 def _read_only(context: Context, container: Container) -> Iterator[Finding]:
-    """A finding where models in remote storage cannot be downloaded. Podman mounts a tmpfs at /tmp by itself."""
+    """Yields a finding if models in remote storage cannot be downloaded. Podman mounts a tmpfs at /tmp by itself."""
     if not container.read_only_root or container.engine == "podman" or "mounts" in container.unknown_fields:
         return
     mounts = covering(container.mounts, _DOWNLOADS)

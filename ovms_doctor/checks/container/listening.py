@@ -8,7 +8,7 @@ from ovms_doctor.checks.context import Context
 from ovms_doctor.model.container import Container
 from ovms_doctor.model.pattern import lazy_pattern
 
-#: The gRPC port of releases that need none on the argument line (config.cpp until v2025.0).
+#: The default gRPC port of the releases that do not require --port (config.cpp until v2025.0).
 _DEFAULT_GRPC = 9178
 _LOOPBACK = lazy_pattern(r"localhost|127(\.\d{1,3}){3}|::1")
 
@@ -16,9 +16,9 @@ _LOOPBACK = lazy_pattern(r"localhost|127(\.\d{1,3}){3}|::1")
 class Listening(Struct, frozen=True):
     """The TCP ports of the server."""
 
-    #: The port for gRPC; None where it does not listen.
+    #: The port for gRPC; None if it does not listen.
     grpc: int | None
-    #: The port for REST; None where it does not listen.
+    #: The port for REST; None if it does not listen.
     rest: int | None
     #: Whether gRPC is bound to the loopback address, which cannot be reached from outside of the container.
     grpc_local: bool = False
@@ -41,7 +41,7 @@ class Listening(Struct, frozen=True):
 
 
 def listening_ports(context: Context) -> Listening | None:
-    """The ports by the server's arguments; None where they are not known, or where it does not serve."""
+    """Returns the ports from the server's arguments; None if they are not known, or if it does not serve."""
     container, arguments = context.deployment.container, context.deployment.arguments
     if container is None or container.arguments is None or arguments is None:
         return None
@@ -60,7 +60,7 @@ def listening_ports(context: Context) -> Listening | None:
 
 
 def _is_loopback(address: str | None, container: Container) -> bool:
-    """Whether an address is the container's own loopback address. Rootless engines forward to that one too."""
+    """Whether an address is the container's own loopback address. Rootless engines forward to this address too."""
     if address is None or container.user_namespace or container.network in ("host", "none"):
         return False
     return container.engine != "podman" and _LOOPBACK.fullmatch(address.strip()) is not None

@@ -49,7 +49,7 @@ CODES = (MOUNT_EMPTY, MOUNT_HIDES_MODELS)
 
 
 def check(context: Context, container: Container) -> Iterator[Finding]:
-    """Findings on a configuration file that a volume hides, and on each local model whose mount has nothing in it."""
+    """Yields findings on a configuration file that a volume hides, and on each local model whose mount is empty."""
     if context.plan.hidden_config is not None:
         yield _hidden_config(context, container, context.plan.hidden_config)
     for model in context.plan.models:
@@ -58,7 +58,7 @@ def check(context: Context, container: Container) -> Iterator[Finding]:
 
 
 def _model(context: Context, container: Container, model: ModelPlan) -> Iterator[Finding]:
-    """A finding where the mount of the model is empty, alone or over another mount that is not."""
+    """Yields a finding if the mount of the model is empty, alone or over a mount that is not empty."""
     mounts = covering(container.mounts, context.absolute(model.entry.base_path))
     if not mounts or "mounts" in container.unknown_fields or model.versions:
         return
@@ -77,7 +77,8 @@ def _model(context: Context, container: Container, model: ModelPlan) -> Iterator
 
 
 def _hidden_config(context: Context, container: Container, host: str) -> Finding:
-    """The volume may hold a copy of the file; nothing shows it."""
+    """Returns the finding on a hidden configuration file. The volume may contain a copy of the file, which is not
+    known."""
     path = context.absolute(context.deployment.config_path or "")
     over = covering(container.mounts, path)[0]
     kind = "a tmpfs" if over.kind == "tmpfs" else f"the volume {over.name or '(without a name)'}"

@@ -49,8 +49,8 @@ _RANGE = 4
 
 
 def check(context: Context, container: Container, listening: Listening) -> Iterator[Finding]:
-    """Findings on the published ports on which the server does not listen, where another one is missing or an interface
-    is off; and on REST, where only gRPC is published."""
+    """Yields findings on published ports on which the server does not listen, if another port is missing or an
+    interface is off; and on REST, if only gRPC is published."""
     if not container.has_own_addresses:
         return
     published = {port.container for port in container.ports if port.protocol == "tcp"}
@@ -63,7 +63,7 @@ def check(context: Context, container: Container, listening: Listening) -> Itera
             continue
         if port.container not in own and any(port.container in run for run in runs):
             continue
-        # An additional port does no harm where the needed ones are published.
+        # An additional port does no harm if the needed ports are published.
         if missing or port.container in own or _for_interface(container, listening, port):
             found = True
             yield _not_listening(context, container, listening, port, missing)
@@ -72,7 +72,7 @@ def check(context: Context, container: Container, listening: Listening) -> Itera
 
 
 def _runs(ports: Collection[int]) -> list[set[int]]:
-    """The ports that follow each other: four and more were published as one range, for any server."""
+    """Returns the groups of consecutive ports: four or more were published as one range, for any server."""
     runs: list[set[int]] = []
     for port in sorted(ports):
         if runs and port - 1 in runs[-1]:
@@ -167,7 +167,7 @@ def _port_text(port: PublishedPort, kubernetes: bool) -> str:
 def _publish(
     container: Container, listening: Listening, port: PublishedPort, missing: list[int]
 ) -> tuple[Step, ...]:
-    """Publish the port of the server that is not published yet, instead of this one."""
+    """Returns the steps that publish the port of the server that is not published yet, instead of this one."""
     if not missing:
         option = "--rest_port" if listening.rest is None else "--port"
         if None in (listening.grpc, listening.rest):

@@ -27,7 +27,7 @@ PROBE_CANNOT_SUCCEED = Code(
 )
 
 
-#: Paths that the server answers with another status than 404 (http_rest_api_handler.cpp). Whether a path below the
+#: Paths that the server answers with a status other than 404 (http_rest_api_handler.cpp). Whether a path below the
 #: prefix exists depends on models and releases, and is not checked.
 _ANSWERED = lazy_pattern(r".?/v1/.*|/v2/?|/v2/models/.*|/v2/health/(live|ready)|/v3/.*|.?/metrics")
 
@@ -36,7 +36,7 @@ CODES = (PROBE_CANNOT_SUCCEED,)
 
 
 def check(context: Context, container: Container, listening: Listening) -> Iterator[Finding]:
-    """A finding on each probe that cannot succeed."""
+    """Yields a finding on each probe that cannot succeed."""
     for probe in container.probes:
         reason = _failure(context, container, listening, probe)
         if reason:
@@ -44,7 +44,7 @@ def check(context: Context, container: Container, listening: Listening) -> Itera
 
 
 def _failure(context: Context, container: Container, listening: Listening, probe: Probe) -> str:
-    """The reason why a probe never succeeds; empty where it can."""
+    """Returns the reason why a probe never succeeds; empty if it can succeed."""
     port, own = probe.port, (listening.grpc, listening.rest)
     healthy = container.state is not None and container.state.health == "healthy"
     if not port or probe.method == "exec" or (probe.kind == "health" and healthy):
@@ -84,7 +84,7 @@ def _finding(
     return context.finding(
         PROBE_CANNOT_SUCCEED,
         f"The {probe.kind} probe never succeeds: {reason}",
-        # An engine's health check restarts nothing and withholds no request.
+        # An engine's health check does not restart the container and does not stop requests.
         severity="warning" if probe.kind == "health" else None,
         confidence="medium",
         detail=effects[probe.kind],

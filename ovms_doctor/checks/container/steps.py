@@ -12,7 +12,8 @@ _MIB = 1 << 20
 
 
 def memory_steps(context: Context, container: Container) -> tuple[Step, ...]:
-    """A step that raises the memory limit: to the estimate for the models, or else to twice the present limit."""
+    """Returns a step that raises the memory limit: to the estimate for the models, or else to twice the present
+    limit."""
     estimate = context.plan.memory
     needed = None
     if estimate is not None:
@@ -41,7 +42,7 @@ def memory_steps(context: Context, container: Container) -> tuple[Step, ...]:
 
 
 def log_step(container: Container, source: str = "log") -> Step:
-    """A step that reads the log of the container, or the events of the engine."""
+    """Returns a step that reads the log of the container, or the events of the engine."""
     if container.source == "kubernetes":
         name = shlex.quote(container.name or container.source_name)
         if source == "events":

@@ -12,7 +12,7 @@ from ovms_doctor.model.plan import ModelPlan
 
 
 def check(context: Context) -> Iterator[Finding]:
-    """Findings on the layout of each model's directory."""
+    """Yields findings on the layout of each model's directory."""
     yield from targets.check(context)
     for model in context.plan.models:
         yield from _model(context, model)

@@ -151,7 +151,7 @@ def _finding(context: Context, model: ModelPlan, problem: BaseProblem) -> Findin
             "host",
             "reads",
         )
-        # A scheme in capitals (OVD645): there is no directory to look into.
+        # A scheme in capitals (OVD645): there is no directory to list.
         steps = () if remote_but_for_capitals(model.entry.base_path) else (step,)
         message = f"There is no directory {base}"
         observed = (Evidence(f"{base}: nothing there", "stat as the server's user"),)
@@ -175,7 +175,7 @@ def _finding(context: Context, model: ModelPlan, problem: BaseProblem) -> Findin
 
 
 def _file_named(context: Context, problem: BaseProblem, base: str, common: dict[str, object]) -> Finding:
-    """Yields the finding on a base path that is a file: of another program, of a model that must be in a version
+    """Returns the finding on a base path that is a file: of another program, of a model that must be in a version
     directory, or of no model."""
     code, message = BASE_PATH_NOT_A_DIRECTORY, f"{base} is a file, not a directory"
     if problem.kind == "invalid_file":
@@ -200,7 +200,7 @@ def _file_named(context: Context, problem: BaseProblem, base: str, common: dict[
 def _nearest(
     context: Context, nearest: str, message: str, evidence: tuple[Evidence, ...], common: dict[str, object]
 ) -> Finding:
-    """A base path that is missing while a similar one exists."""
+    """Returns the finding on a base path that is missing while a similar path exists."""
     return context.finding(
         BASE_PATH_MISSING,
         f"{message}; {nearest} exists",
@@ -213,7 +213,7 @@ def _nearest(
 
 
 def _recovers_from_missing(context: Context, base: str) -> str:
-    """``config_change`` where another path in the configuration is enough, else ``restart``: for another mount."""
+    """Returns ``config_change`` if another path in the configuration is enough, else ``restart``: for another mount."""
     table = context.deployment.mount_table
     covered = bool(table.mounts) and table.to_server(context.absolute(base)) is not None
     return "config_change" if covered and not context.single else "restart"
@@ -259,7 +259,7 @@ def _strerror(number: int) -> str:
 def _wrap_file(context: Context, base: str) -> tuple[Step, ...]:
     host = context.host(base)
     if base.endswith(".bin") and context.deployment.release.serves_single_file:
-        # Whether there is a file of the same name that these are the weights of is not known.
+        # It is not known whether the model file of these weights exists.
         return (Step("Name the model's .xml file: a .bin file holds its weights only."),)
     if posixpath.basename(posixpath.dirname(base)).isdecimal():
         above = posixpath.dirname(posixpath.dirname(base)) or "/"

@@ -69,7 +69,7 @@ AMBIGUOUS_MODEL_FILES = Code(
 
 
 _SHOWN = 8
-#: Forms of a model that came after the first release known, with the release.
+#: Model formats that were added after the first known release, with their release.
 _LATER = ((".pdmodel with .pdiparams", "2022.2"), (".pb", "2022.3"), (".tflite", "2023.1"))
 
 
@@ -77,7 +77,7 @@ CODES = (NO_MODEL_FILES, MODEL_FILE_PAIR_INCOMPLETE, AMBIGUOUS_MODEL_FILES)
 
 
 def check(context: Context, model: ModelPlan) -> Iterator[Finding]:
-    """Findings on the files of every version that the server tries to load."""
+    """Yields findings on the files of every version that the server tries to load."""
     for version in model.versions:
         attempt = version.attempt
         if attempt is None:
@@ -130,7 +130,7 @@ def _left_in_store(context: Context, path: str) -> tuple[str, ...]:
 
 
 def _what_is_missing(context: Context, path: str, names: list[str]) -> str:
-    """Returns one sentence on why these files are no model for this release."""
+    """Returns one sentence on why these files are not a model for this release."""
 
     def some(suffix: str) -> bool:
         return any(name.endswith(suffix) for name in names)
@@ -169,7 +169,8 @@ def _pair_missing(context: Context, model: ModelPlan, attempt: Attempt, cause: P
 
 
 def _ambiguous(context: Context, model: ModelPlan, attempt: Attempt) -> Finding:
-    """The server takes the first match in the file system's order, which a copy need not keep."""
+    """Returns the finding on several matching files: the server takes the first in the file system's order, which a
+    copy may change."""
     chosen = (attempt.model_file or "").rsplit("/", 1)[-1]
     others = ", ".join(attempt.candidates[:_SHOWN])
     only = "Leave only one model in the directory."

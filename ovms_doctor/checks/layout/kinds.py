@@ -1,4 +1,4 @@
-"""Graphs and generative models: that they are not followed."""
+"""Graphs and generative models that are not followed."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ GENERATIVE_NOT_FOLLOWED = Code(
 )
 
 
-#: The files that make a generative model of a path (cli_parser.cpp, v2026.3).
+#: The files by which the server recognises a path as a generative model (cli_parser.cpp, v2026.3).
 _GENERATIVE = ("config.json", "model_index.json")
 
 
@@ -54,12 +54,12 @@ CODES = (GRAPH_NOT_FOLLOWED, GENERATIVE_NOT_FOLLOWED)
 
 
 def check(context: Context, model: ModelPlan) -> Iterator[Finding]:
-    """A finding on an entry that is a graph or a generative model."""
+    """Yields a finding on an entry that is a graph or a generative model."""
     if hides_versions(context, model):
         # Another finding reports it.
         return
     if model.kind == "generative" and (model.followed is None or model.followed.verdict != "available"):
-        # Perhaps it was never meant as a generative model.
+        # The directory may not be intended as a generative model.
         yield _generative(context, model)
     elif model.followed is not None and not model.followed.unfollowed:
         return
@@ -77,7 +77,8 @@ def check(context: Context, model: ModelPlan) -> Iterator[Finding]:
 
 
 def _generative(context: Context, model: ModelPlan) -> Finding:
-    """The task is given, or inferred from files of the model; the remedy depends on which of them."""
+    """Returns the finding on a generative model: its task is set, or inferred from files of the model, and the remedy
+    depends on which."""
     entry = model.entry
     arguments = context.deployment.arguments
     task = None if arguments is None else arguments.value("task")

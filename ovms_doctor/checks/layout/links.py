@@ -1,4 +1,5 @@
-"""Links that lead out of the target or of the mounts, and keys outside of them: nothing in the container."""
+"""Links that lead out of the target or of the mounts, and key files outside of them: the container does not have these
+files."""
 
 from __future__ import annotations
 
@@ -80,7 +81,7 @@ def _outside_targets(context: Context) -> Iterator[Finding]:
         if version.attempt is not None
         for path, real in _leaves(context, model, version.attempt, inside)
     ]
-    # A link above several versions is one.
+    # A link above several versions counts once.
     leaving = list({link.path: link for link in reversed(found)}.values())[::-1]
     if len(leaving) == 1:
         yield _finding(context, leaving[0])
@@ -91,7 +92,7 @@ def _outside_targets(context: Context) -> Iterator[Finding]:
             yield from _of_graph(context, model, inside)
 
 
-#: The files of a generative model by which links are found: those of a snapshot in a cache are all links.
+#: The files of a generative model that are checked for links: in a snapshot of a cache all files are links.
 _OF_GRAPHS = (
     "graph.pbtxt",
     "openvino_model.bin",
@@ -104,7 +105,7 @@ _OF_GRAPHS = (
 
 
 def _of_graph(context: Context, model: ModelPlan, inside: list[str]) -> Iterator[Finding]:
-    """The first file of a graph's model at which a link leads out."""
+    """Yields the finding on the first file of a graph's model that leads out through a link."""
     base = model.entry.base_path
     for name in _OF_GRAPHS:
         path = f"{base.rstrip('/')}/{name}"
@@ -144,17 +145,17 @@ def _of_graph(context: Context, model: ModelPlan, inside: list[str]) -> Iterator
 
 
 class _LeavingLink(Struct, frozen=True):
-    """A path of a version that a link makes of one outside of the targets."""
+    """A path of a version that leads out of the targets through a link."""
 
     model: ModelPlan
     attempt: Attempt
     path: str
-    #: Where it leads.
+    #: Its resolved path.
     real: str
 
 
 def _real(context: Context, path: str) -> str | None:
-    """Returns the path to which links on the way lead; None where there are none, or it was not looked at."""
+    """Returns the resolved path; None if there are no links in the path, or if they were not followed."""
     status = context.facts.get(StatPath(context.absolute(path)))
     return status.resolved if isinstance(status, PathStatus) else None
 
@@ -162,7 +163,7 @@ def _real(context: Context, path: str) -> str | None:
 def _leaves(
     context: Context, model: ModelPlan, attempt: Attempt, inside: list[str]
 ) -> Iterator[tuple[str, str]]:
-    """The outermost places of this version at which a link leads out: a directory, or each of its files."""
+    """Yields the outermost paths of this version that lead out through a link: a directory, or each of its files."""
 
     def leaving(path: str) -> str | None:
         real = _real(context, path)
@@ -181,7 +182,8 @@ def _leaves(
 
 
 def _several(context: Context, links: list[_LeavingLink]) -> Finding:
-    """Returns the steps for all links: their targets are mounted together, or copied."""
+    """Returns the finding on several links, with the steps for all of them: their targets are mounted together, or
+    copied."""
     models = {link.model.entry.name for link in links}
     versions = {(link.model.entry.name, link.attempt.version) for link in links}
     pairs = _outermost(_to_mount(link.real, link.real) for link in links)
@@ -260,7 +262,7 @@ def _finding(context: Context, link: _LeavingLink) -> Finding:
 
 
 def _outside_mounts(context: Context, files: tuple[OutsideFile, ...]) -> Finding:
-    """Returns the steps for all files: their directories are mounted together."""
+    """Returns the finding on the files, with the steps for all of them: their directories are mounted together."""
     models = {file.model for file in files}
     first = files[0]
     needed = any(file.use == "model" or file.named_by in _ENDS for file in files)
@@ -315,7 +317,7 @@ def _evidence(file: OutsideFile) -> str:
 
 
 def _outermost(pairs: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
-    """The mounts, host path and server path, without those that another one contains."""
+    """Returns the mounts, host path and server path, without those that another one contains."""
     kept: list[tuple[str, str]] = []
     for host, server in sorted(set(pairs)):
         if not any(
@@ -326,7 +328,7 @@ def _outermost(pairs: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
 
 
 def _steps(context: Context, files: tuple[OutsideFile, ...]) -> tuple[Step, ...]:
-    """Mounts of the directories that exist on this host; copies where there are links."""
+    """Returns the steps: mounts of the directories that exist on this host; copies if there are links."""
     container = context.deployment.container
     source = "docker-run" if container is None else container.source
     pairs = _outermost({_to_mount(file.host, file.target) for file in files if file.host is not None})
@@ -357,13 +359,13 @@ def _steps(context: Context, files: tuple[OutsideFile, ...]) -> tuple[Step, ...]
 
 
 def _to_mount(host: str, server: str) -> tuple[str, str]:
-    """Returns the host's directory to mount and its server path; the file itself where its name differs."""
+    """Returns the host's directory to mount and its server path; the file itself if its name differs."""
     if posixpath.basename(host) == posixpath.basename(server) and posixpath.dirname(server) != "/":
         return posixpath.dirname(host), posixpath.dirname(server)
     return host, server
 
 
 def _top(context: Context, file: OutsideFile) -> str:
-    """The mount on this host that holds a link."""
+    """Returns the mount on this host that contains a link."""
     mount = context.deployment.mount_table.mount_of(file.path)
     return context.host(file.path) if mount is None else mount.host

@@ -1,4 +1,4 @@
-"""Base paths that hold a generative model, or are above a model or graph: the right path for the server."""
+"""Base paths that contain a generative model, or are above a model or graph: the right path for the server."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ class ServableAdvice(Struct, frozen=True):
     steps: tuple[Step, ...]
     #: Replaces the remedy of the code.
     remedy: str
-    #: How the server picks it up.
+    #: How the server applies the remedy.
     recovers: Recovers
 
 
 def advice_on(context: Context, model: ModelPlan) -> ServableAdvice | None:
-    """The advice on a base path in which the server finds no version; None where it is another one's."""
+    """Returns the advice on a base path in which the server finds no version; None if another finding reports it."""
     entries = model.detection.listing.entries if model.detection.listing else ()
     files = {entry.name for entry in entries if entry.kind != "directory"}
     if is_generative(files):
@@ -48,7 +48,7 @@ def advice_on(context: Context, model: ModelPlan) -> ServableAdvice | None:
 def advice_below(
     context: Context, entry: ModelEntry, below: Sequence[ServableBelow]
 ) -> ServableAdvice | None:
-    """The advice on a base path below which there is something to serve; None where there is nothing."""
+    """Returns the advice on a base path below which there is something to serve; None if there is nothing."""
     if not below:
         return None
     kinds = {item.kind for item in below}
@@ -68,8 +68,8 @@ def _recovers(context: Context) -> Recovers:
 
 
 def serve_steps(context: Context, entry: ModelEntry, servables: Sequence[ServableBelow]) -> tuple[Step, ...]:
-    """How to give a directory to the server instead of the base path of ``entry``, the first few where there are
-    several."""
+    """Returns the steps that name a directory to the server instead of the base path of ``entry``; the first few if
+    there are several."""
     several = len(servables) > 1
     steps = []
     for item in servables[:_SHOWN]:
@@ -85,7 +85,7 @@ def serve_steps(context: Context, entry: ModelEntry, servables: Sequence[Servabl
 
 
 def _named(context: Context, entry: ModelEntry, item: ServableBelow) -> str:
-    """The option or key that names a directory; empty where it is named already."""
+    """Returns the option or key that names a directory; empty if it is named already."""
     release = context.deployment.release
     listed = entry.pointer.lstrip("#").startswith("/mediapipe_config_list")
     if item.kind == "graph" and not release.finds_graphs and not listed:
@@ -108,7 +108,7 @@ def _without_graph(context: Context) -> bool:
 
 
 def _infers(context: Context) -> bool:
-    """Whether it finds the task out by itself."""
+    """Whether the server infers the task."""
     return context.deployment.release.looks_for_generative_model
 
 

@@ -1,4 +1,4 @@
-"""The targets of the command line: how they are understood, and whether they hold a model."""
+"""The targets of the command line: how they are interpreted, and whether they contain a model."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ _NOTES = {"version_directory": VERSION_DIRECTORY_NAMED, "unused_config": UNUSED_
 
 
 def check(context: Context) -> Iterator[Finding]:
-    """Findings on how the targets are understood, and on repositories without a model."""
+    """Yields findings on how the targets are interpreted, and on repositories without a model."""
     for note in context.deployment.notes:
         if note.kind == "nested_models":
             yield _nested_models(context, note)
@@ -86,8 +86,7 @@ def check(context: Context) -> Iterator[Finding]:
 
 
 def _nested_models(context: Context, note: Note) -> Finding:
-    """Yields a finding on models in deeper directories, which are not served; an error where nothing else is
-    served."""
+    """Returns the finding on models in deeper directories, which are not served; an error if nothing else is served."""
     path = note.path or ""
     quoted = quote(path if is_remote(path) else context.host(path))
     return context.finding(
@@ -125,7 +124,7 @@ def _empty_repository(context: Context, path: str) -> Finding:
 
 
 def _foreign(context: Context, path: str) -> ForeignFile | None:
-    """Yields the finding on a model file of another program in the target itself."""
+    """Returns a model file of another program in the target itself; None if there is none."""
     server = None if is_remote(path) else context.deployment.mount_table.to_server(path)
     if server is None:
         return None

@@ -128,7 +128,7 @@ CODES = (
 
 
 def check(context: Context, model: ModelPlan) -> Iterator[Finding]:
-    """Findings on the names of a model's sub-directories, where its base path is listed."""
+    """Yields findings on the names of a model's sub-directories, if its base path is listed."""
     if not model.detection.found and model.unknown is None and model.blocked is None and model.meant is None:
         yield _no_version(context, model)
     if model.meant is None:
@@ -170,7 +170,7 @@ def _no_version(context: Context, model: ModelPlan) -> Finding:
             message = f"The server finds no version in {base}: “{wrong[0]}” is read as no number"
         meant = [name for name in wrong if looks_like_wrong_version(name)]
         if lacks:
-            # Nothing is to be renamed where the server was only sent to the wrong directory.
+            # No directory needs another name if only the base path is wrong.
             steps = ()
         elif meant or len(wrong) == 1:
             steps = _renamed(context, model, meant or wrong)
@@ -213,7 +213,7 @@ def _no_version(context: Context, model: ModelPlan) -> Finding:
 
 def _other_kind(context: Context, model: ModelPlan) -> ServableAdvice | None:
     """Returns the advice on a base path that holds a model of another program, or a generative model, or is above a
-    model; None where its own directories are wrong."""
+    model; None if its own directories are wrong."""
     base, listing = model.entry.base_path, model.detection.listing
     files = [entry.name for entry in listing.entries if entry.kind != "directory"] if listing else []
     meant = any(looks_like_wrong_version(item.name) for item in model.detection.names)
@@ -225,8 +225,8 @@ def _other_kind(context: Context, model: ModelPlan) -> ServableAdvice | None:
 
 
 def _into_a_version(context: Context, model: ModelPlan, entries: list[tuple[str, str]]) -> tuple[Step, ...]:
-    """Returns the directories to move: sub-directories of a SavedModel are moved with it, other directories are
-    not."""
+    """Returns the steps that move a model into a version directory: sub-directories of a SavedModel are moved with it,
+    other directories are not."""
     saved_model = any(name == "saved_model.pb" for name, _ in entries)
     files = sorted(name for name, kind in entries if kind != "directory")
     own = ("variables", "assets", "assets.extra")
@@ -237,7 +237,7 @@ def _into_a_version(context: Context, model: ModelPlan, entries: list[tuple[str,
 
 
 def _names(context: Context, model: ModelPlan) -> Iterator[Finding]:
-    """Yields findings on names next to valid versions that the server ignores, though they were meant as
+    """Yields findings on names next to valid versions that the server ignores, though they seem to be intended as
     versions."""
     if not model.detection.found:
         return
@@ -308,8 +308,8 @@ def _duplicate(context: Context, model: ModelPlan, version: int, names: tuple[st
 
 
 def _parent_to_name(context: Context, model: ModelPlan) -> Step | None:
-    """Returns the advice on a base path that is a version directory: the directory above it, or another mount; None
-    for another base path."""
+    """Returns the step for a base path that is a version directory: the directory above it, or another mount; None for
+    another base path."""
     base = model.entry.base_path.rstrip("/")
     if not is_remote(base) and ".." not in base.split("/"):
         # "." in a version directory is that directory.
@@ -329,7 +329,8 @@ def _parent_to_name(context: Context, model: ModelPlan) -> Step | None:
 
 
 def _recovers(context: Context, lacks_base_path: bool, parent: Step | None) -> Recovers:
-    """How the server picks the repair up: another path or mount has to be given to it, files are found by a poll."""
+    """Returns how the server applies the repair: another path or mount needs a new configuration or start, a poll finds
+    files."""
     if parent is not None:
         is_mount = parent.text.startswith("Mount")
         return "restart" if context.single or is_mount else "config_change"
@@ -343,7 +344,8 @@ def _remedy(lacks_base_path: bool, parent: Step | None) -> str:
 
 
 def _renamed(context: Context, model: ModelPlan, names: list[str]) -> tuple[Step, ...]:
-    """A step for each of the directories, the first few, by the numbers in their names: each gets another number."""
+    """Returns a step for each of the first directories, sorted by the numbers in their names: each gets another
+    number."""
     steps: list[Step] = []
     assigned: set[int] = set()
     stating = [name for name in names if version_in_name(name) is not None]
@@ -358,13 +360,13 @@ def _renamed(context: Context, model: ModelPlan, names: list[str]) -> tuple[Step
 
 
 def _by_numbers(name: str) -> tuple[tuple[int, int, str], ...]:
-    """A key that sorts ``v2`` before ``v10``."""
+    """Returns a key that sorts ``v2`` before ``v10``."""
     parts = re.findall(r"[0-9]+|[^0-9]+", name)
     return tuple((0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts)
 
 
 def _number_for(model: ModelPlan, name: str, others: set[int]) -> int:
-    """The number that a directory's name states, else the next free one; ``others`` are taken too."""
+    """Returns the number in a directory's name, else the next free number; the numbers in ``others`` are not free."""
     read = {item.number for item in model.detection.names if item.reading == "version" and item.name != name}
     taken = {each for each in read if each is not None} | others
     stated = version_in_name(name)
@@ -372,8 +374,8 @@ def _number_for(model: ModelPlan, name: str, others: set[int]) -> int:
 
 
 def _rename(context: Context, model: ModelPlan, name: str) -> Step:
-    """The directory renamed to the number that its name states. One that the name states, and that is taken, would be
-    read as a version of its own: then the next free one."""
+    """Returns the step that renames a directory to the number in its name, or to the next free number if that version
+    exists."""
     return _renamed(context, model, [name])[0]
 
 
@@ -411,13 +413,13 @@ def _directory_missing(
 
 
 def misnamed_steps(context: Context, base: str, version: int, found: tuple[str, ...]) -> tuple[Step, ...]:
-    """Returns the remedy for directories that are read as a version but do not have its number as their name."""
+    """Returns the steps for directories that are read as a version but do not have its number as their name."""
     if not found or str(version) in found:
         return ()
     base, name = base.rstrip("/"), found[0]
     dates = {each: stated for each in found if (stated := version_in_name(each)) not in (None, version)}
     if len(dates) == len(found) == len(set(dates.values())):
-        # Dates: the server reads the year alone of each.
+        # Dates: the server reads only the year of each.
         return tuple(
             path_advice.rename(
                 context, f"{base}/{each}", f"{base}/{number}", f"To serve {each}, call it {number}."

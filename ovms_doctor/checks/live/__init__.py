@@ -1,6 +1,6 @@
 """A running server: why a client cannot reach it, and what it does not serve.
 
-The findings are made where a running server is looked at.
+The findings are made when a running server is queried.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ from ovms_doctor.prediction.live.drift import drifts, live_status_of, unlisted
 
 
 def check(context: Context) -> Iterator[Finding]:
-    """The running server of a container: what it does not serve, and what was changed after it read it."""
+    """Yields findings on the running server of a container: servables that it does not serve, and files that changed
+    after it read them."""
     look = context.deployment.options.live
     if look is None:
         return
@@ -36,7 +37,7 @@ def check(context: Context) -> Iterator[Finding]:
         )
     problem = live_gap(status)
     if problem and not (status.address.grpc and status.server):
-        # Over gRPC a server does not list what it serves.
+        # Over gRPC a server does not list its servables.
         raise CouldNotLookError(problem)
     yield from (item for item in live_findings(status) if item.code != METRICS_OFF.code)
     found = drifts(context.deployment, context.plan, context.facts, status)
@@ -51,13 +52,13 @@ def _name(context: Context) -> str:
 
 
 def _is_reached(status: LiveStatus) -> bool:
-    """Whether the address answers at all, be it by a refusal."""
+    """Whether the address answers, even with a refusal."""
     tries = status.observations.connections
     return bool(tries) and tries[-1].result in ("open", "refused")
 
 
 def live_gap(status: LiveStatus) -> str:
-    """Returns why ovms-doctor could not query the server; empty where it could."""
+    """Returns why ovms-doctor could not query the server; empty if it could."""
     observed = status.observations
     if observed.problem:
         return observed.problem
@@ -72,8 +73,8 @@ def live_gap(status: LiveStatus) -> str:
 
 
 def live_findings(status: LiveStatus) -> tuple[Finding, ...]:
-    """Yields findings on the first failed step, or on what the server does not serve; and on obstacles between it
-    and its clients."""
+    """Returns the findings on the first failed step, or on servables that are not served; and on obstacles between the
+    server and its clients."""
     if status.observations.problem and not status.observations.addresses:
         return ()
     found = list(unreachable(status)) or list(states(status))

@@ -15,7 +15,7 @@ from ovms_doctor.checks.live.codes import (
 from ovms_doctor.model.findings import CausedBy, Confidence, Evidence, Finding, Severity, Step
 from ovms_doctor.model.live import Address, Drift, LiveStatus
 
-#: Entries of a list that are shown.
+#: The number of list entries that a message shows.
 _LISTED = 8
 _NO_POLLS = "--file_system_poll_wait_seconds is 0"
 _WAIT = "Nothing: the server does it by itself."
@@ -23,7 +23,7 @@ _NEXT_POLL = "The next poll picks it up: the files are newer than what was obser
 
 
 def drift_finding(context: Context, status: LiveStatus, drift: Drift) -> Finding:
-    """The finding about one difference between the files as they are and what the running server read."""
+    """Returns the finding on one difference between the present files and those that the running server read."""
     if drift.kind == "configuration":
         return _configuration(context, status, drift)
     if drift.kind == "version_added":
@@ -32,7 +32,7 @@ def drift_finding(context: Context, status: LiveStatus, drift: Drift) -> Finding
 
 
 def moment(at: float) -> str:
-    """A time for people: ``2026-11-28 14:03:21 UTC``."""
+    """Returns a time as text: ``2026-11-28 14:03:21 UTC``."""
     return datetime.fromtimestamp(at, timezone.utc).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
@@ -184,7 +184,7 @@ def _added(context: Context, status: LiveStatus, drift: Drift) -> Finding:
         )
         severity = "error"
         restart = _restart(context, "Or restart the server." if not context.single else "Restart the server.")
-        # Until 2023.0 the request is refused where no configuration file is given.
+        # Until 2023.0 the request is refused if no configuration file is set.
         steps = (restart,) if context.single else (_request_reload(status.address), restart)
     return context.finding(
         VERSION_NOT_NOTICED,
@@ -211,7 +211,7 @@ def _see_directory(context: Context, path: str) -> Step:
 
 
 def unlisted_finding(context: Context, status: LiveStatus, name: str) -> Finding:
-    """The finding about a model that is configured and that the running server does not list."""
+    """Returns the finding about a model that is configured and that the running server does not list."""
     return context.finding(
         SERVABLE_NOT_AVAILABLE,
         f"{name} is configured, and the running server does not list it.",

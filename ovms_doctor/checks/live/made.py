@@ -32,7 +32,8 @@ def finding(
     recovers: Recovers | None = None,
     relative: str = "",
 ) -> Finding:
-    """A finding on a running server with the severity, remedy and page of its code where nothing else is given."""
+    """Returns a finding on a running server with the severity, remedy and page of its code, unless an argument replaces
+    them."""
     return Finding(
         code.code,
         code.name,
@@ -51,12 +52,12 @@ def finding(
 
 
 def container_of(status: LiveStatus) -> str:
-    """The container for a command: its name, quoted, or a word to be replaced."""
+    """Returns the name of the container for a command, quoted, or a placeholder."""
     return quote(status.container) if status.container else "CONTAINER"
 
 
 def answer_text(answer: HttpAnswer) -> str:
-    """Path, status, Server and Content-Type of an answer, and why it is not whole, for evidence."""
+    """Returns the path, status, Server and Content-Type of an answer, and why it is not complete, for evidence."""
     text = f"{answer.path}: {answer.status}"
     if answer.server:
         text += f", Server: {answer.server}"

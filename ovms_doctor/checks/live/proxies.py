@@ -1,4 +1,4 @@
-"""Proxies that the clients of this shell take."""
+"""Proxies that the clients of this shell use."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ovms_doctor.model.live import ClientRoute, LiveStatus
 
 
 def proxies(status: LiveStatus) -> Iterator[Finding]:
-    """Clients of this shell that go through a proxy: whether what comes through it is the server."""
+    """Yields findings on clients of this shell that use a proxy: whether the server answers through it."""
     taken = [route for route in status.routes if route.variable]
     if not taken:
         return

@@ -20,14 +20,14 @@ from ovms_doctor.checks.live.made import answer_text, container_of, finding
 from ovms_doctor.model.findings import Evidence, Finding, Step
 from ovms_doctor.model.live import LiveStatus, host_and_port
 
-#: What a gateway answers whose server does not answer it.
+#: The statuses of a gateway whose server does not answer.
 _OF_GATEWAYS = {502: "Bad Gateway", 503: "Service Unavailable", 504: "Gateway Timeout"}
-#: Entries of a list that are shown.
+#: The number of list entries that a message shows.
 _LISTED = 12
 
 
 def unreachable(status: LiveStatus) -> Iterator[Finding]:
-    """The finding about the first step that fails; none where all succeed."""
+    """Yields the finding about the first step that fails; none if all succeed."""
     failed = next((step for step in status.steps if step.ok is False), None)
     if failed is None:
         return
@@ -126,7 +126,7 @@ def _not_connected(status: LiveStatus) -> Finding:
 
 
 def _listed(ports: list[int]) -> str:
-    """The first ports, and how many more there are."""
+    """Returns the first ports, and the number of further ports."""
     rest = len(ports) - _LISTED
     return ", ".join(map(str, ports[:_LISTED])) + (f" and {rest} more" if rest > 0 else "")
 
@@ -277,7 +277,8 @@ def _not_ovms(status: LiveStatus) -> Finding:
 
 
 def _gateway_error(status: LiveStatus) -> Finding:
-    """OVMS itself answers /v2 and /v1/config with 200 from the moment it listens."""
+    """Returns the finding on a gateway's error: OVMS itself answers /v2 and /v1/config with 200 from the moment it
+    listens."""
     answers = [item for item in status.observations.answers if item.status is not None]
     code = answers[0].status
     server = f" ({status.server_text})" if status.server_text else ""
@@ -307,7 +308,7 @@ def _who_listens(status: LiveStatus) -> Step:
 
 
 def access_refused(status: LiveStatus) -> Finding:
-    """The finding about a proxy that requires credentials."""
+    """Returns the finding about a proxy that requires credentials."""
     answer = next(item for item in status.observations.answers if item.status == status.refused_access)
     return finding(
         ACCESS_REFUSED,

@@ -21,12 +21,12 @@ from ovms_doctor.model.findings import Evidence, Finding, Step
 from ovms_doctor.model.live import InferenceProbe, LiveServable, LiveStatus, LiveVersion
 from ovms_doctor.model.similar import similar_names
 
-#: Entries of a list that are shown.
+#: The number of list entries that a message shows.
 _LISTED = 12
 
 
 def states(status: LiveStatus) -> Iterator[Finding]:
-    """The findings about what a server that is reached does not serve."""
+    """Yields findings on servables that a reachable server does not serve."""
     if status.server == "starting":
         yield _starting(status)
         yield from (_not_available(status, item) for item in status.servables or () if _fails(item))
@@ -60,7 +60,7 @@ def states(status: LiveStatus) -> Iterator[Finding]:
 
 
 def _is_refused(probe: InferenceProbe) -> bool:
-    """Whether something was sent, and no result came."""
+    """Whether a request was sent, but had no result."""
     return bool(probe.sent) and not probe.ok
 
 
@@ -247,7 +247,7 @@ def _is_load(versions: list[LiveVersion]) -> bool:
 
 
 def _named(status: LiveStatus) -> Iterator[Finding]:
-    """The name that was typed against those that are served."""
+    """Yields the finding on the typed name, compared with the served names."""
     name = status.model or ""
     listed_as = next((item for item in status.servables or () if item.name == name), None)
     if listed_as is not None and listed_as.removed:

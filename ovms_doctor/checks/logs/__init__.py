@@ -1,6 +1,6 @@
-"""What a server's log shows: the codes that no other check has.
+"""The codes for server logs that no other check has.
 
-The findings themselves are made where logs are diagnosed, from the templates that ``explain`` searches.
+The diagnosis of logs makes the findings, from the templates that ``explain`` searches.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Requests of clients: refused ones, and those over which the server fails."""
+"""Requests of clients: refused requests, and requests because of which the server fails."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from ovms_doctor.model.plan import ModelPlan
 
 
 def check(context: Context) -> Iterator[Finding]:
-    """Findings on the argument that ends the process, the entries that are left out, then each model."""
+    """Yields findings on the argument that ends the process, the entries that are left out, then each model."""
     problem = context.plan.problem
     if problem is not None and problem.kind == "parameter":
         yield malformed.finding_on_argument(context, problem)

@@ -36,14 +36,14 @@ def is_access_denied(attempt: Attempt, model: ModelPlan) -> bool:
 
 
 def device_reason(device: str, verdict: DeviceVerdict) -> str:
-    """The reason why nothing is compiled for a device; empty where the verdict has none."""
+    """Returns the reason why nothing is compiled for a device; empty if the verdict has none."""
     text = _REASONS.get(verdict.reason, "")
     plugin = verdict.name.partition(".")[0]
     return text.format(name=verdict.name, plugin=plugin, head=device.partition(":")[0])
 
 
 def describe_device_failure(device: str, verdict: DeviceVerdict) -> tuple[Evidence, ...]:
-    """The evidence where OpenVINO did not run: a device that is missing, or the end of OpenVINO's message."""
+    """Returns the evidence if OpenVINO did not run: a device that is missing, or the end of OpenVINO's message."""
     plugin = device.partition(":")[0]
     if verdict.reason == "absent":
         return (describe_absence(verdict.name.partition(".")[0]),)
@@ -60,5 +60,5 @@ def describe_device_failure(device: str, verdict: DeviceVerdict) -> tuple[Eviden
 
 
 def describe_absence(name: str) -> Evidence:
-    """The evidence on a kind of device (``GPU``, ``NPU``) that the server does not have."""
+    """Returns the evidence on a kind of device (``GPU``, ``NPU``) that the server does not have."""
     return Evidence(f"no {NODES[name]} of Intel exists", "the devices of the server")

@@ -31,7 +31,7 @@ _KEY = lazy_pattern(
 
 
 def form_steps(parameter: str, release: Release) -> tuple[Step, ...]:
-    """A step that shows the form of a parameter; none where the form is obvious."""
+    """Returns a step that shows the form of a parameter; none if the form is obvious."""
     # Booleans since v2023.3 (parsePluginConfig).
     values = "strings, numbers and booleans" if release.at_least(2023, 3) else "strings and numbers"
     forms = {
@@ -48,7 +48,7 @@ def form_steps(parameter: str, release: Release) -> tuple[Step, ...]:
 
 
 def correct_value(entry: ModelEntry, attempt: Attempt, cause: ParameterRefused) -> str:
-    """A correct value with the model's names and shapes; empty where none is known."""
+    """Returns a correct value with the model's names and shapes; empty if none is known."""
     source = attempt.report if attempt.report is not None and attempt.report.inputs else attempt.inspection
     inputs = (source.inputs or ()) if source is not None else ()
     names = [attempt.names.alias("input", tensor_name(one)) or tensor_name(one) for one in inputs]
@@ -104,12 +104,12 @@ def _layout(tensor: Tensor) -> str:
 
 
 def as_argument(hint: str) -> str:
-    """A hint with ``--target_device`` instead of the JSON key."""
+    """Returns a hint with ``--target_device`` instead of the JSON key."""
     return _DEVICE_KEY.sub(r"--target_device \1", hint)
 
 
 def device_hint(device: str, verdict: DeviceVerdict = UNJUDGED) -> str:
-    """A hint on a device for which the model cannot be compiled."""
+    """Returns a hint on a device for which the model cannot be compiled."""
     meant = suggestion(device)
     if meant is not None:
         return f'Did you mean "target_device": "{meant}"? Device names are in upper case, without spaces.'
@@ -139,13 +139,13 @@ def device_hint(device: str, verdict: DeviceVerdict = UNJUDGED) -> str:
 
 
 def key_in(line: str) -> str:
-    """The plugin_config key in a log line; empty where it names none."""
+    """Returns the plugin_config key in a log line; empty if it names none."""
     match = _KEY.fullmatch(line)
     return "" if match is None else match[1]
 
 
 def key_hint(line: str, release: Release) -> str:
-    """A hint on a plugin_config key that no plugin of the device has."""
+    """Returns a hint on a plugin_config key that no plugin of the device has."""
     match = _KEY.fullmatch(line)
     if match is None:
         return ""

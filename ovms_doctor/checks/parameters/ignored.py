@@ -59,7 +59,7 @@ CODES = (PARAMETER_IGNORED, PARAMETER_DEPRECATED)
 
 
 def check_warnings(context: Context, model: ModelPlan) -> Iterator[Finding]:
-    """A finding on each parameter that the server warns about, or ignores."""
+    """Yields a finding on each parameter that the server warns about, or ignores."""
     if model.parameters is not None:
         for warning in model.parameters.warnings:
             yield _warning(context, model, warning)
@@ -121,7 +121,7 @@ def _renamed_keys(context: Context, model: ModelPlan, warning: ParameterWarning)
 
 
 def check_shapes(context: Context, model: ModelPlan, attempt: Attempt) -> Iterator[Finding]:
-    """A finding on each shape for another name of an input than its first.
+    """Yields a finding on each shape for another name of an input than its first.
 
     The server accepts the name when it validates the shapes, but does not find it when it applies them.
     """

@@ -74,7 +74,7 @@ CODES = (PARAMETER_MALFORMED, PLUGIN_KEY_UNSUPPORTED)
 
 
 def finding_on_argument(context: Context, problem: StartProblem) -> Finding:
-    """A parameter on the command line that ends the process."""
+    """Returns the finding on a parameter of the command line that ends the process."""
     name = problem.text
     unsupported = problem.status == "MODEL_CONFIG_INVALID"
     arguments = context.deployment.arguments
@@ -103,7 +103,7 @@ def finding_on_argument(context: Context, problem: StartProblem) -> Finding:
 
 
 def finding_on_entry(context: Context, skipped: SkippedEntry) -> Finding:
-    """An entry of the configuration that is left out because of a parameter."""
+    """Returns the finding on an entry of the configuration that is left out because of a parameter."""
     entry, aborts = skipped.entry, skipped.reason == "aborts"
     hint = key_hint(skipped.log[0], context.deployment.release) if aborts and skipped.log else ""
     key = key_in(skipped.log[0]) if aborts and skipped.log else ""

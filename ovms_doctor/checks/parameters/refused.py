@@ -15,7 +15,7 @@ from ovms_doctor.model.openvino_log import RUNTIME_TEXT
 from ovms_doctor.model.parameters import UNJUDGED
 from ovms_doctor.model.plan import Attempt, ModelPlan
 
-#: How the server picks up a change of these parameters.
+#: How the server applies a change of these parameters.
 _RELOAD = "The server applies a change in config.json by itself. Restart a server that was started with --model_path."
 
 TENSOR_NAME_UNKNOWN = Code(
@@ -246,7 +246,7 @@ CODES = (
 def finding_on_version(
     context: Context, model: ModelPlan, attempt: Attempt, cause: ParameterRefused
 ) -> Finding:
-    """A version whose load fails because of a parameter."""
+    """Returns the finding on a version whose load fails because of a parameter."""
     parameter_text = show_parameter(model.entry, cause.parameter)
     device = "" if model.parameters is None else model.parameters.device.text
     verdict = UNJUDGED if model.parameters is None else model.parameters.verdict
@@ -296,7 +296,8 @@ def finding_on_version(
 
 
 def finding_on_stateful_model(context: Context, model: ModelPlan) -> Finding:
-    """A stateful model whose shape or batch size is auto: the server tries none of its versions."""
+    """Returns the finding on a stateful model whose shape or batch size is auto: the server tries none of its
+    versions."""
     automatic = "batch_size" if model.entry.parameters.get("shape") is None else "shape"
     position, evidence, at = locate_parameter(context, model.entry, automatic)
     return context.finding(

@@ -18,13 +18,13 @@ _SHOWN = 200
 
 
 def show_value(value: object) -> str:
-    """A value as JSON, cut at :data:`_SHOWN` characters."""
+    """Returns a value as JSON, cut at :data:`_SHOWN` characters."""
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     return text if len(text) <= _SHOWN else text[:_SHOWN] + "…"
 
 
 def show_parameter(entry: ModelEntry, parameter: str, value: object | None = None, key: str = "") -> str:
-    """A parameter with ``value`` (else the configured one) as an argument or in JSON.
+    """Returns a parameter with ``value`` (else the configured one) as an argument or in JSON.
 
     ``key``: the one key of a plugin_config to show, empty for all.
     """
@@ -39,7 +39,7 @@ def show_parameter(entry: ModelEntry, parameter: str, value: object | None = Non
 
 
 def show_plugin_config(value: object, key: str = "") -> object:
-    """A plugin_config to show: only ``key`` if it has it."""
+    """Returns the part of a plugin_config to show: only ``key``, if it exists."""
     try:
         config = json.loads(value) if isinstance(value, str) else value
     except (ValueError, RecursionError):
@@ -52,11 +52,11 @@ def show_plugin_config(value: object, key: str = "") -> object:
 def locate_parameter(
     context: Context, entry: ModelEntry, parameter: str, inside: str = ""
 ) -> tuple[str, tuple[Evidence, ...], str | None]:
-    """The position of a parameter as the beginning of a message (``config.json:3:15: ``), the evidence on it, and its
-    JSON pointer.
+    """Returns the position of a parameter as the beginning of a message (``config.json:3:15: ``), the evidence on it,
+    and its JSON pointer.
 
-    ``inside``: a key in the parameter's value; the parameter itself where there is no such key. The beginning is
-    empty for parameters of the command line.
+    ``inside``: a key in the parameter's value; the parameter itself if there is no such key. The beginning is empty for
+    parameters of the command line.
     """
     parameter_text = show_parameter(entry, parameter, key=inside)
     if entry.parameters.source == "arguments" or not entry.pointer:
@@ -70,12 +70,12 @@ def locate_parameter(
 
 
 def _escaped(key: str) -> str:
-    """A key as a part of a JSON pointer."""
+    """Returns a key as a part of a JSON pointer."""
     return key.replace("~", "~0").replace("/", "~1")
 
 
 def describe_tensors(attempt: Attempt) -> tuple[Evidence, ...]:
-    """The model's inputs and outputs as evidence: names, types, shapes, and their names for clients."""
+    """Returns the model's inputs and outputs as evidence: names, types, shapes, and their names for clients."""
     source = attempt.report if attempt.report is not None and attempt.report.inputs else attempt.inspection
     if source is None or source.inputs is None:
         return ()

@@ -1,4 +1,4 @@
-"""Reading the model: files that are not what they should be, and models that OVMS or OpenVINO refuse."""
+"""Reading the model: files with wrong content, and models that OVMS or OpenVINO refuse."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ from ovms_doctor.model.plan import Attempt, ModelPlan
 
 
 def check(context: Context) -> Iterator[Finding]:
-    """Findings on each version whose load fails, crashes or never returns, or that is served with faulty files."""
+    """Yields findings on each version whose load fails, crashes or never returns, or that is served with faulty
+    files."""
     for model in context.plan.models:
         if model.blocked is not None:
             yield special_files.check_blocked(context, model, model.blocked)

@@ -1,4 +1,4 @@
-"""Model files that are a link without a target: the link's text, and whether it leads into a cache of models."""
+"""Model files that are dangling links: the link's text, and whether it leads into a cache of models."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ DANGLING_LINK = Code(
 )
 
 
-#: Parts of a path that mark a cache: Hugging Face keeps files as links into ``blobs``, others in directories of
-#: their own; a copy of the links alone leads to nothing.
+#: Parts of a path that mark a cache: Hugging Face keeps files as links into ``blobs``, others in directories of their
+#: own; in a copy, the links alone are dangling.
 _CACHES = ("blobs", ".cache", "hub", "snapshots")
 
 
@@ -42,7 +42,8 @@ CODES = (DANGLING_LINK,)
 
 
 def describe_dangling(context: Context, attempt: Attempt) -> tuple[str, Evidence, tuple[Step, ...]] | None:
-    """Message, evidence and steps for the first link among the model's files that leads to nothing, if there is one."""
+    """Returns the message, evidence and steps for the first dangling link among the model's files; None if there is
+    none."""
     for path in attempt.opened:
         target = _target(context, path)
         status = context.facts.get(StatPath(context.absolute(path)))

@@ -106,7 +106,7 @@ SAVED_MODEL_PATH_CUT = Code(
 
 
 CODES = (OPENVINO_REFUSES, SAVED_MODEL_PATH_CUT)
-#: Kind of fault in the static reading → code. In order: the first kind that a model has names the cause.
+#: Kind of fault in the static reading → code. In order: the first kind that a model has is the cause.
 _CODES_BY_FAULT: dict[str, Code] = {
     "git-lfs-pointer": GIT_LFS_POINTER,
     "weights-lfs-pointer": GIT_LFS_POINTER,
@@ -159,12 +159,12 @@ class Reason(Struct, frozen=True):
     code: Code
     #: The finding's message.
     message: str
-    #: What the static reading and OpenVINO report.
+    #: The reports of the static reading and of OpenVINO.
     evidence: tuple[Evidence, ...]
 
 
 def check(context: Context, model: ModelPlan, attempt: Attempt, cause: ReadRefused) -> Iterator[Finding]:
-    """The finding on a version that is not read; none where the operations check reports it."""
+    """Yields the finding on a version that is not read; none if the operations check reports it."""
     if _path_was_cut(attempt):
         yield context.of_attempt(
             SAVED_MODEL_PATH_CUT,
@@ -208,7 +208,7 @@ def _path_was_cut(attempt: Attempt) -> bool:
 
 
 def reason_for(cause: ReadRefused) -> Reason:
-    """The most specific reason for which a model is not read."""
+    """Returns the most specific reason for which a model is not read."""
     quoted = quote_openvino(cause.report)
     fault = _first_fault(cause.inspection)
     if fault is not None:
@@ -240,7 +240,7 @@ def _of_newer_openvino(
 
 
 def _reported_reason(cause: ReadRefused, quoted: tuple[Evidence, ...]) -> Reason:
-    """The reason as OpenVINO reports it, where the static reading found none."""
+    """Returns the reason that OpenVINO reports, if the static reading found none."""
     text = "" if cause.report is None else last_line(cause.report.message)
     match = _FROM_EXTENSION.search(text)
     if match and is_newer_opset(match.group(3)):
@@ -275,7 +275,7 @@ def _first_fault(inspection: ModelInspection | None) -> Fault | None:
 
 
 def steps_for(context: Context, code: Code, path: str) -> tuple[Step, ...]:
-    """Steps that fetch or copy the file ``path`` of the server again; none where the code needs others."""
+    """Returns steps that fetch or copy the file ``path`` of the server again; none if the code needs other steps."""
     if is_remote(path):
         return _steps_in_store(context, code, path)
     host = context.host(path)

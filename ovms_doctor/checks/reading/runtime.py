@@ -63,7 +63,7 @@ CODES = (COMPILE_REFUSED, RUNTIME_CRASH)
 
 
 def check_compile(context: Context, model: ModelPlan, attempt: Attempt, cause: CompileRefused) -> Finding:
-    """The finding on a version that is read and not compiled."""
+    """Returns the finding on a version that is read and not compiled."""
     return context.of_attempt(
         COMPILE_REFUSED,
         "The model is read, but the device's plugin does not compile it",
@@ -75,7 +75,7 @@ def check_compile(context: Context, model: ModelPlan, attempt: Attempt, cause: C
 
 
 def check_crash(context: Context, model: ModelPlan, attempt: Attempt, cause: RuntimeCrashes) -> Finding:
-    """The finding on a version that ends the process with a signal."""
+    """Returns the finding on a version that ends the process with a signal."""
     number = cause.report.signal or 0
     try:
         name = signal.Signals(number).name

@@ -26,7 +26,7 @@ _KINDS = {"fifo": "a FIFO", "character": "a character device", "block": "a block
 
 
 def check_attempt(context: Context, model: ModelPlan, attempt: Attempt, cause: SpecialFile) -> Finding:
-    """The finding on a version whose load never returns."""
+    """Returns the finding on a version whose load never returns."""
     detail = (
         "The server waits for ever: start-up does not end, no later model is loaded, and nothing is logged "
         "about it."
@@ -50,9 +50,9 @@ def check_attempt(context: Context, model: ModelPlan, attempt: Attempt, cause: S
 
 
 def check_blocked(context: Context, model: ModelPlan, cause: SpecialFile) -> Finding:
-    """The finding on a file at which the server waits before it looks for versions.
+    """Returns the finding on a file whose read blocks the server before it searches for versions.
 
-    The server looks for a graph before everything else; since v2023.1 it reads the graphs that are configured as such.
+    The server searches for a graph first; since v2023.1 it reads the graphs that are configured as graphs.
     """
     opens = (
         "reads it as the configured graph"

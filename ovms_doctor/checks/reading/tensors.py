@@ -77,6 +77,6 @@ _MESSAGES = {
 
 
 def check(context: Context, model: ModelPlan, attempt: Attempt, cause: NoTensors) -> Finding:
-    """The finding on a version that OpenVINO reads and the server refuses afterwards."""
+    """Returns the finding on a version that OpenVINO reads and the server refuses afterwards."""
     code, message = _MESSAGES[cause.which]
     return context.of_attempt(code, message, model, attempt, path=cause.path)

@@ -30,7 +30,7 @@ _CODES: dict[str, Code] = {
 def check(
     context: Context, model: ModelPlan, attempt: Attempt, inspection: ModelInspection
 ) -> Iterator[Finding]:
-    """Findings on a version that is served although its files have a fault."""
+    """Yields findings on a version that is served although its files have a fault."""
     for fault in inspection.faults:
         if fault.kind == "xml-tolerated":
             yield context.finding(

@@ -1,4 +1,4 @@
-"""Client requests: the codes of what is wrong with one. The findings are made with the verdict on a request."""
+"""Client requests: the codes of their faults. The findings are made with the verdict on a request."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The codes of client requests, and which one an answer belongs to."""
+"""The codes of client requests, and the code for each answer."""
 
 from __future__ import annotations
 
@@ -281,12 +281,12 @@ _BY_STATUS: tuple[tuple[Code, str], ...] = (
 )
 _CODES = {status: code for code, names in _BY_STATUS for status in names.split()}
 
-#: What a request to the removed TensorFlow Serving API gets from the handler of generative models.
+#: The answer of the handler of generative models to a request to the removed TensorFlow Serving API.
 _REMOVED = ("MEDIAPIPE_DEFINITION_NAME_MISSING", "FAILED_TO_DEDUCE_MODEL_NAME_FROM_URI")
 
 
 def code_for(answer: Answer, request: ClientRequest | None) -> Code:
-    """The code that an answer belongs to; what is left is about the structure of the request."""
+    """Returns the code for an answer; an answer without a code of its own is about the structure of the request."""
     if request is not None and request.api == "TFS" and answer.code in _REMOVED:
         return ADDRESS
     if request is not None and request.api != "KServe" and answer.code == "NOT_IMPLEMENTED":

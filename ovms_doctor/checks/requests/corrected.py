@@ -1,4 +1,4 @@
-"""A corrected request in the form in which it was given."""
+"""A corrected request in the form of the original."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ _MOST_VALUES = 12
 
 
 def corrected_text(corrected: ClientRequest, original: ClientRequest) -> str | None:
-    """The request as text: JSON for a body, a command line for a command line, HTTP for HTTP; None where its body is
-    no text."""
+    """Returns the request as text: JSON for a body, a command line for a command line, HTTP for HTTP; None if its body
+    is not text."""
     if corrected.interface == "gRPC":
         return message_text(corrected)
     try:
@@ -30,7 +30,7 @@ def corrected_text(corrected: ClientRequest, original: ClientRequest) -> str | N
 
 
 def curl_line(request: ClientRequest) -> str:
-    """A curl command line that sends the request."""
+    """Returns a curl command line that sends the request."""
     arguments = ["curl", "-X", request.method, f"http://{request.address or 'localhost:8000'}{request.path}"]
     for name, value in _headers(request):
         if name.lower() not in ("content-length", "host", "user-agent", "accept"):
@@ -42,7 +42,7 @@ def curl_line(request: ClientRequest) -> str:
 
 
 def _headers(request: ClientRequest) -> list[tuple[str, str]]:
-    """The headers, with the length of the changed body."""
+    """Returns the headers, with the length of the changed body."""
     left_out = ["content-length", "content-encoding"]
     if request.body[:1] == b"{" and request.header("content-type") == "application/x-www-form-urlencoded":
         # The content type that curl sends with a body by default.
@@ -54,7 +54,7 @@ def _headers(request: ClientRequest) -> list[tuple[str, str]]:
 
 
 def message_text(request: ClientRequest) -> str:
-    """A ModelInferRequest as protobuf JSON, its values left out."""
+    """Returns a ModelInferRequest as protobuf JSON, without its values."""
     message = request.message
     if message is None:
         return ""

@@ -1,4 +1,5 @@
-"""From the verdict on a request to findings: one for the answer, more for what is answered but not as intended."""
+"""From the verdict on a request to findings: one for the answer, more for requests that are answered, but not as
+intended."""
 
 from __future__ import annotations
 
@@ -25,11 +26,11 @@ _LONGEST_COMMAND = 1000
 
 
 def request_findings(verdict: RequestVerdict, models: ServedModels, release: Release) -> tuple[Finding, ...]:
-    """The findings, the one about the answer first."""
+    """Returns the findings, the one about the answer first."""
     return tuple(_findings(verdict, models, release))
 
 
-#: What to do about an answer of a generative model, by a part of its text.
+#: The remedy for an answer of a generative model, by a part of its text.
 _GENERATIVE_REMEDIES = (
     (
         "allowed_media_domains",
@@ -105,7 +106,7 @@ def _confidence(answer: Answer, release: Release) -> Confidence:
 
 
 def status_of(answer: Answer) -> str:
-    """How an answer is named in a sentence: `400 “…”`, `INVALID_ARGUMENT “…”`."""
+    """Returns an answer for use in a sentence: `400 “…”`, `INVALID_ARGUMENT “…”`."""
     status = answer.grpc_code or (str(answer.http_status) if answer.http_status is not None else "")
     message = answer.message.replace("\n", " ")
     return f"{status} “{message}”" if message else status
@@ -180,7 +181,7 @@ def _evidence(verdict: RequestVerdict) -> tuple[Evidence, ...]:
 
 
 def _log(verdict: RequestVerdict, release: Release) -> tuple[str, ...]:
-    """The line of the log, which is written at the level DEBUG."""
+    """Returns the line of the log, which is written at the level DEBUG."""
     request = verdict.request
     if request.interface != "REST" or not release.at_least(2025, 0):
         return ()
@@ -242,7 +243,7 @@ def _change_steps(change: ServerChange, verdict: RequestVerdict, *, first: bool)
 
 
 def _port(verdict: RequestVerdict, models: ServedModels) -> Finding | None:
-    """A port that belongs to the other interface."""
+    """Returns the finding on a port that belongs to the other interface."""
     address = verdict.request.address
     if not address:
         return None
@@ -270,7 +271,7 @@ def _port(verdict: RequestVerdict, models: ServedModels) -> Finding | None:
 
 
 def error_text_findings(proof: ErrorProof | None, models: ServedModels) -> tuple[Finding, ...]:
-    """What an error text alone proves, with the inputs that the models have."""
+    """Returns the findings that an error text alone proves, with the inputs of the models."""
     if proof is None:
         return ()
     parts = dict(proof.parts)

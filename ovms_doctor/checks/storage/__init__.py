@@ -1,4 +1,4 @@
-"""Remote storage: paths, credentials, endpoints, and what a store answers."""
+"""Remote storage: paths, credentials, endpoints, and the answers of stores."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from ovms_doctor.model.storage_plan import StoreFault, StorePlan
 
 
 def check(context: Context) -> Iterator[Finding]:
-    """Findings on each model in a store; nothing that may work, depending on the store, is more than an info."""
+    """Yields findings on each model in a store. A case that may work, depending on the store, is at most an info."""
     stores = context.plan.stores
     yield from s3.check(context, [item for item in stores if item.s3 is not None])
     yield from google.check(context, [item for item in stores if item.gcs is not None])
@@ -43,7 +43,7 @@ def check(context: Context) -> Iterator[Finding]:
 
 
 def _fault(context: Context, item: StorePlan, fault: StoreFault) -> Finding:
-    """Yields findings on faults that end the model, or the server, before the store is used."""
+    """Returns the finding on a fault because of which the model, or the server, fails before the store is used."""
     if fault.kind == "key file":
         return google.key_file(context, item, fault)
     if fault.kind == "endpoint host":

@@ -1,4 +1,4 @@
-"""Refusals of stores: which case each of them is."""
+"""Refusals of stores, by case."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Check = Callable[[Context, Refusal], Finding]
 
 
 def check(context: Context) -> Iterator[Finding]:
-    """One finding for all models that the same bucket refuses in the same way."""
+    """Yields one finding for all models that the same bucket refuses in the same way."""
     groups: dict[tuple[Check, StoreAccess, StoreRefusal], list[StorePlan]] = {}
     for item in context.plan.stores:
         facts = item.facts
@@ -44,7 +44,8 @@ def check(context: Context) -> Iterator[Finding]:
 
 
 def _most_informative(facts: StoreFacts, refusal: StoreRefusal) -> StoreRefusal:
-    """The answer to the list, where that is no temporary failure: the answer to a refused HeadBucket has no text."""
+    """Returns the answer to the list, unless it is a temporary failure: the answer to a refused HeadBucket has no
+    text."""
     reason = facts.reason
     return refusal if reason is None or refusal.problem or reason.temporary else reason
 
@@ -52,7 +53,7 @@ def _most_informative(facts: StoreFacts, refusal: StoreRefusal) -> StoreRefusal:
 def _case(
     item: StorePlan, facts: StoreFacts, access: StoreAccess, refusal: StoreRefusal, answer: StoreRefusal
 ) -> Check | None:
-    """Which case it is; None for a store that is only busy."""
+    """Returns the function for the case; None for a store that is only busy."""
     if answer.problem:
         return unreachable.refused_by_proxy if answer.problem == "proxy" else unreachable.not_reached
     if answer.clock_refused or refusal.clock_refused:

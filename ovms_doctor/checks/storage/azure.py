@@ -42,7 +42,7 @@ AZURE_CONNECTION_STRING_MISSING = Code(
 )
 
 CODES = (AZURE_PATH_REFUSED, AZURE_CONNECTION_STRING_MISSING)
-#: Fault of a path → what is wrong with it, after the path.
+#: Fault of a path → its description, which follows the path.
 PATH_FAULTS = {
     "trailing slash": "ends with a slash, which the client for Azure refuses",
     "share root": "names a share without a directory: nothing of it is served",
@@ -51,7 +51,7 @@ PATH_FAULTS = {
 
 
 def path_refused(context: Context, item: StorePlan, fault: StoreFault) -> Finding:
-    """A path with one of the faults of :data:`PATH_FAULTS`."""
+    """Returns the finding on a path with one of the faults of :data:`PATH_FAULTS`."""
     steps: tuple[Step, ...] = ()
     path = item.path.rstrip("/")
     if fault.kind == "trailing slash" and "://" in path:
@@ -61,7 +61,7 @@ def path_refused(context: Context, item: StorePlan, fault: StoreFault) -> Findin
 
 
 def no_connection_string(context: Context, item: StorePlan, fault: StoreFault) -> Finding:
-    """The client for Azure cannot be created: the process ends."""
+    """Returns the finding: the client for Azure cannot be created, and the process ends."""
     return context.finding(
         AZURE_CONNECTION_STRING_MISSING,
         f"{item.path} needs AZURE_STORAGE_CONNECTION_STRING, which is not set: the server ends",

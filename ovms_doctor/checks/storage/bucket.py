@@ -1,4 +1,4 @@
-"""Buckets that S3 does not have, or has in another region."""
+"""Buckets that S3 does not have, or that are in another region."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ CODES = (BUCKET_NOT_FOUND, BUCKET_IN_OTHER_REGION)
 
 
 def not_found(context: Context, refusal: Refusal) -> Finding:
-    """The store, or what answers in its place, reports that there is no such bucket."""
+    """Returns the finding: the store, or a server in its place, reports that the bucket does not exist."""
     host = refusal.answer.host
     message, remedy, steps = describe_missing(refusal), "", _list_buckets(refusal)
     if refusal.not_from_a_store:
@@ -66,7 +66,7 @@ def _list_buckets(refusal: Refusal) -> tuple[Step, ...]:
 
 
 def in_other_region(context: Context, refusal: Refusal) -> Finding:
-    """The requests are signed for another region than the bucket's."""
+    """Returns the finding: the requests are signed for another region than the bucket's."""
     first = refusal.facts.refusal
     name = refusal.answer.region or (first.region if first is not None else "")
     used = refusal.access.region or "us-east-1"

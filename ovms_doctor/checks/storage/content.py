@@ -71,7 +71,7 @@ _NO_VARIABLES, _NO_DATA = "saved-model-variables-missing", "external-data-missin
 
 
 def check(context: Context) -> Iterator[Finding]:
-    """Findings on every model whose store was listed."""
+    """Yields findings on every model whose store was listed."""
     models = {model.entry.name: model for model in context.plan.models}
     for item in context.plan.stores:
         facts, model = item.facts, models.get(item.model)
@@ -178,7 +178,7 @@ def _copies(context: Context, item: StorePlan, facts: StoreFacts, model: ModelPl
 
 
 def _left_out(context: Context, model: ModelPlan, attempt: Attempt, copy: CopyFacts) -> Iterator[Finding]:
-    """A finding on files that the model needs; one that was loaded without them needs none of them."""
+    """Yields a finding on files that the model needs; a model that was loaded without them does not need them."""
     refused = isinstance(attempt.cause, ReadRefused)
     if not refused and not (attempt.outcome == "loaded" and attempt.basis == "static"):
         return

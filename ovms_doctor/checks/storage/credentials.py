@@ -43,7 +43,7 @@ CODES = (STORE_CREDENTIALS_REFUSED, CLOCK_SKEWED)
 
 
 def refused(context: Context, refusal: Refusal) -> Finding:
-    """The store does not know the credentials, or they are no longer valid."""
+    """Returns the finding: the store does not recognise the credentials, or they are no longer valid."""
     return refusal_finding(
         context,
         refusal,
@@ -73,7 +73,7 @@ def _remedy(refusal: Refusal) -> str:
 
 
 def clock_skewed(context: Context, refusal: Refusal) -> Finding:
-    """The store refuses the time of the request, which is that of this host."""
+    """Returns the finding: the store refuses the time of the request, which is the time of this host."""
     return refusal_finding(
         context,
         refusal,

@@ -1,4 +1,4 @@
-"""Stores that accept the client and deny it the bucket or its list."""
+"""Stores that accept the client, but refuse access to the bucket or its list."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ GCS_LIST_REFUSED = Code(
 
 CODES = (STORE_ACCESS_DENIED, BUCKET_LIST_NEEDS_PREFIX, GCS_LIST_REFUSED)
 _KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
-#: Variables from which other clients take credentials, and the server's does not.
+#: Variables from which other clients take credentials, but not the server's client.
 _OTHER_CREDENTIALS = (
     "AWS_ROLE_ARN",
     "AWS_WEB_IDENTITY_TOKEN_FILE",
@@ -80,7 +80,7 @@ _OTHER_CREDENTIALS = (
 
 
 def access_denied(context: Context, refusal: Refusal) -> Finding:
-    """S3 refuses HeadBucket or the list."""
+    """Returns the finding: S3 refuses HeadBucket or the list."""
     answer = refusal.answer
     without_rights = refusal.anonymous and refusal.lacks_rights
     detail, remedy = "", ""
@@ -118,7 +118,7 @@ def _denied_steps(context: Context, refusal: Refusal) -> Iterator[Step]:
 
 
 def _credentials_of_others(context: Context) -> str:
-    """With which credentials another program would send the request."""
+    """Returns the credentials with which another program would send the request."""
     filled = remedies.filled(context)
     keys = [name for name in _KEYS if name in filled]
     if len(keys) == 1:
@@ -130,7 +130,7 @@ def _credentials_of_others(context: Context) -> str:
 
 
 def only_with_prefix(context: Context, refusal: Refusal) -> Finding:
-    """S3 allows the list of the path, and refuses HeadBucket."""
+    """Returns the finding: S3 allows the list of the path, but refuses HeadBucket."""
     below = f"{remedies.key_of(refusal.stores[0])}/"
     keys = [remedies.key_of(item) for item in refusal.stores]
     return refusal_finding(
@@ -146,7 +146,7 @@ def only_with_prefix(context: Context, refusal: Refusal) -> Finding:
 
 
 def google_refuses(context: Context, refusal: Refusal) -> Finding:
-    """Google Cloud Storage refuses the list."""
+    """Returns the finding: Google Cloud Storage refuses the list."""
     answer, missing = refusal.answer, refusal.answer.status == 404
     without_rights = refusal.anonymous and refusal.lacks_rights
     detail, remedy = "", ""
@@ -183,7 +183,8 @@ def _google_steps(context: Context, refusal: Refusal) -> Iterator[Step]:
 
 
 def _recovers(*, without_rights: bool) -> Recovers:
-    """The client is created at every poll, with the same variables: new ones need a restart."""
+    """Returns how the server applies the remedy: the client is created at every poll, with the same variables; new
+    variables need a restart."""
     return "restart" if without_rights else "next_poll"
 
 
@@ -197,6 +198,6 @@ def _refuses(refusal: Refusal) -> str:
 
 
 def describe_missing(refusal: Refusal) -> str:
-    """That the store has no bucket of this name."""
+    """Returns the sentence that the store has no bucket of this name."""
     host = f" ({refusal.answer.host})" if refusal.answer.host else ""
     return f"The store{host} has no bucket {refusal.access.bucket}"

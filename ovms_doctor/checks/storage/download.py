@@ -84,7 +84,7 @@ _ARCHIVED = "InvalidObjectState"
 def check(
     context: Context, item: StorePlan, facts: StoreFacts, model: ModelPlan, cause: DownloadFails
 ) -> Finding:
-    """The finding on all versions that fail with one download."""
+    """Returns the finding on all versions that fail with one download."""
     assert facts.access is not None
     failed = [one.attempt for one in model.versions if one.attempt and one.attempt.cause == cause]
     attempt = next((one for one in failed if one.version == cause.culprit), failed[0])
@@ -134,7 +134,7 @@ def _answer(refusal: StoreRefusal | None) -> str:
 def _misnamed(
     context: Context, item: StorePlan, cause: DownloadFails
 ) -> tuple[str, Evidence, tuple[Step, ...]]:
-    """A directory that the download does not find, or cannot make."""
+    """Returns the message, evidence and steps for a directory that the download does not find, or cannot create."""
     if cause.reason == "nameless":
         text = "Move or remove the objects there."
         return (

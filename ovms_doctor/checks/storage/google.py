@@ -104,7 +104,7 @@ _CREDENTIAL_VARIABLES = ("GOOGLE_CLOUD_PROJECT", "CLOUDSDK_CONFIG")
 
 
 def check(context: Context, stores: Sequence[StorePlan]) -> Iterator[Finding]:
-    """Findings on the client, once for all models there: they share one environment."""
+    """Yields findings on the client, once for all models there: they share one environment."""
     if not stores or stores[0].gcs is None:
         return
     client = stores[0].gcs[1]
@@ -138,7 +138,7 @@ def check(context: Context, stores: Sequence[StorePlan]) -> Iterator[Finding]:
 
 
 def loopback_host(context: Context, item: StorePlan, fault: StoreFault) -> Finding:
-    """The finding on an endpoint that is the container itself."""
+    """Returns the finding on an endpoint that is the container itself."""
     assert item.gcs is not None
     client = item.gcs[1]
     scheme, host, port = endpoint_parts(endpoint_url(client))
@@ -160,7 +160,7 @@ def loopback_host(context: Context, item: StorePlan, fault: StoreFault) -> Findi
 
 
 def key_file(context: Context, item: StorePlan, fault: StoreFault) -> Finding:
-    """The finding on a file of credentials with which the server ends."""
+    """Returns the finding on a file of credentials with which the server ends."""
     path = item.gcs[1].key_file if item.gcs is not None else None
     name = path or f"the value of {_FILE}"
     problem = {

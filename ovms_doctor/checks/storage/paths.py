@@ -101,7 +101,7 @@ _SUFFIXES = (".xml", ".onnx", ".pdmodel", ".pdiparams", ".pb", ".tflite")
 
 
 def no_bucket(context: Context, item: StorePlan, fault: StoreFault) -> Finding:
-    """A path that ends after its scheme."""
+    """Returns the finding on a path that ends after its scheme."""
     code = GCS_BUCKET_MISSING if item.store == "gcs" else AWS_BUCKET_MISSING
     return path_fault(context, item, fault, code, f"{item.path} names no bucket", ())
 
@@ -109,7 +109,7 @@ def no_bucket(context: Context, item: StorePlan, fault: StoreFault) -> Finding:
 def path_fault(
     context: Context, item: StorePlan, fault: StoreFault, code: Code, message: str, steps: tuple[Step, ...]
 ) -> Finding:
-    """The finding on a path that the server refuses without a request to the store."""
+    """Returns the finding on a path that the server refuses without a request to the store."""
     model = next(model for model in context.plan.models if model.entry.name == item.model)
     return context.finding(
         code,
@@ -126,7 +126,7 @@ def path_fault(
 
 
 def check_bucket(context: Context, item: StorePlan) -> Iterator[Finding]:
-    """Findings on paths that the server reads without an error, but perhaps not as intended."""
+    """Yields findings on paths that the server reads without an error, but perhaps not as intended."""
     bucket = item.s3[0].bucket if item.s3 else item.gcs[0].bucket if item.gcs else ""
     if bucket.startswith("/"):
         yield context.finding(
@@ -151,7 +151,7 @@ def check_bucket(context: Context, item: StorePlan) -> Iterator[Finding]:
 
 
 def check_model(context: Context, model: ModelPlan) -> Iterator[Finding]:
-    """Paths that look like those in a store and are local to the server."""
+    """Yields findings on paths that look like those in a store, but are local to the server."""
     path, base = model.entry.base_path, model.detection.problem
     scheme = remote_but_for_capitals(path)
     if base is not None and base.kind == "missing" and scheme:
@@ -176,7 +176,7 @@ def check_model(context: Context, model: ModelPlan) -> Iterator[Finding]:
 
 
 def check_configuration(context: Context) -> Iterator[Finding]:
-    """A configuration file in a store."""
+    """Yields the finding on a configuration file in a store."""
     path = context.plan.config_path or context.deployment.config_path or ""
     problem = context.plan.problem
     if is_remote(path) and problem is not None and problem.kind == "config_unreadable":

@@ -17,7 +17,7 @@ from ovms_doctor.model.storage_plan import StoreFacts, StorePlan
 SDK_RELEASES = (
     "The line ends with the text of the AWS SDK 1.11 (since 2024.0). That of the older SDK is not known."
 )
-#: What happens instead of an answer → how a message reports it.
+#: The failure of a request → its text in a message.
 PROBLEMS = {
     "name": "its name cannot be resolved",
     "proxy name": "the proxy's name cannot be resolved",
@@ -41,7 +41,7 @@ class Refusal(Struct, frozen=True):
     answer: StoreRefusal
     #: The models' paths in the bucket; at least one.
     stores: tuple[StorePlan, ...]
-    #: What the store answers about the first of them.
+    #: The store's answers about the first of them.
     facts: StoreFacts
     #: The plans of these models.
     models: tuple[ModelPlan, ...]
@@ -63,12 +63,12 @@ class Refusal(Struct, frozen=True):
 
     @property
     def unknown(self) -> bool:
-        """Whether the server may be answered otherwise, so that the plan of the models is not known."""
+        """Whether the server may get another answer, so that the plan of the models is not known."""
         return self.models[0].unknown is not None
 
     @property
     def lacks_rights(self) -> bool:
-        """Whether the credentials are accepted and the rights missing."""
+        """Whether the credentials are accepted, but the rights are missing."""
         return self.answer.status in (401, 403, 412) or self.answer.code == "AccessDenied"
 
     @property
@@ -79,7 +79,7 @@ class Refusal(Struct, frozen=True):
 
     @property
     def bucket_in_host(self) -> bool:
-        """Whether the request went to the endpoint's host with the bucket before it."""
+        """Whether the host of the request was that of the endpoint with the bucket in front."""
         own = self.access.addressing == "virtual" and bool(self.access.endpoint)
         return own and self.answer.host.startswith(f"{self.access.bucket}.")
 
@@ -112,8 +112,7 @@ def refusal_finding(
     """Returns the finding on a refusal, for all models that it is about.
 
     ``detail``: a sentence on what the server does, in addition to what it serves. ``detail_if_unknown``: what the
-    server does
-    if it is refused too, where that is not known. ``recovers``: how a running server picks the remedy up.
+    server does if it is refused too, where that is not known. ``recovers``: how a running server applies the remedy.
     ``depends_on_network``: whether it is only known for a server on this host. ``causes``: codes of findings on the
     path and the environment, of any severity, from which this one may follow.
     """
@@ -150,7 +149,7 @@ def refusal_finding(
 
 
 def _models(refusal: Refusal) -> str:
-    """The models, where there are several."""
+    """Returns the models, if there are several."""
     if len(refusal.models) < 2:
         return ""
     names = ", ".join(model.entry.name for model in refusal.models[:_MAX_LISTED])
@@ -183,7 +182,7 @@ def describe_retries(context: Context, refusal: Refusal) -> str:
 
 
 def describe_bucket_in_host(access: StoreAccess) -> str:
-    """That the client connects to a host of another name than that of the endpoint."""
+    """Returns the sentence that the client connects to a host with another name than the endpoint's."""
     host = access.endpoint.partition("://")[2]
     return (
         "Without credentials the client puts the bucket before the host name, and connects to "

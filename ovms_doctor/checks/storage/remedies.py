@@ -25,7 +25,8 @@ _FILE = "GOOGLE_APPLICATION_CREDENTIALS"
 
 
 def filled(context: Context) -> frozenset[str]:
-    """The server's variables that are not empty, among them those of a container whose value is not known."""
+    """Returns the server's variables that are not empty, including variables of a container whose values are not
+    known."""
     environment = context.deployment.environment
     container = context.deployment.container
     known = {item.name for item in environment}
@@ -34,7 +35,7 @@ def filled(context: Context) -> frozenset[str]:
 
 
 def key_of(item: StorePlan) -> str:
-    """A model's key in its bucket, as the server's client parses the path."""
+    """Returns a model's key in its bucket, as the server's client parses the path."""
     location = item.s3[0] if item.s3 is not None else item.gcs[0] if item.gcs is not None else None
     return "" if location is None else location.key.rstrip("/")
 
@@ -57,7 +58,7 @@ def policy(access: StoreAccess, keys: Sequence[str], *more: dict[str, str], ever
 
 
 def rights(context: Context, access: StoreAccess, keys: Sequence[str]) -> Iterator[Step]:
-    """Steps that give the server's user its rights in S3; without credentials, steps that set some."""
+    """Yields steps that give the server's user its rights in S3; without credentials, steps that set some."""
     user = (
         f"the user of the profile {access.profile}"
         if access.profile
@@ -82,7 +83,7 @@ def rights(context: Context, access: StoreAccess, keys: Sequence[str]) -> Iterat
 
 
 def against(access: StoreAccess) -> Step:
-    """The step for a statement that explicitly denies the request."""
+    """Returns the step for a statement that explicitly denies the request."""
     if access.store == "gcs":
         return Step("Check whether the organization's VPC Service Controls allow the server's network.")
     return Step(
@@ -94,7 +95,7 @@ def against(access: StoreAccess) -> Step:
 def object_rights(
     context: Context, access: StoreAccess, key: str, refusal: StoreRefusal | None
 ) -> Iterator[Step]:
-    """Steps that give the right to read a model's objects, and the key of encrypted ones."""
+    """Yields steps that give the right to read a model's objects, and the key of encrypted ones."""
     if refusal is not None and refusal.depends_on_network:
         yield against(access)
         return
@@ -115,7 +116,8 @@ def object_rights(
 
 
 def restore(access: StoreAccess, url: str) -> tuple[Step, ...]:
-    """Steps that restore an object of S3 from its archive, to a class that can be read. ``url``: the object's path."""
+    """Returns steps that restore an object of S3 from its archive, to a class that can be read. ``url``: the object's
+    path."""
     if access.store == "gcs" or access.endpoint:
         return ()
     key = quote(url[len(access.url()) + 1 :])
@@ -137,7 +139,7 @@ def restore(access: StoreAccess, url: str) -> tuple[Step, ...]:
 
 
 def role(access: StoreAccess) -> Step:
-    """The step that gives a service account the role to list and read a bucket of Google's."""
+    """Returns the step that gives a service account the role to list and read a bucket of Google's."""
     account = f" SERVICE_ACCOUNT is client_email in {access.files[0]}." if access.files else ""
     return _bind(
         access,
@@ -147,7 +149,7 @@ def role(access: StoreAccess) -> Step:
 
 
 def google(context: Context, access: StoreAccess) -> Iterator[Step]:
-    """Steps for a list that Google refuses."""
+    """Yields the steps for a list that Google refuses."""
     if access.endpoint:
         return
     if access.credentials != "anonymous":
@@ -165,7 +167,7 @@ def google(context: Context, access: StoreAccess) -> Iterator[Step]:
 
 
 def region(context: Context, access: StoreAccess, item: StorePlan, name: str) -> Step:
-    """The step that sets the bucket's region; ``name`` is empty where the store does not report it."""
+    """Returns the step that sets the bucket's region; ``name`` is empty if the store does not report it."""
     if not name:
         command = f"aws s3api get-bucket-location --bucket {quote(access.bucket)}"
         return Step("Show the bucket's region (null is us-east-1).", command, "host", "reads")
@@ -178,7 +180,7 @@ def region(context: Context, access: StoreAccess, item: StorePlan, name: str) ->
 
 
 def buckets(access: StoreAccess) -> Step:
-    """The step that lists the buckets."""
+    """Returns the step that lists the buckets."""
     text = "List the buckets."
     if access.store == "gcs":
         return Step(text, "gcloud storage ls", "host", "reads")
@@ -187,8 +189,8 @@ def buckets(access: StoreAccess) -> Step:
 
 
 def variables(context: Context, text: str, *pairs: tuple[str, str | None]) -> Step:
-    """The step that sets variables of the server, in the form of its deployment. A value of None is a secret, which is
-    taken from where it is kept."""
+    """Returns the step that sets variables of the server, in the form of its deployment. A value of None is a secret:
+    the step names the variable without its value."""
     container = context.deployment.container
     source = container.source if container is not None else ""
     location: StepLocation = "docker run"

@@ -207,7 +207,7 @@ _ENDPOINT_PROBLEMS = {
 
 
 def check(context: Context, stores: Sequence[StorePlan]) -> Iterator[Finding]:
-    """Findings on the client, once for all models in S3: their clients differ in the endpoint only."""
+    """Yields findings on the client, once for all models in S3: their clients differ in the endpoint only."""
     if not stores or stores[0].s3 is None:
         return
     client = stores[0].s3[1]
@@ -230,14 +230,14 @@ def check(context: Context, stores: Sequence[StorePlan]) -> Iterator[Finding]:
         )
     elif endpoint.source == "aws":
         yield from _amazon(context, client)
-        # A host in the path shows that the store is another one, and has a finding of its own.
+        # A host in the path shows that the store is not Amazon's; another finding reports it.
         if not any(item.s3 is not None and item.s3[0].host_like for item in stores):
             yield from _foreign_keys(context, client, accepted=accepted)
     yield from _files_elsewhere(context, client)
 
 
 def _credentials(context: Context, client: S3Client, *, accepted: bool) -> Iterator[Finding]:
-    """Findings on the credentials. ``accepted``: whether the store accepted them."""
+    """Yields findings on the credentials. ``accepted``: whether the store accepted them."""
     filled = remedies.filled(context)
     if client.credentials == "anonymous" and client.sure:
         yield from _anonymous(context, filled)
@@ -270,7 +270,7 @@ def _credentials(context: Context, client: S3Client, *, accepted: bool) -> Itera
 
 
 def _anonymous(context: Context, filled: frozenset[str]) -> Iterator[Finding]:
-    """A finding where variables show that credentials were meant to be used."""
+    """Yields a finding if variables show that credentials are intended."""
     found = [name for name in _CREDENTIAL_VARIABLES if name in filled]
     keys = [name for name in found if name in _KEYS]
     if keys:
@@ -299,7 +299,7 @@ def _anonymous(context: Context, filled: frozenset[str]) -> Iterator[Finding]:
 
 
 def _amazon(context: Context, client: S3Client) -> Iterator[Finding]:
-    """Findings on a client without an endpoint of its own."""
+    """Yields findings on a client without an endpoint of its own."""
     filled = remedies.filled(context)
     other = next((name for name in ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL") if name in filled), "")
     if other and "S3_ENDPOINT" not in filled and client.sure:
@@ -343,7 +343,7 @@ def _amazon(context: Context, client: S3Client) -> Iterator[Finding]:
 
 
 def _foreign_keys(context: Context, client: S3Client, *, accepted: bool) -> Iterator[Finding]:
-    """A finding where another store's keys go to Amazon."""
+    """Yields a finding if another store's keys go to Amazon."""
     filled = remedies.filled(context)
     foreign = any(item.foreign_key for item in context.deployment.environment)
     named = {"S3_ENDPOINT", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"} & filled
@@ -363,7 +363,7 @@ def _foreign_keys(context: Context, client: S3Client, *, accepted: bool) -> Iter
 
 
 def _files_elsewhere(context: Context, client: S3Client) -> Iterator[Finding]:
-    """A finding where AWS's files are mounted into a home directory that is not the server's."""
+    """Yields a finding if AWS's files are mounted into a home directory that is not the server's."""
     home = _home(context)
     filled = remedies.filled(context)
     if (
@@ -401,7 +401,8 @@ def _files_elsewhere(context: Context, client: S3Client) -> Iterator[Finding]:
 
 
 def _home(context: Context) -> str:
-    """The home directory of the server's user in the image; empty where it is not known, or no container's."""
+    """Returns the home directory of the server's user in the image; empty if it is not known, or without a
+    container."""
     deployment, container = context.deployment, context.deployment.container
     if deployment.bare_metal or (container is not None and "HOME" in container.environment_names):
         return ""

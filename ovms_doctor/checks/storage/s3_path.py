@@ -106,7 +106,7 @@ CODES = (
 
 
 def check(context: Context, item: StorePlan) -> Iterator[Finding]:
-    """Findings on the path of one model: a host in it, and the host to which the client adds its bucket."""
+    """Yields findings on the path of one model: a host in it, and the host to which the client adds its bucket."""
     if item.s3 is None:
         return
     path, client = item.s3
@@ -158,7 +158,7 @@ def check(context: Context, item: StorePlan) -> Iterator[Finding]:
 
 
 def _failing(context: Context, item: StorePlan) -> Severity | None:
-    """An error where the model fails because of it, as no other finding reports that."""
+    """Returns an error if the model fails because of it, because no other finding reports that."""
     model = next((one for one in context.plan.models if one.entry.name == item.model), None)
     return "error" if model is not None and model.detection.status != "OK" else None
 
@@ -169,7 +169,7 @@ def _takes_bucket(client: S3Client, bucket: str) -> bool:
 
 
 def loopback_host(context: Context, item: StorePlan, fault: StoreFault) -> Finding:
-    """The finding on an endpoint that is the container itself."""
+    """Returns the finding on an endpoint that is the container itself."""
     assert item.s3 is not None
     endpoint: Endpoint = item.s3[1].endpoint
     source = "S3_ENDPOINT" if endpoint.source == "S3_ENDPOINT" else item.path
@@ -189,7 +189,7 @@ def loopback_host(context: Context, item: StorePlan, fault: StoreFault) -> Findi
 
 
 def refused_host(context: Context, item: StorePlan, fault: StoreFault) -> Finding:
-    """The finding on an endpoint whose name the AWS SDK refuses."""
+    """Returns the finding on an endpoint whose name the AWS SDK refuses."""
     assert item.s3 is not None
     endpoint: Endpoint = item.s3[1].endpoint
     source = "S3_ENDPOINT" if endpoint.source == "S3_ENDPOINT" else item.path

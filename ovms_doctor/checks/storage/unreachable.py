@@ -65,7 +65,7 @@ _REMEDIES = {
 
 
 def not_reached(context: Context, refusal: Refusal) -> Finding:
-    """No answer of the store arrives."""
+    """Returns the finding: no answer of the store arrives."""
     access, answer = refusal.access, refusal.answer
     duration = "15 minutes without a message" if access.store == "gcs" else "about half a minute"
     detail = f"Each time it first tries for {duration}."
@@ -109,7 +109,7 @@ def _remedy(refusal: Refusal) -> str:
 
 
 def _causes(refusal: Refusal) -> tuple[str, ...]:
-    """Findings on path and environment that may be the whole reason."""
+    """Returns the codes of findings on path and environment that may be the only reason."""
     if refusal.bucket_in_host:
         return ("OVD631",)
     if refusal.access.proxy:
@@ -119,17 +119,17 @@ def _causes(refusal: Refusal) -> tuple[str, ...]:
 
 
 def _is_proxy_down(refusal: Refusal) -> bool:
-    """Whether the proxy refuses the connection: behind a proxy, no other host is connected to."""
+    """Whether the proxy refuses the connection: with a proxy, the client connects to no other host."""
     return bool(refusal.access.proxy) and refusal.answer.problem == "refused"
 
 
 def _redirects(refusal: Refusal) -> bool:
-    """Whether the answer is another address: often the same host's port for TLS."""
+    """Whether the answer is a redirect to another address: often the same host's port for TLS."""
     return refusal.answer.problem == "unreadable" and 300 <= refusal.answer.status < 400
 
 
 def refused_by_proxy(context: Context, refusal: Refusal) -> Finding:
-    """A proxy answers in place of the store."""
+    """Returns the finding: a proxy answers in place of the store."""
     access, answer = refusal.access, refusal.answer
     proxy = f" of {access.proxy}" if access.proxy else ""
     status = f" with status {answer.status}" if answer.status else ""

@@ -22,7 +22,7 @@ LIST = "/monitoring/metrics/metrics_list"
 
 
 def families(release: Release) -> frozenset[str]:
-    """The names that a list of metrics may hold."""
+    """Returns the names that a list of metrics may hold."""
     later = [names for since, names in _SINCE if release.at_least(*since)]
     return frozenset(_FAMILIES) | frozenset(" ".join(later).split())
 
@@ -30,8 +30,8 @@ def families(release: Release) -> frozenset[str]:
 def config_problem(
     document: dict[str, Any], arguments: ServerArguments | None, release: Release
 ) -> StartProblem | None:
-    """Returns why ``monitoring`` in a configuration, or metrics options on the command line, end the
-    process. ``arguments`` is None where only a configuration is known: then a port is assumed."""
+    """Returns why ``monitoring`` in a configuration, or metrics options on the command line, end the process.
+    ``arguments`` is None if only a configuration is known: then a port is assumed."""
     enabled = arguments is not None and arguments_enable_metrics(arguments, release)
     monitoring = document.get("monitoring")
     if not isinstance(monitoring, dict):
@@ -67,7 +67,8 @@ def arguments_problem(arguments: ServerArguments, release: Release) -> StartProb
 
 
 def _list_problem(names: list[Any], release: Release, pointer: str | None) -> StartProblem | None:
-    """A name that adds nothing to the set: the server takes one named twice for one it does not know."""
+    """Returns the problem of a name that adds nothing to the set: the server refuses a repeated name as an unknown
+    one."""
     known = families(release)
     listed: set[str] = set()
     for index, name in enumerate(names):

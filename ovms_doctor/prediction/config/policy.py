@@ -20,9 +20,9 @@ _INT64, _UINT64 = 2**63, 2**64
 
 
 class PolicyReading(Struct, frozen=True):
-    """``policy``: the policy that the server reads, None where it refuses the text with ``status``; ``log``: the
-    lines that it writes then. ``undefined``: it reads a value as one of another type without a check, so that the
-    result is not defined."""
+    """``policy``: the policy that the server reads, None if it refuses the text with ``status``; ``log``: the lines
+    that it writes then. ``undefined``: it reads a value as one of another type without a check, so that the result is
+    not defined."""
 
     policy: VersionPolicy | None = None
     status: str = "OK"
@@ -31,7 +31,7 @@ class PolicyReading(Struct, frozen=True):
 
 
 def parse_policy(value: Any) -> VersionPolicy | None:
-    """Returns the policy, None where the server refuses it or the result is not defined."""
+    """Returns the policy, None if the server refuses it or the result is not defined."""
     return read_policy(value, NEWEST).policy
 
 
@@ -50,7 +50,8 @@ def read_policy(value: Any, release: Release) -> PolicyReading:
 
 
 def read_argument(text: str, release: Release) -> tuple[PolicyReading, StartProblem | None]:
-    """Returns the policy of ``--model_version_policy``: no schema validates it first; a fault ends the process."""
+    """Returns the policy of ``--model_version_policy``, and the problem that ends the process; no schema validates it
+    first."""
     import rapidjson
 
     if not text:

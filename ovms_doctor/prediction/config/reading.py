@@ -207,8 +207,8 @@ def _against_schema(path: str, found: Violation, release: Release, document: Any
 
 
 def read_subconfig(data: bytes, path: str, deployment: Deployment) -> tuple[ConfigEntry, ...] | Subconfig:
-    """The models of a graph's subconfig file, or why the server reads none: its schema lets every document through
-    (loadMediapipeSubConfigModels, v2023.0 to v2026.3). Never raises."""
+    """Returns the models of a graph's subconfig file, or why the server reads none: its schema lets every document
+    through (loadMediapipeSubConfigModels, v2023.0 to v2026.3). Never raises."""
     try:
         document = parse(ConfigText.of(data)).value
     except (NotJsonError, NestingError) as error:

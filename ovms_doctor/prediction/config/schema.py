@@ -96,8 +96,8 @@ def _one_member(release: Release) -> Schema:
 
 
 def _models(release: Release) -> Schema:
-    """An entry of ``model_config_list``, and of ``custom_loader_config_list``: only ``config`` is described; other
-    keys may have any type, and since v2024.0 are not allowed."""
+    """Returns the schema of an entry of ``model_config_list``, and of ``custom_loader_config_list``: only ``config`` is
+    described; other keys may have any type, and since v2024.0 are not allowed."""
     # In the server's schema a misplaced additionalProperties is among the properties: a key of that name with any
     # value.
     stray = {"additionalProperties": False}
@@ -220,7 +220,7 @@ def _validator(release: Release) -> Any:
 
 
 def violation(text: str, release: Release) -> Violation | None:
-    """Returns the first violation of the release's schema by ``text``, which is JSON; None where it is valid."""
+    """Returns the first violation of the release's schema by ``text``, which is JSON; None if it is valid."""
     import rapidjson
 
     try:
@@ -238,7 +238,7 @@ def takes_in_config(key: str, value: Any, release: Release) -> bool:
 
 
 def _at(value: Any, pointer: str) -> Any:
-    """Returns the value at a JSON pointer; None where it does not exist."""
+    """Returns the value at a JSON pointer; None if it does not exist."""
     for part in pointer.split("/")[1:]:
         name = part.replace("~1", "/").replace("~0", "~")
         if isinstance(value, dict):

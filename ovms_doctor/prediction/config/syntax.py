@@ -24,7 +24,7 @@ _SPELLED = {
 
 
 def why_not_json(text: str, at: int, error: str = "") -> str:
-    """Returns the fault at the character ``at``, at which the parser stopped with ``error``; empty where nothing is
+    """Returns the fault at the character ``at``, at which the parser stopped with ``error``; empty if nothing is
     known."""
     if text.startswith("\ufeff"):
         return "the file begins with a byte order mark (EF BB BF), which the server's parser does not take"

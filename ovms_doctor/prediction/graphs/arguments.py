@@ -18,8 +18,8 @@ _SWITCHES = frozenset("enable_prefix_caching dynamic_split_fuse normalize trunca
 
 
 def graph_options(calculator: Calculator, arguments: ServerArguments | None) -> tuple[GraphField, ...]:
-    """The fields of the node's options that the arguments set, but for ``models_path``. What the server's own parser of
-    the task refuses is left out."""
+    """Returns the fields of the node's options that the arguments set, but for ``models_path``. What the server's own
+    parser of the task refuses is left out."""
     if arguments is None:
         return ()
     fields = []

@@ -22,7 +22,7 @@ class Calculator(Struct, frozen=True):
     #: The first release that has it, and the first that no longer does (None: all later ones have it).
     since: tuple[int, int]
     until: tuple[int, int] | None
-    #: How the server's messages call a node of it; empty where no initialiser looks at the node.
+    #: How the server's messages call a node of it; empty if no initialiser looks at the node.
     title: str = ""
     #: Tags of the input streams, output streams and input side packets that its contract requires.
     inputs: tuple[str, ...] = ()
@@ -135,14 +135,14 @@ def calculator(name: str) -> Calculator | None:
 
 
 def initialised_as(name: str, release: Release) -> Calculator | None:
-    """Returns the calculator whose initialiser handles a node: by the end of the name (``endsWith``), None where
-    none does."""
+    """Returns the calculator whose initialiser handles a node: by the end of the name (``endsWith``), None if none
+    does."""
     ending = (one for one in CALCULATORS if one.title and name.endswith(one.name) and one.is_in(release))
     return max(ending, key=lambda one: len(one.name), default=None)
 
 
 def is_known(name: str, release: Release) -> bool | None:
-    """Whether the release registers a calculator of this name; None where it is not known: of a stock calculator of
+    """Whether the release registers a calculator of this name; None if it is not known: of a stock calculator of
     MediaPipe, which the binary may link or not."""
     own = calculator(name)
     if own is not None:

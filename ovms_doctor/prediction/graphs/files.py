@@ -49,9 +49,8 @@ def look_for_graph(files: Iterable[str], working_directory: str, facts: Facts) -
 def open_graph(
     name: str, path: str, working_directory: str, release: Release, facts: Facts
 ) -> GraphFault | SpecialFile | None:
-    """``validateForConfigFileExistence`` and what follows on it: why the graph ``name`` of ``path`` is not loaded,
-    None where the file opens and holds something. Raises FactsMissingError, DetectionError.
-    """
+    """``validateForConfigFileExistence`` and what follows on it: why the graph ``name`` of ``path`` is not loaded, None
+    if the file opens and holds something. Raises FactsMissingError, DetectionError."""
     absolute_path = absolute(path, working_directory)
     status = facts.ask(StatPath(absolute_path))
     if isinstance(status, Unavailable):

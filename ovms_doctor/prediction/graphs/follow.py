@@ -98,7 +98,7 @@ def _unfollowed(message: GraphMessage) -> tuple[str, ...]:
 
 
 def _sessions(message: GraphMessage) -> tuple[Session, ...]:
-    """The models that nodes take by their names, of this server."""
+    """Returns the models that nodes take by their names, of this server."""
     found = []
     for node in message.messages("node"):
         for any_options in node.messages("node_options"):

@@ -52,7 +52,7 @@ def gguf_faults(context: ServableContext, models_path: str) -> Iterator[Servable
 
 
 def architecture(data: bytes) -> str:
-    """The value of general.architecture, empty where it is not among the first keys. Never raises."""
+    """Returns the value of general.architecture, empty if it is not among the first keys. Never raises."""
     try:
         _, _, count = struct.unpack_from("<IQQ", data, 4)
         at = 24

@@ -16,7 +16,7 @@ _MISUSE = "STATIC_RESOLUTION_MISUSE"
 
 
 def image_settings(context: ServableContext) -> Iterator[ServableFault]:
-    """Yields the settings that the server refuses, in its order; it stops at the first."""
+    """Yields the faults of settings that the server refuses, in its order; it stops at the first."""
     device = context.text("device")
     count = len(device.split())
     allowed = (1, 3) if context.release.at_least(2025, 3) else (1,)

@@ -48,8 +48,8 @@ class _Part(Struct, frozen=True):
 def kv_cache(
     context: ServableContext, model: ModelInspection, prefix: str = "", *, stateful: bool = False
 ) -> KvCache | None:
-    """The cache of the language model ``model``, on the CPU; None where neither its states nor config.json have its
-    sizes. ``prefix``: ``draft_`` for the options of a draft model; ``stateful``: the pipeline that ignores them."""
+    """Returns the cache of the language model ``model``, on the CPU; None if neither its states nor config.json have
+    its sizes. ``prefix``: ``draft_`` for the options of a draft model; ``stateful``: the pipeline that ignores them."""
     config = context.directory.json("config.json").value
     text = config.get("text_config") if isinstance(config, dict) else None
     parts = _of_states(model) or _of_config(text) or _of_config(config)
@@ -67,7 +67,8 @@ def kv_cache(
 
 
 def cache_size(context: ServableContext, prefix: str = "") -> int:
-    """The size in GiB that the option, or its default in the release, gives the cache; 0: it grows with requests."""
+    """Returns the size in GiB that the option, or its default in the release, gives the cache; 0: it grows with
+    requests."""
     options = context.options
     field = None if options is None else options.first(f"{prefix}cache_size")
     if field is None and prefix:
@@ -106,7 +107,7 @@ def _of_config(config: Any) -> tuple[_Part, ...]:
 
 
 def _whole(document: dict[str, Any], *names: str) -> int:
-    """The first of the fields that is a whole number greater than 0; else 0."""
+    """Returns the first of the fields that is a whole number greater than 0; else 0."""
     found = (document.get(name) for name in names)
     return next((value for value in found if isinstance(value, int) and value > 0), 0)
 
@@ -120,8 +121,8 @@ def _longest(config: Any) -> int | None:
 def _per_token(
     context: ServableContext, model: ModelInspection, parts: tuple[_Part, ...]
 ) -> tuple[str, int, int]:
-    """The precision, and the bytes of a token, at least and at most: plugin_config decides, then what the export wrote
-    into the model, then the release's default."""
+    """Returns the precision, and the bytes of a token, at least and at most: plugin_config decides, then what the
+    export wrote into the model, then the release's default."""
     properties = plugin_config(context)
     release = context.release
     default = "u8" if release.at_least(2025, 1) else "f16"
@@ -151,7 +152,7 @@ def _packed(part: _Part, bits: int, release: Release) -> float:
 
 
 def plugin_config(context: ServableContext) -> dict[str, Any]:
-    """The properties in the node's ``plugin_config``; none where it is no JSON object."""
+    """The properties in the node's ``plugin_config``; none if it is no JSON object."""
     try:
         found = json.loads(context.text("plugin_config") or "{}")
     except (ValueError, RecursionError):
@@ -160,6 +161,6 @@ def plugin_config(context: ServableContext) -> dict[str, Any]:
 
 
 def default_device(context: ServableContext) -> str:
-    """The device of a node; empty where the server chooses: without one, since v2026.3."""
+    """Returns the device of a node; empty if the server chooses: without one, since v2026.3."""
     default = "" if context.release.at_least(2026, 3) else "CPU"
     return context.text("device") or context.text("target_device") or default

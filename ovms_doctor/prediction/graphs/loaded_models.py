@@ -51,8 +51,8 @@ def _properties(context: ServableContext) -> tuple[tuple[str, str], ...]:
 def load_pipeline(
     context: ServableContext, task: str, model: NodeModel, facts: Facts
 ) -> tuple[NodeModel, ServableFault | None]:
-    """Returns the result of loading the model of a node without a fault with OpenVINO GenAI, where it is installed
-    with this program. Raises FactsMissingError, and UnavailableFileError where the load did not end."""
+    """Returns the result of loading the model of a node without a fault with OpenVINO GenAI, where it is installed with
+    this program. Raises FactsMissingError, and UnavailableFileError if the load did not end."""
     path, device = context.directory.path, model.device
     reason = ""
     if device not in ("", "CPU") or (not device and context.limits.gpu):

@@ -59,7 +59,7 @@ class JsonFile(Struct, frozen=True):
 
     #: Whether it is there and can be parsed.
     state: JsonState
-    #: The document; None where the file is not JSON.
+    #: The document; None if the file is not JSON.
     value: Any = None
     #: What is wrong with it, as the end of a sentence.
     detail: str = ""
@@ -125,18 +125,18 @@ class ModelDirectory:
         return isinstance(self.status(name), PathStatus)
 
     def names(self) -> tuple[str, ...]:
-        """The names in it; none where it cannot be listed."""
+        """Returns the names in it; none if it cannot be listed."""
         listing = self._facts.ask(ListDirectory(self.absolute))
         if isinstance(listing, Unavailable):
             raise UnavailableFileError(f"{self.path}: {listing.reason}")
         return tuple(entry.name for entry in listing.entries) if isinstance(listing, Listing) else ()
 
     def join(self, name: str) -> str:
-        """The path of a file of it, as the server writes it."""
+        """Returns the path of a file of it, as the server writes it."""
         return posixpath.join(self.path, name)
 
     def read(self, name: str, limit: int = _LIMIT) -> bytes | Failure | None:
-        """Returns the beginning of a file, None where it does not exist, Failure where it cannot be read."""
+        """Returns the beginning of a file, None if it does not exist, Failure if it cannot be read."""
         status = self.status(name)
         if isinstance(status, Failure):
             return None if status.missing else status
@@ -241,7 +241,7 @@ def _file_of(fault: Fault, xml: str) -> str:
 
 
 def _exception_of(fault: Fault) -> str:
-    """Returns OpenVINO's message on a fault in an IR's bytes; empty where the releases' messages differ."""
+    """Returns OpenVINO's message on a fault in an IR's bytes; empty if the releases' messages differ."""
     if fault.path.lower().endswith(".bin"):
         return openvino_log.NO_WEIGHTS if fault.kind in _WITHOUT_WEIGHTS else openvino_log.WRONG_WEIGHTS
     if fault.kind == "xml-malformed":

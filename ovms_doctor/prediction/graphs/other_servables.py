@@ -135,7 +135,8 @@ def _is_speecht5(context: ServableContext, config: JsonFile) -> bool:
 
 
 def _voices(context: ServableContext, verdict: Verdict) -> Iterator[ServableFault]:
-    """The files of the voices that the graph names, relative to its base path (since v2026.0)."""
+    """Yields the faults of the voices that the graph names by their files, relative to its base path (since
+    v2026.0)."""
     options = context.options
     for voice in options.messages("voices") if options is not None else ():
         voice_path = next(iter(voice.texts("path")), "")

@@ -33,10 +33,8 @@ _CACHE_PRECISIONS = (((2022, 1), ("u8", "bf16", "f16", "f32")), ((2026, 2), ("u4
 def property_faults(
     context: ServableContext, verdict: Verdict, status: str, parse_line: str = ""
 ) -> Iterator[ServableFault]:
-    """Yields the faults in the node's ``plugin_config``: ``verdict`` and ``status`` are those of the exception that
-    the
-    plugin throws; ``parse_line``: the line for a text that is not parsed, empty where the server continues without
-    it."""
+    """Yields the faults in the node's ``plugin_config``: ``verdict`` and ``status`` are those of the exception that the
+    plugin throws; ``parse_line``: the line for a text that is not parsed, empty if the server continues without it."""
     text = context.text("plugin_config")
     if not text:
         return
@@ -72,7 +70,8 @@ def parse(text: str, release: Release) -> PluginConfig | None:
 def _refused(
     context: ServableContext, config: PluginConfig, verdict: Verdict, status: str
 ) -> Iterator[ServableFault]:
-    """A key that the CPU's plugin does not have, or a precision of the cache that it does not take."""
+    """Yields the fault of a key that the CPU's plugin does not have, or a precision of the cache that it does not
+    take."""
     device = default_device(context)
     listed = supported_properties("CPU", context.release)
     if listed is None or device not in ("", "CPU"):

@@ -11,7 +11,7 @@ _SPEECH = ("openvino_encoder_model.xml", "openvino_decoder_model.xml")
 
 
 def recognise(absolute_path: str, listing: Listing, facts: Facts) -> GenerativeDirectory | None:
-    """The generative model in a directory, None where it holds none. Raises FactsMissingError."""
+    """The generative model in a directory, None if it holds none. Raises FactsMissingError."""
     names = frozenset(entry.name for entry in listing.entries if entry.kind != "directory")
     if not is_generative(names) or "graph.pbtxt" in names:
         return None
@@ -27,7 +27,8 @@ def recognise(absolute_path: str, listing: Listing, facts: Facts) -> GenerativeD
 
 
 def _dangling(absolute_path: str, listing: Listing, facts: Facts) -> str:
-    """The first of its links that leads nowhere, as all do in a snapshot of a Hugging Face cache without the blobs."""
+    """Returns the first of its links that leads nowhere, as all do in a snapshot of a Hugging Face cache without the
+    blobs."""
     links = sorted(entry.name for entry in listing.entries if entry.kind == "link")
     facts.need(StatPath(f"{absolute_path}/{name}") for name in links)
     for name in links:

@@ -68,11 +68,11 @@ class ServableContext(Struct, frozen=True):
 
     @property
     def options(self) -> GraphMessage | None:
-        """The node's options; None where they are of another type, which counts as all unset."""
+        """The node's options; None if they are of another type, which counts as all unset."""
         return self.node.options
 
     def at(self, directory: ModelDirectory) -> ServableContext:
-        """The same node, with another directory."""
+        """Returns the same node, with another directory."""
         return replace(self, directory=directory)
 
     def text(self, name: str, default: str = "") -> str:
@@ -104,7 +104,7 @@ class ServableContext(Struct, frozen=True):
         option: str = "",
         exception: str = "",
     ) -> ServableFault:
-        """A fault of this node."""
+        """Returns a fault of this node."""
         return ServableFault(
             kind,
             verdict,
@@ -137,7 +137,7 @@ class ServableContext(Struct, frozen=True):
 def ir_fault(
     context: ServableContext, file: IrFile, verdict: Verdict, status: str, log: tuple[str, ...] = ()
 ) -> ServableFault | None:
-    """The fault of an IR that has to load, None where it is whole. ``log``: the lines where they are not those of
+    """Returns the fault of an IR that has to load, None if it is whole. ``log``: the lines where they are not those of
     ``thrown``."""
     kinds: dict[str, ServableFaultKind] = {
         "missing": "file_missing",
@@ -239,7 +239,7 @@ def _denied(name: str, release: Release) -> str:
 def json_fault(
     context: ServableContext, name: str, verdict: Verdict, status: str, log: tuple[str, ...] = ()
 ) -> ServableFault | None:
-    """The fault of a JSON file that is parsed if it is there. ``log`` as in ``ir_fault``."""
+    """Returns the fault of a JSON file that is parsed if it is there. ``log`` as in ``ir_fault``."""
     file = context.directory.json(name)
     if file.state not in ("denied", "invalid"):
         return None
@@ -314,7 +314,7 @@ def _tokenizer_release(
 
 
 def raw_weights(context: ServableContext) -> str:
-    """A file of weights that was not converted, where the directory has no IR; empty for none."""
+    """Returns a file of weights that was not converted, where the directory has no IR; empty for none."""
     names = context.directory.names()
     if any(name.startswith("openvino_") and name.endswith(".xml") for name in names):
         return ""

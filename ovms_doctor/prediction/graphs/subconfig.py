@@ -41,8 +41,8 @@ class Brought(Struct, frozen=True):
 
 
 def graph_base(item: ConfigEntry, path: str) -> str:
-    """The directory from which a graph's paths count: its base path, or the directory 1 in it where only that has a
-    graph.pbtxt (CheckStartFromGraph, v2025.1)."""
+    """Returns the directory from which a graph's paths count: its base path, or the directory 1 in it where only that
+    has a graph.pbtxt (CheckStartFromGraph, v2025.1)."""
     if len(item.graphs) < 2:
         return item.entry.base_path
     if path == item.graphs[1] and path != item.graphs[0]:
@@ -52,7 +52,7 @@ def graph_base(item: ConfigEntry, path: str) -> str:
 
 
 def brought_models(graphs: Sequence[GraphFiles], deployment: Deployment, facts: Facts) -> Brought:
-    """The models of all graphs, in the server's order. Raises FactsMissingError."""
+    """Returns the models of all graphs, in the server's order. Raises FactsMissingError."""
     entries: list[tuple[ConfigEntry, str]] = []
     notes: list[ConfigNote] = []
     ended: tuple[str, Subconfig] | None = None
@@ -78,7 +78,7 @@ def brought_models(graphs: Sequence[GraphFiles], deployment: Deployment, facts: 
 
 
 def _open(graph: GraphFiles, deployment: Deployment, facts: Facts) -> tuple[str, bytes] | None:
-    """The first of the two files that opens: its path and content."""
+    """Returns the first of the two files that opens: its path and content."""
     base = graph_base(graph.item, graph.path).rstrip("/") + "/"
     for path in _candidates(graph.item.subconfig, base, deployment):
         absolute_path = absolute(path, deployment.working_directory)

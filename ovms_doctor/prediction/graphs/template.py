@@ -30,7 +30,7 @@ _HANDLER = """\
 
 
 def graph_text(task: str, release: Release, models_path: str = "./", device: str = "") -> str | None:
-    """The text of a graph that serves the model of ``task`` in ``models_path``, None where the release has no
+    """Returns the text of a graph that serves the model of ``task`` in ``models_path``, None if the release has no
     calculator for it. ``device``: where it is to run; empty for the default of the release."""
     known = _NODES.get(task)
     own = None if known is None else calculator(known[0])
@@ -42,7 +42,7 @@ def graph_text(task: str, release: Release, models_path: str = "./", device: str
 
 
 def first_release(task: str) -> tuple[int, int] | None:
-    """The first release that serves a model of the task by a graph of its own directory."""
+    """Returns the first release that serves a model of the task by a graph of its own directory."""
     known = _NODES.get(task)
     own = None if known is None else calculator(known[0])
     return None if own is None else own.since
@@ -70,7 +70,7 @@ def _text(own: Calculator, name: str, release: Release, models_path: str, device
 
 
 def _ends(own: Calculator) -> tuple[str, str]:
-    """The tags of the request's stream and of the response's."""
+    """Returns the tags of the request's stream and of the response's."""
     request = next(tag for tag in own.inputs if tag.endswith("REQUEST_PAYLOAD"))
     return request, next(tag for tag in own.outputs if tag.endswith("RESPONSE_PAYLOAD"))
 

@@ -77,7 +77,7 @@ class _Parser:
         return GraphMessage(kind.name, tuple(fields))
 
     def _message(self, kind: MessageType | None, name: str) -> GraphMessage:
-        """The message between braces or angle brackets; ``kind`` None for one without known fields."""
+        """Returns the message between braces or angle brackets; ``kind`` None for one without known fields."""
         self._depth += 1
         if self._depth > _DEEPEST:
             self._fail("Message is too deep.")
@@ -288,7 +288,7 @@ class _Parser:
         return -value if negative else value
 
     def _opaque_value(self) -> Value:
-        """A value of a field whose type is not known here."""
+        """Returns a value of a field whose type is not known here."""
         negative = self._take("-")
         token = self._tokens.current
         if token.kind == "string":

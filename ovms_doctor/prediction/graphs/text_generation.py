@@ -83,7 +83,7 @@ _DRAFT_OPTIONS = (
 
 
 def text_generation_faults(context: ServableContext) -> Iterator[ServableFault]:
-    """The faults of the node in the server's order; the first that is not about requests ends it."""
+    """Yields the faults of the node in the server's order; the first that is not about requests ends it."""
     models_path = context.text("models_path")
     if not models_path and context.node.name:
         yield context.fault(
@@ -267,7 +267,7 @@ def _parser_pair(context: ServableContext) -> Iterator[ServableFault]:
 
 
 def _draft(context: ServableContext) -> Iterator[ServableFault]:
-    """The model of ``draft_models_path``, which is read first, from a directory of its own."""
+    """Yields the faults of the model of ``draft_models_path``, which is read first, from a directory of its own."""
     if context.text("pipeline_type") in ("LM", "VLM") or context.text("device") == "NPU":
         return
     directory = context.other_directory(context.text("draft_models_path"))
@@ -281,7 +281,8 @@ def _draft(context: ServableContext) -> Iterator[ServableFault]:
 
 
 def _cache_size(context: ServableContext) -> Iterator[ServableFault]:
-    """A cache that GenAI refuses: of no size, until 2024.6; larger than the host's memory, since 2025.4."""
+    """Yields the fault of a cache that GenAI refuses: of no size, until 2024.6; larger than the host's memory, since
+    2025.4."""
     release, size = context.release, cache_size(context)
     total = context.limits.total_memory
     if size == 0 and not release.at_least(2025, 0):
@@ -308,7 +309,7 @@ def _cache_size(context: ServableContext) -> Iterator[ServableFault]:
 
 
 def _parsers(context: ServableContext) -> Iterator[ServableFault]:
-    """Names of parsers: validated at start-up since v2026.3, before with every request."""
+    """Yields the faults of names of parsers: validated at start-up since v2026.3, before with every request."""
     release = context.release
     for option in ("tool_parser", "reasoning_parser"):
         value = context.text(option)
@@ -359,13 +360,13 @@ def _eviction(context: ServableContext) -> Iterator[ServableFault]:
 
 
 def parsers(option: str, release: Release) -> tuple[str, ...]:
-    """The values that ``tool_parser`` or ``reasoning_parser`` takes in a release."""
+    """Returns the values that ``tool_parser`` or ``reasoning_parser`` takes in a release."""
     table = _TOOL_PARSERS if option == "tool_parser" else _REASONING_PARSERS
     return tuple(name for since, names in table if release.at_least(*since) for name in names.split())
 
 
 def vision_types(release: Release) -> frozenset[str]:
-    """The values of ``model_type`` that the GenAI of a release knows for vision-language models."""
+    """Returns the values of ``model_type`` that the GenAI of a release knows for vision-language models."""
     return frozenset(name for since, names in _VISION if release.at_least(*since) for name in names.split())
 
 

@@ -223,7 +223,7 @@ class Tokenizer:
 
 
 def unquote(text: str) -> str:
-    """The value of a string token; bytes that are not UTF-8 as ``os.fsdecode`` gives them."""
+    """Returns the value of a string token; bytes that are not UTF-8 as ``os.fsdecode`` gives them."""
     out = bytearray()
     body = text[1:-1] if len(text) > 1 and text[-1] == text[0] else text[1:]
     at = 0
@@ -259,7 +259,7 @@ def _leading(text: str, characters: frozenset[str]) -> str:
 
 
 def integer(text: str, most: int) -> int | None:
-    """The value of an integer token, decimal, octal (``010``) or hexadecimal; None where it is greater than
+    """Returns the value of an integer token, decimal, octal (``010``) or hexadecimal; None if it is greater than
     ``most``."""
     base = 16 if text[:2] in ("0x", "0X") else 8 if text.startswith("0") else 10
     digits = text[2:] if base == 16 else text

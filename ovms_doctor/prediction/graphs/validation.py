@@ -33,7 +33,7 @@ class Node(Struct, frozen=True):
     #: The node's name and its calculator.
     name: str
     calculator: Calculator
-    #: Its options, None where they are of another type, which the server takes for options that are all unset.
+    #: Its options, None if they are of another type, which the server takes for options that are all unset.
     options: GraphMessage | None
     #: Its line in the file.
     line: int
@@ -44,11 +44,11 @@ class Node(Struct, frozen=True):
 class Graph(Struct, frozen=True):
     """A graph whose text is valid, or its first problem."""
 
-    #: The parsed text; None where it is refused.
+    #: The parsed text; None if it is refused.
     message: GraphMessage | None = None
     #: The nodes that load models, in the order of the file, before the first one with a problem.
     nodes: tuple[Node, ...] = ()
-    #: The first problem that the server reports; None where the text is sound.
+    #: The first problem that the server reports; None if the text is sound.
     problem: GraphProblem | None = None
 
 
@@ -214,7 +214,7 @@ def _pass_through(name: str, message: GraphMessage) -> Iterator[GraphProblem]:
 
 
 def _prefix(field: GraphField) -> str:
-    """The type that the server reads from a stream's tag, by the tag's beginning."""
+    """Returns the type that the server reads from a stream's tag, by the tag's beginning."""
     parts = str(field.value).split(":")
     if len(parts) not in (2, 3):
         return ""
@@ -275,8 +275,8 @@ def _unknown_calculator(
 def _contract(
     name: str, node: GraphMessage, field: GraphField, own: Calculator, release: Release
 ) -> Iterator[GraphProblem]:
-    """Tags that the calculator's contract requires, and those that it does not expect (packet_type.cc
-    ValidatePacketTypeSet)."""
+    """Yields the problems of tags that the calculator's contract requires, and of those that it does not expect
+    (packet_type.cc ValidatePacketTypeSet)."""
     optional = {tag for tag, since in own.optional if release.at_least(*since)}
     for kind, required in (
         ("input_stream", own.inputs),
@@ -316,8 +316,8 @@ def _text(node: GraphMessage, name: str) -> str:
 def _node(
     graph: str, field: GraphField, before: Sequence[Node], release: Release
 ) -> Node | GraphProblem | None:
-    """Returns the options for the initialiser of a node, or why it refuses; None for a node without an
-    initialiser."""
+    """Returns the node for its initialiser, or the problem because of which the initialiser refuses it; None for a node
+    without an initialiser."""
     node = field.value
     assert isinstance(node, GraphMessage)
     own = initialised_as(_text(node, "calculator"), release)
@@ -347,7 +347,7 @@ def _node(
 
 
 def _unknown_packet(node: GraphMessage, own: Calculator) -> str:
-    """The name of the side packet with the node's model, if it is not the one under which the server passes it
+    """Returns the name of the side packet with the node's model, if it is not the one under which the server passes it
     (mediapipegraphexecutor.cpp): the graph is loaded, and does not start for a request."""
     for text in node.texts("input_side_packet"):
         tag, _, name = text.partition(":")

@@ -64,7 +64,7 @@ def read_server(body: bytes) -> tuple[str, str]:
 
 
 def read_error(body: bytes) -> str:
-    """Returns the text of an error answer; empty where the body is not from OVMS."""
+    """Returns the text of an error answer; empty if the body is not from OVMS."""
     try:
         document = _object(body)
     except AnswerError:

@@ -13,9 +13,9 @@ _ENDED = ("exited", "dead", "created", "terminated", "restarting", "paused")
 def container_address(
     container: Container, own_address: str, *, grpc: bool = False, engine_host: str = ""
 ) -> Address:
-    """The address of the REST port, or of the gRPC port. ``own_address``: the container's IP address in its network,
-    empty where this host does not reach it; ``engine_host``: the host of an engine that runs on another one than this.
-    Raises AddressError, whose text names what is missing."""
+    """Returns the address of the REST port, or of the gRPC port. ``own_address``: the container's IP address in its
+    network, empty if this host does not reach it; ``engine_host``: the host of an engine that runs on another one than
+    this. Raises AddressError, whose text names what is missing."""
     state = container.state
     if state is not None and state.status in _ENDED:
         code = "" if state.exit_code is None else f" with exit code {state.exit_code}"
@@ -44,7 +44,7 @@ def container_address(
 
 
 def either_address(container: Container, own_address: str, engine_host: str = "") -> Address:
-    """The address of the REST port; of the gRPC port where there is no REST port. Raises AddressError."""
+    """Returns the address of the REST port; of the gRPC port where there is no REST port. Raises AddressError."""
     arguments = container.arguments or ()
     has_rest, has_grpc = (_port(_value(arguments, option)) for option in ("--rest_port", "--port"))
     grpc = has_rest is None and has_grpc is not None
@@ -59,7 +59,7 @@ def _reached(address: str, engine_host: str) -> str:
 
 
 def _value(arguments: tuple[str, ...], option: str) -> str | None:
-    """The last value of an option, in either form."""
+    """Returns the last value of an option, in either form."""
     found = None
     for position, text in enumerate(arguments):
         if text.startswith(f"{option}="):

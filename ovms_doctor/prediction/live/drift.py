@@ -45,7 +45,7 @@ class ServerTimes(Struct, frozen=True):
 
     #: The start of the container.
     started: float
-    #: What is to be added to a time of the log, read as UTC; None where the two cannot be compared.
+    #: What is to be added to a time of the log, read as UTC; None if the two cannot be compared.
     offset: float | None
     #: When the server was looked at.
     looked_at: float
@@ -54,7 +54,7 @@ class ServerTimes(Struct, frozen=True):
 
 
 def live_status_of(deployment: Deployment) -> LiveStatus | None:
-    """The running server as it was recorded; None where it was not looked at."""
+    """The running server as it was recorded; None if it was not looked at."""
     look = deployment.options.live
     if look is None or look.address is None or look.observations is None:
         return None
@@ -82,7 +82,7 @@ def drifts(deployment: Deployment, plan: Plan, facts: Facts, status: LiveStatus)
 
 
 def unlisted(plan: Plan, status: LiveStatus) -> tuple[str, ...]:
-    """Names that the server is configured with and does not list, though a start now would serve them."""
+    """Returns names that the server is configured with and does not list, though a start now would serve them."""
     if status.server != "ovms" or not status.servables or status.address.grpc:
         return ()
     return _names(plan, {item.name: item for item in status.servables})[0]
@@ -92,7 +92,7 @@ def unlisted(plan: Plan, status: LiveStatus) -> tuple[str, ...]:
 
 
 def server_times(deployment: Deployment) -> ServerTimes | None:
-    """None where the start of the container is not known."""
+    """None if the start of the container is not known."""
     container, look = deployment.container, deployment.options.live
     state = container.state if container is not None else None
     started = None if state is None else _utc(state.started_at)
@@ -194,7 +194,7 @@ def _configuration(
 
 
 def _names(plan: Plan, served: dict[str, LiveServable]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Names that a start now would list and the running server does not, and the other way round."""
+    """Returns names that a start now would list and the running server does not, and the other way round."""
     if plan.outcome != "serves":
         return (), ()
     listed = {model.entry.name for model in plan.models if model.tried and _is_listed(model)}
@@ -303,7 +303,7 @@ def _removed(
     served: LiveServable,
     times: ServerTimes,
 ) -> Iterator[Drift]:
-    """Versions that are served and that no directory holds any more."""
+    """Yields versions that are served and that no directory holds any more."""
     if model.unknown is not None or model.detection.single_file:
         return
     known = {version.version for version in model.versions}

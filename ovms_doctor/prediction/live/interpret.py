@@ -36,7 +36,7 @@ from ovms_doctor.prediction.live.metrics import MetricsError, as_text, metrics_t
 
 #: The name that OVMS reports of itself (src/version.hpp PROJECT_NAME).
 OVMS = "OpenVINO Model Server"
-#: Error texts by which OVMS is recognised where /v2 does not answer yet, or where the release has no /v2.
+#: Error texts by which OVMS is recognised where /v2 does not answer yet, or if the release has no /v2.
 _UNKNOWN_URL = "Invalid request URL"
 _ERRORS = (
     "Server is not ready",
@@ -272,7 +272,7 @@ def _with_rest(status: LiveStatus) -> LiveStatus:
     if ready is False and server == "ovms":
         server = "starting"
     named = last.get(_ready_path(status.model)) if status.model else None
-    # A look that failed matters only where no other one replaces it.
+    # A look that failed matters only if no other one replaces it.
     if looks:
         unusable = [item for item in unusable if item[0] != "/v1/config"]
     return replace(
@@ -301,7 +301,7 @@ def _ready_path(name: str | None) -> str:
 
 
 def _flag(answer: HttpAnswer | None) -> bool | None:
-    """200 and its opposites of an OVMS; None where it is neither (a release without the endpoint, no answer)."""
+    """200 and its opposites of an OVMS; None if it is neither (a release without the endpoint, no answer)."""
     if answer is None or answer.status is None:
         return None
     if answer.status == 200:
@@ -310,7 +310,7 @@ def _flag(answer: HttpAnswer | None) -> bool | None:
 
 
 def _health(answer: HttpAnswer | None) -> bool | None:
-    """The same of /v2/health: 404 is a release without it."""
+    """Returns the same of /v2/health: 404 is a release without it."""
     return None if answer is not None and answer.status == 404 else _flag(answer)
 
 
@@ -328,8 +328,8 @@ def _servables(looks: Sequence[States], last: dict[str, HttpAnswer]) -> tuple[Li
 
 
 def _version(number: int, history: Sequence[tuple[str, str]]) -> LiveVersion:
-    """A version that fails is tried again at each poll, and shows LOADING/OK in between: one look with an error code
-    proves it, one without does not."""
+    """Returns a version with its history. A version that fails is tried again at each poll, and shows LOADING/OK in
+    between: one look with an error code proves it, one without does not."""
     state, code = history[-1]
     if state == "AVAILABLE":
         return LiveVersion(number, state, code, "available")

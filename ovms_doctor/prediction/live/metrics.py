@@ -152,7 +152,7 @@ class _Figures:
                     self._times[kind, name, interface][position] += value
 
     def mean(self, kind: str, name: str, interface: str = "") -> float | None:
-        """In milliseconds; None where nothing was counted."""
+        """In milliseconds; None if nothing was counted."""
         total, count = self._times.get((kind, name, interface), (0.0, 0.0))
         return total / count / 1000 if count else None
 

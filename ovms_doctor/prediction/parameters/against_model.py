@@ -120,8 +120,8 @@ class ParameterValidation(Struct, frozen=True):
         return self.parameters.verdict
 
     def _asks_the_device(self) -> bool:
-        """Returns whether this host's OpenVINO compiles for the device. A device that fails on every host costs
-        nothing and gives the message; hardware is used only where the server's hardware is known."""
+        """Returns whether this host's OpenVINO compiles for the device. A device that fails on every host costs nothing
+        and gives the message; hardware is used only if the server's hardware is known."""
         if self._verdict.from_words:
             return True
         return self.level == "compile" and (

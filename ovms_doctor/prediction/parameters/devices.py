@@ -18,7 +18,7 @@ Registration: TypeAlias = Literal["known", "unknown", "removed", "perhaps"]
 
 
 def target_device(text: str | None, release: Release) -> Device:
-    """The device for a ``target_device`` as it was given, None where it was not."""
+    """Returns the device for a ``target_device`` as it was given, None if it was not."""
     if not text and release.at_least(2026, 3):
         return Device("CPU", "CPU", chosen_by_server=True)
     if text is None:
@@ -63,7 +63,7 @@ def suggestion(text: str) -> str | None:
 
 
 def similar_device(name: str) -> str | None:
-    """The one device whose name is close to ``name``; None where there is none."""
+    """The one device whose name is close to ``name``; None if there is none."""
     close = similar_names(name.strip().upper(), sorted(REGISTERED), 1, 0.6)
     return close[0] if close else None
 

@@ -30,7 +30,7 @@ def wrong_name(
     inputs: tuple[Tensor, ...],
     outputs: tuple[Tensor, ...],
 ) -> WrongName | None:
-    """The first thing wrong with the names, in the server's order; None where nothing is."""
+    """Returns the first thing wrong with the names, in the server's order; None if nothing is."""
     anonymous = parameters.anonymous_shape
     if len(inputs) > 1:
         if anonymous is not None and not anonymous.auto:

@@ -46,8 +46,8 @@ _DECODER = json.JSONDecoder(object_pairs_hook=last_of_equals)
 def parse_parameters(
     entry: ModelEntry, release: Release, devices: HostDevices | None = None
 ) -> ParsedParameters:
-    """How the server reads an entry's parameters. Never raises, whatever the values are. ``devices``: the devices
-    that the server has, None where they are not known; one of them is used where none is named."""
+    """How the server reads an entry's parameters. Never raises, whatever the values are. ``devices``: the devices that
+    the server has, None if they are not known; one of them is used where none is named."""
     return _Reading(entry, release, devices).read()
 
 
@@ -134,7 +134,7 @@ class _Reading:
         self._warnings.append(ParameterWarning(parameter, str(value), kind, log))
 
     def _refuse(self, parameter: str, status: str, *log: str) -> _Stop:
-        """The entry of a configuration is left out; a server with this argument ends."""
+        """Returns the exception: the entry of a configuration is left out; a server with this argument ends."""
         if not self._arguments:
             text = server_log.STATUS_TEXT.get(status, status)
             line = server_log.ENTRY_REFUSED(model=self._entry.name, status=text)

@@ -89,9 +89,9 @@ def _renamed(key: str, item: Any, release: Release) -> tuple[str, Any, str]:
 def unsupported_key(
     config: PluginConfig, device: Device, release: Release, devices: HostDevices | None
 ) -> str | None:
-    """Returns the first key that the server finds in none of the device's plugins; None where it finds all, or where
-    the properties of a plugin are not known. ``seen``: the server's devices. Where it chooses one and there may be
-    a GPU, a key counts as supported that either the GPU's or the CPU's plugin lists: the driver decides, too.
+    """Returns the first key that the server finds in none of the device's plugins; None if it finds all, or if the
+    properties of a plugin are not known. ``seen``: the server's devices. Where it chooses one and there may be a GPU, a
+    key counts as supported that either the GPU's or the CPU's plugin lists: the driver decides, too.
 
     A GPU's list is the same where there is no GPU, as long as its plugin can be loaded at all (tried with OpenVINO
     2025.0 and 2026.4). An NPU's list depends on its driver: its own keys are never refused here.
@@ -123,7 +123,7 @@ def unsupported_key(
 
 
 def similar_key(key: str, device: str, release: Release) -> str | None:
-    """A key of the device's plugins that may have been meant."""
+    """Returns a key of the device's plugins that may have been meant."""
     known: set[str] = set()
     for plugin in validated_plugins(device):
         known |= supported_properties(plugin.partition(".")[0], release) or frozenset()
@@ -132,7 +132,7 @@ def similar_key(key: str, device: str, release: Release) -> str | None:
 
 
 def only_for_the_cpu(config: PluginConfig, release: Release) -> tuple[str, ...]:
-    """The keys that the CPU's plugin lists and a GPU's does not; none where that is not known."""
+    """Returns the keys that the CPU's plugin lists and a GPU's does not; none if that is not known."""
     gpu, cpu = supported_properties("GPU", release), supported_properties("CPU", release)
     if gpu is None or cpu is None:
         return ()
@@ -141,7 +141,7 @@ def only_for_the_cpu(config: PluginConfig, release: Release) -> tuple[str, ...]:
 
 
 def devices_with(key: str, release: Release) -> tuple[str, ...]:
-    """The devices whose plugins list a key."""
+    """Returns the devices whose plugins list a key."""
     return tuple(
         name
         for name in devices_with_properties()

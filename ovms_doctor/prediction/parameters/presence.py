@@ -38,7 +38,7 @@ def _verdict(parameters: ParsedParameters, deployment: Deployment, facts: Facts)
 
 
 def _not_known(device: Device, deployment: Deployment) -> str:
-    """Returns the missing knowledge about the server's OpenVINO and image; empty where nothing is missing."""
+    """Returns the missing knowledge about the server's OpenVINO and image; empty if nothing is missing."""
     container, release = deployment.container, deployment.release
     for name in device.members or (device.plugin,):
         plain = name.lstrip("-")
@@ -51,8 +51,7 @@ def _not_known(device: Device, deployment: Deployment) -> str:
 
 
 def has_drivers(container: Container, device: str) -> bool | None:
-    """Returns whether a container's image has a driver for the GPU or NPU; None where neither label nor name shows
-    it.
+    """Returns whether a container's image has a driver for the GPU or NPU; None if neither label nor name shows it.
 
     Sources: the label supported-devices since v2023.1; the tags of openvino/model_server.
     """
@@ -66,7 +65,7 @@ def has_drivers(container: Container, device: str) -> bool | None:
 
 
 def devices_of(deployment: Deployment, device: Device, facts: Facts) -> HostDevices | None:
-    """Returns the server's devices, None where they are not known. On bare metal the default is those in /dev, if
+    """Returns the server's devices, None if they are not known. On bare metal the default is those in /dev, if
     ``device`` needs any. Raises FactsMissingError."""
     if deployment.devices is not None or not deployment.bare_metal or not _matters(device):
         return deployment.devices

@@ -31,7 +31,7 @@ class PipelineNode(Struct, frozen=True):
     outputs: tuple[tuple[str, str], ...] = ()
     #: What its inputs are connected to: (other node, name of that node's output, own input), in the file's order.
     inputs: tuple[tuple[str, str, str], ...] = ()
-    #: How many parts its outputs are split into; -1 for as many as come; None where it is no demultiplexer.
+    #: How many parts its outputs are split into; -1 for as many as come; None if it is no demultiplexer.
     demultiply: int | None = None
     #: The demultiplexers whose parts it gathers.
     gathers: frozenset[str] = frozenset()
@@ -58,7 +58,7 @@ class PipelineDefinition(Struct, frozen=True):
     nodes: tuple[PipelineNode, ...]
 
     def node(self, name: str) -> PipelineNode | None:
-        """The first node of this name."""
+        """Returns the first node of this name."""
         return next((node for node in self.nodes if node.name == name), None)
 
     def feeds(self) -> tuple[PipelineFeed, ...]:

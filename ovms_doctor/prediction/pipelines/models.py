@@ -66,7 +66,7 @@ def _tensors(attempt: Attempt) -> tuple[tuple[Tensor, ...] | None, tuple[Tensor,
 def _named(
     attempt: Attempt, side: str, tensors: tuple[Tensor, ...] | None, *, shapes_known: bool
 ) -> dict[str, PipelineTensor] | None:
-    """The tensors by the names that clients use; None where one of them has no name that is known here."""
+    """Returns the tensors by the names that clients use; None if one of them has no name that is known here."""
     if tensors is None:
         return None
     found: dict[str, PipelineTensor] = {}
@@ -81,7 +81,7 @@ def _named(
 
 
 def _shape(text: str) -> tuple[Dimension, ...] | None:
-    """A shape as OpenVINO writes it: ``[1,3,?,2..8]``; None for one of unknown rank."""
+    """Returns a shape as OpenVINO writes it: ``[1,3,?,2..8]``; None for one of unknown rank."""
     inner = text.strip("[]")
     if inner == "...":
         return None

@@ -21,8 +21,8 @@ def plan_pipelines(
     libraries: Collection[str],
     models: Sequence[ModelPlan],
 ) -> tuple[PipelinePlan, ...]:
-    """The state of each entry of ``pipeline_config_list``. ``occupied``: names of models and graphs, served or not;
-    ``libraries``: those of custom nodes that opened."""
+    """Returns the state of each entry of ``pipeline_config_list``. ``occupied``: names of models and graphs, served or
+    not; ``libraries``: those of custom nodes that opened."""
     now, later = (models_for_pipelines(models, later=each) for each in (False, True))
     plans: list[PipelinePlan] = []
     known: set[str] = set()

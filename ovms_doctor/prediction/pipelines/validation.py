@@ -26,7 +26,7 @@ _LEAST_RANK = 3
 class PipelineModel(Struct, frozen=True):
     """A version of a model as the nodes of pipelines use it."""
 
-    #: Inputs and outputs by the names that clients use; None where they are not known.
+    #: Inputs and outputs by the names that clients use; None if they are not known.
     inputs: dict[str, PipelineTensor] | None = None
     outputs: dict[str, PipelineTensor] | None = None
     #: Whether its shape or its batch size is ``auto``.
@@ -45,8 +45,8 @@ def validate_pipeline(
     libraries: Collection[str],
     models: ModelLookup,
 ) -> PipelinePlan:
-    """The state of a pipeline after start-up. ``occupied``: names of models and graphs; ``libraries``: those of custom
-    nodes that opened."""
+    """Returns the state of a pipeline after start-up. ``occupied``: names of models and graphs; ``libraries``: those of
+    custom nodes that opened."""
     validator = _Validator(pipeline, models)
     fault = next(validator.faults(occupied, libraries), None)
     doubts = tuple(dict.fromkeys(validator.doubts))
@@ -421,5 +421,5 @@ def _fits(left: Dimension, right: Dimension) -> bool:
 
 
 def _shape_text(shape: Sequence[Dimension]) -> str:
-    """A shape as the server writes it: ``(1,3,-1)``."""
+    """Returns a shape as the server writes it: ``(1,3,-1)``."""
     return "(" + ",".join(str(dimension) for dimension in shape) + ")"

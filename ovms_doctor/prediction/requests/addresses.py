@@ -15,7 +15,7 @@ from ovms_doctor.prediction.requests.steps import Step
 
 
 def served_names(models: ServedModels) -> list[str]:
-    """The names that a request can reach, those of available models first."""
+    """Returns the names that a request can reach, those of available models first."""
     names = [model.name for model in models.models if model.state == "available"]
     names += [graph.name for graph in models.graphs if graph.state == "available"]
     return sorted(dict.fromkeys(names))
@@ -24,7 +24,8 @@ def served_names(models: ServedModels) -> list[str]:
 def correct_address(
     request: ClientRequest, answer: Answer, models: ServedModels, release: Release
 ) -> Step | None:
-    """The request sent to where its API, name or version is served; `None` where nothing closer is."""
+    """Returns the step that sends the request to a path at which its API, name or version is served; `None` if there is
+    no closer one."""
     if request.interface == "gRPC":
         return _message(request, answer, models)
     path = path_of(request.path)
@@ -58,7 +59,7 @@ def _content_type(request: ClientRequest) -> Step | None:
 
 
 def _route(request: ClientRequest, path: str, models: ServedModels, release: Release) -> Step | None:
-    """The usual path of the API with the name that the URL has."""
+    """Returns the step to the usual path of the API with the name in the URL."""
     fixed = re.sub(r"/{2,}", "/", path).rstrip("/")
     if request.api == "OpenAI":
         endpoint = re.sub(r"^/?(?:v\d+/)*", "", fixed)

@@ -16,7 +16,7 @@ _LARGEST_FLOAT = 3.4028234663852886e38
 
 
 def altered_values(request: ClientRequest, model_inputs: tuple[ServedInput, ...]) -> list[tuple[str, str]]:
-    """Sentences on values that are changed on their way, each with a JSON path."""
+    """Returns sentences on values that are changed on their way, each with a JSON path."""
     if request.interface != "REST" or not request.body or len(request.body) > _LARGEST_BODY:
         return []
     length = request.header("inference-header-content-length") or ""

@@ -30,7 +30,7 @@ class Outcome(Struct, frozen=True):
     answer: Answer
     #: The models after the request: a reload changes their shapes.
     models: ServedModels
-    #: The message that was checked; `None` where the request ended before there was one.
+    #: The message that was checked; `None` if the request ended before there was one.
     message: InferMessage | None = None
     #: The model that was reached.
     model: ServedModel | None = None
@@ -45,7 +45,7 @@ def answer_request(
     facts: Facts,
     parsed: InferMessage | None = None,
 ) -> Outcome:
-    """Returns the server's answer. Raises FactsMissingError where OpenVINO must be queried about another shape.
+    """Returns the server's answer. Raises FactsMissingError if OpenVINO must be queried about another shape.
 
     `parsed` is the message of a KServe body where the same body was answered before with other models.
     """
@@ -193,7 +193,7 @@ class _Run:
 
     # -- shapes that are set to auto -----------------------------------------------------------------
     def _reload(self, model: ServedModel, message: InferMessage, need: Need) -> ServedModel:
-        """`reloadModelIfRequired`: the model in the requested shape. Raises StatusError where it has none."""
+        """`reloadModelIfRequired`: the model in the requested shape. Raises StatusError if it has none."""
         loaded = self._with_batch(model, message) if need == "batch" else self._with_shapes(model, message)
         self._replace(loaded)
         return loaded

@@ -27,7 +27,7 @@ def json_length(request: ClientRequest) -> int | None:
 
 
 def message_of(request: ClientRequest, release: Release) -> InferMessage:
-    """The message that the server makes of an HTTP request (`prepareGrpcRequest`). Raises StatusError."""
+    """Returns the message that the server makes of an HTTP request (`prepareGrpcRequest`). Raises StatusError."""
     length = json_length(request)
     body = request.body
     end = len(body) if length is None else length
@@ -95,7 +95,7 @@ def _computed_size(tensor: InferTensor, release: Release) -> int:
 
 
 def element_count(shape: tuple[int, ...]) -> int | None:
-    """The number of elements of a shape; `None` where it overflows before a 0 is reached (since 2026.3)."""
+    """Returns the number of elements of a shape; `None` if it overflows before a 0 is reached (since 2026.3)."""
     count = 1
     for dimension in shape:
         if dimension == 0:

@@ -16,8 +16,8 @@ _HOST = re.compile(r"[a-z]+://(?:[^/?#@]*@)?(\[[^\]]*\]|[^/?#:]*)")
 
 
 def image_fault(url: str, limits: GenerativeLimits, release: Release) -> str | None:
-    """Returns the server's message where it refuses an image; `None` where it does not, or where only loading it
-    shows that."""
+    """Returns the server's message where it refuses an image; `None` if it does not, or where only loading it shows
+    that."""
     _, prefix, encoded = url.partition(_PREFIX)
     if prefix:
         return None if _is_base64(encoded) else "Invalid base64 string in request"

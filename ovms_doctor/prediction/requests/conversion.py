@@ -23,7 +23,7 @@ class Converter:
         self.doubts: list[str] = []
 
     def convert(self) -> None:
-        """Raises StatusError where a tensor cannot be made or does not fit the loaded model."""
+        """Raises StatusError if a tensor cannot be made or does not fit the loaded model."""
         for model_input in sorted(
             self._model.inputs, key=lambda item: item.name.encode("utf-8", "surrogateescape")
         ):
@@ -37,7 +37,7 @@ class Converter:
                 raise StatusError("OV_INTERNAL_DESERIALIZATION_ERROR", "", _at(sent))
 
     def _tensor(self, model_input: ServedInput, sent: InferTensor, index: int) -> tuple[int, ...] | None:
-        """The shape of the tensor that is handed to OpenVINO; `None` where it always fits."""
+        """Returns the shape of the tensor that is handed to OpenVINO; `None` if it always fits."""
         if sent.datatype != ("STRING" if self._tfs else "BYTES"):
             if self._tfs and model_input.precision in ("U64", "BOOL", "BF16"):
                 raise StatusError("OV_UNSUPPORTED_DESERIALIZATION_PRECISION", "", _at(sent))

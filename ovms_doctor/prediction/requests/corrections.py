@@ -33,7 +33,7 @@ _DATATYPES = {
 
 
 def correct(request: ClientRequest, answer: Answer, model: ServedModel | None) -> Step | None:
-    """The request with what the answer names repaired; `None` where that cannot be derived."""
+    """Returns the step that repairs the fault in the answer; `None` if the repair cannot be derived."""
     if request.interface != "REST" or len(request.body) > LARGEST_BODY:
         return None
     if request.header(HEADER):
@@ -84,7 +84,7 @@ class _Correction:
         self.model = model
 
     def step(self) -> str | None:
-        """Returns the change; `None` where nothing can be changed."""
+        """Returns the change; `None` if nothing can be changed."""
         code = self.answer.code
         if code == "REST_NO_INPUTS_FOUND":
             return self._no_inputs()
@@ -122,7 +122,7 @@ class _Correction:
         return [item for item in inputs if isinstance(item, dict)] if isinstance(inputs, list) else []
 
     def _entry(self) -> tuple[dict[str, Any] | None, ServedInput | None]:
-        """The input that the answer is about, and what the model wants of it."""
+        """Returns the input that the answer is about, and what the model wants of it."""
         match = re.match(r"\$\.inputs\[(\d+)\]", self.answer.position.path)
         entries = self._entries()
         entry = None
@@ -377,7 +377,7 @@ class _Correction:
     def _one_of_batch(
         self, entry: dict[str, Any], model_input: ServedInput, shape: list[int], flat: list[Any]
     ) -> str | None:
-        """The first of a batch, where the model takes one at a time."""
+        """Takes the first of a batch, if the model takes one at a time; returns the change."""
         batch, index = model_input.batch, model_input.batch_index
         assert self.model is not None
         if index != 0 or batch is None or not batch.static or batch.low != 1 or not shape or shape[0] <= 1:
@@ -390,7 +390,7 @@ class _Correction:
 
 
 def permutation(shape: tuple[Any, ...], model_input: ServedInput) -> tuple[int, ...] | None:
-    """The order of axes that makes an image fit, from NHWC to NCHW or back; `None` where it does not."""
+    """The order of axes that makes an image fit, from NHWC to NCHW or back; `None` if it does not."""
     if len(shape) != 4 or len(model_input.shape) != 4 or not all(isinstance(size, int) for size in shape):
         return None
     if all(
@@ -421,7 +421,7 @@ def _transposed(flat: list[Any], shape: list[int], order: tuple[int, ...]) -> li
 
 
 def _solve(model_input: ServedInput, count: int | None) -> list[int] | None:
-    """The shape that a number of values fills: at most one dimension of the model may be open."""
+    """Returns the shape that a number of values fills: at most one dimension of the model may be open."""
     if count is None:
         return None
     open_at = [index for index, dimension in enumerate(model_input.shape) if not dimension.static]
@@ -455,7 +455,7 @@ def _count(data: Any) -> int | None:
 
 
 def _shape_of(value: Any) -> list[int] | None:
-    """The shape of nested lists; `None` where rows differ in length."""
+    """Returns the shape of nested lists; `None` if rows differ in length."""
     if not isinstance(value, list):
         return []
     shapes = [_shape_of(item) for item in value[:10_000]]

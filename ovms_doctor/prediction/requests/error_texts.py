@@ -48,7 +48,7 @@ class ErrorProof(Struct, frozen=True):
 
 
 def recognise_error(text: str) -> ErrorProof | None:
-    """The status that a text holds; `None` where none of the server's is in it."""
+    """Returns the status that a text holds; `None` if none of the server's is in it."""
     found: list[tuple[int, int, ErrorProof]] = []
     for code, status in TEXTS.items():
         position = text.find(status) if status else -1

@@ -83,7 +83,7 @@ def answer_generative(request: ClientRequest, models: ServedModels, release: Rel
 
 
 def named_graph(request: ClientRequest, release: Release) -> str:
-    """The name of the model that a request is for; empty where the server finds none."""
+    """Returns the name of the model that a request is for; empty if the server finds none."""
     try:
         return _payload(request, path_of(request.path), release)[0]
     except StatusError:
@@ -91,7 +91,7 @@ def named_graph(request: ClientRequest, release: Release) -> str:
 
 
 def endpoint_task(path: str) -> str:
-    """The task that an endpoint belongs to; empty for any other path."""
+    """Returns the task that an endpoint belongs to; empty for any other path."""
     return next((task for end, task in _ENDPOINTS.items() if path_of(path).endswith(f"/{end}")), "")
 
 
@@ -121,7 +121,7 @@ def _check(
 
 
 def _payload(request: ClientRequest, path: str, release: Release) -> tuple[str, JsonObject | None]:
-    """The name of the graph, and the document of a JSON body. Raises StatusError."""
+    """Returns the name of the graph, and the document of a JSON body. Raises StatusError."""
     content_type = request.header("content-type") or ""
     if "application/json" in content_type:
         document, name = _json_payload(request, path, release)

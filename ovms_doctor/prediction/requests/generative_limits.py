@@ -63,7 +63,7 @@ def generative_limits(directory: str, given_task: str, facts: Facts) -> Generati
 
 
 def _has_template(directory: str, facts: Facts) -> bool | None:
-    """Whether a chat template is among the files; `None` where the tokenizer is not there either."""
+    """Whether a chat template is among the files; `None` if the tokenizer is not there either."""
     paths = [f"{directory}/{name}" for name in _TEMPLATES]
     facts.need([StatPath(path) for path in paths])
     if any(isinstance(facts.ask(StatPath(path)), PathStatus) for path in paths):

@@ -14,7 +14,7 @@ class ImageHeader(Struct, frozen=True):
     width: int
     #: Rows.
     height: int
-    #: Channels after decoding; `None` where only decoding shows them.
+    #: Channels after decoding; `None` if only decoding shows them.
     channels: int | None
 
 

@@ -128,7 +128,7 @@ class _Reader:
         return self.body[position] if position < self.end else 0
 
     def skip(self, position: int) -> int:
-        """The offset behind white space."""
+        """Returns the offset behind white space."""
         match = _WHITESPACE.match(self.body, position)
         assert match is not None
         return match.end()
@@ -152,7 +152,7 @@ class _Reader:
         return value
 
     def value(self, position: int) -> tuple[JsonValue, int]:
-        """The value that begins at an offset, with all that it holds, and the offset behind it."""
+        """Returns the value that begins at an offset, with all that it holds, and the offset behind it."""
         stack: list[_Open] = []
         finished: JsonValue | None = None
         while True:
@@ -190,7 +190,7 @@ class _Reader:
         return None, self.key(position, stack[-1])
 
     def close(self, position: int, stack: list[_Open]) -> tuple[JsonValue, int]:
-        """The container that ends at an offset."""
+        """Returns the container that ends at an offset."""
         holder = stack.pop()
         if holder.is_array:
             return JsonArray(holder.start, position + 1, tuple(holder.items), holder.size), position + 1
@@ -286,7 +286,7 @@ class _Reader:
         return position + 12
 
     def hex4(self, position: int, escape: int) -> int:
-        """The code point of four hexadecimal digits; an error names the offset of the escape."""
+        """Returns the code point of four hexadecimal digits; an error names the offset of the escape."""
         match = _HEX4.match(self.body, position)
         if match is None:
             raise JsonSyntaxError(WRONG_HEX_DIGIT, escape)
@@ -303,7 +303,7 @@ class _Reader:
         return self.number(position)
 
     def digits(self, position: int) -> int:
-        """The offset behind decimal digits."""
+        """Returns the offset behind decimal digits."""
         match = _DIGITS.match(self.body, position)
         assert match is not None
         return match.end()
@@ -400,7 +400,7 @@ def _significand(whole: bytes, negative: bool) -> tuple[float, int, bool]:
 
 
 def _scaled(value: float, power: int) -> float:
-    """`StrtodNormalPrecision`: a significand times a power of ten, infinity where that is too big."""
+    """`StrtodNormalPrecision`: a significand times a power of ten, infinity if that is too big."""
     if power < -308:
         return 0.0 if power + 308 < -308 else value / 1e308 / 10.0 ** -(power + 308)
     return value * float(f"1e{power}") if power >= 0 else value / float(f"1e{-power}")

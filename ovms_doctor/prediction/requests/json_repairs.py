@@ -55,7 +55,7 @@ def repair_json(request: ClientRequest) -> Step | None:
 
 
 def _closed(text: str) -> list[tuple[str, str]]:
-    """The text with the brackets closed that are open at its end."""
+    """Returns the text with the brackets closed that are open at its end."""
     stack: list[str] = []
     quoted = escaped = False
     for letter in text[:_LARGEST_BODY]:

@@ -125,7 +125,7 @@ class JsonObject(msgspec.Struct, frozen=True):
     members: tuple[JsonMember, ...]
 
     def find(self, name: bytes) -> "JsonValue | None":
-        """The value of the first member of that name, as `FindMember` returns it."""
+        """Returns the value of the first member of that name, as `FindMember` returns it."""
         for member in self.members:
             if member.name.value == name:
                 return member.value
@@ -147,7 +147,7 @@ def is_uint(number: JsonNumber) -> bool:
 
 
 def decode_string(body: bytes, start: int, end: int) -> bytes:
-    """The bytes of a valid JSON string between two offsets, without its quotation marks, escapes resolved."""
+    """Returns the bytes of a valid JSON string between two offsets, without its quotation marks, escapes resolved."""
     raw = body[start:end]
     if b"\\" not in raw:
         return raw
@@ -172,7 +172,7 @@ def decode_string(body: bytes, start: int, end: int) -> bytes:
 
 
 def integer_of(text: bytes) -> int | None:
-    """The value of an integer that fits 64 bits; `None` where RapidJSON makes a double of it."""
+    """Returns the value of an integer that fits 64 bits; `None` if RapidJSON makes a double of it."""
     if not text.lstrip(b"-").isdigit() or len(text) > 20:
         return None
     value = int(text)
@@ -186,5 +186,5 @@ def numbers_in(body: bytes, run: NumberRun) -> Iterator[JsonNumber]:
 
 
 def float_of(body: bytes, number: JsonNumber) -> float:
-    """The value of a number as Python reads it."""
+    """Returns the value of a number as Python reads it."""
     return float(number.integer if number.integer is not None else body[number.start : number.end])

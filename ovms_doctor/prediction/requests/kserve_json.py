@@ -79,7 +79,7 @@ class KServeJson:
         self._count = 0
 
     def message(self) -> InferMessage:
-        """The message, without the names that the URL gives. Raises StatusError."""
+        """Returns the message, without the names that the URL gives. Raises StatusError."""
         document = parse_document(self._body, self._release)
         identifier = document.find(b"id")
         if identifier is not None and not isinstance(identifier, JsonString):
@@ -222,7 +222,7 @@ class KServeJson:
                 index += size
 
     def _wrong_value(self, item: JsonItem, kind: str) -> tuple[int, JsonItem] | None:
-        """The first value of an item that the datatype does not take, with its index in the item."""
+        """Returns the first value of an item that the datatype does not take, with its index in the item."""
         if isinstance(item, NumberRun):
             return self._wrong_number(item, kind)
         if isinstance(item, LiteralRun):

@@ -23,7 +23,7 @@ _FIELDS = {
 def correct_message(
     request: ClientRequest, answer: Answer, model: ServedModel | None, received: InferMessage | None
 ) -> Step | None:
-    """The message with what the answer names repaired; `None` where that cannot be derived.
+    """Returns the step that repairs the fault in the answer; `None` if the repair cannot be derived.
 
     `received` is the message that the server makes of a REST request with buffers behind its JSON.
     """
@@ -44,7 +44,7 @@ def correct_message(
 
 
 def _with_message(request: ClientRequest, message: InferMessage) -> ClientRequest | None:
-    """The HTTP request with the inputs of a changed message; `None` where they do not belong together."""
+    """The HTTP request with the inputs of a changed message; `None` if they do not belong together."""
     length = request.header("inference-header-content-length") or ""
     if not length.isdigit() or len(message.raw) != len(message.inputs):
         return None

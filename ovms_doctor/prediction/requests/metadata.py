@@ -23,7 +23,7 @@ class MetadataError(Exception):
 
 
 def models_from_metadata(data: bytes) -> tuple[ServedModel, ...]:
-    """The versions that a metadata document names, each with the same inputs. Raises MetadataError."""
+    """Returns the versions that a metadata document names, each with the same inputs. Raises MetadataError."""
     try:
         document = json.loads(data)
     except (ValueError, RecursionError):

@@ -60,7 +60,7 @@ def _input(feed: PipelineFeed, models: ServedModels) -> ServedInput | None:
 
 
 def _intersection(left: ServedInput, right: ServedInput) -> ServedInput | None:
-    """Returns the input that two nodes both accept; None where they have none in common or their layouts differ."""
+    """Returns the input that two nodes both accept; None if they have none in common or their layouts differ."""
     if (
         left.precision != right.precision
         or left.layout != right.layout

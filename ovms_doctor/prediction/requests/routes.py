@@ -49,7 +49,7 @@ class Route(Struct, frozen=True):
     handler: Handler
     #: The servable's name, decoded.
     name: str = ""
-    #: The version's number; `None` where the URL names none.
+    #: The version's number; `None` if the URL names none.
     version: int | None = None
     #: The TensorFlow Serving method.
     method: str = ""
@@ -66,7 +66,7 @@ def _models(release: Release) -> tuple[re.Pattern[str], re.Pattern[str]]:
 
 
 def path_of(url: str) -> str:
-    """The path of a URL or path as the server compares it: without scheme, host, query and fragment."""
+    """Returns the path of a URL or path as the server compares it: without scheme, host, query and fragment."""
     match = re.match(r"(?i)[a-z][a-z0-9+.-]*://[^/?#]*", url)
     path = url[match.end() :] if match else url
     path = re.split(r"[?#]", path, maxsplit=1)[0]

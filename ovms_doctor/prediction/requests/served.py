@@ -120,7 +120,7 @@ def _input(
 def _configured(
     shape: tuple[Dimension, ...], name: str, layout: str, parameters: ParsedParameters
 ) -> tuple[Dimension, ...]:
-    """The shape as configured, where OpenVINO did not apply the parameters."""
+    """Returns the shape as configured, where OpenVINO did not apply the parameters."""
     pair = parameters.layout or dict(parameters.layouts).get(name)
     if pair is not None and pair.is_set and len(pair.tensor) == len(pair.model) == len(shape):
         shape = tuple(
@@ -151,7 +151,7 @@ def _model_layouts(
 
 
 def _shape(text: str) -> tuple[Dimension, ...] | None:
-    """A shape as OpenVINO writes it: `[1,3,?,2..8]`; `None` for one of unknown rank."""
+    """Returns a shape as OpenVINO writes it: `[1,3,?,2..8]`; `None` for one of unknown rank."""
     inner = text.strip("[]")
     if inner == "...":
         return None

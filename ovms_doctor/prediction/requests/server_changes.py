@@ -23,9 +23,9 @@ class ServerChange(Struct, frozen=True):
     text: str
     #: Options of the command line: `--layout NHWC:NCHW`.
     option: str
-    #: The key and value of the model's entry in config.json, as JSON; empty where it is not set there.
+    #: The key and value of the model's entry in config.json, as JSON; empty if it is not set there.
     config: str
-    #: The content of mapping_config.json; empty where none is needed.
+    #: The content of mapping_config.json; empty if none is needed.
     mapping: str
     #: The models after the change.
     models: ServedModels
@@ -36,7 +36,7 @@ class ServerChange(Struct, frozen=True):
 def server_changes(
     answer: Answer, message: InferMessage | None, model: ServedModel | None, models: ServedModels
 ) -> Iterator[ServerChange]:
-    """Changes that may help, the smallest first. Whether one does is for the caller to check."""
+    """Yields changes that may help, the smallest first. Whether one does is for the caller to check."""
     if message is None or model is None or not model.known:
         return
     sent = {tensor.name: tensor for tensor in message.inputs}

@@ -136,7 +136,7 @@ class StatusError(Exception):
 
 
 def http_status(code: str, release: Release) -> int:
-    """The HTTP status of a status code."""
+    """Returns the HTTP status of a status code."""
     if code == "OK":
         return 200
     if code in ("MODEL_VERSION_NOT_LOADED_YET", "PIPELINE_DEFINITION_NOT_LOADED_YET"):
@@ -157,7 +157,7 @@ def http_status(code: str, release: Release) -> int:
 
 
 def grpc_code(code: str, release: Release) -> str:
-    """The gRPC code of a status code."""
+    """Returns the gRPC code of a status code."""
     if code == "OK":
         return "OK"
     if code == "MODEL_VERSION_NOT_LOADED_YET" and not release.at_least(2023, 1):
@@ -186,7 +186,7 @@ def answer_with(
     position: RequestPosition = NOWHERE,
     doubts: tuple[str, ...] = (),
 ) -> Answer:
-    """The answer that a status code gives on an interface."""
+    """Returns the answer that a status code gives on an interface."""
     text = status_text(code, details, release)
     if interface == "REST":
         return Answer(code, text, http_status(code, release), None, position, doubts)

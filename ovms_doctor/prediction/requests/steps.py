@@ -20,5 +20,5 @@ class Step(NamedTuple):
 
 
 def with_document(request: ClientRequest, document: Any) -> ClientRequest:
-    """The request with another document as its body."""
+    """Returns the request with another document as its body."""
     return replace(request, body=json.dumps(document, ensure_ascii=False).encode("utf-8", "surrogatepass"))

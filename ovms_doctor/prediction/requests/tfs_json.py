@@ -51,7 +51,7 @@ class _Tensor:
         self.offset: int | None = None
 
     def result(self) -> InferTensor:
-        """The tensor, its values where the dtype has them."""
+        """Returns the tensor, its values where the dtype has them."""
         datatype = {"I": "INT", "U": "UINT"}
         kind = self.precision
         if kind[:1] in datatype and kind[1:].isdigit():
@@ -82,7 +82,7 @@ class TfsJson:
                 tensor.dtype = "INVALID"
 
     def message(self) -> InferMessage:
-        """The message. Raises StatusError."""
+        """Returns the message. Raises StatusError."""
         document = parse_document(self._body, self._release)
         instances, inputs = document.find(b"instances"), document.find(b"inputs")
         if (instances is None) == (inputs is None):
@@ -101,7 +101,7 @@ class TfsJson:
 
     # -- row format ----------------------------------------------------------------------------------
     def _rows(self, node: JsonValue) -> set[str] | None:
-        """The names that occur, `None` for a format without names. Raises StatusError."""
+        """Returns the names that occur, `None` for a format without names. Raises StatusError."""
         at = RequestPosition("$.instances", node.start)
         if not isinstance(node, JsonArray):
             raise StatusError("REST_INSTANCES_NOT_AN_ARRAY", "", at)

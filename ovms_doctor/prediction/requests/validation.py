@@ -53,7 +53,7 @@ def processing_hint(model_input: ServedInput, release: Release) -> Hint:
 
 
 def shape_text(shape: tuple[int, ...]) -> str:
-    """A request's shape as the server writes it."""
+    """Returns a request's shape as the server writes it."""
     return "(" + ",".join(str(dimension) for dimension in shape) + ")"
 
 
@@ -113,7 +113,7 @@ class Validator:
         return f"input name: {'input name: ' if doubled else ''}{sent.name}"
 
     def _named(self, sent: InferTensor) -> str:
-        """The name alone, as some texts put it."""
+        """Returns the name alone, as some texts put it."""
         doubled = not self._tfs and self._release.at_least(2024, 5)
         return f"input name: {sent.name}" if doubled else sent.name
 
@@ -233,7 +233,7 @@ class Validator:
         if self._model.batch_auto:
             self._need = "batch"
         elif not model_input.shape_auto:
-            # The server writes how many elements the message itself has, also where they are in a buffer.
+            # The server writes how many elements the message itself has, also if they are in a buffer.
             count = len((sent.contents or NO_CONTENTS).strings)
             raise self._fail("INVALID_BATCH_SIZE", f"Expected: {expected}; Actual: {count}", sent, "shape[0]")
 
@@ -320,7 +320,7 @@ class Validator:
 
 
 def _product(shape: tuple[int, ...]) -> int:
-    """The number of elements in 64 bits, without a look at overflows."""
+    """Returns the number of elements in 64 bits, without a look at overflows."""
     count = 1
     for dimension in shape:
         count = count * dimension % _SIZE

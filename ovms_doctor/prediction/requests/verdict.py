@@ -46,25 +46,25 @@ class RequestVerdict(Struct, frozen=True):
     request: ClientRequest
     #: What the server answers.
     answer: Answer
-    #: The servable that the request names; empty where it names none.
+    #: The servable that the request names; empty if it names none.
     servable: str
     #: The version that it reaches or names; `None` for the default one or none.
     version: int | None
     #: Each input of the request and of the model.
     inputs: tuple[SentInput, ...] = ()
-    #: The inputs of the model; empty where they are not known.
+    #: The inputs of the model; empty if they are not known.
     model_inputs: tuple[ServedInput, ...] = ()
     #: What the server answers after each step: what else is wrong behind the first fault.
     behind: tuple[Answer, ...] = ()
     #: The steps that lead to the corrected request.
     steps: tuple[str, ...] = ()
-    #: A request that is answered with 200; `None` where none can be derived.
+    #: A request that is answered with 200; `None` if none can be derived.
     corrected: ClientRequest | None = None
     #: Changes of the server with which the request, as it is, is answered.
     changes: tuple[ServerChange, ...] = ()
     #: The names that are served.
     served: tuple[str, ...] = ()
-    #: Why the answer to the request is not known; empty where it is.
+    #: Why the answer to the request is not known; empty if it is.
     unjudged: str = ""
 
 
@@ -123,7 +123,7 @@ def _servable(
 def _what_was_meant(
     request: ClientRequest, outcome: Outcome, models: ServedModels, release: Release
 ) -> tuple[InferMessage | None, ServedModel | None]:
-    """The message and the model for the table, also where the server does not come so far."""
+    """Returns the message and the model for the table, also if the server does not come so far."""
     message, model = outcome.message, outcome.model
     if message is None and request.interface == "REST" and request.api == "KServe" and request.body:
         try:
@@ -216,7 +216,7 @@ def _compared(tensor: InferTensor, item: ServedInput, size: int | None, release:
 def _corrected(
     request: ClientRequest, outcome: Outcome, models: ServedModels, release: Release, facts: Facts
 ) -> tuple[tuple[str, ...], tuple[Answer, ...], ClientRequest | None]:
-    """The steps to a request that is answered, each checked by asking the rules again."""
+    """Returns the steps to a request that is answered, each checked by asking the rules again."""
     steps: list[str] = []
     behind: list[Answer] = []
     current, reached = request, outcome
@@ -245,7 +245,7 @@ def _corrected(
 def _changes(
     request: ClientRequest, outcome: Outcome, models: ServedModels, release: Release, facts: Facts
 ) -> tuple[ServerChange, ...]:
-    """The changes of the server with which the request is answered; several where one alone does not do."""
+    """The changes of the server with which the request is answered; several if one alone does not do."""
     found: list[ServerChange] = []
     parsed = outcome.message if request.interface == "REST" and request.api == "KServe" else None
     current, reached = models, outcome

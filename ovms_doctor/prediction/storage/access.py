@@ -118,8 +118,8 @@ def _region(client: S3Client) -> str:
 
 
 def _address(endpoint: Endpoint, release: Release) -> str | None:
-    """Returns the address, empty for Amazon's own, None where it is not known. A path in it is kept (the endpoint
-    rules of the SDK's line since 2024.0); how the line before handled a path is not known."""
+    """Returns the address, empty for Amazon's own, None if it is not known. A path in it is kept (the endpoint rules of
+    the SDK's line since 2024.0); how the line before handled a path is not known."""
     if not endpoint.readable or endpoint.problem or (endpoint.path and not release.at_least(2024, 0)):
         return None
     if endpoint.source == "aws":

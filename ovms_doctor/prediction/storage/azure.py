@@ -25,7 +25,7 @@ def parse_path(path: str) -> AzurePath:
 
 
 def is_connected(environment: ServerEnvironment) -> bool | None:
-    """Whether the client has a connection string; None where that is not known."""
+    """Whether the client has a connection string; None if that is not known."""
     if environment.has(CONNECTION):
         return not environment.empty(CONNECTION)
     source = environment.whole or (not environment.partial and any(environment.has(name) for name in INSTEAD))

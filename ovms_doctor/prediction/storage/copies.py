@@ -71,9 +71,8 @@ class _Found(Struct):
 
 
 def copy_of(store: Store, base_key: str, base_path: str, version: int, release: Release) -> CopyFacts | None:
-    """Returns the files that are downloaded of a version; None where there is no directory of that number. Raises
-    FactsMissingError,
-    DownloadStops."""
+    """Returns the files that are downloaded of a version; None if there is no directory of that number. Raises
+    FactsMissingError, DownloadStops."""
     base = store.page(prefix_of(base_key))
     # The server lists it anew; where all of it was on the page of the base path, that shows the same.
     page = store.whole(base, str(version)) if isinstance(base, Page) else base

@@ -32,8 +32,7 @@ _NO_BODY = "No response body."
 
 
 class StoreDetection(Struct, frozen=True):
-    """The versions that the server finds below a base path; ``detection`` is None where ``unknown`` has the
-    reason."""
+    """The versions that the server finds below a base path; ``detection`` is None if ``unknown`` has the reason."""
 
     store: Store | None
     key: str
@@ -54,7 +53,7 @@ def look_at_base(entry: ModelEntry, deployment: Deployment, facts: Facts) -> Sto
 
 
 def key_of(path: str) -> str:
-    """The key of a base path, as its client parses it."""
+    """Returns the key of a base path, as its client parses it."""
     return s3.parse_path(path).key if path.startswith(s3.PREFIX) else gcs.parse_path(path).key
 
 

@@ -82,7 +82,7 @@ def is_loopback_of_container(host: str, deployment: Deployment) -> bool:
 def of_gcs_client(
     client: GcsClient, environment: ServerEnvironment, deployment: Deployment, facts: Facts
 ) -> StoreFault | None:
-    """A file of credentials that Google's library cannot use. Raises FactsMissingError."""
+    """Returns the fault of a file of credentials that Google's library cannot use. Raises FactsMissingError."""
     if client.credentials != "file":
         return None
     if client.key_file is None:
@@ -171,8 +171,8 @@ def of_azure_client(connected: bool | None, release: Release) -> StoreFault | No
 
 
 def of_azure(location: AzurePath, release: Release) -> StoreFault | None:
-    """A path that ends with a slash; a share or a container itself. What the server calls the latter two depends on
-    whether the store answers at all."""
+    """Returns the fault of a path that ends with a slash, or that is a share or a container itself. The server's
+    message on the latter two depends on whether the store answers."""
     status = server_log.STATUS_TEXT["AS_INVALID_PATH"]
     checked = (
         server_log.AZURE_UNCHECKED(path=location.path, status=status),

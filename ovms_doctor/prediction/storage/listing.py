@@ -51,7 +51,7 @@ class Page(Struct, frozen=True):
         return first < len(self.objects) and self.objects[first].key == key
 
     def below(self, name: str) -> Page:
-        """The same for a part of this page."""
+        """Returns the same for a part of this page."""
         prefix = f"{self.prefix}{name}/"
         first = bisect_left(self.objects, prefix, key=_key)
         last = first
@@ -78,7 +78,7 @@ class Store(Struct, frozen=True):
         return ListStore(self.access, prefix, 1 if self.access.store == "s3" else TARGET_PAGES)
 
     def lacking(self, prefix: str) -> tuple[ListStore, ...]:
-        """Returns the questions for a page: none where it is known from the bulk."""
+        """Returns the questions for a page: none if it is known from the bulk."""
         return () if self._from_bulk(prefix) is not None else (self.question(prefix),)
 
     def page(self, prefix: str) -> Page | StoreRefusal | Unavailable:

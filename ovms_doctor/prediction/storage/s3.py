@@ -161,7 +161,8 @@ def read_endpoint(text: str) -> Endpoint:
 
 
 def without_quotes(text: str) -> str:
-    """The text without quotation marks around it: a word processor's, or those that an environment file keeps."""
+    """Returns the text without quotation marks around it: a word processor's, or those that an environment file
+    keeps."""
     return text.strip().strip(_QUOTES).strip()
 
 

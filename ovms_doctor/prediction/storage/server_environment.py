@@ -32,8 +32,7 @@ class ServerEnvironment(Struct, frozen=True):
         return name in self.known and self.known[name].empty
 
     def text(self, name: str) -> str | None:
-        """Its value where that may be kept: empty where it is set to nothing, None where it is not set or not
-        known."""
+        """Its value where that may be kept: empty if it is set to nothing, None if it is not set or not known."""
         variable = self.known.get(name)
         if variable is None:
             return None

@@ -79,8 +79,7 @@ class Stored(Struct):
         return self._fail(version, tried) if isinstance(tried, DownloadFails) else tried
 
     def copy(self, version: int) -> CopyFacts | None:
-        """Returns the files that are downloaded of a version, None where that is not known. Raises
-        FactsMissingError."""
+        """Returns the files that are downloaded of a version, None if that is not known. Raises FactsMissingError."""
         try:
             return copy_of(self.store, self.key, self.entry.base_path, version, self.deployment.release)
         except DownloadError:

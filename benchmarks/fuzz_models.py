@@ -235,7 +235,7 @@ def _judged(model: Path, facts: Facts) -> tuple[str, str]:
 
 
 def _static(facts: Facts) -> dict[str, bool]:
-    """Whether static reading alone would refuse each mutant."""
+    """Returns for each mutant whether static reading alone refuses it."""
     return {
         question.path.split("/")[-3]: any(fault.fatal for fault in answer.faults)
         for question, answer in facts

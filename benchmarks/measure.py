@@ -16,8 +16,8 @@ from pathlib import Path
 
 #: Seconds after which a run counts as hanging.
 LIMIT = 1800.0
-#: Runs the command line and then prints the peak memory of this process itself in KiB: wait4(2) reports the maximum of
-#: it and its children.
+#: Runs the command line and then writes the peak memory of this process itself to a file, in KiB: wait4(2) reports the
+#: maximum of it and its children.
 PEAK = """
 import sys
 place = sys.argv.pop(1)
@@ -28,7 +28,7 @@ finally:
     with open("/proc/self/status") as status, open(place, "w") as file:
         file.write(next(line.split()[1] for line in status if line.startswith("VmHWM:")))
 """
-#: Runs the command line and then prints which of the program's modules it imported.
+#: Runs the command line and then writes the names of the program's imported modules to a file.
 MODULES = """
 import sys
 place = sys.argv.pop(1)

@@ -91,7 +91,7 @@ def watched(arguments: Sequence[str], codes: Sequence[int] = (0,)) -> Cost:
 
 
 def _tree(pid: int) -> Iterator[int]:
-    """Returns a process and all its descendants."""
+    """Yields a process and all its descendants."""
     yield pid
     with contextlib.suppress(OSError):
         for thread in os.listdir(f"/proc/{pid}/task"):

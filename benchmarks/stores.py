@@ -111,7 +111,7 @@ class Forwarder:
 
 
 def started(directory: str) -> tuple[subprocess.Popen[bytes], int]:
-    """Yields moto's server and its port."""
+    """Starts moto's server; returns its process and its port."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]

@@ -1,8 +1,8 @@
-"""What a check is written with, built-in or third-party: the names here are stable within a major version.
+"""The API of checks, built-in or third-party: the names here are stable within a major version.
 
 A distribution offers a check as an entry point in the group ``ovms_doctor.checks`` that names a :class:`Check`. It is
-imported and run in a child process, on a settled plan and the facts that it rests on; its findings are validated before
-they are reported. docs/plugins.md is the page for authors.
+imported and run in a child process, on a settled plan and its facts; its findings are validated before they are
+reported. docs/plugins.md is the page for authors.
 """
 
 from __future__ import annotations

@@ -42,20 +42,20 @@ NOTE = "<!-- Written by scripts/gen_docs.py from the codes that the checks decla
 
 
 def wanted_files() -> dict[Path, str]:
-    """The text that each file should have."""
+    """Returns the text that each file should have."""
     pages = {PAGES / f"{code.code}.md": page(code) for code in CODES.values()}
     return {INDEX: index(), DATA: data(), MAN: man_page(), **pages}
 
 
 def page(code: Code) -> str:
-    """The page: its heading and table, generated from the code, and the hand-written text below them."""
+    """Returns the page: its heading and table, generated from the code, and the hand-written text below them."""
     path = PAGES / f"{code.code}.md"
     _, end, prose = (path.read_text("utf-8") if path.exists() else "").partition(END_OF_FACTS)
     return f"# {code.code} {code.name}\n\n{START_OF_FACTS}\n{facts(code)}{END_OF_FACTS}{prose if end else chr(10)}"
 
 
 def facts(code: Code) -> str:
-    """The table and the example."""
+    """Returns the table and the example."""
     rows = [
         ("Severity", f"{code.severity} (the usual one; a case may be milder)"),
         ("Check", CHECK_OF[code.code]),
@@ -76,7 +76,7 @@ def facts(code: Code) -> str:
 
 
 def data() -> str:
-    """The data that ``explain`` reads, as :class:`ovms_doctor.explain.index.Index`."""
+    """Returns the data that ``explain`` reads, as :class:`ovms_doctor.explain.index.Index`."""
     shared = sorted(path.stem for path in PAGES.glob("*.md") if path.stem not in CODES)
     document = {
         "checks": [{"name": check.name, "summary": check.summary} for check in CHECKS],
@@ -106,7 +106,7 @@ def _entry(code: Code) -> dict[str, object]:
 
 
 def index() -> str:
-    """The list of all codes, and of the messages without a code."""
+    """Returns the list of all codes, and of the messages without a code."""
     parts = [
         f"{NOTE}# Findings\n\nEvery code that ovms-doctor reports. `ovms-doctor explain CODE` shows the same page "
         "offline, and `ovms-doctor explain` with a line from the server's log finds the code. In log "

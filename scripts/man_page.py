@@ -33,7 +33,7 @@ _ESCAPES = str.maketrans({"\\": "\\e", "-": "\\-", "…": "...", "'": "\\(aq", "
 
 
 def man_page() -> str:
-    """The page in the man macros of roff, in section 1."""
+    """Returns the page in the man macros of roff, in section 1."""
     program: Any = command_for([])
     context = program.make_context("ovms-doctor", ["--help"], resilient_parsing=True)
     parts = [
@@ -93,6 +93,6 @@ def _item(term: str, text: str) -> str:
 
 
 def _text(text: str) -> str:
-    """A text in which nothing is interpreted by roff."""
+    """Returns a text without characters that roff interprets."""
     joined = " ".join(text.split()).translate(_ESCAPES)
     return f"\\&{joined}" if joined.startswith(".") else joined

@@ -68,7 +68,7 @@ def complete_outputs(incomplete: str) -> list[tuple[str, str]]:
 
 
 def _files(prefix: str) -> list[str]:
-    """Yields the paths that begin with ``prefix``, except those with a character that is special to a shell."""
+    """Returns the paths that begin with ``prefix``, except those with a character that is special to a shell."""
     directory, slash, beginning = prefix.rpartition("/")
     try:
         with os.scandir((directory or "/") if slash else ".") as entries:

@@ -55,6 +55,7 @@ class Content(Struct, frozen=True):
 class Destination(Struct, frozen=True):
     """One report to be written."""
 
+    #: The format.
     format: ReportFormat
     #: The file; None for standard output.
     path: str | None

@@ -72,7 +72,7 @@ class PanelCommand(TyperCommand):
     """A command whose help shows its options in panels, then examples."""
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
-        """Write the panels."""
+        """Writes the panels."""
         panels: dict[str, list[tuple[str, str]]] = {}
         for parameter in self.get_params(ctx):
             record = parameter.get_help_record(ctx)
@@ -86,7 +86,7 @@ class PanelCommand(TyperCommand):
                 formatter.write_dl(panels[title])
 
     def format_epilog(self, ctx: Any, formatter: Any) -> None:
-        """Write the examples."""
+        """Writes the examples."""
         examples = EXAMPLES.get(self.name or "", ())
         if not examples:
             return
@@ -100,7 +100,7 @@ def _rank(title: str) -> tuple[int, str]:
 
 
 def _example_lines(examples: tuple[tuple[str, str], ...], width: int) -> Iterator[str]:
-    """Returns each command with its purpose on the same line if all fit, else the purpose on the line before its
+    """Yields each command with its purpose on the same line if all fit, else the purpose on the line before its
     command."""
     longest = max(len(command) for command, _ in examples)
     if all(longest + 2 + len(purpose) <= width for _, purpose in examples):

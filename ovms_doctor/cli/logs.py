@@ -74,7 +74,7 @@ def _release(text: str | None) -> str | None:
 
 
 def _parts(source: LogOptions, tail: int | None, progress: Progress) -> Iterator[tuple[str, Iterable[bytes]]]:
-    """Returns the label and the pieces of each log, in the order of reading."""
+    """Yields the label and the pieces of each log, in the order of reading."""
     if source.container is not None:
         from ovms_doctor.probes.containers.log_stream import container_pieces, since_seconds
 

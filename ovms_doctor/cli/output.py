@@ -52,7 +52,7 @@ def write_parts(parts: Iterable[str], path: str | None) -> None:
 
 @contextmanager
 def text_file(path: str) -> Iterator[PlainOutput]:
-    """Returns the output for text that is written into a file piece by piece, in UTF-8. Raises UnwritableError."""
+    """Yields the output for text that is written into a file piece by piece, in UTF-8. Raises UnwritableError."""
     from ovms_doctor.model.styled import PlainOutput
 
     if remote_mount(path) is not None:

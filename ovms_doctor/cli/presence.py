@@ -38,7 +38,7 @@ def look_for(typed: CheckOptions, options: CheckOptions, collector: Collector) -
 
 
 def _must_exist(typed: str, option: str, host: str, deadline: float) -> None:
-    """Returns whether the path exists. A dangling link exists too: the server finds it."""
+    """Raises UsageError if the path does not exist. A dangling link exists too: the server finds it."""
     from ovms_doctor.probes.local import LocalCollector
 
     directory, name = os.path.split(host)

@@ -138,13 +138,13 @@ def _layer_with(path: str, layers: tuple[str, ...]) -> str | None:
 
 
 def _engine_is_remote() -> bool:
-    """Returns whether this shell's engine runs on another host."""
+    """Whether this shell's engine runs on another host."""
     host = os.environ.get("DOCKER_HOST", "")
     return "://" in host and not host.startswith("unix://")
 
 
 def _client_passes_proxies() -> bool:
-    """Returns whether the configuration of Docker's client sets proxies in each container that it starts."""
+    """Whether the configuration of Docker's client sets proxies in each container that it starts."""
     directory = os.environ.get("DOCKER_CONFIG") or os.path.expanduser("~/.docker")
     try:
         settings = json.loads(read_named_file(os.path.join(directory, "config.json"), _LARGEST))

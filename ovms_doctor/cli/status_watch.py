@@ -73,7 +73,7 @@ def watched_state(status: LiveStatus, report: Report) -> dict[str, str]:
 
 
 def changes(before: dict[str, str] | None, now: dict[str, str]) -> Iterator[str]:
-    """Returns a sentence for each difference; for everything at the first query."""
+    """Yields a sentence for each difference; for everything at the first query."""
     for name, state in now.items():
         earlier = None if before is None else before.get(name)
         if before is None or (earlier is None):

@@ -1,1 +1,1 @@
-"""Plan and collect in turns, check, and put the report together."""
+"""Plans and collects facts in turns, runs the checks, and makes the report."""

@@ -1,6 +1,6 @@
-"""Applies what a project has decided about findings: ignored with a reason, already known, or of another severity.
+"""Applies a project's decisions about findings: ignored with a reason, already known, or of another severity.
 
-Findings about ovms-doctor itself (9xx) are not changed: nobody can decide about what could not be looked at.
+Findings about ovms-doctor itself (9xx) are not changed: nobody can decide about something that could not be checked.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from ovms_doctor.model.findings import Finding, Suppression
 class Adjusted(Struct, frozen=True):
     """The findings of a run after the project's decisions."""
 
-    #: Those that are reported, with their severities.
+    #: The reported findings, with their severities.
     findings: tuple[Finding, ...]
-    #: Those that are not reported, each with the reason.
+    #: The findings that are not reported, each with the reason.
     suppressed: tuple[Finding, ...] = ()
     #: Notes for the reader, one sentence each.
     notes: tuple[str, ...] = ()
 
 
 def adjusted(findings: tuple[Finding, ...], decided: Adjustments, today: str) -> Adjusted:
-    """The findings, causes before what follows from them as before. ``today``: the day of the run, YYYY-MM-DD."""
+    """Returns the adjusted findings; causes stay before their effects. ``today``: the day of the run, YYYY-MM-DD."""
     set_there = f"set by {decided.configuration}: {', '.join(decided.options)}"
     notes: list[str] = [set_there] if decided.options else []
     if not (decided.ignores or decided.severities or decided.known or decided.baseline):
@@ -57,7 +57,7 @@ def adjusted(findings: tuple[Finding, ...], decided: Adjustments, today: str) ->
                 notes += _expired(finding, rule, entry, decided)
                 kept.append(finding)
                 continue
-            # What only follows from an accepted finding is accepted with it.
+            # A finding that only follows from an accepted finding is accepted with it.
             assert cause.suppressed is not None
             suppression = cause.suppressed
         left_out[finding.fingerprint] = replace(finding, suppressed=suppression)
@@ -82,8 +82,8 @@ def known_findings(
     earlier: tuple[KnownFinding, ...],
     expires: str | None,
 ) -> tuple[KnownFinding, ...]:
-    """The entries of a baseline for the findings of a run. Reasons and days of ``earlier`` entries stay; new entries
-    have the day ``expires``."""
+    """Returns the entries of a baseline for the findings of a run. Reasons and days of ``earlier`` entries stay; new
+    entries expire on the day ``expires``."""
     before = {entry.fingerprint: entry for entry in earlier}
     result = []
     accepted = [
@@ -118,7 +118,7 @@ def _by_fingerprint(known: tuple[KnownFinding, ...]) -> dict[str, list[KnownFind
 
 
 def _applies(rule: IgnoreRule, finding: Finding, directory: str) -> bool:
-    """Whether all that the rule gives matches the finding."""
+    """Whether all fields that the rule sets match the finding."""
     if not selects([rule.code], finding):
         return False
     if rule.model is not None and not fnmatchcase(finding.subject.model or "", rule.model):
@@ -138,7 +138,7 @@ def _is_over(expires: str | None, today: str) -> bool:
 def _expired(
     finding: Finding, rule: IgnoreRule | None, entry: KnownFinding | None, decided: Adjustments
 ) -> list[str]:
-    """Notes on decisions about this finding that no longer hold."""
+    """Returns notes on decisions about this finding that have expired."""
     about = finding.code + (f", {finding.subject.model}" if finding.subject.model else "")
     notes = []
     if rule is not None:
@@ -149,7 +149,8 @@ def _expired(
 
 
 def _with_severities(findings: list[Finding], decided: Adjustments) -> tuple[tuple[Finding, ...], list[str]]:
-    """The findings with the severities of the configuration, the last rule that matches; and a note for each rule."""
+    """Returns the findings with the severities of the configuration, and a note for each rule. The last matching rule
+    decides."""
     numbers = dict.fromkeys(decided.severities, 0)
     result = []
     for finding in findings:
@@ -168,7 +169,8 @@ def _with_severities(findings: list[Finding], decided: Adjustments) -> tuple[tup
 
 
 def _counts(suppressed: tuple[Finding, ...], decided: Adjustments) -> list[str]:
-    """How many findings the baseline has, and for each reason how many the configuration ignores."""
+    """Returns the number of findings that the baseline contains, and for each reason the number that the configuration
+    ignores."""
     notes = []
     known = sum(one.suppressed is not None and one.suppressed.source == "baseline" for one in suppressed)
     if known:

@@ -22,17 +22,17 @@ from ovms_doctor.prediction.requests.generative_limits import generative_limits
 from ovms_doctor.prediction.requests.served import served_models
 from ovms_doctor.prediction.requests.verdict import RequestVerdict, judge
 
-#: More turns than any chain of rules needs.
+#: The maximum number of turns, more than any chain of rules needs.
 _MOST_TURNS = 1000
 T = TypeVar("T")
 
 
 class JudgedRequest(Struct, frozen=True):
-    """A request with its verdict and the data behind it."""
+    """A request with its verdict and the data that the verdict is based on."""
 
     #: The verdict.
     verdict: RequestVerdict
-    #: What the request could reach.
+    #: The servables that the request could reach.
     models: ServedModels
     #: The release whose rules were used.
     release: Release
@@ -78,7 +78,7 @@ def served_by(run: SettledRun, collector: Collector | None) -> ServedModels:
 def judge_request(
     request: ClientRequest, models: ServedModels, release: Release, facts: Facts, collector: Collector | None
 ) -> JudgedRequest:
-    """Returns the verdict. Facts that the rules need are collected."""
+    """Returns the verdict. Collects the facts that the rules need."""
     completed = complete(request, models)
     verdict: RequestVerdict = _settled(lambda: judge(completed, models, release, facts), facts, collector)
     return JudgedRequest(verdict, models, release)
@@ -98,7 +98,7 @@ def _settled(attempt: Callable[[], T], facts: Facts, collector: Collector | None
 
 
 def complete(request: ClientRequest, models: ServedModels) -> ClientRequest:
-    """The request with the path that its API has, where only a body was given."""
+    """Returns the request with the path of its API, if it has only a body."""
     if (
         request.interface != "REST"
         or request.refusal

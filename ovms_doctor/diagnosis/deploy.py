@@ -1,4 +1,4 @@
-"""Makes a Deployment of the options, with the facts that decide how the targets are understood."""
+"""Makes a Deployment from the options, with the facts that decide how the targets are understood."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from ovms_doctor.model.options import CheckOptions
 from ovms_doctor.model.releases import NEWEST, Release, ReleaseError, parse_release
 from ovms_doctor.prediction.config.policy import parse_policy
 
-#: A store's name, and how the variables of its clients begin.
+#: The name of each store, and the prefix of the variables of its clients.
 _FAMILIES = {
     "s3": ("S3", ("AWS_", "S3_")),
     "gcs": ("Google Cloud Storage", ("GOOGLE_", "CLOUD_STORAGE_")),
@@ -38,7 +38,8 @@ _FAMILIES = {
 
 
 def deployment_for(options: CheckOptions, facts: Facts) -> Deployment:
-    """The deployment of the options. Raises FactsMissingError until the targets are understood, and UsageError."""
+    """Returns the deployment of the options. Raises FactsMissingError until the targets are understood, and
+    UsageError."""
     base = _frame(options)
     if base.unavailable is not None:
         return base
@@ -158,8 +159,8 @@ def _frame(options: CheckOptions) -> Deployment:
 
 
 def _named_roots(options: CheckOptions) -> tuple[str, ...]:
-    """Returns the directories from which rights count, as named by the user: the mounts or the targets; none on bare
-    metal."""
+    """Returns the directories from which permissions count, as the user names them: the mounts or the targets; none on
+    bare metal."""
     if options.bare_metal:
         return ()
     if options.mounts:
@@ -200,7 +201,7 @@ def _policy(text: str | None) -> VersionPolicy:
 
 
 def _with_target_device(model: ModelEntry, options: CheckOptions) -> ModelEntry:
-    """A target's model with the device that the command line names for all of them."""
+    """Returns a target's model with the device that the command line names for all targets."""
     if options.target_device is None:
         return model
     values = (("target_device", json.dumps(options.target_device)),)
@@ -208,7 +209,8 @@ def _with_target_device(model: ModelEntry, options: CheckOptions) -> ModelEntry:
 
 
 def _distinct(models: list[ModelEntry]) -> tuple[ModelEntry, ...]:
-    """Several targets may hold models of one name; each needs its own in one configuration."""
+    """Returns the models with distinct names: several targets may hold models of one name, but a configuration needs a
+    different name for each."""
     names: dict[str, int] = {}
     result = []
     for model in models:
@@ -218,7 +220,7 @@ def _distinct(models: list[ModelEntry]) -> tuple[ModelEntry, ...]:
 
 
 def server_path(path: str, options: CheckOptions) -> str:
-    """Returns the server path of a path of this host. Raises UsageError for a path under no mount."""
+    """Returns the server path of a path of this host. Raises UsageError for a path outside all mounts."""
     found = options.mount_table.to_server(path)
     if found is None:
         raise UsageError(f"{path} is under none of the mounts: the server would not see it")

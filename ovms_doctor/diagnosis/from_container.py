@@ -1,4 +1,4 @@
-"""Makes options of a Container: the server's user on the host, the host paths of its mounts, its arguments and
+"""Makes options from a Container: the server's user on the host, the host paths of its mounts, its arguments and
 limits."""
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from ovms_doctor.model.options import CheckOptions, SourceUnavailable
 from ovms_doctor.model.releases import ReleaseError, parse_release
 
 _IMAGE_NAMES = {"": IMAGE_USER, "ovms": IMAGE_USER, str(IMAGE_USER.uid): IMAGE_USER}
-#: What Intel's device plugins for Kubernetes give for a resource of that name.
+#: The devices that Intel's device plugins for Kubernetes add for a resource of that name.
 _NODES = {
     "gpu.intel.com/i915": "/dev/dri",
     "gpu.intel.com/xe": "/dev/dri",
@@ -81,8 +81,8 @@ def options_from_container(
 
 
 def _release(container: Container) -> str | None:
-    """Returns the release that the source names; None if its text is not a release. Raises UsageError for one that
-    is too old."""
+    """Returns the release that the source names; None if its text is not a release. Raises UsageError for a release
+    that is too old."""
     if container.release is None:
         return None
     try:
@@ -100,8 +100,8 @@ def _release(container: Container) -> str | None:
 
 
 def _user(options: CheckOptions, container: Container) -> tuple[User, str, str]:
-    """Returns the server's user on the host, the source of that, and a sentence where it is not certain, else an
-    empty text.
+    """Returns the server's user on the host, the source of the user, and a sentence if it is uncertain, else an empty
+    text.
 
     Source: the OCI runtime's own reading of a user (libcontainer's GetExecUser): a user that is in /etc/passwd gets
     its groups there, unless a group is named.
@@ -109,7 +109,7 @@ def _user(options: CheckOptions, container: Container) -> tuple[User, str, str]:
     if options.user_from == "--user":
         return options.user, options.user_from, ""
     text = container.user
-    # Unknown permissions must not be reported as missing: root lacks none.
+    # Unknown permissions must not be reported as missing, and root lacks none.
     unknown = User(0, 0)
     if "user" in container.unknown_fields:
         problem = "The container's user is not known: no permission is reported as missing. --user UID:GID names it."
@@ -147,8 +147,8 @@ def _user(options: CheckOptions, container: Container) -> tuple[User, str, str]:
 
 
 def _inside(text: str) -> User | None:
-    """Returns the ids inside the container; None for a name that only the container's /etc/passwd resolves. Without
-    a user before the colon it is root, without a group after it the user's own group."""
+    """Returns the ids inside the container; None for a name that only the container's /etc/passwd resolves. Without a
+    user before the colon, the user is root; without a group after it, the group is the user's own."""
     name, colon, group = text.partition(":")
     known = _IMAGE_NAMES.get(name)
     if known is not None and not group and not (colon and not name):
@@ -159,14 +159,14 @@ def _inside(text: str) -> User | None:
 
 
 def _id(text: str, names: dict[str, int]) -> int | None:
-    """Returns the number of an id; None for another name, and for a number that the engine does not take."""
+    """Returns the number of an id; None for any other name, and for a number that the engine does not accept."""
     if text.isascii() and text.isdigit():
         return int(text) if len(text) <= 10 and int(text) < 2**31 else None
     return names.get(text)
 
 
 def _gid(name: str) -> int | None:
-    """Returns the number of an added group; names are known where every image has them with the same number."""
+    """Returns the number of an added group; a name is known if it has the same number in every image."""
     return _id(name, {"root": 0, "ovms": IMAGE_USER.gid, "audio": 29, "video": 44})
 
 

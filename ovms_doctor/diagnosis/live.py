@@ -1,4 +1,4 @@
-"""A running server: look at it in a child process, wait until all is AVAILABLE where that is requested, report."""
+"""A running server: query it in a child process, wait until everything is AVAILABLE if requested, report."""
 
 from __future__ import annotations
 
@@ -24,30 +24,30 @@ from ovms_doctor.probes.processes.child import ChildExit
 from ovms_doctor.probes.processes.task import run_in_child
 from ovms_doctor.report.model import CheckRun, CheckStatus, Report
 
-#: Seconds that a child process gets in addition to its own budget, to start and to send its result.
+#: Seconds that a child process gets in addition to its own time limit, to start and to send its result.
 _GRACE = 15.0
 #: Seconds for one inference request, and the number of requests that may take this long.
 _INFERENCE, _INFERENCES = 60.0, 20
-#: The number of looks while a model is being loaded.
+#: The number of queries while a model is being loaded.
 _LOOKS = 4
 
 
 class LiveOptions(Struct, frozen=True):
-    """How a running server is looked at."""
+    """The options for a query of a running server."""
 
     #: The only model to query.
     model: str | None = None
     #: Seconds for one request.
     timeout: float = 5.0
-    #: Seconds between two looks.
+    #: Seconds between two queries.
     interval: float = 1.0
     #: Whether the user set the interval, for the rate of requests.
     with_rates: bool = False
-    #: Seconds to wait for all to be AVAILABLE.
+    #: Seconds to wait until everything is AVAILABLE.
     wait: float = 0.0
     #: A file with certificates that are trusted.
     ca: str | None = None
-    #: Whether the certificate is left unchecked.
+    #: Whether the server's certificate is not checked.
     insecure: bool = False
     #: The text of the header Authorization.
     authorization: str = ""
@@ -63,13 +63,13 @@ def live_status(
     environment: Mapping[str, str],
     progress: Callable[[LiveStatus], None] | None = None,
 ) -> LiveStatus:
-    """Returns the status of the server; with a waiting time, the status at the last look."""
+    """Returns the status of the server; with a waiting time, the status of the last query."""
     end = time.monotonic() + options.wait
     waits = replace(options, probe=False) if options.wait else options
     while True:
         status = look_once(address, waits, environment)
         if is_served(status) or time.monotonic() >= end:
-            # An inference request is sent once, not at each look.
+            # An inference request is sent once, not with each query.
             return look_once(address, options, environment) if waits.probe != options.probe else status
         if progress is not None:
             progress(status)
@@ -77,7 +77,7 @@ def live_status(
 
 
 def look_once(address: Address, options: LiveOptions, environment: Mapping[str, str]) -> LiveStatus:
-    """One run of the child process."""
+    """Returns the status from one run of the child process."""
     routes = client_routes(address, environment)
     question = LiveQuestion(
         address.host,
@@ -107,7 +107,7 @@ def look_once(address: Address, options: LiveOptions, environment: Mapping[str, 
 
 def look_at_container_server(look: LiveLook, timeout: float, model: str | None) -> LiveLook:
     """Returns ``look`` with the answers of the server at its address. Only that address is contacted. ``timeout``:
-    seconds for one request; ``model``: the name for requests over gRPC, which does not list servables."""
+    seconds for one request; ``model``: the name for requests over gRPC, because gRPC does not list servables."""
     assert look.address is not None
     named = model if look.address.grpc else None
     status = look_once(look.address, LiveOptions(model=named, timeout=timeout), {})
@@ -115,7 +115,7 @@ def look_at_container_server(look: LiveLook, timeout: float, model: str | None) 
 
 
 def is_served(status: LiveStatus) -> bool:
-    """Returns whether everything that is configured is AVAILABLE, including the named model."""
+    """Whether every configured servable is AVAILABLE, including the named model."""
     if status.model is not None and status.address.grpc:
         return status.model_ready is True and all(item.complete for item in status.servables or ())
     if status.server != "ovms" or status.ready is False:
@@ -131,7 +131,7 @@ def is_served(status: LiveStatus) -> bool:
 
 
 def live_report(status: LiveStatus, options: OutputOptions, run_start: RunStart) -> Report:
-    """The report on a running server."""
+    """Returns the report on a running server."""
     findings = tuple(item for item in arrange(live_findings(status)) if is_reported(item, options))
     problem = live_gap(status)
     ended: CheckStatus = "could_not_look" if problem else "ran"

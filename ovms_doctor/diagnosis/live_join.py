@@ -1,5 +1,5 @@
-"""Joins the findings on the running server with those of the rules and of the log: which is newest, and which
-follows from which."""
+"""Joins the findings on the running server with those of the rules and of the log: selects the newest, and links
+causes."""
 
 from __future__ import annotations
 
@@ -46,12 +46,12 @@ def joined_live(findings: Sequence[Finding], context: Context) -> list[Finding]:
 
 
 def about_now(findings: Sequence[Finding]) -> frozenset[str]:
-    """Returns the fingerprints of the findings about the running server, not about its next start."""
+    """Returns the fingerprints of the findings about the running server; findings about its next start are left out."""
     return frozenset(item.fingerprint for item in findings if check_names().get(item.code) == LIVE.name)
 
 
 def _versions(finding: Finding, served: dict[str, LiveServable]) -> list[str]:
-    """The conditions of the versions that a finding is about."""
+    """Returns the conditions of the versions that a finding is about."""
     servable = served.get(finding.subject.model or "")
     if servable is None:
         return []
@@ -65,8 +65,8 @@ def _is_available(finding: Finding, served: dict[str, LiveServable]) -> bool:
 
 
 def _is_over(finding: Finding, served: dict[str, LiveServable]) -> bool:
-    """Returns whether the finding is a failed load in the log of a version that is AVAILABLE now: the server's
-    answer is newer."""
+    """Whether the finding is a failed load in the log of a version that is AVAILABLE now: the server's answer is
+    newer."""
     is_logged = finding.occurrences is not None and not any(
         item.how != "log" and not item.how.startswith("log") for item in finding.evidence
     )
@@ -111,7 +111,7 @@ def _doubted(finding: Finding, served: dict[str, LiveServable], findings: Sequen
 
 def _explained(finding: Finding, findings: Sequence[Finding], context: Context) -> Finding:
     """Returns the finding on a servable that is not AVAILABLE with its causes, and with the prediction and the log
-    on it."""
+    about it."""
     if finding.code == STILL_STARTING.code:
         if context.plan.outcome == "never_ends":
             return replace(finding, causes=(CausedBy(any_model=True),))
@@ -172,7 +172,7 @@ def _logged(finding: Finding, context: Context) -> str:
 
 
 def _with_cause_of_silence(finding: Finding) -> Finding:
-    """Returns the finding on a server that is not reached, with the findings on its container as causes."""
+    """Returns the finding on a server that cannot be reached, with the findings on its container as causes."""
     if finding.code in (REFUSED.code, NO_ANSWER.code):
         return replace(
             finding,

@@ -1,5 +1,5 @@
-"""The causes of the warnings and errors of a log: what each message means, which led to a state, which only follows
-from others."""
+"""The causes of the warnings and errors of a log: the meaning of each message, which led to a state, and which only
+follows from others."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from ovms_doctor.explain.index import CodeEntry
 from ovms_doctor.explain.search import Explanation, explain
 from ovms_doctor.model.log import LogProblem, LogSummary
 
-#: Messages that end a failed load or start: the cause is in a message before them.
+#: Messages that end a failed load or start: a message before them names the cause.
 _CLOSING = {
     "version-failed", "versions-failed", "start-failed", "model-manager-not-started", "config-models-failed",
     "pipeline-validation-failed", "port-not-opened", "custom-loader-failed", "download-hint",
     "error-while-loading-version", "node-failed", "servable-not-valid",
 }  # fmt: skip
-#: Those of them that name the cause themselves, where it is recognised.
+#: The closing messages that name the cause themselves, if it is recognised.
 _WITH_CODE = {"port-not-opened", "custom-loader-failed"}
 #: Closing messages that have a code of their own in another context.
 _CLOSING_TEXTS = (
@@ -26,14 +26,15 @@ _CLOSING_TEXTS = (
     "Error during configuration ",
     "Error during layout",
 )
-#: Quoted by a closing message; the warnings before it say why each pipeline was not made (pipelines.cpp, since 2026.1).
+#: A message that a closing message quotes; the warnings before it state why each pipeline was not made (pipelines.cpp,
+#: since 2026.1).
 _CLOSING_PART = "Failed to create any image generation pipeline from"
-#: Messages without consequence for what is served.
+#: Messages without effect on the served models.
 _HARMLESS = {
     "output-buffers", "properties-not-read", "deprecated", "deprecated-or-minor", "graph-queue", "internal",
     "embedding-misuse", "download-marker", "protobuf-noise", "default-version-not-found", "pipeline-run-failed",
 }  # fmt: skip
-#: Codes for faults of clients: no fault of the server, and counted with the requests.
+#: Codes for faults of clients: not faults of the server, and counted with the requests.
 CLIENT_CODES = frozenset(f"OVD{number}" for number in range(871, 886))
 #: The most characters of a text that are explained; OpenVINO's last lines are the most specific.
 _TEXT = 16_384
@@ -44,11 +45,11 @@ class Meaning(Struct, frozen=True):
 
     #: The codes that it can mean, likeliest first, each with the values in the message.
     codes: tuple[tuple[CodeEntry, dict[str, str]], ...]
-    #: Whether it only closes what another message explains.
+    #: Whether it only closes a failure that another message explains.
     closing: bool
     #: Whether it is recognised at all.
     known: bool
-    #: Codes that the status of a closing message speaks for.
+    #: Codes that the status of a closing message suggests.
     behind: tuple[CodeEntry, ...] = ()
 
     @property
@@ -57,7 +58,7 @@ class Meaning(Struct, frozen=True):
 
 
 def meanings(problems: Sequence[LogProblem]) -> list[Meaning]:
-    """The meaning of each problem, in the same order."""
+    """Returns the meaning of each problem, in the same order."""
     known: dict[str, Meaning] = {}
     result = []
     for problem in problems:
@@ -82,8 +83,8 @@ def _meaning(text: str) -> Meaning:
 
 
 def chosen_causes(numbers: Iterable[int], all_meanings: Sequence[Meaning]) -> list[int]:
-    """Of the problems before a state those that are causes, oldest first: one that can mean what an earlier one means
-    already is no further cause."""
+    """Returns the problems before a state that are causes, oldest first. A problem that can mean the same as an earlier
+    cause is not a further cause."""
     chosen: list[int] = []
     taken: set[str] = set()
     for number in numbers:
@@ -99,7 +100,7 @@ def chosen_causes(numbers: Iterable[int], all_meanings: Sequence[Meaning]) -> li
 
 
 def ending_problem(start: int, log: LogSummary, all_meanings: Sequence[Meaning]) -> int | None:
-    """The problem that ended a start: the last cause before its end, an error rather than a warning."""
+    """Returns the problem that ended a start: the last cause before its end, an error rather than a warning."""
     best: int | None = None
     fallback: int | None = None
     for number, problem in enumerate(log.problems):

@@ -1,4 +1,4 @@
-"""Findings from a log that no single message shows: its figures, and what it does not explain."""
+"""Findings from a log that no single message shows: from its figures, and from failures without a reason."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from ovms_doctor.model.log import LogSummary, RequestStatistics, ServableHistory
 _REQUESTS, _FAILED = 20, 0.25
 #: Waiting dominates from this share of the time at the 95th percentile on, and from this number of milliseconds on.
 _WAIT_SHARE, _WAIT_MS = 0.5, 1.0
-#: The share of the time of inference with which one servable takes the processors from the others.
+#: The share of the inference time from which on one servable slows the others.
 _MOST_OF_THE_TIME = 0.8
 
 
@@ -33,7 +33,7 @@ def figure_findings(log: LogSummary) -> Iterator[Finding]:
         if item.failing_since and (item.succeeded or item.servable not in loading):
             yield from _stuck(item, log)
         elif item.servable in loading:
-            # Its requests are refused because it does not load: that is a finding already.
+            # Its requests are refused because it does not load, which is already a finding.
             pass
         elif item.requests >= _REQUESTS and item.failed >= _FAILED * item.requests:
             yield from _refused(item)
@@ -128,7 +128,7 @@ def _waiting(item: RequestStatistics, log: LogSummary) -> Iterator[Finding]:
 
 
 def _breaks_off(log: LogSummary) -> Iterator[Finding]:
-    """A model was being loaded when the last start broke off."""
+    """Yields the finding that a model was being loaded when the last start broke off."""
     if not log.starts or log.starts[-1].ended != "cut_off":
         return
     last = len(log.starts) - 1
@@ -150,7 +150,7 @@ def _breaks_off(log: LogSummary) -> Iterator[Finding]:
 
 
 def load_unexplained(servable: ServableHistory) -> Finding:
-    """The finding on a servable that does not load for a reason that the log does not hold."""
+    """Returns the finding on a servable that does not load for a reason that is not in the log."""
     return _finding(
         LOAD_FAILS_UNEXPLAINED,
         f"{servable.name} does not load, and the log does not hold the reason.",
@@ -161,7 +161,7 @@ def load_unexplained(servable: ServableHistory) -> Finding:
 
 
 def start_unexplained(line: int, at: str | None) -> Finding:
-    """The finding on a start that ended in ``line``, for a reason that the log does not hold."""
+    """Returns the finding on a start that ended in ``line``, for a reason that is not in the log."""
     return _finding(
         START_FAILS_UNEXPLAINED,
         "The server exits, and nothing in the log is recognised as the reason.",

@@ -36,15 +36,15 @@ from ovms_doctor.model.log import (
 from ovms_doctor.model.pattern import lazy_pattern
 
 _UNMATCHED = 3
-#: Fields whose names say nothing about their values.
+#: Fields whose names do not describe their values.
 _UNNAMED = lazy_pattern(r"(?:what|error|details|value|parse)\d*")
 _VALUE = 200
-#: Lines within which messages that name no servable are about one case.
+#: The number of lines within which messages without a servable belong to one case.
 _NEAR = 20
-#: Lines within which the messages of a library belong to what the server reports.
+#: The number of lines within which the messages of a library belong to the server's error.
 _FAR = 300
 _MESSAGES = 3
-#: Seconds that clocks are set back by at the end of daylight saving time, with some for what was logged meanwhile.
+#: Seconds that clocks are set back at the end of daylight saving time, plus some for messages logged meanwhile.
 _DST, _DST_SLACK = 3600, 120
 
 
@@ -114,12 +114,12 @@ class _Groups:
         self.candidates: dict[str, tuple[str, ...]] = {}
 
     def of_servable(self, servable: ServableHistory, numbers: list[int]) -> tuple[str, ...]:
-        """The codes of a servable's causes; makes a finding of each."""
+        """Returns the codes of a servable's causes; adds a finding for each."""
         bad = servable.failing or servable.state in ("LOADING", "START")
         found = [self._add(number, servable).entry.code for number in numbers]
         if found or not servable.failing:
             return tuple(dict.fromkeys(found)) if bad else ()
-        # Only what closes the load is left: its status speaks for a class of causes.
+        # Only the closing message is left: its status suggests a class of causes.
         for number in servable.problems:
             meaning = self._meanings[number]
             behind = meaning.behind or tuple(entry for entry, _ in meaning.codes)
@@ -135,7 +135,7 @@ class _Groups:
         return ()
 
     def of_start(self, index: int) -> str | None:
-        """The code of what ended a start; makes a finding of it."""
+        """Returns the code of the cause that ended a start; adds a finding for it."""
         start = self._log.starts[index]
         if start.ended != "exit":
             return None
@@ -161,7 +161,7 @@ class _Groups:
         return group.entry.code
 
     def add_the_rest(self) -> None:
-        """Causes that led to no state: warnings, and errors while requests run."""
+        """Adds causes that led to no state: warnings, and errors while requests run."""
         for number, (problem, meaning) in enumerate(zip(self._log.problems, self._meanings, strict=True)):
             if number in self._of_problem or not meaning.is_cause:
                 continue
@@ -210,7 +210,7 @@ class _Groups:
             others = tuple(other for other, _ in meaning.codes[1:])
         name = servable.name if servable else problem.servable
         version = servable.version if servable else problem.version
-        # What is wrong with a configuration or a path is one case, whichever line shows it.
+        # A fault of a configuration or a path is one case, no matter which line shows it.
         path = values.get("path", "") if name is None else ""
         key = (entry.code, problem.source, name or path, version)
         group = self._groups.get(key)
@@ -236,7 +236,7 @@ class _Groups:
         lasting = any(problem.lasting for problem in problems)
         first = min(problems, key=lambda item: item.first_line)
         last = max(problems, key=lambda item: item.last_line)
-        # Several messages of one case come together: the most frequent one counts the cases.
+        # Several messages of one case are logged together: the most frequent message counts the cases.
         occurrences = Occurrences(
             max(problem.count for problem in problems),
             first.first_at,
@@ -282,8 +282,8 @@ class _Groups:
         )
 
     def _recovers(self, group: _Group, problems: list[LogProblem]) -> Recovers | None:
-        """Returns what the code says of a server that runs; one that ended looks at nothing again, and a graph is
-        read again only with the configuration (modelmanager.cpp)."""
+        """Returns what makes a running server recover by its code; a server that ended reads nothing again, and a graph
+        is read again only with the configuration (modelmanager.cpp)."""
         recovers = group.entry.recovers
         if recovers is None:
             return None

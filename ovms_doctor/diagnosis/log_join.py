@@ -16,7 +16,7 @@ _CHANGED = "The rules do not find this now: something has changed since the log 
 
 
 def joined(findings: list[Finding], log: LogSummary) -> list[Finding]:
-    """The findings, those that the log shows with a note of that; then what only the log shows, if it lasts."""
+    """Returns the findings: those that the log confirms have a note; then the lasting ones that only the log shows."""
     diagnosis, logged = diagnose(log)
     result = list(findings)
     for item in logged:
@@ -44,7 +44,7 @@ def _same(finding: Finding, logged: Finding, codes: tuple[str, ...]) -> bool:
 
 
 def _nested(first: str, second: str) -> bool:
-    """Whether one path is the other, or leads to it."""
+    """Whether one path is the other or its ancestor."""
     return (
         first == second
         or first.startswith(second.rstrip("/") + "/")

@@ -1,4 +1,4 @@
-"""Many models side by side: while the children look at some of them, the rules go on with others."""
+"""Many models in parallel: while the children collect facts about some of them, the rules evaluate others."""
 
 from __future__ import annotations
 
@@ -21,42 +21,44 @@ from ovms_doctor.model.facts import (
 )
 from ovms_doctor.model.names import REMOTE_PREFIXES
 
-#: Questions of models that are collected together, and how many such portions the children have at a time.
+#: The number of questions that are collected together, and how many such portions the children have at a time.
 _PORTION, _AHEAD = 256, 6
-#: A model with more questions is not one of many.
+#: A model with more questions is planned alone.
 _MOST = 4096
-#: What is answered in a moment. What takes longer is collected at once, for all models.
+#: Questions with fast answers. Slower ones are collected at once, for all models.
 _QUICK = frozenset((StatPath, ListDirectory, ReadFile, InspectModel))
-#: Called with each question before it is answered, its number among those of its kind, and how many these are; of
-#: questions about many models, the number of the model and how many there are.
+#: Called with each question before it is answered, its number among the questions of its kind, and their total; for
+#: questions about many models, the number of the model and the number of models.
 Progress = Callable[[AnyQuestion, int, int], None]
 
 
 class Collector(Protocol):
-    """Something that looks: at this host, or at nothing any more."""
+    """Answers questions about this host, or only from recorded facts."""
 
     def collect(
         self, questions: Sequence[AnyQuestion], progress: Callable[[AnyQuestion], None] | None
     ) -> dict[AnyQuestion, Answer]:
-        """An answer for each question."""
+        """Returns an answer for each question."""
         ...
 
     def begin(self, questions: Sequence[AnyQuestion]) -> None:
-        """Has the children begin with what is collected next, without waiting for them."""
+        """Starts the children on the questions that are collected next, without waiting for them."""
         ...
 
 
 class _Portion(Struct):
-    """Parts whose questions are collected together, and those of them that no portion before it has."""
+    """Questions that are collected together, with their parts."""
 
+    #: The parts that need the answers.
     parts: list[PlanPart]
+    #: The questions that no earlier portion contains.
     questions: list[AnyQuestion]
 
 
 def settle_parts(
     parts: Sequence[PlanPart], facts: Facts, collector: Collector, progress: Progress | None
 ) -> bool:
-    """Goes on with each of the parts as far as quick looks lead, and adds their answers to ``facts``. False where
+    """Evaluates each of the parts as far as fast answers allow, and adds the answers to ``facts``. Returns False if
     there is no such part. Raises InterruptedRunError."""
     quick = [part for part in parts if _is_quick(part)]
     if not quick:
@@ -93,7 +95,7 @@ def settle_parts(
 
 
 def _go_on(part: PlanPart) -> PlanPart | None:
-    """What the part lacks now; None where it is settled, or has questions that are not for here."""
+    """Returns the questions that the part lacks now; None if it is settled, or if a question is not a fast one."""
     try:
         part.plan()
     except FactsMissingError as error:
@@ -110,7 +112,7 @@ def _is_quick(part: PlanPart) -> bool:
 
 
 def _in_portions(parts: Iterable[PlanPart]) -> Iterator[list[PlanPart]]:
-    """The parts in portions of so many questions."""
+    """Yields the parts in portions of a limited number of questions."""
     portion: list[PlanPart] = []
     size = 0
     for part in parts:

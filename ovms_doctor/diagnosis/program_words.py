@@ -1,4 +1,4 @@
-"""The texts that stand in this program's code and data: what its rules can compare with."""
+"""The texts in this program's code and data, which its rules can compare with."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 import ovms_doctor
 from ovms_doctor.model.pseudonyms import KnownWords
 
-#: The packages with rules, and with what reads and writes texts that they compare.
+#: The packages with rules, and those that read and write texts for comparison.
 _PACKAGES = ("checks", "diagnosis", "inputs", "model", "prediction", "probes")
 #: Data of the rules.
 _DATA = (
@@ -29,7 +29,7 @@ _DATA = (
 
 @cache
 def known_words() -> KnownWords:
-    """The words that redaction keeps."""
+    """Returns the texts that redaction keeps."""
     return KnownWords.of(_texts())
 
 
@@ -42,7 +42,7 @@ def _texts() -> Iterator[str]:
 
 
 def _code_below(package: str) -> Iterator[CodeType]:
-    """The compiled modules of a package, none of which is run."""
+    """Yields the compiled modules of a package; none of them is run."""
     waiting = [(f"{ovms_doctor.__path__[0]}/{package}", f"ovms_doctor.{package}.")]
     while waiting:
         directory, prefix = waiting.pop()
@@ -54,7 +54,7 @@ def _code_below(package: str) -> Iterator[CodeType]:
 
 
 def _constants(code: CodeType) -> Iterator[str]:
-    """The texts in compiled code but for docstrings."""
+    """Yields the texts in compiled code, except docstrings."""
     for index, value in enumerate(code.co_consts):
         if isinstance(value, CodeType):
             yield from _constants(value)

@@ -33,12 +33,15 @@ __all__ = ["NO_THIRD_PARTY", "ThirdParty", "begin", "failed_report", "report_on"
 
 
 class ThirdParty(Struct, frozen=True):
-    """The results of third-party checks, already selected. ``looked_at``: sentences for a green report; ``matched``:
-    the patterns of ``--select`` and ``--ignore`` that match a third-party check or code."""
+    """The results of the selected third-party checks."""
 
+    #: Their findings.
     findings: tuple[Finding, ...] = ()
+    #: The status of each check.
     checks: tuple[CheckRun, ...] = ()
+    #: Sentences for a green report.
     looked_at: tuple[str, ...] = ()
+    #: The patterns of ``--select`` and ``--ignore`` that match a third-party check or code.
     matched: frozenset[str] = frozenset()
 
 
@@ -139,8 +142,8 @@ def _check_run(outcome: Outcome, gaps: Sequence[tuple[CouldNotLook, tuple[str, .
 
 
 def _gaps(context: Context) -> list[tuple[CouldNotLook, tuple[str, ...]]]:
-    """Returns what could not be looked at, and the checks that depend on it."""
-    # The running server is looked at apart from the files.
+    """Returns the gaps: facts that could not be collected, with the checks that depend on them."""
+    # The running server is queried separately from the files.
     everything = tuple(name for name in NAMES if name not in ("doctor", "live"))
     gaps: list[tuple[CouldNotLook, tuple[str, ...]]] = []
     if context.plan.unknown is not None:
@@ -169,7 +172,7 @@ def _gaps(context: Context) -> list[tuple[CouldNotLook, tuple[str, ...]]]:
 
 
 def _unseen_cache(path: str, facts: Facts) -> CouldNotLook:
-    """Why the directory of the cache is not known."""
+    """Returns why the directory of the cache is unknown."""
     for question in (StatPath(path), CheckWritable(path)):
         answer = facts.get(question)
         if isinstance(answer, Unavailable) and answer.timed_out:
@@ -177,7 +180,7 @@ def _unseen_cache(path: str, facts: Facts) -> CouldNotLook:
     return CouldNotLook(path, "the directory of the cache was not seen")
 
 
-#: The checks that need the model's file to have been found and looked at.
+#: The checks that need the model's file to have been found and inspected.
 _ON_THE_FILE = ("reading", "operations", "versions", "parameters", "mapping")
 
 
@@ -200,7 +203,7 @@ def _runtime(run: SettledRun) -> str | None:
 
 
 def _host_paths(run: SettledRun) -> tuple[tuple[str, str], ...]:
-    """Server path and host path of every base path where the two differ."""
+    """Returns the server path and the host path of every base path if the two differ."""
     pairs = []
     for model in run.plan.models:
         path = model.entry.base_path

@@ -18,10 +18,13 @@ if TYPE_CHECKING:
 class RunStart(Struct, frozen=True):
     """The start time of a run: as a date, and for the duration."""
 
+    #: The start as ISO 8601 with the offset from UTC.
     text: str
+    #: The start in seconds of the monotonic clock.
     clock: float
+    #: The command line without secrets.
     arguments: tuple[str, ...]
-    #: The name of the host, where one was given.
+    #: The name of the host from ``--host-name``; None without the option.
     host_name: str | None = None
 
     def run(self) -> Run:
@@ -39,7 +42,7 @@ class RunStart(Struct, frozen=True):
 
 
 def begin(arguments: Sequence[str], host_name: str | None = None) -> RunStart:
-    """A run that begins now. ``arguments``: the command line without secrets. ``host_name``: the name under which the
-    report lists the host."""
+    """Returns the start of a run that begins now. ``arguments``: the command line without secrets. ``host_name``: the
+    name of the host in the report."""
     now = datetime.now(timezone.utc).isoformat(timespec="seconds")
     return RunStart(now, time.monotonic(), tuple(arguments), host_name)

@@ -21,7 +21,8 @@ _ESCAPED = ("container", "environment")
 
 
 def options_to_json(options: CheckOptions) -> dict[str, Any]:
-    """The options as JSON values that :func:`options_from_json` reads, without what was read into other fields."""
+    """Returns the options as JSON values that :func:`options_from_json` reads, without content that other fields
+    hold."""
     values: dict[str, Any] = to_builtins(replace(options, **_unsaved()))
     for name in _unsaved():
         del values[name]
@@ -29,14 +30,14 @@ def options_to_json(options: CheckOptions) -> dict[str, Any]:
 
 
 def options_from_json(data: Any) -> CheckOptions:
-    """The options as ``options_to_json`` gives them, also those that older releases wrote, after a round trip.
-    Raises ValueError for anything else."""
+    """Returns the options from the values of ``options_to_json``, also of older releases. Raises ValueError for any
+    other values."""
     if not isinstance(data, dict):
         raise ValueError("not the options of a run: no object")
     values = {name: value for name, value in data.items() if name not in _unsaved()}
     values |= {name: map_text(values[name], unescape) for name in _ESCAPED if name in values}
     if isinstance(values.get("untold"), list):
-        # Until the options were one record: source, reason, timed out.
+        # Older releases had three separate options here: source, reason, timed out.
         values["untold"] = dict(zip(("source", "reason", "timed_out"), values["untold"], strict=False))
     try:
         return convert(values, CheckOptions)
@@ -58,7 +59,7 @@ def facts_origin(header: dict[str, Any]) -> FactsOrigin:
     )
 
 
-#: What the facts are about, by the names of their questions.
+#: The subjects of the facts, by the names of their questions.
 _KINDS = (
     ("StatPath StatHost StatTimes CheckWritable ProbeWrite", "path"),
     ("ListDirectory", "directory listing"),
@@ -87,7 +88,7 @@ def saved_sentence(facts: Facts, size: int, path: str) -> str:
 
 
 def _unsaved() -> dict[str, Any]:
-    """The defaults of the fields that are not written."""
+    """Returns the defaults of the fields that are not written."""
     unsaved = {name for name, (_, option) in options_of(CheckOptions).items() if not option.saved}
     unsaved.add("typed_targets")
     return {item.name: item.default for item in fields(CheckOptions) if item.name in unsaved}

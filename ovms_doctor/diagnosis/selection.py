@@ -9,7 +9,7 @@ from ovms_doctor.model.output_options import OutputOptions
 def is_reported(finding: Finding, options: OutputOptions) -> bool:
     """Whether ``--select`` and ``--ignore`` keep the finding. Findings about ovms-doctor itself are always kept.
 
-    The registry, which imports all checks, is imported only where one of the two options is given.
+    The registry, which imports all checks, is imported only if one of the two options is used.
     """
     if finding.about_itself or not (options.select or options.ignore):
         return True

@@ -1,4 +1,5 @@
-"""Plan and collect in turns: the rules name the facts they lack, the collector looks, the rules go on."""
+"""Plans and collects in turns: the rules name the facts that they lack, the collector finds the answers, the rules
+continue."""
 
 from __future__ import annotations
 
@@ -19,24 +20,28 @@ from ovms_doctor.prediction.servable import plan_model
 from ovms_doctor.prediction.startup import plan
 from ovms_doctor.probes import interrupts
 
-#: More rounds than any chain of rules needs; reaching it means that a rule has endless questions.
+#: The maximum number of rounds, more than any chain of rules needs; reaching it means that a rule asks endless
+#: questions.
 _MOST_TURNS = 100_000
-#: Questions that are collected before their answers are added to the facts.
+#: The number of questions that are collected before their answers are added to the facts.
 _PORTION = 8192
 T = TypeVar("T")
 
 
 class SettledRun(Struct, frozen=True):
-    """A settled plan with the facts it rests on."""
+    """A settled plan with its facts."""
 
+    #: The deployment.
     deployment: Deployment
+    #: The predicted result.
     plan: Plan
+    #: The facts that the plan is based on.
     facts: Facts
 
 
 class _Settled:
-    """Plans models, and remembers those that need no more facts: a repository of thousands is planned in
-    many turns, and a settled model does not change when facts are added."""
+    """Plans models, and stores the plans that need no more facts: a repository of thousands is planned in many turns,
+    and a settled plan does not change when facts are added."""
 
     def __init__(self) -> None:
         self._plans: dict[tuple[ModelEntry, Mode], ModelPlan] = {}
@@ -80,7 +85,7 @@ def _compare(
     collector: Collector | None,
     progress: Progress | None,
 ) -> None:
-    """Collect what the comparison with the running server needs: the check makes it."""
+    """Collects the facts for the comparison with the running server, which a check makes."""
     from ovms_doctor.prediction.live.drift import drifts, live_status_of
 
     status = live_status_of(deployment)

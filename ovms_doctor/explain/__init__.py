@@ -1,1 +1,1 @@
-"""From a line of a log, or a code, to its explanation."""
+"""Finds the explanation of a log line or a code."""

@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from ovms_doctor.model.findings import Recovers, Severity
 
-#: In a page, what is written by hand begins after this line.
+#: In a page, the hand-written text begins after this line.
 END_OF_FACTS = "<!-- /facts -->"
 
 
@@ -24,20 +24,20 @@ class CodeEntry(Struct, frozen=True):
     code: str
     name: str
     severity: Severity
-    #: The name of the check that reports it.
+    #: The name of the check that reports the code.
     check: str
     summary: str
     remedy: str
     recovers: Recovers | None = None
     #: Templates of the server's messages.
     messages: tuple[str, ...] = ()
-    #: Templates of other texts by which it is recognised.
+    #: Templates of other texts that identify the code.
     texts: tuple[str, ...] = ()
     releases: str = ""
     see_also: tuple[str, ...] = ()
-    #: The smallest case, before and after the remedy; None where there is no example.
+    #: The smallest example, before and after the remedy; None without an example.
     example: tuple[str, str] | None = None
-    #: Where the page is.
+    #: The web address of the page.
     docs: str = ""
     #: The Markdown text of the page of a third-party code.
     page: str = ""
@@ -46,7 +46,9 @@ class CodeEntry(Struct, frozen=True):
 class CheckEntry(Struct, frozen=True):
     """A check, as :class:`~ovms_doctor.checks.api.Check`."""
 
+    #: Its name.
     name: str
+    #: Its summary.
     summary: str
 
 
@@ -55,6 +57,7 @@ class SharedPage(Struct, frozen=True):
 
     #: The file's name without ``.md``.
     name: str
+    #: Its heading.
     title: str
     #: Markdown.
     text: str
@@ -63,9 +66,9 @@ class SharedPage(Struct, frozen=True):
 class Index(Struct, frozen=True):
     """The content of ``data/codes.json``."""
 
-    #: In the order in which they run.
+    #: The checks, in the order in which they run.
     checks: tuple[CheckEntry, ...]
-    #: Ascending.
+    #: The codes, ascending.
     codes: tuple[CodeEntry, ...]
     #: The names of the pages that several codes share.
     shared: tuple[str, ...]
@@ -73,13 +76,13 @@ class Index(Struct, frozen=True):
 
 @cache
 def index() -> Index:
-    """All built-in checks and codes."""
+    """Returns all built-in checks and codes."""
     return msgspec.json.decode(_data("data/codes.json"), type=Index)
 
 
 @cache
 def codes() -> dict[str, CodeEntry]:
-    """All built-in codes by themselves, ascending."""
+    """Returns all built-in codes, ascending."""
     return {entry.code: entry for entry in index().codes}
 
 
@@ -91,7 +94,7 @@ def lookup(code_or_name: str) -> CodeEntry | None:
 
 
 def lookup_page(name: str) -> SharedPage | None:
-    """A page that several codes share, by its name."""
+    """Returns a page that several codes share, by its name; None for another name."""
     sought = name.strip().lower()
     if sought not in index().shared:
         return None

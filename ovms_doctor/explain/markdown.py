@@ -1,4 +1,4 @@
-"""The part of Markdown that pages are written in, as blocks of plain text: paragraphs, list items, code."""
+"""The subset of Markdown that pages use, as blocks of plain text: paragraphs, list items, code."""
 
 from __future__ import annotations
 
@@ -15,14 +15,16 @@ _FENCE = "```"
 
 
 class Block(Struct, frozen=True):
-    """One block. ``text`` is on one line, but for code."""
+    """One block of a page."""
 
+    #: Its kind.
     kind: Literal["paragraph", "item", "code"]
+    #: Its text, on one line except in code.
     text: str
 
 
 def blocks(markdown: str) -> Iterator[Block]:
-    """Returns the blocks of a page. Headings become paragraphs; other Markdown is kept as written."""
+    """Yields the blocks of a page. Headings become paragraphs; other Markdown is kept as written."""
     kind: Literal["paragraph", "item", "code"] = "paragraph"
     lines: list[str] = []
     for line in _without_comments(markdown).split("\n"):
@@ -62,7 +64,7 @@ def _block(kind: Literal["paragraph", "item", "code"], lines: list[str]) -> Bloc
 
 
 def _plain_link(link: re.Match[str]) -> str:
-    """A link's text, and what it leads to: for another page, what ``explain`` takes."""
+    """Returns a link's text with its target; for another page, the argument of ``explain`` that shows it."""
     text, target = link[1], link[2]
     name = target.removesuffix(".md")
     if name == text:

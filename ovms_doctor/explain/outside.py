@@ -1,7 +1,7 @@
-"""Lines that are not the server's: exit codes, the loader, the container engine, Kubernetes, the kernel, clients.
+"""Messages of other programs: exit codes, the loader, the container engine, Kubernetes, the kernel, clients.
 
-The rows are by text, as those of ``data/signatures.json`` are: one text may mean several codes of several topics, the
-likeliest first.
+The rows have the text as key, like those of ``data/signatures.json``: one text may mean several codes of several
+topics, likeliest first.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from ovms_doctor.model.pattern import lazy_pattern
 
-#: Exit code → what it means, likeliest first.
+#: Exit code → codes that it can mean, likeliest first.
 _EXITS: dict[int, tuple[str, ...]] = {
     1: ("OVD704",),
     3: ("OVD703",),
@@ -63,7 +63,7 @@ _PATTERNS: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = tuple(
             "OVD861",
         ),
         (r"Failed to start gRPC server(?: -)? at (?P<address>\S{1,200})$", "OVD802"),
-        # The port is tried once, and any failure is called busy.
+        # The server tries the port once, and reports any failure as busy.
         (
             r"Failed to start gRPC server(?: -)? at (?P<address>\S{1,200}:(?:\d{1,3}|10[01]\d|102[0-3])) "
             r"- port is busy",
@@ -82,7 +82,7 @@ _PATTERNS: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = tuple(
 
 
 def outside_codes(text: str) -> Iterator[tuple[str, dict[str, str]]]:
-    """The codes that a text of none of the server's messages means, with its values."""
+    """Yields the codes that a text of another program means, with its values."""
     for pattern, codes in _PATTERNS:
         match = pattern.search(text)
         if match is not None:

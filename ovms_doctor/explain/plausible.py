@@ -1,8 +1,8 @@
-"""Which causes the values in a line exclude, and which of several causes is the likely one.
+"""Which causes the values in a line exclude, and which of several causes is the likeliest.
 
-Codes are named here, and not in their checks, because each row relates codes of several topics to each other: which of
-those that share a message comes first, and which one takes the place of another around a generative model. What
-excludes a code is a property of the text that it shares with others, and only ``explain`` and ``logs`` have the text.
+Codes are named here, and not in their checks, because each row relates codes of several topics to each other: the
+order of codes with the same message, and the code that replaces another one for a generative model. A text that
+several codes share excludes some of them, and only ``explain`` and ``logs`` have that text.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _LIKELY: tuple[tuple[str, ...], ...] = (
     ("OVD405", "OVD205"),
     ("OVD803", "OVD801"),
     ("OVD430", "OVD333"),
-    # What the exception of a generative model names, before the message around it.
+    # The subject of a generative model's exception, before the message around it.
     (
         "OVD744",
         "OVD432",
@@ -45,7 +45,7 @@ def _path(values: Values) -> str:
     return next((values[key] for key in ("path", "file", "model_file") if values.get(key)), "")
 
 
-#: Suffixes of models that are no IR.
+#: Suffixes of models in formats other than IR.
 _OTHER_MODELS = (".onnx", ".pb", ".pdmodel", ".pdiparams", ".tflite")
 
 
@@ -58,11 +58,11 @@ _NAMELESS = ("without names", "get_names()", "descriptor/tensor.cpp")
 
 
 def _other_layout_fault(values: Values, text: str) -> bool:
-    """Returns whether the message names a reason for a refused layout that is about the layout itself."""
+    """Whether the message names a reason for a refused layout that is about the layout itself."""
     return "layout for model" in text and "ayout" in values.get("what", "")
 
 
-#: What the server writes around the exception of a generative model (servable_initializer.cpp, modelmanager.cpp,
+#: The server's text around the exception of a generative model (servable_initializer.cpp, modelmanager.cpp,
 #: mediapipegraphdefinition.cpp, pipelines.cpp).
 _AROUND_GENERATIVE = (
     "node initialization for models_path: ",
@@ -80,7 +80,7 @@ _OF_GENERATIVE = {
     ),
     **dict.fromkeys(("OVD201", "OVD202", "OVD203"), "OVD368"),
     **dict.fromkeys(("OVD316", "OVD322", "OVD323", "OVD324", "OVD341", "OVD342"), "OVD375"),
-    # The operations of a tokenizer are an extension of OpenVINO.
+    # The operations of a tokenizer are in an extension of OpenVINO.
     "OVD321": "OVD372",
 }
 
@@ -89,7 +89,7 @@ def _is_generative(text: str) -> bool:
     return any(mark in text for mark in _AROUND_GENERATIVE)
 
 
-#: Code → whether the values or the text exclude it.
+#: Code → the function that returns whether the values or the text exclude it.
 _EXCLUDED: dict[str, Callable[[Values, str], bool]] = {
     "OVD106": lambda values, _: _path(values).startswith(("s3://", "gs://", "az://", "azfs://")),
     "OVD659": lambda values, _: bool(_path(values)) and not _path(values).startswith(("s3://", "gs://")),
@@ -99,20 +99,20 @@ _EXCLUDED: dict[str, Callable[[Values, str], bool]] = {
     # The step that sets layouts is the first step that needs names.
     "OVD333": _other_layout_fault,
     "OVD430": lambda _, text: any(mark in text for mark in _NAMELESS),
-    # Of an IR only.
+    # Only an IR has this error.
     "OVD307": _not_ir,
     "OVD308": _not_ir,
     "OVD311": _not_ir,
     "OVD312": _not_ir,
     "OVD315": _not_ir,
-    # MediaPipe names the calculator that it does not know, or the stream that does not fit.
+    # MediaPipe names the unknown calculator or the stream that does not fit.
     "OVD362": lambda _, text: any(
         word in text for word in ("nput Stream", "utput Stream", "ide packet", "ide Packet")
     ),
     "OVD363": lambda _, text: any(
         word in text for word in ("No registered object", "Unable to find Calculator")
     ),
-    # A store that the server does not reach: no client's error.
+    # The server cannot reach a store; this is not a client's error.
     "OVD884": lambda _, text: any(word in text for word in ("S3 ", "GCS ", "curlCode", "HeadBucket")),
     # mapping_config.json has two keys only.
     "OVD461": lambda _, text: (
@@ -125,9 +125,9 @@ _EXCLUDED: dict[str, Callable[[Values, str], bool]] = {
         for code in ("OVD351", "OVD352", "OVD353", "OVD354", "OVD355", "OVD356", "OVD357")
     },
     "OVD441": lambda _, text: "libopenvino_" in text,
-    # Of a setting of a graph's node; one of a model has other codes.
+    # This is a setting of a graph's node; a setting of a model has other codes.
     "OVD374": lambda _, text: "Cannot compile model into target device" in text,
-    # What cannot be inferred is a code of its own.
+    # A failed shape inference has its own code.
     "OVD406": lambda _, text: "Could not infer model task" in text,
     "OVD874": lambda values, _: values.get("version", "").startswith("policy"),
 }
@@ -140,12 +140,12 @@ def possible(code: str, values: Values, text: str) -> bool:
 
 
 def of_generative_model(code: str, text: str) -> str:
-    """Returns the code that a fault of a file has where the text is about a generative model, else the same code."""
+    """Returns the code for a generative model if the text is about one, else the same code."""
     return _OF_GENERATIVE.get(code, code) if _is_generative(text) else code
 
 
 def by_likelihood(codes: Sequence[str]) -> list[str]:
-    """The same codes; of those that share a message the likely one first."""
+    """Returns the same codes; of codes with the same message, the likeliest comes first."""
     result = list(codes)
     for family in _LIKELY:
         indexes = [index for index, code in enumerate(result) if code in family]

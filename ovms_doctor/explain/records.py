@@ -1,10 +1,11 @@
-"""A log, or a piece of one, into its messages: prefixes of OVMS and of what carried the log are taken off."""
+"""Splits a log, or a part of one, into its messages; removes the prefixes of OVMS and of the program that stored the
+log."""
 
 from __future__ import annotations
 
 from ovms_doctor.model.pattern import lazy_pattern
 
-#: Of a longer text only the beginning is looked at, in characters.
+#: Maximum characters of a text; only the beginning of a longer text is searched.
 LIMIT = 64 * 1024
 
 #: ``[2026-01-01 12:00:00.000][1][modelmanager][error][modelmanager.cpp:123] ``; without the thread until
@@ -16,9 +17,9 @@ _PREFIX = lazy_pattern(
     r"(?:\[(?:trace|debug|info|warning|error|critical)\] ?)?"
     r"(?:\[[^\]\n]{1,200}:\d{1,6}\] ?)?"
 )
-#: How far into a line the prefix may begin: docker compose, kubectl and syslog write something before it.
+#: Maximum characters before the prefix in a line: docker compose, kubectl and syslog write something before it.
 _LEAD = 200
-#: What a container's runtime writes before every line (docker logs -t, CRI).
+#: The text that a container's runtime writes before every line (docker logs -t, CRI).
 _STAMP = lazy_pattern(
     r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[.\d]{0,12}(?:Z|[+-]\d\d:\d\d) (?:(?:stdout|stderr) [FP] )?"
 )
@@ -26,8 +27,8 @@ _COLOUR = lazy_pattern(r"\x1b\[[0-9;]{0,32}m")
 
 
 def split_records(text: str) -> list[str]:
-    """The messages in ``text``, at most :data:`LIMIT` characters of it. A line without a prefix continues the
-    message before it: OVMS writes the prefix once for a message of several lines. Never raises."""
+    """Returns the messages in ``text``, at most :data:`LIMIT` characters of it. A line without a prefix continues the
+    previous message: OVMS writes the prefix once for a message of several lines. Never raises."""
     records: list[list[str]] = []
     lead = ""
     for raw in text[:LIMIT].split("\n"):
@@ -46,7 +47,7 @@ def split_records(text: str) -> list[str]:
 
 
 def _unpacked(line: str) -> str:
-    """A line of Docker's json-file log is an object around the text."""
+    """Returns the text of a line; in Docker's json-file log, each line is a JSON object around the text."""
     if not line.startswith('{"log":'):
         return line
     import json

@@ -1,6 +1,6 @@
 """The output of ``explain`` and ``checks``: the codes with their pages, and the codes for a log line.
 
-Everything is made safe to show: what a user pasted, or a third-party check wrote, is shown and never obeyed.
+All text is made safe to show: control characters in a user's log or in a third-party check's text have no effect.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 Matches: TypeAlias = "Sequence[tuple[CodeEntry, Mapping[str, str]]]"
 
-#: Raised in its second number when keys are added, in its first when one changes or goes.
+#: The second number is raised when keys are added, the first when a key changes or is removed.
 SCHEMA_VERSION = "1.0"
 
 RECOVERS: dict[Recovers | None, str] = {
@@ -30,7 +30,7 @@ RECOVERS: dict[Recovers | None, str] = {
     None: "Depends on the case, or there is nothing to repair.",
 }
 _STYLES: dict[Severity, str] = {"error": "bold red", "warning": "bold yellow", "info": "bold blue"}
-#: The number of entries shown in full; of the others, code, name and summary are shown.
+#: The number of entries shown in full; for the others, code, name and summary are shown.
 _IN_FULL = 1
 #: The most characters shown of a value from the log.
 _VALUE = 300
@@ -40,11 +40,11 @@ _INDENT = 12
 def explain_text(
     matches: Matches, notes: Sequence[Note] = (), *, width: int = 100, encoding: str = "utf-8"
 ) -> Styled:
-    """The explanation for people: the first entry in full, the others in a line each.
+    """Returns the explanation for people: the first entry in full, the others in one line each.
 
-    ``matches`` and ``notes`` are those of :class:`~ovms_doctor.explain.search.Explanation`, or one entry
-    without values. Lines are at most ``width`` cells wide (a path is never broken); what ``encoding`` cannot
-    write is written as ASCII.
+    ``matches`` and ``notes`` are those of :class:`~ovms_doctor.explain.search.Explanation`, or one entry without
+    values. Lines are at most ``width`` cells wide (a path is never broken); characters outside ``encoding`` are
+    written as ASCII.
     """
     sheet = _Sheet(width, encoding)
     for note in notes if not matches else ():
@@ -61,7 +61,7 @@ def explain_text(
 
 
 def page_text(page: SharedPage, *, width: int = 100, encoding: str = "utf-8") -> Styled:
-    """A page that several codes share, for people."""
+    """Returns a page that several codes share, for people."""
     sheet = _Sheet(width, encoding)
     sheet.line((page.title, "bold"))
     sheet.page("", page.text)
@@ -74,10 +74,10 @@ def page_json(page: SharedPage) -> dict[str, Any]:
 
 
 def explain_json(matches: Matches, notes: Sequence[Note] = ()) -> dict[str, Any]:
-    """The same as JSON values, complete, its text escaped as in :mod:`ovms_doctor.model.text`.
+    """Returns the complete explanation as JSON values, its text escaped as in :mod:`ovms_doctor.model.text`.
 
-    ``codes``: the entries, most specific first, each with the values that were read from the log.
-    ``general``: messages that name no cause, each with the codes that may be behind it.
+    ``codes``: the entries, most specific first, each with the values that were read from the log. ``general``:
+    messages that name no cause, each with the codes of possible causes.
     """
     document = {
         "schema_version": SCHEMA_VERSION,
@@ -104,7 +104,7 @@ def list_text(
     width: int = 100,
     encoding: str = "utf-8",
 ) -> Styled:
-    """The checks, each with its codes. ``summaries``: what each check looks at, by its name."""
+    """Returns the checks, each with its codes. ``summaries``: the summary of each check, by its name."""
     sheet = _Sheet(width, encoding)
     for check, codes in _by_check(entries, summaries).items():
         sheet.blank()
@@ -115,7 +115,7 @@ def list_text(
 
 
 def list_json(entries: Mapping[str, CodeEntry], summaries: Mapping[str, str] | None = None) -> dict[str, Any]:
-    """The checks as JSON values, each with its codes: code, name, usual severity, summary, page."""
+    """Returns the checks as JSON values, each with its codes: code, name, usual severity, summary, page."""
     return {
         "schema_version": SCHEMA_VERSION,
         "checks": [
@@ -141,7 +141,7 @@ def list_json(entries: Mapping[str, CodeEntry], summaries: Mapping[str, str] | N
 def _by_check(
     entries: Mapping[str, CodeEntry], summaries: Mapping[str, str] | None
 ) -> dict[str, list[CodeEntry]]:
-    """In the order of ``summaries``, then in that of the codes."""
+    """Returns the codes by check, in the order of ``summaries``; within a check in their own order."""
     checks: dict[str, list[CodeEntry]] = {name: [] for name in summaries or {}}
     for code in entries.values():
         checks.setdefault(code.check, []).append(code)
@@ -200,14 +200,14 @@ class _Sheet:
             self.text.append("\n")
 
     def prose(self, label: str, content: str) -> None:
-        """A paragraph with a word before it, in its own column."""
+        """Adds a paragraph with a label before it, in its own column."""
         safe = visible(content, self.encoding)
         for number, piece in enumerate(wrap(safe, self.width - _INDENT)):
             lead = f"  {label}" if number == 0 else ""
             self.text.append(lead.ljust(_INDENT), "dim").append(piece + "\n")
 
     def page(self, label: str, markdown: str) -> None:
-        """The text of a page, its blocks apart from each other."""
+        """Adds the text of a page, with empty lines between its blocks."""
         for number, block in enumerate(blocks(markdown)):
             if number:
                 self.blank()
@@ -218,13 +218,13 @@ class _Sheet:
                 self.prose(label if number == 0 else "", lead + block.text)
 
     def verbatim(self, label: str, content: str) -> None:
-        """Lines as they are, in the same column."""
+        """Adds unchanged lines, in the same column."""
         for number, line in enumerate(content.split("\n")):
             lead = f"  {label}" if number == 0 else ""
             self.text.append(lead.ljust(_INDENT), "dim").append(visible(line, self.encoding).rstrip() + "\n")
 
     def item(self, code: CodeEntry) -> None:
-        """One entry on as many lines as it needs, its code in front."""
+        """Adds one entry on as many lines as it needs, with its code at the beginning."""
         head = f"  {code.code}  "
         pieces = wrap(visible(f"{code.name}: {code.summary}", self.encoding), self.width - len(head))
         for number, piece in enumerate(pieces):

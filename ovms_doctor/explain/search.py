@@ -24,13 +24,13 @@ from ovms_doctor.model.text import HIDDEN
 
 __all__ = ["LIMIT", "Explanation", "Note", "explain", "explain_line"]
 
-#: Messages that quote another text, over several lines: the quoted text is more specific.
+#: Messages that quote another text of several lines: the quoted text is more specific.
 _CONTAINERS = (log.READ_FAILED, log.COMPILE_FAILED, log.LOAD_THREW, log.RELOAD_THREW, log.OPTIONS_EXCEPTION)
 #: The codes on ports and addresses, and on the libraries of the server itself.
 _ALWAYS = ("OVD80", "OVD861")
-#: A value is cut here, in characters: a path is never longer, and what is quoted need not be.
+#: Maximum characters of a value: a path is never longer, and a quoted text need not be complete.
 _VALUE = 4096
-#: A part of a message is looked for only if it is at least so long, in characters, and of several words.
+#: Minimum length of a part of a message that is searched for, in characters; it must have several words.
 _PART = 10
 
 _LOAD_STATUS = (
@@ -42,18 +42,22 @@ _UPPER = str.maketrans({chr(code): chr(code + 32) for code in range(ord("A"), or
 
 
 class Note(Struct, frozen=True):
-    """A message that names no cause, its values, and the codes of possible causes."""
+    """A message that names no cause."""
 
+    #: The message.
     general: GeneralMessage
+    #: The values that the server filled in, by name.
     values: dict[str, str]
+    #: The codes of possible causes.
     codes: tuple[CodeEntry, ...]
 
 
 class Explanation(Struct, frozen=True):
-    """``codes``: the codes that the text means, most specific first, each with the values that the server filled in.
-    ``notes``: messages in the text that name no cause."""
+    """The recognised content of a text."""
 
+    #: The codes that the text means, most specific first, each with the values that the server filled in.
     codes: tuple[tuple[CodeEntry, dict[str, str]], ...] = ()
+    #: Messages in the text that name no cause.
     notes: tuple[Note, ...] = ()
 
     def __bool__(self) -> bool:
@@ -61,10 +65,9 @@ class Explanation(Struct, frozen=True):
 
 
 def explain_line(text: str) -> list[tuple[CodeEntry, dict[str, str]]]:
-    """The codes that a line, or several, of the server's log can mean, most specific first, with its values.
+    """Returns the codes that one or more lines of the server's log can mean, most specific first, with their values.
 
-    Where the text names no cause, the codes that may be behind it. Empty where nothing is recognised. Never
-    raises.
+    If the text names no cause, returns the codes of possible causes. Empty if nothing is recognised. Never raises.
     """
     explanation = explain(text)
     if explanation.codes:
@@ -77,7 +80,8 @@ def explain_line(text: str) -> list[tuple[CodeEntry, dict[str, str]]]:
 
 
 def explain(text: str) -> Explanation:
-    """Returns what is recognised in ``text``: with or without the log's prefix, one line or many. Never raises."""
+    """Returns the recognised codes and messages in ``text``: with or without the log's prefix, one line or many. Never
+    raises."""
     records = split_records(text)
     for fold in (False, True):
         found = _explain(records, fold)
@@ -87,7 +91,7 @@ def explain(text: str) -> Explanation:
 
 
 def _bare_status(records: list[str]) -> Explanation:
-    """For the text of a status alone, as it closes the messages on a load."""
+    """Returns the codes for the text of a status alone, which closes the messages on a load."""
     for item in general().statuses:
         if records and records[0].startswith(item.status):
             names = tuple(dict.fromkeys((*item.version, *item.start)))
@@ -115,21 +119,28 @@ def _explain(records: list[str], fold: bool) -> Explanation:
 
 
 class _Target(Struct, frozen=True):
-    """A message to search in: as it is, and as it is compared (``fold``: without regard to case)."""
+    """A message to search in."""
 
+    #: The text of the message.
     text: str
+    #: The text to compare: in lower case with ``fold``.
     compared: str
+    #: Whether the comparison ignores case.
     fold: bool
 
 
 class _Template(Struct, frozen=True):
-    """``literals`` with ``fields`` between them; begins with a literal. ``weight``: how much is literal."""
+    """The literal parts of a message with fields between them; begins with a literal."""
 
+    #: The literal parts.
     literals: tuple[str, ...]
+    #: The literal parts in lower case.
     folded: tuple[str, ...]
+    #: The names of the fields.
     fields: tuple[str, ...]
+    #: Whether the match may extend over several lines.
     several_lines: bool
-    #: The longest literal, as it is and without regard to case: where it is missing, the template does not fit.
+    #: The longest literal, unchanged and in lower case: a message without it does not match.
     longest: str
     longest_folded: str
 
@@ -138,9 +149,9 @@ class _Template(Struct, frozen=True):
         return sum(len(literal) for literal in self.literals)
 
     def find(self, target: _Target, *, anchored: bool = False) -> dict[str, str] | None:
-        """The values at the first place where the template fits, else None. One pass over the text.
+        """Returns the values at the first position where the template matches, else None. One pass over the text.
 
-        ``anchored``: only at the beginning.
+        ``anchored``: matches only at the beginning.
         """
         literals = self.folded if target.fold else self.literals
         compared = target.compared
@@ -158,14 +169,14 @@ class _Template(Struct, frozen=True):
                 }
             if anchored:
                 return None
-            # A template that begins with a field would be found at the same place again.
+            # A template that begins with a field would be found at the same position again.
             start = compared.find(literals[0], max(end, start + 1))
         return None
 
 
 def _spans(text: str, literals: tuple[str, ...], start: int, end: int) -> list[tuple[int, int]] | None:
-    """Returns the positions of the fields between the literals. One pass is enough: if the leftmost position of each
-    literal leaves none for the next, no other position does."""
+    """Returns the positions of the fields between the literals. One pass is enough: if the next literal does not follow
+    the leftmost position of a literal, it follows no other position."""
     spans = []
     position = start + len(literals[0])
     last = len(literals) - 1
@@ -173,7 +184,7 @@ def _spans(text: str, literals: tuple[str, ...], start: int, end: int) -> list[t
         if number < last:
             found = text.find(literal, position, end)
         elif literal:
-            # What the server filled in may hold the last literal itself (";", "]").
+            # The filled-in value may contain the last literal itself (";", "]").
             found = text.rfind(literal, position, end)
         else:
             line_end = text.find("\n", position, end)
@@ -199,11 +210,14 @@ def _template(text: str) -> _Template:
 
 
 class _Hit(Struct, frozen=True):
-    """``rank`` sorts: a recognised text before a bare message, more of it before less, and where two codes
-    share a message, the one that it is typical of. Last, the bare text of a status."""
+    """A code that a text may mean."""
 
+    #: The code.
     code: CodeEntry
+    #: The values that the server filled in, by name.
     values: dict[str, str]
+    #: The sort key: a recognised text before a bare message, then more of it before less; of codes with the
+    #: same message, the one that it usually means. The bare text of a status comes last.
     rank: tuple[int, int, int, str]
 
 
@@ -231,8 +245,8 @@ def _of_subject(hit: _Hit, text: str) -> _Hit:
 
 
 def _further(target: _Target, *, is_known: bool) -> Iterator[_Hit]:
-    """Of each code the further message that fits with the most literal text; then what is not the server's: of that
-    only ports and libraries, where the text is a message of the server (``is_known``)."""
+    """Yields for each code the further message with the longest matching literal text; then messages of other
+    programs: if the text is a message of the server (``is_known``), only those on ports and libraries."""
     found: dict[str, _Hit] = {}
     for code, items in signatures().items():
         for item in items:
@@ -257,8 +271,8 @@ def _further(target: _Target, *, is_known: bool) -> Iterator[_Hit]:
 def _hits(
     target: _Target, texts_of: Callable[[CodeEntry], Sequence[str]], quoted: dict[str, str] | None
 ) -> Iterator[_Hit]:
-    """Of each code the template that fits with the most literal text. ``quoted``: the values of the message
-    around it; None where messages themselves are looked for."""
+    """Yields for each code the template with the longest matching literal text. ``quoted``: the values of the message
+    around it; None if whole messages are searched."""
     for code in codes().values():
         best: _Hit | None = None
         for index, text in enumerate(texts_of(code)):
@@ -320,7 +334,7 @@ def _entries(names: Iterable[str]) -> tuple[CodeEntry, ...]:
 
 
 def _by_part(records: list[str]) -> Explanation:
-    """Returns the messages that contain these words, for a user who typed only a part of a message."""
+    """Returns the messages that contain this part, for a user who typed only a part of a message."""
     part = " ".join(records[0].split()).rstrip(" :.,;").translate(_UPPER) if records else ""
     if len(part) < _PART or " " not in part:
         return Explanation()
@@ -343,7 +357,8 @@ def _texts_of(code: CodeEntry) -> tuple[str, ...]:
 
 
 def _value_text(name: str, value: str) -> str:
-    """The server writes a proxy that it cannot read as it is, user and password and all."""
+    """Returns the value with secrets removed: the server writes an unreadable proxy unchanged, with user and
+    password."""
     if name == "proxy" and "@" in value:
         value = f"{HIDDEN}@{value.rpartition('@')[2]}"
     return value[:_VALUE]

@@ -1,7 +1,7 @@
-"""Further messages of the server by code: those of all releases from 2022.1 on that the codes' own templates lack.
+"""Further messages of the server by code: messages of all releases from 2022.1 on that the codes' own templates lack.
 
-``data/signatures.json`` holds them. They differ from a code's own templates, which the server is predicted to write:
-these are only recognised.
+``data/signatures.json`` holds them. A code's own templates are messages that the prediction quotes; these are only
+recognised.
 """
 
 from __future__ import annotations
@@ -12,28 +12,29 @@ from functools import cache
 import msgspec
 from msgspec import Struct
 
-#: A template with so much literal text is recognised within a line too, in characters.
+#: Minimum characters of literal text with which a template is recognised within a line too.
 UNMISTAKABLE = 30
-#: The same for a text of a library, which the server quotes behind words of its own.
+#: The same for a text of a library, which the server quotes after text of its own.
 _UNMISTAKABLE_QUOTED = 20
 _LIBRARIES = ("OpenVINO", "OpenVINO GenAI")
 
 
 class Signature(Struct, frozen=True):
-    """A message and the code that it is typical of."""
+    """A message and the code that it usually means."""
 
     #: The template, with ``{fields}``.
     text: str
+    #: The code.
     code: str
-    #: The file that writes it: one of OVMS, or the name of a library.
+    #: The file that writes the message: one of OVMS, or the name of a library.
     source: str
-    #: The first and the last release with it; None for the newest known.
+    #: The first and the last release with the message; None for the newest known.
     since: str
     until: str | None = None
 
     @property
     def is_status(self) -> bool:
-        """Whether it is the text of a status, which other messages and answers to clients end with."""
+        """Whether the message is the text of a status, which other messages and answers to clients end with."""
         return self.source == "status.cpp"
 
     def anchored(self, weight: int) -> bool:
@@ -49,7 +50,7 @@ class _Signatures(Struct, frozen=True):
 
 @cache
 def signatures() -> dict[str, tuple[Signature, ...]]:
-    """All of them, by code."""
+    """Returns all signatures, by code."""
     data = pkgutil.get_data("ovms_doctor.explain", "data/signatures.json")
     assert data is not None
     result: dict[str, list[Signature]] = {}

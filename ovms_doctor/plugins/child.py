@@ -1,6 +1,6 @@
 """The main program of the child process that imports and runs one third-party check.
 
-The messages are those of :mod:`ovms_doctor.plugins.messages`. The parent is :mod:`ovms_doctor.plugins.process`; it
+:mod:`ovms_doctor.plugins.messages` defines the messages. The parent is :mod:`ovms_doctor.plugins.process`; it
 validates all of them.
 """
 
@@ -32,8 +32,7 @@ from ovms_doctor.probes.processes.start import FILE, INCOMING, OUTGOING
 
 
 def main(target: str) -> None:
-    """Imports ``target``, and runs it when a line comes in. FILE is a file with what it runs on. Ends the
-    process."""
+    """Imports ``target``, and runs it when a line arrives. FILE contains the plan and the facts. Ends the process."""
     with (
         os.fdopen(INCOMING, "rb", buffering=0) as incoming,
         os.fdopen(OUTGOING, "wb", buffering=0) as outgoing,
@@ -98,7 +97,7 @@ def _read_settled() -> Settled:
 
 
 def _one_line(error: BaseException) -> str:
-    """The exception in one line, with the place in the file that raised it."""
+    """Returns the exception in one line, with the position in the file that raised it."""
     try:
         text = str(error)
     except Exception:  # noqa: BLE001 - even that is the check's own code

@@ -1,7 +1,7 @@
-"""Which third-party checks are installed: their metadata is read, none of their code is run.
+"""Finds the installed third-party checks: reads their metadata and runs none of their code.
 
-Imported in every run, and most hosts have no such check: the means to parse metadata are only imported once
-an installed distribution names the group.
+Every run imports this module, and most hosts have no such check: the parser of metadata is only imported if an
+installed distribution names the group.
 """
 
 from __future__ import annotations
@@ -17,25 +17,28 @@ GROUP = "ovms_doctor.checks"
 
 _MARK = GROUP.encode("ascii")
 _METADATA = (".dist-info", ".egg-info")
-#: Files larger than this, in bytes, are no list of entry points.
+#: Maximum size in bytes of a file with entry points.
 _LARGEST = 1 << 20
 
 
 class Plugin(Struct, frozen=True):
-    """One entry point: the check's ``name``, the ``distribution`` with its ``version``, and what it names,
-    ``module:attribute``."""
+    """One entry point."""
 
+    #: The check's name.
     name: str
+    #: The distribution that offers it.
     distribution: str
+    #: The version of the distribution.
     version: str
+    #: The object that the entry point names, ``module:attribute``.
     target: str
 
 
 def installed(path: list[str] | None = None) -> tuple[Plugin, ...]:
-    """The third-party checks in the directories of ``path`` (else of :func:`safe_path`), in stable order.
+    """Returns the third-party checks in the directories of ``path`` (else of :func:`safe_path`), in stable order.
 
-    A distribution that is installed twice counts once, as for Python: the first on the path. Metadata that cannot be
-    read is skipped.
+    Of a distribution that is installed twice, the first on the path counts, as in Python. Unreadable metadata is
+    skipped.
     """
     found: dict[str, list[Plugin]] = {}
     for directory in _naming_the_group(safe_path() if path is None else path):

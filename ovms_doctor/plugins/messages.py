@@ -1,8 +1,8 @@
-"""The messages to and from the child process of a third-party check: JSON, checked when it is read.
+"""The messages to and from the child process of a third-party check: JSON, validated when it is read.
 
-The child gets a file with what the check runs on, and sends lines: first what the check reports about itself
-(Described) or that it cannot be used (Unusable). After a line came in, Started when that file was read, and then how
-the check ended. What the check itself made of descriptions and findings is JSON values here;
+The child gets a file with the data for the check, and sends lines: first the check's description (Described) or the
+reason why it cannot be used (Unusable). After it receives a line, it sends Started when it has read the file, and
+then the result of the check. Descriptions and findings of the check are plain JSON values here;
 :mod:`ovms_doctor.plugins.protocol` reads them.
 """
 
@@ -20,11 +20,11 @@ from ovms_doctor.model.text import redact
 
 
 class Settled(Struct, frozen=True):
-    """What a check runs on.
+    """The data that a check runs on.
 
     * ``deployment``: everything that the server was given, without secrets.
     * ``plan``: the predicted result.
-    * ``facts``: the facts that it rests on.
+    * ``facts``: the facts that the plan is based on.
     """
 
     deployment: Deployment
@@ -51,7 +51,7 @@ class Unusable(Struct, frozen=True, tag=True):
 
 
 class Started(Struct, frozen=True, tag=True):
-    """The check has what it needs and begins to run."""
+    """The check has its data and begins to run."""
 
 
 class Findings(Struct, frozen=True, tag=True):
@@ -64,7 +64,7 @@ class Findings(Struct, frozen=True, tag=True):
 
 
 class NotApplicable(Struct, frozen=True, tag=True):
-    """The check has nothing to look at.
+    """The check does not apply to this deployment.
 
     * ``reason``: why.
     """
@@ -73,7 +73,7 @@ class NotApplicable(Struct, frozen=True, tag=True):
 
 
 class CouldNotLook(Struct, frozen=True, tag=True):
-    """The check could not look.
+    """The check could not collect its facts.
 
     * ``reason``: why.
     """
@@ -82,7 +82,7 @@ class CouldNotLook(Struct, frozen=True, tag=True):
 
 
 class Raised(Struct, frozen=True, tag=True):
-    """The check, or what prepares its run, ended with an exception.
+    """The check, or the preparation of its run, ended with an exception.
 
     * ``reason``: the exception in one line.
     """
@@ -94,7 +94,7 @@ PluginMessage: TypeAlias = Described | Unusable | Started | Findings | NotApplic
 
 
 def encode_settled(settled: Settled) -> bytes:
-    """The content of the file."""
+    """Returns the content of the file."""
     return encode_json(settled)
 
 
@@ -105,13 +105,13 @@ def decode_settled(data: bytes) -> Settled:
 
 
 def encode_message(message: PluginMessage) -> bytes:
-    """The message as a line."""
+    """Returns the message as a line."""
     return encode_json(message) + b"\n"
 
 
 def decode_message(line: bytes) -> PluginMessage:
-    """The message in a line, with its texts redacted: the check may have read more than its facts. Raises
-    JsonFormatError."""
+    """Returns the message in a line, with secrets in its texts redacted: the check may have read more than its facts.
+    Raises JsonFormatError."""
     values = map_text(to_builtins(decode_json(line, PluginMessage)), redact)
     message: PluginMessage = convert(values, PluginMessage)
     return message

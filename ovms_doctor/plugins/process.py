@@ -1,7 +1,7 @@
-"""The child process of one third-party check, from the parent: started, read with a deadline, killed.
+"""The parent's side of the child process of one third-party check: starts it, reads with a deadline, kills it.
 
-Modules come from where the parent's come from, without the working directory. Standard output and standard error of
-the check are one bounded text.
+Modules are imported from the parent's directories, without the working directory. Standard output and standard error
+of the check form one bounded text.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from ovms_doctor.plugins.messages import PluginMessage, decode_message
 from ovms_doctor.probes.processes.child import Child, ChildExit
 from ovms_doctor.probes.processes.start import start
 
-#: Bytes that a check may answer with.
+#: Maximum bytes of a check's answer.
 LARGEST_ANSWER: Final = 32 << 20
-#: Bytes of memory of its own that a check may take: far more than facts need, less than a host has.
+#: Maximum bytes of memory that a check may allocate: far more than facts need, less than a host has.
 _MEMORY: Final = 4 << 30
 _ENTRY: Final = "ovms_doctor.plugins.child:main"
 
@@ -25,8 +25,8 @@ class PluginProcess:
     """One check's process. The kernel kills it when the thread that made it ends (prctl(2))."""
 
     def __init__(self, target: str, facts: int) -> None:
-        """``target``: what the entry point names; ``facts``: the descriptor of a file to be read from its
-        beginning. OSError or ValueError where no process can be started."""
+        """Starts the process. ``target``: the object that the entry point names; ``facts``: the descriptor of a file that
+        is read from its beginning. Raises OSError or ValueError if no process can be started."""
         process = start(
             _ENTRY,
             [target],
@@ -39,11 +39,11 @@ class PluginProcess:
         self._child = Child(process, LARGEST_ANSWER)
 
     def run(self) -> None:
-        """Lets the check run."""
+        """Starts the run of the check."""
         self._child.send(b"\n")
 
     def receive(self, deadline: float) -> PluginMessage | ChildExit:
-        """Returns the next message; if none comes within ``deadline`` seconds, the child process is ended. Raises
+        """Returns the next message; if none arrives within ``deadline`` seconds, the child process is ended. Raises
         InterruptedRunError."""
         line = self._child.receive(deadline)
         if isinstance(line, ChildExit):

@@ -2,7 +2,7 @@
 sizes.
 
 The child writes with :func:`to_values`; the parent treats everything from the pipe as untrusted. The types below
-define what is accepted: those of a finding and of a code, with limits.
+define the accepted values: the types of a finding and of a code, with limits.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from ovms_doctor.model.json_text import JsonFormatError, convert
 from ovms_doctor.model.pattern import lazy_pattern
 from ovms_doctor.model.server_log import Message
 
-#: Characters of a sentence, and of a text of many lines.
+#: Maximum characters of a sentence, and of a text of many lines.
 SENTENCE, TEXT = 4_000, 64_000
-#: Items of one list in a finding; codes of a check; findings of a check.
+#: Maximum number of items of one list in a finding, codes of a check, findings of a check.
 ITEMS, CODES, FINDINGS = 100, 200, 100_000
 
 _CODE = lazy_pattern(r"([A-Z]{2,8})[0-9]{1,6}", re.ASCII)
 _NAME = lazy_pattern(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _NESTED = 5
 _LONGEST_NAME = 80
-#: Numbers that JSON readers agree on.
+#: The range of numbers on which JSON readers agree.
 _MOST_NUMBER = 2**63
 _T = TypeVar("_T")
 
@@ -45,13 +45,13 @@ _Items: TypeAlias = Annotated[tuple[_T, ...], Meta(max_length=ITEMS)]
 
 
 class PluginMessageError(ValueError):
-    """A message does not follow the protocol; the text names the place."""
+    """A message does not follow the protocol; the text names the position."""
 
 
 class PluginDescription(Struct, frozen=True):
     """A third-party check as it describes itself.
 
-    * ``summary``: what it looks at.
+    * ``summary``: the subject of the check, as a phrase.
     * ``prefix``: the prefix of all its codes.
     * ``codes``: its codes.
     """
@@ -138,7 +138,7 @@ class _Description(Struct, frozen=True):
 
 
 def is_name(text: str) -> bool:
-    """Returns whether this is a valid name of a check or a finding: kebab case, and not like a built-in code."""
+    """Whether this is a valid name of a check or a finding: kebab case, and not like a built-in code."""
     fits = len(text) <= _LONGEST_NAME and _NAME.fullmatch(text) is not None
     return fits and not text.upper().startswith(PREFIX)
 
@@ -179,7 +179,7 @@ def read_description(value: object, check: str) -> PluginDescription:
 
 
 def read_finding(value: object, codes: Mapping[str, Code]) -> Finding:
-    """One finding with a code of its own check. Raises PluginMessageError."""
+    """Returns one finding with a code of its own check. Raises PluginMessageError."""
     found = _read(value, _Finding, "a Finding", Finding)
     entry = codes.get(found.code)
     if entry is None:
@@ -196,7 +196,7 @@ def read_sentence(text: str) -> str:
 
 
 def _read_code(value: object) -> tuple[Code, str]:
-    """Returns a code and its prefix; of log messages of the server only the text is kept."""
+    """Returns a code and its prefix; only the text of the server's log messages is kept."""
     code = _read(value, _Code, "a Code", Code)
     if code.code.upper().startswith(PREFIX):
         raise PluginMessageError(f"it claims the code {code.code}: {PREFIX} is ovms-doctor's own prefix")
@@ -212,7 +212,7 @@ def _read_code(value: object) -> tuple[Code, str]:
 
 
 def _read(value: object, accepted: type[_T], name: str, plain: type[_T] | None = None) -> _T:
-    """``value`` as an ``accepted``, then as the type without limits, if one is given."""
+    """Reads ``value`` as type ``accepted``, then as the type without limits, if one is passed."""
     if isinstance(value, dict) and "unexpected" in value:
         raise PluginMessageError(f"{name} is expected, not a {value['unexpected']}")
     if not isinstance(value, dict):

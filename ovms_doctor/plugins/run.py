@@ -1,7 +1,7 @@
-"""The third-party checks of a run: which are selected, how each of them ended, what they found.
+"""The third-party checks of a run: which are selected, the status of each, and their findings.
 
-All are started at once, so that they are imported in parallel; they run one after the other. A check that fails or
-hangs costs the others only its time limit.
+All start at once, so that they are imported in parallel; they run one after the other. A check that fails or hangs
+delays the others by at most its time limit.
 """
 
 from __future__ import annotations
@@ -56,37 +56,42 @@ from ovms_doctor.plugins.protocol import (
 from ovms_doctor.probes.processes.child import ChildExit
 from ovms_doctor.report.model import CheckRun, CheckStatus
 
-#: Seconds for a child to read what the check runs on: plan and facts of as many models as there are.
+#: Seconds for a child to read its data: plan and facts of all models.
 START_DEADLINE = 300.0
 
 
 class PluginProblem(Struct, frozen=True):
-    """Why a check returned nothing."""
+    """The reason why a check returned no result."""
 
-    #: How the check is reported.
+    #: The status of the check in the report.
     status: CheckStatus
-    #: The code of the finding about it.
+    #: The code of the finding about the check.
     code: Code
     #: The reason: the message after the check's name.
     text: str
 
 
 class PluginOffer(Struct, frozen=True):
-    """The codes and summaries of the installed third-party checks. ``summaries`` by the check's name; ``problems``:
-    sentences
-    on those that cannot be used."""
+    """The codes and summaries of the installed third-party checks."""
 
+    #: The codes, by code.
     codes: Mapping[str, CodeEntry]
+    #: The checks' summaries, by the check's name.
     summaries: Mapping[str, str]
+    #: Sentences on unusable checks.
     problems: tuple[str, ...]
 
 
 class _Candidate(Struct):
-    """An installed check in this run: its child process while it runs, its description, or its problem."""
+    """An installed check in this run."""
 
+    #: Its entry point.
     plugin: Plugin
+    #: Its child process while it runs.
     child: PluginProcess | None = None
+    #: Its description, once it is known.
     described: PluginDescription | None = None
+    #: Why it returned no result.
     problem: PluginProblem | None = None
 
 
@@ -96,8 +101,8 @@ def run_plugins(
     output: OutputOptions,
     limit: float,
 ) -> ThirdParty:
-    """Runs the selected ones of ``plugins`` on a settled plan. ``limit``: seconds for each, once to be
-    imported and once to run."""
+    """Runs the selected ``plugins`` on a settled plan. ``limit``: seconds for each, once to be imported and once to
+    run."""
     ignored = {pattern for pattern in output.ignore if pattern.strip().lower() in _names(plugins)}
     left_out = {pattern.strip().lower() for pattern in ignored}
     plugins = [plugin for plugin in plugins if plugin.name not in left_out]
@@ -111,7 +116,7 @@ def run_plugins(
 
 
 def offers(plugins: Sequence[Plugin], limit: float) -> PluginOffer:
-    """The codes of the installed ones, for ``explain`` and ``checks``. ``limit``: seconds for each."""
+    """Returns the codes of the installed checks, for ``explain`` and ``checks``. ``limit``: seconds for each."""
     with _started(plugins, lambda: b"", limit) as candidates:
         good = [item for item in candidates if item.described is not None and item.problem is None]
         codes = {
@@ -126,7 +131,7 @@ def offers(plugins: Sequence[Plugin], limit: float) -> PluginOffer:
 
 
 def _as_entry(code: Code, check: str) -> CodeEntry:
-    """A code in the form in which ``explain`` and ``checks`` show it."""
+    """Returns a code in the form that ``explain`` and ``checks`` show."""
     return CodeEntry(
         code.code,
         code.name,
@@ -152,7 +157,7 @@ def _as_entry(code: Code, check: str) -> CodeEntry:
 def _started(
     plugins: Sequence[Plugin], document: Callable[[], bytes], limit: float
 ) -> Iterator[list[_Candidate]]:
-    """Yields all checks, each imported by its child process, which waits. At the end no child process is left."""
+    """Yields all checks, each imported by its child process, which waits. No child process is left at the end."""
     candidates = [_Candidate(plugin, problem=_refused_name(plugin, plugins)) for plugin in plugins]
     with contextlib.ExitStack() as stack:
         facts = os.memfd_create("facts")
@@ -221,8 +226,8 @@ def _describe(candidate: _Candidate, message: PluginMessage | ChildExit, limit: 
 
 
 def _refuse_clashes(candidates: Sequence[_Candidate]) -> None:
-    """Refuses checks with the same prefix in two distributions, or with the same code or name. None of them is used:
-    it is not known which is right."""
+    """Refuses checks with the same prefix in two distributions, or with the same code or name. None of them is used,
+    because it is unknown which is right."""
     prefixes: dict[str, set[str]] = {}
     owners: dict[str, set[tuple[str, str]]] = {}
     for item in candidates:
@@ -286,7 +291,7 @@ def _matched(candidates: Sequence[_Candidate], output: OutputOptions) -> frozens
 
 
 def _selected(candidates: Sequence[_Candidate], output: OutputOptions) -> Iterator[_Candidate]:
-    """Yields the selected checks. A check that could not report its codes counts as selected where a pattern matches
+    """Yields the selected checks. A check that could not report its codes counts as selected if a pattern matches
     nothing else: a green report must not hide that a requested check did not run."""
     matched = _matched(candidates, output)
     unknown = any(item not in matched and not matches_anything(item) for item in output.select)
@@ -336,7 +341,7 @@ def _with(result: ThirdParty, candidate: _Candidate, output: OutputOptions, limi
 
 
 def _label(candidate: _Candidate, result: ThirdParty) -> str:
-    """The check's name; with its distribution where the name is taken: the report names each check once."""
+    """Returns the check's name; with its distribution if the name is already used: the report names each check once."""
     name = candidate.plugin.name
     taken = {run.name for run in result.checks}
     if name not in taken and name not in NAMES:

@@ -1,1 +1,1 @@
-"""From a report to text: pure functions, one module for each format."""
+"""Renders a report as text: pure functions, one module for each format."""

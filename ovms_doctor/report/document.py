@@ -1,8 +1,8 @@
-"""The JSON report as types: one document with frozen keys, whatever the result of the run.
+"""The JSON report as types: one document whose keys are stable, for all results of a run.
 
-Nothing here is derived from the types of plan and findings, so that a change of those cannot change what others parse.
-The keys, their types and their descriptions in the JSON Schema are defined here only; docs/json-report.md is the
-page for users. Keys are added at the end of a type, with the second number of the version raised.
+The types are independent of plan and findings, so that a change of those cannot change the document. The keys, their
+types and their descriptions in the JSON Schema are defined here only; docs/json-report.md is the page for users. Keys
+are added at the end of a type, with the second number of the version raised.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from ovms_doctor.report.log_document import LogInfo
 from ovms_doctor.report.model import CheckStatus, Verdict
 from ovms_doctor.report.request_document import RequestInfo
 
-#: Raised in its second number when keys are added, in its first when one changes or goes.
+#: The second number is raised when keys are added, the first when a key changes or is removed.
 SCHEMA_VERSION = "1.4"
 
 Count: TypeAlias = Annotated[int, Meta(ge=0)]

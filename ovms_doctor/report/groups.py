@@ -14,11 +14,11 @@ F = TypeVar("F", Finding, "FindingInfo")
 
 
 def group_findings(findings: Sequence[F]) -> list[tuple[F, ...]]:
-    """The findings in groups, each group where its first one was.
+    """Returns the findings in groups, each group at the position of its first finding.
 
-    Of one group are findings of one code on the same path with the same remedy: what denies access to one directory
-    denies it to every model below it. A remedy with commands that are the same to the letter is one remedy, also for
-    findings on different paths.
+    A group contains findings of one code on the same path with the same remedy: a directory without access denies
+    access to every model below it. Remedies with identical commands count as one remedy, even for findings on
+    different paths.
     """
     groups: dict[Hashable, list[F]] = {}
     for finding in findings:
@@ -27,7 +27,7 @@ def group_findings(findings: Sequence[F]) -> list[tuple[F, ...]]:
 
 
 def finding_key(finding: Finding | FindingInfo) -> Hashable:
-    """The common properties of the findings of one group."""
+    """Returns the common properties of the findings of one group."""
     kind = (finding.code, finding.severity, finding.confidence, finding.recovers)
     if finding.remedy is None:
         return (*kind, id(finding))
@@ -36,5 +36,5 @@ def finding_key(finding: Finding | FindingInfo) -> Hashable:
     path = finding.subject.server_path or finding.subject.path
     if changes:
         return (*kind, steps)
-    # A general sentence is the same for different causes: only the path shows that the cause is one.
+    # A general sentence is the same for different causes: only the path shows whether the cause is the same.
     return (*kind, steps, path) if path is not None else (*kind, id(finding))

@@ -50,7 +50,7 @@ from ovms_doctor.report.verdict import verdict_line
 
 Document: TypeAlias = dict[str, Any]
 
-#: Any character that may need a look; the line ends of the layout do not.
+#: Any character that may need escaping, except the line ends of the layout.
 _OTHER = lazy_pattern(r"[^\n\x20-\x7e]")
 
 
@@ -61,9 +61,9 @@ def to_document(
     live: LiveInfo | None = None,
     sentence: str | None = None,
 ) -> Document:
-    """The report as JSON values, its text escaped as in :mod:`ovms_doctor.model.text`. `request`: the request and
-    its verdict; `log`: the content of a log; `live`: the running server; `sentence`: the verdict as a sentence,
-    where it does not follow from the report alone.
+    """Returns the report as JSON values, its text escaped as in :mod:`ovms_doctor.model.text`. `request`: the request
+    and its verdict; `log`: the content of a log; `live`: the running server; `sentence`: the verdict as a sentence,
+    if it does not follow from the report alone.
 
     The order is fixed: two reports on the same input differ only in times.
     """
@@ -80,8 +80,8 @@ def document_parts(
     live: LiveInfo | None = None,
     sentence: str | None = None,
 ) -> Iterator[str]:
-    """The text that `dumps` makes of the document of `to_document`, in parts: one model or finding at a time is in
-    memory."""
+    """Yields the text that `dumps` makes of the document of `to_document`, in parts: one model or finding at a time is
+    in memory."""
     entries: dict[str, Callable[[], Iterable[Struct]]] = {
         "models": lambda: _servables(report),
         "findings": lambda: _findings(report),
@@ -100,7 +100,7 @@ def document_parts(
 
 
 def _array_parts(items: Iterable[Struct]) -> Iterator[str]:
-    """An array that is a value of the document, as `dumps` writes it."""
+    """Yields an array that is a value of the document, as `dumps` writes it."""
     begin = "[\n"
     for item in items:
         text = _printed([_escaped(to_builtins(item))])[2:-2]
@@ -116,7 +116,7 @@ def _frame(
     live: LiveInfo | None,
     sentence: str | None,
 ) -> ReportDocument:
-    """The document as its types, without models and findings, its text not yet escaped."""
+    """Returns the document as its types, without models and findings, its text not yet escaped."""
     made = ReportDocument(
         SCHEMA_VERSION,
         ToolInfo("ovms-doctor", report.tool_version),
@@ -145,10 +145,10 @@ def _frame(
 
 
 def dumps(document: Document) -> str:
-    """The document as text that UTF-8 can write, with a newline at its end.
+    """Returns the document as text that UTF-8 can write, with a newline at its end.
 
-    Characters that are not printed as themselves (DEL, C1 controls, bidirectional overrides) are written as
-    ``\\uNNNN``, which is the same JSON: a report may be shown with ``cat``.
+    Unprintable characters (DEL, C1 controls, bidirectional overrides) are written as ``\\uNNNN``, which is the same
+    JSON: a report may be shown with ``cat``.
     """
     return _printed(document) + "\n"
 
@@ -167,7 +167,7 @@ _SHELL_TEXTS = ("command", "corrected")
 
 
 def _command(value: Any) -> Any:
-    """A command is already quoted for a shell, and may contain backslashes: it is run unchanged."""
+    """Returns a command unescaped: it is quoted for a shell already, and may contain backslashes."""
     return "".join(escape(char) for char in value) if isinstance(value, str) else value
 
 
@@ -256,7 +256,7 @@ def _summary(report: Report, sentence: str) -> Summary:
 
 
 def _servables(report: Report) -> Iterator[ModelInfo]:
-    """Models and graphs, then the pipelines that the server keeps under their names."""
+    """Yields models and graphs, then the pipelines that the server keeps under their names."""
     if report.plan is None:
         return
     for model in report.plan.models:
@@ -268,7 +268,7 @@ def _servables(report: Report) -> Iterator[ModelInfo]:
 
 def _model(model: ModelPlan, report: Report) -> ModelInfo:
     assert report.plan is not None
-    # The states of a process that is gone are kept as the ones it reached, but nothing answers for them.
+    # After the process has ended, the reached states are kept, but no servable answers.
     gone = report.plan.outcome == "exits"
     base = model.entry.base_path
     return ModelInfo(
@@ -295,7 +295,7 @@ def _served(model: ModelPlan, versions: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def _graph_version(model: ModelPlan, *, gone: bool) -> tuple[VersionInfo, ...]:
-    """A graph as /v1/config shows it: with one version, 1; none where an exception left it out."""
+    """Returns a graph as /v1/config shows it: with one version, 1; none if an exception left it out."""
     assert model.followed is not None
     verdict = model.followed.verdict
     states: dict[str, tuple[StateName | None, ErrorCode | None]] = {
@@ -312,7 +312,7 @@ def _graph_version(model: ModelPlan, *, gone: bool) -> tuple[VersionInfo, ...]:
 
 
 def _pipeline(pipeline: PipelinePlan, report: Report) -> ModelInfo:
-    """A pipeline as /v1/config shows it: with one version, 1."""
+    """Returns a pipeline as /v1/config shows it: with one version, 1."""
     assert report.plan is not None
     gone = report.plan.outcome == "exits"
     states: dict[bool | None, tuple[StateName | None, ErrorCode | None]] = {
@@ -353,7 +353,7 @@ def _version(version: VersionPlan, *, gone: bool) -> VersionInfo:
 
 
 def _error_findings(model: str, report: Report) -> str:
-    """Code and name of each error finding on the model, in the report's order (causes first)."""
+    """Returns code and name of each error finding on the model, in the report's order (causes first)."""
     errors = (item for item in report.by_model.get(model, ()) if item.severity == "error")
     return ", ".join(dict.fromkeys(f"{item.code} {item.name}" for item in errors))
 

@@ -1,4 +1,4 @@
-"""From a running server's status to the object ``live`` of the JSON report."""
+"""Converts a running server's status to the object ``live`` of the JSON report."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ovms_doctor.report.live_document import (
 
 
 def live_info(status: LiveStatus) -> LiveInfo:
-    """The status as the document's types, its text not yet escaped."""
+    """Returns the status as the document's types, its text not yet escaped."""
     servables = status.servables
     return LiveInfo(
         url=status.address.url,

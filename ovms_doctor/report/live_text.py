@@ -13,9 +13,9 @@ from ovms_doctor.report.text_findings import write_findings
 from ovms_doctor.report.text_writer import TextWriter
 from ovms_doctor.report.verdict import BAD, GOOD, OPEN, PARTLY, STYLES
 
-#: Servables that the last line names.
+#: Maximum number of servables that the last line names.
 _NAMED = 3
-#: On a short line the kind is left out, then the reason goes below its row.
+#: On a short line the kind is left out first, then the reason moves below its row.
 _SERVABLES = (
     Column("servable", 40, 12),
     Column("kind", 10, 5, leaves=1),
@@ -23,7 +23,7 @@ _SERVABLES = (
     Column("state", 40, 12),
     Column("reason"),
 )
-#: On a short line the columns leave in this order: infer requests, inference, waiting, per second, interface.
+#: On a short line the columns are left out in this order: infer requests, inference, waiting, per second, interface.
 _METRICS = (
     Column("requests to", 40, 12),
     Column("interface", 9, 6, leaves=5),
@@ -44,7 +44,7 @@ _REASONS = {
 
 
 def write_live_report(writer: TextWriter, status: LiveStatus, findings: Sequence[Finding]) -> None:
-    """The whole report but for its last line."""
+    """Writes the whole report except its last line."""
     writer.prose(way_phrase(status), indent=1)
     if status.server in ("ovms", "starting"):
         writer.prose(header_phrase(status), indent=1, style="bold")
@@ -63,7 +63,7 @@ def write_live_report(writer: TextWriter, status: LiveStatus, findings: Sequence
 
 
 def way_phrase(status: LiveStatus) -> str:
-    """The steps in one sentence: ``localhost → 127.0.0.1 · direct · open … · speaks HTTP``."""
+    """Returns the steps in one sentence: ``localhost → 127.0.0.1 · direct · open … · speaks HTTP``."""
     parts = []
     for step in status.steps:
         text = step.detail if step.ok is not None else f"{step.name}: {step.detail}"
@@ -78,7 +78,7 @@ def way_phrase(status: LiveStatus) -> str:
 
 
 def header_phrase(status: LiveStatus) -> str:
-    """Release, liveness and readiness."""
+    """Returns release, liveness and readiness."""
     parts = [f"OVMS {status.release or status.server_text or '(release not known)'}"]
     if status.live is not None:
         parts.append("live" if status.live else "not live")
@@ -103,7 +103,7 @@ def _probe(probe: InferenceProbe) -> str:
 
 
 def _client_address(status: LiveStatus) -> str:
-    """The base address of clients with an OpenAI API, which moved with the releases."""
+    """Returns the base address of clients with an OpenAI API, which differs between releases."""
     if status.release is None or status.address.grpc or status.server != "ovms":
         return ""
     year, minor = (int(text) for text in status.release.split("."))
@@ -125,7 +125,7 @@ def _client_address(status: LiveStatus) -> str:
 
 
 def write_servables(writer: TextWriter, servables: Sequence[LiveServable]) -> None:
-    """A row for each version, those that are not available first."""
+    """Writes a row for each version, those that are not available first."""
     rows: list[Row] = []
     for item in sorted(servables, key=lambda one: (one.complete, one.name)):
         if not item.versions:
@@ -182,7 +182,7 @@ def _number(value: float | None) -> str:
 def write_live_verdict(
     writer: TextWriter, status: LiveStatus, findings: Sequence[Finding], gap: str
 ) -> tuple[str, str]:
-    """The last line: its mark and its sentence."""
+    """Writes the last line: its mark and its sentence."""
     mark, sentence = live_verdict(status, findings, gap)
     writer.blank()
     if not writer.quiet:
@@ -192,7 +192,7 @@ def write_live_verdict(
 
 
 def _failures(status: LiveStatus) -> list[Failure]:
-    """The servables of which no version, or not each that is configured, is available."""
+    """Returns the servables of which not every configured version, or no version at all, is available."""
     found = []
     for item in status.servables or ():
         if item.removed or item.complete:
@@ -204,7 +204,7 @@ def _failures(status: LiveStatus) -> list[Failure]:
 
 
 def live_verdict(status: LiveStatus, findings: Sequence[Finding], gap: str) -> tuple[str, str]:
-    """The mark and the sentence. ``gap``: what kept the doctor from looking."""
+    """Returns the mark and the sentence. ``gap``: why the server could not be queried completely."""
     first = next((item for item in findings if item.severity == "error"), None)
     if status.server not in ("ovms", "starting"):
         if first is not None:
@@ -234,7 +234,7 @@ def live_verdict(status: LiveStatus, findings: Sequence[Finding], gap: str) -> t
     return GOOD, _all(len(present)) + (f", with {plural(warnings, 'warning')}" if warnings else "")
 
 
-#: The findings in the last line, by name.
+#: Returns the findings in the last line, by name.
 _PHRASES = {
     "server-certificate-refused": "its certificate is not accepted",
     "status-access-refused": "credentials are required",

@@ -1,4 +1,4 @@
-"""The object ``log`` of the JSON report as types: what a server's log shows.
+"""The object ``log`` of the JSON report as types: the content of a server's log.
 
 Times are the server's own, without a zone, like ``2026-11-28T13:36:31.295``.
 """

@@ -1,4 +1,4 @@
-"""From the diagnosis of a log to the object ``log`` of the JSON report."""
+"""Converts the diagnosis of a log to the object ``log`` of the JSON report."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from ovms_doctor.report.log_document import (
 
 
 def log_info(diagnosis: LogDiagnosis) -> LogInfo:
-    """The log as the document's types, its text not yet escaped."""
+    """Returns the log as the document's types, its text not yet escaped."""
     log = diagnosis.summary
     return LogInfo(
         release=diagnosis.release,
@@ -64,7 +64,7 @@ def log_info(diagnosis: LogDiagnosis) -> LogInfo:
 
 
 def iso_time(text: str | None) -> str | None:
-    """``2026-11-28 13:36:31.295`` → ``2026-11-28T13:36:31.295``."""
+    """Converts ``2026-11-28 13:36:31.295`` to ``2026-11-28T13:36:31.295``."""
     return None if not text else text.replace(" ", "T", 1)
 
 
@@ -129,7 +129,7 @@ def _requests(item: RequestStatistics) -> RequestsInfo:
 
 
 def wait_share(item: RequestStatistics) -> float | None:
-    """The share of waiting in the time of the requests that succeeded; None where that is not logged."""
+    """Returns the share of waiting in the time of the requests that succeeded; None if it is not logged."""
     if item.wait is None or item.total is None or item.total.total <= 0:
         return None
     return round(min(1.0, item.wait.total / item.total.total), 4)

@@ -1,4 +1,4 @@
-"""The report of ``logs`` for people: header, servables, findings, requests, changes, what is not recognised."""
+"""The report of ``logs`` for people: header, servables, findings, requests, changes, unrecognised messages."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from ovms_doctor.report.text_writer import TextWriter
 from ovms_doctor.report.verdict import BAD, GOOD, OPEN, PARTLY, STYLES
 
 _SOURCE = Column("source", 40, 12)
-#: On a short line the kind is left out, then the time; then the cause goes below its row.
+#: On a short line the kind is left out, then the time; then the cause moves below its row.
 _SERVABLES = (
     Column("servable", 40, 12),
     Column("kind", 16, 8, leaves=1),
@@ -33,7 +33,8 @@ _SERVABLES = (
     Column("since", 19, 8, leaves=2),
     Column("cause"),
 )
-#: On a short line the columns leave in this order: wait, inference, interface; then the failure goes below its row.
+#: On a short line the columns are left out in this order: wait, inference, interface; then the failure moves below its
+#: row.
 _REQUESTS = (
     Column("requests to", 40, 12),
     Column("interface", 14, 9, leaves=3),
@@ -51,7 +52,7 @@ _STAGES = (
     Column("p99", 12, 5, leaves=1),
     Column("max"),
 )
-#: Entries of a list that are shown unless everything is requested.
+#: Maximum number of entries of a list without --verbose.
 _CHANGES = 12
 _BARS = "▁▂▃▄▅▆▇█"
 _PLAIN_BARS = "_.:-=+*#"
@@ -61,7 +62,7 @@ _WHERE_TO_LOOK = (
     "What kills a server is not in its log (exit codes 132, 134, 135, 137, 139, OOMKilled): docker inspect or "
     'kubectl describe pod shows it, and ovms-doctor explain "exit 137" what it means.'
 )
-#: States of what is not configured any more.
+#: States of servables that are no longer configured.
 _REMOVED = ("END", "RETIRED", "UNLOADING")
 _ENDS = {
     "shutdown": "shuts down",
@@ -73,7 +74,7 @@ _ENDS = {
 def write_log_report(
     writer: TextWriter, diagnosis: LogDiagnosis, findings: Sequence[Finding], titles: dict[str, str]
 ) -> None:
-    """The whole report but for its last line. ``titles``: code → its name in words."""
+    """Writes the whole report except its last line. ``titles``: code → its title."""
     log = diagnosis.summary
     _write_header(writer, diagnosis, titles)
     for note in (*diagnosis.time_notes, *log.limits):
@@ -274,7 +275,7 @@ def _write_sparkline(writer: TextWriter, requests: Sequence[RequestStatistics]) 
 
 
 def _steps(counts: Counter[str], unit: str) -> list[int]:
-    """One number for each minute or hour, those without requests too."""
+    """Returns one number for each minute or hour, also for those without requests."""
     from datetime import datetime, timedelta
 
     step = timedelta(minutes=1) if unit == "minute" else timedelta(hours=1)
@@ -343,7 +344,7 @@ def _write_unmatched(writer: TextWriter, diagnosis: LogDiagnosis) -> None:
 
 
 def write_verdict(writer: TextWriter, diagnosis: LogDiagnosis, findings: Sequence[Finding]) -> None:
-    """The last line: how many servables serve, how many causes there are."""
+    """Writes the last line: how many servables serve, and the number of causes."""
     mark, sentence = verdict(diagnosis, findings)
     writer.blank()
     if not writer.quiet:
@@ -352,7 +353,7 @@ def write_verdict(writer: TextWriter, diagnosis: LogDiagnosis, findings: Sequenc
 
 
 def _failures(diagnosis: LogDiagnosis, findings: Sequence[Finding]) -> list[Failure]:
-    """The servables that do not serve at the end of the log, with their first cause."""
+    """Returns the servables that do not serve at the end of the log, with their first cause."""
     titles = {finding.code: title_of(finding) for finding in reversed(findings)}
     found = []
     for servable, codes in zip(diagnosis.summary.servables, diagnosis.causes, strict=True):
@@ -366,7 +367,7 @@ def _failures(diagnosis: LogDiagnosis, findings: Sequence[Finding]) -> list[Fail
 
 
 def verdict(diagnosis: LogDiagnosis, findings: Sequence[Finding]) -> tuple[str, str]:
-    """The mark and the sentence."""
+    """Returns the mark and the sentence."""
     log = diagnosis.summary
     if not log.records and not log.problems:
         return OPEN, "there is no line of OVMS in this log"
@@ -402,7 +403,7 @@ def verdict(diagnosis: LogDiagnosis, findings: Sequence[Finding]) -> tuple[str, 
 
 
 def _clock(at: str | None) -> str:
-    """The time of day; the day too where the reader cannot know it."""
+    """Returns the time of day; with the day if the reader cannot infer it."""
     if not at:
         return "-"
     return at[11:19] if len(at) >= 19 else at

@@ -1,4 +1,4 @@
-"""The memory that the models take and the limit of the server, whether it is enough or not."""
+"""Compares the memory that the models need with the limit of the server, in one sentence."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from ovms_doctor.report.model import Report
 
 
 def memory_text(report: Report) -> str:
-    """One sentence; empty where no limit is named or nothing is known of the models."""
+    """Returns one sentence; empty without a limit or without figures for the models."""
     deployment, plan = report.deployment, report.plan
     if deployment is None or plan is None or deployment.memory is None or plan.memory is None:
         return ""

@@ -20,73 +20,91 @@ Verdict: TypeAlias = Literal["pass", "fail", "incomplete"]
 
 
 class CheckRun(Struct, frozen=True):
-    """How one selected check ended. ``reason`` where it did not simply run."""
+    """The status of one selected check."""
 
+    #: The check's name.
     name: str
+    #: How it ended; only ``ran`` means a complete check.
     status: CheckStatus
+    #: Why it did not simply run; else empty.
     reason: str = ""
+    #: Its duration in seconds.
     duration_s: float = 0.0
 
 
 class Run(Struct, frozen=True):
-    """When, with what and where. ``arguments`` with secrets already replaced; ``host`` as it calls itself."""
+    """The time, arguments and host of a run."""
 
+    #: The start as ISO 8601 with the offset from UTC.
     started_at: str
+    #: The duration in seconds.
     duration_s: float
+    #: The program's arguments, secrets replaced.
     arguments: tuple[str, ...]
+    #: The host's description of itself: names and values.
     host: tuple[tuple[str, str], ...] = ()
 
 
 class FactsOrigin(Struct, frozen=True):
-    """Where recorded facts come from, as far as their file says."""
+    """The origin of recorded facts, as far as their file names it."""
 
-    #: When they were collected, as ISO 8601; empty where the file has no time.
+    #: When they were collected, as ISO 8601; empty if the file has no time.
     collected_at: str = ""
-    #: The version of ovms-doctor that collected them; empty where the file has none.
+    #: The version of ovms-doctor that collected them; empty if the file has none.
     tool_version: str = ""
-    #: The name of the host; empty where none was given.
+    #: The name of the host; empty if the file has none.
     host: str = ""
     #: Whether the names in them are pseudonyms.
     redacted: bool = False
 
 
 class Report(Struct, frozen=True, dict=True):
-    """``findings`` root causes first; ``host_paths``: base paths of the server and of this host, where the two
-    differ.
+    """The whole result of a run."""
 
-    ``runtime``: the OpenVINO that read the models here, None where none did. ``looked_at``: sentences for a green
-    report. ``live``: the running server, None where it was not looked at;
-    ``about_now``: fingerprints of the findings about it as it runs. ``verdict`` by the threshold of ``--fail-on``.
-    """
-
+    #: The version of ovms-doctor.
     tool_version: str
+    #: The time, arguments and host of the run.
     run: Run
+    #: The verdict by the threshold of ``--fail-on``.
     verdict: Verdict
+    #: The exit code of the run.
     exit_code: int
+    #: The deployment; None if the run failed before it was known.
     deployment: Deployment | None
+    #: The predicted result; None if the run failed before it was known.
     plan: Plan | None
+    #: The findings, root causes first.
     findings: tuple[Finding, ...] = ()
+    #: The status of each selected check, in the order of running.
     checks: tuple[CheckRun, ...] = ()
+    #: The version of the OpenVINO that read the models here; None if none did.
     runtime: str | None = None
+    #: Pairs of base paths, of the server and of this host, if the two differ.
     host_paths: tuple[tuple[str, str], ...] = ()
+    #: Sentences for a green report.
     looked_at: tuple[str, ...] = ()
+    #: Remarks on how the request was understood.
     notes: tuple[str, ...] = field(default=())
+    #: Why the run itself failed; None if it did not.
     error: str | None = None
+    #: The running server; None if it was not queried.
     live: LiveStatus | None = None
+    #: Fingerprints of the findings about the running server.
     about_now: frozenset[str] = frozenset()
-    #: Findings that a baseline or the project's configuration takes out of account.
+    #: Findings that a baseline or the project's configuration suppresses.
     suppressed: tuple[Finding, ...] = ()
-    #: Where the facts come from; None where this run collected them.
+    #: The origin of the facts; None if this run collected them.
     facts_from: FactsOrigin | None = None
 
     @cached_property
     def by_model(self) -> dict[str | None, list[Finding]]:
-        """The findings by the model that they are about, in their order; None for those about no model."""
+        """The findings by the model that they are about, in their order; the key None holds findings without a
+        model."""
         return _by_model(self.findings)
 
     @cached_property
     def suppressed_by_model(self) -> dict[str | None, list[Finding]]:
-        """The same of the suppressed findings."""
+        """The suppressed findings by model, like :attr:`by_model`."""
         return _by_model(self.suppressed)
 
 

@@ -1,7 +1,7 @@
-r"""Words for people: what makes any text safe to show, and the sentences that the text report is made of.
+r"""Text for people: makes any text safe to show, and provides the sentences of the text report.
 
-Nothing that was read (a file name, a log line, an error text) reaches a terminal except through
-:func:`visible`, or :func:`visible_command` for commands.
+Text from a file name, a log line or an error reaches a terminal only through :func:`visible`, or
+:func:`visible_command` for commands.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ RECOVERS: dict[Recovers, str] = {
 
 
 def plural(number: int, word: str) -> str:
-    """``1 error``, ``2 errors``."""
+    """Returns ``1 error``, ``2 errors``."""
     return f"{number} {word}" if number == 1 else f"{number} {word}s"
 
 
@@ -60,7 +60,7 @@ def subject_of(finding: Finding) -> str:
 
 
 def occurrences_text(occurrences: Occurrences | OccurrencesInfo) -> str:
-    """``9,412 times, first 14:02:13 (line 34), last 16:40:57 (line 90,112)``."""
+    """Returns ``9,412 times, first 14:02:13 (line 34), last 16:40:57 (line 90,112)``."""
     first = _moment(occurrences.first_at, occurrences.first_line or 0)
     if occurrences.count == 1:
         return f"once, {first}"
@@ -75,7 +75,7 @@ def _moment(at: str | None, line: int) -> str:
 
 
 def title_of(finding: Finding) -> str:
-    """Code and name as words, and whether it counts for nothing."""
+    """Returns code and title, and whether the finding is suppressed."""
     title = f"{finding.code} {finding.name.replace('-', ' ')}"
     if finding.suppressed is None:
         return title

@@ -11,11 +11,11 @@ from msgspec.structs import fields
 from ovms_doctor.model.display_text import printable
 from ovms_doctor.model.receipt import Action, Receipt, ReceiptPath
 
-#: How a text begins, by which a receipt is recognised.
+#: The first line of a text receipt, which identifies it.
 TITLE = "Receipt of ovms-doctor"
-#: Lines of one section.
+#: Maximum number of lines of one section.
 _LINES = 40
-#: Characters of a command line.
+#: Maximum number of characters of a command line.
 _LONGEST_COMMAND = 400
 _PHRASES: dict[Action, str] = {
     "read": "read",
@@ -29,7 +29,7 @@ _PHRASES: dict[Action, str] = {
 
 
 def json_parts(receipt: Receipt) -> Iterator[str]:
-    """The JSON document; each element of a list is a line."""
+    """Yields the JSON document; each element of a list is a line."""
     yield '{"receipt":' + encode(receipt.receipt).decode()
     for item in fields(receipt)[1:]:
         yield f',\n"{item.encode_name}":['
@@ -40,7 +40,7 @@ def json_parts(receipt: Receipt) -> Iterator[str]:
 
 
 def text_parts(receipt: Receipt) -> Iterator[str]:
-    """The text, line by line: all of a short list, of a long one the number by directory."""
+    """Yields the text, line by line: a short list completely, for a long list the numbers by directory."""
     head = receipt.receipt
     yield f"{TITLE} {head.tool_version}, {head.started_at}\n"
     yield _line(0, f"ovms-doctor {' '.join(head.arguments)}")
@@ -99,7 +99,7 @@ def _paths(title: str, paths: Sequence[ReceiptPath]) -> Iterator[str]:
 
 
 def _is_bytecode(path: str, installation: Sequence[str]) -> bool:
-    """Whether Python itself keeps compiled modules there."""
+    """Whether Python itself keeps compiled modules at this path."""
     return f"{path}/".find("/__pycache__/") >= 0 and any(path.startswith(f"{top}/") for top in installation)
 
 

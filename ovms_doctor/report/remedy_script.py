@@ -1,4 +1,4 @@
-"""The remedies as one shell script with comments: causes first, each command with its effect. Nothing is run here.
+"""The remedies as one shell script with comments: causes first, each command with its effect. No command is run here.
 
 Only commands that change something on this host are written as commands. Commands that only read, alternatives,
 commands with a placeholder and fragments of a compose file or manifest are written as comments.
@@ -16,14 +16,14 @@ from ovms_doctor.report.model import Report
 from ovms_doctor.report.phrases import subject_of
 
 _CHANGES = ("changes files", "needs root", "restarts the server")
-#: A word in capitals alone (``DIRECTORY``, ``HOST:SERVER``), ``<name>`` or an ellipsis is to be filled in.
+#: A placeholder: a word in capitals (``DIRECTORY``, ``HOST:SERVER``), ``<name>`` or an ellipsis.
 _PLACEHOLDER = lazy_pattern(r"(?<![\w./$-])[A-Z][A-Z_]{3,}(?![\w./=-])|<[a-z-]+>|…")
-#: Models of a group that are named.
+#: Maximum number of models of a group that are named.
 _NAMED = 10
 
 
 def remedy_script(report: Report) -> str:
-    """Returns the script, ending with a newline. Without a remedy it has a comment that says so."""
+    """Returns the script, ending with a newline. Without a remedy, it contains a comment instead."""
     return "\n".join(_lines(report)) + "\n"
 
 
@@ -54,7 +54,7 @@ def _causes_first(findings: tuple[Finding, ...]) -> list[Finding]:
     left = list(findings)
     while left:
         ready = [one for one in left if all(key in placed or key not in present for key in one.caused_by)]
-        # Causes that form a circle are taken as they come.
+        # Causes that form a circle keep their order.
         for finding in ready or left[:1]:
             result.append(finding)
             placed.add(finding.fingerprint)
@@ -97,16 +97,16 @@ def _step(step: Step, written: set[str]) -> Iterator[str]:
         yield "#   (done above)"
     else:
         written.add(step.command)
-        # The command is quoted for a shell already; what is shown of it is what is run.
+        # The command is quoted for a shell already; the displayed text is the text that runs.
         yield step.command
 
 
 def _is_run(step: Step) -> bool:
-    """Whether the step changes something here, in the one way that is proposed, with nothing to fill in."""
+    """Whether the step is run: it changes something here, is not an alternative, and has no placeholder."""
     assert step.command is not None
     text = step.command
     on_this_host = step.location in (None, "host") and step.effect in _CHANGES
-    # A control character or a byte that is not UTF-8 is quoted as $'…' by the steps themselves.
+    # The steps themselves quote a control character or a byte that is not UTF-8 as $'…'.
     safe = "\n" not in text and text == visible_command(text)
     return on_this_host and safe and not step.text.startswith("Or") and not _PLACEHOLDER.search(text)
 

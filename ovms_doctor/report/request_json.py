@@ -1,4 +1,4 @@
-"""From the verdict on a request to the object ``request`` of the JSON report."""
+"""Converts the verdict on a request to the object ``request`` of the JSON report."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ovms_doctor.report.request_document import (
 def request_document(
     verdict: RequestVerdict, corrected: str | None, release: str, release_from: str
 ) -> RequestInfo:
-    """The verdict as the document's types. `corrected` is the corrected request as text."""
+    """Returns the verdict as the document's types. `corrected`: the corrected request as text."""
     request, answer = verdict.request, verdict.answer
     by_name = {item.name: item for item in verdict.model_inputs}
     return RequestInfo(

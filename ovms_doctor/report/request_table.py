@@ -9,7 +9,7 @@ from ovms_doctor.prediction.requests.verdict import RequestVerdict
 from ovms_doctor.report.text_columns import Column, Row, write_columns
 from ovms_doctor.report.text_writer import TextWriter
 
-#: On a short line names and shapes wrap; then the verdict goes below its row.
+#: On a short line names and shapes wrap; then the verdict moves below its row.
 _COLUMNS = (
     Column("input", 24, 10),
     Column("sent", 30, 14),
@@ -19,7 +19,7 @@ _COLUMNS = (
 
 
 def write_request(writer: TextWriter, verdict: RequestVerdict) -> None:
-    """The line on how the request was understood, and the table."""
+    """Writes the line on how the request was understood, and the table."""
     request = verdict.request
     if request.refusal:
         writer.prose(f"{request.api} request, which the client itself refuses", indent=1)
@@ -64,7 +64,7 @@ def _row(item: SentInput, model_input: ServedInput | None) -> tuple[str, str, st
 
 
 def verdict_sentence(verdict: RequestVerdict) -> tuple[str, str]:
-    """The last line: mark and sentence."""
+    """Returns the last line: mark and sentence."""
     answer = verdict.answer
     if verdict.unjudged:
         return "?", f"the request could not be judged: {verdict.unjudged}"

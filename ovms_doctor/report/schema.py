@@ -1,8 +1,7 @@
-"""The JSON Schemas (2020-12) of the report and of a file of recorded facts, made of the types that are written.
+"""The JSON Schemas (2020-12) of the report and of a file of recorded facts, made from the types that are written.
 
 The description of a key in a schema is that key's line in the documentation of its type. Keys may be added within a
-major
-version, so other properties are allowed everywhere.
+major version, so other properties are allowed everywhere.
 """
 
 from __future__ import annotations
@@ -30,32 +29,32 @@ _ITEM = lazy_pattern(r"^\* ``(?P<key>\w+)``: (?P<text>.*?)(?=^\*|^$|\Z)", re.MUL
 
 
 def report_schema() -> Schema:
-    """The schema that every document of :func:`ovms_doctor.report.json_report.to_document` fulfils."""
+    """Returns the schema of the documents of :func:`ovms_doctor.report.json_report.to_document`."""
     return schema_of(ReportDocument, "report", "ovms-doctor report")
 
 
 def facts_schema() -> Schema:
-    """The schema that every document of :func:`ovms_doctor.model.facts.codec.dump` fulfils."""
+    """Returns the schema of the documents of :func:`ovms_doctor.model.facts.codec.dump`."""
     return schema_of(FactsFile, "facts", FORMAT)
 
 
 def diff_schema() -> Schema:
-    """The schema that every document of ``diff`` fulfils."""
+    """Returns the schema of the documents of ``diff``."""
     return schema_of(DiffDocument, "diff", "ovms-doctor diff")
 
 
 def summary_schema() -> Schema:
-    """The schema that every document of ``summary`` fulfils."""
+    """Returns the schema of the documents of ``summary``."""
     return schema_of(SummaryDocument, "summary", "ovms-doctor summary")
 
 
 def receipt_schema() -> Schema:
-    """The schema that every receipt fulfils."""
+    """Returns the schema of receipts."""
     return schema_of(Receipt, "receipt", FORMAT_OF_RECEIPT)
 
 
 def schema_of(document: type[Struct], name: str, title: str) -> Schema:
-    """The schema of documents of this type. ``name``: its short name; ``title``: what people call it."""
+    """Returns the schema of documents of this type. ``name``: its short name; ``title``: its name for people."""
     (_,), definitions = msgspec.json.schema_components([document], ref_template=_PLACE + "{name}")
     types = {kind.__name__: kind for kind in _types(msgspec.inspect.type_info(document))}
     for key, definition in definitions.items():
@@ -65,7 +64,7 @@ def schema_of(document: type[Struct], name: str, title: str) -> Schema:
 
 
 def _types(value: Any, found: set[type[Struct]] | None = None) -> Iterator[type[Struct]]:
-    """All data types that a type of msgspec's is made of."""
+    """Yields all data types that a msgspec type contains."""
     found = set() if found is None else found
     if isinstance(value, msgspec.inspect.StructType):
         if value.cls in found:
@@ -102,6 +101,6 @@ def _describe(schema: Schema, kind: type[Struct]) -> None:
 
 
 def _sentence(text: str) -> str:
-    """A passage of a docstring in the words of JSON."""
+    """Returns a passage of a docstring with the terms of JSON."""
     text = re.sub(r"\bNone\b", "null", " ".join(text.replace("``", "").split()))
     return text[:1].upper() + text[1:]

@@ -1,7 +1,7 @@
-"""Tables of the text report at any width: names wrap, columns give way, and nothing is cut inside a word.
+"""Tables of the text report at any width: names wrap, columns are narrowed or left out, and no word is cut.
 
-Where the line is too short, columns are narrowed first, the widest most; then columns are left out in the order of
-their ``leaves``, and the table says which; then the last column is written on separate lines below its row.
+On a short line, columns are narrowed first, the widest most; then columns are left out in the order of their
+``leaves``, and the table says which; then the last column is written on separate lines below its row.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from ovms_doctor.model.display_text import cell_len, wrap_name
 from ovms_doctor.report.phrases import plural
 from ovms_doctor.report.text_writer import TextWriter
 
-#: Rows that are shown unless everything is requested.
+#: Maximum number of rows without --verbose.
 ROWS = 40
-#: Cells that the last column needs next to the others; with less it is written below the row.
+#: Cells that the last column needs beside the others; with less, it is written below the row.
 _LAST = 22
 _GAP = 2
 
@@ -26,11 +26,11 @@ class Column(Struct, frozen=True):
 
     #: Its heading.
     title: str
-    #: Cells that it takes at most, where the others need the line too.
+    #: Maximum width in cells if the other columns need the line too.
     widest: int = 40
-    #: Cells to which it is narrowed.
+    #: Width in cells to which the column may be narrowed.
     narrowest: int = 8
-    #: When it is left out: 1 first; 0 never.
+    #: The order in which columns are left out: 1 first; 0 never.
     leaves: int = 0
 
 
@@ -39,7 +39,7 @@ class Row(Struct, frozen=True):
 
     #: A text for each column.
     cells: tuple[str, ...]
-    #: The style of the whole row, or of the column ``styled`` alone.
+    #: The style of the whole row, or only of the column ``styled``.
     style: str = ""
     #: The column with the style; None for all.
     styled: int | None = None
@@ -48,7 +48,7 @@ class Row(Struct, frozen=True):
 def write_columns(
     writer: TextWriter, columns: Sequence[Column], rows: Sequence[Row], most: int | None = ROWS
 ) -> None:
-    """The table, without the columns that do not fit; more than ``most`` rows only where everything is requested."""
+    """Writes the table, without the columns that do not fit; more than ``most`` rows only with --verbose."""
     displayed = rows if writer.verbose or most is None else rows[:most]
     texts = [tuple(writer.show(cell) for cell in row.cells) for row in displayed]
     kept, widths, below = layout(columns, texts, writer.width)
@@ -70,7 +70,7 @@ def write_columns(
 def layout(
     columns: Sequence[Column], texts: Sequence[tuple[str, ...]], width: int
 ) -> tuple[list[int], list[int], bool]:
-    """The columns that are kept, their widths, and whether the last one is written below its row.
+    """Returns the columns that are kept, their widths, and whether the last one is written below its row.
 
     ``texts``: the cells, safe to show. ``width``: cells of a line.
     """
@@ -100,12 +100,12 @@ def layout(
 
 
 def _total(widths: dict[int, int]) -> int:
-    """Cells up to where the last column begins."""
+    """Returns the number of cells before the last column."""
     return 1 + sum(widths.values()) + _GAP * len(widths)
 
 
 def _narrow(columns: Sequence[Column], widths: dict[int, int], over: int) -> None:
-    """Takes ``over`` cells from the columns, always from the one that has most to give."""
+    """Takes ``over`` cells from the columns, always from the column with the most spare cells."""
     while over > 0:
         slack = {index: width - columns[index].narrowest for index, width in widths.items()}
         index = max(slack, key=lambda item: slack[item], default=-1)

@@ -12,21 +12,21 @@ from ovms_doctor.report.phrases import plural, subject_of, title_of
 from ovms_doctor.report.text_writer import TextWriter
 from ovms_doctor.report.verdict import BAD, model_status
 
-#: Lines that are shown unless everything is requested.
+#: Maximum number of lines without --verbose.
 _MOST = 40
 
 
 class Failure(Struct, frozen=True):
     """One line."""
 
-    #: The model, or what else failed; empty for the server as a whole.
+    #: The model, or another part that failed; empty for the server as a whole.
     subject: str
-    #: Why, in a few words.
+    #: The short reason.
     reason: str
 
 
 def failures(report: Report) -> list[Failure]:
-    """The models that are not served as requested with their first error, then the errors about no model."""
+    """Returns the models that are not served as requested with their first error, then the errors about no model."""
     if report.plan is None:
         return []
     errors = [finding for finding in report.findings if finding.severity == "error"]
@@ -48,7 +48,7 @@ def failures(report: Report) -> list[Failure]:
             found.append(_of_model(first.pop(name)))
         elif not explained and name not in known and model_status(model, report) == "bad":
             found.append(Failure(name, "not served"))
-    # Pipelines, and models that the server never gets to.
+    # Pipelines, and models that the server never starts to load.
     found += [_of_model(finding) for finding in first.values()]
     return list(dict.fromkeys(found))
 
@@ -58,7 +58,7 @@ def _of_model(finding: Finding) -> Failure:
 
 
 def write_failures(writer: TextWriter, found: Sequence[Failure]) -> None:
-    """A line for each, in the order of the report."""
+    """Writes a line for each failure, in the order of the report."""
     if not found:
         return
     writer.blank()

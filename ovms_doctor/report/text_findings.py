@@ -1,4 +1,4 @@
-"""Findings as text: the fact, what the server does, its log, the evidence, the remedy."""
+"""Findings as text: the fact, the server's behaviour, its log, the evidence, the remedy."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ovms_doctor.report.text_writer import TextWriter
 
 #: The limits for each finding without --verbose: entries, and cells of one text.
 _LOGS, _LOG_LINES, _EVIDENCE, _STEPS = 4, 3, 6, 6
-#: Models of a group that are named.
+#: Maximum number of models of a group that are named.
 _NAMED = 100
 _LOG_CELLS, _TEXT_CELLS = 400, 1200
 _T = TypeVar("_T")
@@ -23,7 +23,7 @@ _STYLES: dict[Severity, str] = {"error": "bold red", "warning": "bold yellow", "
 
 
 def write_findings(writer: TextWriter, findings: Sequence[Finding]) -> None:
-    """Every group of findings once: below its first cause where that is in the report, else on its own."""
+    """Writes every group of findings once: below its first cause if that is in the report, else separately."""
     below, roots = _tree(findings)
     for root in roots:
         _write_branch(writer, root, below, indent=0)
@@ -34,7 +34,7 @@ _Group: TypeAlias = list[Finding]
 
 
 def _tree(findings: Sequence[Finding]) -> tuple[dict[int, list[_Group]], list[_Group]]:
-    """What follows from each group (by its ``id``), and the groups that follow from none."""
+    """Returns the groups that follow from each group (by its ``id``), and the groups that follow from none."""
     by_fingerprint: dict[str, Finding] = {}
     for finding in findings:
         by_fingerprint.setdefault(finding.fingerprint, finding)
@@ -52,7 +52,7 @@ def _tree(findings: Sequence[Finding]) -> tuple[dict[int, list[_Group]], list[_G
     todo = list(roots)
     while todo:
         group = todo.pop()
-        # What follows from one group in the same way is one group too.
+        # Groups that follow from one group in the same way are merged too.
         below[id(group)] = _grouped([item for finding in group for item in followers[id(finding)]])
         todo += below[id(group)]
     return below, roots
@@ -63,7 +63,7 @@ def _grouped(findings: Sequence[Finding]) -> list[_Group]:
 
 
 def _leads_to(start: Finding, end: Finding, causes: dict[int, Finding]) -> bool:
-    """Whether ``end`` is ``start`` or one of its causes: a ring has to be opened somewhere."""
+    """Whether ``end`` is ``start`` or one of its causes: a cycle must be broken at some point."""
     current: Finding | None = start
     while current is not None:
         if current is end:
@@ -133,7 +133,7 @@ def _write_head(writer: TextWriter, group: _Group, indent: int) -> None:
 
 
 def _count(group: _Group) -> str:
-    """``60 models``, or ``3 versions of m``."""
+    """Returns ``60 models``, or ``3 versions of m``."""
     names = list(dict.fromkeys(finding.subject.model or "" for finding in group))
     if len(names) == 1:
         return f"{len(group)} × {names[0]}" if names[0] else f"{len(group)} ×"
@@ -141,7 +141,7 @@ def _count(group: _Group) -> str:
 
 
 def _write_affected(writer: TextWriter, group: _Group, indent: int) -> None:
-    """The models of a group by name, and their versions where these differ."""
+    """Writes the models of a group by name, and their versions if these differ."""
     names = list(dict.fromkeys(subject_of(finding) for finding in group))
     names = [name for name in names if name]
     displayed = names if writer.verbose else names[:_NAMED]
@@ -153,7 +153,8 @@ def _write_affected(writer: TextWriter, group: _Group, indent: int) -> None:
 
 
 def _write_place(writer: TextWriter, finding: Finding, indent: int) -> None:
-    """The path on this host where the server calls it otherwise; the server's where the message lacks it."""
+    """Writes the path on this host if it differs from the server's path, and the server's path if the message lacks
+    it."""
     path, server_path = finding.subject.path, finding.subject.server_path
     if server_path is not None and path is not None and path != server_path:
         writer.prose(f"{server_path}, on this host {path}", indent=indent + 6, label="at:")
@@ -165,12 +166,13 @@ def _write_place(writer: TextWriter, finding: Finding, indent: int) -> None:
 
 
 def _write_log(writer: TextWriter, messages: tuple[str, ...], indent: int) -> None:
-    """Word for word, one line of the log a line, to be searched for; wrapped on a narrow terminal only."""
+    """Writes the log unchanged, one log line per line, so that users can search for it; wrapped only on a narrow
+    terminal."""
     label = "log:"
     for message in _some(writer, messages, _LOGS):
         for line in _log_lines(writer, message):
             if writer.width < PLAIN_WIDTH and not writer.verbose:
-                # The terminal would break it inside of a word.
+                # The terminal would break the line inside a word.
                 writer.prose(line, indent=indent + 6, label=label, style="italic")
             else:
                 lead = " " * indent + label.ljust(6) if line or label else ""
@@ -180,8 +182,8 @@ def _write_log(writer: TextWriter, messages: tuple[str, ...], indent: int) -> No
 
 
 def _log_lines(writer: TextWriter, message: str) -> list[str]:
-    """Returns all lines; in a short report those that are not empty: the first, which names what was loaded, and the
-    last ones, in which OpenVINO names the problem."""
+    """Returns all lines; in a short report, the non-empty ones: the first line, which names the loaded model, and the
+    last lines, in which OpenVINO names the problem."""
     lines = message.split("\n")
     if writer.verbose:
         return lines
@@ -210,7 +212,7 @@ def _write_remedy(writer: TextWriter, remedy: Remedy, indent: int) -> None:
 
 
 def _step(step: Step) -> str:
-    """The text, with where it is done and what it does, unless it only reads on this host."""
+    """Writes the text, its location and its effect, unless it only reads on this host."""
     notes = [] if step.location in (None, "host") else [f"in {step.location}"]
     if step.effect not in (None, "reads"):
         notes.append(str(step.effect))

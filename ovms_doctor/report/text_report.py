@@ -1,4 +1,4 @@
-"""The text report: what the server will do, why, and what to do about it, for a person at a terminal."""
+"""The text report for a person at a terminal: what the server will do, why, and how to fix it."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ from ovms_doctor.report.verdict import STYLES, verdict_line
 
 #: The most paths with another name on this host that the header shows without --verbose.
 _PATHS = 3
-#: How a directory is understood that ``--as`` decides on, and the other way.
+#: How a directory is understood, and the other interpretation that ``--as`` selects.
 _OTHER_KIND = {"repository": "model", "model": "repository"}
 _REASON_CELLS = 200
 _VERSION = lazy_pattern(r"(\d{4})\.(\d+)(?:\.(\d+))?")
 
 
 def render(report: Report, output: Output, *, quiet: bool, verbose: bool) -> None:
-    """Print the report; ``quiet`` leaves only the verdict, its last line.
+    """Prints the report; ``quiet`` leaves only the verdict, its last line.
 
-    Colour is the output's business and carries no meaning. Where the output is no terminal, lines are 100
-    cells wide. What the output's encoding cannot write is written as plain ASCII.
+    The output decides on colour, which carries no meaning. If the output is not a terminal, lines are 100 cells wide.
+    Characters outside the output's encoding are written as plain ASCII.
     """
     writer = writer_for(output, verbose=verbose)
     if not quiet:
@@ -73,7 +73,7 @@ def _write_header(writer: TextWriter, report: Report) -> None:
 
 
 def _write_targets(writer: TextWriter, deployment: Deployment) -> None:
-    """Writes how the directories that were named as targets are understood; of a file there is no doubt."""
+    """Writes how the directories that were named as targets are understood; a file has only one interpretation."""
     targets = [target for target in deployment.targets if target.kind in _OTHER_KIND]
     displayed = targets if writer.verbose else targets[:_PATHS]
     for target in displayed:
@@ -86,7 +86,7 @@ def _write_targets(writer: TextWriter, deployment: Deployment) -> None:
 
 
 def _facts_origin(origin: FactsOrigin) -> str:
-    """When, where and by what the facts were collected."""
+    """Returns when, where and by which program the facts were collected."""
     host = f" on {origin.host}" if origin.host else ""
     time = f" at {origin.collected_at}" if origin.collected_at else ""
     by = f" by ovms-doctor {origin.tool_version}" if origin.tool_version else ""
@@ -122,7 +122,7 @@ def _user(deployment: Deployment) -> str:
 
 
 def _rights(deployment: Deployment) -> str:
-    """Writes the assumption on where the server runs, which decides which directories' rights count."""
+    """Writes the assumption on where the server runs, which decides which directories' permissions count."""
     location = "on this host" if deployment.bare_metal else "in a container"
     if deployment.container is not None and not deployment.mounts:
         return f"{location}: none of its files can be looked at from here"
@@ -140,7 +140,7 @@ def _rights(deployment: Deployment) -> str:
 
 
 def _without_own_files(deployment: Deployment) -> list[str]:
-    """The roots but for a part of the container's own layers, which the rules looked into by themselves."""
+    """Returns the roots without the parts of the container's own layers, which the rules added themselves."""
     container = deployment.container
     own = {
         mount.server
@@ -151,13 +151,13 @@ def _without_own_files(deployment: Deployment) -> list[str]:
 
 
 def _pairs(report: Report) -> dict[str, str]:
-    """The server's paths that this host calls otherwise: the mounts, else the base paths."""
+    """Returns the server's paths that have another path on this host: the mounts, else the base paths."""
     assert report.deployment is not None
     container = report.deployment.container
     mounts = {
         mount.server: mount.host
         for mount in report.deployment.mounts
-        # The directory in which the engine keeps the container's own files is of no use to the reader.
+        # The engine's directory for the container's own files is of no use to the reader.
         if mount.server != mount.host and not (container is not None and container.holds(mount.host))
     }
     return mounts or dict(report.host_paths)
@@ -223,7 +223,7 @@ def _write_running(writer: TextWriter, report: Report) -> None:
 
 
 def _write_coverage(writer: TextWriter, report: Report) -> None:
-    """Writes what was not looked at; with --verbose also what was."""
+    """Writes what was not checked; with --verbose also what was checked."""
     if report.error is not None:
         lines = report.error.strip().split("\n")
         for line in lines if len(lines) > 1 else ():
@@ -239,8 +239,8 @@ def _write_coverage(writer: TextWriter, report: Report) -> None:
 
 
 def _checks(writer: TextWriter, report: Report) -> str:
-    """How many ran, and why the others did not; those with the same reason together. Those that did not apply are
-    named where everything is requested."""
+    """Returns how many checks ran, and why the others did not, grouped by reason. Checks that did not apply are named
+    only with --verbose."""
     ran = sum(check.status == "ran" for check in report.checks)
     others: dict[str, list[str]] = {}
     not_applicable = 0

@@ -1,4 +1,4 @@
-"""The table: what will be served. One row for each version that matters, the bad ones always among them."""
+"""The table of predicted models: one row for each version that matters, always including the bad ones."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from ovms_doctor.report.verdict import ModelStatus, is_in_azure, model_status
 
 #: The most rows without --verbose; good ones are left out first.
 ROWS = 40
-#: Cells of a reason unless everything is requested.
+#: Maximum cells of a reason without --verbose.
 _NOTE_CELLS = 200
 #: On a short line names wrap first, then the file is left out, then the reason goes below its row.
 _COLUMNS = (
@@ -34,7 +34,7 @@ _COLUMNS = (
 _STYLES: dict[ModelStatus, str] = {"good": "", "bad": "red", "unknown": "yellow", "not followed": "yellow"}
 
 
-#: What /v1/config shows of a graph.
+#: The values that /v1/config shows for a graph.
 GRAPH_STATES = {
     "available": "AVAILABLE",
     "failed": "LOADING",
@@ -45,18 +45,24 @@ GRAPH_STATES = {
 
 
 class Row(Struct, frozen=True):
-    """One line of the table; ``status``: of this version alone."""
+    """One line of the table."""
 
+    #: The model's name.
     model: str
+    #: The version.
     version: str
+    #: The state and its changes.
     state: str
+    #: The model file.
     file: str
+    #: The reason, or a remark.
     note: str
+    #: The status of this version alone.
     status: ModelStatus
 
 
 def write_table(writer: TextWriter, report: Report) -> None:
-    """The table, and below it what is left out and what its arrows mean."""
+    """Writes the table, and below it the number of omitted rows and the meaning of its arrows."""
     plan = report.plan
     if plan is None or not (plan.models or plan.pipelines):
         return
@@ -221,7 +227,7 @@ def _first_title(findings: list[Finding]) -> str:
 
 
 def _pick(rows: list[Row]) -> list[Row]:
-    """All that are not good, and as many good ones as fit, in their order."""
+    """Returns all rows that are not good, and as many good rows as fit, in their order."""
     rows_left = ROWS - sum(row.status != "good" for row in rows)
     picked = []
     for row in rows:
@@ -237,7 +243,7 @@ def _pick(rows: list[Row]) -> list[Row]:
 
 
 def _columns_of(row: Row, before: Row | None, writer: TextWriter) -> Cells:
-    """Writes a row. Only the first row of a model has its name; the state is coloured."""
+    """Returns the cells of a row. Only the first row of a model has its name; the state is coloured."""
     same = before is not None and before.model == row.model and row.version != "-"
     style = _STYLES[row.status]
     if row.status == "good" and row.state.startswith("AVAILABLE"):

@@ -1,4 +1,4 @@
-"""The sheet that the text report is written on: how wide, for which encoding, and line by line."""
+"""The writer of the text report: keeps its width and encoding, and writes it line by line."""
 
 from __future__ import annotations
 
@@ -12,25 +12,28 @@ from ovms_doctor.model.styled import PLAIN_WIDTH, Output, Styled, put
 _WIDEST, _NARROWEST = 120, 40
 #: Cells of a label before a paragraph, so that labels are aligned.
 _LABEL = 6
-#: Lines that wait at most, where they are printed while others are written.
+#: Maximum number of lines in the buffer, if lines are printed while others are written.
 _WAITING = 2000
 
 
-#: An address that is sent to a terminal: nothing in it ends the sequence or the style.
+#: An address that is sent to a terminal: no character in it ends the sequence or the style.
 _ADDRESS = lazy_pattern(r"https?://[!-~]{1,500}")
 
 
 class TextWriter(Struct):
-    """Lines to be printed, safe to show. ``width`` in cells; ``verbose``: nothing is left out."""
+    """Lines to be printed, safe to show."""
 
+    #: The width of a line in cells.
     width: int
+    #: The encoding of the output.
     encoding: str
+    #: Whether nothing is left out.
     verbose: bool
-    #: The verdict alone is written.
+    #: Whether only the verdict is written.
     quiet: bool = False
     #: Whether the terminal shows links (OSC 8).
     links: bool = False
-    #: Where lines are printed while others are written; None where all wait for `print`.
+    #: The output for lines that are printed while others are written; None if `print` writes them all.
     output: Output | None = None
     #: The lines that are not printed yet.
     lines: list[Styled] = field(default_factory=list)
@@ -40,15 +43,15 @@ class TextWriter(Struct):
         return display_text.visible(text, self.encoding)
 
     def line(self, *parts: tuple[str, str]) -> None:
-        """One line of parts with a style each, made safe and never wrapped."""
+        """Adds one line of parts with a style each, made safe and never wrapped."""
         self.ready(*((self.show(text), style) for text, style in parts))
 
     def ready(self, *parts: tuple[str, str]) -> None:
-        """One line of parts that are safe already."""
+        """Adds one line of parts that are safe already."""
         self._add(Styled(*parts))
 
     def command(self, command: str, indent: int) -> None:
-        """A command on a line of its own: never wrapped, never cut."""
+        """Adds a command on a line of its own: never wrapped, never cut."""
         visible_text = display_text.visible_command(command, self.encoding)
         self._add(Styled((" " * indent, ""), (visible_text, "cyan")))
 
@@ -79,17 +82,17 @@ class TextWriter(Struct):
             self.line((f"{mark} {sentence}", style))
 
     def link(self, address: str, style: str) -> str:
-        """``style`` with a link to a web address, where the terminal shows links."""
+        """Returns ``style`` with a link to a web address, if the terminal shows links."""
         return f"{style} link {address}" if self.links and _ADDRESS.fullmatch(address) else style
 
     def print(self, output: Output) -> None:
-        """All lines that are not printed yet, without any style where the output has no colour."""
+        """Prints all lines that are not printed yet, without style if the output has no colour."""
         put(self.lines, output)
         self.lines.clear()
 
     def _add(self, line: Styled) -> None:
         if self.output is not None and len(self.lines) >= _WAITING:
-            # The last one stays: whether it is blank decides about the next.
+            # The last line stays: the next line depends on whether it is blank.
             put(self.lines[:-1], self.output)
             del self.lines[:-1]
         self.lines.append(line)

@@ -21,7 +21,8 @@ STYLES = {GOOD: "bold green", BAD: "bold red", OPEN: "bold yellow", PARTLY: "bol
 
 
 def model_status(model: ModelPlan, report: Report) -> ModelStatus:
-    """Returns whether the model is served as requested: all requested versions AVAILABLE, now and later."""
+    """Returns the status of the model: whether it is served as requested, with all requested versions AVAILABLE, now
+    and later."""
     plan = report.plan
     if model.graph is not None or (model.kind == "graph" and model.blocked is not None):
         return "bad"
@@ -46,19 +47,18 @@ def _graph_status(model: ModelPlan) -> ModelStatus:
         return "not followed"
     if graph.verdict == "unknown":
         return "unknown"
-    # AVAILABLE, with requests that all fail, is not what its owner expects.
+    # AVAILABLE with failing requests is not the expected result.
     return "good" if graph.verdict == "available" and not graph.faults else "bad"
 
 
 def is_in_azure(model: ModelPlan) -> bool:
-    """Returns whether the model is in Azure, which is not queried: only the effect of its path and of the
-    environment is known."""
+    """Whether the model is in Azure, which is not queried: only the effect of its path and of the environment is
+    known."""
     return model.entry.base_path.startswith(("az://", "azfs://"))
 
 
 def verdict_line(report: Report) -> tuple[str, str]:
-    """Returns the mark and the sentence. The mark is ``✓`` only where nothing is wrong and everything was looked
-    at."""
+    """Returns the mark and the sentence. The mark is ``✓`` only if nothing is wrong and everything was checked."""
     if report.error is not None:
         return OPEN, f"the run failed: {_first_line(report.error)}"
     plan = report.plan
@@ -93,7 +93,7 @@ def verdict_line(report: Report) -> tuple[str, str]:
 
 
 def _other_task(plan: Plan, pull: PullPlan, report: Report) -> tuple[str, str]:
-    """The server does something else than serve, and ends well."""
+    """Returns a sentence if the server performs another task than serving, and ends normally."""
     results = {
         "pull": f"{pull.source} is there already, and graph.pbtxt is written",
         "configure": f"{pull.directory} is written",
@@ -101,7 +101,7 @@ def _other_task(plan: Plan, pull: PullPlan, report: Report) -> tuple[str, str]:
         "list_models": "the models are listed",
     }.get(pull.mode, "")
     if plan.problem is not None:
-        # It does not do what it is to, and ends as if it did.
+        # It does not perform its task, but ends like a success.
         results = plan.problem.text
     sentence = f"{results}; the server ends with exit code 0"
     if report.verdict == "fail":
@@ -114,8 +114,8 @@ def _other_task(plan: Plan, pull: PullPlan, report: Report) -> tuple[str, str]:
 
 
 def _ended(report: Report) -> str:
-    """Returns a sentence that the container does not run, whatever is predicted for the next start; empty where that
-    is not known."""
+    """Returns a sentence that the container does not run, for any prediction of its next start; empty where that is not
+    known."""
     container = report.deployment.container if report.deployment is not None else None
     state = container.state if container is not None else None
     if state is None or state.status not in ("exited", "dead", "terminated"):
@@ -125,7 +125,7 @@ def _ended(report: Report) -> str:
 
 
 def _next_start(report: Report) -> Report:
-    """The report without what is about the server as it runs."""
+    """Returns the report without the findings about the server as it runs."""
     findings = tuple(item for item in report.findings if item.fingerprint not in report.about_now)
     fails = any(item.severity == "error" and not item.about_itself for item in findings)
     verdict = report.verdict if fails or report.verdict == "incomplete" else "pass"
@@ -158,7 +158,7 @@ def _of_models(plan: Plan, report: Report) -> tuple[str, str]:
     total, unknown = len(followed), followed.count("unknown")
     apart = len(statuses) - total
     more = f"; {plural(apart, 'graph or generative model')} not followed" if apart else ""
-    # Where nothing else is served, all that is known is that it starts.
+    # If nothing else is served, it is only known that the server starts.
     served = "the server starts" if apart and not total else _served_so_far(plan, total, unknown)
     if "bad" in followed:
         sentence = _served(followed)
@@ -204,7 +204,7 @@ def _of_models(plan: Plan, report: Report) -> tuple[str, str]:
 
 
 def _obstacle(report: Report) -> str:
-    """Returns why clients get no answer of a server that serves; empty where no finding says so."""
+    """Returns why clients get no answer from a server that serves; empty if no finding explains it."""
     probes = [item for item in report.findings if item.code == "OVD712" and item.severity == "error"]
     if not probes:
         return ""
@@ -214,7 +214,7 @@ def _obstacle(report: Report) -> str:
 
 
 def _doubt(report: Report) -> str:
-    """Returns the unknown condition on which success depends; empty where no finding names one."""
+    """Returns the unknown condition on which success depends; empty if no finding names one."""
     codes = {item.code for item in report.findings}
     if codes & {"OVD741", "OVD742"}:
         return "if the memory suffices"
@@ -222,7 +222,7 @@ def _doubt(report: Report) -> str:
 
 
 def _served_so_far(plan: Plan, total: int, unknown: int) -> str:
-    """Returns what is known of the models, for a sentence that then names another problem."""
+    """Returns the known facts about the models, for a sentence that then names another problem."""
     if plan.unknown is not None:
         return f"could not look at {plan.unknown.path}"
     if unknown:
@@ -268,7 +268,7 @@ def _warnings(report: Report) -> int:
 
 
 def _counted(report: Report) -> str:
-    """The worst findings, which made the run fail; those about the doctor itself never do."""
+    """Returns the worst findings, which made the run fail; findings about the doctor itself never do."""
     for severity in SEVERITIES:
         number = sum(item.severity == severity and not item.about_itself for item in report.findings)
         if number:
@@ -279,7 +279,7 @@ def _counted(report: Report) -> str:
 
 
 def _gaps(report: Report) -> str:
-    """The checks that did not look, grouped by why."""
+    """Returns the checks that could not collect their facts, grouped by reason."""
     gaps = []
     for status in ("could_not_look", "timed_out", "crashed"):
         names = [check.name for check in report.checks if check.status == status]

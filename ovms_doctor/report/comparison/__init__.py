@@ -1,1 +1,1 @@
-"""Compares reports: the changes between two, and what many have in common."""
+"""Compares reports: the changes between two, and the common findings of many."""

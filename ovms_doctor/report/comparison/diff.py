@@ -1,7 +1,7 @@
-"""Two reports on the same thing: which findings are new, which are still there, which are fixed.
+"""Compares two reports on the same deployment: which findings are new, still there, or fixed.
 
-A finding that is missing from the newer report is fixed only if the newer run looked: where its check could not look,
-or the model's files were not read, it is not known.
+A finding that is missing from the newer report is fixed only if the newer run checked it. If its check could not run,
+or the model's files were not read, the change is unknown.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from ovms_doctor.model.findings import Severity
 from ovms_doctor.report.comparison.saved import SavedFinding, SavedReport
 
 Change: TypeAlias = Literal["new", "still_there", "fixed", "not_known"]
-#: The order in which they are shown: what needs a reader first.
+#: The order of display: changes that need attention come first.
 CHANGES: tuple[Change, ...] = ("new", "not_known", "still_there", "fixed")
 
 
@@ -24,11 +24,11 @@ class Difference(Struct, frozen=True):
 
     #: What changed.
     change: Change
-    #: The finding, as the newer report has it where it is in both.
+    #: The finding; the newer report's version if both have it.
     finding: SavedFinding
-    #: Why it is not known, what else is gone, or which severity it had; empty for nothing to add.
+    #: Why the change is unknown, what else disappeared, or the earlier severity; empty without a remark.
     note: str = ""
-    #: The severity in the older report, where it was another one.
+    #: The severity in the older report, if it differs; else None.
     severity_before: Severity | None = None
 
 
@@ -69,7 +69,7 @@ def compare(old: SavedReport, new: SavedReport, check_of: Mapping[str, str]) -> 
 
 
 def _by_fingerprint(report: SavedReport) -> dict[str, list[SavedFinding]]:
-    """The findings about the server, those with one fingerprint together."""
+    """Returns the findings about the server, grouped by fingerprint."""
     result: dict[str, list[SavedFinding]] = {}
     for finding in report.findings:
         if not finding.about_itself:
@@ -78,13 +78,13 @@ def _by_fingerprint(report: SavedReport) -> dict[str, list[SavedFinding]]:
 
 
 def _gap(finding: SavedFinding, report: SavedReport, check_of: Mapping[str, str]) -> str:
-    """Why this run could not have found the finding; empty where it could."""
+    """Returns why this run could not have found the finding; empty if it could."""
     if report.error is not None:
         return report.error.partition("\n")[0]
     gaps = [one for one in report.findings if one.about_itself and one.code in ("OVD903", "OVD904", "OVD905")]
     model = finding.subject.model
     for gap in gaps:
-        # A gap that is about no model is about the whole deployment.
+        # A gap without a model is about the whole deployment.
         whole = gap.subject.model is None
         version = gap.subject.version
         same = gap.subject.model == model and version in (None, finding.subject.version)
@@ -96,7 +96,7 @@ def _gap(finding: SavedFinding, report: SavedReport, check_of: Mapping[str, str]
     check = next((item for item in report.checks if item.name == name), None)
     if check is None:
         return f"the check {name} was not selected"
-    # A check that could not look at one model looked at the others.
+    # A check that failed for one model still checked the others.
     if check.is_gap and (model is None or not any(gap.subject.model is not None for gap in gaps)):
         return f"{name}: {check.reason or check.status}"
     return ""

@@ -13,7 +13,7 @@ from ovms_doctor.report.comparison.diff import Change, Difference
 from ovms_doctor.report.comparison.saved import SavedReport, SavedSubject
 from ovms_doctor.report.comparison.summary import Totals
 
-#: Raised in its second number when keys are added, in its first when one changes or goes.
+#: The second number is raised when keys are added, the first when a key changes or is removed.
 SCHEMA_VERSION = "1.0"
 
 _SURROGATE = lazy_pattern(r"[\ud800-\udfff]")
@@ -142,7 +142,7 @@ class SummaryDocument(Struct, frozen=True):
 
 
 def diff_document(old: SavedReport, new: SavedReport, differences: tuple[Difference, ...]) -> dict[str, Any]:
-    """The document of ``diff`` as JSON values."""
+    """Returns the document of ``diff`` as JSON values."""
     counts = dict.fromkeys(("new", "still_there", "fixed", "not_known"), 0)
     for item in differences:
         counts[item.change] += 1
@@ -164,7 +164,7 @@ def diff_document(old: SavedReport, new: SavedReport, differences: tuple[Differe
 
 
 def summary_document(totals: Totals) -> dict[str, Any]:
-    """The document of ``summary`` as JSON values."""
+    """Returns the document of ``summary`` as JSON values."""
     return _values(
         SummaryDocument(
             SCHEMA_VERSION,
@@ -199,13 +199,13 @@ def _reference(report: SavedReport) -> ReportRef:
 
 
 def _values(document: Struct) -> dict[str, Any]:
-    """JSON values whose text UTF-8 can write. What was read from a report is escaped already, file names are not."""
+    """Returns JSON values whose text UTF-8 can write. Text from a report is escaped already, file names are not."""
     made: dict[str, Any] = _escaped(to_builtins(document))
     return made
 
 
 def _escaped(value: Any) -> Any:
-    """The values without lone surrogates, which file names can have; text of a report was escaped once already."""
+    """Returns the values without lone surrogates, which file names can have; text of a report is escaped already."""
     if isinstance(value, str):
         return value if value.isascii() or not _SURROGATE.search(value) else escape(value)
     if isinstance(value, dict):

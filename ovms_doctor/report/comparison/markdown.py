@@ -15,7 +15,7 @@ from ovms_doctor.report.phrases import MARKS
 def diff_markdown(
     old: SavedReport, new: SavedReport, differences: tuple[Difference, ...], sentence: str
 ) -> Iterator[str]:
-    """The parts: the verdict, both reports, then a table for each kind of change."""
+    """Yields the parts: the verdict, both reports, then a table for each kind of change."""
     yield f"## ovms-doctor: {markdown_text(sentence)}\n\n"
     yield f"- {markdown_text(source_line('old:', old))}\n- {markdown_text(source_line('new:', new))}\n"
     for change in CHANGES:
@@ -35,7 +35,7 @@ def diff_markdown(
 
 
 def summary_markdown(totals: Totals, sentence: str) -> Iterator[str]:
-    """The parts: the verdict, the kinds of findings, the hosts."""
+    """Yields the parts: the verdict, the kinds of findings, the hosts."""
     yield f"## ovms-doctor: {markdown_text(sentence)}\n"
     kinds = totals.by_reach()
     if kinds:

@@ -1,4 +1,4 @@
-"""A saved report, as far as it is compared: reports of all 1.x forms are read, keys that are not used are not."""
+"""The parts of a saved report that are compared. Reads reports of all 1.x schema versions; ignores unused keys."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from msgspec import Struct, field
 from ovms_doctor.model.findings import SEVERITIES, Severity, is_about_itself
 from ovms_doctor.model.output_options import FailOn
 
-#: How checks end that did not look at everything.
+#: The statuses of checks that did not check everything.
 _GAPS = ("could_not_look", "timed_out", "crashed")
 
 
 class SavedReportError(Exception):
-    """A document is no report of ovms-doctor; the message is one sentence for a person."""
+    """A document is not a report of ovms-doctor; the message is one sentence for users."""
 
 
 class SavedSubject(Struct, frozen=True):
-    """What a finding is about; null for what it is not about.
+    """The subject of a finding; null fields do not apply.
 
     * ``model``: the model's name.
     * ``version``: the model's version.
-    * ``path``: the path as the host saw it.
+    * ``path``: the path as the host sees it.
     * ``server_path``: the path as the server sees it.
     """
 
@@ -48,12 +48,12 @@ class SavedFinding(Struct, frozen=True):
     fingerprint: str
     #: What it is about.
     subject: SavedSubject = SavedSubject()
-    #: Why it counts for nothing; None where it counts.
+    #: Why the finding is ignored in the counts; None if it counts.
     suppressed: dict[str, str | None] | None = None
 
     @property
     def about_itself(self) -> bool:
-        """Whether it is about ovms-doctor, and counts for no exit code."""
+        """Whether the finding is about ovms-doctor itself, and does not change the exit code."""
         return is_about_itself(self.code)
 
 
@@ -62,14 +62,14 @@ class SavedCheck(Struct, frozen=True):
 
     #: The check's name.
     name: str
-    #: How it ended; only ``ran`` means that everything was looked at.
+    #: Its status; only ``ran`` means a complete check.
     status: str
-    #: Why it did not simply run.
+    #: Why the check did not simply run.
     reason: str = ""
 
     @property
     def is_gap(self) -> bool:
-        """Whether the check could not look at everything."""
+        """Whether the check could not check everything."""
         return self.status in _GAPS
 
 
@@ -87,7 +87,7 @@ class SavedRun(Struct, frozen=True):
     started_at: str = ""
     #: The host that ran the program.
     host: dict[str, str] = {}
-    #: Where recorded facts come from; None where the run collected them itself.
+    #: The origin of recorded facts; None if the run collected them itself.
     facts_from: dict[str, str | bool] | None = None
     #: The program's arguments.
     arguments: tuple[str, ...] = ()
@@ -105,7 +105,7 @@ class SavedSummary(Struct, frozen=True):
 
     #: pass, fail or incomplete.
     verdict: str = "incomplete"
-    #: The verdict in words.
+    #: The verdict as a sentence.
     sentence: str = ""
 
 
@@ -122,18 +122,18 @@ class SavedReport(Struct, frozen=True):
     checks: tuple[SavedCheck, ...] = ()
     #: When and where it was made.
     run: SavedRun = SavedRun()
-    #: What the server was given.
+    #: The server's settings and state.
     server: SavedServer = SavedServer()
     #: The models.
     models: tuple[SavedModel, ...] = ()
-    #: Why the run itself failed; null where it did not.
+    #: Why the run itself failed; null if it did not.
     error: str | None = None
-    #: The file that it was read from.
+    #: The file of the report.
     source: str = field(default="")
 
     @property
     def host(self) -> str:
-        """The name of the host; the file where the report names none."""
+        """The name of the host; the file name if the report names no host."""
         origin = self.run.facts_from or {}
         return str(origin.get("host", "")) or self.run.host.get("name") or self.source
 

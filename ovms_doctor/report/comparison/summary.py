@@ -1,4 +1,4 @@
-"""Many reports together: which finding is on how many hosts and models. One pass, bounded memory."""
+"""Many reports together: the number of hosts and models with each finding. One pass, bounded memory."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from msgspec import Struct, field
 from ovms_doctor.model.findings import SEVERITIES, Severity
 from ovms_doctor.report.comparison.saved import SavedReport
 
-#: Of more examples only the first are kept.
+#: Maximum number of examples that are kept.
 _EXAMPLES = 5
 
 
@@ -18,22 +18,22 @@ class Affected(Struct):
     code: str
     #: The name that belongs to the code.
     name: str
-    #: The worst severity that a report has it with.
+    #: The worst severity of this finding in any report.
     severity: Severity
     #: Number of findings.
     findings: int = 0
-    #: Numbers of the hosts that have it, as :attr:`Totals.hosts` counts them.
+    #: Numbers of the affected hosts, in the numbering of :attr:`Totals.hosts`.
     hosts: set[int] = field(default_factory=set)
-    #: Number of models that have it, counted on each host.
+    #: Number of affected models, counted on each host.
     models: int = 0
-    #: The first hosts and models that have it.
+    #: The first affected hosts and models.
     examples: list[str] = field(default_factory=list)
 
 
 class HostRow(Struct):
     """All reports of one host."""
 
-    #: The host, or the file where the report names none.
+    #: The host, or the file name if the report names no host.
     host: str
     #: Number of its reports.
     reports: int = 0
@@ -48,7 +48,7 @@ class HostRow(Struct):
 
 
 class Totals(Struct):
-    """The summary of all reports; :meth:`add` each, then read."""
+    """The summary of all reports; call :meth:`add` for each, then read the fields."""
 
     #: Number of reports.
     reports: int = 0
@@ -60,12 +60,12 @@ class Totals(Struct):
     hosts: dict[str, HostRow] = field(default_factory=dict)
     #: The kinds of findings by code.
     affected: dict[str, Affected] = field(default_factory=dict)
-    #: What could not be read: a sentence each.
+    #: Unreadable files: a sentence each.
     unreadable: list[str] = field(default_factory=list)
     _numbers: dict[str, int] = field(default_factory=dict)
 
     def add(self, report: SavedReport) -> None:
-        """Count one report."""
+        """Counts one report."""
         verdict = report.summary.verdict if report.summary.verdict in _WORSE else "incomplete"
         self.reports += 1
         self.verdicts[verdict] = self.verdicts.get(verdict, 0) + 1
@@ -98,14 +98,14 @@ class Totals(Struct):
                     kind.examples.append(example)
 
     def by_reach(self) -> list[Affected]:
-        """The kinds of findings: the worst severity first, then those on most hosts."""
+        """Returns the kinds of findings: the worst severity first, then those on most hosts."""
         return sorted(
             self.affected.values(),
             key=lambda kind: (SEVERITIES.index(kind.severity), -len(kind.hosts), -kind.findings, kind.code),
         )
 
     def by_errors(self) -> list[HostRow]:
-        """The hosts: those with most errors first."""
+        """Returns the hosts: those with most errors first."""
         return sorted(
             self.hosts.values(),
             key=lambda row: (-row.errors, -row.warnings, -_WORSE.index(row.verdict), row.host),

@@ -1,4 +1,4 @@
-"""``diff`` and ``summary`` for people: what needs a reader first, the verdict last."""
+"""``diff`` and ``summary`` for people: changes that need attention first, the verdict last."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TITLES: dict[Change, str] = {
     "still_there": "still there",
     "fixed": "fixed",
 }
-#: Those that the last line counts after the new ones.
+#: The changes that the last line counts after the new findings.
 _COUNTED: tuple[tuple[Change, str], ...] = (
     ("fixed", "fixed"),
     ("still_there", "still there"),
@@ -25,12 +25,12 @@ _COUNTED: tuple[tuple[Change, str], ...] = (
 )
 #: The most hosts that are listed without --verbose.
 _HOSTS = 20
-#: Codes of one host in its line.
+#: Maximum number of codes of one host in its line.
 _CODES = 8
 
 
 def subject_of(finding: SavedFinding) -> str:
-    """Model, version and path of a finding, as far as it has them."""
+    """Returns model, version and path of a finding, as far as they are known."""
     subject = finding.subject
     model = subject.model or ""
     if model and subject.version is not None:
@@ -39,7 +39,7 @@ def subject_of(finding: SavedFinding) -> str:
 
 
 def source_line(label: str, report: SavedReport) -> str:
-    """One line on one of the two reports."""
+    """Returns one line on one of the two reports."""
     parts = [report.source]
     if report.run.started_at:
         parts.append(report.run.started_at)
@@ -49,7 +49,7 @@ def source_line(label: str, report: SavedReport) -> str:
 
 
 def diff_verdict(differences: tuple[Difference, ...], *, failed: bool) -> tuple[str, str]:
-    """The mark and the sentence of the last line; ``failed``: something new counts as a failure."""
+    """Returns the mark and the sentence of the last line; ``failed``: a new finding counts as a failure."""
     counts = {change: sum(item.change == change for item in differences) for change in CHANGES}
     parts = [plural(counts["new"], "new finding") if counts["new"] else "nothing new"]
     parts += [f"{counts[change]:,} {label}" for change, label in _COUNTED if counts[change]]
@@ -87,7 +87,7 @@ def _write_difference(writer: TextWriter, item: Difference) -> None:
 
 
 def summary_verdict(totals: Totals) -> tuple[str, str]:
-    """The mark and the sentence of the last line."""
+    """Returns the mark and the sentence of the last line."""
     failed, open_ = totals.verdicts.get("fail", 0), totals.verdicts.get("incomplete", 0)
     unreadable = len(totals.unreadable)
     sentence = f"{totals.verdicts.get('pass', 0):,} of {plural(totals.reports, 'report')} passed"
@@ -99,7 +99,7 @@ def summary_verdict(totals: Totals) -> tuple[str, str]:
 
 
 def write_summary(writer: TextWriter, totals: Totals) -> None:
-    """The kinds of findings, then the hosts that have errors."""
+    """Writes the kinds of findings, then the hosts that have errors."""
     reports = f"{plural(totals.reports, 'report')} of {plural(len(totals.hosts), 'host')}"
     writer.prose(f"{reports}, {plural(totals.models, 'model')}", style="bold")
     for sentence in totals.unreadable[: None if writer.verbose else _HOSTS]:
@@ -134,5 +134,5 @@ def _codes(counts: dict[str, int]) -> Iterator[str]:
 
 
 def write_verdict(writer: TextWriter, mark: str, sentence: str) -> None:
-    """The last line."""
+    """Writes the last line."""
     writer.line((f"{mark} {sentence}", STYLES[mark]))

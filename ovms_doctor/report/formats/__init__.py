@@ -1,7 +1,8 @@
-"""The report in formats that other programs and the web show: each a function from the JSON document to text in parts.
+"""The report in formats that other programs and the web show: each a function from the JSON document to text in
+parts.
 
-A renderer gets the document with its text escaped and secrets replaced; what is special in its own format (markup,
-control characters) is its own business. The modules are imported when they are used.
+A renderer gets the document with its text escaped and secrets replaced; it escapes the special characters of its own
+format itself (markup, control characters). The modules are imported when they are used.
 """
 
 from __future__ import annotations
@@ -21,18 +22,18 @@ _WITH_SUPPRESSED = ("sarif",)
 
 
 def render(form: str, document: dict[str, Any], context: RenderContext) -> Iterator[str]:
-    """The document in one of the formats but text and JSON, in parts."""
+    """Returns the document in one of the formats except text and JSON, in parts."""
     module = importlib.import_module(f"ovms_doctor.report.formats.{form}")
     renderer: Callable[[ReportDocument, RenderContext], Iterator[str]] = module.render
     found = convert(document, ReportDocument)
     if form not in _WITH_SUPPRESSED:
-        # The others have no form for what counts for nothing; the summary has its number.
+        # The other formats cannot mark suppressed findings; the summary has their number.
         found = replace(found, findings=tuple(one for one in found.findings if one.suppressed is UNSET))
     return renderer(found, context)
 
 
 def shortened(parts: Iterable[str], most: int) -> str:
-    """The parts of a Markdown text that fit into ``most`` bytes, with a remark where some are left out."""
+    """Returns the parts of a Markdown text that fit into ``most`` bytes, with a remark if some are left out."""
     remark = "\n\n… the rest is left out: it is too long to be shown here.\n"
     left = most - len(remark.encode())
     kept: list[str] = []

@@ -1,4 +1,4 @@
-"""Charts of a log's requests as SVG inside of an HTML page: requests over time, and how long they take."""
+"""Charts of a log's requests as SVG inside an HTML page: requests over time, and their durations."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from ovms_doctor.report.formats.common import safe
 from ovms_doctor.report.formats.tables import number
 from ovms_doctor.report.log_document import DurationInfo, LogInfo, RequestsInfo
 
-#: Width of a chart in its own units, of its bars' area, and where that begins.
+#: The width of a chart in its own units, the width of the bar area, and the start of that area.
 _WIDTH, _AREA, _LEFT = 800, 720, 70
 _HEIGHT = 72
-#: Bars of one chart; longer times are put together.
+#: Maximum number of bars in one chart; longer times are combined.
 _MOST_BARS = 180
-#: Charts of each kind.
+#: Maximum number of charts of each kind.
 _MOST_CHARTS = 12
 _ROW = 18
 
 
 def charts(log: LogInfo) -> Iterator[str]:
-    """A figure for each servable's requests over time, and one with their durations; none without requests."""
+    """Yields a figure for each servable's requests over time, and one with their durations; none without requests."""
     if not log.requests:
         return
     yield "<h2>Usage</h2>\n"
@@ -92,7 +92,7 @@ def _series(counts: Mapping[str, int]) -> tuple[list[str], list[int], str]:
 
 
 def _durations(items: list[RequestsInfo]) -> str:
-    """Two bars for each: waiting and inference, the median solid and the 95th percentile as a line."""
+    """Returns two bars for each: waiting and inference, the median solid and the 95th percentile as a line."""
     kinds = (("waiting", "bar2"), ("inference", "bar"))
     rows: list[tuple[str, str, DurationInfo]] = []
     for item in items:

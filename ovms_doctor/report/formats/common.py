@@ -1,4 +1,4 @@
-"""Shared by several formats: the position of a finding, and its text in sentences."""
+"""Functions for several formats: the position of a finding, and its text in sentences."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ from ovms_doctor.report.phrases import RECOVERS, plural
 
 _SCHEME = lazy_pattern(r"[A-Za-z][A-Za-z0-9+.-]{0,20}")
 _HOST = lazy_pattern(r"([\w.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]+)?", re.ASCII)
-#: Models of a group that a sentence names; the others are counted.
+#: Maximum number of models of a group that a sentence names; the others are counted.
 _NAMED = 100
 
 
 class Location(Struct, frozen=True):
-    """A place that a web interface can show a finding at."""
+    """The position at which a web interface can show a finding."""
 
-    #: The path: relative to the working directory where it lies below it, else absolute, or an address.
+    #: The path: relative to the working directory if below it, else absolute, or an address.
     path: str
     #: Whether the path is relative.
     is_relative: bool
-    #: The line, from 1; None where the finding is about the whole file.
+    #: The line, from 1; None if the finding is about the whole file.
     line: int | None = None
-    #: The column, from 1; None where it is not known.
+    #: The column, from 1; None if unknown.
     column: int | None = None
 
     @property
     def uri(self) -> str:
-        """The path as a URI, relative where the path is."""
+        """The path as a URI, relative if the path is."""
         scheme, mark, rest = self.path.partition("://")
         if mark and _SCHEME.fullmatch(scheme):
             host, slash, path = rest.partition("/")
@@ -44,8 +44,8 @@ class Location(Struct, frozen=True):
 
 
 def locate(finding: FindingInfo, document: ReportDocument, context: RenderContext) -> Location:
-    """Where the finding is. One that is about no file of this host is shown at its model's directory, else at what
-    was named on the command line."""
+    """Returns the position of the finding. A finding without a file of this host is shown at its model's directory,
+    else at the first named target."""
     subject = finding.subject
     line, column = subject.line, subject.column
     path = subject.document if line is not None else subject.path
@@ -71,22 +71,22 @@ def _location(path: str, directory: str, line: int | None, column: int | None) -
 
 
 def safe(text: str) -> str:
-    """A text of the document in one line, without any character that is not printed as itself."""
+    """Returns a text of the document in one line, with all unprintable characters escaped."""
     return printable(text)
 
 
 def safe_lines(text: str) -> list[str]:
-    """The lines of a text of the document, each safe as by :func:`safe`."""
+    """Returns the lines of a text of the document, each safe as by :func:`safe`."""
     return [printable(line.expandtabs(8)) for line in text.split("\n")]
 
 
 def title(finding: FindingInfo) -> str:
-    """``OVD101 no-version-directory``."""
+    """Returns ``OVD101 no-version-directory``."""
     return safe(f"{finding.code} {finding.name}")
 
 
 def subject_text(finding: FindingInfo) -> str:
-    """``resnet, version 2``; empty for the server as a whole."""
+    """Returns ``resnet, version 2``; empty for the server as a whole."""
     subject = finding.subject
     if subject.model is None:
         return ""
@@ -94,7 +94,7 @@ def subject_text(finding: FindingInfo) -> str:
 
 
 def affected(group: Sequence[FindingInfo], most: int = _NAMED) -> str:
-    """The subjects of a group in one text, the first ``most`` of them by name; empty where there are none."""
+    """Returns the subjects of a group in one text, the first ``most`` of them by name; empty if there are none."""
     names = list(dict.fromkeys(name for name in map(subject_text, group) if name))
     more = len(names) - most
     separator = "; " if any(", version" in name for name in names) else ", "
@@ -102,7 +102,7 @@ def affected(group: Sequence[FindingInfo], most: int = _NAMED) -> str:
 
 
 def paths_of(finding: FindingInfo) -> str:
-    """Returns the path on the server and on this host; empty where there is none."""
+    """Returns the path on the server and on this host; empty without a path."""
     path, server_path = finding.subject.path, finding.subject.server_path
     if server_path is not None and path is not None and path != server_path:
         return safe(f"{server_path}, on this host {path}")
@@ -110,7 +110,7 @@ def paths_of(finding: FindingInfo) -> str:
 
 
 def step_text(step: StepInfo) -> str:
-    """What to do, with the place it belongs to and its effect, unless it only reads on this host."""
+    """Returns the text of a step, with its location and its effect, unless it only reads on this host."""
     notes = [] if step.location in (None, "host") else [f"in {step.location}"]
     if step.effect not in (None, "reads"):
         notes.append(str(step.effect))
@@ -118,7 +118,7 @@ def step_text(step: StepInfo) -> str:
 
 
 def remedy_lines(finding: FindingInfo) -> Iterator[str]:
-    """What to do, a line each, commands indented."""
+    """Yields the remedy, one line for each step, commands indented."""
     if finding.remedy is None:
         return
     if not finding.remedy.steps and finding.remedy.summary:
@@ -130,7 +130,7 @@ def remedy_lines(finding: FindingInfo) -> Iterator[str]:
 
 
 def text_lines(group: Sequence[FindingInfo]) -> Iterator[str]:
-    """A group of findings as plain text: what is the case, the log, the evidence, what to do."""
+    """Yields a group of findings as plain text: the message, the log, the evidence, the remedy."""
     finding = group[0]
     yield f"{finding.severity} {title(finding)}: {safe(finding.message)}"
     if finding.detail:

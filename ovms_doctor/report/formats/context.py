@@ -19,9 +19,9 @@ class Rule(Struct, frozen=True):
     name: str
     #: Its usual severity.
     severity: Severity
-    #: What is the case, a phrase without a full stop.
+    #: The summary of the problem, a phrase without a full stop.
     summary: str
-    #: What to do.
+    #: The remedy.
     remedy: str
     #: The web address of its page.
     docs: str
@@ -40,5 +40,5 @@ class RenderContext(Struct, frozen=True):
     fail_on: FailOn
     #: The exit code of the run.
     exit_code: int
-    #: The codes of the findings, as far as they are known here.
+    #: The codes of the findings that this process knows.
     rules: Mapping[str, Rule]

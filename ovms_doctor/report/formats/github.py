@@ -16,7 +16,7 @@ _COMMANDS = {"error": "error", "warning": "warning", "info": "notice"}
 
 
 def render(document: ReportDocument, context: RenderContext) -> Iterator[str]:
-    """One line for each group. The web interface shows ten of each kind for a step: causes come first."""
+    """Yields one line for each group. The web interface shows ten of each kind for a step: causes come first."""
     for group in group_findings(document.findings):
         finding = group[0]
         location = locate(finding, document, context)
@@ -38,7 +38,7 @@ def render(document: ReportDocument, context: RenderContext) -> Iterator[str]:
         yield _command(_COMMANDS[finding.severity], properties, "\n".join(line for line in lines if line))
     if document.error:
         yield _command("error", {"title": "ovms-doctor could not run"}, safe(document.error))
-    # A command too: a plain line could hold what the runner takes for one.
+    # The verdict is a command too: the runner could take a plain line for a command.
     yield _command("notice", {"title": "ovms-doctor"}, safe(document.summary.sentence))
 
 

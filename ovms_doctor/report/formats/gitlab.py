@@ -14,7 +14,7 @@ _SEVERITIES = {"error": "critical", "warning": "minor", "info": "info"}
 
 
 def render(document: ReportDocument, context: RenderContext) -> Iterator[str]:
-    """A JSON array with an entry for each finding."""
+    """Yields a JSON array with an entry for each finding."""
     used: dict[str, int] = {}
     separator = "[\n"
     for finding in document.findings:

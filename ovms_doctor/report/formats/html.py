@@ -1,4 +1,4 @@
-"""One HTML file: no script, nothing from elsewhere, to be read on a screen, a telephone or paper."""
+"""One HTML file without scripts and external resources, for a screen, a telephone or paper."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from ovms_doctor.report.log_document import LogInfo
 from ovms_doctor.report.phrases import MARKS, RECOVERS, occurrences_text
 from ovms_doctor.report.request_document import RequestInfo
 
-#: No script runs and nothing is loaded, whatever the names in the report are.
+#: No script runs and nothing is loaded, even with hostile names in the report.
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
-#: Log lines of one finding.
+#: Maximum number of log lines of one finding.
 _LOG_LINES = 200
-#: Lines of a finding from which on it may be broken between two pages.
+#: A finding with at least this number of lines may be split over two pages.
 _LONG = 25
 
 
 def render(document: ReportDocument, context: RenderContext) -> Iterator[str]:
-    """The page in parts: head, tables, charts, then one for each group of findings."""
+    """Yields the page in parts: head, tables, charts, then one for each group of findings."""
     sentence = _text(document.summary.sentence)
     mark = {"✓": "good", "✗": "bad"}.get(document.summary.sentence[:1], "unknown")
     yield (

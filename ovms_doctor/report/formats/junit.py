@@ -1,8 +1,8 @@
 """JUnit XML: a test case for each servable, one for the server, and one for each check.
 
-The form is that of Jenkins's schema junit-10.xsd, which GitLab reads too. A test case fails where a finding counts by
-``--fail-on``; one of a check is an error where the check could not look, so that the run's exit code and the result of
-the tests agree.
+The form follows Jenkins's schema junit-10.xsd, which GitLab reads too. A test case fails if a finding counts by
+``--fail-on``. The test case of a check is an error if the check could not collect its facts, so that the run's exit
+code and the result of the tests agree.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _SERVER = "server"
 
 
 def render(document: ReportDocument, context: RenderContext) -> Iterator[str]:
-    """One element for each suite, a part for each test case."""
+    """Yields one element for each suite, a part for each test case."""
     counted = SEVERITIES[: SEVERITIES.index(context.fail_on) + 1] if context.fail_on != "never" else ()
     by_name: dict[str, list[FindingInfo]] = {name: [] for name in (_SERVER, *_servables(document))}
     for finding in document.findings:
@@ -69,7 +69,7 @@ def render(document: ReportDocument, context: RenderContext) -> Iterator[str]:
 
 
 def _servables(document: ReportDocument) -> Iterator[str]:
-    """The names of all that is to be served, in the words of the test cases."""
+    """Yields the names of everything that is to be served, as the test cases name it."""
     names = [model.name for model in document.models]
     if isinstance(document.log, LogInfo):
         names += [servable.name for servable in document.log.servables]

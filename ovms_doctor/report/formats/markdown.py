@@ -1,7 +1,7 @@
 """Markdown for a ticket, a pull request or a job's summary: header, tables, findings, logs that can be collapsed.
 
-GitHub's form of Markdown, which GitLab and Gitea read too. Names and log lines are untrusted text: outside of code
-they become no markup, HTML tag, link, or name that notifies a user.
+GitHub's form of Markdown, which GitLab and Gitea read too. Names and log lines are untrusted text: outside code, they
+cannot create markup, an HTML tag, a link, or a name that notifies a user.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from ovms_doctor.report.phrases import MARKS, RECOVERS, occurrences_text
 from ovms_doctor.report.request_document import RequestInfo
 
 _MARKUP = lazy_pattern(r"[\\`*_\[\]<>|~$]")
-#: What becomes a link, a mention or a reference by itself: an address, @name, #12.
+#: Text that automatically becomes a link, a mention or a reference: an address, @name, #12.
 _BY_ITSELF = lazy_pattern(r"(?<=[A-Za-z])(?=://)|(?<=[@#])(?=\w)|(?<=www)(?=\.)", re.IGNORECASE)
 _ENTITIES = {"<": "&lt;", ">": "&gt;", "|": "&#124;"}
 _ZERO_WIDTH_SPACE = "&#8203;"
-#: Log lines of one finding.
+#: Maximum number of log lines of one finding.
 _LOG_LINES = 200
 
 
 def render(document: ReportDocument, context: RenderContext) -> Iterator[str]:
-    """The parts: header, tables, then one for each group of findings."""
+    """Yields the parts: header, tables, then one for each group of findings."""
     yield f"## ovms-doctor: {markdown_text(document.summary.sentence)}\n\n"
     yield table_text(
         ("", ""), [(f"**{label}**", markdown_text(text)) for label, text in header_lines(document)]
@@ -121,7 +121,7 @@ def _collapsible(summary: str, lines: Sequence[str]) -> str:
 
 
 def _fenced(lines: Sequence[str], language: str) -> str:
-    """A block of code, behind a fence that is longer than any in it."""
+    """Returns a block of code, with a fence that is longer than any in it."""
     longest = max((len(run) for line in lines for run in re.findall("`+", line)), default=0)
     fence = "`" * max(3, longest + 1)
     return "\n".join([f"{fence}{language}", *lines, f"{fence}\n"])
@@ -135,7 +135,8 @@ def _code(text: str) -> str:
 
 
 def markdown_text(text: str) -> str:
-    """One line of prose in which nothing is markup. Begins with a letter or an escape, so that it is no list."""
+    """Returns one line of prose without markup. It begins with a letter or an escape, so that it does not become a
+    list."""
     displayed = safe(text).replace("&", "&amp;")
     displayed = _MARKUP.sub(lambda match: _ENTITIES.get(match[0], "\\" + match[0]), displayed)
     displayed = _BY_ITSELF.sub(_ZERO_WIDTH_SPACE, displayed)

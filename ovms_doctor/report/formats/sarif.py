@@ -17,14 +17,14 @@ _Object: TypeAlias = dict[str, Any]
 
 _SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 _LEVELS = {"error": "error", "warning": "warning", "info": "note"}
-#: The name of the working directory, to which relative addresses belong.
+#: The name of the working directory, which relative addresses refer to.
 _BASE = "WORKING_DIRECTORY"
 _PAGE_LINK = lazy_pattern(r"\]\(([\w-]+)\.md\)")
 _UNABLE = ("could_not_look", "timed_out", "crashed")
 
 
 def render(document: ReportDocument, context: RenderContext) -> Iterator[str]:
-    """One run. Only the codes that have a finding are rules."""
+    """Yields one run. Only the codes that have a finding are rules."""
     codes = list(dict.fromkeys(finding.code for finding in document.findings))
     first = {finding.code: finding for finding in reversed(document.findings)}
     numbers = {code: number for number, code in enumerate(codes)}
@@ -56,7 +56,7 @@ def render(document: ReportDocument, context: RenderContext) -> Iterator[str]:
 def _rule(finding: FindingInfo, rules: Mapping[str, Rule]) -> _Object:
     known = rules.get(finding.code)
     if known is None:
-        # Of a third-party check.
+        # The code belongs to a third-party check.
         rule: _Object = {
             "id": safe(finding.code),
             "name": safe(finding.name),

@@ -1,4 +1,5 @@
-"""The tables of a report, and the lines above them, for formats that show tables: of the JSON document, as texts."""
+"""The tables of a report, and the lines above them, for formats that show tables: made from the JSON document, as
+texts."""
 
 from __future__ import annotations
 
@@ -14,10 +15,10 @@ from ovms_doctor.report.log_document import DurationInfo, LogInfo, RequestsInfo,
 from ovms_doctor.report.phrases import FORMATS, STATUS_WORDS, plural
 from ovms_doctor.report.request_document import InputComparison, RequestInfo
 
-#: How a row is shown: as it should be, at fault, not known, or neither.
+#: The kind of a row: good, at fault, unknown, or neutral.
 Kind: TypeAlias = Literal["good", "bad", "unknown", ""]
 
-#: Rows of one table; what is left out is counted.
+#: Maximum rows of one table; further rows are counted.
 _ROWS = 2000
 
 
@@ -35,7 +36,7 @@ class Table(Struct, frozen=True):
 
 
 def header_lines(document: ReportDocument) -> Iterator[tuple[str, str]]:
-    """Returns label and text of what was checked, by which rules, when and how."""
+    """Yields label and text of the run's input, rules, time and command."""
     server, run = document.server, document.run
     if server.release:
         yield "OVMS", safe(f"{server.release} ({server.release_from or 'given'})")
@@ -111,7 +112,7 @@ def _checks(document: ReportDocument) -> str:
 
 
 def tables(document: ReportDocument) -> Iterator[Table]:
-    """The tables that have rows."""
+    """Yields the tables that have rows."""
     found = [_models(document)]
     if isinstance(document.log, LogInfo):
         found += [_log_servables(document.log), _log_requests(document.log)]
@@ -125,7 +126,7 @@ def tables(document: ReportDocument) -> Iterator[Table]:
 
 
 def _table(title: str, header: str, rows: list[tuple[tuple[str, ...], Kind]]) -> Table:
-    """``header``: the headings, a comma between them."""
+    """Returns a table. ``header``: the headings, separated by commas."""
     cells_of_rows = tuple((tuple(safe(cell) for cell in cells), kind) for cells, kind in rows[:_ROWS])
     return Table(title, tuple(header.split(", ")), cells_of_rows, max(len(rows) - _ROWS, 0))
 
@@ -213,7 +214,7 @@ def _percentiles(values: DurationInfo | None) -> str:
 
 
 def number(value: float | None) -> str:
-    """With as many digits as matter; ``-`` for None."""
+    """Returns the number with its significant digits; ``-`` for None."""
     if value is None:
         return "-"
     return f"{value:,.0f}" if value >= 100 else f"{value:.1f}" if value >= 1 else f"{value:.2f}"

@@ -25,8 +25,8 @@ class PluginProcess:
     """One check's process. The kernel kills it when the thread that made it ends (prctl(2))."""
 
     def __init__(self, target: str, facts: int) -> None:
-        """Starts the process. ``target``: the object that the entry point names; ``facts``: the descriptor of a file that
-        is read from its beginning. Raises OSError or ValueError if no process can be started."""
+        """Starts the process. ``target``: the object that the entry point names; ``facts``: the descriptor of a file
+        that is read from its beginning. Raises OSError or ValueError if no process can be started."""
         process = start(
             _ENTRY,
             [target],

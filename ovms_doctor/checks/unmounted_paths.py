@@ -20,8 +20,11 @@ class UnmountedPathAdvice(Struct, frozen=True):
 
     #: The message, or its end.
     message: str
+    #: The evidence of the finding.
     evidence: tuple[Evidence, ...]
+    #: The confidence of the finding.
     confidence: Confidence
+    #: The steps of the remedy.
     steps: tuple[Step, ...]
     #: Replaces the remedy of the code.
     remedy: str

@@ -32,7 +32,7 @@ Assembler = Callable[[Mode, list[ModelPlan]], Plan]
 
 
 class _Pass(Struct):
-    """One pass over the lists: what came out of it so far."""
+    """One pass over the lists, with its results so far."""
 
     models: list[ModelPlan] = field(default_factory=list)
     graphs: list[tuple[ConfigEntry, str]] = field(default_factory=list)
@@ -45,13 +45,13 @@ class _Pass(Struct):
     parts: list[PlanPart] = field(default_factory=list)
 
     def lacks(self, error: FactsMissingError, entry: Callable[[], object]) -> None:
-        """Notes what ``entry`` lacks: a plan of it alone."""
+        """Records the missing answers for ``entry``, which plans this entry alone."""
         self.missing.extend(error.questions)
         self.parts.append(PlanPart(error.questions, entry))
 
 
 def plan_configuration(deployment: Deployment, facts: Facts, planner: Planner, assemble: Assembler) -> Plan:
-    """What the server makes of ``--config_path``. Raises FactsMissingError."""
+    """Returns the plan for ``--config_path``. Raises FactsMissingError."""
     path = deployment.config_path or ""
     reading = read_config(path, deployment, facts)
     base = Plan(
@@ -112,7 +112,7 @@ def plan_configuration(deployment: Deployment, facts: Facts, planner: Planner, a
 def _models(
     reading: ConfigReading, deployment: Deployment, facts: Facts, planner: Planner, loaders: Libraries
 ) -> _Pass:
-    """``loadModels``: graph, parameters, plugin_config's keys, name; then the model itself."""
+    """Applies ``loadModels``: graph, parameters, plugin_config's keys, name; then the model itself."""
     progress = _Pass()
     release = deployment.release
     #: Names of the entries that lack answers, and whether one of them ends the reading unless it is a graph.
@@ -198,7 +198,7 @@ def _look_ahead(
     *,
     is_model: bool,
 ) -> None:
-    """Goes as far with one entry as the facts reach. ``is_model``: it is loaded unless it is a graph. Raises
+    """Plans one entry as far as the facts allow. ``is_model``: it is loaded unless it is a graph. Raises
     FactsMissingError."""
     release = deployment.release
     try:
@@ -228,12 +228,12 @@ def _model(
 def _with_loader(
     entry: ModelEntry, loader: str, deployment: Deployment, facts: Facts, loaders: Libraries
 ) -> ModelPlan:
-    """Returns a model that a custom loader brings: without the loader its versions are found and never tried; what the
-    loader does is its own."""
+    """Returns the plan of a model with a custom loader: without the loader its versions are found and never tried; the
+    loader's actions are not predicted."""
     absolute_path = absolute(entry.base_path, deployment.working_directory)
     try:
         if is_remote(entry.base_path):
-            # The store is looked into before the loader is.
+            # The server reads the store before it uses the loader.
             from ovms_doctor.prediction.storage.entry import look_remote
 
             remote = look_remote(entry, deployment, "config", facts)
@@ -265,7 +265,7 @@ def _bring(
     planner: Planner,
     loaders: Libraries,
 ) -> None:
-    """Adds the models of the graphs' subconfig files: of a name the first counts. Raises FactsMissingError."""
+    """Adds the models of the graphs' subconfig files: of equal names, the first counts. Raises FactsMissingError."""
     from ovms_doctor.prediction.graphs.subconfig import GraphFiles, brought_models
 
     brought = brought_models([GraphFiles(item, path) for item, path in items], deployment, facts)
@@ -287,7 +287,8 @@ def _bring(
 def _graphs(
     items: list[tuple[ConfigEntry, str]], progress: _Pass, deployment: Deployment, facts: Facts
 ) -> list[ModelPlan]:
-    """The graphs of both lists, in the server's order: of a name the first counts, and a model's is taken."""
+    """Returns the graphs of both lists, in the server's order: of equal names, the first counts; the name of a model is
+    not available."""
     graphs: dict[str, ModelPlan] = {}
     for item, path in items:
         entry = item.entry
@@ -306,7 +307,7 @@ def _graphs(
 
 
 def _until_one_escapes(graphs: list[ModelPlan]) -> list[ModelPlan]:
-    """An exception that leaves a graph out leaves out those behind it too (loadMediapipeGraphsConfig)."""
+    """Leaves out the graphs after one whose exception leaves it out (loadMediapipeGraphsConfig)."""
     for index, plan in enumerate(graphs):
         if plan.followed is not None and plan.followed.verdict == "escaped":
             return [*graphs[: index + 1], *(replace(each, tried=False) for each in graphs[index + 1 :])]
@@ -316,7 +317,7 @@ def _until_one_escapes(graphs: list[ModelPlan]) -> list[ModelPlan]:
 def _graph(item: ConfigEntry, path: str, deployment: Deployment, facts: Facts) -> ModelPlan:
     entry = item.entry
     plan = ModelPlan(entry, Detection("OK"), kind="graph")
-    # A path in a store is opened as any other one, and is the name of no file.
+    # A path in a store is opened like any other path, and no file has this name.
     try:
         fault = open_graph(entry.name, path, deployment.working_directory, deployment.release, facts)
     except DetectionError as error:

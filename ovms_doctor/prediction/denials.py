@@ -1,7 +1,7 @@
-"""Rights that are missing behind the first one: which the server finds once that is granted.
+"""Missing rights in addition to the first one, which the server finds once the first is granted.
 
-The server stops at the first directory or file that it has no right on, and so do the facts. A remedy that grants
-this one right alone would have to be repeated for each directory down to the model.
+The server stops at the first directory or file without the right, and so do the facts. A remedy that grants this one
+right alone would have to be repeated for each directory down to the model.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def with_denials(planned: Plan, deployment: Deployment, facts: Facts) -> Plan:
     FactsMissingError."""
     questions = list(dict.fromkeys(_questions(planned, deployment)))
     facts.need(questions)
-    # What cannot be looked at is found, one right at a time, by the next runs.
+    # The next runs find, one right at a time, the paths that cannot be read now.
     answers = [answer for question in questions if isinstance(answer := facts.ask(question), Denials)]
     if not answers:
         return planned
@@ -46,7 +46,7 @@ def _questions(planned: Plan, deployment: Deployment) -> Iterator[ListDenials]:
 
 
 def _failures(model: ModelPlan) -> Iterator[tuple[Failure, str]]:
-    """Each failed access with the path of its version; empty for the base path."""
+    """Yields each failed access with the path of its version; empty for the base path."""
     problem = model.detection.problem
     if problem is not None and problem.failure is not None:
         yield problem.failure, ""
@@ -63,6 +63,6 @@ def _below(failure: Failure, base: str, version: str, deployment: Deployment) ->
     user = deployment.user
     top, path = denial.path, base
     if not f"{base}/".startswith(f"{top.rstrip('/')}/"):
-        # The version's directory, or what it leads to.
+        # The version's directory, or the target of its link.
         top = path = version if version and f"{top}/".startswith(f"{version}/") else top
     yield ListDenials(path, top, user.uid, user.gid, user.groups)

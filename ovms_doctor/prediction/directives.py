@@ -1,4 +1,4 @@
-"""``--list_models``, ``--add_to_config`` and ``--remove_from_config``: the server does that, and ends.
+"""``--list_models``, ``--add_to_config`` and ``--remove_from_config``: the server executes the command, and ends.
 
 Source: ServablesConfigManagerModule (servablesconfigmanagermodule.cpp), config_export.cpp, listmodels.cpp and
 Config::validate (config.cpp), v2025.2 to v2026.3. No port is opened and no model is loaded.
@@ -40,12 +40,12 @@ _WRITTEN = frozenset(
 _ALWAYS = frozenset(("model_name", "model_path", "config_path"))
 #: In the environment it replaces --model_repository_path and --config_path (v2025.4); its value is not kept.
 _REPOSITORY = "OVMS_MODEL_REPOSITORY_PATH"
-#: The status of a model that is to be added and is there.
+#: The status of a model to add that exists already.
 OCCUPIED = "MODEL_NAME_OCCUPIED"
 
 
 class NotKnownError(Exception):
-    """What decides is not known."""
+    """A fact that decides the result is not known."""
 
     def __init__(self, path: str, reason: str) -> None:
         super().__init__(path, reason)
@@ -53,14 +53,19 @@ class NotKnownError(Exception):
 
 
 class Ending(Struct, frozen=True):
-    """How the command ends, where it does not do what it is to."""
+    """The end of a command without the intended result."""
 
+    #: The exit code of the process.
     exit_code: int
+    #: The server's status.
     status: str
-    #: What it did, or why it did not, as a sentence without a full stop.
+    #: What the command did, or why it did not, as a sentence without a full stop.
     text: str
+    #: The lines that the server writes.
     log: tuple[str, ...] = ()
+    #: The path that causes the result; None without one.
     path: str | None = None
+    #: The failed access to the path; None without one.
     failure: Failure | None = None
 
     def problem(self, option: str) -> StartProblem:
@@ -72,7 +77,7 @@ class Ending(Struct, frozen=True):
 
 
 def usage_text(deployment: Deployment, arguments: ServerArguments) -> str:
-    """The server's text where it refuses the arguments of the command; empty if it does not."""
+    """Returns the server's text if it refuses the arguments of the command; empty if it does not."""
     adds = arguments.value("add_to_config") is not None
     if arguments.mode == "list_models":
         repository_directory = repository_path(arguments, deployment.release, deployment.environment)
@@ -92,7 +97,7 @@ def usage_text(deployment: Deployment, arguments: ServerArguments) -> str:
 
 
 def _disallowed(deployment: Deployment, arguments: ServerArguments, *, adds: bool) -> str:
-    """``validateUserSettingsInConfigAddRemoveModel``."""
+    """Returns the text of ``validateUserSettingsInConfigAddRemoveModel``."""
     new = deployment.release.at_least(2026, 3)
     allowed = _ALWAYS | (_WRITTEN if adds and new else frozenset())
     if new and not adds:
@@ -116,7 +121,7 @@ def _disallowed(deployment: Deployment, arguments: ServerArguments, *, adds: boo
 
 
 def changed_path(deployment: Deployment, arguments: ServerArguments) -> str | None:
-    """Returns the configuration that is to be changed; empty if it is not named, None if that is not known."""
+    """Returns the configuration to change; empty if it is not named, None if it is not known."""
     release = deployment.release
     if not release.at_least(2025, 4):
         # The path is the option's own value.
@@ -132,8 +137,8 @@ def changed_path(deployment: Deployment, arguments: ServerArguments) -> str | No
 
 
 def look_at_list(deployment: Deployment, arguments: ServerArguments, facts: Facts) -> Ending | None:
-    """Returns why no model is listed. The exit code is always 0, but ``std::filesystem`` throws where the directory
-    cannot be read. Raises FactsMissingError and NotToldError."""
+    """Returns why no model is listed. The exit code is always 0, but ``std::filesystem`` throws if the directory cannot
+    be read. Raises FactsMissingError and NotKnownError."""
     path = repository_path(arguments, deployment.release, deployment.environment)
     if path is None:
         raise NotKnownError("--model_repository_path", f"the value of {_REPOSITORY} is not known")
@@ -166,8 +171,8 @@ def _ending_of_exception(call: str, failure: Failure, path: str) -> Ending:
 def look_at_change(
     path: str, deployment: Deployment, arguments: ServerArguments, facts: Facts
 ) -> Ending | None:
-    """Why the configuration is not changed, or is of no use then; None if nothing in it is against it. Whether it can
-    be written is not looked at. Raises FactsMissingError and NotToldError."""
+    """Returns why the configuration is not changed, or cannot be used afterwards; None if the arguments and the file
+    allow the change. Write access is not checked. Raises FactsMissingError and NotKnownError."""
     adds = arguments.value("add_to_config") is not None
     if not deployment.release.at_least(2025, 3):
         raise NotKnownError(path, "v2025.2 takes directories, which is not followed")

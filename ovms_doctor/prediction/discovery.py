@@ -1,4 +1,4 @@
-"""Which file of a version directory the server hands to OpenVINO (modelinstance.cpp fetchModelFilepaths)."""
+"""The file of a version directory that the server passes to OpenVINO (modelinstance.cpp fetchModelFilepaths)."""
 
 from __future__ import annotations
 
@@ -31,33 +31,41 @@ from ovms_doctor.prediction.versions import DetectionError, suffix_of
 #: The file next to a model that maps its tensors to other names.
 MAPPING = "mapping_config.json"
 _SAVED_MODEL = "saved_model.pb"
-#: What is likely to be looked at, in any release; and how much of it in a directory that holds many.
+#: Suffixes of the files that any release probably reads; and the largest number of such files that are requested.
 _LIKELY = (".xml", ".bin", ".onnx", ".pb", ".tflite", ".pdmodel", ".pdiparams")
 _MOST_AHEAD = 8
 
 
 class FoundFile(Struct, frozen=True):
-    """The path given to ``read_model`` as the server writes it, its format, and the other files that
-    match the same suffix (the file system's order decided between them)."""
+    """The file that the server chooses."""
 
+    #: The path for ``read_model`` as the server writes it.
     path: str
+    #: The format of the model.
     format: ModelFormat
+    #: The other files with the same suffix; the file system's order decides between them.
     others: tuple[str, ...] = ()
 
 
 class FileNotFound(Struct, frozen=True):
     """The load fails with this status after these messages."""
 
+    #: The server's status.
     status: str
+    #: The cause of the failure.
     cause: Cause
+    #: The lines that the server writes.
     log: tuple[str, ...]
 
 
 class ThrownException(Struct, frozen=True):
     """``std::filesystem`` throws; only the model manager catches the exception."""
 
+    #: The text of the exception.
     message: str
+    #: The failed access.
     cause: AccessFails
+    #: The lines that the server writes before.
     log: tuple[str, ...] = field(default=())
 
 
@@ -66,14 +74,19 @@ QuestionsOfFile: TypeAlias = Callable[[FoundFile], Iterable[AnyQuestion]]
 
 
 class VersionDirectory(Struct, frozen=True):
-    """The directory of a version: ``path`` as the server writes it, ``absolute_path`` the same as an absolute
-    path."""
+    """The directory of a version."""
 
+    #: The model's name.
     model: str
+    #: The version's number.
     version: int
+    #: The path as the server writes it.
     path: str
+    #: The same path, absolute.
     absolute_path: str
+    #: The names of the directories that the server reads as this version.
     names: tuple[str, ...]
+    #: The release of the server.
     release: Release
 
     def below(self, name: str) -> str:
@@ -82,7 +95,8 @@ class VersionDirectory(Struct, frozen=True):
 
 @cache
 def formats(release: Release) -> tuple[tuple[ModelFormat, tuple[str, ...]], ...]:
-    """Format and the suffixes that must all be there, in the order tried (modelextensions.cpp)."""
+    """Returns the formats and the suffixes that a format requires together, in the order of the server's search
+    (modelextensions.cpp)."""
     known: list[tuple[ModelFormat, tuple[str, ...]]] = [("ir", (".xml", ".bin")), ("onnx", (".onnx",))]
     if release.reads_paddle:
         known.append(("paddle", (".pdmodel", ".pdiparams")))
@@ -135,7 +149,8 @@ def _look(facts: Facts, absolute_path: str, path: str) -> PathStatus | Failure:
 
 
 def _directory_missing(version_directory: VersionDirectory, answer: PathStatus | Failure) -> FileNotFound:
-    """Until v2025.0 a directory that opendir(3) may not open is "missing" as well."""
+    """Returns the result for a missing directory. Until v2025.0 a directory that opendir(3) may not open counts as
+    missing."""
     denied = isinstance(answer, Failure) and not answer.missing
     cause: Cause
     if denied and isinstance(answer, Failure):
@@ -184,7 +199,7 @@ def _search(
 def _ask_ahead(
     version_directory: VersionDirectory, listing: Listing, facts: Facts, ahead: QuestionsOfFile
 ) -> None:
-    """What the search, and after it the loading, will look at: one turn of questions for all of it."""
+    """Requests together the facts that the search, and then the loading, will need."""
     if facts.complete or facts.get(StatPath(f"{version_directory.absolute_path}/{MAPPING}")) is not None:
         return
     likely = [
@@ -217,7 +232,7 @@ def _of_likely_file(
             found = _found(version_directory, listing, format_, suffixes, [match or "" for match in matches])
             questions = tuple(ahead(found))
             names = {entry.name for entry in listing.entries}
-            # Of a file that is not there, a directory's or a link's, the search has to be followed first.
+            # If the file is missing, a directory or a link, the search has to be followed first.
             paths = [one.path for one in questions if isinstance(one, ReadFile)]
             known = all(
                 path.rpartition("/")[0] == version_directory.absolute_path
@@ -231,15 +246,15 @@ def _of_likely_file(
 def _first_match(
     version_directory: VersionDirectory, listing: Listing, suffix: str, facts: Facts
 ) -> str | ThrownException | None:
-    """``FileSystem::findFilePathWithExtension``: every entry on the way is looked at with stat(2)."""
+    """Applies ``FileSystem::findFilePathWithExtension``: it calls stat(2) for every entry before the match."""
     if not version_directory.release.uses_std_filesystem:
         for entry in listing.entries:
             if entry.name.lower().endswith(suffix):
                 return entry.name
         return None
     for index, entry in enumerate(listing.entries):
-        # An entry of a known kind can only fail because the directory may not be searched, and then the
-        # first one does: the others need no look of their own.
+        # stat(2) of an entry of a known kind can only fail if the directory may not be searched; then the first one
+        # fails, and the others need no question.
         if index == 0 or entry.kind in ("link", "unknown"):
             status = _look(
                 facts, f"{version_directory.absolute_path}/{entry.name}", version_directory.below(entry.name)
@@ -327,8 +342,8 @@ def _pair_missing(path: str, needed_suffix: str, line: str) -> FileNotFound:
 
 @lru_cache(maxsize=64)
 def weights_of(path: str) -> str:
-    """The weights that OpenVINO looks for: same directory, same stem, lower-case suffix; of a link the
-    link's own name counts (measured on OpenVINO 2026.4.1)."""
+    """Returns the path of the weights that OpenVINO opens: same directory, same stem, lower-case suffix; for a link,
+    the link's own name counts (measured on OpenVINO 2026.4.1)."""
     head, _, name = path.rpartition("/")
     stem = os.path.splitext(name)[0] if not name.startswith(".") or name.count(".") > 1 else name
     return f"{head}/{stem}.bin"

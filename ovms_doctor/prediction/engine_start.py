@@ -1,5 +1,5 @@
-"""What the container engine makes of the host's paths before the server starts: directories that it creates for ``-v``,
-and what it refuses to start a container without.
+"""The container engine and the host's paths before the server starts: directories that it creates for ``-v``, and
+missing paths because of which it does not start a container.
 
 Sources: moby daemon/volume/mounts (linux_parser.go ``errBindSourceDoesNotExist``, mounts.go ``MkdirAllAndChown``),
 daemon/oci_linux.go (devices); docs/reference/commandline/container_run.md; containers/podman, which creates nothing.
@@ -22,8 +22,8 @@ _STARTED_HERE = ("docker-run", "compose")
 
 
 def engine_problem(deployment: Deployment, facts: Facts) -> StartProblem | None:
-    """Why the engine does not start the container: a mount's source or a device that this host does not have. Raises
-    FactsMissingError."""
+    """Returns why the engine does not start the container: a mount's source or a device that this host does not have.
+    Raises FactsMissingError."""
     missing = mount_with_missing_key(deployment.container)
     if missing is not None:
         return StartProblem("volume_key_missing", "", None, (), path=missing.server, text=missing.missing_key)
@@ -44,7 +44,7 @@ def engine_problem(deployment: Deployment, facts: Facts) -> StartProblem | None:
 
 def mount_with_missing_key(container: Container | None) -> ContainerMount | None:
     """Returns the first mount because of which the kubelet does not start the pod: its volume names a key that the
-    config map or secret does not have. Of a pod that was started the object is another by now.
+    config map or secret does not have. After the start of a pod, the object may have changed.
 
     Source: kubernetes, pkg/volume/configmap and pkg/volume/secret (MakePayload: ``references non-existent config
     key``).
@@ -80,7 +80,8 @@ def created_mounts(deployment: Deployment, facts: Facts) -> tuple[str, ...]:
 
 
 def as_made(user: User) -> Writability:
-    """What an engine makes is root's, and open for everybody to read (moby, volume/mounts: mode 0755)."""
+    """Returns the rights on a directory that the engine creates: root owns it, and everybody may read it (moby,
+    volume/mounts: mode 0755)."""
     return Writability("directory", 0, 0, 0o755, user.uid == 0, True, True, False, "predicted")
 
 
@@ -100,8 +101,8 @@ def always_directories(deployment: Deployment) -> frozenset[str]:
 
 
 def hidden_config(deployment: Deployment, facts: Facts) -> str | None:
-    """Returns the configuration file on this host that a volume hides, which is mounted over the directory with it;
-    None if none does. Raises FactsMissingError."""
+    """Returns the configuration file on this host that a volume over its directory hides; None if none does. Raises
+    FactsMissingError."""
     container, path = deployment.container, deployment.config_path
     if container is None or path is None or container.source == "kubernetes":
         return None

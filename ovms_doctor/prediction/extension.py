@@ -1,5 +1,5 @@
-"""The CPU extension at start-up: modelmanager.cpp's constructor, before the configuration is read and any model looked
-at (the same in all releases, v2022.1 to v2026.3).
+"""The CPU extension at start-up: modelmanager.cpp's constructor, before the configuration or any model is read (the
+same in all releases, v2022.1 to v2026.3).
 
 ``ov::Core::add_extension`` opens the library with dlopen(3), looks for its entry point and calls it. Any exception
 there is not caught, and the process ends with exit code 1; a crash ends it with the signal's.
@@ -38,7 +38,7 @@ HEAD = 64
 MACHINE = "x86-64"
 _SIGILL, _SIGBUS = 4, 7
 _OPENVINO = lazy_pattern(r"libopenvino\.so\.\d+")
-#: What the host may lack and the server's image have, or have in another version.
+#: Libraries that the server's image may have although the host does not, or in another version.
 _OF_THE_HOST = lazy_pattern(r"cannot open shared object file|version [`'\"][^`'\"]*[`'\"] not found")
 
 
@@ -78,7 +78,7 @@ def plan_extension(deployment: Deployment, facts: Facts) -> ExtensionPlan | None
 
 
 def extension_stops(extension: ExtensionPlan | None, deployment: Deployment) -> Plan | None:
-    """Returns the plan where start-up does not get past the extension; None if it does."""
+    """Returns the plan if start-up does not get past the extension; None if it does."""
     if extension is None:
         return None
     if extension.hangs:
@@ -90,8 +90,8 @@ def extension_stops(extension: ExtensionPlan | None, deployment: Deployment) -> 
 
 
 def with_extension(plan: Plan, extension: ExtensionPlan | None) -> Plan:
-    """Returns ``plan`` with the effect of the extension: where its load did not end here, it is not known whether
-    start-up ends."""
+    """Returns ``plan`` with the effect of the extension: if its load did not end here, it is not known whether start-up
+    ends."""
     if extension is None:
         return plan
     plan = replace(plan, extension=extension)
@@ -112,7 +112,8 @@ def needs_untried(
     report: LoadReport | Unavailable | None,
     release: Release,
 ) -> str:
-    """Why it cannot be determined whether a model is read: it may need what was not loaded here; empty if it can."""
+    """Returns why it cannot be determined whether a model is read: it may need an extension that was not loaded here;
+    empty if it can be determined."""
     if extension is None or (inspection is not None and any(fault.fatal for fault in inspection.faults)):
         return ""
     if isinstance(report, LoadReport) and (report.outcome != "failed" or report.stage != "read"):
@@ -133,7 +134,7 @@ def needs_untried(
 
 
 def _problem(extension: ExtensionPlan, deployment: Deployment) -> StartProblem:
-    """The end of the process, as a reason for it."""
+    """Returns the end of the process as a problem of the start."""
     option = "--cpu_extension"
     if extension.problem == "missing":
         exist = "exist" if deployment.release.at_least(2025, 1) else "exists"
@@ -151,7 +152,7 @@ def _problem(extension: ExtensionPlan, deployment: Deployment) -> StartProblem:
 def _by_its_bytes(
     extension: ExtensionPlan, library: LibraryInspection, deployment: Deployment, facts: Facts
 ) -> ExtensionPlan:
-    """In the order of the dynamic linker: the header, the needed libraries, the symbols."""
+    """Applies the checks of the dynamic linker in its order: the header, the needed libraries, the symbols."""
     ends = replace(extension, ends=True, exit_code=1)
     if library.fault in ("empty", "not ELF"):
         return replace(ends, problem="not_library")
@@ -168,7 +169,7 @@ def _by_its_bytes(
     if extension.expected is not None and linked and extension.expected not in linked:
         return replace(ends, problem="openvino")
     if library.entry is False:
-        # Until 2023.3 OpenVINO took libraries with another entry point too.
+        # Until 2023.3 OpenVINO also accepted libraries with another entry point.
         old = not deployment.release.at_least(2024, 0)
         return replace(extension, untried="it has no entry point") if old else replace(ends, problem="entry")
     if deployment.bare_metal:
@@ -183,7 +184,8 @@ def _by_its_bytes(
 
 
 def _is_foreign(library: LibraryInspection) -> bool:
-    """For another processor than OVMS's images are for. A server on this host itself may be of another build."""
+    """Whether the library is for another processor than OVMS's images. A server on this host itself may be another
+    build."""
     return bool(library.machine) and (library.bits not in (0, 64) or library.machine != MACHINE)
 
 

@@ -1,4 +1,4 @@
-"""When a model path is loaded as a generative model, and for which task (v2026.3, --model_path only).
+"""The conditions under which a model path is loaded as a generative model, and its task (v2026.3, --model_path only).
 
 Source: cli_parser.cpp isInMemoryGraphMode, default_task.cpp, default_task_detector.cpp.
 """
@@ -30,18 +30,19 @@ _IMAGE_PARTS = ("CLIPTextModel", "UNet2DConditionModel", "AutoencoderKL")
 
 
 class Generative(Struct, frozen=True):
-    """``task`` is what the server infers, None if the path is an ordinary model's; ``problem`` why it ends with exit
-    code 64 instead."""
+    """The result of the search for a generative model."""
 
+    #: The task that the server infers; None for the path of an ordinary model.
     task: str | None = None
+    #: Why the server ends with exit code 64 instead; None if it does not.
     problem: StartProblem | None = None
 
 
 def look_for_generative(
     model_path: str, working_directory: str, facts: Facts, *, task: str | None, options_left: bool
 ) -> Generative:
-    """What the server makes of ``--model_path given``. ``task``: the one given with --task; ``options_left``:
-    words that its first parser did not take. Raises FactsMissingError, DetectionError."""
+    """Returns the server's result for ``--model_path``. ``task``: the value of --task; ``options_left``: arguments that
+    its first parser did not read. Raises FactsMissingError, DetectionError."""
     if task is not None:
         return Generative(task)
     if is_remote(model_path):
@@ -72,7 +73,7 @@ def look_for_generative(
 
 
 def _exists(model_path: str, absolute_path: str, name: str, facts: Facts) -> bool | StartProblem:
-    """``std::filesystem::exists``, which throws where it may not look."""
+    """Applies ``std::filesystem::exists``, which throws if access is denied."""
     answer = facts.ask(StatPath(f"{absolute_path}/{name}"))
     path = os.path.join(model_path, name)
     if isinstance(answer, Unavailable):
@@ -131,7 +132,7 @@ def _architectures(config: Any) -> list[str]:
 
 
 def _module_of(modules: Any, *parts: str) -> bool:
-    """Whether a module's ``type`` holds one of ``parts``."""
+    """Whether a module's ``type`` contains one of ``parts``."""
     if not isinstance(modules, list):
         return False
     types = [item.get("type") for item in modules if isinstance(item, dict)]

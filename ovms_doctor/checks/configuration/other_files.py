@@ -33,7 +33,9 @@ class OtherFile(Struct, frozen=True):
 
     #: Replaces the usual message; empty if the usual message stays.
     message: str
+    #: The steps of the remedy.
     steps: tuple[Step, ...]
+    #: Replaces the usual remedy.
     remedy: str
 
 

@@ -19,10 +19,11 @@ _SHOWN = 4
 
 
 class ServableAdvice(Struct, frozen=True):
-    """The text of a finding on such a base path."""
+    """The text of a finding on a base path that contains, or is above, a model or graph."""
 
     #: The end of the message, after a colon.
     message: str
+    #: The steps of the remedy.
     steps: tuple[Step, ...]
     #: Replaces the remedy of the code.
     remedy: str

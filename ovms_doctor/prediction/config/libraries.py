@@ -1,5 +1,5 @@
 """The libraries that a configuration names: custom loaders and custom nodes (modelmanager.cpp createCustomLoader,
-custom_node_library_manager.cpp). They are never loaded here, for loading one runs its code."""
+custom_node_library_manager.cpp). This program never loads them, because loading a library runs its code."""
 
 from __future__ import annotations
 
@@ -20,15 +20,16 @@ _ELF_HEADER = 64
 
 
 class Libraries(Struct, frozen=True):
-    """``faults``: those that cannot be opened. ``usable``: names of those that can, or that could not be
-    looked at."""
+    """The libraries of a configuration."""
 
+    #: The libraries that cannot be opened.
     faults: tuple[LibraryFault, ...]
+    #: The names of the libraries that can be opened, or for which this is not known.
     usable: frozenset[str]
 
 
 class _Look(Struct, frozen=True):
-    """The context for libraries: the directory from which relative paths count, and the facts."""
+    """The context for libraries: the directory to which paths are relative, and the facts."""
 
     root: str
     working_directory: str
@@ -39,7 +40,8 @@ class _Look(Struct, frozen=True):
 def custom_loaders(
     document: dict[str, Any], root: str, working_directory: str, release: Release, facts: Facts
 ) -> Libraries:
-    """``custom_loader_config_list``: of equal names the first that opens. Raises FactsMissingError."""
+    """Reads ``custom_loader_config_list``: of equal names, the first library that opens counts. Raises
+    FactsMissingError."""
     look = _Look(root, working_directory, release, facts)
     items = [
         (
@@ -55,7 +57,7 @@ def custom_loaders(
 def node_libraries(
     document: dict[str, Any], root: str, working_directory: str, release: Release, facts: Facts
 ) -> Libraries:
-    """``custom_node_library_config_list``. Raises FactsMissingError."""
+    """Reads ``custom_node_library_config_list``. Raises FactsMissingError."""
     look = _Look(root, working_directory, release, facts)
     items = [
         (item["name"], item["base_path"], f"/custom_node_library_config_list/{index}")
@@ -109,7 +111,7 @@ def _content_fault(
     status: PathStatus,
     facts: Facts,
 ) -> LibraryFault | None:
-    """Whether the file is what dlopen(3) could load at all, by its first bytes."""
+    """Returns the fault of a file that dlopen(3) cannot load, by its first bytes; None for another file."""
     error = None
     if status.kind == "directory":
         error = f"{path}: cannot read file data: Is a directory"

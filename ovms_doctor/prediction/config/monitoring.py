@@ -1,4 +1,4 @@
-"""Metrics: what of their settings ends the process (metric_config.cpp, modelmanager.cpp loadMetricsConfig)."""
+"""Metrics: settings that end the process (metric_config.cpp, modelmanager.cpp loadMetricsConfig)."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def arguments_enable_metrics(arguments: ServerArguments, release: Release) -> bo
 
 
 def arguments_problem(arguments: ServerArguments, release: Release) -> StartProblem | None:
-    """Why the list of metrics on the command line ends the process."""
+    """Returns why the list of metrics on the command line ends the process."""
     text = arguments.value("metrics_list") or ""
     if not text or not release.at_least(2022, 2):
         return None

@@ -1,4 +1,4 @@
-"""``model_version_policy`` as the server's code takes it, with or without a schema before it."""
+"""``model_version_policy`` as the server's code reads it, with or without a schema before it."""
 
 from __future__ import annotations
 
@@ -20,13 +20,15 @@ _INT64, _UINT64 = 2**63, 2**64
 
 
 class PolicyReading(Struct, frozen=True):
-    """``policy``: the policy that the server reads, None if it refuses the text with ``status``; ``log``: the lines
-    that it writes then. ``undefined``: it reads a value as one of another type without a check, so that the result is
-    not defined."""
+    """The result of reading a version policy."""
 
+    #: The policy that the server reads; None if it refuses the text.
     policy: VersionPolicy | None = None
+    #: The server's status for the text.
     status: str = "OK"
+    #: The lines that the server writes if it refuses the text.
     log: tuple[str, ...] = ()
+    #: Whether the server reads a value as another type without a check, so that the result is not defined.
     undefined: bool = False
 
 
@@ -36,8 +38,8 @@ def parse_policy(value: Any) -> VersionPolicy | None:
 
 
 def read_policy(value: Any, release: Release) -> PolicyReading:
-    """``ModelConfig::parseModelVersionPolicy`` on a parsed value (modelconfig.cpp; some values are looked at since
-    v2023.1 only)."""
+    """Applies ``ModelConfig::parseModelVersionPolicy`` to a parsed value (modelconfig.cpp; some values are checked only
+    since v2023.1)."""
     if not isinstance(value, dict) or len(pairs_of(value)) != 1:
         return PolicyReading(status=_WRONG)
     if "all" in value:
@@ -91,7 +93,7 @@ def _specific(inner: Any, release: Release) -> PolicyReading:
         return PolicyReading(status=_WRONG, log=(server_log.POLICY_NO_LIST(),))
     numbers = [item for item in listed if _is_integer(item) and 0 < item < _UINT64]
     log = (server_log.POLICY_ITEM(),) * (len(listed) - len(numbers))
-    # What is beyond 63 bits becomes negative, and no version is.
+    # A number above 63 bits becomes negative, and no version is negative.
     return PolicyReading(
         VersionPolicy("specific", versions=tuple(number for number in numbers if number < _INT64)), log=log
     )

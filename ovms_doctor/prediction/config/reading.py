@@ -54,19 +54,22 @@ _GRAPH_FILE, _SUBCONFIG = "graph.pbtxt", "subconfig.json"
 
 
 class ConfigEntry(Struct, frozen=True):
-    """An entry of ``model_config_list``. ``graphs``: files, as the server writes their paths; if one of them opens,
-    the entry is a MediaPipe graph. ``subconfig``: the file with the graph's models that it names. ``loader``: the
-    custom loader that it names. ``undefined``: how the server reads its version policy is not defined."""
+    """An entry of ``model_config_list``."""
 
+    #: The model's name, base path and parameters.
     entry: ModelEntry
+    #: Files, with their paths as the server writes them; if one of them opens, the entry is a MediaPipe graph.
     graphs: tuple[str, ...] = ()
+    #: The file with the models of the graph.
     subconfig: str = "subconfig.json"
+    #: The custom loader that the entry names.
     loader: str | None = None
+    #: Whether the server's reading of the version policy is not defined.
     undefined: bool = False
 
 
 class Subconfig(Struct, frozen=True):
-    """Why the server reads no models from a graph's subconfig file, and none from those of later graphs.
+    """The reason why the server reads no models from a graph's subconfig file, nor from those of later graphs.
 
     * ``reason``: it is no JSON, or has no ``model_config_list``.
     * ``message``: the parser's own text.
@@ -77,15 +80,23 @@ class Subconfig(Struct, frozen=True):
 
 
 class ConfigReading(Struct, frozen=True):
-    """``entries`` in file order, doubled names and all; ``document`` the whole of it, for the other lists."""
+    """The result of reading the configuration file."""
 
+    #: The models in the order of the file, with repeated names.
     entries: tuple[ConfigEntry, ...] = ()
+    #: The entries of ``mediapipe_config_list``.
     graphs: tuple[ConfigEntry, ...] = ()
+    #: The whole document, for the other lists.
     document: dict[str, Any] | None = None
+    #: The directory to which the server's relative paths are relative.
     root: str = ""
+    #: The notes on keys and values without the intended effect.
     notes: tuple[ConfigNote, ...] = ()
+    #: Why the process ends; None if it does not.
     problem: StartProblem | None = None
+    #: Why the content is not known; None if it is known.
     unknown: CouldNotLook | None = None
+    #: The positions in the file, by JSON pointer.
     config_positions: ConfigPositions | None = None
 
 
@@ -119,8 +130,8 @@ def read_config(config_path: str, deployment: Deployment, facts: Facts) -> Confi
 
 
 def _other_file(absolute_path: str, deployment: Deployment, facts: Facts) -> str | None:
-    """Returns the file that was probably meant by a missing one: below a mount, misspelt, or the only JSON file in
-    the directory. Raises FactsMissingError."""
+    """Returns the existing file that was probably intended instead of a missing one: below a mount, misspelt, or the
+    only JSON file in the directory. Raises FactsMissingError."""
     near = nearest_path(absolute_path, deployment.mounts, facts)
     if near is not None or not absolute_path.lower().endswith(".json"):
         return near
@@ -137,7 +148,7 @@ def _other_file(absolute_path: str, deployment: Deployment, facts: Facts) -> str
 
 
 def _directory(path: str, listing: Listing | Failure | Unavailable) -> StartProblem:
-    """An ifstream opens a directory and reads nothing from it."""
+    """Returns the problem of a directory: an ifstream opens it and reads nothing from it."""
     problem = _not_json(path, "The document is empty.", None)
     names = [entry.name for entry in listing.entries] if isinstance(listing, Listing) else None
     if names == []:
@@ -161,8 +172,8 @@ def _not_json(path: str, error: str, at: int | None, hint: str = "") -> StartPro
 
 @lru_cache(maxsize=2)
 def read_bytes(config_path: str, data: bytes, deployment: Deployment) -> ConfigReading:
-    """Returns how the server reads the file's bytes. Never raises, whatever they are. The rules run in many rounds,
-    each from the beginning: the last results are cached."""
+    """Returns how the server reads the file's bytes. Never raises for any bytes. The rules run in many rounds, each
+    from the beginning: the last results are cached."""
     text = ConfigText.of(data)
     release = deployment.release
     try:
@@ -207,8 +218,8 @@ def _against_schema(path: str, found: Violation, release: Release, document: Any
 
 
 def read_subconfig(data: bytes, path: str, deployment: Deployment) -> tuple[ConfigEntry, ...] | Subconfig:
-    """Returns the models of a graph's subconfig file, or why the server reads none: its schema lets every document
-    through (loadMediapipeSubConfigModels, v2023.0 to v2026.3). Never raises."""
+    """Returns the models of a graph's subconfig file, or why the server reads none: its schema accepts every document
+    (loadMediapipeSubConfigModels, v2023.0 to v2026.3). Never raises."""
     try:
         document = parse(ConfigText.of(data)).value
     except (NotJsonError, NestingError) as error:
@@ -316,8 +327,9 @@ def _graph_directory(config: dict[str, Any], root: str) -> str:
 
 
 def graph_files(config: dict[str, Any], root: str, release: Release) -> tuple[str, ...]:
-    """``MediapipeGraphConfig::parseNode`` and ``CheckStartFromGraph``: where graph.pbtxt is looked for. A
-    graph's directory, where none is given, is the one below the configuration that has its name."""
+    """Returns the paths at which the server searches for graph.pbtxt (``MediapipeGraphConfig::parseNode`` and
+    ``CheckStartFromGraph``). Without a graph path, the graph's directory is the one with its name next to the
+    configuration."""
     base = _graph_directory(config, root)
     named = config.get("graph_path", _GRAPH_FILE)
     if not release.at_least(2025, 2, 1) and release.at_least(2025, 1):

@@ -1,8 +1,8 @@
-"""The schema that config.json must satisfy, by release, and the server's message about what does not.
+"""The schema for config.json, by release, and the server's message about a violation.
 
 The server validates with RapidJSON, and so does this module: RapidJSON decides which of several violations is named
-first, with which pointer. These pointers depend on the structure of the schema (a ``$ref`` is named by its target),
-so definitions are where the server has them (schema.cpp at each tag).
+first, with which pointer. These pointers depend on the structure of the schema (a ``$ref`` is named by its target), so
+definitions are in the same positions as in the server (schema.cpp at each tag).
 """
 
 from __future__ import annotations
@@ -25,17 +25,20 @@ _COUNT: Schema = {"type": "integer", "minimum": 0}
 _NUMBERED: Schema = {"type": "integer", "minimum": 1}
 _DEMULTIPLY: Schema = {"type": "integer", "minimum": -1, "maximum": 10000}
 
-#: Keys of an entry's ``config`` that went with a release.
+#: Keys of an entry's ``config`` that a release removed.
 REMOVED = ("stateful", "idle_sequence_cleanup", "low_latency_transformation", "max_sequence_number")
-#: Keys that the documentation lists or the server's code reads, but no release's schema lets through.
+#: Keys that the documentation lists or the server's code reads, but no release's schema accepts.
 NEVER = ("mean", "scale", "color_format", "precision", "version")
 
 
 class Violation(Struct, frozen=True):
-    """The first violation: the schema's pointer, the keyword and the document's pointer, as fragments."""
+    """The first violation; pointers are fragments."""
 
+    #: The schema's pointer.
     schema: str
+    #: The keyword of the schema.
     keyword: str
+    #: The document's pointer.
     key: str
 
 
@@ -48,7 +51,7 @@ def _list_of(name: str) -> Schema:
 
 
 def _object(required: str, properties: Schema, **more: Any) -> Schema:
-    """An object that holds nothing but its properties."""
+    """Returns the schema of an object that contains only its properties."""
     result: Schema = {"type": "object"}
     if required:
         result["required"] = required.split()
@@ -134,7 +137,8 @@ def _policies(release: Release) -> Schema:
 
 
 def _pipelines() -> Schema:
-    """Pipelines, their nodes and the libraries of their custom nodes: the same in every release."""
+    """Returns the schema of pipelines, their nodes and the libraries of their custom nodes: the same in every
+    release."""
     custom = {
         "properties": {"type": {"enum": ["custom"]}},
         "required": ["library_name"],
@@ -192,7 +196,7 @@ def _monitoring(release: Release) -> Schema:
 
 
 def schema(release: Release) -> Schema:
-    """The whole schema of a release (a build with MediaPipe, as the published ones are)."""
+    """Returns the whole schema of a release (a build with MediaPipe, as the published ones are)."""
     definitions = {**_models(release), **_pipelines()}
     lists: Schema = {
         "custom_loader_config_list": _list_of("custom_loader_config"),
@@ -251,7 +255,7 @@ def _at(value: Any, pointer: str) -> Any:
 
 
 def resolve(pointer: str, release: Release) -> Schema:
-    """The part of the schema that a fragment names, references followed."""
+    """Returns the part of the schema that a fragment names, with references followed."""
     found = _at(schema(release), pointer.removeprefix("#"))
     while isinstance(found, dict) and "$ref" in found:
         found = _at(schema(release), found["$ref"].removeprefix("#"))
@@ -259,10 +263,10 @@ def resolve(pointer: str, release: Release) -> Schema:
 
 
 def suggestion_for(found: Violation, release: Release, document: Any) -> str | None:
-    """Returns the key that was probably meant, for an unknown key or a missing one. Only a suggestion."""
+    """Returns the key that was probably intended instead of an unknown or missing key. Only a suggestion."""
     if found.keyword == "additionalProperties":
         if found.key == "#/mediapipe_config_list":
-            # Spelled right: it is the release that does not know it.
+            # The spelling is right: the release does not have the key.
             return None
         return _similar(last_key(from_fragment(found.key)), _names(resolve(found.schema, release)))
     if found.keyword == "required":
@@ -272,7 +276,7 @@ def suggestion_for(found: Violation, release: Release, document: Any) -> str | N
 
 
 def missing_key(found: Violation, release: Release, document: Any) -> tuple[str, str | None]:
-    """Returns the missing required key, and the pointer of a key that is similar to it; for a key too many, no
+    """Returns the missing required key, and the pointer of a key that is similar to it; for an additional key, no
     missing key and the pointer of that key."""
     part = resolve(found.schema, release)
     pointer = from_fragment(found.key)
@@ -311,7 +315,7 @@ def _names(part: Schema) -> list[str]:
 
 
 def _similar(meant: str, names: list[str]) -> str | None:
-    """Returns the one of ``names`` that was probably meant by ``meant``: similar in spelling, or one is a part of
+    """Returns the one of ``names`` that was probably intended by ``meant``: similar in spelling, or one is a part of
     the other."""
     word = meant.lower()
     by_word = {name.lower(): name for name in reversed(names)}
@@ -326,7 +330,7 @@ def _escaped(key: str) -> str:
 
 
 def hint_for(found: Violation, release: Release) -> str:
-    """Returns how other releases handle it, or the right place of the key; empty without a hint."""
+    """Returns how other releases handle it, or the right object for the key; empty without a hint."""
     key = last_key(found.key)
     if found.keyword == "additionalProperties":
         if key in REMOVED:

@@ -1,4 +1,4 @@
-"""Why a text is not JSON to RapidJSON, in words for whoever wrote it. The server names only the rule, not the place."""
+"""Explains why a text is not JSON for RapidJSON. The server's message names only the rule, not the position."""
 
 from __future__ import annotations
 

@@ -1,8 +1,7 @@
 """From the bytes of config.json to a document, as RapidJSON reads them for the server.
 
-The server hands a C string to the parser with its default settings: a NUL byte ends the text, nothing
-checks the encoding, comments, trailing commas, NaN and a byte order mark are refused, and of equal keys
-``FindMember`` finds the first.
+The server passes a C string to the parser with its default settings: a NUL byte ends the text; the encoding is not
+checked; comments, trailing commas, NaN and a byte order mark are refused; of equal keys ``FindMember`` finds the first.
 """
 
 from __future__ import annotations
@@ -29,14 +28,15 @@ class NotJsonError(Exception):
 
 
 class NestingError(Exception):
-    """The nesting is deeper than this module follows. The server's parser continues until its stack overflows."""
+    """The nesting is deeper than this module supports. The server's parser continues until its stack overflows."""
 
 
 class Document(Struct, frozen=True):
-    """``value``: objects hold the first of equal keys (and are Members where there are more). ``doubled``: the
-    keys of which there are more."""
+    """A parsed document."""
 
+    #: The value: objects contain the first of equal keys (and are Members if there are more).
     value: Any
+    #: The keys that occur more than once.
     doubled: tuple[str, ...]
 
 
@@ -66,7 +66,7 @@ def cut_at_nul(value: Any, pointer: str = "") -> tuple[Any, tuple[str, ...]]:
 
 
 def parse(text: ConfigText) -> Document:
-    """The document. Raises NotJson, TooDeep."""
+    """Returns the document. Raises NotJsonError, NestingError."""
     import rapidjson
 
     doubled: list[str] = []

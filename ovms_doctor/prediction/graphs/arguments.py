@@ -18,8 +18,8 @@ _SWITCHES = frozenset("enable_prefix_caching dynamic_split_fuse normalize trunca
 
 
 def graph_options(calculator: Calculator, arguments: ServerArguments | None) -> tuple[GraphField, ...]:
-    """Returns the fields of the node's options that the arguments set, but for ``models_path``. What the server's own
-    parser of the task refuses is left out."""
+    """Returns the fields of the node's options that the arguments set, but for ``models_path``. Values that the
+    server's own parser of the task refuses are left out."""
     if arguments is None:
         return ()
     fields = []
@@ -42,7 +42,7 @@ def graph_options(calculator: Calculator, arguments: ServerArguments | None) -> 
 
 
 def _pairs(arguments: tuple[str, ...]) -> dict[str, str]:
-    """``--name value`` and ``--name=value`` among the words, the last of each name."""
+    """Returns ``--name value`` and ``--name=value`` among the arguments, the last of each name."""
     found: dict[str, str] = {}
     left = list(arguments)
     while left:

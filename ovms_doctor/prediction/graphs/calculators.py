@@ -15,22 +15,25 @@ from ovms_doctor.model.releases.mediapipe_types import stock_calculators
 class Calculator(Struct, frozen=True):
     """One calculator of OVMS."""
 
-    #: The name as a node gives it.
+    #: The name as a node writes it.
     name: str
     #: The message of its options.
     options: str
-    #: The first release that has it, and the first that no longer does (None: all later ones have it).
+    #: The first release that has it.
     since: tuple[int, int]
+    #: The first release that no longer has it; None if all later releases have it.
     until: tuple[int, int] | None
-    #: How the server's messages call a node of it; empty if no initialiser looks at the node.
+    #: The name of its nodes in the server's messages; empty if no initialiser reads the node.
     title: str = ""
-    #: Tags of the input streams, output streams and input side packets that its contract requires.
+    #: Tags of the input streams that its contract requires.
     inputs: tuple[str, ...] = ()
+    #: Tags of the output streams that its contract requires.
     outputs: tuple[str, ...] = ()
+    #: Tags of the input side packets that its contract requires.
     side_packets: tuple[str, ...] = ()
     #: The name under which the server passes the first of the side packets (graph_executor_constants.hpp).
     packet_name: str = ""
-    #: Tags that the contract takes and does not require, each with the first release that takes it.
+    #: Optional tags of the contract, each with the first release that accepts it.
     optional: tuple[tuple[str, tuple[int, int]], ...] = ()
 
     def is_in(self, release: Release) -> bool:
@@ -130,7 +133,7 @@ CALCULATORS: tuple[Calculator, ...] = (
 
 
 def calculator(name: str) -> Calculator | None:
-    """OVMS's own calculator of this name, None for any other."""
+    """Returns OVMS's own calculator of this name; None for any other."""
     return next((one for one in CALCULATORS if one.name == name), None)
 
 
@@ -142,8 +145,8 @@ def initialised_as(name: str, release: Release) -> Calculator | None:
 
 
 def is_known(name: str, release: Release) -> bool | None:
-    """Whether the release registers a calculator of this name; None if it is not known: of a stock calculator of
-    MediaPipe, which the binary may link or not."""
+    """Whether the release registers a calculator of this name; None if it is not known, for a stock calculator of
+    MediaPipe, which the binary may contain or not."""
     own = calculator(name)
     if own is not None:
         return own.is_in(release)

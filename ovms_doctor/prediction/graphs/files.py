@@ -1,5 +1,5 @@
-"""Graphs of MediaPipe: whether the server finds a graph.pbtxt, and whether it can open it (modelmanager.cpp
-CheckStartFromGraph, mediapipegraphdefinition.cpp). What a graph holds is not followed."""
+"""Graphs of MediaPipe: whether the server finds a graph.pbtxt, and whether it can open the file (modelmanager.cpp
+CheckStartFromGraph, mediapipegraphdefinition.cpp). The content of a graph is not followed."""
 
 from __future__ import annotations
 
@@ -18,14 +18,16 @@ _INVALID = "MEDIAPIPE_GRAPH_CONFIG_FILE_INVALID"
 
 
 def graph_files(base_path: str) -> tuple[str, str]:
-    """Where graph.pbtxt is looked for below a base path that is named itself (``--model_path``)."""
+    """Returns the paths at which the server searches for graph.pbtxt below a base path that is named itself
+    (``--model_path``)."""
     return f"{base_path}/graph.pbtxt", f"{base_path}/1/graph.pbtxt"
 
 
 def look_for_graph(files: Iterable[str], working_directory: str, facts: Facts) -> str | SpecialFile | None:
-    """``CheckStartFromGraph``: the first of ``files``, the server's paths in its order, that an ifstream opens.
+    """Applies ``CheckStartFromGraph``: returns the first of ``files``, the server's paths in its order, that an
+    ifstream opens.
 
-    A directory opens too, if it may be read; a FIFO blocks whoever opens it: that is returned. Raises
+    A directory that may be read opens too; a FIFO blocks the server, and is returned as SpecialFile. Raises
     FactsMissingError, DetectionError.
     """
     local = {path: absolute(path, working_directory) for path in files if not is_remote(path)}
@@ -49,8 +51,8 @@ def look_for_graph(files: Iterable[str], working_directory: str, facts: Facts) -
 def open_graph(
     name: str, path: str, working_directory: str, release: Release, facts: Facts
 ) -> GraphFault | SpecialFile | None:
-    """``validateForConfigFileExistence`` and what follows on it: why the graph ``name`` of ``path`` is not loaded, None
-    if the file opens and holds something. Raises FactsMissingError, DetectionError."""
+    """Applies ``validateForConfigFileExistence`` and the next steps: returns why the graph ``name`` of ``path`` is not
+    loaded, None if the file opens and is not empty. Raises FactsMissingError, DetectionError."""
     absolute_path = absolute(path, working_directory)
     status = facts.ask(StatPath(absolute_path))
     if isinstance(status, Unavailable):

@@ -30,9 +30,9 @@ from ovms_doctor.prediction.graphs.text_generation import text_generation_faults
 from ovms_doctor.prediction.graphs.validation import Node, validate_graph
 from ovms_doctor.prediction.paths import absolute
 
-#: Of a graph.pbtxt no more is read, in bytes.
+#: The largest part of a graph.pbtxt that is read, in bytes.
 _LIMIT = 1 << 20
-#: The task of a node, by the word that the server's messages have for it.
+#: The task of a node, by its name in the server's messages.
 _TASKS = {
     "LLM": "text_generation",
     "Embeddings": "embeddings",
@@ -66,7 +66,7 @@ def follow_graph(name: str, path: str, base_path: str, deployment: Deployment, f
     faults: list[ServableFault] = []
     doubts: list[str] = []
     models: list[NodeModel] = []
-    # Nodes are initialised one after the other, those before a node with a problem too.
+    # Nodes are initialised one after the other, including those before a node with a problem.
     for node in graph.nodes:
         faults += _node_faults(name, node, base_path, deployment, facts, doubts, models)
         if any(fault.verdict not in LOADED for fault in faults):
@@ -91,14 +91,14 @@ def with_graph(plan: ModelPlan, graph: GraphPlan, mode: Mode) -> ModelPlan:
 
 
 def _unfollowed(message: GraphMessage) -> tuple[str, ...]:
-    """Calculators of which no more is known than their names: MediaPipe's own, and Python code."""
+    """Returns the calculators of which only the names are known: MediaPipe's own, and Python code."""
     names = dict.fromkeys(name for node in message.messages("node") for name in node.texts("calculator"))
     known = {one.name for one in CALCULATORS if one.title in _RULES}
     return tuple(name for name in names if name not in known)
 
 
 def _sessions(message: GraphMessage) -> tuple[Session, ...]:
-    """Returns the models that nodes take by their names, of this server."""
+    """Returns the models of this server that nodes use by their names."""
     found = []
     for node in message.messages("node"):
         for any_options in node.messages("node_options"):
@@ -205,7 +205,8 @@ def _packet_faults(context: ServableContext) -> Iterator[ServableFault]:
 def _path_fault(
     context: ServableContext, path: str, deployment: Deployment, facts: Facts
 ) -> ServableFault | None:
-    """``models_path`` that is not there, or no directory (parseModelsPath, since v2025.1)."""
+    """Returns the fault of a ``models_path`` that does not exist or is not a directory (parseModelsPath, since
+    v2025.1)."""
     status = facts.ask(StatPath(absolute(path, deployment.working_directory)))
     if isinstance(status, Unavailable):
         raise UnavailableFileError(f"{path}: {status.reason}")

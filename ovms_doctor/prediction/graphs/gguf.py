@@ -1,4 +1,5 @@
-"""A GGUF model, which GenAI converts while it reads it: whether it is one, and of an architecture that GenAI knows.
+"""A GGUF model, which GenAI converts while it reads it: whether it is a GGUF model, and of an architecture that GenAI
+supports.
 
 Source: GenAI's gguf_utils (v2025.3 to v2026.3); the format's own description, version 3.
 """
@@ -12,7 +13,7 @@ from ovms_doctor.model.facts import Failure
 from ovms_doctor.model.graph_plan import ServableFault
 from ovms_doctor.prediction.graphs.servables import LLM_FAILED, ServableContext
 
-#: Enough for the first keys; the vocabulary comes behind them.
+#: Enough bytes for the first keys; the vocabulary follows them.
 _HEAD = 1 << 16
 _ARCHITECTURES = ("llama", "qwen2", "qwen3")
 #: Bytes of a value, by its type; 8 is a text, 9 a list.
@@ -20,7 +21,7 @@ _SIZES = {0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 7: 1, 10: 8, 11: 8, 12: 8}
 
 
 def gguf_faults(context: ServableContext, models_path: str) -> Iterator[ServableFault]:
-    """Of the file that ``models_path`` names."""
+    """Yields the faults of the file that ``models_path`` names."""
     directory, _, name = models_path.rpartition("/")
     folder = context.other_directory(directory or ("/" if models_path.startswith("/") else "."))
     data = folder.read(name, _HEAD)

@@ -45,7 +45,8 @@ def image_settings(context: ServableContext) -> Iterator[ServableFault]:
 
 
 def _static(context: ServableContext, count: int) -> Iterator[ServableFault]:
-    """Options that do not go with ``resolution``, or not without it; ``count``: how many resolutions it names."""
+    """Yields the faults of options that are not allowed with ``resolution``, or without it. ``count``: the number of
+    resolutions in the option."""
     wrong: list[tuple[str, str]] = []
     if count:
         wrong.append(("max_resolution", "Cannot explicitly use max resolution when using static settings"))
@@ -82,7 +83,8 @@ def _static(context: ServableContext, count: int) -> Iterator[ServableFault]:
 
 
 def _default(context: ServableContext, resolutions: list[str]) -> Iterator[ServableFault]:
-    """``default_resolution`` against the largest one, and against those of ``resolution``."""
+    """Yields the faults of ``default_resolution``, compared with the largest resolution and with those of
+    ``resolution``."""
     default = _RESOLUTION.fullmatch(context.text("default_resolution"))
     largest = _RESOLUTION.fullmatch(context.text("max_resolution", "4096x4096"))
     if default is None or largest is None:

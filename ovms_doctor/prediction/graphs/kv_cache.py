@@ -16,7 +16,8 @@ from ovms_doctor.model.graph_plan import KvCache
 from ovms_doctor.model.releases import Release
 from ovms_doctor.prediction.graphs.servables import ServableContext
 
-#: The fields of config.json that OVMS takes for the longest text, the first one that is there (parseMaxModelLength).
+#: The fields of config.json that OVMS reads as the length of the longest text; the first existing one counts
+#: (parseMaxModelLength).
 _LONGEST = (
     "max_position_embeddings",
     "n_positions",
@@ -75,7 +76,7 @@ def cache_size(context: ServableContext, prefix: str = "") -> int:
         return cache_size(context)
     number = context.number(f"{prefix}cache_size", 0 if context.release.at_least(2025, 4) else 8)
     if not context.release.at_least(2024, 3):
-        # A release of its own kind: half of it, rounded up.
+        # This release takes half of the option, rounded up.
         return (number + 1) // 2
     return number
 
@@ -93,7 +94,7 @@ def _of_states(model: ModelInspection) -> tuple[_Part, ...]:
 
 
 def _of_config(config: Any) -> tuple[_Part, ...]:
-    """By the sizes in config.json."""
+    """Returns the parts with the sizes in config.json."""
     if not isinstance(config, dict):
         return ()
     layers = _whole(config, "num_hidden_layers", "n_layer", "num_layers")
@@ -152,7 +153,7 @@ def _packed(part: _Part, bits: int, release: Release) -> float:
 
 
 def plugin_config(context: ServableContext) -> dict[str, Any]:
-    """The properties in the node's ``plugin_config``; none if it is no JSON object."""
+    """Returns the properties in the node's ``plugin_config``; none if it is not a JSON object."""
     try:
         found = json.loads(context.text("plugin_config") or "{}")
     except (ValueError, RecursionError):

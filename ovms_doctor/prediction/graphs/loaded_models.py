@@ -17,8 +17,8 @@ _LANGUAGE_MODELS = ("openvino_model", "openvino_language_model")
 
 
 def loaded_models(context: ServableContext) -> NodeModel:
-    """What a node without a fault loads, as far as it was only read. Raises FactsMissingError,
-    UnavailableFileError."""
+    """Returns the models that a node without a fault loads, as far as static reading shows them. Raises
+    FactsMissingError, UnavailableFileError."""
     directory = context.directory
     inspections = list(directory.inspected.values())
     caches: list[KvCache] = []
@@ -37,7 +37,7 @@ def loaded_models(context: ServableContext) -> NodeModel:
             if name is not None:
                 found = kv_cache(each, each.directory.inspected[name], prefix, stateful=stateful)
                 caches += [] if found is None else [found]
-    # Without the library of text operations a tokenizer is only read statically; this is no finding.
+    # Without the library of text operations a tokenizer is only read statically; this is not a finding.
     read = directory.loads and directory.inspected and not directory.not_read
     basis: LoadBasis = "read" if read else "static"
     properties = _properties(context)
@@ -51,7 +51,7 @@ def _properties(context: ServableContext) -> tuple[tuple[str, str], ...]:
 def load_pipeline(
     context: ServableContext, task: str, model: NodeModel, facts: Facts
 ) -> tuple[NodeModel, ServableFault | None]:
-    """Returns the result of loading the model of a node without a fault with OpenVINO GenAI, where it is installed with
+    """Returns the result of loading the model of a node without a fault with OpenVINO GenAI, if it is installed with
     this program. Raises FactsMissingError, and UnavailableFileError if the load did not end."""
     path, device = context.directory.path, model.device
     reason = ""

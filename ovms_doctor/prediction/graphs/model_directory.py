@@ -27,10 +27,10 @@ from ovms_doctor.model.facts import (
 )
 from ovms_doctor.model.releases import is_standard_opset
 
-#: Of a JSON file, or of a tokenizer's XML, no more is read, in bytes.
+#: The largest part of a JSON file, or of a tokenizer's XML, that is read, in bytes.
 _LIMIT = 16 << 20
 _LFS = b"version https://git-lfs.github.com/spec/"
-#: How nlohmann's parser reports a file that is no JSON, by what it finds first.
+#: The message of nlohmann's parser on a file that is not JSON, by its first characters.
 _PARSE_ERROR = "[json.exception.parse_error.101] parse error"
 _EMPTY = (
     _PARSE_ERROR
@@ -43,27 +43,28 @@ _NO_LITERAL = (
 )
 _WITHOUT_WEIGHTS = ("weights-missing", "weights-suffix-case", "weights-other-name")
 _NOT_OPENED = openvino_log.CANNOT_OPEN.partition(":")[0]
-#: Of an .xml that OpenVINO's reader does not take for an IR.
+#: The message on an .xml that OpenVINO's reader does not accept as an IR.
 _UNREADABLE = openvino_log.UNREADABLE[-1]
 _NO_IR = frozenset(
     "apple-double archive empty-file git-lfs-pointer html-page not-ir text zero-filled".split()
 )
 _OF_TOKENIZERS = ("openvino_tokenizer.xml", "openvino_detokenizer.xml")
 _JSON_BLANKS = b" \t\r\n"
-#: ``denied``: the server's user has no read permission. ``invalid``: it is there, and no JSON for the server's parser.
+#: ``denied``: the server's user has no read permission. ``invalid``: it exists, but it is not JSON for the server's
+#: parser.
 JsonState: TypeAlias = Literal["missing", "denied", "invalid", "ok", "unknown"]
 
 
 class JsonFile(Struct, frozen=True):
     """A JSON file of a model."""
 
-    #: Whether it is there and can be parsed.
+    #: Whether it exists and can be parsed.
     state: JsonState
     #: The document; None if the file is not JSON.
     value: Any = None
-    #: What is wrong with it, as the end of a sentence.
+    #: The fault of the file, as the end of a sentence.
     detail: str = ""
-    #: How the text of the parser's exception begins.
+    #: The beginning of the text of the parser's exception.
     exception: str = ""
 
     def text(self, key: str) -> str:
@@ -84,14 +85,14 @@ class IrFile(Struct, frozen=True):
     detail: str = ""
     #: A part of the text of OpenVINO's exception.
     exception: str = ""
-    #: What its bytes hold.
+    #: The result of the static reading.
     inspection: ModelInspection | None = None
     #: OpenVINO's report, where it read the model and refused it or crashed.
     report: LoadReport | None = None
 
 
 class UnavailableFileError(Exception):
-    """A file could not be looked at. The message names the file and the reason."""
+    """A file could not be read. The message names the file and the reason."""
 
 
 class ModelDirectory:
@@ -104,9 +105,10 @@ class ModelDirectory:
         self._facts = facts
         #: Whether OpenVINO reads the models too.
         self.loads = load
-        #: What the IRs hold that were found whole, by name.
+        #: The results of the static reading of complete IRs, by name.
         self.inspected: dict[str, ModelInspection] = {}
-        #: Those that OpenVINO did not read, where it was to: this program has no library of their operations.
+        #: The IRs that OpenVINO did not read although it was requested: this program has no library of their
+        #: operations.
         self.not_read: list[str] = []
 
     def prepare(self, *names: str) -> None:
@@ -114,25 +116,25 @@ class ModelDirectory:
         self._facts.need(StatPath(f"{self.absolute}/{name}") for name in names)
 
     def status(self, name: str) -> PathStatus | Failure:
-        """stat(2) of a file of it."""
+        """Returns the result of stat(2) for a file in the directory."""
         answer = self._facts.ask(StatPath(f"{self.absolute}/{name}"))
         if isinstance(answer, Unavailable):
             raise UnavailableFileError(f"{self.join(name)}: {answer.reason}")
         return answer
 
     def has(self, name: str) -> bool:
-        """Whether a file of this name is there."""
+        """Whether a file of this name exists."""
         return isinstance(self.status(name), PathStatus)
 
     def names(self) -> tuple[str, ...]:
-        """Returns the names in it; none if it cannot be listed."""
+        """Returns the names in the directory; none if it cannot be listed."""
         listing = self._facts.ask(ListDirectory(self.absolute))
         if isinstance(listing, Unavailable):
             raise UnavailableFileError(f"{self.path}: {listing.reason}")
         return tuple(entry.name for entry in listing.entries) if isinstance(listing, Listing) else ()
 
     def join(self, name: str) -> str:
-        """Returns the path of a file of it, as the server writes it."""
+        """Returns the path of a file in the directory, as the server writes it."""
         return posixpath.join(self.path, name)
 
     def read(self, name: str, limit: int = _LIMIT) -> bytes | Failure | None:
@@ -148,12 +150,13 @@ class ModelDirectory:
         return content.data if isinstance(content, FileContent) else content
 
     def json(self, name: str) -> JsonFile:
-        """A JSON file as GenAI's parser (nlohmann) takes it: strict, a byte order mark is skipped, NaN is refused."""
+        """Returns a JSON file as GenAI's parser (nlohmann) reads it: strict, a byte order mark is skipped, NaN is
+        refused."""
         data = self.read(name)
         if data is None:
             return JsonFile("missing")
         if isinstance(data, Failure):
-            # The parser reads from a stream that is not open, as from an empty file.
+            # The parser reads a stream that is not open like an empty file.
             return JsonFile("denied", exception=_EMPTY)
         if not data:
             return JsonFile("invalid", detail="it is empty", exception=_EMPTY)
@@ -205,10 +208,10 @@ class ModelDirectory:
         return IrFile("ok", xml, inspection=answer)
 
     def _read(self, xml: str, inspection: ModelInspection) -> LoadReport | None:
-        """What OpenVINO does with the model; None for one with text operations, where this program has no library of
-        them."""
+        """Returns OpenVINO's report on the model; None for a model with text operations, if this program has no library
+        of them."""
         foreign = any(not is_standard_opset(item.opset) for item in inspection.operations)
-        # Text operations have long been among OpenVINO's own, too; without the library they are only read.
+        # OpenVINO's own opsets also contain text operations; without the library, tokenizers are only read statically.
         tokenizers = foreign or xml in _OF_TOKENIZERS
         report = self._facts.ask(LoadModel(f"{self.absolute}/{xml}", "read", tokenizers=tokenizers))
         if isinstance(report, LoadReport) and report.outcome in ("timed_out", "out_of_memory"):
@@ -224,7 +227,7 @@ class ModelDirectory:
 
 
 def _refused(xml: str, fault: Fault | None, inspection: ModelInspection, report: LoadReport) -> IrFile:
-    """An IR that OpenVINO refuses, or that crashes it."""
+    """Returns the result for an IR that OpenVINO refuses, or that crashes it."""
     if report.outcome == "crashed":
         detail = report.detail or "OpenVINO crashed"
         return IrFile("crashes", xml, detail, inspection=inspection, report=report)

@@ -1,7 +1,7 @@
-"""The device of a node: whether the server has it, and what the pipelines of a device take.
+"""The device of a node: whether the server has it, and the settings that its pipelines accept.
 
 Source: servable_initializer.cpp and pipelines of GenAI (v2024.2 to v2026.3); the names as for classic models. Only the
-exact name NPU makes the pipeline one that the NPU runs.
+exact name NPU selects the pipeline for the NPU.
 """
 
 from __future__ import annotations
@@ -115,7 +115,7 @@ def _language_model(context: ServableContext) -> Iterator[ServableFault]:
 
 def _is_other_npu(device: str) -> bool:
     """Whether the device is an NPU by another name than NPU, or has one: their pipeline is that of other devices. AUTO
-    chooses another device where it lists one."""
+    chooses another device if the list contains one."""
     kind, _, listed = device.rpartition(":")
     names = [name.partition(".")[0] for name in listed.split(",")]
     if device == "NPU" or "NPU" not in names:

@@ -1,7 +1,7 @@
 """Nodes for embeddings, rerank, speech and images.
 
 Source: src/embeddings, src/rerank, src/audio, src/image_gen (v2025.2 to v2026.3); the files as OpenVINO GenAI 2025.4
-and 2026.4 took them. Nothing catches an exception of an embeddings, rerank or speech-to-text model: the graph is left
+and 2026.4 read them. Nothing catches an exception of an embeddings, rerank or speech-to-text model: the graph is left
 out, with all later graphs, and the server runs.
 """
 
@@ -29,20 +29,20 @@ _SPEECH_TYPES = {(2025, 4): ("whisper",), (2026, 3): ("whisper", "qwen3_asr", "f
 
 
 def embeddings_faults(context: ServableContext) -> Iterator[ServableFault]:
-    """Of EmbeddingsCalculatorOV and RerankCalculatorOV, which load the same files."""
+    """Yields the faults of EmbeddingsCalculatorOV and RerankCalculatorOV, which load the same files."""
     yield from _json_files(context, "escaped", TOKENIZER_FILES)
     yield from tokenizer_faults(context, "escaped", "", detokenizer=False)
     yield from _token_texts(context)
     yield from _models(context, "escaped", ("openvino_model",))
-    # Compiling fails on them, after all files were read.
+    # Compiling fails because of them, after all files are read.
     yield from property_faults(context, "escaped", "")
     if context.node.calculator.title == "Embeddings" and context.release.at_least(2025, 4):
         yield from _rank(context)
 
 
 def _token_texts(context: ServableContext) -> Iterator[ServableFault]:
-    """Without a tokenizer, a token whose number config.json does not have is encoded, which throws
-    (sidepacket_servable.cpp, since v2025.3)."""
+    """Yields the fault of a missing tokenizer: without it, encoding a token whose number config.json does not have
+    throws (sidepacket_servable.cpp, since v2025.3)."""
     directory = context.directory
     if not context.release.at_least(2025, 3) or directory.has("openvino_tokenizer.xml"):
         return
@@ -65,7 +65,8 @@ def _token_texts(context: ServableContext) -> Iterator[ServableFault]:
 
 
 def _rank(context: ServableContext) -> Iterator[ServableFault]:
-    """An embeddings model has an output of three dimensions (embeddings_servable.cpp, since v2025.4)."""
+    """Yields the fault of an embeddings model without an output of three dimensions (embeddings_servable.cpp, since
+    v2025.4)."""
     file = context.directory.ir("openvino_model")
     outputs = file.inspection.outputs if file.inspection is not None else None
     if outputs and all(tensor.shape != "[...]" and tensor.shape.count(",") != 2 for tensor in outputs):
@@ -81,7 +82,7 @@ def _rank(context: ServableContext) -> Iterator[ServableFault]:
 
 
 def speech_to_text_faults(context: ServableContext) -> Iterator[ServableFault]:
-    """Of S2tCalculator."""
+    """Yields the faults of S2tCalculator."""
     yield from _json_files(
         context,
         "escaped",
@@ -110,7 +111,7 @@ def speech_to_text_faults(context: ServableContext) -> Iterator[ServableFault]:
 
 
 def text_to_speech_faults(context: ServableContext) -> Iterator[ServableFault]:
-    """Of T2sCalculator: OpenVINO's exceptions are caught since v2026.0."""
+    """Yields the faults of T2sCalculator: OpenVINO's exceptions are caught since v2026.0."""
     verdict: Verdict = "failed" if context.release.at_least(2026, 0) else "escaped"
     config = context.directory.json("config.json")
     if config.state == "missing":
@@ -128,7 +129,7 @@ _SPEECHT5 = ("openvino_encoder_model", "openvino_decoder_model", "openvino_postn
 
 
 def _is_speecht5(context: ServableContext, config: JsonFile) -> bool:
-    """Whether the files are those of SpeechT5; until v2026.2 there is no other kind."""
+    """Whether the files are those of SpeechT5, the only kind until v2026.2."""
     listed = config.value.get("architectures") if isinstance(config.value, dict) else None
     named = isinstance(listed, list) and any("SpeechT5" in str(item) for item in listed)
     return named or any(context.directory.has(f"{name}.xml") for name in _SPEECHT5)
@@ -151,7 +152,7 @@ def _voices(context: ServableContext, verdict: Verdict) -> Iterator[ServableFaul
 
 
 def image_generation_faults(context: ServableContext) -> Iterator[ServableFault]:
-    """Of ImageGenCalculator: all exceptions are caught."""
+    """Yields the faults of ImageGenCalculator: all exceptions are caught."""
     directory, status = context.directory, "INTERNAL_ERROR"
     log = (f"Failed to create Image Generation pipelines: {context.graph}. Unknown error",)
     line = "Failed to parse plugin config: "
@@ -195,7 +196,7 @@ def image_generation_faults(context: ServableContext) -> Iterator[ServableFault]
     yield from _parts(context, parts, status, log)
 
 
-#: The parts of a pipeline that are models of their own, where its index has them.
+#: The parts of a pipeline that are separate models, if its index has them.
 _PARTS = ("unet", "transformer", "text_encoder", "text_encoder_2", "text_encoder_3")
 _PIPELINE = lazy_pattern(
     r"(StableDiffusion(XL|3)?(Img2Img|Inpaint)?|LatentConsistencyModel(Img2Img)?|Flux(Img2Img|Inpaint|Fill)?)Pipeline"
@@ -210,7 +211,7 @@ def _known_pipeline(kind: str, release: Release) -> bool:
 
 
 def _has_part(document: dict[str, object], name: str) -> bool:
-    """Returns whether the index has a part: a part that the pipeline does not use is there as [null, null]."""
+    """Returns whether the index has a part: an unused part is in the index as [null, null]."""
     part = document.get(name)
     return isinstance(part, list) and any(item is not None for item in part)
 

@@ -1,7 +1,7 @@
-"""``plugin_config`` of a node: whether the server parses it, and whether the CPU's plugin takes its keys.
+"""``plugin_config`` of a node: whether the server parses it, and whether the CPU's plugin accepts its keys.
 
 Source: json_parser.cpp and the servables' initialisers (v2024.2 to v2026.3); the plugin's properties of each release,
-and those that it takes without listing them, as OpenVINO 2026.4 was tried with them.
+and those that it accepts without listing them, as tried with OpenVINO 2026.4.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from ovms_doctor.prediction.graphs.servables import ServableContext
 from ovms_doctor.prediction.parameters.plugin_config import parse_plugin_config
 from ovms_doctor.prediction.parameters.shapes import ParameterFormatError
 
-#: Properties that the plugin, OpenVINO itself or OpenVINO GenAI takes, and that no list has.
+#: Properties that the plugin, OpenVINO itself or OpenVINO GenAI accepts, but that no list contains.
 _UNLISTED = frozenset(
     """ALLOW_AUTO_BATCHING ATTENTION_BACKEND AUTO_BATCH_TIMEOUT CACHE_DIR CACHE_ENCRYPTION_CALLBACKS CACHE_MODE
     CACHING_WITH_MMAP CPU_RUNTIME_CACHE_CAPACITY ENABLE_MMAP ENABLE_SAGE_ATTN EXCLUSIVE_ASYNC_REQUESTS
     FORCE_TBB_TERMINATE LP_TRANSFORMS_MODE MODEL_PTR SNIPPETS_MODE DEVICE_PROPERTIES
     adapters draft_model prompt_lookup scheduler_config""".split()
 )
-#: Since which release the CPU's plugin takes which precisions of the cache, as each release was tried; in lower case
+#: The precisions of the cache that the CPU's plugin accepts, by the first release, as tried with each; in lower case
 #: only.
 _CACHE_PRECISIONS = (((2022, 1), ("u8", "bf16", "f16", "f32")), ((2026, 2), ("u4", "u3")))
 
@@ -56,7 +56,7 @@ _IGNORED = "Error during embeddings node plugin_config option parsing to JSON: {
 
 
 def parse(text: str, release: Release) -> PluginConfig | None:
-    """The properties as the server takes them; None for a text that it refuses."""
+    """Returns the properties as the server reads them; None for a text that it refuses."""
     try:
         value = json.loads(text)
     except (ValueError, RecursionError):
@@ -70,15 +70,15 @@ def parse(text: str, release: Release) -> PluginConfig | None:
 def _refused(
     context: ServableContext, config: PluginConfig, verdict: Verdict, status: str
 ) -> Iterator[ServableFault]:
-    """Yields the fault of a key that the CPU's plugin does not have, or a precision of the cache that it does not
-    take."""
+    """Yields the fault of a key that the CPU's plugin does not have, or of a precision of the cache that it does not
+    accept."""
     device = default_device(context)
     listed = supported_properties("CPU", context.release)
     if listed is None or device not in ("", "CPU"):
         return
     known = listed | _UNLISTED
     if not device:
-        # A GPU is chosen where there is one.
+        # A GPU is chosen if there is one.
         known |= supported_properties("GPU", context.release) or frozenset()
     for key, value in config.values:
         exception = detail = ""

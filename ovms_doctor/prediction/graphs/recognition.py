@@ -11,7 +11,7 @@ _SPEECH = ("openvino_encoder_model.xml", "openvino_decoder_model.xml")
 
 
 def recognise(absolute_path: str, listing: Listing, facts: Facts) -> GenerativeDirectory | None:
-    """The generative model in a directory, None if it holds none. Raises FactsMissingError."""
+    """Returns the generative model in a directory, None if it contains none. Raises FactsMissingError."""
     names = frozenset(entry.name for entry in listing.entries if entry.kind != "directory")
     if not is_generative(names) or "graph.pbtxt" in names:
         return None
@@ -27,8 +27,8 @@ def recognise(absolute_path: str, listing: Listing, facts: Facts) -> GenerativeD
 
 
 def _dangling(absolute_path: str, listing: Listing, facts: Facts) -> str:
-    """Returns the first of its links that leads nowhere, as all do in a snapshot of a Hugging Face cache without the
-    blobs."""
+    """Returns the first dangling link of the directory; in a snapshot of a Hugging Face cache without the blobs all
+    links dangle."""
     links = sorted(entry.name for entry in listing.entries if entry.kind == "link")
     facts.need(StatPath(f"{absolute_path}/{name}") for name in links)
     for name in links:
@@ -39,7 +39,7 @@ def _dangling(absolute_path: str, listing: Listing, facts: Facts) -> str:
 
 
 def _task_by_files(names: frozenset[str]) -> str:
-    """Returns the task where config.json does not show it: the server's own detection needs that file, a graph does
+    """Returns the task where config.json does not show it: the server's own detection needs this file, but a graph does
     not."""
     if "model_index.json" in names:
         return "image_generation"

@@ -1,7 +1,7 @@
 """The effect of a node's model on its graph: files and settings that prevent its load or its answers.
 
 Source: the node initialisers and servables of OVMS (src/llm, src/embeddings, src/rerank, src/image_gen, src/audio,
-v2024.2 to v2026.3), and OpenVINO GenAI as run with tiny models (2025.1 to 2026.4).
+v2024.2 to v2026.3), and runs of OpenVINO GenAI with tiny models (2025.1 to 2026.4).
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ from ovms_doctor.prediction.graphs.model_directory import IrFile, ModelDirectory
 from ovms_doctor.prediction.graphs.validation import Node
 from ovms_doctor.prediction.operations import not_in_release
 
-#: What an exception of GenAI is followed by, in the text of the status.
+#: The status after an exception of GenAI.
 LLM_FAILED = "LLM_NODE_RESOURCE_STATE_INITIALIZATION_FAILED"
 _TOKENIZERS_VERSION = lazy_pattern(rb'openvino_tokenizers_version value="(\d{4})\.(\d+)')
 _MOST_LISTED = 6
-#: What GenAI throws at a request that needs what is missing.
+#: The exception of GenAI for a request that needs a missing file.
 NOT_PROVIDED: dict[str, str] = {
     "tokenizer": (
         "Either openvino_tokenizer.xml was not provided or it was not loaded correctly. Tokenizer::encode is not "
@@ -40,7 +40,7 @@ NOT_PROVIDED: dict[str, str] = {
     ),
     "detokenizer": "Detokenizer model has not been provided. Tokenizer::decode is not available",
 }
-#: The JSON files that GenAI's tokenizer parses where they are there, in its order.
+#: The JSON files that GenAI's tokenizer parses if they exist, in its order.
 TOKENIZER_FILES = (
     "config.json",
     "tokenizer_config.json",
@@ -48,27 +48,29 @@ TOKENIZER_FILES = (
     "processor_config.json",
     "chat_template.json",
 )
-#: Files that hold weights as they are published, before they are converted.
+#: Files with published weights, before they are converted.
 _RAW_WEIGHTS = (".safetensors", ".bin", ".pt", ".pth", ".h5", ".ckpt", ".msgpack")
 
 
 class ServableContext(Struct, frozen=True):
     """The context for the rules of one node."""
 
-    #: The graph's name, the node and the release.
+    #: The graph's name.
     graph: str
+    #: The node.
     node: Node
+    #: The release of the server.
     release: Release
     #: The directory of the model.
     directory: ModelDirectory
-    #: What the host gives the server.
+    #: The limits of the host.
     limits: HostLimits
-    #: The directory that another option names.
+    #: Returns the directory that another option names.
     other_directory: Callable[[str], ModelDirectory]
 
     @property
     def options(self) -> GraphMessage | None:
-        """The node's options; None if they are of another type, which counts as all unset."""
+        """The node's options; None if they are of another type, which counts as no options."""
         return self.node.options
 
     def at(self, directory: ModelDirectory) -> ServableContext:
@@ -76,17 +78,17 @@ class ServableContext(Struct, frozen=True):
         return replace(self, directory=directory)
 
     def text(self, name: str, default: str = "") -> str:
-        """An option of the type string."""
+        """Returns an option of the type string."""
         field = None if self.options is None else self.options.first(name)
         return field.value if field is not None and isinstance(field.value, str) else default
 
     def number(self, name: str, default: int = 0) -> int:
-        """An option that is a whole number."""
+        """Returns an option that is a whole number."""
         field = None if self.options is None else self.options.first(name)
         return field.value if field is not None and isinstance(field.value, int) else default
 
     def line(self, name: str) -> int:
-        """The line of an option; the node's where it is not set."""
+        """Returns the line of an option; the node's line if the option is not set."""
         field = None if self.options is None else self.options.first(name)
         return self.node.line if field is None else field.line
 
@@ -137,7 +139,7 @@ class ServableContext(Struct, frozen=True):
 def ir_fault(
     context: ServableContext, file: IrFile, verdict: Verdict, status: str, log: tuple[str, ...] = ()
 ) -> ServableFault | None:
-    """Returns the fault of an IR that has to load, None if it is whole. ``log``: the lines where they are not those of
+    """Returns the fault of an IR that must load, None if it is complete. ``log``: the lines if they are not those of
     ``thrown``."""
     kinds: dict[str, ServableFaultKind] = {
         "missing": "file_missing",
@@ -170,7 +172,7 @@ def ir_fault(
 def _newer_operations(
     context: ServableContext, file: IrFile, verdict: Verdict, status: str, log: tuple[str, ...]
 ) -> ServableFault | None:
-    """Yields a fault for an IR whose operations or element types were added to OpenVINO after the release's version;
+    """Returns the fault of an IR whose operations or element types were added to OpenVINO after the release's version;
     other parts of an IR of a newer OpenVINO are not compared."""
     path = context.directory.join(file.name)
     newer = not_in_release(path, file.inspection, context.release)
@@ -196,7 +198,8 @@ def _newer_operations(
 def _unknown_operations(
     context: ServableContext, file: IrFile, verdict: Verdict, status: str, log: tuple[str, ...]
 ) -> ServableFault | None:
-    """An IR with an operation that neither a release of OpenVINO has nor the library of text operations."""
+    """Returns the fault of an IR with an operation that is neither in a release of OpenVINO nor in the library of text
+    operations."""
     if file.inspection is None or file.report is not None:
         return None
     unknown = [
@@ -230,7 +233,7 @@ def _unknown_operations(
 
 
 def _denied(name: str, release: Release) -> str:
-    """How OpenVINO reports a file of an IR that it may not open."""
+    """Returns OpenVINO's message on a file of an IR that it may not open."""
     if name.endswith(".bin"):
         return "Can not open file" if release.at_least(2026, 0) else openvino_log.NO_WEIGHTS
     return "Unable to read the model" if release.at_least(2026, 0) else "Could not open the file"
@@ -239,7 +242,7 @@ def _denied(name: str, release: Release) -> str:
 def json_fault(
     context: ServableContext, name: str, verdict: Verdict, status: str, log: tuple[str, ...] = ()
 ) -> ServableFault | None:
-    """Returns the fault of a JSON file that is parsed if it is there. ``log`` as in ``ir_fault``."""
+    """Returns the fault of a JSON file that is parsed if it exists. ``log``: as in ``ir_fault``."""
     file = context.directory.json(name)
     if file.state not in ("denied", "invalid"):
         return None
@@ -287,8 +290,8 @@ def tokenizer_faults(
 def _tokenizer_release(
     context: ServableContext, xml: str, verdict: Verdict, status: str
 ) -> Iterator[ServableFault]:
-    """A tokenizer of openvino_tokenizers 2026.4 or newer ends GenAI 2025.2 to 2026.3 with SIGSEGV; one of 2025.2 or
-    newer has an operation that GenAI until 2025.1 does not know."""
+    """Yields the fault of a tokenizer of openvino_tokenizers 2026.4 or newer, which ends GenAI 2025.2 to 2026.3 with
+    SIGSEGV; and of one of 2025.2 or newer, which has an operation that GenAI until 2025.1 does not support."""
     if xml != "openvino_tokenizer.xml":
         return
     data = context.directory.read(xml)
@@ -314,7 +317,7 @@ def _tokenizer_release(
 
 
 def raw_weights(context: ServableContext) -> str:
-    """Returns a file of weights that was not converted, where the directory has no IR; empty for none."""
+    """Returns a file of weights that was not converted, if the directory has no IR; empty for none."""
     names = context.directory.names()
     if any(name.startswith("openvino_") and name.endswith(".xml") for name in names):
         return ""

@@ -1,7 +1,7 @@
 """The models that a graph adds: subconfig.json, or a config.json next to the graph.
 
 Source: MediapipeGraphConfig::parseNode and ModelManager::loadMediapipeSubConfigModels (v2023.0 to v2026.3). The
-first existing file that lists no models ends the reading for all later graphs; it has no other effect.
+first existing file that lists no models ends the reading for all later graphs; the file has no other effect.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _MODEL_MESH = "config.json"
 class GraphFiles(Struct, frozen=True):
     """A graph that is loaded, and its path."""
 
-    #: Its entry, with the name of its subconfig file.
+    #: The graph's entry, with the name of its subconfig file.
     item: ConfigEntry
     #: graph.pbtxt as the server opens it.
     path: str
@@ -36,13 +36,13 @@ class Brought(Struct, frozen=True):
 
     #: The models, each with the file that lists it.
     entries: tuple[tuple[ConfigEntry, str], ...] = ()
-    #: What is to be reported of files that are not read.
+    #: The notes on files that are not read.
     notes: tuple[ConfigNote, ...] = ()
 
 
 def graph_base(item: ConfigEntry, path: str) -> str:
-    """Returns the directory from which a graph's paths count: its base path, or the directory 1 in it where only that
-    has a graph.pbtxt (CheckStartFromGraph, v2025.1)."""
+    """Returns the directory to which a graph's paths are relative: its base path, or its directory 1 if only that has a
+    graph.pbtxt (CheckStartFromGraph, v2025.1)."""
     if len(item.graphs) < 2:
         return item.entry.base_path
     if path == item.graphs[1] and path != item.graphs[0]:

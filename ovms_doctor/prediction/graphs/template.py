@@ -1,7 +1,7 @@
-"""The graph.pbtxt that serves the directory of a generative model: what a release needs and no more.
+"""The graph.pbtxt that serves the directory of a generative model, with only the fields that a release needs.
 
-Source: the graphs that the server writes itself (graph_export.cpp, v2025.2 to v2026.3) and those of its demos; every
-text is validated by the rules that hold for the server's own before it is given out.
+Source: the graphs that the server writes itself (graph_export.cpp, v2025.2 to v2026.3) and those of its demos; the
+rules for the server's own graphs validate every text before it is returned.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _HANDLER = """\
 
 def graph_text(task: str, release: Release, models_path: str = "./", device: str = "") -> str | None:
     """Returns the text of a graph that serves the model of ``task`` in ``models_path``, None if the release has no
-    calculator for it. ``device``: where it is to run; empty for the default of the release."""
+    calculator for it. ``device``: the device of the node; empty for the default of the release."""
     known = _NODES.get(task)
     own = None if known is None else calculator(known[0])
     if known is None or own is None or not own.is_in(release):
@@ -42,7 +42,7 @@ def graph_text(task: str, release: Release, models_path: str = "./", device: str
 
 
 def first_release(task: str) -> tuple[int, int] | None:
-    """Returns the first release that serves a model of the task by a graph of its own directory."""
+    """Returns the first release that serves a model of the task with a graph in the model's directory."""
     known = _NODES.get(task)
     own = None if known is None else calculator(known[0])
     return None if own is None else own.since

@@ -22,21 +22,21 @@ from ovms_doctor.model.releases.graph_messages import (
 from ovms_doctor.model.releases.mediapipe_types import stock_options
 from ovms_doctor.prediction.graphs.tokens import Tokenizer, integer, unquote
 
-#: Messages within messages; protobuf's parser goes deeper, until the stack ends.
+#: The deepest nesting of messages; protobuf's parser continues until the stack overflows.
 _DEEPEST = 100
 _INT32, _INT64, _UINT32, _UINT64 = (1 << 31) - 1, (1 << 63) - 1, (1 << 32) - 1, (1 << 64) - 1
 _SIGNED = {"int32": _INT32, "int64": _INT64}
 _UNSIGNED = {"uint32": _UINT32, "uint64": _UINT64}
 _TRUE, _FALSE = ("true", "True", "t"), ("false", "False", "f")
-#: Within a message without known fields any value is taken.
+#: A message without known fields accepts any value.
 _OPAQUE = FieldType("", "opaque")
 _PREFIX = "mediapipe."
-#: The types that take extensions.
+#: The types that accept extensions.
 _EXTENDABLE = ("CalculatorOptions", "MediaPipeOptions", "PacketFactoryOptions", "PacketGeneratorOptions")
 
 
 def parse_graph(data: bytes, release: Release) -> ParsedText:
-    """The graph in ``data``, or the errors with which the parser of ``release`` refuses it."""
+    """Returns the graph in ``data``, or the errors with which the parser of ``release`` refuses it."""
     parser = _Parser(data, release)
     root = message_type(GRAPH, release)
     if root is None:
@@ -55,11 +55,11 @@ def parse_graph(data: bytes, release: Release) -> ParsedText:
 
 
 class _TextFormatError(Exception):
-    """The parser gives up; the error is among its faults."""
+    """The parser stops; the error is among its faults."""
 
 
 class _Parser:
-    """One text being parsed. A method that consumes something raises _TextFormatError where it is not there."""
+    """One text being parsed. A method that reads a token raises _TextFormatError if the token is missing."""
 
     def __init__(self, data: bytes, release: Release) -> None:
         self._tokens = Tokenizer(data)
@@ -342,7 +342,7 @@ class _Parser:
 
 
 def _is_set(kind: MessageType, field: FieldType, fields: list[GraphField]) -> bool:
-    """``HasField``: a scalar of proto3 is not set while it has its default value."""
+    """Applies ``HasField``: a scalar of proto3 is not set while it has its default value."""
     return any(
         one.name == field.name and (not kind.proto3 or isinstance(one.value, GraphMessage) or bool(one.value))
         for one in fields
@@ -350,7 +350,7 @@ def _is_set(kind: MessageType, field: FieldType, fields: list[GraphField]) -> bo
 
 
 def _missing(message: GraphMessage, release: Release, path: str = "") -> list[str]:
-    """The required fields that are not set, as protobuf names them."""
+    """Returns the required fields that are not set, as protobuf names them."""
     kind = message_type(message.type, release)
     found = []
     if kind is not None and not message.opaque:

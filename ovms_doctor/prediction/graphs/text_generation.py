@@ -1,7 +1,7 @@
 """Nodes of HttpLLMCalculator: language models and vision-language models.
 
 Source: src/llm/servable_initializer.cpp and language_model/, visual_language_model/ (v2024.2 to v2026.3); the files as
-OpenVINO GenAI 2025.4 and 2026.4 took them.
+OpenVINO GenAI 2025.4 and 2026.4 read them.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _VISION: tuple[tuple[tuple[int, int], str], ...] = (
     ((2026, 2), "qwen3_5 qwen3_5_moe gemma4 videochat_flash_qwen"),
     ((2026, 3), "gemma3n gemma4_unified qwen3_omni qwen3_omni_moe"),
 )
-#: More parts that a kind of vision-language model loads.
+#: Further parts that a kind of vision-language model loads.
 _PARTS = {
     "minicpmv": ("openvino_resampler_model",),
     "qwen2_vl": ("openvino_vision_embeddings_merger_model",),
@@ -52,7 +52,7 @@ _PARTS = {
     "gemma4": ("openvino_text_embeddings_per_layer_model",),
     "videochat_flash_qwen": ("openvino_vision_projection_model",),
 }
-#: The parsers, by the release that brought them, in the server's order; none went away.
+#: The parsers, by their first release, in the server's order; none was removed.
 _TOOL_PARSERS = (
     ((2025, 3), "llama3 hermes3 phi4 mistral"),
     ((2025, 4), "gptoss qwen3coder"),
@@ -66,7 +66,7 @@ _REASONING_PARSERS = (
     ((2025, 4), "gptoss"),
     ((2026, 3), "minicpm5 lfm2"),
 )
-#: Parsers that want special tokens in what is streamed to them (requiresStreamingWithSpecialTokens).
+#: Parsers that need special tokens in their stream (requiresStreamingWithSpecialTokens).
 _WITH_SPECIAL_TOKENS = frozenset("devstral gemma4 gptoss lfm2 minicpm5".split())
 #: Tokens of a block of the cache on the CPU.
 _BLOCK = 32
@@ -83,7 +83,7 @@ _DRAFT_OPTIONS = (
 
 
 def text_generation_faults(context: ServableContext) -> Iterator[ServableFault]:
-    """Yields the faults of the node in the server's order; the first that is not about requests ends it."""
+    """Yields the node's faults in the server's order, up to the first that is not about requests."""
     models_path = context.text("models_path")
     if not models_path and context.node.name:
         yield context.fault(
@@ -105,8 +105,8 @@ def text_generation_faults(context: ServableContext) -> Iterator[ServableFault]:
     if release.at_least(2025, 2):
         yield from _generation_config(context)
     yield from _settings(context)
-    # What the pipeline's constructor does, in its order: the model, the parsed files, the tokenizer. To it, the one
-    # file makes a vision-language model.
+    # The order of the pipeline's constructor: the model, the parsed files, the tokenizer. It recognises a
+    # vision-language model by one file.
     if release.at_least(2025, 1) and directory.has("openvino_text_embeddings_model.xml"):
         yield from _vision(context)
     else:
@@ -123,7 +123,7 @@ def text_generation_faults(context: ServableContext) -> Iterator[ServableFault]:
 
 
 def _generation_config(context: ServableContext) -> Iterator[ServableFault]:
-    """generation_config.json is read outside of the try: an exception leaves the graph out."""
+    """Yields faults of generation_config.json, read outside of the try: an exception leaves the graph out."""
     name = "generation_config.json"
     fault = json_fault(context, name, "escaped", "")
     if fault is not None:
@@ -147,7 +147,7 @@ def _generation_config(context: ServableContext) -> Iterator[ServableFault]:
 
 
 _NO_MODEL = "Could not find a model in the directory"
-#: The language model's names, the one that wins first.
+#: The language model's names, in the order of preference.
 _LANGUAGE_MODELS = ("openvino_model", "openvino_language_model")
 #: Keys of generation_config.json whose values are numbers.
 _NUMBERS = (
@@ -166,7 +166,7 @@ def _value(document: object, key: str) -> object:
 
 
 def _settings(context: ServableContext) -> Iterator[ServableFault]:
-    """Options that are validated before the model is opened, or with every request."""
+    """Yields faults of options that are validated before the model is opened, or with every request."""
     if context.options is None:
         return
     yield from _parsers(context)
@@ -195,7 +195,8 @@ def _properties(context: ServableContext) -> Iterator[ServableFault]:
 
 
 def _scheduler(context: ServableContext) -> Iterator[ServableFault]:
-    """Options that the pipeline's constructor refuses, and one that ends the server with a request."""
+    """Yields faults of options that the pipeline's constructor refuses, and of one that ends the server with a
+    request."""
     options = context.options
     if options is None or context.text("pipeline_type") in ("LM", "VLM") or context.text("device") == "NPU":
         return
@@ -238,7 +239,8 @@ def _scheduler(context: ServableContext) -> Iterator[ServableFault]:
 
 
 def _sizes(context: ServableContext) -> tuple[int, int]:
-    """``max_num_seqs`` and ``max_num_batched_tokens``, compared when a prompt is scheduled (G:scheduler.hpp)."""
+    """Returns ``max_num_seqs`` and ``max_num_batched_tokens``, compared when a prompt is scheduled
+    (G:scheduler.hpp)."""
     options = context.options
     fields = [options and options.first(name) for name in ("max_num_seqs", "max_num_batched_tokens")]
     first, second = (field.value if field and isinstance(field.value, int) else 256 for field in fields)
@@ -246,7 +248,7 @@ def _sizes(context: ServableContext) -> tuple[int, int]:
 
 
 def _parser_pair(context: ServableContext) -> Iterator[ServableFault]:
-    """Parsers that both exist and do not go together (output_parser.cpp, since v2025.4): every request fails."""
+    """Yields faults of parsers that cannot be combined (output_parser.cpp, since v2025.4): every request fails."""
     tool, reasoning = context.text("tool_parser"), context.text("reasoning_parser")
     release = context.release
     if tool not in parsers("tool_parser", release) or reasoning not in parsers("reasoning_parser", release):
@@ -267,7 +269,7 @@ def _parser_pair(context: ServableContext) -> Iterator[ServableFault]:
 
 
 def _draft(context: ServableContext) -> Iterator[ServableFault]:
-    """Yields the faults of the model of ``draft_models_path``, which is read first, from a directory of its own."""
+    """Yields faults of the model of ``draft_models_path``, which is read first, from its own directory."""
     if context.text("pipeline_type") in ("LM", "VLM") or context.text("device") == "NPU":
         return
     directory = context.other_directory(context.text("draft_models_path"))
@@ -281,8 +283,7 @@ def _draft(context: ServableContext) -> Iterator[ServableFault]:
 
 
 def _cache_size(context: ServableContext) -> Iterator[ServableFault]:
-    """Yields the fault of a cache that GenAI refuses: of no size, until 2024.6; larger than the host's memory, since
-    2025.4."""
+    """Yields the fault of a cache that GenAI refuses: size 0, until 2024.6; above the host's memory, since 2025.4."""
     release, size = context.release, cache_size(context)
     total = context.limits.total_memory
     if size == 0 and not release.at_least(2025, 0):
@@ -309,7 +310,7 @@ def _cache_size(context: ServableContext) -> Iterator[ServableFault]:
 
 
 def _parsers(context: ServableContext) -> Iterator[ServableFault]:
-    """Yields the faults of names of parsers: validated at start-up since v2026.3, before with every request."""
+    """Yields faults of names of parsers: validated at start-up since v2026.3, before with every request."""
     release = context.release
     for option in ("tool_parser", "reasoning_parser"):
         value = context.text(option)
@@ -337,7 +338,7 @@ def _parsers(context: ServableContext) -> Iterator[ServableFault]:
 
 
 def _eviction(context: ServableContext) -> Iterator[ServableFault]:
-    """The sizes of ``cache_eviction_config``, whose constructor throws outside of the try (since v2025.2)."""
+    """Yields faults of ``cache_eviction_config``, whose constructor throws outside of the try (since v2025.2)."""
     options = context.options
     eviction = () if options is None else options.messages("cache_eviction_config")
     if not eviction or not context.release.at_least(2025, 2):
@@ -360,18 +361,18 @@ def _eviction(context: ServableContext) -> Iterator[ServableFault]:
 
 
 def parsers(option: str, release: Release) -> tuple[str, ...]:
-    """Returns the values that ``tool_parser`` or ``reasoning_parser`` takes in a release."""
+    """Returns the values of ``tool_parser`` or ``reasoning_parser`` that a release accepts."""
     table = _TOOL_PARSERS if option == "tool_parser" else _REASONING_PARSERS
     return tuple(name for since, names in table if release.at_least(*since) for name in names.split())
 
 
 def vision_types(release: Release) -> frozenset[str]:
-    """Returns the values of ``model_type`` that the GenAI of a release knows for vision-language models."""
+    """Returns the values of ``model_type`` for vision-language models in the GenAI of a release."""
     return frozenset(name for since, names in _VISION if release.at_least(*since) for name in names.split())
 
 
 def _pipeline_type(context: ServableContext, *, vision: bool) -> Iterator[ServableFault]:
-    """An explicit type that disagrees with the files (servable_initializer.cpp, since v2025.1)."""
+    """Yields faults of a type that disagrees with the files (servable_initializer.cpp, since v2025.1)."""
     pipeline_type = context.text("pipeline_type", "AUTO")
     if vision and pipeline_type in _TEXT_TYPES:
         line = "Models directory content indicates VLM pipeline, but pipeline type is set to non-VLM type."
@@ -424,7 +425,7 @@ def _language(context: ServableContext) -> Iterator[ServableFault]:
 
 
 def _no_model(context: ServableContext, name: str) -> ServableFault:
-    """Yields the fault where neither of the models that GenAI looks for exists; perhaps the original weights do."""
+    """Returns the fault if neither of GenAI's models exists; the original weights may exist."""
     raw = raw_weights(context)
     return context.fault(
         "not_converted" if raw else "file_missing",
@@ -455,7 +456,7 @@ def _vision(context: ServableContext) -> Iterator[ServableFault]:
             status=LLM_FAILED,
             log=context.thrown("failed"),
             exception=f"Unsupported '{kind}' VLM model type",
-            # A release newer than the table may know it.
+            # A release newer than the table may support it.
             certain=context.release.known,
         )
         return
@@ -476,7 +477,7 @@ def _vision(context: ServableContext) -> Iterator[ServableFault]:
 
 
 def _chat_template(context: ServableContext) -> Iterator[ServableFault]:
-    """No template: since v2026.0 /chat/completions fails; before, a default one is taken."""
+    """Yields the fault of a missing template: /chat/completions fails since v2026.0; earlier releases use a default."""
     if not context.release.at_least(2026, 0):
         return
     directory = context.directory

@@ -38,19 +38,20 @@ _TAB = 8
 class Token(Struct, frozen=True):
     """One token."""
 
-    #: What it is.
+    #: The kind of the token.
     kind: Kind
-    #: The bytes of it, one character each.
+    #: Its bytes, one character for each.
     text: str
-    #: Line and column of its first byte, from 1.
+    #: The line of its first byte, from 1.
     line: int
+    #: The column of its first byte, from 1.
     column: int
     #: The column behind its last byte.
     end: int
 
 
 class Tokenizer:
-    """Gives the tokens of a text one after the other; ``faults`` collects the errors on the way."""
+    """Reads the tokens of a text one after the other; ``faults`` collects the errors."""
 
     def __init__(self, data: bytes) -> None:
         # One character for each byte: positions count bytes.
@@ -223,7 +224,7 @@ class Tokenizer:
 
 
 def unquote(text: str) -> str:
-    """Returns the value of a string token; bytes that are not UTF-8 as ``os.fsdecode`` gives them."""
+    """Returns the value of a string token; bytes that are not UTF-8 become the characters of ``os.fsdecode``."""
     out = bytearray()
     body = text[1:-1] if len(text) > 1 and text[-1] == text[0] else text[1:]
     at = 0

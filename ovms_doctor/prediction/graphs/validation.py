@@ -1,7 +1,8 @@
 """The validation of a graph's text by the server, before any of its models is loaded.
 
 Source: MediapipeGraphDefinition::validate (mediapipegraphdefinition.cpp) and mediapipe_utils.cpp at v2026.3, in their
-order; the wiring by MediaPipe's ValidatedGraphConfig, of which only what OVMS's own calculators require is followed.
+order; the wiring by MediaPipe's ValidatedGraphConfig, of which only the requirements of OVMS's own calculators are
+followed.
 """
 
 from __future__ import annotations
@@ -30,14 +31,16 @@ _INT_MAX = (1 << 31) - 1
 class Node(Struct, frozen=True):
     """A node of a graph that loads a model."""
 
-    #: The node's name and its calculator.
+    #: The node's name.
     name: str
+    #: The node's calculator.
     calculator: Calculator
-    #: Its options, None if they are of another type, which the server takes for options that are all unset.
+    #: Its options, None if they are of another type, which the server reads as options that are all unset.
     options: GraphMessage | None
     #: Its line in the file.
     line: int
-    #: The name of the side packet that brings its model, where the server has none of it: empty for its own name.
+    #: The name of the side packet with its model, if the server has no packet of this name; empty for the server's own
+    #: name.
     packet: str = ""
 
 
@@ -48,7 +51,7 @@ class Graph(Struct, frozen=True):
     message: GraphMessage | None = None
     #: The nodes that load models, in the order of the file, before the first one with a problem.
     nodes: tuple[Node, ...] = ()
-    #: The first problem that the server reports; None if the text is sound.
+    #: The first problem that the server reports; None if the text is valid.
     problem: GraphProblem | None = None
 
 
@@ -89,7 +92,7 @@ def _refused_text(name: str, faults: Sequence[TextFault]) -> GraphProblem:
 
 
 def _stages(name: str, data: bytes, message: GraphMessage, release: Release) -> Iterator[GraphProblem]:
-    """The problems of the graph as a whole, in the server's order."""
+    """Yields the problems of the graph as a whole, in the server's order."""
     if release.at_least(2026, 2):
         yield from _queue(name, data, message)
     yield from _streams(name, message)
@@ -97,7 +100,7 @@ def _stages(name: str, data: bytes, message: GraphMessage, release: Release) -> 
 
 
 def _queue(name: str, data: bytes, message: GraphMessage) -> Iterator[GraphProblem]:
-    """``# OVMS_GRAPH_QUEUE_MAX_SIZE: N`` in a comment (resolveGraphQueueSize, since v2026.2)."""
+    """Yields the problem of ``# OVMS_GRAPH_QUEUE_MAX_SIZE: N`` in a comment (resolveGraphQueueSize, since v2026.2)."""
     match = _QUEUE.search(data)
     if match is None:
         return
@@ -135,7 +138,7 @@ def _queue(name: str, data: bytes, message: GraphMessage) -> Iterator[GraphProbl
 
 
 def _streams(name: str, message: GraphMessage) -> Iterator[GraphProblem]:
-    """createInputsInfo, createOutputsInfo and setStreamTypes."""
+    """Yields the problems of createInputsInfo, createOutputsInfo and setStreamTypes."""
     kinds: tuple[tuple[Literal["input", "output"], str], ...] = (
         ("input", "MEDIAPIPE_WRONG_INPUT_STREAM_PACKET_NAME"),
         ("output", "MEDIAPIPE_WRONG_OUTPUT_STREAM_PACKET_NAME"),
@@ -164,7 +167,8 @@ def _streams(name: str, message: GraphMessage) -> Iterator[GraphProblem]:
 
 
 def _pass_through(name: str, message: GraphMessage) -> Iterator[GraphProblem]:
-    """Graphs that take the whole KServe request (tag REQUEST) or give the whole response (tag RESPONSE)."""
+    """Yields the problems of graphs that take the whole KServe request (tag REQUEST) or give the whole response (tag
+    RESPONSE)."""
     requests = [field for field in message.all("input_stream") if _prefix(field) == "REQUEST"]
     responses = [field for field in message.all("output_stream") if _prefix(field) == "RESPONSE"]
     if any(
@@ -222,7 +226,8 @@ def _prefix(field: GraphField) -> str:
 
 
 def _wiring(name: str, message: GraphMessage, release: Release) -> Iterator[GraphProblem]:
-    """The dry initialisation: calculators that exist, streams that are produced, tags that contracts require."""
+    """Yields the problems of the dry initialisation: calculators that exist, streams that are produced, tags that
+    contracts require."""
     produced = {_stream(text) for text in message.texts("input_stream")}
     for field in message.all("node"):
         assert isinstance(field.value, GraphMessage)
@@ -348,7 +353,7 @@ def _node(
 
 def _unknown_packet(node: GraphMessage, own: Calculator) -> str:
     """Returns the name of the side packet with the node's model, if it is not the one under which the server passes it
-    (mediapipegraphexecutor.cpp): the graph is loaded, and does not start for a request."""
+    (mediapipegraphexecutor.cpp): the graph is loaded, but does not start for a request."""
     for text in node.texts("input_side_packet"):
         tag, _, name = text.partition(":")
         if own.packet_name and tag == own.side_packets[0] and name != own.packet_name:

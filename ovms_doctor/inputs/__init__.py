@@ -6,5 +6,5 @@ from __future__ import annotations
 
 
 class DocumentError(Exception):
-    """A document is not of its kind, or cannot be understood. The message is one sentence for a person; it holds
+    """A document has the wrong kind, or cannot be understood. The message is one sentence for the user; it contains
     no value that could be a secret."""

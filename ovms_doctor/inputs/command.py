@@ -1,8 +1,8 @@
-"""The server's own arguments among the words that a container runs: entrypoint, wrappers, shell scripts.
+"""The server's own arguments in the command line of a container: entrypoint, wrappers, shell scripts.
 
 A container runs its entrypoint followed by its command. Before the server's arguments there may be the server's
-program, a wrapper that finally runs the words after it, or a shell with a script. Values that only the shell in the
-running container knows are not guessed.
+program, a wrapper that finally runs the arguments after it, or a shell with a script. A value that only the shell in
+the running container has is not guessed.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ SERVER = "/ovms/bin/ovms"
 _DEEPEST = 12
 _ASSIGNMENT = lazy_pattern(r"([A-Za-z_][A-Za-z0-9_.]*)=", re.ASCII)
 _SHELLS = frozenset("sh bash dash ash zsh ksh mksh".split())
-#: Programs that finally run the command in their arguments: their options that take the next word as a value, and
-#: the number of words before that command.
+#: Programs that finally run the command in their arguments: their options with a separate value, and the number of
+#: arguments before that command.
 _WRAPPERS: Mapping[str, tuple[str, int]] = {
     **dict.fromkeys(("tini", "tini-static", "docker-init"), ("-p -e", 0)),
     **dict.fromkeys(("podman-init", "catatonit", "nohup", "setsid", "command"), ("", 0)),
@@ -50,29 +50,29 @@ _WRAPPERS: Mapping[str, tuple[str, int]] = {
     "ltrace": ("-a -e -l -n -o -s -u -x", 0),
     "exec": ("-a", 0),
 }
-#: Programs that run the server as another user or with another root: what was read of the container does not hold.
+#: Programs that run the server as another user or with another root: the container's data does not apply to it.
 _CHANGES = frozenset(
     "gosu su-exec su sudo runuser setpriv chroot unshare nsenter capsh chpst s6-setuidgid".split()
 )
 _BRANCHES = frozenset("if elif while until for case select function".split())
 _RESERVED = _BRANCHES | frozenset("then do else ! { exec".split())
-#: Any variable may have any value after these.
+#: After these commands any variable may have any value.
 _SETS_ANYTHING = frozenset((".", "source", "eval", "set", "shift", "read", "getopts", "mapfile"))
 _DECLARING = frozenset("export readonly local declare typeset".split())
 
 
 class UnknownArgumentsError(Exception):
-    """The server's arguments cannot be known; the message is a sentence for a person, without values."""
+    """The server's arguments cannot be determined; the message is a sentence for the user, without values."""
 
 
 class ServerCommand(Struct, frozen=True):
     """The server's arguments in a container."""
 
-    #: The words before the server's own, with variables and secrets hidden.
+    #: The arguments before the server's own, with variables and secrets hidden.
     program: tuple[str, ...]
-    #: The server's arguments, redacted; None where they are not known.
+    #: The server's arguments, redacted; None if they are unknown.
     arguments: tuple[str, ...] | None
-    #: Why they are not known, as a sentence; empty where they are.
+    #: Why they are unknown, as a sentence; empty if they are known.
     unavailable: str = ""
 
 
@@ -80,12 +80,12 @@ class _ScriptCommand(Struct, frozen=True):
     """A simple command of a script."""
 
     words: tuple[str, ...]
-    #: The first expansion in it that is not known; empty where all is.
+    #: The first unknown expansion in it; empty if all are known.
     unknown: str
     changed_directory: bool
 
     def leads_to_server(self) -> bool:
-        """Whether one of the words is the server's program, or a script that names it."""
+        """Whether one of the words is the server's program, or a script that contains its name."""
         return any(
             posixpath.basename(word) == "ovms" or (" " in word and "ovms" in word.split("/")[-1])
             for word in self.words
@@ -103,9 +103,9 @@ def server_command(
     """Returns the server's arguments in a container with this ``entrypoint`` (None: the image's own) and
     ``command``.
 
-    ``environment``: variables of the container, for the scripts that name them; None where they are not known.
-    Source of the image's entrypoint: Dockerfile.ubuntu and Dockerfile.redhat; ``/ovms/bin/ovms``, since v2026.3 a
-    shell that ends in it with the same arguments. They have no command.
+    ``environment``: variables of the container, for the scripts that use them; None if they are unknown. Source of
+        the image's entrypoint: Dockerfile.ubuntu and Dockerfile.redhat; ``/ovms/bin/ovms``, since v2026.3 a shell
+        that ends in it with the same arguments. They have no command.
     """
     words = list(command or ())
     if entrypoint is None:
@@ -121,7 +121,7 @@ def server_command(
     words = [*(entrypoint or ()), *words]
     if not words:
         return ServerCommand((), None, "The container has neither an entrypoint nor a command.")
-    # What hides a secret among options hides it here: a script that names it gets no value.
+    # The rule that hides a secret among options hides it here: a script that uses it gets no value.
     known = {
         name: value
         for name, value in (environment or {}).items()
@@ -134,7 +134,7 @@ def server_command(
 
 
 def _follow(words: Sequence[str], context: ShellContext, depth: int) -> ServerCommand:
-    """Follows wrappers and shells to the server; UnknownArgumentsError where they do not lead there."""
+    """Follows wrappers and shells to the server. Raises UnknownArgumentsError if they do not lead to it."""
     if depth > _DEEPEST:
         raise UnknownArgumentsError("The container's command has too many wrappers: it was not followed.")
     name = posixpath.basename(words[0])
@@ -167,7 +167,7 @@ def _follow(words: Sequence[str], context: ShellContext, depth: int) -> ServerCo
 
 
 def _command_start(words: Sequence[str], name: str) -> int:
-    """Returns the index after the wrapper's own words."""
+    """Returns the index after the wrapper's own arguments."""
     takes_value, count = _WRAPPERS[name]
     at = 1
     while at < len(words) and words[at].startswith("-") and len(words[at]) > 1:
@@ -229,7 +229,7 @@ def _shell(words: Sequence[str], context: ShellContext, depth: int) -> ServerCom
 def _script_commands(
     script: str, arguments: Sequence[str], context: ShellContext
 ) -> Iterator[_ScriptCommand]:
-    """The commands of ``script`` in turn, without reserved words and assignments before them."""
+    """Yields the commands of ``script`` in turn, without reserved words and assignments before them."""
     context = ShellContext(None, context.working_directory, None, context.variables, tuple(arguments))
     try:
         text = split_text(script, context)
@@ -255,7 +255,7 @@ def _script_commands(
 
 
 def _doubtful_variable(words: Sequence[str], script: str, *, branches: bool) -> str:
-    """A variable that the script uses, and that this command may or may not have set."""
+    """Returns a variable that the script uses and that this command may have set; empty without one."""
     if words and words[0] in _SETS_ANYTHING:
         return f"a variable that {words[0]} may have set"
     if branches:

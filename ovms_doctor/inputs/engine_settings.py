@@ -13,26 +13,26 @@ from ovms_doctor.inputs.engine_values import RefusedValueError, for_message
 from ovms_doctor.inputs.image import release_of
 from ovms_doctor.model.container import Container, ContainerLimits, Probe, PublishedPort, Source
 
-#: More published ports than any document has in earnest; ranges could make them millions.
+#: More published ports than any real document has; ranges could make them millions.
 _MOST_PORTS = 200_000
 
 _Value = TypeVar("_Value")
 
 
 class EngineSettings(Struct):
-    """Settings in the words of ``docker run``."""
+    """Settings as options of ``docker run``."""
 
-    #: Of each option, without its dashes, all values in the order given.
+    #: The values of each option, without its dashes, in their order.
     values: dict[str, list[str]] = field(default_factory=dict)
     #: Options without a value.
     switches: dict[str, bool] = field(default_factory=dict)
 
     def last(self, name: str) -> str | None:
-        """The value that counts of an option that is given once."""
+        """Returns the value that counts of an option that cannot be repeated."""
         return next(reversed(self.values.get(name, [])), None)
 
     def all(self, *names: str) -> list[str]:
-        """The values of options that may be repeated."""
+        """Returns the values of options that may be repeated."""
         return [value for name in names for value in self.values.get(name, [])]
 
     def read(self, name: str, read: Callable[[str], _Value]) -> _Value | None:
@@ -41,17 +41,18 @@ class EngineSettings(Struct):
         return None if text is None else read(text)
 
     def whole(self, name: str) -> int | None:
-        """The option's value as a whole number."""
+        """Returns the option's value as a whole number."""
         return self.read(name, lambda text: engine_values.read_whole(text, f"--{name}"))
 
 
 def container_with(
     settings: EngineSettings, source: Source, source_name: str, image: str, *, any_namespace: bool = False
 ) -> Container:
-    """The container with all that its settings and its image decide; arguments, mounts and environment are left out.
+    """Returns the container with the data from its settings and its image; arguments, mounts and environment are
+    left out.
 
-    ``any_namespace``: --userns takes more than ``host`` (Podman, nerdctl). RefusedValueError for what the client or
-    the daemon refuses.
+    ``any_namespace``: whether --userns accepts more than ``host`` (Podman, nerdctl). Raises RefusedValueError for
+        values that the client or the daemon refuses.
     """
     name, switches = settings.last("name"), settings.switches
     release, release_from = release_of(image, (), ()) if image else (None, "")
@@ -121,7 +122,7 @@ def _ports(settings: EngineSettings) -> tuple[PublishedPort, ...]:
 
 
 def _network(settings: EngineSettings) -> str:
-    """The first network that is named; empty for the engine's default."""
+    """Returns the first named network; empty for the engine's default."""
     first = (*settings.all("network"), "")[0]
     return dict(item.partition("=")[::2] for item in first.split(",")).get("name", first)
 
@@ -150,7 +151,7 @@ def _gpus(settings: EngineSettings) -> list[str]:
 
 
 def _security(settings: EngineSettings, *, any_namespace: bool) -> tuple[str, ...]:
-    """The security options as written, with ``userns=…`` where a user namespace is named."""
+    """Returns the security options as written, with ``userns=…`` for a named user namespace."""
     found = settings.all("security-opt")
     for text in found:
         if not re.fullmatch(r"no-new-privileges.*|[^=:]+[=:].+|disable", text, re.DOTALL):

@@ -1,7 +1,7 @@
-"""The small languages in which Docker and Compose write sizes, processors, times, ports, limits and image names.
+"""The formats in which Docker and Compose write sizes, processors, times, ports, limits and image names.
 
-Text in, a value out; RefusedValueError for what the engine's own client or daemon would refuse. The rules are those of
-Docker 28 (docker/cli, docker/go-units, docker/go-connections), which Compose and Podman follow.
+Text in, a value out; RefusedValueError for a value that the engine's own client or daemon would refuse. The rules are
+those of Docker 28 (docker/cli, docker/go-units, docker/go-connections), which Compose and Podman follow.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from ovms_doctor.model.pattern import lazy_pattern
 from ovms_doctor.model.redaction import without_user
 from ovms_doctor.model.text import escape, redact
 
-#: The daemon refuses a limit below this (6 MiB).
+#: The daemon refuses a smaller limit (6 MiB).
 SMALLEST_MEMORY = 6 * 1024 * 1024
 #: 255 for the repository, with a tag and a digest.
 LONGEST_IMAGE = 600
@@ -54,7 +54,7 @@ class RefusedValueError(DocumentError):
 
 
 def read_size(text: str) -> int:
-    """Bytes, as ``2g``, ``512MiB`` or ``1.5 gb``: all units are powers of 1024 (go-units, RAMInBytes)."""
+    """Returns bytes of ``2g``, ``512MiB`` or ``1.5 gb``: all units are powers of 1024 (go-units, RAMInBytes)."""
     match = _SIZE.fullmatch(text)
     if match is None:
         raise RefusedValueError(f'"{for_message(text)}" is not a size: write it as 512m or 2g')
@@ -76,9 +76,10 @@ def read_memory(text: str) -> int | None:
 
 
 def check_user(text: str) -> str:
-    """A user, ``UID[:GID]`` or names; a number must be one that the engine takes.
+    """Returns a user, ``UID[:GID]`` or names; a number must be in the engine's range.
 
-    Source: moby/sys/user, user.go (``uids and gids must be in range 0-2147483647``)."""
+    Source: moby/sys/user, user.go (``uids and gids must be in range 0-2147483647``).
+    """
     for part in text.split(":", 1):
         if _NUMBER.fullmatch(part) and not 0 <= int(part) <= _LARGEST_ID:
             raise RefusedValueError(
@@ -88,12 +89,12 @@ def check_user(text: str) -> str:
 
 
 def read_swap(text: str) -> int | None:
-    """The limit of memory and swap together in bytes; None for 0 and for -1, no limit."""
+    """Returns the limit of memory and swap together in bytes; None for 0 and for -1, no limit."""
     return None if text == "-1" else read_size(text) or None
 
 
 def read_cpus(text: str) -> float | None:
-    """How many processors: a decimal number or a fraction; None for 0, which is no limit."""
+    """Returns the number of processors: a decimal number or a fraction; None for 0, which means no limit."""
     match = _CPUS.fullmatch(text)
     if match is None or (match[2] and not int(match[2])):
         raise RefusedValueError(f'"{for_message(text)}" is not a number of processors')
@@ -101,14 +102,14 @@ def read_cpus(text: str) -> float | None:
 
 
 def read_whole(text: str, name: str) -> int:
-    """A whole number; ``name``: what it is, for the message."""
+    """Returns a whole number. ``name``: the option's name for the message."""
     if not re.fullmatch(r"[+-]?\d{1,18}", text, re.ASCII):
         raise RefusedValueError(f'"{for_message(text)}" is not a whole number for {name}')
     return int(text)
 
 
 def read_duration(text: str) -> float:
-    """Seconds of a time as Go writes it: ``1m30s``, ``500ms``, ``0``."""
+    """Returns the seconds of a time as Go writes it: ``1m30s``, ``500ms``, ``0``."""
     if text in ("0", "+0", "-0"):
         return 0.0
     sign = -1 if text.startswith("-") else 1
@@ -122,7 +123,7 @@ def read_duration(text: str) -> float:
 
 
 def read_ulimit(text: str) -> tuple[str, int]:
-    """Name and soft limit of ``nofile=1024:4096``; -1 is unlimited."""
+    """Returns name and soft limit of ``nofile=1024:4096``; -1 is unlimited."""
     name, equals, values = text.partition("=")
     if not equals:
         raise RefusedValueError(f'"{for_message(text)}" is not a limit: write it as nofile=1024:4096')
@@ -130,7 +131,7 @@ def read_ulimit(text: str) -> tuple[str, int]:
 
 
 def check_ulimit(name: str, values: Iterable[str]) -> int:
-    """The soft limit of one or two (soft, hard)."""
+    """Returns the soft limit of one or two (soft, hard)."""
     if name not in ULIMITS:
         raise RefusedValueError(f'there is no limit with the name "{for_message(name)}"')
     numbers = [read_whole(value, f"the limit {name}") for value in values]
@@ -143,7 +144,8 @@ def check_ulimit(name: str, values: Iterable[str]) -> int:
 
 
 def read_ports(text: str) -> tuple[PublishedPort, ...]:
-    """``-p``'s value: ``[[address:]host:]container[/protocol]`` with ranges, or ``published=…,target=…``."""
+    """Returns the ports of ``-p``: ``[[address:]host:]container[/protocol]`` with ranges, or
+    ``published=…,target=…``."""
     if "=" in text:
         text = _long_port(text)
     head, _, last = text.rpartition(":")
@@ -171,7 +173,7 @@ def read_ports(text: str) -> tuple[PublishedPort, ...]:
 
 
 def check_name(name: str) -> str:
-    """A container's name."""
+    """Returns a container's name."""
     if not re.fullmatch(r"/?[A-Za-z0-9][A-Za-z0-9_.-]+", name, re.ASCII):
         raise RefusedValueError(
             f'"{for_message(name)}" cannot be a container\'s name: it takes two or more of a-z, A-Z, 0-9, _, . and -'
@@ -180,7 +182,7 @@ def check_name(name: str) -> str:
 
 
 def check_image(text: str) -> str:
-    """The name of an image; upper-case letters are allowed in the registry and in the tag only."""
+    """Returns the name of an image; upper-case letters are allowed only in the registry and in the tag."""
     if len(text) > LONGEST_IMAGE or not _IMAGE.fullmatch(text):
         raise RefusedValueError(
             f'"{for_message(text)}" stands where the image is expected, and cannot be the name of one'
@@ -189,14 +191,14 @@ def check_image(text: str) -> str:
 
 
 def check_directory(text: str) -> str:
-    """The container's working directory, which must be absolute; empty is the image's own."""
+    """Returns the container's working directory, which must be absolute; empty for the image's own."""
     if text and not text.startswith("/"):
         raise RefusedValueError(f'the working directory "{for_message(text)}" is not an absolute path')
     return posixpath.normpath(text) if text else ""
 
 
 def read_restart(text: str) -> str:
-    """A restart policy: ``no``, ``always``, ``unless-stopped``, ``on-failure`` or ``on-failure:3``."""
+    """Returns a restart policy: ``no``, ``always``, ``unless-stopped``, ``on-failure`` or ``on-failure:3``."""
     name, colon, count = text.partition(":")
     if name not in ("", "no", "always", "unless-stopped", "on-failure") or (colon and not name):
         raise RefusedValueError(
@@ -208,8 +210,8 @@ def read_restart(text: str) -> str:
 
 
 def health_probe(test: str, interval: float, timeout: float, retries: int, start: float) -> Probe:
-    """A health check; one that calls a URL of the container's own is an ``http`` probe. Zero is the engine's default:
-    30 s, 30 s, 3 times."""
+    """Returns a health check; a check that calls a URL of the container itself is an ``http`` probe. Zero is the
+    engine's default: 30 s, 30 s, 3 times."""
     match = _CHECKED_URL.search(test)
     return Probe(
         kind="health",
@@ -225,12 +227,12 @@ def health_probe(test: str, interval: float, timeout: float, retries: int, start
 
 
 def capability(name: str) -> str:
-    """A capability as the engine notes it: upper case, without ``CAP_``."""
+    """Returns a capability as the engine writes it: upper case, without ``CAP_``."""
     return name.upper().removeprefix("CAP_")
 
 
 def first_open_port(settings: Iterable[str]) -> int | None:
-    """``net.ipv4.ip_unprivileged_port_start`` of settings ``name=value``; the last one counts."""
+    """Returns ``net.ipv4.ip_unprivileged_port_start`` of settings ``name=value``; the last one counts."""
     found = None
     for text in settings:
         name, _, value = text.partition("=")
@@ -281,5 +283,5 @@ def _port_range(text: str) -> tuple[int, int]:
 
 
 def number_text(value: float) -> str:
-    """A number of a document as the engine would write it."""
+    """Returns a number of a document as the engine would write it."""
     return str(int(value)) if math.isfinite(value) and value == int(value) else str(value)

@@ -9,9 +9,9 @@ from ovms_doctor.model.releases import Release
 def limits_on(host: Host, release: Release) -> HostLimits:
     """Returns the limits of the server of ``release`` on ``host``.
 
-    Source: systeminfo.cpp getCoreCount. ``std::thread::hardware_concurrency`` counts the processors that are
-    online (get_nprocs of glibc: neither the affinity nor a quota); since v2026.2 a container's server takes
-    the affinity, or the quota where that is less.
+    Source: systeminfo.cpp getCoreCount. ``std::thread::hardware_concurrency`` counts the processors that are online
+    (get_nprocs of glibc: neither the affinity nor a quota); since v2026.2 a server in a container uses the affinity,
+    or the quota if that is less.
     """
     cores = host.online
     if release.at_least(2026, 2) and host.contained is not False:

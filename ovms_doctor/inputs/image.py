@@ -1,4 +1,4 @@
-"""Which release of OVMS an image holds, and which variant: from its log, its labels, its name."""
+"""Which release and which variant of OVMS an image contains: from its log, its labels, its name."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ _NUMBERS = lazy_pattern(r"v?(\d{4}\.\d{1,2}(?:\.\d{1,2}){0,2})(?![0-9.])", re.AS
 _OLD_TAG = lazy_pattern(r"(20(?:19|20))[._-]?R(\d)(?:\.\d+)?(?![0-9])", re.ASCII | re.IGNORECASE)
 _SERVER_NAME = lazy_pattern(r"ovms|openvino|model[-_.]?server")
 _OFFICIAL = lazy_pattern(r"(?:openvino/|(?:odh|rhoai)-)?(?:openvino[-_])?model[-_]server(?:-rhel\d+)?|ovms")
-#: The image of 2022.1 for Red Hat's carries it wrongly: "2021.4".
+#: The label of the image of 2022.1 for Red Hat is wrong: "2021.4".
 _OLDEST_LABEL = 2022
 
 
 def release_of(image: str, labels: Labels, log: Sequence[str]) -> tuple[str | None, str]:
-    """Returns the release (``2025.4.1``) and its source: the running server's log takes precedence over a label of
-    its image, and a label over a tag, which any user can set. (None, "") where none of them names it.
+    """Returns the release (``2025.4.1``) and its source. The running server's log takes precedence over a label of
+    its image, and a label over a tag, which any user can set. Returns (None, "") if none of them names a release.
 
     Source: server.cpp (the banner), Dockerfile.redhat (labels ``name`` and ``version``; the image for Ubuntu has no
     version among its labels), the tags of openvino/model_server.
@@ -48,14 +48,14 @@ def release_of(image: str, labels: Labels, log: Sequence[str]) -> tuple[str | No
 
 
 def is_official(image: str) -> bool:
-    """Whether an image's name is that of one of OVMS's own, or of a mirror of them: its entrypoint is known."""
+    """Whether an image's name is that of an image of OVMS, or of a mirror of one: its entrypoint is known."""
     repository, _ = _parts(image)
     last = repository.split("/")[-1]
     return bool(_OFFICIAL.fullmatch(last) or _OFFICIAL.fullmatch("/".join(repository.split("/")[-2:])))
 
 
 def _parts(image: str) -> tuple[str, str]:
-    """Returns the repository in lower case, and the tag; a registry's port and a digest are no tag."""
+    """Returns the repository in lower case, and the tag; a registry's port and a digest are not tags."""
     name = image.partition("@")[0]
     head, slash, last = name.rpartition("/")
     last, _, tag = last.partition(":")
@@ -63,7 +63,7 @@ def _parts(image: str) -> tuple[str, str]:
 
 
 def _release(text: str) -> str | None:
-    """As the server's releases are named: 2026.3.0 is 2026.3. None for what cannot be one."""
+    """Returns the release's name: 2026.3.0 is 2026.3. None if it cannot be a release."""
     numbers = text.split(".")
     while len(numbers) > 2 and not int(numbers[-1]):
         numbers.pop()

@@ -1,7 +1,8 @@
-"""Lines of the kernel's log as processes that it killed because memory ran out, and which of them a container's were.
+"""Lines of the kernel's log as processes that it killed because memory ran out, and which of them were a
+container's.
 
 Source: Linux, mm/oom_kill.c (dump_oom_summary since 4.19, __oom_kill_process) and mm/memcontrol.c
-(mem_cgroup_print_oom_info, before 4.19). The lines may come from dmesg, journalctl -k or a file of syslog's.
+(mem_cgroup_print_oom_info, before 4.19). The lines may come from dmesg, journalctl -k or a file of syslog.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from ovms_doctor.model.pattern import lazy_pattern
 
 _SUMMARY = "oom-kill:constraint=CONSTRAINT_"
 _TASK = lazy_pattern(r"(?P<name>.*),pid=(?P<pid>\d{1,10}),uid=\d+", re.ASCII)
-#: Before 5.0 of the kernel the word was "Kill", with a second line for what was done.
+#: Before kernel 5.0 the line began with "Kill", and a second line reported the result.
 _CHOSEN = lazy_pattern(
     r"(?P<memcg>Memory cgroup out|Out) of memory.*?: Kill process (?P<pid>\d{1,10}) \(", re.ASCII
 )
@@ -46,7 +47,7 @@ _NEAR_SECONDS = 3.0
 
 
 class _PendingKill(Struct):
-    """The data in the log on a process before the line of its end."""
+    """The log's data on a process before the line of its end."""
 
     #: Whether a control group's limit was reached.
     memcg: bool
@@ -94,12 +95,12 @@ def read_kernel_log(lines: Iterable[str]) -> tuple[KernelKill, ...]:
 def matching(
     kills: Sequence[KernelKill], container: Container, *, pod_uid: str = ""
 ) -> tuple[KernelKill, ...]:
-    """Returns those of ``kills`` that were the container's; ``matched`` of each is how that is known.
+    """Returns those of ``kills`` that were the container's; ``matched`` of each is the kind of evidence.
 
     ``cgroup``: the control group is named after the container, or after its pod (``pod_uid``). If none matches:
-    ``pid`` of the process that the engine names, and ``time``: a single kill of a process named like the server,
-    within
-    three seconds of the container's end by SIGKILL, whose control group is not another container's.
+        ``pid`` of the process that the engine reports, and ``time``: a single kill of a process named like the
+        server, within three seconds of the container's end by SIGKILL, whose control group is not another
+        container's.
     """
     named = [kill for kill in kills if _is_named(kill, container, pod_uid)]
     if named:
@@ -124,7 +125,8 @@ def matching(
 
 
 def _summary(line: str) -> dict[int, _PendingKill]:
-    """``oom-kill:constraint=…,…,oom_memcg=…,task_memcg=…,task=…,pid=…,uid=…``: the process and its details."""
+    """Returns the process and its details in
+    ``oom-kill:constraint=…,…,oom_memcg=…,task_memcg=…,task=…,pid=…,uid=…``."""
     before, _, task = line.partition(_SUMMARY)[2].partition(",task=")
     match = _TASK.match(task)
     if match is None:
@@ -167,14 +169,14 @@ def _is_named(kill: KernelKill, container: Container, pod_uid: str) -> bool:
     ):
         return True
     uid = pod_uid.lower()
-    # systemd's slices have underscores where the uid has dashes.
+    # systemd's slices have underscores instead of the uid's dashes.
     return len(uid) >= 32 and any(
         f"pod{form}" in group for form in (uid, uid.replace("-", "_")) for group in groups
     )
 
 
 def _seconds(text: str) -> float | None:
-    """Seconds since 1970 of a time with its zone; None for any other, which may be hours away."""
+    """Returns the seconds since 1970 of a time with a zone; None for any other, which may be hours off."""
     match = _ISO.fullmatch(text.strip())
     if match is None:
         return None

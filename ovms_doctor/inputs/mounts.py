@@ -1,7 +1,8 @@
 """Mounts and devices as a run line or a compose file writes them.
 
-``-v`` and Compose's short syntax have one language, ``--mount`` another. What the client or the daemon of Docker 28
-refuses is a ``RefusedValueError`` (docker/cli internal/volumespec and opts/mount.go; moby daemon/volume/mounts).
+``-v`` and Compose's short syntax have one format, ``--mount`` another. A value that the client or the daemon of
+Docker 28 refuses raises ``RefusedValueError`` (docker/cli internal/volumespec and opts/mount.go; moby
+daemon/volume/mounts).
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from ovms_doctor.model.pattern import lazy_pattern
 _VOLUME_NAME = lazy_pattern(r"[A-Za-z0-9][A-Za-z0-9_.-]+", re.ASCII)
 _WINDOWS = lazy_pattern(r"([A-Za-z]:[\\/]|\\\\)")
 _PROPAGATIONS = {"private", "rprivate", "shared", "rshared", "slave", "rslave"}
-#: At most one word of each set.
+#: At most one option of each set.
 _MODES = (
     {"ro", "rw"}, {"z", "Z"}, _PROPAGATIONS, {"nocopy"}, {"consistent", "cached", "delegated", "default"},
 )  # fmt: skip
@@ -28,7 +29,7 @@ _PODMAN_MODES = {
 _DEVICE_MODE = lazy_pattern(r"(?=[rwm]{1,3}$)(?!.*(.).*\1)[rwm]{1,3}")
 _CDI = lazy_pattern(r"[A-Za-z][A-Za-z0-9_.-]*/[A-Za-z][A-Za-z0-9_-]*=[A-Za-z0-9][A-Za-z0-9_.:-]*", re.ASCII)
 
-#: Fields of ``--mount``: (other names of the same) → name.
+#: Fields of ``--mount``: other names of the same field → name.
 _KEYS = {"src": "source", "dst": "target", "destination": "target", "ro": "readonly"}
 _BOOLEANS = {"readonly", "volume-nocopy", "bind-nonrecursive", "bind-create-src"}
 _FIELDS = _BOOLEANS | {
@@ -45,9 +46,11 @@ _KINDS: dict[str, MountKind] = {"bind": "bind", "volume": "volume", "tmpfs": "tm
 def read_volume(
     text: str, directory: str, *, podman: bool = False, known_modes: frozenset[str] | None = None
 ) -> ContainerMount:
-    """The value of ``-v``: ``[name or path:]path[:options]``. A path that begins with a dot is taken from
-    ``directory`` (since Docker 23); another one without a leading slash is a volume's name. ``known_modes``: other
-    options are ignored, as Compose does; None: refused."""
+    """Returns the mount of ``-v``: ``[name or path:]path[:options]``.
+
+    A path that begins with a dot is relative to ``directory`` (since Docker 23); another one without a leading slash
+    is a volume's name. ``known_modes``: other options are ignored, as Compose does; None: refused.
+    """
     parts = _split(text)
     if not all(parts):
         raise RefusedValueError(f'the volume "{for_message(text)}" has an empty part between its colons')
@@ -82,7 +85,7 @@ def read_volume(
 
 
 def read_mount(text: str, directory: str, *, podman: bool = False) -> ContainerMount:
-    """The value of ``--mount``: fields separated by commas. The type is ``volume`` if it is not given."""
+    """Returns the mount of ``--mount``: fields separated by commas. The default type is ``volume``."""
     fields = _mount_fields(text, podman)
     kind = fields.get("type", "volume").lower()
     if kind not in _KINDS and not (podman and kind in ("devpts", "glob", "ramfs", "artifact")):
@@ -115,14 +118,14 @@ def read_mount(text: str, directory: str, *, podman: bool = False) -> ContainerM
 
 
 def read_tmpfs(text: str) -> ContainerMount:
-    """The value of ``--tmpfs``: a path, and mount options after a colon."""
+    """Returns the mount of ``--tmpfs``: a path, and mount options after a colon."""
     path, _, settings = text.partition(":")
     options = tuple(word for word in settings.split(",") if word and word not in ("ro", "rw"))
     return ContainerMount(inside(path), "tmpfs", None, "ro" in settings.split(","), options=options)
 
 
 def read_device(text: str) -> str:
-    """The path inside of ``--device``'s ``host[:inside][:rwm]``."""
+    """Returns the path in the container from ``--device``'s ``host[:inside][:rwm]``."""
     parts = text.split(":")
     if not parts[0] or len(parts) > 3:
         raise RefusedValueError(
@@ -137,17 +140,17 @@ def read_device(text: str) -> str:
 
 
 def read_device_source(text: str) -> str:
-    """The path on the host of a value that :func:`read_device` accepts."""
+    """Returns the path on the host from a value that :func:`read_device` accepts."""
     return posixpath.normpath(text.partition(":")[0])
 
 
 def is_cdi(text: str) -> bool:
-    """Whether a device is named as the Container Device Interface does: ``vendor.com/class=name``."""
+    """Whether a device has a name of the Container Device Interface: ``vendor.com/class=name``."""
     return _CDI.fullmatch(text) is not None
 
 
 def inside(path: str) -> str:
-    """A mount's path in the container, cleaned; it must be absolute, and not the root."""
+    """Returns a mount's path in the container, cleaned; it must be absolute, and not the root."""
     if not path.startswith("/"):
         raise RefusedValueError(
             f'the mount\'s path in the container, "{for_message(path)}", is not an absolute path'
@@ -159,7 +162,7 @@ def inside(path: str) -> str:
 
 
 def check_volume_name(name: str) -> str:
-    """A volume's name; a path instead is refused, as the daemon does."""
+    """Returns a volume's name; refuses a path, as the daemon does."""
     if not _VOLUME_NAME.fullmatch(name):
         hint = (
             ""
@@ -174,7 +177,7 @@ def check_volume_name(name: str) -> str:
 
 
 def check_targets(mounts: tuple[ContainerMount, ...]) -> None:
-    """Two mounts at one path are refused."""
+    """Refuses two mounts at one path."""
     known: set[str] = set()
     for mount in mounts:
         if mount.server in known:
@@ -185,7 +188,7 @@ def check_targets(mounts: tuple[ContainerMount, ...]) -> None:
 
 
 def is_windows(path: str) -> bool:
-    """Whether ``path`` is one of Windows, which this host does not have."""
+    """Whether ``path`` is a Windows path, which this host does not have."""
     return _WINDOWS.match(path) is not None
 
 

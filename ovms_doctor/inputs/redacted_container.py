@@ -1,4 +1,4 @@
-"""A container without the secrets in its texts: what a document has in a place where nobody expects one."""
+"""A container without the secrets in its texts: a document may contain one in any field."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from ovms_doctor.model.container import Container
 from ovms_doctor.model.redaction import redact_log_text, without_user
 from ovms_doctor.model.text import redact, redact_address
 
-#: Variables keep no value, or one that nothing writes; files of a document are redacted when they are looked at. The
-#: readers redact the words of the command and the engine's message by themselves, with more rules.
+#: Fields that need no redaction here. Variables keep no value, or a fixed one; files of a document are redacted when
+#: they are read. The readers themselves redact the command line and the engine's message, with more rules.
 _UNCHANGED = frozenset({"environment", "files", "program", "arguments"})
-#: Paths, in which the name of a file is no secret.
+#: Paths, in which the name of a file is not a secret.
 _PATHS = frozenset({"mounts", "layers", "merged_directory", "working_directory"})
 
 

@@ -21,7 +21,7 @@ from msgspec import Struct, field
 from ovms_doctor.inputs import DocumentError
 from ovms_doctor.model.pattern import lazy_pattern
 
-#: Longer than any command line that a person pastes.
+#: Longer than any command line that a user pastes.
 LONGEST_LINE = 65_536
 
 _EXPANSION = r"(?P<expansion>\$[({]|`|\$[A-Za-z_]\w*|\$[0-9@*#?$!-])"
@@ -50,7 +50,7 @@ _QUOTED = lazy_pattern(
     rf'(?P<continuation>\\\n)|(?P<single>\\.)|(?P<double>")|{_EXPANSION}|(?P<plain>[^"\\$`]+|.)',
     re.DOTALL | re.ASCII,
 )
-#: What nests in ``$(…)``: brackets count unless they are quoted.
+#: The nesting characters in ``$(…)``: brackets count unless they are quoted.
 _NESTED = lazy_pattern(r"""\\.|'[^']*'|"(?:\\.|[^"\\])*"|[(){}]""", re.DOTALL)
 _PARAMETER = lazy_pattern(r"([A-Za-z_][A-Za-z0-9_]*|[0-9@*#?$!-])(?:(:?[-=])([\w./:@-]*))?", re.ASCII)
 _ASSIGNMENT = lazy_pattern(r"([A-Za-z_][A-Za-z0-9_]*)=(.*)", re.ASCII | re.DOTALL)
@@ -66,15 +66,15 @@ _LOST_BREAK = (
 
 
 class ShellContext(Struct, frozen=True):
-    """The values of the expansions of a text; None: not known."""
+    """The values of the expansions of a text; None: unknown."""
 
-    #: Home directory of who gives the command.
+    #: Home directory of the user who runs the command.
     home: str | None
     #: Directory in which the text begins.
     working_directory: str | None
-    #: User and group id of who gives the command.
+    #: User and group id of the user who runs the command.
     ids: tuple[int, int] | None = None
-    #: Variables that are set.
+    #: The set variables.
     variables: Mapping[str, str] = {}
     #: The positional parameters ``$1``, ``$2`` ….
     arguments: tuple[str, ...] | None = None
@@ -85,7 +85,7 @@ class ShellCommand(Struct, frozen=True):
 
     #: Its words, with marks.
     words: list[str]
-    #: Whether a ``cd`` is before it, which is not followed.
+    #: Whether a ``cd`` is before it, which is not supported.
     changed_directory: bool
 
 
@@ -95,28 +95,29 @@ class ShellText(Struct):
     commands: list[ShellCommand] = field(default_factory=list)
     #: The text of the expansion for each mark, for messages.
     names: list[str] = field(default_factory=list)
-    #: One sentence for each thing that was read otherwise than a shell reads it.
+    #: One sentence for each part that is read differently from a shell.
     notes: list[str] = field(default_factory=list)
     #: Whether an expansion outside quotes had a blank in its value, and became several words.
     divided: bool = False
 
     def unknown(self, word: str) -> str:
-        """Returns the expansion of the first mark in ``word``; empty where the whole word is known."""
+        """Returns the expansion of the first mark in ``word``; empty if the whole word is known."""
         match = _MARK.search(word)
         return self.names[int(match[2])] if match else ""
 
     def is_bare(self, word: str) -> bool:
-        """Whether ``word`` is one unquoted expansion and nothing else: it may be no word, or several."""
+        """Whether ``word`` is only one unquoted expansion: it may become no word, or several."""
         match = _MARK.fullmatch(word)
         return match is not None and match[1] == "u"
 
     def show(self, word: str) -> str:
-        """``word`` with names in place of its marks."""
+        """Returns ``word`` with names instead of its marks."""
         return _MARK.sub(lambda match: self.names[int(match[2])], word)
 
 
 def split_text(text: str, context: ShellContext) -> ShellText:
-    """The commands in ``text``; DocumentError for what a shell refuses, such as a quote that is not closed."""
+    """Returns the commands in ``text``. Raises DocumentError for a text that a shell refuses, such as a quote that
+    is not closed."""
     if "\0" in text:
         raise DocumentError("The line holds a NUL, which no command line can.")
     scanner = _Scanner(text.replace("\r\n", "\n"), context)
@@ -125,7 +126,7 @@ def split_text(text: str, context: ShellContext) -> ShellText:
 
 
 class _Scanner:
-    """Reads a text once. ``command`` is the command so far in shlex's syntax, its expansions replaced."""
+    """Reads a text once. ``command``: the command so far in shlex's syntax, its expansions replaced."""
 
     def __init__(self, text: str, context: ShellContext) -> None:
         self.text, self.context, self.at = text, context, 0
@@ -167,7 +168,7 @@ class _Scanner:
             self.quoted = not self.quoted
             self.add('"')
         elif kind == "single" and self.quoted:
-            # shlex knows two of the four escapes that double quotes have.
+            # shlex supports two of the four escapes in double quotes.
             self.add(text[1] if text[1] in "$`" else text)
         elif kind == "arguments" and self.context.arguments is not None and not self.in_word:
             self.add(" ".join(map(shlex.quote, self.context.arguments)))
@@ -191,7 +192,7 @@ class _Scanner:
             if self.in_word:
                 self.add(text[: len(text) - len(text.lstrip("0123456789"))])
             self.blank()
-            # The word after it is no argument.
+            # The word after it is not an argument.
             self.command.append("" if match["closed"] else f"{_REDIRECTED} ")
         elif kind == "operator":
             self.operator(text)
@@ -256,14 +257,14 @@ class _Scanner:
             self.parameter(text[1:])
 
     def until(self, end: int, opened: str) -> str:
-        """The text up to ``end``, which is passed."""
+        """Returns the text up to ``end``, and moves the position there."""
         if end < 0:
             raise DocumentError(f"{opened} is opened and never closed.")
         start, self.at = self.at, end + 1
         return self.text[start:end]
 
     def substitution(self, body: str) -> None:
-        """The output of the command in ``$(…)``, where it is known."""
+        """Adds the output of the command in ``$(…)``, if it is known."""
         command = " ".join(body.replace('"', "").split())
         ids, value = self.context.ids, None
         if command in ("pwd", "pwd -P", "pwd -L", "echo $PWD", "realpath .", "readlink -f ."):
@@ -274,7 +275,7 @@ class _Scanner:
             value = str(ids[0])
         elif ids and command in ("id -g", "id -rg", "id --group"):
             value = str(ids[1])
-        # Of a command its first word only: the rest may be a secret.
+        # Only the first word of a command: the rest may be a secret.
         word = re.match(r"\s*([A-Za-z_][\w.+-]{0,30})(?=\s|$)", body, re.ASCII)
         self.put(value, f"$({word[1]} …)" if word else "$(…)")
 
@@ -303,7 +304,7 @@ class _Scanner:
         return None
 
     def put(self, value: str | None, name: str, *, splits: bool = True) -> None:
-        """The result of an expansion; outside quotes a shell splits it at blanks."""
+        """Adds the result of an expansion; outside quotes a shell splits it at blanks."""
         self.expanded += len(value or "")
         if self.expanded > LONGEST_LINE:
             raise DocumentError(f"With its expansions the line is longer than {LONGEST_LINE:,} characters.")
@@ -314,7 +315,7 @@ class _Scanner:
         elif self.quoted:
             self.add(re.sub(r'([\\"])', r"\\\1", value))
         else:
-            # A mark within an assigned value may split as well from now on.
+            # A mark in an assigned value may split as well from now on.
             parts = re.split(r"[ \t\n]+", _MARK.sub("\0u\\2\0", value))
             self.result.divided = self.result.divided or len(parts) > 1
             for number, part in enumerate(parts):
@@ -329,7 +330,7 @@ class _Scanner:
 
 
 def _closing(text: str, start: int) -> int:
-    """The index of the bracket that closes the one at ``start``, quotes and inner ones passed over; -1 for none."""
+    """Returns the index of the bracket that closes the one at ``start``, without quoted and inner ones; -1 for none."""
     depth = 0
     for match in _NESTED.finditer(text, start):
         depth += {"(": 1, "{": 1, ")": -1, "}": -1}.get(match[0], 0)
@@ -339,7 +340,7 @@ def _closing(text: str, start: int) -> int:
 
 
 def _ansi_c(body: str) -> str | None:
-    """The text of ``$'…'``; None where an escape in it is not known."""
+    """Returns the text of ``$'…'``; None if an escape in it is unknown."""
     short = re.sub(r"\\u([0-9A-Fa-f]{1,4})", lambda match: chr(int(match[1], 16)), body)
     if re.search(r"\\[^abfnrtvx0-7\\'\"]|\\[4-7][0-7]{2}", short):
         return None

@@ -22,12 +22,12 @@ def items(value: Any, key: str) -> list[Any]:
 
 
 def objects(value: Any, key: str) -> list[dict[str, Any]]:
-    """The objects in the list ``value[key]``; others in it are left out."""
+    """Returns the objects in the list ``value[key]``; leaves out other items."""
     return [item for item in items(value, key) if isinstance(item, dict)]
 
 
 def strings(value: Any, key: str) -> list[str]:
-    """The texts in the list ``value[key]``; one text is a list of one."""
+    """Returns the texts in the list ``value[key]``; a single text is a list of one."""
     text = string(value, key)
     return [text] if text else [item for item in items(value, key) if isinstance(item, str)]
 

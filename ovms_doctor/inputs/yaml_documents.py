@@ -1,8 +1,8 @@
 """YAML and JSON documents of untrusted origin as plain data, for compose files and Kubernetes manifests.
 
 The result consists of mappings with text keys, lists, text, numbers, truth values and None, as Go's YAML reader
-gives them (YAML 1.2 with merge keys; dates and ``22:22`` are text). Refused are documents that are too large, or
-become too large with their aliases expanded, endless nesting, repeated keys in one mapping, and unknown tags.
+returns them (YAML 1.2 with merge keys; dates and ``22:22`` are text). The module refuses documents that are too
+large, also with their aliases expanded, endless nesting, repeated keys in one mapping, and unknown tags.
 """
 
 from __future__ import annotations
@@ -37,27 +37,28 @@ class DocumentKind(Struct, frozen=True):
 
     #: Bytes of the text.
     largest: int
-    #: Values, once every alias is written out.
+    #: Values, with every alias expanded.
     most_values: int
     #: How deep values may be nested.
     deepest: int
     #: Whether ``yes``, ``no``, ``on`` and ``off`` are truth values, as in YAML 1.1.
     old_booleans: bool = False
-    #: Further tags that are allowed: value → replaced by None.
+    #: Further allowed tags whose values become None.
     reset_tags: frozenset[str] = frozenset()
-    #: Further tags that are allowed and change nothing.
+    #: Further allowed tags that change nothing.
     plain_tags: frozenset[str] = frozenset()
 
 
 COMPOSE = DocumentKind(
     1 << 20, 100_000, 100, reset_tags=frozenset({"!reset"}), plain_tags=frozenset({"!override"})
 )
-#: The API server takes no object above 3 MiB; a pod's objects go ten deep.
+#: The API server accepts no object above 3 MiB; a pod's objects nest ten levels.
 KUBERNETES = DocumentKind(4 << 20, 500_000, 60, old_booleans=True)
 
 
 def load_documents(text: str, name: str, kind: DocumentKind) -> list[Any]:
-    """The documents in ``text``. DocumentError, which begins with ``name`` and has the line where it is known."""
+    """Returns the documents in ``text``. Raises DocumentError, which begins with ``name`` and has the line if it is
+    known."""
     if len(text) > kind.largest or len(text.encode("utf-8", "surrogatepass")) > kind.largest:
         raise DocumentError(f"{name} is longer than {kind.largest >> 20} MiB, which no such document is")
     documents = _json(text, name) if text.lstrip()[:1] in ("{", "[") else None
@@ -68,7 +69,7 @@ def load_documents(text: str, name: str, kind: DocumentKind) -> list[Any]:
 
 
 def _json(text: str, name: str) -> list[Any] | None:
-    """None where it is no JSON: YAML may begin with a brace, too."""
+    """Returns None if it is not JSON: YAML may begin with a brace, too."""
 
     def pairs(found: list[tuple[str, Any]]) -> dict[str, Any]:
         made = dict(found)
@@ -110,7 +111,7 @@ def _yaml(text: str, name: str, kind: DocumentKind) -> list[Any]:
 
 
 def _position(error: yaml.YAMLError, text: str) -> str:
-    """The line and the problem. What a problem quotes is a character, an alias or a tag, and never a value."""
+    """Returns the line and the problem. A problem quotes a character, an alias or a tag, and never a value."""
     import yaml
 
     if isinstance(error, yaml.reader.ReaderError):
@@ -138,11 +139,12 @@ def _check_depth(documents: list[Any], name: str, deepest: int) -> None:
 
 
 class _Measure:
-    """Counts the values of a node with its aliases written out, before anything is made of it."""
+    """Counts the values of a node with its aliases expanded, before the node is converted."""
 
     def __init__(self, name: str, kind: DocumentKind) -> None:
         self.name, self.kind = name, kind
-        #: Values of each node; 0 for those that are not counted yet, so that a node that contains itself is found.
+        #: The number of values of each node; 0 for nodes that are not counted yet, which detects a node that contains
+        #: itself.
         self.known: dict[int, int] = {}
 
     def count(self, node: yaml.Node, depth: int) -> int:
@@ -168,7 +170,7 @@ class _Measure:
 
 
 class _Converter:
-    """Makes plain data of a node."""
+    """Converts a node into plain data."""
 
     def __init__(self, name: str, kind: DocumentKind) -> None:
         self.name, self.kind = name, kind

@@ -1,9 +1,9 @@
 """Resolves a server path, step by step as the kernel does (path_resolution(7)).
 
 One stat(2) is not enough because the server's tree is not this host's: a link must be followed in the server's tree,
-whose mounts have other paths here; rights count from the roots downwards; and a denial must be reported with the
-path where it happens. Where this process has the server's ids, the kernel still decides whether a step is allowed:
-every step is a separate system call.
+whose mounts have other paths here; rights count from the roots downwards; and a denial must be reported with the path
+where it happens. If this process has the server's ids, the kernel still decides whether a step is allowed: every step
+is a separate system call.
 """
 
 from __future__ import annotations
@@ -29,7 +29,10 @@ Stop: TypeAlias = Failure | Unavailable
 
 
 class BasePaths(Struct, frozen=True):
-    """The start directories of walks. ``roots`` and ``mounts`` by the names of their server path."""
+    """The start directories of walks.
+
+    ``roots`` and ``mounts``: by the names of their server path.
+    """
 
     roots: dict[tuple[str, ...], ResolvedPath | Stop]
     mounts: dict[tuple[str, ...], ResolvedPath | Stop]
@@ -40,9 +43,9 @@ def open_bases(
 ) -> BasePaths:
     """Opens the roots and mounts with the present rights of this process.
 
-    ``hold`` keeps a descriptor of each (O_PATH: nothing is opened for reading), so that it can be reached
-    after the rights to go through its parents are given up. They stay open until the process ends. ``stuck``: those
-    whose file system does not answer, and the reason; they are not looked at.
+    ``hold``: whether to keep a descriptor of each (O_PATH: it is not opened for reading), so that it stays reachable
+        after this process gives up the right to search its parents. The descriptors stay open until the process ends.
+    ``stuck``: the roots and mounts whose file system does not answer, with the reason; they are not opened.
     """
     opened: dict[str, ResolvedPath | Stop] = {}
     for server in (*roots, *(mount.server for mount in table.mounts)):
@@ -62,14 +65,14 @@ def open_bases(
 
 
 class Walker:
-    """Resolves paths. The directories it has looked at are cached: one walker is one look at one time."""
+    """Resolves paths. It caches the directories that it has read, so one walker shows the state at one time."""
 
     def __init__(self, bases: BasePaths, judge: Judge) -> None:
         self._bases = bases
         self._judge = judge
         self._protected = links_are_protected()
         self._directories: dict[tuple[str, ...], ResolvedPath | Stop] = {}
-        #: Directories that were found under their own paths: no link is on the way to them.
+        #: Directories found under their own paths: no link is on the way to them.
         self._plain: dict[str, ResolvedPath] = {}
         self._begins = {"/" + "/".join(names) for names in (*bases.roots, *bases.mounts)}
         # For these, ``..`` is not the part before the last slash.
@@ -110,7 +113,7 @@ class Walker:
         return resolved
 
     def _keep_plain(self, path: str, resolved: ResolvedPath | Stop | None) -> None:
-        """Keeps a directory that was found under its own path, for what is in it."""
+        """Keeps a directory that was found under its own path, for lookups of its entries."""
         if (
             isinstance(resolved, ResolvedPath)
             and resolved.is_directory
@@ -120,7 +123,7 @@ class Walker:
             self._plain[path] = resolved
 
     def _walk(self, names: list[str]) -> ResolvedPath | Stop:
-        """What an absolute path of these names leads to."""
+        """Returns what an absolute path of these names leads to."""
         base, used = self._start(names)
         last = len(names) - 1 if names and names[-1] else len(names) - 2
         if last < used:
@@ -128,8 +131,8 @@ class Walker:
         return self._advance(self._directory(names[:last], base, used), names[last:], final=True)
 
     def base_of(self, path: str) -> tuple[str, ResolvedPath, list[str]] | None:
-        """The root or else the mount that ``path`` is at or below, by its text: its server path, its
-        place, and the names from there on."""
+        """Returns the root, else the mount, that contains ``path`` by its text: its server path, its resolved path,
+        and the names from there on."""
         names = components(path)
         for bases in (self._bases.roots, self._bases.mounts):
             fitting = [
@@ -197,7 +200,7 @@ class Walker:
         return resolved
 
     def _step(self, directory: ResolvedPath, name: str) -> ResolvedPath | Stop:
-        """One name in one directory; a link is given as such."""
+        """Resolves one name in one directory; a link is not followed."""
         if not directory.is_directory:
             return Failure(errno.ENOTDIR)
         if name == "..":
@@ -222,14 +225,14 @@ class Walker:
         return replace(found, host=self._parent(directory.host)) if name == ".." else found
 
     def _crosses(self, directory: ResolvedPath, name: str, server: str) -> bool:
-        """Whether the step leads out of the mount that ``directory`` is the top of, or into another."""
+        """Whether the step leads out of the mount whose top is ``directory``, or into another."""
         border = directory.server if name == ".." else server
         return name != "." and tuple(plain(border)) in self._bases.mounts
 
     def _mounted(
         self, server: str, names: Sequence[str], way: ResolvedPath | None = None
     ) -> ResolvedPath | Stop:
-        """A place of the server's tree as the mounts make it."""
+        """Returns a path of the server's tree as the mounts create it."""
         names = tuple(names)
         followed, linked = (way.followed, way.linked) if way else (0, False)
         for length in range(len(names), -1, -1):
@@ -249,7 +252,7 @@ class Walker:
         followed = directory.followed + 1
         if followed > MAX_LINKS:
             return Failure(errno.ELOOP)
-        # Only the link at the end of a path is protected so (fs/namei.c pick_link, WALK_TRAILING).
+        # Only the link at the end of a path is protected (fs/namei.c pick_link, WALK_TRAILING).
         protected = self._protected and at_end
         if protected and not may_follow(self._judge.ids.uid, link.uid, directory.mode, directory.uid):
             return Failure(errno.EACCES)
@@ -266,14 +269,14 @@ class Walker:
         return start, names[used:]
 
     def _parent(self, host: str) -> str:
-        # Through a descriptor the parents have no names here, and the user may not reach them by theirs.
+        # Through a descriptor the parents have no names here, and the user may not reach them by their names.
         if host in self._tops or host.endswith("/.."):
             return host + "/.." if host != "/" else host
         return os.path.dirname(host)
 
 
 def outside(server: str) -> Unavailable:
-    """``server`` is in the container's own layers, which cannot be looked at from this host."""
+    """Returns that ``server`` is in the container's own layers, which cannot be read from this host."""
     return Unavailable(
         f"not under any mount, so it is in the container's own layers: {server}", outside=server
     )
@@ -310,7 +313,7 @@ def _open_base(server: str, host: str, *, mapped: bool, hold: bool) -> ResolvedP
 
 
 def _barrier(path: str) -> str:
-    """The first directory on the way to ``path`` that this process may not search."""
+    """Returns the first directory on the way to ``path`` that this process may not search."""
     names = plain(path)
     for length in range(1, len(names) + 1):
         try:

@@ -12,7 +12,7 @@ from ovms_doctor.probes import acl
 from ovms_doctor.probes.access import Ids, PredictedAccess, TriedAccess, allowed
 from ovms_doctor.probes.resolved_path import ResolvedPath
 
-#: The size of the file that is written, in bytes: large enough that a file system must allocate space.
+#: The content of the written file: large enough that a file system must allocate space.
 _PROBE = b"ovms-doctor --probe-write\n" * 160
 _PREFIX = ".ovms-doctor-probe-"
 
@@ -20,9 +20,11 @@ _PREFIX = ".ovms-doctor-probe-"
 def writability(
     resolved: ResolvedPath, kind: FileKind, judge: TriedAccess | PredictedAccess, *, read_only: bool
 ) -> Writability:
-    """Returns what the judge's user may do with ``resolved``. ``read_only``: whether it is mounted read-only for the
-    server; a read-only mount of this host is detected here. As in access(2): a read-only mount refuses writing to
-    all users, root too."""
+    """Returns what the judge's user may do with ``resolved``.
+
+    ``read_only``: whether it is mounted read-only for the server; a read-only mount of this host is detected here. As
+        in access(2): a read-only mount refuses writing to all users, root too.
+    """
     entries = acl.read(resolved.host)
     free, files, frozen = _free_space(resolved.host, judge.ids)
     read_only = read_only or frozen
@@ -58,7 +60,7 @@ def probe(
     if not isinstance(judge, TriedAccess):
         return Unavailable(f"this process cannot become uid {judge.ids.uid}, so nothing was written")
     if read_only:
-        # The server's mount refuses; the same place may well be writable on this host.
+        # The server's mount refuses; the same directory may well be writable on this host.
         return Failure(errno.EROFS)
     name = _PREFIX + os.urandom(8).hex()
     path = join(resolved.host, name)
@@ -84,13 +86,13 @@ def probe(
 
 
 def _free_space(host: str, ids: Ids) -> tuple[int | None, int | None, bool]:
-    """Bytes and files that the user may still take, and whether this host has it mounted read-only."""
+    """Returns the free bytes and files for the user, and whether the file system is mounted read-only on this host."""
     try:
         status = os.statvfs(host)
     except OSError:
         return None, None, False
     root = ids.uid == 0
     free = (status.f_bfree if root else status.f_bavail) * status.f_frsize
-    # Some file systems count no files; they have no limit.
+    # Some file systems count no files: they have no limit.
     files = (status.f_ffree if root else status.f_favail) if status.f_files else None
     return free, files, bool(status.f_flag & os.ST_RDONLY)

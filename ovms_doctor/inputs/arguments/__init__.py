@@ -30,7 +30,7 @@ from ovms_doctor.model.releases import Release
 
 __all__ = ["read_arguments", "why_unknown"]
 
-#: Options whose effect is part of the prediction, or that change nothing about which models are served.
+#: Options whose effect is part of the prediction, or that do not change which models are served.
 _FOLLOWED = frozenset(
     """help version port rest_port grpc_workers rest_workers grpc_bind_address rest_bind_address log_level
     log_path verbose_response file_system_poll_wait_seconds metrics_enable metrics_list config_path model_name
@@ -42,16 +42,17 @@ _FOLLOWED = frozenset(
     extra_quantization_params""".split()
 )
 _UNKNOWN_HOST = HostLimits()
-#: A line longer than this many words is not one that a person or a manifest wrote.
+#: A longer line was not written by a person or a manifest.
 _MOST_WORDS = 100_000
 
 
 def read_arguments(
     arguments: Sequence[str], release: Release, limits: HostLimits = _UNKNOWN_HOST
 ) -> ServerArguments:
-    """The words after ``ovms``. What the server refuses is in ``refusals``, in its order, with its own text.
+    """Reads the arguments after ``ovms``. Never raises: the server's refusals are in ``refusals``, in its order,
+    with its own text.
 
-    ``limits``: what is known of the server's host; what depends on the unknown is not refused. Never raises.
+    ``limits``: the known limits of the server's host; an argument that depends on an unknown limit is not refused.
     """
     if not arguments:
         return ServerArguments(prints_help=True)
@@ -102,20 +103,20 @@ def _arguments(
 
 
 def _poll(parsed: ParsedArguments) -> int:
-    """Seconds between two looks; they become a 32-bit number of milliseconds since v2025.2."""
+    """Returns the seconds between two polls; they become a 32-bit number of milliseconds since v2025.2."""
     seconds = parsed.number("file_system_poll_wait_seconds", 1)
     return seconds if seconds * 1000 % (1 << 32) else 0
 
 
 def _parameters(parsed: ParsedArguments) -> ModelParameters:
-    """Returns the model's parameters in the arguments, as JSON text; an empty value counts as none."""
+    """Returns the model's parameters in the arguments, as JSON text; an empty value counts as no value."""
     values = parsed.split.values
     pairs = tuple((name, json.dumps(values[name])) for name in MODEL_PARAMETERS if values.get(name))
     return ModelParameters(pairs, "arguments")
 
 
 def _without_effect(parsed: ParsedArguments) -> tuple[str, ...]:
-    """Options that the server takes and makes no use of."""
+    """Returns the options that the server accepts and does not use."""
     result = []
     if parsed.set("config_path"):
         exclusive = set(EXCLUSIVE_WITH_CONFIG)
@@ -129,7 +130,7 @@ def _without_effect(parsed: ParsedArguments) -> tuple[str, ...]:
 
 
 def _not_followed(parsed: ParsedArguments) -> tuple[str, ...]:
-    """Options whose effect on what is served is not part of the prediction."""
+    """Returns the options whose effect on the served models is not part of the prediction."""
     parameters = set(MODEL_PARAMETERS)
     names = [name for name in parsed.split.values if name not in _FOLLOWED and name not in parameters]
     workers = parsed.number("grpc_workers", 1)

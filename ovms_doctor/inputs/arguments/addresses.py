@@ -14,7 +14,7 @@ _LONGEST = 255
 
 
 def is_hostname_or_ip(text: str, release: Release) -> bool:
-    """Whether the server takes ``text`` as an address. IPv6 since v2025.2, lists with commas since v2025.4."""
+    """Whether the server accepts ``text`` as an address. IPv6 since v2025.2, lists with commas since v2025.4."""
     if release.at_least(2025, 4):
         parts = [part for part in text.split(",") if part]
         if len(parts) > 1:

@@ -11,7 +11,7 @@ from ovms_doctor.model.pull_plan import StartMode
 
 
 def start_mode(parsed: ParsedArguments) -> StartMode:
-    """Returns the mode of the start; ``serve`` also where a config.json makes the graph (v2026.3)."""
+    """Returns the mode of the start; ``serve`` also if a config.json makes the graph (v2026.3)."""
     has, release = parsed.has, parsed.release
     if not release.at_least(2025, 2):
         return "serve"

@@ -1,4 +1,4 @@
-"""The server's options: which release knows which, what each takes, what it is where it is not given.
+"""The server's options: their releases, their values, and their defaults.
 
 Source: cli_parser.cpp (config.cpp until v2022.2) at each release tag.
 """
@@ -13,12 +13,16 @@ from msgspec import Struct
 from ovms_doctor.model.releases import Release
 from ovms_doctor.model.similar import similar_names
 
-#: ``number`` is a uint32_t (``size``: 64 bits), ``switch`` takes a value only behind ``=``.
+#: ``number`` is a uint32_t (``size``: 64 bits), ``switch`` takes a value only after ``=``.
 Kind: TypeAlias = Literal["text", "number", "size", "switch"]
 
 
 class Option(Struct, frozen=True):
-    """One option. ``since`` the first release that knows it, ``until`` the first that does not any more."""
+    """One option.
+
+    ``since``: the first release that has it.
+    ``until``: the first release that no longer has it.
+    """
 
     name: str
     kind: Kind = "text"
@@ -71,12 +75,12 @@ OPTIONS: tuple[Option, ...] = (
     *_options("switch", "configure verbose_response", (2026, 3)),
 )
 
-#: The parameters of a model that may be given on the command line.
+#: The parameters of a model that the command line allows.
 MODEL_PARAMETERS = (
     "batch_size shape layout mean scale color_format precision nireq target_device plugin_config "
     "stateful idle_sequence_cleanup low_latency_transformation max_sequence_number"
 ).split()
-#: Those that the server does not take together with --config_path; the others it takes and forgets.
+#: Options that the server refuses together with --config_path; it accepts and ignores the others.
 EXCLUSIVE_WITH_CONFIG = (
     "batch_size",
     "shape",
@@ -85,7 +89,7 @@ EXCLUSIVE_WITH_CONFIG = (
     "target_device",
     "plugin_config",
 )
-#: In the order in which the server writes them down while it prepares a model (userSetSingleModelArguments).
+#: In the order in which the server prints them while it prepares a model (userSetSingleModelArguments).
 PREPARED = (
     "max_sequence_number batch_size shape layout mean scale color_format precision model_version_policy "
     "nireq target_device plugin_config stateful idle_sequence_cleanup low_latency_transformation"
@@ -94,17 +98,18 @@ PREPARED = (
 
 @cache
 def known_options(release: Release) -> dict[str, Option]:
-    """The options of a release, by name without dashes."""
+    """Returns the options of a release, by name without dashes."""
     return {option.name: option for option in OPTIONS if option.known_to(release)}
 
 
 def tasks(release: Release) -> tuple[str, ...]:
-    """The values that --task may have (stringToEnum in graph_export_types.hpp, from v2025.3 server_settings.hpp)."""
+    """Returns the values that --task may have (stringToEnum in graph_export_types.hpp, from v2025.3
+    server_settings.hpp)."""
     names = ("text_generation", "rerank", "embeddings", "image_generation")
     return (*names, "text2speech", "speech2text") if release.at_least(2025, 4) else names
 
 
-#: The options of each task's own parser, by the release that brought them (graph_export/*_cli_parser.cpp).
+#: The options of each task's own parser, by the first release that has them (graph_export/*_cli_parser.cpp).
 _TASK_OPTIONS: dict[str, tuple[tuple[tuple[int, int], str], ...]] = {
     "text_generation": (
         (
@@ -132,20 +137,19 @@ _TASK_OPTIONS: dict[str, tuple[tuple[tuple[int, int], str], ...]] = {
 
 
 def task_options(task: str, release: Release) -> frozenset[str]:
-    """The options that the parser of a task takes; none for a task that is not known."""
+    """Returns the options that the parser of a task accepts; none for an unknown task."""
     listed = _TASK_OPTIONS.get(task, ())
     return frozenset(name for since, names in listed if release.at_least(*since) for name in names.split())
 
 
 def default_port(release: Release) -> int:
-    """gRPC's port where none is given: 9178 until v2025.0, then none."""
+    """Returns gRPC's default port: 9178 until v2025.0, then none."""
     return 0 if release.needs_a_port else 9178
 
 
 def default_rest_workers(release: Release, cores: int | None, open_files: int | None) -> int | None:
-    """Returns the default number of REST workers; None where it depends on something that is not known
-    (config.cpp: 4 for each core until v2024.5, then one; since v2026.2 bounded by the files that may
-    be open)."""
+    """Returns the default number of REST workers; None if it depends on an unknown value (config.cpp: 4 for each
+    core until v2024.5, then one; since v2026.2 bounded by the limit of open files)."""
     if cores is None:
         return None
     if not release.at_least(2025, 0):
@@ -158,7 +162,7 @@ def default_rest_workers(release: Release, cores: int | None, open_files: int | 
 
 
 def similar_option(word: str, release: Release) -> str | None:
-    """An option of this release that looks like ``word``, with its dashes; only a suggestion."""
+    """Returns an option of this release that is similar to ``word``, with its dashes; only a suggestion."""
     name = word.lstrip("-\u2010\u2011\u2012\u2013\u2014\u2212").partition("=")[0]
     if not name:
         return None
@@ -171,7 +175,7 @@ def similar_option(word: str, release: Release) -> str | None:
 
 
 def history(word: str, release: Release) -> str | None:
-    """Why a release does not know an option that another one does: a sentence, or None."""
+    """Returns a sentence on why a release does not have an option of another release, or None."""
     name = word.lstrip("-").partition("=")[0]
     for option in OPTIONS:
         if option.name != name or option.known_to(release):

@@ -1,7 +1,7 @@
-"""How the server's parser splits its words into options and values: cxxopts.
+"""How the server's parser splits its arguments into options and values: cxxopts.
 
-Until v2023.3 the server is built with cxxopts 2.2.0, then with 3.1.1. Unknown options are refused until
-v2025.1; since v2025.2 they are left over, for the parsers of the generative tasks.
+Until v2023.3 the server is built with cxxopts 2.2.0, then with 3.1.1. Unknown options are refused until v2025.1;
+since v2025.2 they remain for the parsers of the generative tasks.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _FALSE = lazy_pattern(r"[fF](alse)?|0")
 
 
 class ArgumentsError(Exception):
-    """cxxopts throws; the text is its exception's."""
+    """An exception of cxxopts; the text is the exception's."""
 
     def __init__(self, text: str, option: str | None = None, suggestion: str | None = None) -> None:
         super().__init__(text)
@@ -43,20 +43,20 @@ class SplitArguments(Struct):
 
     #: The last value of each option.
     values: dict[str, str] = field(default_factory=dict)
-    #: Those of them that are numbers.
+    #: The values that are numbers.
     numbers: dict[str, int] = field(default_factory=dict)
-    #: Words that belong to no option.
+    #: Arguments that belong to no option.
     unmatched: list[str] = field(default_factory=list)
     #: How many options were matched.
     count: int = 0
     #: The first fault, which ends the parsing.
     refusal: ArgumentRefusal | None = None
-    #: Position of each option's last word and of each unmatched word, from 1.
+    #: Position of each option's last argument and of each unmatched argument, from 1.
     positions: dict[str, int] = field(default_factory=dict)
 
 
 def split_arguments(arguments: Sequence[str], release: Release) -> SplitArguments:
-    """``arguments`` without the program's name. The first fault ends it, and is in ``refusal``."""
+    """Splits ``arguments`` without the program's name. The first fault ends the parsing, and is in ``refusal``."""
     result = SplitArguments()
     try:
         _Splitter(list(arguments), release, result).run()
@@ -66,7 +66,7 @@ def split_arguments(arguments: Sequence[str], release: Release) -> SplitArgument
 
 
 class _Splitter:
-    """``OptionParser::parse``: one pass from left to right."""
+    """As ``OptionParser::parse``: one pass from left to right."""
 
     def __init__(self, arguments: list[str], release: Release, result: SplitArguments) -> None:
         self.words = arguments
@@ -107,7 +107,7 @@ class _Splitter:
             self._set_from_next(option)
 
     def _letters(self, letters: str) -> None:
-        """A group of short options; there is only ``-h``."""
+        """Parses a group of short options; only ``-h`` exists."""
         for letter in letters:
             if letter == "h":
                 self._set(self.options["help"], "true")
@@ -139,8 +139,8 @@ class _Splitter:
         self.result.count += 1
 
     def _number(self, option: Option, text: str) -> int:
-        """``integer_parser``: decimal, or hexadecimal after ``0x``. An overflow is only detected where the wrapped
-        number is smaller than the one before the digit."""
+        """Returns a number as ``integer_parser``: decimal, or hexadecimal after ``0x``. It detects an overflow only
+        if the wrapped number is smaller than the number before the digit."""
         refused = ArgumentsError(f"Argument ‘{text}’ failed to parse", f"--{option.name}")
         match = _INTEGER.fullmatch(text)
         if match is None or match[1]:
@@ -165,5 +165,5 @@ class _Splitter:
 
 
 def is_true(value: str | None) -> bool:
-    """A switch's value, as far as it was given."""
+    """Whether a switch's value is true; False for None."""
     return value is not None and _TRUE.fullmatch(value) is not None

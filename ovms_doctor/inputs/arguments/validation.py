@@ -1,7 +1,7 @@
-"""Refusals of the server once its arguments are split: ``CLIParser`` and ``Config::validate``, in their order.
+"""Refusals of the server after it has split its arguments: ``CLIParser`` and ``Config::validate``, in their order.
 
-Three ages: until v2022.2 an option counts where it was given at all, later where its value is not empty;
-v2025.2 brought directives that do something else than serve, and another order.
+Three periods: until v2022.2 an option counts if it is present, later if its value is not empty; v2025.2 added modes
+other than serving, and another order.
 """
 
 from __future__ import annotations
@@ -35,21 +35,21 @@ _PREFIX = "error parsing options - "
 
 
 class ParsedArguments(Struct, frozen=True):
-    """The argument line as the server's parser split it, with what validating it needs."""
+    """The argument line as the server's parser split it, with the data needed to validate it."""
 
-    #: Options, values and unmatched words.
+    #: Options, values and unmatched arguments.
     split: SplitArguments
     #: Release of the server.
     release: Release
-    #: What the host gives the server.
+    #: The limits of the server's host.
     limits: HostLimits
 
     def has(self, name: str) -> bool:
-        """Returns ``result->count(name)``: whether the option was parsed, whatever its value."""
+        """Returns ``result->count(name)``: whether the option was parsed, with any value."""
         return name in self.split.values
 
     def set(self, name: str) -> bool:
-        """Given so that it counts: until v2022.2 at all, later with a value that is not empty."""
+        """Whether the option counts: until v2022.2 if it is present, later if its value is not empty."""
         value = self.split.values.get(name)
         return value is not None and (bool(value) or not self.release.at_least(2022, 3))
 
@@ -66,7 +66,7 @@ class ParsedArguments(Struct, frozen=True):
 
     @property
     def task_flow(self) -> bool:
-        """A generative model is pulled or built: the parsers of the tasks take the words left over."""
+        """Whether a generative model is pulled or built: the parsers of the tasks read the remaining arguments."""
         if not self.release.at_least(2025, 2):
             return False
         names = ["pull", "task"]
@@ -78,7 +78,8 @@ class ParsedArguments(Struct, frozen=True):
 
     @property
     def looks_at_task(self) -> bool:
-        """Validates the value of --task: since v2025.2; in v2026.3 not with options for other modes than serving."""
+        """Whether the server validates the value of --task: since v2025.2; in v2026.3 not with options for other
+        modes than serving."""
         if not self.has("task") or not self.release.at_least(2025, 2):
             return False
         pulls = any(self.has(name) for name in ("pull", "source_model", "configure"))
@@ -86,12 +87,13 @@ class ParsedArguments(Struct, frozen=True):
         return pulls or not self.release.at_least(2026, 3) or not any(self.has(name) for name in otherwise)
 
 
-#: A hyphen, and the dashes that text programs put in its place.
+#: A hyphen, and the dashes that text programs write instead.
 _DASHES = ("-", "\u2010", "\u2011", "\u2012", "\u2013", "\u2014", "\u2212")
 
 
 def unmatched_refusals(parsed: ParsedArguments) -> Iterator[ArgumentRefusal]:
-    """Words left over (refused since v2024.0, ignored before), and directives that exclude each other."""
+    """Yields the refusals of unmatched arguments (refused since v2024.0, ignored before), and of modes that exclude
+    each other."""
     if parsed.looks_at_task and parsed.split.values["task"] not in tasks(parsed.release):
         text = f"{_PREFIX}--task parameter unsupported value: {parsed.split.values['task']}"
         close = similar_names(parsed.split.values["task"].lower(), tasks(parsed.release), 1, 0.6)
@@ -102,7 +104,7 @@ def unmatched_refusals(parsed: ParsedArguments) -> Iterator[ArgumentRefusal]:
         first = next((word for word in left if word.startswith(_DASHES)), left[0])
         suggestion = similar_option(first, parsed.release) if first.startswith(_DASHES) else None
         if suggestion is not None and suggestion == first.partition("=")[0]:
-            # It is spelt right, and is behind the word that ends the options.
+            # It is spelled correctly, and follows the argument that ends the options.
             first, suggestion = "--", None
         yield ArgumentRefusal("unmatched", text.rstrip(), None, first, suggestion)
     yield from _left_by_task(parsed)
@@ -112,8 +114,8 @@ def unmatched_refusals(parsed: ParsedArguments) -> Iterator[ArgumentRefusal]:
 
 
 def _left_by_task(parsed: ParsedArguments) -> Iterator[ArgumentRefusal]:
-    """Validates the words that the parser of the task does not accept either. Since v2026.2 there is no such parser
-    without a task."""
+    """Yields the refusals of arguments that the parser of the task does not accept either. Since v2026.2 there is no
+    such parser without a task."""
     default = None if parsed.release.at_least(2026, 2) else "text_generation"
     task = parsed.split.values.get("task", default)
     if not parsed.task_flow or task is None or task not in tasks(parsed.release):
@@ -164,7 +166,7 @@ def _exclusions(parsed: ParsedArguments) -> Iterator[tuple[str, str]]:
 
 
 def prepare_refusals(parsed: ParsedArguments) -> Iterator[ArgumentRefusal]:
-    """Returns the exception of ``CLIParser::prepare``."""
+    """Yields the exception of ``CLIParser::prepare``."""
     values = parsed.split.values
     key_file = values.get("api_key_file")
     if key_file and not parsed.has("list_models"):
@@ -187,8 +189,8 @@ def prepare_refusals(parsed: ParsedArguments) -> Iterator[ArgumentRefusal]:
 
 
 def validate_refusals(parsed: ParsedArguments, *, pulls: bool = False) -> Iterator[ArgumentRefusal]:
-    """``Config::validate`` where it is to serve, in the order of the release. ``pulls``: name and path of the model are
-    those that it is pulled to."""
+    """Yields the refusals of ``Config::validate`` for serving, in the order of the release. ``pulls``: whether name
+    and path of the model are the target of a pull."""
     mode = _mode(parsed, pulls=pulls)
     if parsed.release.at_least(2025, 2):
         parts = (
@@ -343,7 +345,7 @@ def _stateful(parsed: ParsedArguments) -> _Part:
 
 
 def hint_for(refusal: ArgumentRefusal, release: Release) -> str:
-    """Returns an explanation for the user in addition to the server's text; empty where that text is enough."""
+    """Returns an explanation for the user in addition to the server's text; empty if that text is enough."""
     unknown = why_unknown(refusal, release)
     if unknown is not None:
         return f"{unknown}."
@@ -355,7 +357,7 @@ def hint_for(refusal: ArgumentRefusal, release: Release) -> str:
 
 
 def remedy_for(refusal: ArgumentRefusal) -> str:
-    """Returns a hint on a word that the server does not know, as a sentence; empty without one."""
+    """Returns a hint on an unknown argument, as a sentence; empty without one."""
     word = refusal.option
     if word is None or refusal.suggestion is not None or refusal.stage not in ("parse", "unmatched"):
         return ""
@@ -364,7 +366,7 @@ def remedy_for(refusal: ArgumentRefusal) -> str:
     if posixpath.basename(word) == "ovms":
         return f"Remove {word}: the image's entrypoint runs the server already, and all words after it are arguments."
     if word.startswith("-"):
-        # Imported here: most argument lines have no such word.
+        # Imported here: most argument lines have no such argument.
         from ovms_doctor.inputs.run_line.options import is_run_option
 
         if is_run_option(word):
@@ -376,7 +378,7 @@ def remedy_for(refusal: ArgumentRefusal) -> str:
 
 
 def why_unknown(refusal: ArgumentRefusal, release: Release) -> str | None:
-    """When an option that this release does not know came or went; None where no release knew it."""
+    """Returns when an option that this release does not have was added or removed; None if no release had it."""
     if refusal.option is None or refusal.stage not in ("parse", "unmatched"):
         return None
     return history(refusal.option, release)

@@ -1,1 +1,1 @@
-"""A compose file: one service of it, as a container."""
+"""A compose file: one of its services, as a container."""

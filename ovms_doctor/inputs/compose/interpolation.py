@@ -1,6 +1,6 @@
 """``${NAME}`` in a Compose file, and its environment files (compose-go, template and dotenv).
 
-The values are inserted where they are named; no message and no note contains one.
+The values replace their names; no message and no note contains one.
 """
 
 from __future__ import annotations
@@ -35,8 +35,12 @@ _DEEPEST = 20
 
 
 class Interpolation(Struct):
-    """``variables`` is what names are looked up in. ``used``: the names that had a value; ``unset``: those that had
-    none, for which Compose puts in nothing."""
+    """The interpolation of a document.
+
+    ``variables``: the variables by name.
+    ``used``: the names that had a value.
+    ``unset``: the names that had none, for which Compose inserts an empty text.
+    """
 
     variables: Mapping[str, str]
     used: set[str] = field(default_factory=set)
@@ -53,7 +57,7 @@ class Interpolation(Struct):
         return value
 
     def text(self, text: str, depth: int = 0) -> str:
-        """``text`` interpolated; RefusedValueError where Compose would not take it."""
+        """Returns ``text`` interpolated. Raises RefusedValueError if Compose would refuse it."""
         parts, at = [], 0
         while (dollar := text.find("$", at)) >= 0:
             parts.append(text[at:dollar])
@@ -94,7 +98,7 @@ class Interpolation(Struct):
         return value
 
     def hide(self, message: str) -> str:
-        """``message`` without the values that were put in."""
+        """Returns ``message`` without the inserted values."""
         for name in sorted(self.used, key=lambda item: -len(self.variables[item])):
             value = self.variables[name]
             if len(value) > 2:
@@ -103,10 +107,10 @@ class Interpolation(Struct):
 
 
 def read_env_file(text: str, variables: Mapping[str, str], name: str) -> dict[str, str]:
-    """The variables of an environment file as Compose reads it: quotes, comments, ``export``, interpolation.
+    """Returns the variables of an environment file as Compose reads it: quotes, comments, ``export``, interpolation.
 
-    A name without a value has that of ``variables``, and is left out where it has none there. ``name``:
-    the file, for messages.
+    A name without a value gets the value in ``variables``, and is left out if it has none there. ``name``: the file,
+    for messages.
     """
     found: dict[str, str] = {}
     text = text.replace("\r\n", "\n").removeprefix("\ufeff")

@@ -1,4 +1,4 @@
-"""How Compose lays one service over another: ``extends``, and the override file (compose-go, override)."""
+"""How Compose merges one service into another: ``extends``, and the override file (compose-go, override)."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from typing import Any
 
 from ovms_doctor.inputs.mounts import is_windows
 
-#: Where the later one counts alone, though both are lists.
+#: Keys of lists for which only the later list counts.
 _REPLACED = frozenset({"command", "entrypoint", "test"})
 #: Lists of NAME=VALUE that may be mappings as well.
 _PAIRS = frozenset({"environment", "labels", "annotations", "sysctls", "args"})
-#: Lists of which one entry may be written as a text alone.
+#: Lists with one entry that may be written as a text.
 _SEQUENCES = frozenset({"env_file", "tmpfs", "dns", "dns_search", "label_file"})
 
 
 def merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
-    """``over`` laid over ``base``: mappings are joined, lists put behind one another, other values replaced. Two
-    mounts at the same place are one: the later."""
+    """Returns ``over`` merged into ``base``: mappings are joined, lists appended, other values replaced. Of two
+    mounts at the same path the later one counts."""
     merged = dict(base)
     for name, value in over.items():
         known = merged.get(name)
@@ -37,7 +37,7 @@ def merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
 
 
 def as_pairs(value: Any) -> dict[str, Any]:
-    """A list of NAME=VALUE, or a mapping, as a mapping; None for a name without a value."""
+    """Returns a list of NAME=VALUE, or a mapping, as a mapping; None for a name without a value."""
     if isinstance(value, dict):
         return value
     pairs: dict[str, Any] = {}
@@ -48,7 +48,7 @@ def as_pairs(value: Any) -> dict[str, Any]:
 
 
 def localise(service: dict[str, Any], directory: str) -> dict[str, Any]:
-    """A service from another file, its relative paths absolute: they count from that file's directory."""
+    """Returns a service from another file with absolute paths: relative ones count from that file's directory."""
     local = dict(service)
     if isinstance(local.get("volumes"), list):
         local["volumes"] = [_volume(item, directory) for item in local["volumes"]]
@@ -83,7 +83,7 @@ def _lists(name: str, base: list[Any], over: list[Any]) -> list[Any]:
 
 
 def _target(item: Any) -> str:
-    """The place of a mount in the container, as far as that needs no rules."""
+    """Returns the path of a mount in the container, as far as it needs no rules."""
     if isinstance(item, dict):
         return str(item.get("target") or item.get("source") or "")
     parts = str(item).split(":")

@@ -1,4 +1,4 @@
-"""A service of a Compose file as the Container that Docker Compose (v2) would make of it."""
+"""A service of a Compose file as the Container that Docker Compose (v2) would create."""
 
 from __future__ import annotations
 
@@ -44,11 +44,14 @@ def read_compose(
 ) -> Container:
     """Returns the container of ``service``, or without a name of the only service that runs OVMS.
 
-    ``source_name``: the file as named. ``directory`` (absolute): its directory, from which relative paths count.
-    ``environment`` is that of ``docker compose``; the file ``.env`` in the same directory adds to it. ``read_file``
-    returns the text of another file (``.env``, ``env_file``, ``extends``, an override file), None where it cannot be
-    read. Values of variables are inserted where the file names them, and are in no message. Raises DocumentError for
-    a document that is no Compose file or that Compose would refuse.
+    Raises DocumentError for a document that is not a Compose file or that Compose would refuse. Values of variables
+    are inserted for their names, and are in no message.
+
+    ``source_name``: the file's name.
+    ``directory``: its directory (absolute), from which relative paths count.
+    ``environment``: the environment of ``docker compose``; the file ``.env`` in the same directory adds to it.
+    ``read_file``: returns the text of another file (``.env``, ``env_file``, ``extends``, an override file), None if
+        it cannot be read.
     """
     interpolation = Interpolation(environment)
     try:
@@ -71,7 +74,7 @@ def read_compose(
 
 
 def _load(text: str) -> dict[str, Any]:
-    """The file's mapping, of the first document in it."""
+    """Returns the file's mapping, from its first document."""
     documents = load_documents(text, "the file", COMPOSE)
     if not documents or documents[0] is None:
         raise DocumentError("the file is empty")
@@ -81,7 +84,7 @@ def _load(text: str) -> dict[str, Any]:
 
 
 def _mapping(value: Any, path: str) -> dict[str, Any]:
-    """A mapping; nothing is an empty one."""
+    """Returns a mapping; an empty one for no value."""
     if value is not None and not isinstance(value, dict):
         raise RefusedValueError(f"{path} must be a mapping")
     return value or {}
@@ -149,7 +152,7 @@ class _Reading:
         variables = self.interpolation.variables
         started = [name for name in likely if not inactive_profile(services[name].get("profiles"), variables)]
         if len(likely) == 1 or len(started) == 1:
-            # Of several that look like it, the one that "docker compose up" starts.
+            # Of several similar services, the one that "docker compose up" starts.
             return (likely if len(likely) == 1 else started)[0]
         if not likely and len(services) == 1:
             return next(iter(services))
@@ -171,7 +174,7 @@ class _Reading:
     def extended(
         self, services: dict[str, Any], name: str, directory: str, chain: tuple[tuple[str, str], ...]
     ) -> dict[str, Any]:
-        """A service with all that it extends, variables put in."""
+        """Returns a service merged with all that it extends, variables inserted."""
         own: dict[str, Any] = dict(self.interpolation.data(_mapping(services[name], f"services.{name}")))
         extended = own.pop("extends", None)
         if extended is None:
@@ -202,7 +205,7 @@ class _Reading:
         return merge(localise(base, folder), own)
 
     def project_name(self, document: dict[str, Any]) -> str:
-        """The prefix of the volumes' names: given, or the directory's name in small letters."""
+        """Returns the prefix of the volumes' names: the configured one, or the directory's name in small letters."""
         variables = self.interpolation.variables
         configured = variables.get("COMPOSE_PROJECT_NAME") or str(document.get("name") or "")
         text = (configured or posixpath.basename(self.directory)).lower()

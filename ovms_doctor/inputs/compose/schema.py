@@ -13,7 +13,7 @@ from ovms_doctor.inputs.engine_values import RefusedValueError, for_message
 from ovms_doctor.model.pattern import lazy_pattern
 from ovms_doctor.model.similar import similar_names
 
-#: A text, or what YAML makes of one without quotes.
+#: A text, or a value that YAML reads from a text without quotes.
 Scalar: TypeAlias = str | int | float | bool
 Number: TypeAlias = str | int | float
 #: A truth value, also one in quotes.
@@ -148,7 +148,7 @@ class Ulimit(Struct, frozen=True):
 
 
 class Service(Struct, frozen=True):
-    """A service of a Compose file, everything put in that it names."""
+    """A service of a Compose file, with all that it refers to."""
 
     image: str | None = None
     build: str | dict[str, Any] | None = None
@@ -215,8 +215,8 @@ _KINDS = {"array": "a list", "object": "a mapping", "str": "a text", "int": "a n
 
 
 def convert(value: Any, kind: type[_Type], path: str) -> _Type:
-    """``value`` as ``kind``; RefusedValueError where Compose allows another type there. A key without a value is as
-    good as none."""
+    """Returns ``value`` as ``kind``. Raises RefusedValueError if Compose does not allow this type there. A key
+    without a value counts as missing."""
     if isinstance(value, dict):
         value = {key: item for key, item in value.items() if item is not None}
     try:
@@ -236,7 +236,7 @@ def _mismatch(message: str, path: str) -> str:
 
 
 def check_keys(known: frozenset[str], mapping: dict[str, Any], path: str) -> None:
-    """Raises RefusedValueError for a key that the schema does not have; keys that begin with ``x-`` are free."""
+    """Raises RefusedValueError for a key that the schema does not have; keys that begin with ``x-`` are allowed."""
     for name in mapping:
         if name not in known and not name.startswith("x-"):
             word = re.fullmatch(r"[\w-]{1,40}", name)
@@ -246,7 +246,7 @@ def check_keys(known: frozenset[str], mapping: dict[str, Any], path: str) -> Non
 
 
 def truth(value: Truth | None, path: str) -> bool:
-    """A truth value, also one in quotes (compose-go, toBoolean)."""
+    """Returns a truth value, also one in quotes (compose-go, toBoolean)."""
     text = str(value or False).lower()
     if text not in ("true", "t", "y", "yes", "on", "1", "false", "f", "n", "no", "off", "0"):
         raise RefusedValueError(f"{path} must be true or false")

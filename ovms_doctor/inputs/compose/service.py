@@ -1,4 +1,4 @@
-"""From a Compose service, with everything put in that it names, to the Container."""
+"""Converts a Compose service, with all that it refers to, into the Container."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ from ovms_doctor.model.container import Container, ContainerMount
 from ovms_doctor.model.environment import variables
 
 _VOLUME_TYPES = frozenset("bind volume tmpfs cluster npipe image".split())
-#: Compose ignores any other word behind a volume (compose-go, format.ParseVolume).
+#: Compose ignores any other option of a volume (compose-go, format.ParseVolume).
 _VOLUME_MODES = frozenset("ro rw z Z nocopy private rprivate shared rshared slave rslave".split())
-#: ``deploy.restart_policy``'s words for the engine's.
+#: The values of ``deploy.restart_policy`` → the engine's.
 _RESTARTS = {"none": "no", "any": "always", "": "always"}
 
 
@@ -50,31 +50,31 @@ class Project(Struct):
     directory: str
     #: Prefix of the volumes' names.
     name: str
-    #: The whole document, variables put in.
+    #: The whole document, variables inserted.
     document: dict[str, Any]
-    #: Variables that Compose knows.
+    #: The variables of Compose.
     variables: Mapping[str, str]
-    #: Gives the text of another file, None where it cannot be read.
+    #: Returns the text of another file, None if it cannot be read.
     read_file: Callable[[str], str | None]
-    #: Sentences for a person.
+    #: Sentences for the user.
     problems: list[str] = field(default_factory=list)
-    #: Fields of the Container that are not, or not wholly, known.
+    #: Fields of the Container that are not, or not completely, known.
     unknown: set[str] = field(default_factory=set)
 
     def not_known(self, name: str, sentence: str) -> None:
-        """Notes that a field of the Container is not known, and why."""
+        """Notes that a field of the Container is unknown, and why."""
         self.problems.append(sentence)
         self.unknown.add(name)
 
     def defined(self, kind: str, name: str) -> Any:
-        """Returns the entry of a top-level mapping. Raises RefusedValueError where it does not exist."""
+        """Returns the entry of a top-level mapping. Raises RefusedValueError if it does not exist."""
         known = self.document.get(kind)
         if not isinstance(known, dict) or name not in known:
             raise RefusedValueError(f'"{for_message(name)}" is not among the file\'s {kind}')
         return known[name]
 
     def path(self, text: str) -> str:
-        """A path of the host's, absolute."""
+        """Returns a path of the host, absolute."""
         if text.startswith("~"):
             text = posixpath.join(self.variables.get("HOME", "/"), text[1:].lstrip("/"))
         return posixpath.normpath(posixpath.join(self.directory, text))
@@ -83,8 +83,8 @@ class Project(Struct):
 def build(
     name: str, raw: dict[str, Any], project: Project, source_name: str, others: tuple[str, ...]
 ) -> Container:
-    """The container of the service ``name``; ``others`` are the other services of the file. RefusedValueError for
-    what Compose or the engine would not take."""
+    """Returns the container of the service ``name``. ``others``: the other services of the file. Raises
+    RefusedValueError for values that Compose or the engine would refuse."""
     service = convert(raw, Service, f"services.{for_message(name)}")
     try:
         return _build(name, service, project, source_name, others)
@@ -124,7 +124,7 @@ def _build(
 
 
 def _text(value: Number | bool) -> str:
-    """A text; a number or a truth value as Compose writes it."""
+    """Returns a text; a number or a truth value as Compose writes it."""
     if isinstance(value, bool):
         return str(value).lower()
     return engine_values.number_text(value) if isinstance(value, int | float) else value
@@ -149,7 +149,7 @@ def _note_profiles(service: Service, project: Project) -> None:
 
 
 def inactive_profile(profiles: Any, variables: Mapping[str, str]) -> str:
-    """The first profile of a service that "docker compose up" does not start; empty for one that it starts."""
+    """Returns the first profile of a service that "docker compose up" does not start; empty for one that it starts."""
     active = {name.strip() for name in variables.get("COMPOSE_PROFILES", "").split(",")}
     if (
         not isinstance(profiles, list)
@@ -166,8 +166,10 @@ def _arguments(value: str | list[str] | None, path: str) -> list[str] | None:
 
 
 def split_command(line: str, path: str) -> list[str]:
-    """``line`` divided at blanks outside quotes, as Compose does it without a shell: nothing is expanded, and what a
-    shell would take for the end of the command ends the words (go-shellwords)."""
+    """Returns ``line`` split at blanks outside quotes, as Compose does it without a shell.
+
+    Nothing is expanded, and a character that ends a command in a shell ends the arguments (go-shellwords).
+    """
     found: list[str] = []
     word: str | None = None
     quote, escaped = "", False
@@ -201,7 +203,7 @@ def split_command(line: str, path: str) -> list[str]:
 
 
 def _mounts(service: Service, project: Project) -> tuple[ContainerMount, ...]:
-    """Temporary file systems, volumes, configs and secrets; of two volumes at one path the later."""
+    """Returns temporary file systems, volumes, configs and secrets; of two volumes at one path the later."""
     tmpfs = [service.tmpfs] if isinstance(service.tmpfs, str) else service.tmpfs
     volumes: dict[str, ContainerMount] = {}
     for item in service.volumes:
@@ -257,7 +259,7 @@ def _long_volume(item: VolumeEntry, project: Project) -> ContainerMount:
         if not source:
             raise RefusedValueError("an entry of volumes with the type bind has no source")
         host = None if mounts.is_windows(source) else project.path(source)
-        # compose-spec: the default is true; without the key "bind" the engine's old interface makes it as well.
+        # compose-spec: the default is true; without the key "bind" the engine's old interface creates it as well.
         creates = options.create_host_path is None or truth(options.create_host_path, "create_host_path")
         return replace(mount, kind="bind", host=host, name="", created_by_engine=creates)
     if item.type == "volume":
@@ -296,7 +298,7 @@ def _file(item: str | FileEntry, kind: str, directory: str, project: Project) ->
     return ContainerMount(target, "config", project.path(file) if file else None, True, name=entry.source)
 
 
-# -- environment ---------------------------------------------------------------------------------------
+# Returns the mount of a named volume; if the volume is a directory of the host, that directory is its source.
 
 
 def _environment(service: Service, project: Project) -> dict[str, str]:
@@ -310,7 +312,7 @@ def _environment(service: Service, project: Project) -> dict[str, str]:
             known[name] = _text(value)
         elif name in project.variables:
             known[name] = project.variables[name]
-        # Without a value anywhere, Compose leaves the variable out.
+        # A variable without any value is left out by Compose.
     return known
 
 
@@ -330,7 +332,8 @@ def _environment_file(item: EnvironmentFile, project: Project) -> dict[str, str]
 
 
 def _settings(service: Service) -> EngineSettings:
-    """The service in the words of ``docker run``; RefusedValueError where it contradicts itself."""
+    """Returns the service's settings as options of ``docker run``. Raises RefusedValueError if they contradict each
+    other."""
     check, devices = service.healthcheck, [_device(item) for item in service.devices]
     single = {
         "name": service.container_name,
@@ -376,7 +379,7 @@ def _settings(service: Service) -> EngineSettings:
 
 
 def _deployed(service: Service) -> dict[str, Number | None]:
-    """The settings that ``deploy.resources`` has as well."""
+    """Returns the settings that ``deploy.resources`` has as well."""
     resources = service.deploy.resources or DeployResources()
     limits, reserved = resources.limits or Resources(), resources.reservations or Resources()
     pairs = {
@@ -413,7 +416,7 @@ def _device(item: str | DeviceEntry) -> str:
 
 
 def _device_requests(service: Service) -> list[str]:
-    """Devices that are requested by other names than paths."""
+    """Returns the devices that are requested by other names than paths."""
     reserved = (service.deploy.resources or DeployResources()).reservations or Resources()
     if isinstance(service.gpus, str):
         return [service.gpus, *map(_device_request, reserved.devices or ())]
@@ -443,7 +446,7 @@ def _restart(service: Service) -> str:
 
 
 def _health_test(service: Service) -> str | None:
-    """The command of the service's own health check, unless it is switched off."""
+    """Returns the command of the service's own health check; None if it is disabled."""
     test = service.healthcheck.test
     if not test or truth(service.healthcheck.disable, "disable"):
         return None

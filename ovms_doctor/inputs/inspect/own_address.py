@@ -8,9 +8,12 @@ from typing import Any
 
 
 def own_address(document: Any, info: Mapping[str, Any] | None = None) -> str:
-    """Returns the first address of its networks; empty where it has no own address, or where the engine's host does
-    not reach it: the networks of an engine in a virtual machine or without root's rights are not reachable from this
-    host, where the address may belong to another program. ``info``: the engine's ``docker info``."""
+    """Returns the first address of its networks.
+
+    Empty if it has no own address, or if the engine's host does not reach it: the networks of an engine in a virtual
+    machine or without root's rights are not reachable from this host, and the address may belong to another program.
+    ``info``: the engine's ``docker info``.
+    """
     if _is_apart(info or {}):
         return ""
     data = document[0] if isinstance(document, list) and document else document

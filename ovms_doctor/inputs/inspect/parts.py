@@ -25,21 +25,21 @@ from ovms_doctor.model.redaction import redact_message, redact_words
 _KINDS: Mapping[str, MountKind] = {"bind": "bind", "volume": "volume", "tmpfs": "tmpfs", "image": "image"}
 #: Mount options that the engines report for every mount.
 _USUAL = frozenset(("", "ro", "rw", "rbind", "bind", "rprivate", "private", "nosuid", "nodev"))
-#: The time of what never happened.
+#: The time of an event that never happened.
 _NEVER = "0001-01-01T"
 #: RLIM_INFINITY, which the engines write as -1.
 _NO_LIMIT = 2**64 - 1
 _REMAPPED_ROOT = lazy_pattern(r"/(\d{1,10})\.(\d{1,10})/?$", re.ASCII)
 #: The texts for all addresses of the host; an empty text means the same.
 _ALL = ("0.0.0.0", "::")  # noqa: S104 - read, not bound to
-#: As many ids as useradd and the engines give a user (subuid(5)).
+#: The number of ids that useradd and the engines assign to a user (subuid(5)).
 _ID_COUNT = 65536
-#: Places of Podman's that only a user without root's rights has.
+#: Podman's directories of a user without root's rights.
 _ROOTLESS = lazy_pattern(r"^/run/user/\d+/|/\.local/share/containers/", re.ASCII)
 
 
 def word(value: Any, key: str) -> str:
-    """The text ``value[key]``, or a whole number there as one."""
+    """Returns the text ``value[key]``, or a whole number there as a text."""
     found = whole(value, key)
     return str(found) if found is not None and found < 1 << 32 else string(value, key)
 
@@ -126,8 +126,8 @@ def layers(data: Mapping[str, Any], *, running: bool) -> tuple[tuple[str, ...], 
 def namespace(
     data: Mapping[str, Any], host: Mapping[str, Any], engine: Engine, info: Mapping[str, Any]
 ) -> tuple[Literal["", "rootless", "remapped"], tuple[IdRange, ...]]:
-    """Whether the container's ids are others on the host, and which, as far as that is known: by the map of one of
-    its processes, by Podman's document, by the name of Docker's root directory (``…/100000.100000``)."""
+    """Returns whether the container's ids differ on the host, and the host's ids, as far as they are known: by the
+    map of one of its processes, by Podman's document, by the name of Docker's root directory (``…/100000.100000``)."""
     options = [option for option in strings(info, "SecurityOptions") if option.startswith("name=")]
     names = {option.removeprefix("name=").partition(",")[0] for option in options}
     paths = (string(data, key) for key in ("StaticDir", "OCIConfigPath", "ConmonPidFile", "ResolvConfPath"))
@@ -138,7 +138,7 @@ def namespace(
         return ("", ()) if same else ("rootless" if rootless else "remapped", of_process)
     of_document = tuple(filter(None, map(_id_range, strings(table(host, "IDMappings"), "UidMap"))))
     if rootless:
-        # Within a user namespace of Podman's own, the document's numbers are that namespace's.
+        # In a user namespace of Podman itself, the document's numbers are those of that namespace.
         return "rootless", ()
     if of_document:
         return "remapped", of_document
@@ -192,7 +192,7 @@ def _is_port(value: str) -> bool:
 
 
 def network(host: Mapping[str, Any]) -> str:
-    """The kind of network; Docker's ``default`` is a bridge."""
+    """Returns the kind of network; Docker's ``default`` is a bridge."""
     mode = string(host, "NetworkMode")
     return "bridge" if mode == "default" else mode
 
@@ -226,7 +226,7 @@ def _open_files(host: Mapping[str, Any]) -> int | None:
 
 
 def devices(host: Mapping[str, Any]) -> tuple[str, ...]:
-    """Paths inside."""
+    """Returns the paths inside the container."""
     found = objects(host, "Devices")
     paths = (string(item, "PathInContainer") or string(item, "PathOnHost") for item in found)
     return tuple(dict.fromkeys(path for path in paths if path))
@@ -243,7 +243,7 @@ def device_requests(host: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def restart(host: Mapping[str, Any]) -> str:
-    """As ``--restart`` takes it; empty where it is not given."""
+    """Returns the policy in the form of ``--restart``; empty if there is none."""
     policy = table(host, "RestartPolicy")
     name, most = string(policy, "Name"), positive(policy, "MaximumRetryCount")
     if not name:
@@ -265,18 +265,18 @@ def probes(config: Mapping[str, Any]) -> tuple[Probe, ...]:
 
 
 def capabilities_dropped(host: Mapping[str, Any]) -> tuple[str, ...]:
-    """Without ``CAP_``, in the document's order."""
+    """Returns the names without ``CAP_``, in the document's order."""
     return tuple(dict.fromkeys(capability(item) for item in strings(host, "CapDrop")))
 
 
 def open_port(host: Mapping[str, Any]) -> int | None:
-    """The first port that needs no capability, where it is set."""
+    """Returns the first port that needs no capability, if it is set."""
     return first_open_port(f"{name}={value}" for name, value in table(host, "Sysctls").items())
 
 
 def security(data: Mapping[str, Any], host: Mapping[str, Any]) -> tuple[str, ...]:
-    """The security options; a seccomp profile, which Docker writes out in full, by its name alone. With SELinux
-    the label of the process follows."""
+    """Returns the security options; of a seccomp profile, which Docker writes out in full, only the name. With
+    SELinux the label of the process follows."""
     found = []
     for option in strings(host, "SecurityOpt"):
         long = len(option) > 200 or "{" in option
@@ -288,8 +288,8 @@ def security(data: Mapping[str, Any], host: Mapping[str, Any]) -> tuple[str, ...
 
 
 def state(data: Mapping[str, Any]) -> ContainerState | None:
-    """How it is; None where the document has no state. The exit code counts only where it has ended: the engines
-    write 0 before."""
+    """Returns the container's state; None if the document has none. The exit code counts only after its end: before,
+    the engines write 0."""
     found = data.get("State")
     if not isinstance(found, dict) or not found:
         return None
@@ -315,7 +315,8 @@ def state(data: Mapping[str, Any]) -> ContainerState | None:
 
 
 def _values_of(data: Mapping[str, Any]) -> list[str]:
-    """The values of the container's variables and arguments that can be secrets; the engine's errors quote them."""
+    """Returns the values of the container's variables and arguments that can be secrets; the engine's errors quote
+    them."""
     arguments = strings(data, "Args")
     config = table(data, "Config")
     pairs = (item.partition("=") for item in items(config, "Env") if isinstance(item, str))

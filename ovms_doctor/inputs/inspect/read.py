@@ -1,6 +1,6 @@
 """Reads the output of ``docker inspect`` and ``podman inspect``, from the engine or from a file.
 
-Every field may be missing, null or of another type; then its value is not known. Values of variables are not kept.
+Every field may be missing, null or of another type; then its value is unknown. Values of variables are not kept.
 Formats: the Engine API (ContainerInspect, up to 1.51), and Podman's define.InspectContainerData (2 to 5).
 """
 
@@ -66,9 +66,10 @@ def read_inspect(
     """Returns the container that ``document``, the parsed output of inspect, describes. Raises DocumentError for
     another document.
 
-    ``log``: first and last lines of the container's output. ``info``: the engine's ``docker info`` (SecurityOptions,
-    DockerRootDir, ServerVersion, OperatingSystem, Components), and with it, where they are known: ``IdMap``, rows of
-    a process' uid_map, and ``Problems``, sentences about failed queries.
+    ``log``: first and last lines of the container's output.
+    ``info``: the engine's ``docker info`` (SecurityOptions, DockerRootDir, ServerVersion, OperatingSystem,
+        Components), with, if they are known: ``IdMap``, rows of a process' uid_map, and ``Problems``, sentences about
+        failed queries.
     """
     data = _only_container(document)
     engine_info = info if isinstance(info, Mapping) else {}
@@ -193,8 +194,8 @@ def _environment(config: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def _program(data: Mapping[str, Any], config: Mapping[str, Any]) -> tuple[list[str], list[str]]:
-    """Returns entrypoint and command of the container, not of its image. Until 5.0 podman's inspect joined the words
-    of an entrypoint with blanks, so that the words that it runs (Path, Args) are more exact."""
+    """Returns entrypoint and command of the container, not of its image. Until 5.0 podman's inspect joined the
+    arguments of an entrypoint with blanks, so that the actual command line (Path, Args) is more exact."""
     entrypoint, command = config.get("Entrypoint"), strings(config, "Cmd")
     if isinstance(entrypoint, str) or (not entrypoint and not command):
         path = string(data, "Path")
@@ -205,7 +206,7 @@ def _program(data: Mapping[str, Any], config: Mapping[str, Any]) -> tuple[list[s
 
 
 def _line(line: str) -> str:
-    """A line of the log without the secrets that OVMS writes (the API key at level TRACE, server.cpp)."""
+    """Returns a line of the log without the secrets that OVMS writes (the API key at level TRACE, server.cpp)."""
     before, key, _ = line[:_LONGEST_LINE].partition(_API_KEY)
     return before + key + HIDDEN if key else before
 

@@ -1,1 +1,1 @@
-"""A Kubernetes manifest: one container of it."""
+"""A Kubernetes manifest: one of its containers."""

@@ -1,4 +1,4 @@
-"""The documents of a Kubernetes manifest as plain data, and the small things in them: quantities, names."""
+"""The documents of a Kubernetes manifest as plain data, and small parts of them: quantities, names."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ovms_doctor.inputs.untyped import objects, string
 from ovms_doctor.inputs.yaml_documents import KUBERNETES, load_documents
 from ovms_doctor.model.pattern import lazy_pattern
 
-#: What a chart's template holds and KServe's placeholders (``{{.Name}}``) do not.
+#: Text that a chart's template contains and KServe's placeholders (``{{.Name}}``) do not.
 _TEMPLATE = lazy_pattern(
     r"\{\{-?\s*(?:[^{}]{0,200}?\.(?:Values|Release|Chart|Files|Capabilities)\b"
     r"|(?:include|template|toYaml|tpl|if|else|end|range|with|define|block)\b)"
@@ -36,8 +36,8 @@ _LARGEST_QUANTITY = 2**63 - 1
 
 
 def read_documents(text: str, source_name: str) -> list[dict[str, Any]]:
-    """The objects of a manifest, YAML or JSON, those of a List one by one; DocumentError where it cannot be read, or
-    is a template."""
+    """Returns the objects of a manifest, YAML or JSON, those of a List one by one. Raises DocumentError if it cannot
+    be read, or is a template."""
     try:
         documents = load_documents(text, source_name, KUBERNETES)
     except DocumentError:
@@ -74,8 +74,8 @@ class UnsetText(str):
 
 
 def _processed(template: dict[str, Any]) -> list[Any]:
-    """The objects of an OpenShift Template, as ``oc process`` makes them: ``${NAME}`` within texts, ``${{NAME}}`` for
-    a whole value. A parameter without a value is kept as the placeholder ``{{NAME}}``."""
+    """Returns the objects of an OpenShift Template, as ``oc process`` creates them: ``${NAME}`` within texts,
+    ``${{NAME}}`` for a whole value. A parameter without a value becomes the placeholder ``{{NAME}}``."""
     values: dict[str, str | None] = {}
     for parameter in objects(template, "parameters"):
         value = parameter.get("value")
@@ -110,7 +110,7 @@ def _processed(template: dict[str, Any]) -> list[Any]:
 
 
 def _json_value(text: str) -> Any:
-    """A value written as JSON, else the text itself."""
+    """Returns a value written as JSON, else the text itself."""
     try:
         return json.loads(text)
     except (ValueError, RecursionError):
@@ -118,7 +118,7 @@ def _json_value(text: str) -> Any:
 
 
 def refuse_template(value: Any, source_name: str) -> None:
-    """DocumentError where a text in ``value`` is a chart's template that was not rendered."""
+    """Raises DocumentError if a text in ``value`` is a chart's template that was not rendered."""
     waiting = [value]
     while waiting:
         item = waiting.pop()
@@ -133,8 +133,8 @@ def refuse_template(value: Any, source_name: str) -> None:
 def quantity(value: Any) -> Fraction | None:
     """Returns a quantity such as ``2Gi``, ``500m``, ``1e9``; None for an invalid or negative one.
 
-    Source: k8s.io/apimachinery, resource.Quantity: suffixes are case-sensitive; a value above 2^63 - 1 is cut to
-    that.
+    Source: k8s.io/apimachinery, resource.Quantity: suffixes are case-sensitive; a value above 2^63 - 1 becomes 2^63 -
+    1.
     """
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None

@@ -1,4 +1,4 @@
-"""The environment of a container in a manifest, and the words of its command line that are made with it."""
+"""The environment of a container in a manifest, and the parts of its command line that use it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ovms_doctor.inputs.untyped import objects, string, table
 from ovms_doctor.model.pattern import lazy_pattern
 
 _SECRET_NAME = lazy_pattern(r"key|token|secret|passw|credential|connection_string", re.IGNORECASE)
-#: What the kubelet adds for each service of the namespace.
+#: The variables that the kubelet adds for each service of the namespace.
 _OF_A_SERVICE = lazy_pattern(
     r"[A-Z0-9_]+_(SERVICE_(HOST|PORT)(_[A-Z0-9_]+)?|PORT(_\d+_(TCP|UDP|SCTP)(_[A-Z]+)?)?)"
 )
@@ -27,7 +27,7 @@ class ManifestObjects:
         self.documents = documents
 
     def find(self, kind: str, name: str, namespace: str = "") -> dict[str, Any] | None:
-        """The object of that name; a namespace that one of both does not name matches any."""
+        """Returns the object with that name; if one side names no namespace, any matches."""
         for document in self.documents:
             if string(document, "kind") != kind or string(table(document, "metadata"), "name") != name:
                 continue
@@ -37,18 +37,18 @@ class ManifestObjects:
         return None
 
     def all(self, kind: str) -> list[dict[str, Any]]:
-        """The objects of a kind."""
+        """Returns the objects of a kind."""
         return [document for document in self.documents if string(document, "kind") == kind]
 
 
 class PodEnvironment(Struct):
     """The environment of a container in a manifest."""
 
-    #: All variables whose names are known, in order; None where the value is not known.
+    #: All variables with known names, in order; None for an unknown value.
     values: dict[str, str | None] = field(default_factory=dict)
-    #: Whether there are no others, but for those that the kubelet adds for services.
+    #: Whether there are no other variables, except those that the kubelet adds for services.
     complete: bool = True
-    #: What is not known or wrong, one sentence each.
+    #: What is unknown or wrong, one sentence each.
     problems: list[str] = field(default_factory=list)
 
     @property
@@ -131,11 +131,11 @@ def _from_source(
 
 
 def expand(text: str, environment: PodEnvironment, *, displayed: bool = False) -> tuple[str, list[str]]:
-    """``text`` with ``$(NAME)`` replaced, and the names whose values are not known, which stay as they are.
+    """Returns ``text`` with ``$(NAME)`` replaced, and the names with unknown values, which stay unchanged.
 
-    ``displayed``: the result is shown to users, so values of variables that are named like secrets count as not
-    known.
-    Source: k8s.io/kubernetes/third_party/forked/golang/expansion: ``$$`` is a dollar, a name that is not set stays.
+    ``displayed``: whether the result is shown to users, so that values of variables that are named like secrets count
+        as unknown. Source: k8s.io/kubernetes/third_party/forked/golang/expansion: ``$$`` is a dollar, an unset name
+        stays.
     """
     made: list[str] = []
     unknown: list[str] = []
@@ -202,5 +202,5 @@ def _written(value: bool | int | float) -> str:
 
 
 def script_variables(environment: PodEnvironment) -> dict[str, str]:
-    """The values that a script may name: known ones, of variables that are not named like secrets."""
+    """Returns the values that a script may use: known ones, of variables that are not named like secrets."""
     return {name: value for name, value in environment.known if not _SECRET_NAME.search(name)}

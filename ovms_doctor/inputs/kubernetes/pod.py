@@ -20,7 +20,7 @@ _PROBES: tuple[tuple[str, Literal["startup", "readiness", "liveness"]], ...] = (
     ("readinessProbe", "readiness"),
     ("livenessProbe", "liveness"),
 )
-#: Characters of a message of the kubelet's or of a container's last lines.
+#: Characters of a message of the kubelet, or of a container's last lines.
 _LONGEST_MESSAGE = 4000
 
 
@@ -37,17 +37,20 @@ class Security(Struct, frozen=True):
     read_only_root: bool
     #: Whether the container is privileged.
     privileged: bool
-    #: Capabilities that are dropped.
+    #: Dropped capabilities.
     dropped: tuple[str, ...]
-    #: The first port that needs no capability, where it is set.
+    #: The first port that needs no capability, if it is set.
     first_open_port: int | None
     #: Further options.
     options: tuple[str, ...]
 
 
 def read_security(pod: Mapping[str, Any], container: Mapping[str, Any]) -> Security:
-    """Returns the security context; the container's overrides the pod's. ``user`` is ``uid`` or ``uid:gid``, empty
-    for the image's own user; with a group but no user it is the image's user, ``ovms``."""
+    """Returns the security context; the container's overrides the pod's.
+
+    ``user`` is ``uid`` or ``uid:gid``, empty for the image's own user; with a group but no user it is the image's
+    user, ``ovms``.
+    """
     of_pod, own = table(pod, "securityContext"), table(container, "securityContext")
     both = {**of_pod, **own}
     uid, gid = whole(both, "runAsUser"), whole(both, "runAsGroup")
@@ -95,9 +98,11 @@ def read_security(pod: Mapping[str, Any], container: Mapping[str, Any]) -> Secur
 def read_limits(
     pod: Mapping[str, Any], container: Mapping[str, Any], *, live: bool, problems: list[str]
 ) -> tuple[ContainerLimits, tuple[str, ...]]:
-    """Returns the limits, and the names of the requested devices. A pod's own limits hold where its container has
-    none; without a request, the limit is the request too. ``live``: it was read from the cluster, so that the
-    defaults of the namespace (LimitRange) are included."""
+    """Returns the limits, and the names of the requested devices.
+
+    A pod's own limits apply if its container has none; without a request, the limit is the request too. ``live``:
+    whether it was read from the cluster, so that the defaults of the namespace (LimitRange) are included.
+    """
     limits = table(container, "resources", "limits")
     requests = table(container, "resources", "requests")
     around = table(pod, "resources", "limits")
@@ -133,7 +138,7 @@ def _amount(resources: Mapping[str, Any], name: str, problems: list[str]) -> flo
 
 
 def _least(first: float | None, second: float | None) -> float | None:
-    """The lower one; 0 is no limit."""
+    """Returns the lower one; 0 means no limit."""
     known = [value for value in (first, second) if value]
     return min(known) if known else None
 
@@ -142,7 +147,7 @@ def _least(first: float | None, second: float | None) -> float | None:
 
 
 def port_number(value: Any, container: Mapping[str, Any]) -> int | None:
-    """A port given as a number, or by the name that the container gives one of its ports."""
+    """Returns a port from its number, or from the name of one of the container's ports."""
     if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 6:
         value = int(value)
     if isinstance(value, int) and not isinstance(value, bool):
@@ -156,8 +161,8 @@ def port_number(value: Any, container: Mapping[str, Any]) -> int | None:
 def read_ports(
     container: Mapping[str, Any], manifest: ManifestObjects, labels: Mapping[str, Any], namespace: str
 ) -> tuple[PublishedPort, ...]:
-    """Ports of the node (hostPort), and those of the services in the file that choose this pod by its labels:
-    there ``address`` is the service's name and ``host`` its own port."""
+    """Returns the ports of the node (hostPort), and those of the services in the file whose labels match this pod:
+    their ``address`` is the service's name and ``host`` its own port."""
     found = []
     for entry in objects(container, "ports"):
         number, host = port_number(entry.get("containerPort"), {}), port_number(entry.get("hostPort"), {})
@@ -229,7 +234,7 @@ def _name_text(value: Any) -> str:
 
 
 def read_state(status: Mapping[str, Any], name: str) -> tuple[ContainerState | None, str]:
-    """How the container is, and its id; None where the pod has no status, or none of this container."""
+    """Returns the state of the container, and its id; None if the pod has no status, or none of this container."""
     entry = next(
         (item for item in objects(status, "containerStatuses") if string(item, "name") == name), None
     )
@@ -273,8 +278,8 @@ def _message(value: Mapping[str, Any]) -> str:
 
 
 def before_it(status: Mapping[str, Any], pod: Mapping[str, Any]) -> list[str]:
-    """Returns one sentence for each init container of the pod that does not end. Those that restart always are
-    intended to run in parallel with the others."""
+    """Returns one sentence for each init container of the pod that does not end. Containers that restart always run
+    in parallel with the others on purpose."""
     beside = {
         string(item, "name")
         for item in objects(pod, "initContainers")

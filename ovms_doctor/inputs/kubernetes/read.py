@@ -44,7 +44,7 @@ _IMAGE = lazy_pattern(r"model[-_]?server|ovms|openvino", re.IGNORECASE)
 _OPTION = lazy_pattern(
     r"--(model_path|model_name|config_path|rest_port|model_repository_path|source_model)\b"
 )
-#: KServe sends requests here where the container names no port.
+#: KServe sends requests here if the container names no port.
 _KSERVE_PORT = 8080
 #: An annotation of Open Data Hub's serving runtimes.
 _RUNTIME_VERSION = "opendatahub.io/runtime-version"
@@ -66,12 +66,14 @@ class _Choice(Struct, frozen=True):
 
 
 def read_kubernetes(text: str, *, source_name: str, container: str | None = None) -> Container:
-    """Returns the container that runs OVMS, of a manifest (YAML or JSON, one or more documents) or of a pod as
-    ``kubectl get pod -o json`` prints it.
+    """Returns the container that runs OVMS, of a manifest (YAML or JSON, one or more documents) or of a pod in the
+    output of ``kubectl get pod -o json``.
 
-    ``source_name`` is the name of the file; ``container`` the name of the container, where several are possible.
-    ``id`` is the container's, for a pod without one the pod's uid. Raises DocumentError for a document that is no
-    manifest, or has no such container.
+    Raises DocumentError for a document that is not a manifest, or has no such container. The result's ``id`` is the
+    container's, for a pod without one the pod's uid.
+
+    ``source_name``: the name of the file.
+    ``container``: the name of the container, if several are possible.
     """
     documents = read_documents(text, source_name)
     if not any(string(document, "kind") for document in documents):
@@ -92,12 +94,11 @@ def read_kubernetes(text: str, *, source_name: str, container: str | None = None
     return without_secrets(_read(chosen, ManifestObjects(documents), source_name, notes))
 
 
-# -- which one -----------------------------------------------------------------------------------------
+# -- the choice ----------------------------------------------------------------------------------------
 
 
 def _choose(choices: Sequence[_Choice], name: str | None, source_name: str) -> tuple[_Choice, list[str]]:
-    """The one that is named, else the one that looks like OVMS most; of a workload and the pods that were made
-    from it a pod."""
+    """Returns the named container, else the one most similar to OVMS; of a workload and its pods a pod."""
     if name is not None:
         best = [choice for choice in choices if name in (choice.name, choice.title)]
         if not best:
@@ -128,7 +129,7 @@ def _choose(choices: Sequence[_Choice], name: str | None, source_name: str) -> t
 
 
 def _likeness(choice: _Choice) -> int:
-    """How much a container looks like OVMS: 0 not at all."""
+    """Returns how similar a container is to OVMS; 0 for no similarity."""
     image, name = string(choice.container, "image"), choice.name
     arguments = [
         word
@@ -151,8 +152,8 @@ def _likeness(choice: _Choice) -> int:
 
 
 def _not_made(choices: list[_Choice]) -> list[_Choice]:
-    """Returns the workloads without those from which another one in the list was made: the pod is more specific than
-    its deployment."""
+    """Returns the workloads without those from which another one in the list was created: the pod is more specific
+    than its deployment."""
     by_title = {choice.workload.title: choice.workload for choice in choices}
     above = set()
     for choice in choices:
@@ -281,7 +282,7 @@ def _server_command(
         if reason is None:
             continue
         problems.append(f"A word of the command line is not known: {reason}.")
-        # The server does the same for each model name; any other word matters.
+        # The server does the same for each model name; any other argument matters.
         if not (word.startswith("--model_name=") or server_arguments[at - 1 : at] == ("--model_name",)):
             return ServerCommand(server.program, None, problems[-1])
     return server
@@ -303,7 +304,7 @@ def _of_openshift(workload: Workload) -> bool:
 
 
 def _ports(chosen: _Choice, manifest: ManifestObjects) -> tuple[PublishedPort, ...]:
-    """The ports of services and of the node. KServe sends requests to the first port of its container."""
+    """Returns the ports of services and of the node. KServe sends requests to the first port of its container."""
     workload, item = chosen.workload, chosen.container
     found = read_ports(item, manifest, workload.labels, workload.namespace)
     if found or not workload.kserve or workload.from_cluster or not _is_first(chosen):
@@ -318,7 +319,7 @@ def _is_first(chosen: _Choice) -> bool:
 
 
 def _filled_before(pod: Mapping[str, Any], mounts: Sequence[ContainerMount]) -> list[str]:
-    """Volumes of the server's that an init container has mounted, too, and may write to."""
+    """Returns the server's volumes that an init container mounts too, and may write to."""
     found = []
     for before in objects(pod, "initContainers"):
         for entry in objects(before, "volumeMounts"):

@@ -29,8 +29,11 @@ def read_mounts(
     environment: PodEnvironment,
     problems: list[str],
 ) -> tuple[ContainerMount, ...]:
-    """The mounts of ``container``. ``claims``: volumes that a stateful set makes for each of its pods, and the
-    claims' names. Of config maps and secrets the names of their files are kept, in ``options``."""
+    """Returns the mounts of ``container``.
+
+    ``claims``: volumes that a stateful set creates for each of its pods, and the claims' names. For config maps and
+        secrets, ``options`` has the names of their files.
+    """
     volumes = {string(volume, "name"): volume for volume in objects(pod, "volumes")}
     found = []
     for entry in objects(container, "volumeMounts"):
@@ -38,7 +41,7 @@ def read_mounts(
         if not server:
             continue
         server = server if server.startswith("/") else f"/{server}"
-        if name in claims:  # counts more than a volume of that name
+        if name in claims:  # takes precedence over a volume of that name
             mount = _claim(server, claims[name], False, manifest, namespace)
         elif name in volumes:
             mount = _volume(server, volumes[name], manifest, namespace)
@@ -59,8 +62,8 @@ def read_files(
     namespace: str,
     problems: list[str],
 ) -> tuple[DocumentFile, ...]:
-    """The files of the config maps and secrets of the same document, where ``container`` mounts them. What a mount
-    names and they do not have is a problem."""
+    """Returns the files of the config maps and secrets of the same document that ``container`` mounts. A file that a
+    mount names and they do not have is a problem."""
     volumes = {string(volume, "name"): volume for volume in objects(pod, "volumes")}
     found: dict[str, DocumentFile] = {}
     for entry in objects(container, "volumeMounts"):
@@ -92,12 +95,12 @@ def read_files(
 
 #: The files of a volume by their paths in it: size, content (None: not known), and the reason for that.
 _Contents: TypeAlias = dict[str, tuple[int, str | None, str]]
-#: The key that makes a document the server's configuration, which is no secret, wherever it is stored.
+#: The key that identifies the server's configuration, which is not a secret in any kind of object.
 _CONFIGURATION = '"model_config_list"'
 
 
 def _document_files(volume: Mapping[str, Any], manifest: ManifestObjects, namespace: str) -> _Contents | None:
-    """The files of a volume; None where it is of another kind, or not of this document."""
+    """Returns the files of a volume; None if it is of another kind, or not of this document."""
     if "projected" not in volume:
         for key, kind in (("configMap", "ConfigMap"), ("secret", "Secret")):
             if key in volume:
@@ -113,7 +116,7 @@ def _document_files(volume: Mapping[str, Any], manifest: ManifestObjects, namesp
 
 
 def _projected_files(entry: Mapping[str, Any], manifest: ManifestObjects, namespace: str) -> _Contents | None:
-    """The files of one source of a projected volume; None where they are not known."""
+    """Returns the files of one source of a projected volume; None if they are unknown."""
     token = table(entry, "serviceAccountToken")
     if token:
         return {string(token, "path"): (0, None, "it is a token that the cluster writes")}
@@ -127,7 +130,7 @@ def _projected_files(entry: Mapping[str, Any], manifest: ManifestObjects, namesp
 def _object_files(
     source: Mapping[str, Any], kind: str, manifest: ManifestObjects, namespace: str
 ) -> _Contents | None:
-    """The files of a config map or secret; None where it is not in the document."""
+    """Returns the files of a config map or secret; None if it is not in the document."""
     document = (
         manifest.find(kind, string(source, "name") or string(source, "secretName"), namespace)
         if source
@@ -152,7 +155,8 @@ def _object_files(
 
 
 def _content(value: str, *, encoded: bool, secret: bool) -> tuple[int, str | None, str]:
-    """Size and content of a key's value. A secret's is not kept, unless it is the server's configuration."""
+    """Returns size and content of a key's value. A secret's content is not kept, unless it is the server's
+    configuration."""
     if isinstance(value, UnsetText):
         return len(value), None, "a parameter of the template in it has no value"
     text: str | None = value
@@ -177,7 +181,7 @@ def _called(volume: Mapping[str, Any]) -> str:
 
 
 def shared_memory(mounts: tuple[ContainerMount, ...], pod: Mapping[str, Any]) -> int | None:
-    """Bytes of a tmpfs at /dev/shm, where it has a limit."""
+    """Returns the bytes of a tmpfs at /dev/shm, if it has a limit."""
     for mount in mounts:
         if mount.server.rstrip("/") == _SHARED_MEMORY and mount.kind == "tmpfs":
             for volume in objects(pod, "volumes"):
@@ -190,7 +194,7 @@ def shared_memory(mounts: tuple[ContainerMount, ...], pod: Mapping[str, Any]) ->
 def _mounted(
     mount: ContainerMount, entry: Mapping[str, Any], environment: PodEnvironment, problems: list[str]
 ) -> ContainerMount:
-    """The volume as this entry mounts it."""
+    """Returns the volume as this entry mounts it."""
     options = list(mount.options)
     propagation = _PROPAGATION.get(string(entry, "mountPropagation"))
     if propagation is not None:
@@ -262,7 +266,7 @@ def _volume(
 def _files(
     server: str, source: Mapping[str, Any], kind: str, manifest: ManifestObjects, namespace: str
 ) -> ContainerMount:
-    """A config map or a secret, always read-only; ``options`` has ``file=`` for each file that is known of."""
+    """Returns a config map or a secret, always read-only; ``options`` has ``file=`` for each known file."""
     name = string(source, "name") or string(source, "secretName")
     items = [string(item, "path") for item in objects(source, "items")]
     document = manifest.find(kind, name, namespace)
@@ -305,7 +309,7 @@ def _projected(
 def _claim(
     server: str, name: str, read_only: bool, manifest: ManifestObjects, namespace: str
 ) -> ContainerMount:
-    """A claim, and the host's directory behind it where its volume is in the file and is one of the host's."""
+    """Returns a claim, with its directory on the host if its volume is in the file and is one of the host's."""
     path: str | None = None
     options: tuple[str, ...] = ()
     volume = _bound(name, manifest, namespace)
@@ -317,7 +321,7 @@ def _claim(
 
 
 def _bound(name: str, manifest: ManifestObjects, namespace: str) -> dict[str, Any] | None:
-    """The volume that the claim names, or that names the claim."""
+    """Returns the volume that the claim names, or that names the claim."""
     claim = manifest.find("PersistentVolumeClaim", name, namespace)
     named = string(table(claim, "spec"), "volumeName") if claim is not None else ""
     if named:

@@ -1,4 +1,4 @@
-"""The pods that a manifest describes: workloads of Kubernetes, and what KServe makes of its own kinds."""
+"""The pods that a manifest describes: workloads of Kubernetes, and the pods that KServe creates from its own kinds."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from ovms_doctor.inputs.untyped import objects, string, table
 from ovms_doctor.model.pattern import lazy_pattern
 from ovms_doctor.model.text import redact
 
-#: The container into which KServe puts a model server, and where it puts the model.
+#: The container into which KServe puts a model server, and the directory into which it puts the model.
 KSERVE_CONTAINER = "kserve-container"
 KSERVE_MODELS = "/mnt/models"
-#: Where ModelMesh puts the models of all InferenceServices.
+#: The directory into which ModelMesh puts the models of all InferenceServices.
 _MODEL_MESH_MODELS = "/models"
 _KSERVE_VOLUME = "kserve-provision-location"
-#: The init container that KServe adds behind all others of the pod.
+#: The init container that KServe adds after all others of the pod.
 _INITIALIZER = "storage-initializer"
 _AUTO_VERSIONING = "storage.kserve.io/ovms-auto-versioning"
 _RUNTIMES = ("ServingRuntime", "ClusterServingRuntime")
@@ -31,7 +31,7 @@ _FRAMEWORKS = frozenset(
 
 
 class Workload(Struct):
-    """A pod, or what pods are made from."""
+    """A pod, or an object from which pods are created."""
 
     #: Kind of the manifest's object.
     kind: str
@@ -39,7 +39,7 @@ class Workload(Struct):
     name: str
     #: The pod's specification.
     spec: dict[str, Any]
-    #: Namespace; empty where none is named.
+    #: Namespace; empty if none is named.
     namespace: str = ""
     #: Labels of the pods.
     labels: Mapping[str, Any] = field(default_factory=dict)
@@ -51,15 +51,15 @@ class Workload(Struct):
     uid: str = ""
     #: Whether it is a pod of the cluster.
     from_cluster: bool = False
-    #: Whether KServe makes the pod.
+    #: Whether KServe creates the pod.
     kserve: bool = False
-    #: Why the server's arguments are not known; empty where they are.
+    #: Why the server's arguments are unknown; empty if they are known.
     arguments_unavailable: str = ""
     #: A stateful set's own volumes, and the claims of its first pod.
     claims: Mapping[str, str] = field(default_factory=dict)
-    #: What made it, as ``kind/name``.
+    #: The objects that created it, as ``kind/name``.
     owners: tuple[str, ...] = ()
-    #: What is not known or wrong, one sentence each.
+    #: What is unknown or wrong, one sentence each.
     problems: list[str] = field(default_factory=list)
     #: Containers that KServe or ModelMesh adds to the pod.
     added_containers: tuple[str, ...] = ()
@@ -68,13 +68,13 @@ class Workload(Struct):
 
     @property
     def title(self) -> str:
-        """For a person: kind and name."""
+        """Returns kind and name for the user."""
         return f"{self.kind}/{self.name}" if self.name else self.kind
 
 
 def find_workloads(documents: Sequence[dict[str, Any]]) -> list[Workload]:
-    """All pods that the documents describe, in their order. A serving runtime that an InferenceService of the same
-    file uses is found with that, and not alone."""
+    """Returns all pods that the documents describe, in their order. A serving runtime that an InferenceService of
+    the same file uses is found with that, and not alone."""
     runtimes = [document for document in documents if string(document, "kind") in _RUNTIMES]
     used: set[int] = set()
     served = {
@@ -101,7 +101,7 @@ def find_workloads(documents: Sequence[dict[str, Any]]) -> list[Workload]:
 
 
 def _started(document: Mapping[str, Any], spec: dict[str, Any], made: Mapping[str, Any]) -> Workload:
-    """``made``: the metadata of the pods."""
+    """Returns the workload. ``made``: the metadata of the pods."""
     metadata = table(document, "metadata")
     owners = [
         f"{string(item, 'kind')}/{string(item, 'name')}" for item in objects(metadata, "ownerReferences")
@@ -156,7 +156,7 @@ def _operator(document: Mapping[str, Any]) -> Workload:
 
 
 def _runtime(document: Mapping[str, Any]) -> Workload | None:
-    """Returns the workload of a serving runtime alone: its placeholders are kept."""
+    """Returns the workload of a serving runtime alone, with its placeholders."""
     spec = table(document, "spec")
     if not objects(spec, "containers"):
         return None
@@ -172,8 +172,8 @@ def _runtime(document: Mapping[str, Any]) -> Workload | None:
 
 
 def _model_mesh(made: Workload, spec: Mapping[str, Any]) -> Workload:
-    """A runtime for many models, which ModelMesh runs: it mounts one directory in every container of the pod, and its
-    adapter fetches the models and writes the configuration there.
+    """Returns a runtime for many models, which ModelMesh runs: it mounts one directory in every container of the
+    pod, and its adapter fetches the models and writes the configuration there.
 
     Source: modelmesh-serving, controllers/modelmesh (addVolumes, addMMContainer, builtInAdapter).
     """
@@ -228,7 +228,7 @@ def _inference_service(
 
 
 def _own_containers(made: Workload) -> Workload | None:
-    """A predictor that brings its container: STORAGE_URI there is what storageUri is elsewhere."""
+    """Returns a predictor with a container of its own: its STORAGE_URI replaces storageUri."""
     containers = objects(made.spec, "containers")
     if not containers:
         return None
@@ -299,7 +299,7 @@ def _deep(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, Any]
 
 
 def _filled(value: Any, document: Mapping[str, Any]) -> Any:
-    """KServe's placeholders replaced by what the InferenceService's metadata has."""
+    """Returns ``value`` with KServe's placeholders replaced by the metadata of the InferenceService."""
     metadata = table(document, "metadata")
 
     def replaced(match: re.Match[str]) -> str:
@@ -316,7 +316,7 @@ def _filled(value: Any, document: Mapping[str, Any]) -> Any:
 
 
 def placeholders(arguments: Sequence[str]) -> dict[str, str]:
-    """The placeholders that are left in a command line → why they are not known."""
+    """Returns the remaining placeholders of a command line → why they are unknown."""
     found = {}
     for word in arguments:
         for match in _UNFILLED.finditer(word):
@@ -331,13 +331,13 @@ def placeholders(arguments: Sequence[str]) -> dict[str, str]:
 
 
 def _storage(made: Workload, model: Mapping[str, Any], name: str) -> None:
-    """Adds the content that KServe puts at /mnt/models (with its storage initializer; a claim is mounted itself)."""
+    """Adds the content that KServe puts at /mnt/models (with its storage initializer; it mounts a claim directly)."""
     uri = redact(string(model, "storageUri").partition("?")[0])
     scheme, _, rest = uri.partition("://")
     if scheme != "oci" and any(
         string(item, "name") == _INITIALIZER for item in objects(made.spec, "initContainers")
     ):
-        # CommonStorageInitialization (storage_initializer_injector.go) then adds nothing, the mount included.
+        # CommonStorageInitialization (storage_initializer_injector.go) then adds nothing, not even the mount.
         return
     if scheme == "pvc" and rest:
         claim, _, path = rest.partition("/")
@@ -363,8 +363,8 @@ def _storage(made: Workload, model: Mapping[str, Any], name: str) -> None:
 
 
 def _versioned(made: Workload) -> list[str]:
-    """What Open Data Hub's KServe does with the copy: an init container behind the other moves all of it into a version
-    directory, unless that exists (opendatahub-io/kserve, InjectOVMSAutoVersioning)."""
+    """Returns what Open Data Hub's KServe does with the copy: an init container after the other moves all files into
+    a version directory, unless that exists (opendatahub-io/kserve, InjectOVMSAutoVersioning)."""
     version = str(made.annotations.get(_AUTO_VERSIONING, ""))
     if not (version.isascii() and version.isdecimal() and int(version) > 0):
         return []
@@ -377,8 +377,8 @@ def _versioned(made: Workload) -> list[str]:
 def _with_models(
     spec: Mapping[str, Any], name: str, volume: dict[str, Any], path: str, server: str = KSERVE_MODELS
 ) -> dict[str, Any]:
-    """``spec`` with ``volume`` at ``server`` of the container ``name``, unless something is mounted there. What
-    ModelMesh mounts is writable."""
+    """Returns ``spec`` with ``volume`` at ``server`` of the container ``name``, unless there is a mount already. A
+    mount of ModelMesh is writable."""
     containers: list[dict[str, Any]] = []
     for container in objects(spec, "containers"):
         mounts = objects(container, "volumeMounts")

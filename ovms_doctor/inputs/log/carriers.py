@@ -1,6 +1,6 @@
-"""Taking off what container engines, system logs and people put around each line of a log.
+"""Removes the text that container engines, system logs and people put around each line of a log.
 
-A carrier is taken off line by line, so that the further lines of a message lose it too. Carriers that name a pod,
+A carrier is removed line by line, so that the further lines of a message lose it too. Carriers that name a pod,
 container or service keep the lines of each apart.
 """
 
@@ -15,7 +15,7 @@ from ovms_doctor.model.pattern import lazy_pattern
 
 #: The most bytes up to which a message that a carrier splits is joined.
 _JOINED = 1 << 20
-#: Names and forms of prefixes that are remembered.
+#: How many names and forms of prefixes are remembered.
 _NAMES = 200
 
 _TIME = lazy_pattern(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d) ")
@@ -32,7 +32,7 @@ _COMPOSE = lazy_pattern(rb"([A-Za-z0-9][\w.-]{0,200}) *\| ?")
 _QUOTE = lazy_pattern(rb"(?:> ?)+")
 #: Another line of such a document.
 _STRUCTURE = lazy_pattern(rb"\s*(?:[\[\]{}]+,?|\"[^\"]{1,200}\": .*)\s*$")
-#: A member of a JSON document over several lines that holds a line of the log, as command line clients print it.
+#: A member of a JSON document over several lines that contains a line of the log, as command line clients print it.
 _MEMBER = lazy_pattern(
     rb"[ \t]{1,40}\"(?:log|line|message|MESSAGE|textPayload)\": (\"(?:[^\"\\]|\\.)*\"),?\r?$"
 )
@@ -93,8 +93,11 @@ _JSON = msgspec.json.Decoder(_JsonLine)
 
 
 class Unwrapped(Struct, frozen=True):
-    """A line without its carrier. ``name``: the pod, container or service that the carrier names, else None;
-    ``text``: None for the first part of a line that a later one completes."""
+    """A line without its carrier.
+
+    ``name``: the pod, container or service that the carrier names, else None.
+    ``text``: None for the first part of a line that a later one completes.
+    """
 
     name: bytes | None
     text: bytes | None
@@ -104,20 +107,20 @@ class Carriers:
     """Removes the carriers' prefixes from the lines of one file or stream, and learns these prefixes."""
 
     def __init__(self) -> None:
-        #: The stamps of a carrier have no year.
+        #: Whether the times of a carrier have no year.
         self.year_missing = False
         self._services: set[bytes] = set()
         self._shapes: dict[bytes, re.Pattern[bytes]] = {}
         self._parts: dict[tuple[bytes, bytes], bytes] = {}
-        #: The lines of the log are members of a JSON document over several lines.
+        #: Whether the lines of the log are members of a JSON document over several lines.
         self._in_document = False
 
     def used(self, lines: list[bytes]) -> bool:
-        """Whether these lines, the first of a chunk, seem to have one."""
+        """Whether these lines, the first of a chunk, seem to have a carrier."""
         return any(_BEGINS.match(line) or self._shape(line) for line in lines)
 
     def unwrap(self, line: bytes) -> Unwrapped | None:
-        """The line without its carriers; None where it has none."""
+        """Returns the line without its carriers; None if it has none."""
         member = _MEMBER.match(line)
         if member is not None:
             self._in_document = True
@@ -229,7 +232,7 @@ def _system(host: bytes | None, unit: bytes) -> bytes:
 
 
 def _label(prefix: bytes) -> bytes | None:
-    """The name in a prefix of unknown form, without times and line numbers."""
+    """Returns the name in a prefix of unknown form, without times and line numbers."""
     text = _CLOCK.sub(b"", prefix).strip()
     match = _GREP.match(text)
     if match:
@@ -243,7 +246,7 @@ def _shape_of(prefix: bytes) -> re.Pattern[bytes]:
 
 
 def _json(text: bytes) -> tuple[bytes, bytes | None, bytes] | None:
-    """Stream, name and text of a JSON line; the text ends with a line end where it is complete."""
+    """Returns stream, name and text of a JSON line; a complete text ends with a line end."""
     try:
         line = _JSON.decode(text)
     except (msgspec.DecodeError, RecursionError):

@@ -12,16 +12,16 @@ from ovms_doctor.inputs.log.requests import Requests, status_text
 from ovms_doctor.model.log import Change, LogLevel, ServableKind
 from ovms_doctor.model.pattern import lazy_pattern
 
-#: The thread of a line that has no prefix.
+#: The thread of a line without a prefix.
 NO_RECORD = b"-"
 _CHANGES = 500
 #: The number of problems of one thread that are kept until the state of a servable shows their effect.
 _RECENT = 30
-#: Threads whose recent problems are kept.
+#: The most threads whose recent problems are kept.
 _THREADS = 1_000
 _FAILURES = 200
 
-#: The commit behind the numbers may begin with digits.
+#: The commit after the numbers may begin with digits.
 _BANNER = lazy_pattern(r"OpenVINO Model Server (\d{4}\.\d+)((?:\.\d{1,3}(?=[.\s]|$))*)")
 _STATUS = lazy_pattern(
     r"STATUS CHANGE: Version (\d+) of model (.*) status change\. New status: "
@@ -47,7 +47,7 @@ _C_API = lazy_pattern(
 )
 _DEDUCED = lazy_pattern(r"Model name from deduced from [\w ]+: (.*)", re.DOTALL)
 _PATH = lazy_pattern(r"(?::|in|for) (/[^\s;,]{1,1000})")
-#: A servable's name and version within a problem.
+#: A servable's name and version in a problem.
 _SUBJECTS = tuple(
     lazy_pattern(pattern, re.DOTALL)
     for pattern in (
@@ -66,7 +66,7 @@ _SUBJECTS = tuple(
     )
 )
 
-#: The messages below the level of a warning that mean anything here, as a pattern; each ends with a group.
+#: The messages below the level of a warning that this module uses, as a pattern; each ends with a group.
 WANTED = (
     rb"STATUS CHANGE: ()|Serv(?:ableManagerModule (?:started|shutt)|er started on port )()|Shutting down()"
     rb"|Processing (?:HTTP/REST request failed: |C-API |config reload request)()"
@@ -83,7 +83,7 @@ _SHUTDOWN = (
     "HTTPServerModule shutting",
     "Shutting down",
 )
-#: Messages after which the process ends in any case.
+#: Messages after which the process always ends.
 _ENDS = lazy_pattern(
     r"will now terminate|^Error occurred in LLM executor: |^Error occurred in Omni executor: "
 )
@@ -107,10 +107,10 @@ class Events:
         #: Base path → the model's name, from DEBUG logs.
         self.names: dict[str, str] = {}
         self._base_path = ""
-        #: Failed requests that levels above DEBUG show: servable and reason → how many.
+        #: Failed requests that levels above DEBUG show: servable and reason → count.
         self.failures: dict[tuple[str, str], int] = {}
         self.devices: str | None = None
-        #: The servable that a thread loads, and the problems since its last change of a state.
+        #: The servable that a thread loads, and the problems since the last change of its state.
         self._loading: dict[bytes, Servable] = {}
         self._recent: dict[bytes, list[int]] = {}
 
@@ -144,7 +144,7 @@ class Events:
             self.current(at, line).openvino = text.removeprefix("OpenVINO backend ").strip()
 
     def current(self, at: str | None, line: int) -> Start:
-        """The start that a line belongs to; an excerpt begins without one."""
+        """Returns the start to which a line belongs; an excerpt begins without one."""
         if not self.starts:
             self._begin(Start(self.source, at, line, from_beginning=False))
         start = self.starts[-1]
@@ -260,7 +260,7 @@ class Events:
             self.current(at, line).stopping = True
 
     def _model_parameter(self, line: int, at: str, thread: bytes, text: str, stamp: bytes) -> None:
-        """Base path and name of a model, which follow each other."""
+        """Notes base path and name of a model, whose lines follow each other."""
         key, _, value = text.partition(": ")
         if key == "model_basepath":
             self._base_path = value
@@ -311,7 +311,7 @@ class Events:
     def problem(
         self, line: int, at: str | None, thread: bytes, level: LogLevel, origin: str, text: str, stamp: bytes
     ) -> None:
-        """A warning or an error, all of its lines."""
+        """Notes a warning or an error with all its lines."""
         match = _PIPELINE_FAILED.match(text)
         if match:
             self._request_failed(thread, match[1], match[2])
@@ -351,7 +351,7 @@ class Events:
         self._closing(problem, recent)
 
     def _request_failed(self, thread: bytes, servable: str, reason: str) -> None:
-        """A warning on a request. Where its other messages are logged too, it is counted with those."""
+        """Notes a warning on a request. If the request's other messages are logged too, it is counted with those."""
         if thread in self.requests.open:
             self.requests.reason(thread, reason)
             return
@@ -360,7 +360,7 @@ class Events:
             self.failures[key] = self.failures.get(key, 0) + 1
 
     def _closing(self, problem: Problem, recent: list[int]) -> None:
-        """A message that closes a failed load names the servable, also where states are not logged."""
+        """Notes a message that ends a failed load and names the servable, also without logged states."""
         text = problem.text
         if not text.startswith(
             ("Error occurred while loading model: ", "Error occurred while reloading model: ")
@@ -387,7 +387,7 @@ class Events:
         self.unfinished()
 
     def unfinished(self) -> None:
-        """A servable that neither came up nor failed takes the errors that name it as its problems."""
+        """Assigns to a servable that neither became available nor failed the errors that name it."""
         for servable in self.servables.values():
             if servable.state in ("START", "LOADING") and not servable.problems:
                 servable.caused_by(
@@ -397,7 +397,8 @@ class Events:
                 )
 
     def lasting(self, problem: Problem) -> bool:
-        """False where the servable came up after the problem, or a later start did without it."""
+        """Whether the problem remains: False if the servable became available after it, or a later start did not
+        have it."""
         servable = self.servables.get((problem.servable or "", problem.version))
         if servable is not None and problem.servable is not None:
             return servable.over_line < problem.last_line

@@ -14,7 +14,8 @@ from ovms_doctor.model.pattern import lazy_pattern
 
 
 class ForeignLine(Struct, frozen=True):
-    """A line that is no continuation. ``origin``: ``ovms`` for what the server prints without a prefix."""
+    """A line that does not continue a message. ``origin``: ``ovms`` for a line that the server prints without a
+    prefix."""
 
     origin: str
     level: LogLevel
@@ -34,7 +35,7 @@ _LEVEL: dict[bytes, LogLevel] = {
     b"D": "debug",
 }  # fmt: skip
 
-#: How lines begin that the server, the loader, the shell and the container engine write on standard error.
+#: The beginnings of lines that the server, the loader, the shell and the container engine write to standard error.
 _PLAIN_STARTS = (
     # Refused arguments: config.cpp, cli_parser.cpp.
     rb"error parsing options", rb"Use (?:either )?config_path ", rb"Use --list_models ", rb"Model parameters in CLI ",
@@ -53,7 +54,7 @@ _PLAIN_STARTS = (
 _PLAIN = lazy_pattern(rb"|".join(_PLAIN_STARTS))
 _PROTOBUF = lazy_pattern(rb"\[libprotobuf (ERROR|WARNING|FATAL) [^\]]*\] *(.*)", re.DOTALL)
 _TRACEBACK = b"Traceback (most recent call last):"
-#: A message that no problem is: the banner of ``--version``.
+#: A message that is not a problem: the banner of ``--version``.
 _HARMLESS = lazy_pattern(rb"OpenVINO Model Server \d|Unable to find image ")
 
 

@@ -1,4 +1,4 @@
-"""Figures of generative models: the lines of the executor, and of each request where the release logs them."""
+"""Figures of generative models: the lines of the executor, and of each request in releases that log them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _FULL = 99.0
 
 
 class Generative:
-    """Counts while the log is read."""
+    """Counts the figures while the log is read."""
 
     def __init__(self) -> None:
         self.lines = 0
@@ -63,7 +63,7 @@ class Generative:
                     self.first_token = condensed(self.first_token)
 
     def statistics(self, source: str) -> GenerativeStatistics | None:
-        """The figures; None where the log has none."""
+        """Returns the figures; None if the log has none."""
         if not self.lines and not self.measured:
             return None
         return GenerativeStatistics(

@@ -7,24 +7,25 @@ from collections.abc import Iterable
 from ovms_doctor.model.log import Ending, LogLevel, LogProblem, ServableHistory, ServableKind, ServerStart
 from ovms_doctor.model.pattern import lazy_pattern
 
-#: Distinct problems kept word for word; beyond that, texts that differ in numbers only are one; and at most.
+#: The most distinct problems that are kept exactly; beyond them, texts that differ only in numbers count as one; and
+#: the most in all.
 EXACT_PROBLEMS = 500
 PROBLEMS = 1_500
 SERVABLES = 5_000
 STARTS = 1_000
-#: Problems kept before one change of a servable's state.
+#: The most problems kept before one change of a servable's state.
 _RECENT = 20
-#: A problem's text is cut here, in characters.
+#: The longest text of a problem, in characters; the rest is cut.
 TEXT = 16_384
 
-#: States of an attempt: between them, a load that failed has failed still.
+#: States of an attempt: between them, a failed load is still failed.
 _ATTEMPTS = ("START", "LOADING", "BEGIN", "RELOADING")
 
 _NUMBERS = lazy_pattern(r"\d+")
 
 
 class Start:
-    """One start of the server, while it is read."""
+    """One start of the server, during the reading."""
 
     __slots__ = (
         "at",
@@ -83,7 +84,7 @@ class Start:
 
 
 class Problem:
-    """A warning or an error with its repetitions, while they are counted."""
+    """A warning or an error with its repetitions, during the counting."""
 
     __slots__ = (
         "at_start", "count", "first_at", "first_line", "last_at", "last_line", "last_start", "level",
@@ -137,14 +138,14 @@ class Problems:
 
     def __init__(self) -> None:
         self.all: list[Problem] = []
-        #: Problems that were counted, but not kept.
+        #: Counted problems that are not kept.
         self.left_out = 0
         self._by_text: dict[tuple[str, str | None, int | None], Problem] = {}
 
     def add(
         self, text: str, level: LogLevel, origin: str, servable: str | None, version: int | None
     ) -> Problem | None:
-        """The problem with this text, new or known; None where there are too many of them."""
+        """Returns the problem with this text, new or known; None if there are too many."""
         text = text[:TEXT]
         key = (text, servable, version)
         known = self._by_text.get(key)
@@ -189,11 +190,12 @@ class Servable:
         self.device: str | None = None
         self.loading_since: str | None = None
         self.load_ms: float | None = None
-        #: The last line with a state in which earlier problems are over.
+        #: The last line with a state that ends earlier problems.
         self.over_line = 0
 
     def become(self, state: str, error_code: str, at: str | None, line: int) -> bool:
-        """Takes the state of a line. True where that is a change, an attempt that fails again apart."""
+        """Sets the state of a line. Returns whether it changed; a repeated failed attempt does not count as a
+        change."""
         failed = error_code != "OK" or state.startswith("LOADING_PRECONDITION_FAILED")
         if state in ("AVAILABLE", "END", "RETIRED"):
             self.over_line = line

@@ -1,4 +1,4 @@
-"""From the bytes of one or several files to the summary of the log, in bounded memory."""
+"""Reads the bytes of one or several files into the summary of the log, in bounded memory."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from ovms_doctor.inputs.log.redacted import without_secrets
 from ovms_doctor.inputs.log.server import ServerLog
 from ovms_doctor.model.log import LEVELS, LogProblem, LogSummary, RequestStatistics, ServerStart
 
-#: A line is cut here, in bytes; what follows up to its end is left out.
+#: The longest line in bytes; the rest up to its end is cut.
 LINE = 1 << 20
 _KEPT = 1 << 16
-#: Servers in one log that are kept apart.
+#: The most servers in one log that are kept apart.
 _SERVERS = 200
 #: The number of lines at the beginning of a chunk that are examined for a carrier.
 _PROBED = 40
@@ -42,7 +42,7 @@ class LogReader:
     # -- input -----------------------------------------------------------------------------------------
 
     def begin(self, label: str) -> None:
-        """A file begins. Files with one label are one log: the lines are counted on."""
+        """Begins a file. Files with one label are one log: line numbers continue."""
         self._label = label
         self._number = self._lines.get(label, 0)
         self._carriers = Carriers()
@@ -53,7 +53,7 @@ class LogReader:
         self._first_chunk = True
 
     def feed(self, data: bytes) -> None:
-        """Takes the next bytes of the file, cut anywhere."""
+        """Reads the next bytes of the file, cut at any position."""
         self._size += len(data)
         if self._first_chunk and data:
             self._first_chunk = False
@@ -79,7 +79,7 @@ class LogReader:
             self._take(block, end)
 
     def end(self) -> None:
-        """The file ends, with or without a line end."""
+        """Ends the file, with or without a line end."""
         if self._rest:
             block, self._rest = b"\n" + self._rest, b""
             self._take(block, len(block))
@@ -87,7 +87,7 @@ class LogReader:
         self._year_missing = self._year_missing or self._carriers.year_missing
 
     def _take(self, block: bytes, end: int) -> None:
-        """Takes whole lines up to ``end``, a line end before each."""
+        """Reads whole lines up to ``end``, a line end before each."""
         if b"\r" in block or b"\x1b" in block:
             block = ANSI.sub(b"", block[:end].replace(b"\r\n", b"\n").removesuffix(b"\r"))
             end = len(block)
@@ -101,7 +101,7 @@ class LogReader:
             self._number += server.feed(block, end, range(first, first + end + 1))
 
     def _unwrap(self, lines: list[bytes], first: int) -> None:
-        """Takes the carriers off, and hands runs of lines of one server on."""
+        """Removes the carriers, and passes on consecutive lines of one server."""
         texts: list[bytes] = []
         numbers: list[int] = []
         current = self._last or self._server(b"")
@@ -125,7 +125,7 @@ class LogReader:
         self._last = current
 
     def _wrapped(self, number: int, line: bytes) -> bool:
-        """A line without a record's form in a log that seemed to have no carrier. True where it has one."""
+        """Checks a line without a record's form in a log that seemed to have no carrier. Returns whether it has one."""
         if line == b"```":
             return True
         unwrapped = self._carriers.unwrap(line)
@@ -151,7 +151,7 @@ class LogReader:
     # -- output ----------------------------------------------------------------------------------------
 
     def summary(self) -> LogSummary:
-        """Returns the summary of the log, without secrets. To be called once, after the last file."""
+        """Returns the summary of the log, without secrets. Must be called once, after the last file."""
         for server in self._servers.values():
             server.finish()
         used = [server for server in self._servers.values() if server.events.starts or server.requests.open]

@@ -1,4 +1,4 @@
-"""The summary of a log without secrets: of its text only warnings, errors and reasons are kept."""
+"""The summary of a log without secrets: it keeps only the texts of warnings, errors and reasons."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Joining the lines of one request: by thread, as the server handles each request on one thread.
+"""Joins the lines of one request: by thread, because the server handles each request on one thread.
 
-A gRPC request that fails has no closing line: it is one that its thread leaves for another. A request that is
-open when the log ends counts as neither.
+A gRPC request that fails has no closing line: it has failed if its thread begins another request. A request that is
+open at the end of the log counts as neither.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from ovms_doctor.inputs.log.tally import Durations, Tally, text_of
 from ovms_doctor.model.log import Api, Interface, RequestStatistics
 from ovms_doctor.model.pattern import lazy_pattern
 
-#: Servables × interfaces that are kept apart; the rest is counted as one.
+#: The most pairs of servable and interface that are kept apart; further ones are counted as one.
 TALLIES = 2_000
 OTHER_SERVABLES = "(other servables)"
-#: Requests open at one time; a log that never closes any is not the server's.
+#: The most open requests at one time; a log that never closes any is not a server's log.
 OPEN = 20_000
-#: Cached texts of lines.
+#: The most cached texts of lines.
 CACHE = 20_000
 
 _KSERVE = lazy_pattern(rb"/v2/models/([^/?]+)(?:/versions/[^/?]*)?/infer/?(?:\?.*)?", re.DOTALL)
@@ -33,7 +33,7 @@ _OPENAI = lazy_pattern(
 )
 _BODY = b" body: "
 
-#: How a validation message of the log begins, and the status text that the client gets.
+#: The beginning of a validation message of the log, and the status text that the client gets.
 _STATUS = {
     "Invalid precision": "Invalid input precision",
     "Missing tensor with specific name": "Missing input with specific name",
@@ -61,7 +61,8 @@ _NO_REASON = ("Validating request containing", "Batch size in request ")
 
 
 def status_text(message: str) -> tuple[str, str] | None:
-    """The servable of a validation message, and the status text that the client gets; None for another."""
+    """Returns the servable of a validation message, and the status text that the client gets; None for another
+    message."""
     match = _VALIDATION.fullmatch(message)
     if match is None or match["text"].startswith(_NO_REASON):
         return None
@@ -70,7 +71,7 @@ def status_text(message: str) -> tuple[str, str] | None:
 
 
 class Open:
-    """A request that has begun. ``stages``: the durations of its tally."""
+    """An open request. ``stages``: the durations of its tally."""
 
     __slots__ = ("reason", "stages", "tally")
 
@@ -108,7 +109,7 @@ class Requests:
     # -- beginnings ------------------------------------------------------------------------------------
 
     def begin_http(self, thread: bytes, text: bytes, stamp: bytes) -> None:
-        """``text``: ``POST /v2/models/two/infer body: 191 bytes``."""
+        """Begins a REST request. ``text``: ``POST /v2/models/two/infer body: 191 bytes``."""
         request = text.rpartition(_BODY)[0] or text
         try:
             tally = self._paths[request]
@@ -151,7 +152,7 @@ class Requests:
             tally.first = stamp
 
     def _of_path(self, request: bytes) -> Tally | None:
-        """Returns the tally of ``POST /v2/models/two/infer``; None where the path is not for inference."""
+        """Returns the tally of ``POST /v2/models/two/infer``; None if the path is not for inference."""
         method, _, path = request.partition(b" ")
         if method != b"POST":
             return None
@@ -167,7 +168,7 @@ class Requests:
     # -- what follows ----------------------------------------------------------------------------------
 
     def named(self, thread: bytes, servable: str, stamp: bytes) -> None:
-        """A request of the OpenAI API names its servable only in its body: it moves to that tally."""
+        """Moves a request of the OpenAI API, which names its servable only in its body, to that servable's tally."""
         request = self.open.get(thread)
         if request is None or request.tally.api != "OpenAI" or request.tally.servable == servable:
             return
@@ -181,13 +182,13 @@ class Requests:
         request.tally, request.stages = tally, tally.stages
 
     def reason(self, thread: bytes, text: str) -> None:
-        """Why the request of this thread will fail; the last reason counts."""
+        """Notes why the request of this thread will fail; the last reason counts."""
         request = self.open.get(thread)
         if request is not None:
             request.reason = text
 
     def fail_grpc(self, thread: bytes, text: str, stamp: bytes) -> None:
-        """A message that ends a gRPC or C-API request; over REST another line follows."""
+        """Ends a gRPC or C-API request with its message; over REST another line follows."""
         request = self.open.get(thread)
         if request is None:
             return
@@ -198,7 +199,7 @@ class Requests:
         request.tally.fail(text, stamp)
 
     def fail_http(self, thread: bytes, request: bytes, reason: str, stamp: bytes) -> Tally | None:
-        """The line that ends a REST request with its reason."""
+        """Ends a REST request by the line with its reason."""
         opened = self.open.pop(thread, None)
         if opened is None:
             if self._of_path(request) is not None:
@@ -208,7 +209,7 @@ class Requests:
         return opened.tally
 
     def leave(self, thread: bytes, stamp: bytes) -> None:
-        """The thread begins another request: what it had in work is over."""
+        """Ends the request of a thread that begins another request."""
         request = self.open.pop(thread)
         tally = request.tally
         if request.reason is not None or tally.api != "OpenAI":
@@ -219,7 +220,7 @@ class Requests:
     # -- ends ------------------------------------------------------------------------------------------
 
     def restart(self, stamp: bytes) -> None:
-        """The server ended, or the log does: what is known to fail has failed."""
+        """Ends the requests at the end of the server or of the log: a request that is known to fail has failed."""
         for thread in list(self.open):
             request = self.open[thread]
             if request.reason is not None or request.tally.api == "OpenAI":
@@ -233,7 +234,7 @@ class Requests:
             request.stages = request.tally.stages
 
     def statistics(self, source: str) -> Iterator[RequestStatistics]:
-        """Most used first."""
+        """Yields the statistics, the most used servable first."""
         used = [tally for tally in self._tallies.values() if tally.requests]
         for tally in sorted(used, key=lambda tally: (-tally.requests, tally.servable, tally.interface)):
             yield tally.statistics(source)

@@ -1,8 +1,8 @@
 """The log of one server, block by block.
 
-Nearly every line of a DEBUG log is one of a few dozen messages, and most of them are not needed. One pattern,
-searched for over a whole block, finds the needed lines: those of a request, which are counted directly; other known
-messages, warnings and errors, and lines that are no record, which take the slow path.
+Nearly every line of a DEBUG log is one of a few dozen messages, and most of them are not needed. One search for a
+pattern over a whole block finds the needed lines: the lines of a request, which are counted directly; and other known
+messages, warnings, errors and lines that are not records, which take the slow path.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ RECORD = lazy_pattern(
     re.DOTALL,
 )
 
-# The groups of the pattern: what a line is. Those beyond the last are messages for the slow path.
+# The groups of the pattern: the kinds of lines. Groups after the last one are messages for the slow path.
 WAIT, DESERIALIZATION, INFERENCE, SERIALIZATION, TOTAL, HTTP, GRPC = 4, 5, 6, 7, 8, 9, 10
-#: One or more, without trying fewer: faster where Python has it.
+#: One or more, without backtracking: faster in a Python that has it.
 _MANY = b"++" if sys.version_info >= (3, 11) else b"+"
 _LINES = lazy_pattern(
     # A record: its time (1) and thread (2). A charset would be several times slower than "anything but a bracket",
@@ -44,29 +44,30 @@ _LINES = lazy_pattern(
     rb"|" + WANTED + rb")"
     # A warning or an error.
     rb"|[wec]())"
-    # A record of an old release, or one written before the log is set up.
+    # A record of an old release, or one written before the start of the logging.
     rb"|(?!\[\d)())"
-    # No record: a line that continues one, or that another library wrote.
+    # Not a record: a line that continues one, or that another library wrote.
     rb"|(?!\[\d{4}-)(?P<foreign>))"
 )  # fmt: skip
 _NO_RECORD = _LINES.groupindex["foreign"]
 
-#: The clock of a thread that was interrupted may lag so much, in seconds, without being set back.
+#: Seconds by which the clock of an interrupted thread may lag, without having been set back.
 _LAG = 2.0
 _SERIOUS_LEVELS = (b"warning", b"error", b"critical")
 _JUMPS = 50
-#: A line is looked at up to here, in bytes.
+#: The most bytes of a line that are read.
 _LINE = 70_000
-#: How far into a block the level is looked for.
+#: How many bytes of a block are searched for the level.
 _PROBED = 1 << 16
-#: How lines begin that only continue a message: nothing where no message waits for them.
+#: The beginnings of lines that only continue a message; they are ignored if no message is pending.
 _INDENTED = (b" ", b"\t", b"\n", b"")
 
 
 class ServerLog:
-    """Reads the lines of one server. ``source``: its name where the log holds several, else empty.
+    """Reads the lines of one server.
 
-    ``wrapped`` gets a line that is no record, and returns whether a carrier contained a record.
+    ``source``: its name if the log has several servers, else empty.
+    ``wrapped``: gets a line that is not a record, and returns whether a carrier contained a record.
     """
 
     def __init__(self, source: str, wrapped: Callable[[int, bytes], bool]) -> None:
@@ -80,7 +81,7 @@ class ServerLog:
         self.first_at = b""
         self.last_at = b""
         self.jumps: list[ClockJump] = []
-        #: Seconds that the clock was set back, all in all.
+        #: Seconds by which the clock was set back, in all.
         self.set_back = 0.0
         self._stamp = b""
         #: Lines of this server before the block, and up to the current line.
@@ -92,12 +93,12 @@ class ServerLog:
     # -- the fast path ---------------------------------------------------------------------------------
 
     def feed(self, block: bytes, end: int, numbers: Sequence[int]) -> int:
-        """Takes whole lines up to ``end``, a line end before each, and their numbers in the log.
+        """Reads whole lines up to ``end``, a line end before each, and their numbers in the log.
 
-        There may be more numbers than lines. Returns how many lines there are.
+        There may be more numbers than lines. Returns the number of lines.
         """
         if not self.first_at:
-            # Of the first record, whatever it is about.
+            # The first record's time, whatever its message.
             stamped = _STAMP.search(block, 0, end)
             self.first_at = stamped[1] if stamped else b""
         requests = self.requests
@@ -165,7 +166,7 @@ class ServerLog:
         return lines
 
     def _last(self, block: bytes, end: int, number: int) -> None:
-        """Takes the time of the block's last record. ``number``: of its last line."""
+        """Notes the time of the block's last record. ``number``: of its last line."""
         start = end
         for _ in range(100):
             start = block.rfind(b"\n[", 0, start)
@@ -194,7 +195,7 @@ class ServerLog:
             )
 
     def _record(self, number: int, line: bytes) -> None:
-        """A record that the fast path leaves to the slow one."""
+        """Reads a record that the fast path leaves to the slow one."""
         self.flush()
         match = RECORD.fullmatch(line)
         if match is None:
@@ -216,7 +217,7 @@ class ServerLog:
             self.events.message(number, at, thread, message, self._stamp)
 
     def _foreign(self, number: int, line: bytes) -> None:
-        """A line without OVMS's prefix: the rest of a message, or what another library writes."""
+        """Reads a line without OVMS's prefix: the rest of a message, or a message of another library."""
         found = foreign.recognise(line)
         if found is None and line and self._wrapped(number, line):
             return
@@ -239,7 +240,7 @@ class ServerLog:
             self.events.message(number, at or "", NO_RECORD, found.message, self._stamp)
 
     def flush(self) -> None:
-        """The pending warning or error is complete."""
+        """Completes the pending warning or error."""
         pending, self._pending = self._pending, None
         if pending is not None:
             text = pending.text()
@@ -270,7 +271,7 @@ class ServerLog:
 
 
 class _Pending:
-    """A message that may go on in the next lines."""
+    """A message that may continue in the next lines."""
 
     __slots__ = ("at", "last", "length", "level", "lines", "number", "origin", "thread")
 
@@ -304,7 +305,7 @@ class _Pending:
             self.lines.append(text)
             self.length += len(text) + 1
         elif b"; model: " in line or b"occurred during" in line or b"will now terminate" in line:
-            # The end of a long message names what it is about.
+            # The end of a long message names its subject.
             self.lines.append(line[:1000].decode("utf-8", "replace"))
             self.length += 1
 

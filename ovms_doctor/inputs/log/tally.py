@@ -8,18 +8,18 @@ from collections.abc import Iterable
 
 from ovms_doctor.model.log import Api, Distribution, Interface, RequestStatistics
 
-#: Distinct durations that are kept exactly, distinct reasons, and distinct minutes, of one servable.
+#: The most distinct durations that are kept exactly, distinct reasons, and distinct minutes, of one servable.
 DURATIONS = 20_000
 REASONS = 100
 MINUTES = 3_000
-#: Under this the reasons beyond the first :data:`REASONS` are counted.
+#: The reason under which those beyond the first :data:`REASONS` are counted.
 OTHER_REASONS = "(other reasons)"
-#: A reason is cut here, in characters.
+#: The longest reason, in characters; the rest is cut.
 _REASON = 500
-#: The number of failures in a row, up to the last request, after which a servable counts as stuck.
+#: The number of consecutive failures, up to the last request, after which a servable counts as stuck.
 _STUCK = 10
 
-#: Duration as the log writes it → how often.
+#: Duration as the log writes it → count.
 Durations = defaultdict[bytes, int]
 
 
@@ -37,7 +37,7 @@ def milliseconds(text: bytes) -> float | None:
 
 
 def condensed(durations: Durations) -> Durations:
-    """The same durations, each rounded to three significant digits."""
+    """Returns the same durations, each rounded to three significant digits."""
     result = new_durations()
     for text, count in durations.items():
         value = milliseconds(text)
@@ -47,7 +47,7 @@ def condensed(durations: Durations) -> Durations:
 
 
 def distribution(durations: Durations) -> Distribution | None:
-    """Percentiles by nearest rank; None where nothing was logged."""
+    """Returns the percentiles by nearest rank; None if nothing was logged."""
     values: dict[float, int] = {}
     for text, count in durations.items():
         value = milliseconds(text)
@@ -73,7 +73,7 @@ def _rank(ordered: list[tuple[float, int]], number: int, share: int) -> float:
 
 
 class Tally:
-    """The requests to one servable over one interface and API, while the log is read.
+    """The requests to one servable over one interface and API, during the reading of the log.
 
     ``stages``: durations of waiting, deserialisation, inference, serialisation and of the whole request.
     """
@@ -106,7 +106,7 @@ class Tally:
         self.failing = 0
 
     def fail(self, reason: str, stamp: bytes) -> None:
-        """Counts a failure. ``stamp``: the time of the line that shows it."""
+        """Counts a failure. ``stamp``: the time of its line."""
         self.failed += 1
         if not self.failing:
             self.failing_since = stamp
@@ -117,7 +117,7 @@ class Tally:
         self.reasons[reason] = self.reasons.get(reason, 0) + 1
 
     def bound(self) -> None:
-        """Keeps the memory bounded; called now and then."""
+        """Keeps the memory bounded; called from time to time."""
         for index, durations in enumerate(self.stages):
             if len(durations) > DURATIONS:
                 self.stages[index] = condensed(durations)
@@ -159,7 +159,7 @@ class Tally:
 
 
 def _answered(texts: Iterable[bytes]) -> tuple[tuple[int, ...], int]:
-    """The versions and the number of infer requests in ``1, nireq 0``."""
+    """Returns the versions and the number of infer requests in ``1, nireq 0``."""
     versions: set[int] = set()
     highest = -1
     for text in texts:

@@ -1,1 +1,1 @@
-"""A client's request in the forms that people have it in."""
+"""A client's request in its usual forms."""

@@ -1,4 +1,4 @@
-"""Which API a body belongs to, where only the body is given."""
+"""The API of a body, if only the body is known."""
 
 import json
 import re
@@ -32,15 +32,15 @@ def api_of_path(path: str) -> Api | None:
 
 
 def api_of_body(body: bytes) -> tuple[Api, str]:
-    """The API that a JSON body is written for, and the endpoint of an OpenAI body.
+    """Returns the API of a JSON body, and the endpoint of an OpenAI body.
 
-    A body that cannot be determined belongs to KServe, the API that every release since 2022.2 has.
+    If the API cannot be determined, it is KServe's, which every release since 2022.2 has.
     """
     keys = _top_keys(body)
     if "messages" in keys or ("model" in keys and not keys & {"inputs", "instances"}):
         return "OpenAI", next((path for key, path in _OPENAI if key in keys), "chat/completions")
     if "inputs" in keys and _has_tensors(body):
-        # Also beside instances, which KServe's parser leaves unread.
+        # Also with instances, which KServe's parser ignores.
         return "KServe", ""
     if "instances" in keys or "signature_name" in keys:
         return "TFS", ""
@@ -50,7 +50,7 @@ def api_of_body(body: bytes) -> tuple[Api, str]:
 
 
 def _top_keys(body: bytes) -> set[str]:
-    """The keys of the document; of one that is no JSON, or large, the telling ones that occur."""
+    """Returns the keys of the document; if it is not JSON, or large, those keys in it that identify an API."""
     if len(body) <= _HEAD:
         document = _loaded(body)
         if isinstance(document, dict):
@@ -66,7 +66,7 @@ def _loaded(body: bytes) -> Any:
 
 
 def _has_tensors(body: bytes) -> bool:
-    """Whether `inputs` is a list of tensors as KServe wants them."""
+    """Whether `inputs` is a list of tensors as in KServe's API."""
     document = _loaded(body) if len(body) <= _HEAD else None
     inputs = document.get("inputs") if isinstance(document, dict) else None
     first = inputs[0] if isinstance(inputs, list) and inputs else None
@@ -74,7 +74,7 @@ def _has_tensors(body: bytes) -> bool:
 
 
 def _column_format(body: bytes) -> bool:
-    """Whether `inputs` is an object of tensors or an array of numbers, as TensorFlow Serving wants it."""
+    """Whether `inputs` is an object of tensors or an array of numbers, as in TensorFlow Serving's API."""
     document = _loaded(body) if len(body) <= _HEAD else None
     if isinstance(document, dict):
         inputs = document.get("inputs")
@@ -86,7 +86,7 @@ def _column_format(body: bytes) -> bool:
 
 
 def default_path(api: Api, endpoint: str, name: str) -> str:
-    """The path that a body of an API is sent to."""
+    """Returns the usual path for a body of an API."""
     if api == "TFS":
         return f"/v1/models/{name}:predict"
     if api == "OpenAI":

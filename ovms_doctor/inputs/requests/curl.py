@@ -1,4 +1,4 @@
-"""A curl command line, as curl makes a request of it (curl(1))."""
+"""A curl command line as the request that curl sends (curl(1))."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -30,7 +30,7 @@ ReadFile = Callable[[str], bytes]
 
 
 def parse_curl(text: str, read_file: ReadFile) -> ClientRequest:
-    """The request of a command line or script. Raises DocumentError for what is no complete one."""
+    """Returns the request of a command line or script. Raises DocumentError if it is not complete."""
     found = command(text, "curl")
 
     def read(name: str) -> bytes:
@@ -67,7 +67,7 @@ class _Line:
         self._notes: list[str] = []
 
     def take(self, words: Sequence[str], position: int) -> int:
-        """Understand the option or word at a position; return the next position."""
+        """Reads the option or argument at a position; returns the next position."""
         word = words[position]
         if not word.startswith("-") or word == "-":
             if not self._url:
@@ -85,7 +85,7 @@ class _Line:
         return self._option(name, attached, words, position)
 
     def _short(self, words: Sequence[str], position: int) -> int:
-        """Several short options in one word: `-sX POST`, `-d@file`."""
+        """Reads several short options in one argument: `-sX POST`, `-d@file`."""
         word = words[position]
         for index, letter in enumerate(word[1:], 1):
             if letter in _SHORT_WITH_VALUE:
@@ -140,7 +140,7 @@ class _Line:
             self._headers.append((name.strip(), as_typed(text.strip())))
 
     def _add(self, kind: str, value: str) -> None:
-        """One piece of data. `-d @file` leaves out line ends, `--data-binary` keeps them."""
+        """Adds one piece of data. `-d @file` leaves out line ends, `--data-binary` keeps them."""
         if kind == "urlencode":
             key, equals, text = value.partition("=")
             self._data.append(
@@ -159,7 +159,7 @@ class _Line:
         self._data.append(data)
 
     def request(self) -> ClientRequest:
-        """The request as curl sends it."""
+        """Returns the request as curl sends it."""
         if not self._url:
             raise DocumentError("the command line names no URL")
         url = as_typed(self._url)

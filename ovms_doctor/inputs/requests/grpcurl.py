@@ -20,7 +20,7 @@ _METHODS = ("inference.GRPCInferenceService/ModelInfer", "tensorflow.serving.Pre
 
 
 def parse_grpcurl(text: str, read_file: Callable[[str], bytes]) -> ClientRequest:
-    """The request of a command line. Raises DocumentError for what is no complete one."""
+    """Returns the request of a command line. Raises DocumentError if it is not complete."""
     found = command(text, "grpcurl")
     data: str | None = None
     plain: list[str] = []

@@ -19,7 +19,7 @@ def is_http(data: bytes) -> bool:
 
 
 def parse_http(data: bytes) -> ClientRequest:
-    """The request in a message. A body behind a Content-Length that is shorter is cut, as a server does."""
+    """Returns the request in a message. The body is cut at a shorter Content-Length, as a server does."""
     line = _REQUEST_LINE.match(data[:_MOST_HEADERS])
     if line is None:
         raise DocumentError("the first line is no HTTP request line")

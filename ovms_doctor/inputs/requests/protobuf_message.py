@@ -52,7 +52,7 @@ _DTYPES = (
     "DT_QINT8 DT_QUINT8 DT_QINT32 DT_BFLOAT16 DT_QINT16 DT_QUINT16 DT_UINT16 DT_COMPLEX128 DT_HALF DT_RESOURCE "
     "DT_VARIANT DT_UINT32 DT_UINT64"
 ).split()
-#: The server's words for a dtype (`getDataTypeAsString`); others are INVALID, DT_UINT32 among them.
+#: The server's name of a dtype (`getDataTypeAsString`); others are INVALID, DT_UINT32 among them.
 DTYPE_NAMES = {
     "DT_FLOAT": "FP32",
     "DT_DOUBLE": "FP64",
@@ -83,13 +83,13 @@ def is_message(text: str) -> bool:
 
 
 def parse_message(text: str) -> ClientRequest:
-    """The request in a protobuf text or JSON. Raises DocumentError with protobuf's own text."""
+    """Returns the request in a protobuf text or JSON. Raises DocumentError with protobuf's own text."""
     from google.protobuf import json_format, text_format
 
     tfs = _TFS_HINT.search(text) is not None
     message = _classes()["PredictRequest" if tfs else "ModelInferRequest"]()
     try:
-        # Python warns of an escape in a string that protobuf leaves to it.
+        # Python warns about an escape in a string that protobuf does not decode.
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)
             if text.lstrip().startswith("{"):
@@ -140,7 +140,7 @@ def _predict(message: Any) -> InferMessage:
 
 @cache
 def _classes() -> dict[str, type[Message]]:
-    """The message classes, made from the descriptions above."""
+    """Returns the message classes, made from the descriptions above."""
     from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
     file = descriptor_pb2.FileDescriptorProto(
@@ -177,7 +177,7 @@ def _classes() -> dict[str, type[Message]]:
 
 
 def _nested_map(file: Any, holder: str) -> Any:
-    """The entry of a map field, which protobuf wants inside its message."""
+    """Returns the entry of a map field, which protobuf requires inside its message."""
     message = file.message_type.add(name=holder)
     entry = message.nested_type.add(name="InputsEntry")
     entry.options.map_entry = True
@@ -185,7 +185,7 @@ def _nested_map(file: Any, holder: str) -> Any:
 
 
 def _without_placeholder(file: Any) -> Any:
-    """The file with each message once: the map's entry was described before its message."""
+    """Returns the file with each message once: the map's entry was described before its message."""
     kept: dict[str, Any] = {}
     for message in list(file.message_type):
         if message.name == "InputEntry":

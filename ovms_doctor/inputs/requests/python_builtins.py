@@ -1,4 +1,4 @@
-"""Python's own functions in a snippet, as far as they are followed."""
+"""Python's own functions in a snippet, if this program supports them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ovms_doctor.inputs.requests.python_values import MOST_ELEMENTS, Array, Inst
 
 
 def items_of(value: Any) -> Sequence[Any] | None:
-    """Returns what a loop over a value goes through; `None` where that is not known."""
+    """Returns the items of a loop over a value; `None` if they are unknown."""
     if isinstance(value, list | tuple):
         return value
     if isinstance(value, dict):
@@ -23,8 +23,8 @@ def items_of(value: Any) -> Sequence[Any] | None:
 
 
 def builtin_call(name: str, arguments: list[Any], keywords: dict[str, Any]) -> Any:
-    """Returns the result of a call of a function that is built into Python; a call of another one gives an object
-    that is only known by its name."""
+    """Returns the result of a call of a function that is built into Python; for another function, an object of which
+    only the name is known."""
     first = arguments[0] if arguments else None
     if name == "range":
         return _range(arguments)

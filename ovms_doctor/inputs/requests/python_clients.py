@@ -38,7 +38,7 @@ from ovms_doctor.inputs.requests.python_values import (
 )
 from ovms_doctor.model.client_request import ClientRequest, InferMessage, InferTensor, TensorContents
 
-#: Bytes of a buffer that is built at most.
+#: The most bytes of a built buffer.
 _MOST_BYTES = 1 << 26
 _TRITON_TYPES = {
     "bool": "BOOL", "int8": "INT8", "int16": "INT16", "int32": "INT32", "int64": "INT64", "uint8": "UINT8",
@@ -80,7 +80,7 @@ def _strings(array: Array) -> tuple[bytes, ...]:
 
 
 def _buffer(array: Array) -> bytes:
-    """The bytes of an array: zeros where its values are not known, which decide nothing."""
+    """Returns the bytes of an array: zeros for unknown values, which do not affect the result."""
     if not array.dtype:
         raise ClientError("the type of the array that is sent is not known")
     if array.dtype in ("bytes", "str", "object"):
@@ -100,7 +100,7 @@ def _infer_input(arguments: list[Any], keywords: dict[str, Any], sent: Requests)
 
 
 def _set_data(tensor: Instance, arguments: list[Any], keywords: dict[str, Any]) -> None:
-    """`InferInput.set_data_from_numpy`, which compares type and shape itself."""
+    """Calls `InferInput.set_data_from_numpy`, which compares type and shape itself."""
     value = arguments[0] if arguments else keywords.get("input_tensor")
     binary = arguments[1] if len(arguments) > 1 else keywords.get("binary_data", True)
     if is_undetermined(value):
@@ -153,7 +153,7 @@ def _triton_infer(client: Instance, arguments: list[Any], keywords: dict[str, An
 
 
 def _model_of(named: dict[str, Any]) -> tuple[str, str]:
-    """Returns the name and the version of the model that a call names; the version is empty where there is none."""
+    """Returns the name and the version of the model in a call; the version is empty if there is none."""
     version = named.get("model_version")
     if is_undetermined(named.get("model_name")) or is_undetermined(version):
         raise ClientError("the model of the request is not known")
@@ -178,7 +178,7 @@ def _tensor_array(item: Instance) -> Array:
 
 
 def _names_of(item: Instance, array: Array) -> tuple[str, str, tuple[int, ...]]:
-    """Returns name, datatype and shape of an input. The array has the datatype and the shape that are computed."""
+    """Returns name, datatype and shape of an input; datatype and shape are those of the array."""
     if is_undetermined(item.attributes.get("name")):
         raise ClientError("the name of an input is not known")
     name, datatype = text_of(item.attributes.get("name")), item.attributes.get("datatype")
@@ -233,8 +233,7 @@ def _np_to_triton_dtype(arguments: list[Any], keywords: dict[str, Any], sent: Re
 def tensor_proto(
     name: str, value: Any, dtype: Any = None, shape: Any = None, *, tensorflow: bool = False
 ) -> InferTensor:
-    """Returns the tensor of `make_tensor_proto`: ovmsclient's, or TensorFlow's, which keeps scalars without a
-    shape."""
+    """Returns the tensor of `make_tensor_proto`: ovmsclient's, or TensorFlow's, which keeps scalars without a shape."""
     if isinstance(value, Instance) and value.kind == FILE_CONTENT:
         value = SAMPLE_IMAGE
     if is_undetermined(value):
@@ -265,7 +264,7 @@ def tensor_proto(
             name, kind, sizes, TensorContents((("string_val", len(strings)),), strings), path=path
         )
     if scalar and not tensorflow:
-        # A scalar goes into the field of its type, which the server does not look at.
+        # A scalar goes into the field of its type, which the server does not read.
         return InferTensor(name, kind, sizes, TensorContents((("float_val", 1),)), path=path)
     size = array.size * _SIZES.get(array.dtype, 4)
     return InferTensor(name, kind, sizes, None, (), size, path)
@@ -307,7 +306,7 @@ def _ovms_predict(client: Instance, arguments: list[Any], keywords: dict[str, An
 
 
 def _key_of(key: Any) -> str:
-    """Returns the name of an input. Raises ClientError for a key that is no text."""
+    """Returns the name of an input. Raises ClientError for a key that is not a text."""
     if not isinstance(key, str):
         raise ClientRefusalError(
             "ovmsclient raises TypeError before anything is sent: inputs keys should be of type str"
@@ -327,7 +326,7 @@ def _make_tensor(tensorflow: bool) -> Callable[[list[Any], dict[str, Any], Reque
 
 
 def _stub_predict(arguments: list[Any], sent: Requests) -> Any:
-    """`stub.Predict(request)` of TensorFlow Serving's own client."""
+    """Handles `stub.Predict(request)` of TensorFlow Serving's own client."""
     request = arguments[0] if arguments else None
     if not isinstance(request, Instance):
         raise ClientError("the request that is sent is not known")
@@ -366,7 +365,7 @@ def _stub_predict(arguments: list[Any], sent: Requests) -> Any:
 def call_method(
     holder: Instance, name: str, arguments: list[Any], keywords: dict[str, Any], sent: Requests
 ) -> tuple[bool, Any]:
-    """Whether a method of an object is known, and its result."""
+    """Returns whether a method of an object is known, and its result."""
     kind = holder.kind
     if kind == "tritonclient.InferInput" and name == "set_data_from_numpy":
         _set_data(holder, arguments, keywords)

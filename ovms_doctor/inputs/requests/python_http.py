@@ -26,34 +26,34 @@ from ovms_doctor.inputs.requests.python_values import (
 from ovms_doctor.model.client_request import ClientRequest
 
 Requests = list[ClientRequest]
-#: Characters of a document that are written at most.
+#: The most characters of a written document.
 _MOST_CHARACTERS = 1 << 26
 
 
-#: What a value that is computed when the snippet runs is written as.
+#: The text in place of a value that is only known when the snippet runs.
 _NOT_KNOWN = "<not known>"
 
 
 def dumped(value: Any, keywords: dict[str, Any] | None = None) -> str:
-    """The text that `json.dumps` makes of a value, with NaN as Python writes it."""
+    """Returns the text of `json.dumps` for a value, with NaN as Python writes it."""
     return _json_of(value, keywords)[0]
 
 
 def _json_of(value: Any, keywords: dict[str, Any] | None = None) -> tuple[str, bool]:
-    """Returns the text that `json.dumps` makes of a value, and whether all of it is known."""
+    """Returns the text of `json.dumps` for a value, and whether all of it is known."""
     ascii_only = (keywords or {}).get("ensure_ascii", True)
     plain_value = _PlainValue()
     return json.dumps(plain_value.of(value), ensure_ascii=bool(ascii_only)), plain_value.is_known
 
 
 def plain(value: Any) -> Any:
-    """Returns a value that json can write; an unknown value becomes a text. Raises ClientError for one that
-    json refuses, and for one of more elements than are followed."""
+    """Returns a value that json can write; an unknown value becomes a text. Raises ClientError for a value that json
+    refuses, and for too many elements."""
     return _PlainValue().of(value)
 
 
 class _PlainValue:
-    """One value that is made writable."""
+    """The conversion of one value into a value that json can write."""
 
     def __init__(self) -> None:
         #: Whether all of it is known.
@@ -98,7 +98,7 @@ def _body_of(value: Any) -> tuple[bytes, bool]:
     if isinstance(value, Instance) and value.kind == FILE_CONTENT:
         return SAMPLE_IMAGE, False
     if isinstance(value, dict):
-        # requests sends a dict under `data` as a form.
+        # requests sends a dict in `data` as a form.
         form = _PlainValue()
         try:
             return urlencode(form.of(value), doseq=True).encode(), form.is_known
@@ -107,7 +107,7 @@ def _body_of(value: Any) -> tuple[bytes, bool]:
     return b"", value is None
 
 
-#: The doubt about a request with values that are computed when the snippet runs.
+#: The doubt about a request with values that are only known when the snippet runs.
 _UNKNOWN_VALUES = ("Values that only a run of the snippet shows are read as texts.",)
 
 
@@ -202,7 +202,7 @@ OPENAI_CALLS = {
     "responses.create": "responses",
     "images.generate": "images/generations",
 }
-#: Arguments that the client keeps for itself.
+#: Arguments that the client does not send.
 _OWN = {"extra_headers", "extra_query", "timeout"}
 
 

@@ -1,4 +1,4 @@
-"""Operators and methods of the values in a Python snippet, as far as they are followed."""
+"""Operators and methods of the values in a Python snippet, if this program supports them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from ovms_doctor.inputs.requests.python_values import (
 )
 from ovms_doctor.model.pattern import lazy_pattern
 
-#: A field of a template with a width or precision of more than 999, or one that a value sets.
+#: A field of a template with a width or precision above 999, or one that a value sets.
 _WIDE_FIELD = lazy_pattern(r"\{[^{}]*(?:\d{4}|\{)|%(?:\([^)]*\))?[-+ #0]*(?:\d{4}|\*|\d*\.(?:\d{4}|\*))")
 
 
@@ -44,7 +44,7 @@ def array_operation(left: Any, right: Any, operation: ast.operator) -> Any:
 
 
 def _common_shape(array: Array, other: Any) -> tuple[int, ...] | None:
-    """Returns the shape of the result of an operator; `None` where it is not known."""
+    """Returns the shape of the result of an operator; `None` if it is unknown."""
     if not isinstance(other, Array):
         return array.shape
     if array.shape is None or other.shape is None:
@@ -53,7 +53,7 @@ def _common_shape(array: Array, other: Any) -> tuple[int, ...] | None:
 
 
 def _broadcast(one: tuple[int, ...], other: tuple[int, ...]) -> tuple[int, ...] | None:
-    """Returns the shape of the result for two arrays of these shapes; None where numpy refuses them."""
+    """Returns the shape of the result for two arrays of these shapes; None if numpy refuses them."""
     rank = max(len(one), len(other))
     shape = []
     for left, right in zip((1,) * (rank - len(one)) + one, (1,) * (rank - len(other)) + other, strict=True):
@@ -96,7 +96,8 @@ def _addable(left: Any, right: Any) -> bool:
 
 
 def _is_short(template: str, values: tuple[Any, ...]) -> bool:
-    """Whether a template filled with values is a text that is built: no wide field, not too many large ones."""
+    """Whether a template with these values makes a text short enough to build: no wide field, not too many large
+    ones."""
     if _WIDE_FIELD.search(template.replace("{{", "")):
         return False
     longest = max((len(value) for value in values if isinstance(value, str)), default=0)

@@ -1,7 +1,7 @@
 """A Python snippet, read by its syntax tree and never run: the requests that it sends.
 
-Literals, names, a few operators, numpy constructors and the calls of the usual clients are followed; everything
-else is an unknown value. The statements are followed in order, each once.
+The reader supports literals, names, a few operators, numpy constructors and the calls of the usual clients;
+everything else is an unknown value. It follows the statements in order, each once.
 """
 
 from __future__ import annotations
@@ -42,13 +42,13 @@ from ovms_doctor.inputs.requests.python_values import (
 from ovms_doctor.model.client_request import ClientRequest
 from ovms_doctor.model.pattern import lazy_pattern
 
-#: A longer snippet is no snippet, in bytes.
+#: The longest snippet, in bytes.
 LONGEST_SNIPPET = 1 << 20
-#: Expressions and statements that are followed at most.
+#: The most expressions and statements that are followed.
 _MOST_STEPS = 1_000_000
-#: Elements of a value that take as long as one step.
+#: How many elements of a value take as long as one step.
 _ELEMENTS_OF_A_STEP = 5
-#: Requests, and bytes of them, that are kept at most.
+#: The most requests that are kept, and the most bytes of them.
 _MOST_REQUESTS = 100
 _MOST_BYTES = 1 << 24
 _DEEPEST_CALL = 8
@@ -68,7 +68,7 @@ def is_python(text: str) -> bool:
 
 
 def parse_python(text: str) -> tuple[ClientRequest, ...]:
-    """The requests that the snippet sends, in order. Raises DocumentError where none can be determined."""
+    """Returns the requests that the snippet sends, in order. Raises DocumentError if none can be determined."""
     if len(text) > LONGEST_SNIPPET:
         raise DocumentError("the snippet is longer than 1 MiB")
     try:
@@ -94,7 +94,7 @@ def parse_python(text: str) -> tuple[ClientRequest, ...]:
 
 
 def _without_prompts(text: str) -> str:
-    """The text without the prompts of an interactive session."""
+    """Returns the text without the prompts of an interactive session."""
     if not re.search(r"^>>> ", text, re.M):
         return text
     return "\n".join(line[4:] for line in text.splitlines() if line.startswith((">>> ", "... ")))
@@ -136,7 +136,7 @@ class _Snippet:
                     return
 
     def _has_enough(self) -> bool:
-        """Whether no more requests are kept."""
+        """Whether the limit of kept requests is reached."""
         for request in self.requests[self._counted :]:
             self._bytes += len(request.body) + sum(map(len, request.message.raw if request.message else ()))
         self._counted = len(self.requests)
@@ -215,7 +215,7 @@ class _Snippet:
 
     # -- expressions ---------------------------------------------------------------------------------
     def value(self, node: ast.expr) -> Any:
-        """Returns the value of an expression; Unknown where only running it would give it."""
+        """Returns the value of an expression; Unknown if it is only known when the snippet runs."""
         self._spend(1)
         method = getattr(self, f"_{type(node).__name__.lower()}", None)
         value = Unknown("an expression") if method is None else method(node)
@@ -246,7 +246,7 @@ class _Snippet:
         return Unknown("a tuple") if found is None else tuple(found)
 
     def _elements(self, nodes: list[ast.expr]) -> list[Any] | None:
-        """Returns the values of expressions, those with a star unpacked; `None` where such a one is not known."""
+        """Returns the values of expressions, those with a star unpacked; `None` if such a value is unknown."""
         found: list[Any] = []
         for node in nodes:
             if not isinstance(node, ast.Starred):
@@ -326,7 +326,7 @@ class _Snippet:
         return Unknown("an item")
 
     def _array_item(self, array: Array, index: ast.expr) -> Any:
-        """`array[None]`, `array[np.newaxis, :]`, `array[0]`, `array[:, :, ::-1]`."""
+        """Returns the result of `array[None]`, `array[np.newaxis, :]`, `array[0]`, `array[:, :, ::-1]`."""
         if array.shape is None:
             return Array(None, array.dtype)
         parts = index.elts if isinstance(index, ast.Tuple) else [index]

@@ -1,4 +1,4 @@
-"""Values that a Python snippet builds, as far as they can be determined without running it."""
+"""Values that a Python snippet builds, if they can be determined without running it."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from typing import Any
 MOST_ELEMENTS = 1_000_000
 #: The longest text that is built, in characters.
 LONGEST_TEXT = 1 << 22
-#: What numpy takes: dimensions of an array, and the size of one.
+#: numpy's limits: dimensions of an array, and the size of one.
 _MOST_DIMENSIONS = 64
 _LARGEST_DIMENSION = (1 << 63) - 1
-#: A larger integer is not followed; what is smaller can be written and converted to a float.
+#: A larger integer is not followed; a smaller one can be written and converted to a float.
 _MOST_BITS = 1000
 #: The longest dotted name of an attribute.
 _LONGEST_KIND = 1000
-#: A JPEG header of 224 rows and columns, which takes the place of a file's content.
+#: A JPEG header of 224 rows and columns, used as a file's content.
 SAMPLE_IMAGE = (
     b"\xff\xd8\xff\xe0\x00\x10JFIF\x00\x01\x01\x00\x00\x01\x00\x01\x00\x00"
     b"\xff\xc0\x00\x11\x08\x00\xe0\x00\xe0\x03\x01\x22\x00\x02\x11\x01\x03\x11\x01\xff\xd9"
@@ -38,15 +38,15 @@ class ClientRefusalError(ClientError):
 
 
 class Unknown:
-    """A value that only running the snippet would give."""
+    """A value that is only known when the snippet runs."""
 
     def __init__(self, source: str = "") -> None:
-        #: What it comes from, as a word for a person.
+        #: Its origin, as a word for the user.
         self.source = source
 
 
 def shape_of(value: Any) -> tuple[int, ...] | None:
-    """Returns the shape that a value names for numpy; `None` for one that is not known, or that numpy refuses."""
+    """Returns the shape that a value means for numpy; `None` for one that is unknown, or that numpy refuses."""
     sizes = (value,) if isinstance(value, int) else value
     if not isinstance(sizes, list | tuple) or len(sizes) > _MOST_DIMENSIONS:
         return None
@@ -56,7 +56,7 @@ def shape_of(value: Any) -> tuple[int, ...] | None:
 
 
 def new_shape_of(value: Any) -> tuple[int, ...] | None:
-    """Returns the shape that a value names for `reshape`, where -1 stands for what is left."""
+    """Returns the shape that a value means for `reshape`, where -1 is the remaining size."""
     sizes = (value,) if isinstance(value, int) else value
     if isinstance(sizes, list | tuple) and all(isinstance(size, int) for size in sizes):
         return tuple(sizes)
@@ -81,12 +81,12 @@ def dict_of(value: Any) -> dict[str, Any]:
 
 
 def is_undetermined(value: Any) -> bool:
-    """Whether only running the snippet would give a value."""
+    """Whether a value is only known when the snippet runs."""
     return isinstance(value, Unknown | Instance)
 
 
 def weight(value: Any) -> int:
-    """Returns the number of values in nested lists and dicts; of very many, a number above MOST_ELEMENTS."""
+    """Returns the number of values in nested lists and dicts; for very many, a number above MOST_ELEMENTS."""
     count, left = 0, [value]
     while left and count <= MOST_ELEMENTS:
         item = left.pop()
@@ -97,7 +97,7 @@ def weight(value: Any) -> int:
 
 
 def bounded(value: Any) -> Any:
-    """Returns a value of an operation; Unknown for an integer that is too large to be followed."""
+    """Returns the value of an operation; Unknown for an integer that is too large."""
     if isinstance(value, int) and value.bit_length() > _MOST_BITS:
         return Unknown("a very large number")
     return value
@@ -112,23 +112,23 @@ def encoded(text: str) -> bytes:
 
 
 class Array:
-    """A numpy array: its shape and dtype, and its elements where they are known."""
+    """A numpy array: its shape and dtype, and its elements if they are known."""
 
     def __init__(self, shape: tuple[int, ...] | None, dtype: str, data: list[Any] | None = None) -> None:
-        #: The shape, `None` where it is not known.
+        #: The shape, `None` if it is unknown.
         self.shape = shape_of(shape)
-        #: The dtype's name: `float32`, `int64`, `bytes`, `str`; empty where it is not known.
+        #: The dtype's name: `float32`, `int64`, `bytes`, `str`; empty if it is unknown.
         self.dtype = dtype
-        #: The elements in order, `None` where they are not known.
+        #: The elements in order, `None` if they are unknown.
         self.data = data if self.shape is not None else None
 
     @property
     def size(self) -> int:
-        """The number of elements; 0 where the shape is not known."""
+        """Returns the number of elements; 0 if the shape is unknown."""
         return math.prod(self.shape) if self.shape is not None else 0
 
     def with_dtype(self, dtype: str) -> Array:
-        """The array converted to another type."""
+        """Returns the array converted to another type."""
         data = self.data
         if data is not None and dtype.startswith(("int", "uint")):
             data = [int(item) if isinstance(item, float) and math.isfinite(item) else item for item in data]
@@ -137,7 +137,7 @@ class Array:
         return Array(self.shape, dtype, data)
 
     def reshaped(self, shape: Sequence[int]) -> Array:
-        """The array in another shape, -1 filled in."""
+        """Returns the array in another shape, -1 replaced."""
         new_shape = list(shape)
         if -1 in new_shape and self.shape is not None:
             rest = math.prod(value for value in new_shape if value != -1)
@@ -147,7 +147,7 @@ class Array:
         return Array(tuple(new_shape), self.dtype, self.data)
 
     def to_list(self) -> Any:
-        """Nested lists, zeros where the elements are not known."""
+        """Returns nested lists, zeros for unknown elements."""
         if self.shape is None:
             return Unknown("an array of unknown shape")
         if self.size > MOST_ELEMENTS:
@@ -174,20 +174,20 @@ def _nested(flat: list[Any], shape: tuple[int, ...]) -> Any:
 
 
 class Instance:
-    """An object of a client library, or a message, with the attributes that were set."""
+    """An object of a client library, or a message, with its set attributes."""
 
     def __init__(self, kind: str, attributes: dict[str, Any] | None = None) -> None:
-        #: What it is: the dotted name of its class.
+        #: The dotted name of its class.
         self.kind = kind
         #: Its attributes.
         self.attributes: dict[str, Any] = {} if attributes is None else attributes
-        #: The object that it is an attribute of.
+        #: The object that has it as an attribute.
         self.parent: Instance | None = None
-        #: Whether it is a module or another name that is only known by its path.
+        #: Whether it is a module or another name of which only the path is known.
         self.is_name = False
 
     def child(self, name: str) -> Any:
-        """An attribute; one that was never set is made, as protobuf does."""
+        """Returns an attribute; makes one that was never set, as protobuf does."""
         if name not in self.attributes:
             if len(self.kind) > _LONGEST_KIND:
                 return Unknown("an attribute")
@@ -199,19 +199,19 @@ class Instance:
         return self.attributes[name]
 
 
-#: The kind of an instance that takes the place of a file's content.
+#: The kind of an instance that replaces a file's content.
 FILE_CONTENT = "file content"
 
 
 def named(path: str) -> Instance:
-    """A module, or something in one."""
+    """Returns a module, or an object in one."""
     made = Instance(path)
     made.is_name = True
     return made
 
 
 def array_of(value: Any, dtype: str | None = None) -> Any:
-    """Returns the result of `np.array` for a value. Raises ClientError for more elements than are followed."""
+    """Returns the result of `np.array` for a value. Raises ClientError for too many elements."""
     if isinstance(value, Array):
         return value.with_dtype(dtype) if dtype else value
     measured = _Measured()
@@ -226,19 +226,19 @@ def array_of(value: Any, dtype: str | None = None) -> Any:
 
 
 class _Measured:
-    """What nested lists hold."""
+    """The content of nested lists."""
 
     def __init__(self) -> None:
         #: Whether each value is a number, a text, bytes or an array of known shape.
         self.is_known = True
-        #: The elements in order, `None` where an array's elements are not known.
+        #: The elements in order, `None` if an array's elements are unknown.
         self.elements: list[Any] | None = []
         #: The dtype of the last array.
         self.dtype = ""
         self._count = 0
 
     def shape(self, value: Any) -> tuple[int, ...] | None:
-        """Returns the shape of a value; `None` where the lengths of rows differ, or a part is not known."""
+        """Returns the shape of a value; `None` if the lengths of rows differ, or a part is unknown."""
         self._count += 1
         if self._count > MOST_ELEMENTS:
             raise ClientError(f"an array of more than {MOST_ELEMENTS:,} elements is not followed")
@@ -288,8 +288,8 @@ _DTYPES = {
 
 
 def dtype_of(value: Any, default: str) -> str:
-    """Returns the dtype that an argument names: `np.float32`, `"float32"`, `float`; the default for none, and an
-    empty text for one that is not known."""
+    """Returns the dtype of an argument: `np.float32`, `"float32"`, `float`; the default for none, and an empty text
+    for an unknown one."""
     if value is None:
         return default
     name = value.kind if isinstance(value, Instance) else text_of(value)
@@ -347,7 +347,7 @@ def _expand_dims(value: Any = None, axis: Any = 0, **more: Any) -> Any:
 
 
 def transposed(value: Any, axes: Any = None) -> Any:
-    """`np.transpose`."""
+    """Returns the result of `np.transpose`."""
     if not isinstance(value, Array) or value.shape is None:
         return value
     order = tuple(reversed(range(len(value.shape)))) if axes is None else shape_of(axes)
@@ -413,7 +413,7 @@ def _resized(value: Any = None, size: Any = None, *rest: Any, **more: Any) -> An
     )
 
 
-#: Functions of numpy and OpenCV that make an array, by their names behind the package.
+#: Functions of numpy and OpenCV that make an array, by their names after the package.
 ARRAY_FUNCTIONS: dict[str, Callable[..., Any]] = {
     "numpy.zeros": _filled("float64"),
     "numpy.ones": _filled("float64"),

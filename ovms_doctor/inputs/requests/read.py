@@ -17,16 +17,16 @@ from ovms_doctor.inputs.requests.python_snippet import is_python, parse_python
 from ovms_doctor.inputs.requests.shell import program_of
 from ovms_doctor.model.client_request import Api, ClientRequest
 
-#: A command line or snippet is no longer than this, in bytes; what is longer is a body.
+#: The longest command line or snippet, in bytes; a longer text is a body.
 _LONGEST_TEXT = 1 << 22
 
 
 class ReadOptions(Struct, frozen=True):
     """The user's options on a request, in addition to its content."""
 
-    #: The path of the URL; empty where it is not given.
+    #: The path of the URL; empty if it is not set.
     path: str = ""
-    #: The API; `None` where it is to be recognised.
+    #: The API; `None` to recognise it.
     api: Api | None = None
     #: The HTTP method of a body.
     method: str = "POST"
@@ -43,7 +43,7 @@ def read_request(data: bytes, options: ReadOptions, read_file: Callable[[str], b
         # A user and a password before the host.
         request = replace(request, address=request.address.rpartition("@")[2])
     if options.path:
-        # The path of the option is used; everything else that was recognised in the content is kept.
+        # The path of the option is used; everything else comes from the content.
         api = options.api or api_of_path(options.path) or request.api
         return replace(request, path=options.path, api=api)
     return replace(request, api=options.api) if options.api is not None else request
@@ -74,7 +74,8 @@ def _recognised(data: bytes, read_file: Callable[[str], bytes]) -> ClientRequest
 
 
 def _message_or_body(text: str, data: bytes) -> ClientRequest:
-    """A protobuf message; a JSON document that protobuf does not take is the body of a REST request."""
+    """Returns the request of a protobuf message; a JSON document that protobuf refuses is the body of a REST
+    request."""
     try:
         return parse_message(text)
     except DocumentError:

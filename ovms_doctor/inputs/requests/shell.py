@@ -1,4 +1,4 @@
-"""One command of a shell script, with what its standard input is. Nothing is run."""
+"""One command of a shell script, with the content of its standard input. Nothing is run."""
 
 from __future__ import annotations
 
@@ -32,15 +32,15 @@ _SEPARATORS = ";|&<>\n"
 class ShellCommand(Struct, frozen=True):
     """A command and its input."""
 
-    #: The words behind its name.
+    #: The arguments after its name.
     words: tuple[str, ...]
-    #: Its standard input, `None` where that is the terminal; the file that it comes from.
+    #: Its standard input, `None` if that is the terminal; and the file that it comes from.
     stdin: str | None = None
     stdin_file: str | None = None
 
 
 def program_of(text: str) -> str | None:
-    """The program with which a command line or script sends its first request; `None` where a text is neither."""
+    """Returns the program with which a command line or script sends its first request; `None` if a text is neither."""
     if text.lstrip()[:1] in ("{", "[", '"', ""):
         return None
     text = _without_comments(text)
@@ -51,7 +51,7 @@ def program_of(text: str) -> str | None:
 
 
 def command(text: str, program: str) -> ShellCommand:
-    """The first command of a script that is `program`. Raises DocumentError where it cannot be taken apart."""
+    """Returns the first command of a script that is `program`. Raises DocumentError if it cannot be parsed."""
     text = _without_comments(text.strip())
     known = {match[1]: _value(match[2]) for match in _ASSIGNMENT.finditer(text)}
     here: list[str] = []
@@ -76,7 +76,7 @@ def command(text: str, program: str) -> ShellCommand:
 
 
 def refuse_unknown(text: str) -> None:
-    """Raise DocumentError for a text in which something is not known."""
+    """Raises DocumentError for a text with an unknown part."""
     match = re.search(f"{UNKNOWN}(\\w*)", text)
     if match is not None:
         unknown = f"the shell variable {match[1]}" if match[1] else "a command that the shell would run"
@@ -91,13 +91,13 @@ def as_typed(text: str) -> str:
 
 
 def as_bytes(text: str) -> bytes:
-    """Returns the bytes of a part of the script, which was decoded with the escape for what is not UTF-8."""
+    """Returns the bytes of a part of the script, which was decoded with the escape for bytes that are not UTF-8."""
     return text.encode("utf-8", "surrogateescape")
 
 
 def _without_comments(text: str) -> str:
     stripped = re.sub(r"(?m)^[ \t]*#[^\n]*$", "", text)
-    # Where that leaves no command, the sign may be the prompt of root.
+    # If no command remains, the sign may be the prompt of root.
     return stripped if _COMMAND.search(stripped) else re.sub(r"^\s*# ?", "", text)
 
 
@@ -115,7 +115,7 @@ def _known(use: re.Match[str], known: dict[str, str]) -> str:
 
 
 def _expanded(text: str, known: dict[str, str]) -> str:
-    """The text with its variables replaced, outside single quotes."""
+    """Returns the text with its variables replaced, outside single quotes."""
     pieces: list[str] = []
     position, quote = 0, ""
     while position < len(text):
@@ -127,7 +127,7 @@ def _expanded(text: str, known: dict[str, str]) -> str:
         if letter in "'\"" and quote in ("", letter):
             quote = "" if quote else letter
         elif letter == "$" and not quote and text[position + 1 : position + 2] == "'":
-            # The escapes of $'…' are few in a request; its quotes are what matters.
+            # A request has few escapes in $'…'; only its quotes matter.
             position += 1
             continue
         elif letter in "$`" and quote != "'":
@@ -179,7 +179,7 @@ def _is_prefix(word: str) -> bool:
 
 
 def _first(words: Sequence[str], program: str) -> int | None:
-    """The first word that starts the program."""
+    """Returns the index of the first word that starts the program."""
     at_start = True
     for index, word in enumerate(words):
         if _ends(word):
@@ -192,7 +192,7 @@ def _first(words: Sequence[str], program: str) -> int | None:
 
 
 def _own(words: Sequence[str], here: Sequence[str]) -> tuple[list[str], str | None, str | None]:
-    """The words up to the end of the command, and what is redirected into it."""
+    """Returns the words up to the end of the command, and the text or file that is redirected into it."""
     own: list[str] = []
     stdin = file = None
     position = 0

@@ -1,4 +1,4 @@
-"""From the options of a run line to the Container: what each of them means, and what is not known of it."""
+"""Converts the options of a run line into the Container: their effect, and the unknown parts."""
 
 from __future__ import annotations
 
@@ -39,56 +39,55 @@ class NoImageError(DocumentError):
 
 
 class RunCommand(Struct, frozen=True):
-    """The command that makes the container."""
+    """The command that creates the container."""
 
     #: ``docker``, ``podman`` or ``nerdctl``.
     program: str
     #: ``run`` or ``create``.
     verb: str
-    #: The words after it.
+    #: The arguments after it.
     words: list[str]
-    #: The directory in which it is given; None where it is not known.
+    #: The directory in which it is run; None if it is unknown.
     directory: str | None
     #: Whether it runs as root.
     sudo: bool = False
-    #: Whether the engine is another host's.
+    #: Whether the engine is on another host.
     remote: bool = False
 
 
 class RunLine(Struct):
-    """A run line in parts, and what reading it found out."""
+    """A run line in parts, with the results of reading it."""
 
     command: RunCommand
     options: Options
     text: ShellText
     context: ShellContext
-    #: Gives the text of an environment file, None where it cannot be read.
+    #: Returns the text of an environment file, None if it cannot be read.
     read_file: Callable[[str], str | None] | None = None
-    #: Sentences for a person.
+    #: Sentences for the user.
     problems: list[str] = field(default_factory=list)
-    #: Fields of the Container that are not, or not wholly, known.
+    #: Fields of the Container that are not, or not completely, known.
     unknown: set[str] = field(default_factory=set)
 
     @property
     def podman(self) -> bool:
-        """Whether Podman's rules hold."""
+        """Whether Podman's rules apply."""
         return self.command.program == "podman"
 
     def not_known(self, fields: str, sentence: str) -> None:
-        """Notes that the fields (names with blanks between) are not known, and why."""
+        """Notes that the fields (names with blanks between) are unknown, and why."""
         self.problems.append(sentence)
         self.unknown.update(fields.split())
 
     def is_known(self, text: str, option: str, fields: str) -> bool:
-        """Whether all of ``text``, the value of ``option``, is known; where not, the fields are noted."""
+        """Whether all of ``text``, the value of ``option``, is known; if not, notes the fields."""
         name = self.text.unknown(text)
         if name:
             self.not_known(fields, f"The value of {option} holds {name}, which is not known here.")
         return not name
 
     def known_settings(self) -> EngineSettings:
-        """Returns the options whose values are known; for the others, the fields that they set are noted as
-        unknown."""
+        """Returns the options with known values; for the others, notes the fields that they set as unknown."""
         values = {}
         for option, fields in _FIELDS.items():
             texts = self.options.all(option)
@@ -101,7 +100,8 @@ class RunLine(Struct):
 
 
 def build(line: RunLine) -> Container:
-    """The container that ``line`` makes; DocumentError for what the client or the daemon would refuse."""
+    """Returns the container that ``line`` creates. Raises DocumentError for a line that the client or the daemon
+    would refuse."""
     options, switches = line.options, line.options.switches
     if switches.get("help"):
         raise DocumentError(f"With --help {line.command.program} prints its help and makes no container.")
@@ -141,7 +141,7 @@ def build(line: RunLine) -> Container:
 
 
 def _note_unknown(line: RunLine) -> None:
-    """Notes the options after which a part of the container is not known."""
+    """Notes the options that make a part of the container unknown."""
     options, switches = line.options, line.options.switches
     if switches.get("rootfs"):
         raise DocumentError("With --rootfs the container is made of a directory, and not of an image.")
@@ -163,7 +163,7 @@ def _note_unknown(line: RunLine) -> None:
 
 
 def _check_conflicts(line: RunLine) -> None:
-    """RefusedValueError for what the client and the daemon refuse to do together."""
+    """Raises RefusedValueError for options that the client and the daemon refuse together."""
     options, switches = line.options, line.options.switches
     restart, pull = options.last("restart") or "no", options.last("pull") or "missing"
     if switches.get("rm") and restart != "no" and not line.text.unknown(restart):
@@ -189,7 +189,7 @@ def _image(line: RunLine) -> str:
 
 
 def _server_command(line: RunLine, container: Container, pairs: list[tuple[str, str]]) -> ServerCommand:
-    """Returns the server's arguments; scripts get the environment as far as it is known."""
+    """Returns the server's arguments; scripts get the known part of the environment."""
     command, entrypoint = line.options.rest[1:], _entrypoint(line)
     name = next(filter(None, map(line.text.unknown, (*(entrypoint or ()), *command))), "")
     if name:
@@ -220,7 +220,7 @@ def _entrypoint(line: RunLine) -> tuple[str, ...] | None:
 
 
 def _environment(line: RunLine) -> tuple[list[tuple[str, str]], set[str]]:
-    """The pairs whose values are known, and all names; the order is the client's: files first."""
+    """Returns the pairs with known values, and all names; the order is the client's: files first."""
     known: dict[str, str | None] = {}
     for path in line.options.all("env-file"):
         if line.is_known(path, "--env-file", "environment"):
@@ -250,7 +250,7 @@ def _environment_file(line: RunLine, path: str) -> dict[str, str | None]:
     pairs, wrong = read_environment_file(text)
     if wrong is not None:
         raise RefusedValueError(f"line {wrong} of the environment file {for_message(path)} has no variable")
-    # A line with a name alone takes the value from the client's environment.
+    # A line with only a name takes the value from the client's environment.
     names = (row.strip() for row in text.splitlines())
     alone = {name: None for name in names if name and not name.startswith("#") and "=" not in name}
     return {**alone, **dict(pairs)}
@@ -260,7 +260,7 @@ def _environment_file(line: RunLine, path: str) -> dict[str, str | None]:
 
 
 def _mounts(line: RunLine) -> tuple[ContainerMount, ...]:
-    """All mounts of the line; RefusedValueError for two at one path."""
+    """Returns all mounts of the line. Raises RefusedValueError for two at one path."""
     directory, podman = line.command.directory or "/", line.podman
     readers: dict[str, Callable[[str], ContainerMount]] = {
         "volume": lambda text: mounts.read_volume(text, directory, podman=podman),
@@ -299,7 +299,7 @@ def _known_mount(line: RunLine, option: str, text: str, mount: ContainerMount) -
 
 
 def _partly_known(line: RunLine, option: str, text: str) -> ContainerMount | None:
-    """A mount of which the host path is not known, and the path in the container is."""
+    """Returns a mount with an unknown host path and a known path in the container."""
     if option == "volume":
         source, _, rest = text.partition(":")
         if (
@@ -309,7 +309,7 @@ def _partly_known(line: RunLine, option: str, text: str) -> ContainerMount | Non
             and not line.text.unknown(rest)
             and rest.count(":") < 2
         ):
-            # Whether it is a path or a volume's name shows once something of it is known.
+            # A known part of it shows whether it is a path or a volume's name.
             kind: MountKind = "bind" if "/" in line.text.show(source) else "other"
             return _without_host(mounts.read_volume(f"/unknown:{rest}", "/", podman=line.podman), kind)
     if option == "mount":
@@ -327,7 +327,7 @@ def _without_host(mount: ContainerMount, kind: MountKind = "bind") -> ContainerM
 
 
 def _secret(text: str) -> ContainerMount | None:
-    """Podman's ``--secret``, which is a file unless its type is ``env``."""
+    """Returns the mount of Podman's ``--secret``, which is a file unless its type is ``env``."""
     name, _, rest = text.partition(",")
     fields = dict(item.partition("=")[::2] for item in rest.split(",") if item)
     if fields.get("type", "mount") != "mount":
@@ -337,6 +337,6 @@ def _secret(text: str) -> ContainerMount | None:
 
 
 def _is_rootless(line: RunLine) -> bool:
-    """Podman keeps no daemon: what a user other than root starts is that user's."""
+    """Whether the user of the line is not root: Podman has no daemon, so that user owns the container."""
     ids = line.context.ids
     return line.podman and not line.command.sudo and ids is not None and ids[0] != 0

@@ -1,7 +1,8 @@
-"""The options of ``docker run`` and ``create`` (28), ``podman run`` (5) and ``nerdctl run``, read as pflag reads them.
+"""The options of ``docker run`` and ``create`` (28), ``podman run`` (5) and ``nerdctl run``, read as pflag reads
+them.
 
-Options end at the first word that is no option: the image. Short ones may be combined, the last of them may have its
-value attached; a switch takes a value only with an equals sign.
+Options end at the first argument that is not an option: the image. Short ones may be combined, and the last of them
+may have its value attached; a switch takes a value only with an equals sign.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ _PODMAN_VALUES = frozenset(
     shm-size-systemd signature-policy subgidname subuidname systemd timeout tz uidmap umask unsetenv
     variant""".split()
 )
-#: Those of Docker that Podman has not.
+#: Docker's options that Podman does not have.
 _NOT_PODMAN = frozenset(
     """cpu-count cpu-percent io-maxbandwidth io-maxiops isolation link link-local-ip runtime storage-opt
     use-api-socket volume-driver health-start-interval domainname""".split()
@@ -69,9 +70,9 @@ _TRUTHS = {
 
 
 class Options(EngineSettings):
-    """The options of a run line, and what follows them."""
+    """The options of a run line, and the arguments after them."""
 
-    #: The image, and the words after it.
+    #: The image, and the arguments after it.
     rest: list[str] = field(default_factory=list)
     #: Names of expansions whose values may be options.
     unknown: list[str] = field(default_factory=list)
@@ -84,7 +85,8 @@ def is_run_option(word: str) -> bool:
 
 
 def read_options(words: list[str], text: ShellText, program: str, verb: str) -> Options:
-    """The options in ``words``, which follow ``run`` or ``create``; DocumentError for one that the program refuses."""
+    """Returns the options in ``words``, which follow ``run`` or ``create``. Raises DocumentError for an option that
+    the program refuses."""
     switches, valued = _known_options(program, verb)
     options = Options()
     rest = iter(range(len(words)))
@@ -118,8 +120,8 @@ def read_options(words: list[str], text: ShellText, program: str, verb: str) -> 
 def _named(
     word: str, text: ShellText, switches: frozenset[str], valued: frozenset[str], program: str
 ) -> Iterator[tuple[str, str, str | None]]:
-    """The options of one word: how each is written, its name (empty for an expansion) and its value, where the word
-    has it."""
+    """Yields the options of one word: how each is written, its name (empty for an expansion) and its value, if the
+    word has it."""
     name, equals, value = word[2:].partition("=")
     if word.startswith("--"):
         name = _ALIASES.get(name, name)
@@ -154,8 +156,8 @@ def _unknown_option(name: str, program: str, known: frozenset[str]) -> str:
 
 
 def _stands_for_options(following: list[str], text: ShellText, known: frozenset[str]) -> bool:
-    """Returns whether the value of an expansion is probably options and not the image: the next word is an option of
-    this program, or looks more like the image."""
+    """Whether the value of an expansion is probably options and not the image: the next word is an option of this
+    program, or is more similar to an image."""
     if not following:
         return False
     word = following[0]
@@ -170,7 +172,7 @@ def _stands_for_options(following: list[str], text: ShellText, known: frozenset[
 
 
 def _known_options(program: str, verb: str) -> tuple[frozenset[str], frozenset[str]]:
-    """The program's options without and with a value."""
+    """Returns the program's options without and with a value."""
     switches, valued = _SWITCHES, _VALUES
     if program == "podman":
         return switches - _NOT_PODMAN | _PODMAN_SWITCHES, valued - _NOT_PODMAN | _PODMAN_VALUES

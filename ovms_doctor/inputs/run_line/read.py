@@ -1,4 +1,4 @@
-"""A pasted ``docker run``, ``podman run`` or ``nerdctl run`` line as the Container that it would make."""
+"""A pasted ``docker run``, ``podman run`` or ``nerdctl run`` line as the Container that it would create."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _PROMPT = lazy_pattern(r"\A[\w.@~:/\\\[\]() -]{0,80}[$%>❯][ \t]+(?=(?:sudo|doc
 _ROOT_PROMPT = lazy_pattern(r"\A[\w.@~:/\\\[\]() -]{0,80}#[ \t]+(?=(?:sudo|docker|podman|nerdctl)\b)")
 _CONTINUED_PROMPT = lazy_pattern(r"(?<=\\\n)> ")
 _ASSIGNMENT = lazy_pattern(r"[A-Za-z_][A-Za-z0-9_]*=", re.ASCII)
-#: Programs that start another one, with those of their options that take a value.
+#: Programs that start another one, with their options that have a value.
 _WRAPPERS = {
     "sudo": "-u -g -h -p -C -r -t -T -U -D -R --user --group --host", "env": "-u -C -S", "nice": "-n",
     "time": "-f -o", "timeout": "-s -k", "exec": "-a", "nohup": "", "command": "", "doas": "-u",
 }  # fmt: skip
-#: Options before ``run`` that take a value.
+#: Options before ``run`` that have a value.
 _GLOBAL_VALUES = {
     "docker": "--config -c --context -H --host -l --log-level --tlscacert --tlscert --tlskey",
     "podman": "--cgroup-manager --conmon -c --connection --events-backend --hooks-dir --identity --log-level --module "
@@ -35,7 +35,7 @@ _GLOBAL_VALUES = {
     "nerdctl": "-a --address -H --host -n --namespace --snapshotter --storage-driver --data-root --cgroup-manager "
     "--cni-path --cni-netconfpath --hosts-dir --host-gateway-ip --bridge-ip",
 }
-#: Those that name another host's engine.
+#: Options that name another host's engine.
 _REMOTE = frozenset("-H --host -c --context --connection --url --remote -r".split())
 
 
@@ -47,14 +47,15 @@ def read_run_line(
     ids: tuple[int, int] | None = None,
     read_file: Callable[[str], str | None] | None = None,
 ) -> Container:
-    """Returns the container that ``line`` would create; text around the command (a prompt, other commands) is left
-    out.
+    """Returns the container that ``line`` would create; ignores text around the command (a prompt, other commands).
 
-    ``home``, ``working_directory`` and ``ids`` (uid, gid) are those of the user who would run the command: ``~``,
-    ``$PWD``, ``$(id -u)`` and similar expansions get them. ``read_file`` returns the text of an ``--env-file``, None
-    where it cannot be read. Values that depend on any other expansion are not known: ``problems`` has a sentence,
-    ``unknown_fields`` the names of the fields. Raises DocumentError for another line, and for one that the shell,
-    the client or the daemon would refuse.
+    Raises DocumentError for another line, and for one that the shell, the client or the daemon would refuse. A value
+    that depends on any other expansion is unknown: ``problems`` has a sentence, ``unknown_fields`` the names of the
+    fields.
+
+    ``home``, ``working_directory`` and ``ids``: those (uid, gid) of the user who would run the command; ``~``,
+        ``$PWD``, ``$(id -u)`` and similar expansions use them.
+    ``read_file``: returns the text of an ``--env-file``, None if it cannot be read.
     """
     if len(line) > LONGEST_LINE:
         raise DocumentError(f"The line is longer than {LONGEST_LINE:,} characters.")
@@ -62,7 +63,7 @@ def read_run_line(
     try:
         return _read(line, context, read_file)
     except NoImageError:
-        # Without a single backslash left, the lines can only have been one.
+        # Without any backslash left, the lines were one line.
         if "\n" not in line.strip():
             raise
         container = _read(
@@ -92,7 +93,7 @@ def _read(line: str, context: ShellContext, read_file: Callable[[str], str | Non
 
 
 def _find(split: ShellText, context: ShellContext) -> RunCommand | None:
-    """The command that makes a container; of several the first that names OVMS."""
+    """Returns the command that creates a container; of several the first that names OVMS."""
     found = [command for item in split.commands if (command := _as_run(item, context))]
     if len(found) > 1:
         split.notes.append(
@@ -122,7 +123,8 @@ def _as_run(command: ShellCommand, context: ShellContext) -> RunCommand | None:
 
 
 def _unwrap(words: list[str]) -> tuple[list[str], bool]:
-    """``words`` without assignments and programs before the command; and whether one of them makes it root's."""
+    """Returns ``words`` without assignments and programs before the command; and whether one of them makes it run as
+    root."""
     words, sudo = list(words), False
     while words:
         name = words[0].rpartition("/")[2]

@@ -1,1 +1,1 @@
-"""How a TARGET of the command line is understood: which models it holds."""
+"""How a TARGET of the command line is resolved: which models it contains."""

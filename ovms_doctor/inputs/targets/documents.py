@@ -1,4 +1,5 @@
-"""Files that are named as a TARGET and are given to another option: compose files, manifests, run lines, logs."""
+"""Files that the user names as a TARGET but that belong to another option: compose files, manifests, run lines,
+logs."""
 
 from __future__ import annotations
 
@@ -9,31 +10,32 @@ from typing import Any
 
 from ovms_doctor.model.pattern import lazy_pattern
 
-#: Bytes from the start of a file by which it is recognised.
+#: How many bytes from the start of a file are used to recognise it.
 HEAD = 1 << 20
-#: Ends of the names of files that are looked into, in lower case; others are models, or nothing that is known here.
+#: Ends of the names of files that are opened, in lower case; others are models or unknown files.
 _TEXTS = (".yaml", ".yml", ".json", ".sh", ".bash", ".log", ".txt", ".pbtxt", ".env", ".tpl")
 _SERVICES = lazy_pattern(r"^services[ \t]*:", re.MULTILINE)
 _API_VERSION = lazy_pattern(r"^apiVersion[ \t]*:", re.MULTILINE)
 _KIND = lazy_pattern(r"^kind[ \t]*:", re.MULTILINE)
 _RUN_LINE = lazy_pattern(r"\b(docker|podman|nerdctl)\s+(container\s+)?run\b")
 _LOG_LINE = lazy_pattern(r"^\[\d{4}-\d\d-\d\d [\d:.]+\]\[\d+\]\[[\w ]+\]\[\w+\]", re.MULTILINE)
-#: How a file of ``collect`` begins; it is often longer than what is read of it.
+#: The beginning of a file of ``collect``; the file is often longer than the part that is read.
 _FACTS = lazy_pattern(r'\s*\{\s*"format"\s*:\s*"ovms-doctor facts"')
-#: Names that define the kind of a file, whatever its content.
+#: Names that determine the kind of a file, independent of its content.
 _NAMED = {"dockerfile", "containerfile"}
 
 
 def may_be_document(path: str) -> bool:
-    """Whether a file of this name is to be looked into."""
+    """Whether a file of this name must be opened."""
     name = posixpath.basename(path).lower()
     return name.endswith(_TEXTS) or name in _NAMED
 
 
 def misplaced(path: str, typed: str, data: bytes) -> str | None:
-    """How to give a file that is no target, as a sentence without a full stop; None for a target.
+    """Returns how to pass a file that is not a target, as a sentence without a full stop; None for a target.
 
-    ``typed``: the path as the user typed it; ``data``: the file's first :data:`HEAD` bytes.
+    ``typed``: the path as the user typed it.
+    ``data``: the file's first :data:`HEAD` bytes.
     """
     import shlex
 

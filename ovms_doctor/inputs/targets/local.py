@@ -1,8 +1,8 @@
-"""How a TARGET on this host is understood: which models it holds.
+"""How a TARGET on this host is resolved: which models it contains.
 
 Pure, like the rules: it requests listings and returns entries. A ``.json`` file is a configuration, another file a
-model, unless it belongs to another option (:mod:`ovms_doctor.inputs.targets.documents`); of a directory
-:mod:`ovms_doctor.inputs.targets.rule` decides.
+model, unless it belongs to another option (:mod:`ovms_doctor.inputs.targets.documents`);
+:mod:`ovms_doctor.inputs.targets.rule` decides about a directory.
 """
 
 from __future__ import annotations
@@ -41,11 +41,10 @@ def understand(
     *,
     typed: str = "",
 ) -> ResolvedTarget:
-    """The models in the directory or file at ``server_path``, which is ``path`` on this host (absolute) and was
+    """Returns the models in the directory or file at ``server_path``, which is ``path`` on this host (absolute) and
     ``typed`` on the command line.
 
-    Raises FactsMissingError until the listings it needs are there, and UsageError for a file that another option is
-    for.
+    Raises FactsMissingError until the needed listings are collected, and UsageError for a file of another option.
     """
     access = _Access(facts)
     status = access.status(server_path)
@@ -66,7 +65,7 @@ def understand(
     if as_ == "model" or not isinstance(listing, Listing):
         return _model(path, server_path, policy)
     if as_ is None and not listing.entries and server_path.lower().endswith(".json"):
-        # A container engine makes such a directory where the file that it is to mount does not exist.
+        # A container engine creates such a directory if the file to mount does not exist.
         return ResolvedTarget(Target(path, "config"), config_path=server_path)
     found = resolved(
         path,
@@ -102,7 +101,7 @@ class _Access(Struct, frozen=True):
         self.facts.need([*questions, *(ListDirectory(path, self.own) for path in listings)])
 
     def may_enter(self, path: str, listing: Listing | Failure | Unavailable) -> bool:
-        """Whether names behind a listing can be looked at: a directory may be readable and not searchable."""
+        """Whether the entries of a listing can be checked: a directory may be readable and not searchable."""
         if not isinstance(listing, Listing) or not listing.entries:
             return True
         status = self.status(f"{path}/{listing.entries[0].name}")
@@ -125,7 +124,7 @@ class _LocalDirectory(Struct, frozen=True, dict=True):
 
     @cached_property
     def _directories(self) -> list[str]:
-        """Links count where they lead to a directory."""
+        """Returns the sub-directories; a link counts if it leads to a directory."""
         followed = [entry.name for entry in self.listing.entries if entry.kind in ("link", "unknown")]
         self.access.need([f"{self.path}/{name}" for name in followed], [])
         names = [entry.name for entry in self.listing.entries if entry.kind == "directory"]
@@ -152,7 +151,7 @@ def _file(path: str, server_path: str, policy: VersionPolicy) -> ResolvedTarget:
 
 
 def _must_be_target(server_path: str, typed: str, facts: Facts) -> None:
-    """Raises UsageError for a document that another option is for."""
+    """Raises UsageError for a document of another option."""
     content = facts.ask(ReadFile(server_path, documents.HEAD))
     if isinstance(content, FileContent):
         sentence = documents.misplaced(server_path, typed, content.data)

@@ -1,6 +1,6 @@
-"""The rule by which a directory is a model, a repository, or a version directory of its parent's.
+"""The rule that decides whether a directory is a model, a repository, or a version directory of its parent.
 
-The same for a directory of this host and for a prefix in a store: both are given as a :class:`Directory`.
+It is the same for a directory of this host and for a prefix in a store: both are a :class:`Directory`.
 """
 
 from __future__ import annotations
@@ -21,23 +21,23 @@ from ovms_doctor.model.names import (
     looks_like_wrong_version,
 )
 
-#: How a directory is understood; ``version``: it is a version directory, and its parent is the model.
+#: The kind of a directory; ``version``: it is a version directory, and its parent is the model.
 Kind: TypeAlias = Literal["model", "repository", "version"]
 Resolution: TypeAlias = Literal["repository", "model"]
 _T = TypeVar("_T")
 
 
 class Directory(Protocol):
-    """A directory of which the names are known, and those below it on request."""
+    """A directory with known names; the names below it are loaded on request."""
 
     def files(self) -> frozenset[str]:
-        """The names of what is no directory."""
+        """Returns the names of entries that are not directories."""
 
     def directories(self) -> Sequence[str]:
-        """The names of the sub-directories in byte order."""
+        """Returns the names of the sub-directories in byte order."""
 
     def below(self, name: str) -> Directory | None:
-        """A sub-directory, None where it cannot be listed. Raises FactsMissingError."""
+        """Returns a sub-directory, None if it cannot be listed. Raises FactsMissingError."""
 
     def prepare(self, names: Iterable[str]) -> None:
         """Requests all facts that ``below`` needs for the names together. Raises FactsMissingError."""
@@ -46,28 +46,27 @@ class Directory(Protocol):
 class ResolvedTarget(Struct, frozen=True):
     """The content of a TARGET."""
 
-    #: The target as named, and how it is understood.
+    #: The target as named, and its kind.
     target: Target
     #: Its models; none for a configuration file.
     models: tuple[ModelEntry, ...] = ()
-    #: What is to be reported about how it was understood.
+    #: Notes for the report on how it was resolved.
     notes: tuple[Note, ...] = ()
-    #: The server's path of the configuration file, where it is one.
+    #: The server's path of the configuration file, if it is one.
     config_path: str | None = None
 
 
 def kind_of(directory: Directory, name: str) -> Kind:
-    """How a directory called ``name`` is understood.
+    """Returns the kind of a directory called ``name``.
 
-    A directory with a graph.pbtxt is a graph, and one with version directories that hold models is a model. One whose
-    sub-directories are models is a repository, whatever single files or unusual names are next to them (``3d-unet``
-    begins with a number and is a model's name). A version directory stands for its parent. One that holds model
-    files is a model
-    without version directories. Raises FactsMissingError.
+    A directory with a graph.pbtxt is a graph, and one with version directories that contain models is a model. A
+    directory whose sub-directories are models is a repository, even if it has single files or unusual names next to
+    them (``3d-unet`` begins with a number and is a model's name). A version directory counts as its parent. A
+    directory that contains model files is a model without version directories. Raises FactsMissingError.
     """
     if is_graph(directory.files()):
-        # Models in its sub-directories are those that the graph or the pipeline takes: a draft model, what its
-        # subconfig file lists, the parts of an image generator.
+        # Models in its sub-directories belong to the graph or the pipeline: a draft model, the models of its
+        # subconfig file, the parts of an image generator.
         return "model"
     if _any_holds_model(directory, _versions(directory, plain=True)):
         return "model"
@@ -89,7 +88,7 @@ class Models(Struct, frozen=True):
 
     #: Paths below the repository, in byte order: ``resnet``, ``OpenVINO/Qwen3-8B-int4-ov``.
     models: tuple[str, ...]
-    #: Sub-directories that hold no model but other directories with models: the name, and the models' names.
+    #: Sub-directories that contain no model but other directories with models: the name, and the models' names.
     groups: tuple[tuple[str, tuple[str, ...]], ...]
     #: Sub-directories without any model.
     others: tuple[str, ...]
@@ -124,8 +123,11 @@ def resolved(
     policy: VersionPolicy,
     model: Callable[[str, str], ResolvedTarget],
 ) -> ResolvedTarget:
-    """The models of a directory: ``path`` as named, ``server_path`` as the server's, ``name`` its own, empty where it
-    has no parent. ``model`` makes one of a path and the server's. Raises FactsMissingError."""
+    """Returns the models of a directory.
+
+    Raises FactsMissingError. ``path``: as named; ``server_path``: the server's path; ``name``: the directory's name,
+    empty if it has no parent; ``model``: makes a model from a path and the server's path.
+    """
     kind = as_ or kind_of(directory, name)
     if kind == "model":
         return model(path, server_path)
@@ -160,7 +162,7 @@ def _is_or_are(names: Sequence[str]) -> str:
 
 
 def candidates(directory: Directory) -> list[str]:
-    """The sub-directories that may be models or versions: not those that file systems and tools make."""
+    """Returns the sub-directories that may be models or versions: not those that file systems and tools create."""
     return [name for name in directory.directories() if not is_tool_directory(name)]
 
 
@@ -170,8 +172,7 @@ def _versions(directory: Directory, *, plain: bool = False) -> list[str]:
 
 
 def _any_holds_model(directory: Directory, names: list[str]) -> bool:
-    """Returns whether one of the sub-directories has model files; a sub-directory that cannot be listed counts as
-    such."""
+    """Whether one of the sub-directories has model files; a sub-directory that cannot be listed counts as one."""
     directory.prepare(names)
     return any(
         below is None or has_model_file(below.files()) or is_graph(below.files())
@@ -180,8 +181,8 @@ def _any_holds_model(directory: Directory, names: list[str]) -> bool:
 
 
 def _any_served(directory: Directory) -> bool:
-    """Whether one of the sub-directories is a model that the server would serve. Few are looked at: of thousands, one
-    of the first nearly always is."""
+    """Whether one of the sub-directories is a model that the server would serve. Only a few are checked: of
+    thousands, one of the first nearly always is."""
     names = candidates(directory)
     start, count = 0, 8
     while start < len(names):
@@ -192,13 +193,13 @@ def _any_served(directory: Directory) -> bool:
 
 
 def _is_exported(files: Collection[str]) -> bool:
-    """Whether the files are those of a model as it is published: a generative one, or another that optimum-cli wrote
-    with its config.json. Its directory is a model, not a version of the directory above."""
+    """Whether the files are those of a published model: a generative one, or another that optimum-cli wrote with its
+    config.json. Its directory is a model, not a version of the directory above."""
     return is_generative(files) or ("config.json" in files and "openvino_model.xml" in files)
 
 
 def _is_served(directory: Directory | None) -> bool:
-    """Whether a directory is a model that the server would serve: with a version that holds files, or as it is
+    """Whether a directory is a model that the server would serve: with a version that contains files, or as
     published."""
     if directory is None:
         return False
@@ -210,15 +211,15 @@ def _is_served(directory: Directory | None) -> bool:
 class _Group(Struct, frozen=True):
     """A directory whose sub-directories are models."""
 
-    #: Its path below the directory that is looked at; empty for that itself.
+    #: Its path below the checked directory; empty for that itself.
     name: str
     #: The models' names.
     models: tuple[str, ...]
-    #: Whether all are generative: the directory is an organisation's then, as models are pulled.
+    #: Whether all are generative: then the directory is an organisation, as in a pull of models.
     generative: bool
 
 
-#: What a sub-directory of a repository is: a model, or nothing, or the groups of models in it.
+#: The content of a sub-directory of a repository: a model, or nothing, or its groups of models.
 _Content: TypeAlias = Literal["model", ""] | tuple[_Group, ...]
 
 
@@ -247,7 +248,7 @@ def _content(directory: Directory | None) -> _Content:
 
 
 def _group_of(directory: Directory, name: str) -> _Group | None:
-    """The models among the sub-directories of a directory called ``name``; None where there are none."""
+    """Returns the models among the sub-directories of a directory called ``name``; None if there are none."""
     names = candidates(directory)
     served = [each for each, good in zip(names, _each(directory, _is_served), strict=True) if good]
     if not served:

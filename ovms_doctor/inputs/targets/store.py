@@ -1,7 +1,7 @@
-"""How a TARGET in a store is understood: which models it holds.
+"""How a TARGET in a store is resolved: which models it contains.
 
-The rule is the one of targets on this host, applied to one list of keys instead of directories. Pure, like the
-rules: it requests lists and returns entries.
+The rule is that of targets on this host, applied to one list of keys instead of directories. Pure, like the rules: it
+requests lists and returns entries.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from ovms_doctor.model.facts import Facts, ListStore, StoreAccess, StoreListing,
 from ovms_doctor.model.model_files import MODEL_SUFFIXES
 from ovms_doctor.model.store_paths import target_key, target_listing
 
-#: The number of slashes in a key below a target that are examined: the deepest directory that decides is the fourth,
-#: a version directory of a model of a group of groups.
+#: How many slashes of a key below a target are examined: the deepest directory that matters is the fourth, a version
+#: directory of a model of a group of groups.
 _SLASHES = 4
 
 
@@ -38,7 +38,7 @@ def understand_remote(
     question = target_listing(access, path)
     listed = facts.ask(question)
     if isinstance(listed, Unavailable):
-        # Too long for one answer: the first page tells what it is.
+        # Too long for one answer: the first page shows the kind of the directory.
         listed = facts.ask(ListStore(access, question.prefix))
     if not isinstance(listed, StoreListing):
         return _model(path, policy)
@@ -46,7 +46,7 @@ def understand_remote(
         is_file = as_ is None and _is_object(access, path, facts)
         return _model(path, policy, "file" if is_file else "model")
     top = _StoredDirectory.of(question.prefix, listed)
-    # A bucket has no parent directory, so it is no version directory, whatever its name.
+    # A bucket has no parent directory, so it is not a version directory, even with such a name.
     name = path.rstrip("/").rpartition("/")[2] if question.prefix else ""
     found = resolved(path, path, name, top, as_, policy, lambda model, _: _model(model, policy))
     if found.target.kind == "repository" and "config.json" in top.names:
@@ -60,7 +60,7 @@ def understand_remote(
 
 
 def _model(path: str, policy: VersionPolicy, kind: TargetKind = "model") -> ResolvedTarget:
-    """One model: by the last part of its path, in a bucket itself by the bucket's name."""
+    """Returns one model, named by the last part of its path; a bucket itself by the bucket's name."""
     name = path.partition("://")[2].rstrip("/").rpartition("/")[2] or "model"
     if kind == "file":
         name = name.rpartition(".")[0] or name
@@ -68,7 +68,7 @@ def _model(path: str, policy: VersionPolicy, kind: TargetKind = "model") -> Reso
 
 
 def _is_object(access: StoreAccess, path: str, facts: Facts) -> bool:
-    """Whether ``path`` is the name of an object, and that of a model's file."""
+    """Whether ``path`` is the key of an object that is a model's file."""
     key = target_key(access, path)
     if not key.lower().endswith(MODEL_SUFFIXES):
         return False
@@ -77,8 +77,8 @@ def _is_object(access: StoreAccess, path: str, facts: Facts) -> bool:
 
 
 class _StoredDirectory(Struct, frozen=True):
-    """Returns the "directories" that the keys form, to the depth that matters. A key with a slash at its end and
-    nothing below is a directory too."""
+    """The "directories" that the keys form, to the depth that matters. A key with a slash at its end and nothing
+    below it is a directory too."""
 
     children: dict[str, _StoredDirectory]
     names: set[str]
@@ -91,7 +91,7 @@ class _StoredDirectory(Struct, frozen=True):
         return top
 
     def add(self, parts: list[str]) -> None:
-        """The parts of a key; the last may hold slashes."""
+        """Adds the parts of a key; the last may contain slashes."""
         directory = self
         for name in parts[:-1]:
             directory = directory.children.setdefault(name, _StoredDirectory({}, set()))
@@ -102,11 +102,11 @@ class _StoredDirectory(Struct, frozen=True):
         return frozenset(self.names)
 
     def directories(self) -> Sequence[str]:
-        """Two slashes in a row leave a name out."""
+        """Returns the names of the sub-directories; two consecutive slashes form no name."""
         return sorted(name for name in self.children if name)
 
     def below(self, name: str) -> _StoredDirectory | None:
         return self.children[name]
 
     def prepare(self, names: Iterable[str]) -> None:
-        """The whole list is there."""
+        """Does nothing: the whole list is collected."""

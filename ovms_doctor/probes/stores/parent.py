@@ -1,4 +1,4 @@
-"""The parent's side of asking stores: children with the server's secrets, and what their libraries may not do here."""
+"""The parent's side of queries to stores: children with the server's secrets, and limits on their libraries."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ from ovms_doctor.probes.processes.pool import Handling, Pool
 from ovms_doctor.probes.stores.child import needed
 from ovms_doctor.probes.stores.copies import Copies, Progress
 
-#: Bytes of a file with credentials; real ones have a few thousand.
+#: In bytes; real files of credentials have a few thousand.
 _LARGEST_KEY_FILE = 1 << 20
 #: The number of questions for which another child process is started; each handles several in parallel, and then
-#: Python's own work limits the speed. Of two processors one is left for the inspection of the copies.
+#: Python's own work limits the speed. Of two processors one remains for the inspection of the copies.
 _WORTH_A_START = 300
 _MOST_CHILDREN = 4
 _PROCESSORS_EACH = 2
-#: The questions in a batch: enough for a child process that is not read for a while, and not too many for a store
-#: that never answers.
+#: The questions in a batch: enough for a child process that the parent does not read for a while, and not too many
+#: for a store that never answers.
 _AT_A_TIME = 32
-#: Bytes each second that a download makes at least, or its deadline passes.
+#: The bytes per second that a download needs to end before its deadline.
 _SLOWEST = 1_000_000
 #: After this number of questions without an answer in time, no further ones are sent to the same store.
 _MOST_IN_VAIN = 3
@@ -47,11 +47,13 @@ _TIRED = Unavailable("the store did not answer others in time, and is not querie
 class StoreCollector:
     """Queries S3 and Google Cloud Storage like the server's clients.
 
-    ``secrets``: values of the server's variables by name; ``local``: the collector for the server's files, for those
-    with credentials; ``deadline`` and ``load_deadline`` in seconds, for one question; ``jobs``: child processes at a
-    time, else by the number of questions; ``progress_bytes`` is called during a download: its path, received bytes,
-    all bytes. Nothing is
-    started before the first question or ``warm``. Not for several threads.
+    The first question or ``warm`` starts the children. Only one thread may use it.
+
+    ``secrets``: values of the server's variables by name.
+    ``local``: the collector for the server's files with credentials.
+    ``deadline`` and ``load_deadline``: in seconds, for one question.
+    ``jobs``: child processes at a time, else by the number of questions.
+    ``progress_bytes``: called during a download with its path, received bytes, all bytes.
     """
 
     def __init__(
@@ -69,7 +71,7 @@ class StoreCollector:
         self._deadline = deadline
         self._jobs = jobs
         self._files: dict[str, bytes | str] = {}
-        #: How many questions in a row were not answered in time.
+        #: How many consecutive questions were not answered in time.
         self._in_vain: dict[StoreAccess, int] = {}
         self._pool: Pool | None = None
         self._copies = Copies(self._ask, load_deadline, deadline, jobs, progress_bytes)
@@ -77,8 +79,8 @@ class StoreCollector:
     def collect(
         self, questions: Sequence[AnyQuestion], progress: Callable[[AnyQuestion], None] | None = None
     ) -> dict[AnyQuestion, Answer]:
-        """An answer for each question, all of which are about stores. Interrupted: what was answered by then is in the
-        exception."""
+        """Returns an answer for each question; all are about stores. If the run is interrupted, the exception has
+        the answers known by then."""
         begin = progress or _ignore_question
         answers: dict[AnyQuestion, Answer] = {}
         distinct = list(dict.fromkeys(questions))
@@ -94,17 +96,17 @@ class StoreCollector:
         return answers
 
     def warm(self, load: str) -> None:
-        """Starts a child process for requests, and those for downloaded files, without waiting for them."""
+        """Starts a child process for requests, and those for downloaded files, and does not wait for them."""
         self._started(ahead=True).warm()
         self._copies.warm(load)
 
     @property
     def pids(self) -> list[int]:
-        """The process ids of the children that run."""
+        """Returns the process ids of the running children."""
         return [*(self._pool.pids if self._pool else ()), *self._copies.pids]
 
     def close(self) -> None:
-        """Ends the child processes and removes what was downloaded."""
+        """Ends the child processes and removes the downloaded files."""
         if self._pool is not None:
             self._pool.close()
         self._copies.close()
@@ -117,12 +119,12 @@ class StoreCollector:
     ) -> None:
         self.close()
 
-    # -- asking ----------------------------------------------------------------------------------------
+    # -- requests --------------------------------------------------------------------------------------
 
     def _ask(
         self, questions: Sequence[AnyQuestion], begin: Callable[[AnyQuestion], None]
     ) -> Iterator[tuple[AnyQuestion, Answer]]:
-        """Each question with its answer, as they come."""
+        """Yields each question with its answer, in the order of arrival."""
         if not questions:
             return
         accesses = {question: _access(question) for question in questions}
@@ -151,14 +153,14 @@ class StoreCollector:
         if self._pool is None:
             most = min(_MOST_CHILDREN, max(1, capacity.jobs(self._jobs) // _PROCESSORS_EACH))
             files = {path: data for path, data in self._files.items() if isinstance(data, bytes)}
-            # A request with all its attempts must end before the child is ended for it.
+            # A request with all its attempts must end before the child's deadline.
             options = StoreOptions(self._secrets, files, self._deadline * 0.8, ahead)
             self._pool = Pool("stores", options, most, at_a_time=_AT_A_TIME)
         return self._pool
 
     def _time_for(self, question: AnyQuestion) -> float:
         if not isinstance(question, FetchCopy):
-            # Each page has a time of its own in the child: a store that does not answer at all is noticed early.
+            # Each page has a deadline of its own in the child: a store that does not answer at all is detected early.
             return self._deadline * max(1, getattr(question, "pages", 1) / 4)
         size = sum(file.size for file in question.copy.files if file.name in question.names)
         return self._deadline + size / _SLOWEST
@@ -166,8 +168,8 @@ class StoreCollector:
     # -- credentials -----------------------------------------------------------------------------------
 
     def _read_files(self, accesses: Sequence[StoreAccess]) -> None:
-        """What holds credentials is read as the server's user reads it; its content is kept here and in the
-        children alone."""
+        """Reads the files with credentials as the server's user does; only this object and the children keep their
+        content."""
         paths = dict.fromkeys(path for access in accesses for path in access.files)
         distinct = [ReadFile(path, _LARGEST_KEY_FILE) for path in paths if path not in self._files]
         if not distinct:
@@ -179,20 +181,20 @@ class StoreCollector:
                 self._files[question.path] = answer.reason
             else:
                 self._files[question.path] = "it is not there, or the server's user may not read it"
-        # The children know the files that they were started with.
+        # The children have only the files from their start.
         if self._pool is not None:
             self._pool.close()
             self._pool = None
 
     def _lacking(self, access: StoreAccess) -> Unavailable | None:
-        """Why an access cannot be used."""
+        """Returns why an access cannot be used; None if it can."""
         for name in needed(access):
             if name not in self._secrets:
                 return Unavailable(
                     f"the value of {name} is not known: give it with --env, --env-file or --env-from-process"
                 )
         unread = [path for path in access.files if not isinstance(self._files.get(path), bytes)]
-        # Of a profile one file may be missing.
+        # One of a profile's files may be missing.
         if unread and len(unread) == len(access.files):
             reason = self._files.get(unread[0])
             reason_text = reason if isinstance(reason, str) else "it was not read"

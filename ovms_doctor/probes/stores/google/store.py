@@ -1,7 +1,7 @@
 """Google Cloud Storage, queried as the server's client queries it: in the child process, with Google's own library.
 
-Only objects are listed and read, as the server does (gcsfilesystem.cpp: ListObjects, ReadObject); no request is for
-the bucket itself, for which the server needs no right. The library must not use any setting of this process: no
+It only lists and reads objects, as the server does (gcsfilesystem.cpp: ListObjects, ReadObject); it sends no request
+for the bucket itself, for which the server needs no right. The library must not use any setting of this process: no
 credentials that it would find by itself, no environment, no metadata server.
 """
 
@@ -49,16 +49,16 @@ from ovms_doctor.probes.stores.google.session import (
     read_proxy,
 )
 
-#: Google's own address (the library's default, but for the variables that would change it).
+#: Google's own address (the library's default, independent of the variables that would change it).
 ENDPOINT = "https://storage.googleapis.com"
-#: Keys that the store gives at a time.
+#: How many keys the store returns at a time.
 PAGE = 1000
 #: The most requests for one full page: a page may have fewer keys than possible, or none, with others after it.
 _REQUESTS = 4
 #: Seconds before each further attempt of a request.
 _PAUSES = (0.3, 0.9)
 _FIELDS = "items(name,size),prefixes,nextPageToken"
-#: Google's access tokens, and signed ones: also those that were never ours.
+#: Google's access tokens, and signed ones: also tokens from other programs.
 _TOKEN = lazy_pattern(r"\bya29\.[\w.~+/-]+|\bey[\w-]{8,}\.[\w-]+\.[\w-]*")
 _NAME_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")
 _Answer = TypeVar("_Answer")
@@ -69,12 +69,12 @@ _Page: TypeAlias = tuple[list[StoredObject], set[str], str | None]
 class GoogleStore:
     """A bucket with one access.
 
-    ``secrets``: the whole value of the variable that ``access.proxy`` names. ``files``: the content of the key file,
-    by its server path. ``patience``: seconds for one request with all its attempts; a download may take longer as
-    long as
-    bytes come. ``self_signed``: a service account's requests carry a token that is signed here, as google-cloud-cpp
-    2.x does it (oauth2_service_account_credentials.cc ServiceAccountUseOAuth; the server's library since v2025.3),
-    instead of one that is fetched, as before.
+    ``secrets``: the whole value of the variable that ``access.proxy`` names.
+    ``files``: the content of the key file, by its server path.
+    ``patience``: seconds for one request with all its attempts; a download may take longer while bytes arrive.
+    ``self_signed``: whether a service account's requests have a token that is signed here, as google-cloud-cpp 2.x
+        does it (oauth2_service_account_credentials.cc ServiceAccountUseOAuth; the server's library since v2025.3),
+        instead of a requested one, as before.
     """
 
     def __init__(
@@ -99,12 +99,12 @@ class GoogleStore:
         self._stopped = self._prepare(secrets, files, self_signed)
 
     def head(self) -> StoreResponse:
-        """The server's client sends no request for a bucket."""
+        """Returns success: the server's client sends no request for a bucket."""
         return StoreResponse()
 
     def list(self, prefix: str, pages: int, delimited: bool) -> StoreListing | StoreRefusal | Unavailable:
-        """The keys that begin with ``prefix``, up to ``pages`` times 1,000 of them (of a delimited list together with
-        its prefixes)."""
+        """Returns the keys that begin with ``prefix``, up to ``pages`` times 1,000 of them (of a delimited list
+        together with its prefixes)."""
         limit = pages * PAGE
         objects: dict[str, StoredObject] = {}
         prefixes: set[str] = set()
@@ -118,7 +118,7 @@ class GoogleStore:
             prefixes.update(below)
             if not token or len(objects) + len(prefixes) >= limit:
                 break
-        # Code points in order are UTF-8 in order.
+        # The order of code points is the order of UTF-8.
         names = sorted([*objects, *prefixes])
         kept = set(names[:limit])
         return StoreListing(
@@ -128,11 +128,11 @@ class GoogleStore:
         )
 
     def read(self, key: str, begin: int, length: int) -> FileContent | StoreRefusal | Unavailable:
-        """At most ``length`` bytes of an object from ``begin`` on; ``size`` is the whole object's."""
+        """Returns at most ``length`` bytes of an object from ``begin`` on; ``size`` is the whole object's."""
         return self._ask("GetObject", self._range, key, begin, length)
 
     def download(self, key: str, path: str) -> StoreResponse | StoreRefusal | Unavailable:
-        """A whole object into a new file at ``path``, which is gone again where that fails."""
+        """Downloads a whole object into a new file at ``path``, and removes the file after a failure."""
         try:
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
             descriptor = os.open(path, flags, 0o600)
@@ -145,7 +145,7 @@ class GoogleStore:
                 os.unlink(path)
         return answer
 
-    # -- asking ----------------------------------------------------------------------------------------
+    # -- requests --------------------------------------------------------------------------------------
 
     def _prepare(
         self, secrets: Mapping[str, str], files: Mapping[str, bytes], self_signed: bool
@@ -209,7 +209,7 @@ class GoogleStore:
     def _ask(
         self, call: StoreCall, ask: Callable[..., _Answer | StoreRefusal], *arguments: Any
     ) -> _Answer | StoreRefusal | Unavailable:
-        """Calls ``ask`` until it is answered, at most three times, and within the patience for a request."""
+        """Calls ``ask`` until it has an answer, at most three times, and within the patience for a request."""
         if isinstance(self._stopped, StoreRefusal):
             return replace(self._stopped, call=call)
         if self._stopped is not None:
@@ -239,7 +239,7 @@ class GoogleStore:
         except (InvalidURL, InvalidSchema, MissingSchema):
             return Unavailable(_NO_ADDRESS)
         except RequestException as error:
-            # What came with a 2xx is no JSON, or something happened on the way.
+            # The body of a 2xx response is not JSON, or the connection failed.
             return (
                 self._unread(call)
                 if isinstance(error, ValueError)
@@ -261,7 +261,7 @@ class GoogleStore:
             return self._unread(call)
 
     def _sign(self) -> StoreRefusal | Unavailable | None:
-        """Gives the requests a valid token."""
+        """Adds a valid token to the requests."""
         if self._credentials is None:
             return None
         try:
@@ -318,7 +318,7 @@ class GoogleStore:
         try:
             blob.download_to_file(window, start=begin, end=end, checksum=None, timeout=timeout, retry=None)
         except RequestRangeNotSatisfiable:
-            # There are no bytes: the object is empty, or ends before.
+            # The range has no bytes: the object is empty, or ends before it.
             return FileContent(b"", _total(self._last.response) or 0)
         headers = self._last.response.headers
         if "gzip" in (headers.get("Content-Encoding", ""), headers.get("X-Goog-Stored-Content-Encoding", "")):
@@ -353,8 +353,8 @@ def _name(value: Any) -> str:
 
 
 def _total(response: Any) -> int | None:
-    """Returns the size of the whole object from a response to a read, in bytes; None where it does not have it, or
-    where the object is stored in another form than it is sent."""
+    """Returns the size of the whole object from a response to a read, in bytes; None if the response does not
+    contain it, or if the object is stored in another form than it is sent."""
     headers = response.headers
     if response.status_code in (206, 416):
         total = headers.get("Content-Range", "").rpartition("/")[2]
@@ -386,10 +386,10 @@ class _Window:
         return len(chunk)
 
     def seek(self, position: int) -> int:
-        """Called before a stream that is sent anew and whole."""
+        """Starts again: a caller seeks before a stream that is sent anew and whole."""
         self.position = position
         self.data.clear()
         return position
 
     def flush(self) -> None:
-        """There is nothing to write."""
+        """Does nothing: no data is buffered."""

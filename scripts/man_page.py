@@ -10,23 +10,29 @@ from ovms_doctor.cli.app import command_for
 from ovms_doctor.cli.help import EXAMPLES, PANELS
 
 _EXIT_CODES = (
-    ("0", "No finding at or above the severity of --fail-on, and every selected check could look."),
+    ("0", "No finding at or above the severity of --fail-on, and every selected check ran to its end."),
     ("1", "At least one such finding."),
     ("2", "Wrong usage, or a file that cannot be read or written."),
-    ("3", "No such finding, but a selected check could not look, ran into its deadline or crashed."),
+    (
+        "3",
+        "No such finding, but a selected check could not collect its facts, reached its time limit or crashed.",
+    ),
     ("130", "Interrupted."),
 )
 _ENVIRONMENT = (
-    ("NO_COLOR", "No colours."),
-    ("FORCE_HYPERLINK", "1: codes are links to their pages, 0: they are not; else by the terminal."),
+    ("NO_COLOR", "Use no colours."),
+    (
+        "FORCE_HYPERLINK",
+        "1: codes are links to their pages. 0: they are not. Otherwise the terminal decides.",
+    ),
     ("DOCKER_HOST, DOCKER_CONTEXT", "The container engine for --container."),
-    ("GITHUB_STEP_SUMMARY", "With --format github: the file that the whole report is appended to."),
-    ("GITHUB_ACTIONS", "true: the text report is put between lines that stop workflow commands."),
+    ("GITHUB_STEP_SUMMARY", "With --format github: the file to which the whole report is appended."),
+    ("GITHUB_ACTIONS", "true: lines before and after the text report disable workflow commands in it."),
 )
 _DESCRIPTION = (
     "ovms-doctor predicts what OpenVINO Model Server (OVMS) does with a model repository, a configuration or a "
-    "container, and says why a model is not served and what to do about it. It also reads the server's logs, looks at "
-    "a running server, and judges clients' requests. It changes none of your files and sends no telemetry."
+    "container. It explains why a model is not served and what to do about it. It also analyses the server's logs, "
+    "queries a running server, and checks clients' requests. It changes none of your files and sends no telemetry."
 )
 #: Characters that roff interprets, or displays as another character.
 _ESCAPES = str.maketrans({"\\": "\\e", "-": "\\-", "…": "...", "'": "\\(aq", "`": "\\(ga"})
@@ -38,7 +44,7 @@ def man_page() -> str:
     context = program.make_context("ovms-doctor", ["--help"], resilient_parsing=True)
     parts = [
         f'.TH OVMS-DOCTOR 1 "" "ovms-doctor {__version__}" "User Commands"\n',
-        ".SH NAME\novms\\-doctor \\- say what OpenVINO Model Server does with what it is given, and why\n",
+        ".SH NAME\novms\\-doctor \\- predict what OpenVINO Model Server does with its models, and explain why\n",
         ".SH SYNOPSIS\n",
         *(
             f".B ovms\\-doctor {_text(name)}\n{_synopsis(command)}\n.br\n"

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     name="ovms-doctor",
-    help="Says what OpenVINO Model Server will do with a model repository, and why.",
+    help="Predict what OpenVINO Model Server does with its models, and explain why.",
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -142,7 +142,7 @@ def _root(
 
 @app.command(cls=PanelCommand)
 def check(context: typer.Context, **_: object) -> int:
-    """Say what the server will do with TARGET... (or with its own arguments, behind --), and why."""
+    """Predict what the server will do with TARGET... (or with its own arguments, after --), and why."""
     from ovms_doctor.cli.check import run_check
     from ovms_doctor.cli.check_options import options_from
     from ovms_doctor.cli.parsed import output_options
@@ -153,7 +153,7 @@ def check(context: typer.Context, **_: object) -> int:
 
 @app.command(cls=PanelCommand)
 def collect(context: typer.Context, **_: object) -> int:
-    """Look at the same things as check and save the facts, for `check --facts` elsewhere."""
+    """Collect the facts that check uses, and save them for `check --facts` on any host."""
     from ovms_doctor.cli.check import run_collect
     from ovms_doctor.cli.check_options import options_from
     from ovms_doctor.cli.parsed import output_options
@@ -164,7 +164,7 @@ def collect(context: typer.Context, **_: object) -> int:
 
 @app.command(cls=PanelCommand)
 def request(context: typer.Context, **_: object) -> int:
-    """Say whether a client's request fits what is served, and what the server answers."""
+    """Check whether a client's request fits the served model, and show what the server answers."""
     from ovms_doctor.cli.check_options import options_from
     from ovms_doctor.cli.parsed import output_options, values_of
     from ovms_doctor.cli.request import run_request
@@ -179,7 +179,7 @@ def request(context: typer.Context, **_: object) -> int:
 
 @app.command(cls=PanelCommand)
 def logs(context: typer.Context, **_: object) -> int:
-    """Say what a server's log shows: causes, states of servables, requests."""
+    """Analyse a server's log: causes, states of servables, requests."""
     from ovms_doctor.cli.log_options import LogOptions
     from ovms_doctor.cli.logs import run_logs
     from ovms_doctor.cli.parsed import output_options, values_of
@@ -190,7 +190,7 @@ def logs(context: typer.Context, **_: object) -> int:
 
 @app.command(cls=PanelCommand)
 def status(context: typer.Context, **_: object) -> int:
-    """Say what a running server serves, and why a client cannot reach it."""
+    """Show what a running server serves, and why a client cannot reach it."""
     from ovms_doctor.cli.parsed import output_options, values_of
     from ovms_doctor.cli.status import run_status
     from ovms_doctor.cli.status_options import StatusOptions
@@ -201,7 +201,7 @@ def status(context: typer.Context, **_: object) -> int:
 
 @app.command(cls=PanelCommand)
 def diff(context: typer.Context, **_: object) -> int:
-    """Say which findings are new, still there and fixed between two reports (or facts): OLD NEW."""
+    """Compare two reports (or facts), OLD and NEW: new, remaining and fixed findings."""
     from ovms_doctor.cli.compare import run_diff
     from ovms_doctor.cli.compare_options import CompareOptions
     from ovms_doctor.cli.parsed import values_of
@@ -211,7 +211,7 @@ def diff(context: typer.Context, **_: object) -> int:
 
 @app.command(cls=PanelCommand)
 def summary(context: typer.Context, **_: object) -> int:
-    """Say which findings many reports (or facts) have, on how many hosts and models."""
+    """Summarise many reports (or facts): each finding, on how many hosts and models."""
     from ovms_doctor.cli.compare import run_summary
     from ovms_doctor.cli.compare_options import CompareOptions
     from ovms_doctor.cli.parsed import values_of
@@ -230,7 +230,7 @@ def explain(
         ),
     ],
     format_: opt.Format = opt.OutputFormat.text,
-    no_color: Annotated[bool, typer.Option("--no-color", help="No colours.")] = False,
+    no_color: Annotated[bool, typer.Option("--no-color", help="Use no colours.")] = False,
 ) -> int:
     """Explain a code, or a line from the server's log."""
     from ovms_doctor.cli.explain import run_explain
@@ -241,7 +241,7 @@ def explain(
 @app.command(cls=PanelCommand)
 def checks(
     format_: opt.Format = opt.OutputFormat.text,
-    no_color: Annotated[bool, typer.Option("--no-color", help="No colours.")] = False,
+    no_color: Annotated[bool, typer.Option("--no-color", help="Use no colours.")] = False,
 ) -> int:
     """List the checks and their codes."""
     from ovms_doctor.cli.explain import run_list
@@ -260,7 +260,7 @@ def schema(
         ),
     ] = opt.SchemaName.report,
 ) -> int:
-    """Print the JSON Schema of what is written."""
+    """Print the JSON Schema of a document that ovms-doctor reads or writes."""
     import json
 
     from ovms_doctor.cli.baseline import FORMAT, Baseline

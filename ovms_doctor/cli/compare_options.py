@@ -23,14 +23,14 @@ class CompareOptions(Struct, frozen=True):
         tuple[str, ...],
         Option(
             (),
-            "Reports (--format json) or facts (collect); diff: OLD NEW; summary: any number, directories too.",
+            "Reports (--format json) or facts (collect). diff: OLD NEW. summary: any number, also directories.",
             "FILE...",
             commands=_BOTH,
         ),
     ] = ()
     #: The format of the output.
     format: Annotated[
-        CompareFormat, Option(("--format", "-f"), "How the result is written.", commands=_BOTH)
+        CompareFormat, Option(("--format", "-f"), "The format of the result.", commands=_BOTH)
     ] = "text"
     #: The file to write instead of standard output.
     output: Annotated[
@@ -42,7 +42,7 @@ class CompareOptions(Struct, frozen=True):
         FailOn,
         Option(
             ("--fail-on",),
-            "The least severe finding that gives exit code 1 (diff: a new one).",
+            "The lowest severity of a finding that gives exit code 1; diff: of a new finding. [error]",
             commands=_BOTH,
         ),
     ] = "error"
@@ -51,19 +51,19 @@ class CompareOptions(Struct, frozen=True):
         int | None,
         Option(
             ("--document-limit",),
-            "How much of one file is read; 0: no limit. [4g]",
+            "The most that is read of one file; 0: no limit. [4g]",
             "SIZE",
             option_values.document_limit,
             commands=_BOTH,
         ),
     ] = None
     #: Whether the exit code is 0 despite findings.
-    exit_zero: Annotated[bool, Option(("--exit-zero",), "Exit 0 whatever was found.", commands=_BOTH)] = False
-    #: Whether text has no colours.
-    no_color: Annotated[bool, Option(("--no-color",), "No colours.", commands=_BOTH)] = False
-    #: Whether only the last line is written.
-    quiet: Annotated[bool, Option(("--quiet", "-q"), "The last line only.", commands=_BOTH)] = False
-    #: Whether nothing is shortened.
-    verbose: Annotated[
-        bool, Option(("--verbose", "-v"), "Everything, nothing shortened.", commands=_BOTH)
+    exit_zero: Annotated[
+        bool, Option(("--exit-zero",), "Exit with 0, also with findings.", commands=_BOTH)
     ] = False
+    #: Whether text has no colours.
+    no_color: Annotated[bool, Option(("--no-color",), "Use no colours.", commands=_BOTH)] = False
+    #: Whether only the last line is written.
+    quiet: Annotated[bool, Option(("--quiet", "-q"), "Write the last line only.", commands=_BOTH)] = False
+    #: Whether nothing is shortened.
+    verbose: Annotated[bool, Option(("--verbose", "-v"), "Shorten nothing.", commands=_BOTH)] = False

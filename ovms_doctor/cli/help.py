@@ -28,23 +28,26 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
     "check": (
         ("ovms-doctor check ./models", "a repository: every model in it"),
         ("ovms-doctor check config.json --load none", "a configuration, without loading its models"),
-        ("ovms-doctor check --container ovms", "a container, alive or dead"),
+        ("ovms-doctor check --container ovms", "a running or stopped container"),
         ("ovms-doctor check ./models --memory 2g", "whether the models fit into its memory"),
-        ("ovms-doctor check ./models -o sarif:out.sarif", "a report for code scanning beside the text"),
+        ("ovms-doctor check ./models -o sarif:out.sarif", "the text, and a report for code scanning"),
         ("ovms-doctor check -- --model_name m --model_path /srv/m", "the server's own arguments"),
     ),
     "collect": (
-        ("ovms-doctor collect ./models -o facts.json", "save what check would look at"),
-        ("ovms-doctor check --facts facts.json", "judge it, on another host too"),
+        ("ovms-doctor collect ./models -o facts.json", "save the facts that check uses"),
+        ("ovms-doctor check --facts facts.json", "check them, also on another host"),
     ),
     "logs": (
-        ("ovms-doctor logs ovms.log", "a file, gzip too"),
+        ("ovms-doctor logs ovms.log", "a file, plain or gzip"),
         ("docker logs ovms 2>&1 | ovms-doctor logs -", "standard input"),
         ("ovms-doctor logs --container ovms --since 2h -o usage.html", "a page with charts of the requests"),
     ),
     "status": (
         ("ovms-doctor status localhost:8000", "what the server serves"),
-        ("ovms-doctor status http://ovms:8000 --wait 60", "wait until everything is AVAILABLE"),
+        (
+            "ovms-doctor status http://ovms:8000 --wait 60",
+            "wait until everything is AVAILABLE",
+        ),
         ("ovms-doctor status --container ovms --model resnet", "the server of a container, and one model"),
     ),
     "request": (

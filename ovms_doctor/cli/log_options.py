@@ -17,13 +17,13 @@ class LogOptions(Struct, frozen=True):
     #: Paths of the log files; ``-`` is standard input.
     files: Annotated[
         tuple[str, ...],
-        Option((), "Log files, also gzip; - for standard input.", "[FILE|-]...", commands=_COMMANDS),
+        Option((), "Log files, plain or gzip; - for standard input.", "[FILE|-]...", commands=_COMMANDS),
     ] = ()
     #: A container whose output is read instead of a file.
     container: Annotated[
         str | None,
         Option(
-            ("--container",), "A container: its output as the engine keeps it.", "NAME", commands=_COMMANDS
+            ("--container",), "Read the output of this container from the engine.", "NAME", commands=_COMMANDS
         ),
     ] = None
     #: The time from which on the container's output is read.
@@ -31,7 +31,7 @@ class LogOptions(Struct, frozen=True):
         str | None,
         Option(
             ("--since",),
-            "With --container: from then on, like 10m or 2026-11-28T13:00.",
+            "With --container: read from this time on, such as 10m (ago) or 2026-11-28T13:00.",
             "TIME",
             commands=_COMMANDS,
         ),
@@ -39,7 +39,12 @@ class LogOptions(Struct, frozen=True):
     #: The number of lines to read from the end of the container's output.
     tail: Annotated[
         str | None,
-        Option(("--tail",), "With --container: so many lines at the end.", "LINES", commands=_COMMANDS),
+        Option(
+            ("--tail",),
+            "With --container: read only this number of lines at the end.",
+            "LINES",
+            commands=_COMMANDS,
+        ),
     ] = None
     #: The release, if the log does not name it.
     release: Annotated[

@@ -23,4 +23,4 @@ class SchemaName(str, Enum):
     receipt = "receipt"
 
 
-Format = Annotated[OutputFormat, typer.Option("--format", "-f", help="How the result is written.")]
+Format = Annotated[OutputFormat, typer.Option("--format", "-f", help="The format of the result.")]

@@ -24,29 +24,31 @@ class RequestOptions(Struct, frozen=True):
     ] = None
     #: The targets that are served.
     models: Annotated[
-        tuple[str, ...], Option(("--model",), "What is served, as a TARGET of check.", "TARGET")
+        tuple[str, ...], Option(("--model",), "The served models, as a TARGET of check.", "TARGET")
     ] = ()
     #: Address of a running server whose metadata are requested.
     url: Annotated[
         str | None,
         Option(
             ("--url",),
-            "A running server; only its metadata are requested.",
+            "A running server; only its metadata is requested.",
             "URL",
             option_values.server_address,
         ),
     ] = None
     #: A file with metadata.
-    metadata: Annotated[
-        str | None, Option(("--metadata",), "The answer of /v2/models/NAME, saved.", "FILE")
-    ] = None
+    metadata: Annotated[str | None, Option(("--metadata",), "A saved answer of /v2/models/NAME.", "FILE")] = (
+        None
+    )
     #: The path of the URL.
-    path: Annotated[str | None, Option(("--path",), "The path that a body is sent to.", "PATH")] = None
+    path: Annotated[str | None, Option(("--path",), "The path to which the client sends a body.", "PATH")] = (
+        None
+    )
     #: The API of a body.
     api: Annotated[Literal["kserve", "tfs", "openai"] | None, Option(("--api",), "The API of a body.")] = None
     #: A client's error text.
     error: Annotated[
-        str | None, Option(("--error",), "Only what the client wrote about its error.", "TEXT")
+        str | None, Option(("--error",), "The error text of the client, without a request.", "TEXT")
     ] = None
     #: Whether the server was built without MediaPipe.
     without_mediapipe: Annotated[

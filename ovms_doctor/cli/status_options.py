@@ -31,7 +31,7 @@ class StatusOptions(Struct, frozen=True):
         str | None,
         Option(
             ("--container",),
-            "A running container: its server, at its published or own address.",
+            "The server in this running container, at its published or its own address.",
             "NAME",
             commands=_COMMANDS,
         ),
@@ -41,13 +41,16 @@ class StatusOptions(Struct, frozen=True):
     #: The only model to query.
     model: Annotated[
         str | None,
-        Option(("--model",), "A servable that clients request: is it served?", "NAME", commands=_COMMANDS),
+        Option(("--model",), "Report whether this servable is served.", "NAME", commands=_COMMANDS),
     ] = None
     #: Seconds to wait until everything is AVAILABLE.
     wait: Annotated[
         str | None,
         Option(
-            ("--wait",), "Wait so long for everything to be AVAILABLE. [0]", "SECONDS", commands=_COMMANDS
+            ("--wait",),
+            "Time limit for waiting until everything is AVAILABLE. [0]",
+            "SECONDS",
+            commands=_COMMANDS,
         ),
     ] = None
     #: Seconds between two queries.
@@ -55,7 +58,7 @@ class StatusOptions(Struct, frozen=True):
         str | None,
         Option(
             ("--interval",),
-            "Time between looks; where given, rates of requests are measured over it. [1]",
+            "Time between two queries; if set, also the time over which request rates are measured. [1]",
             "SECONDS",
             commands=_COMMANDS,
         ),
@@ -63,35 +66,39 @@ class StatusOptions(Struct, frozen=True):
     #: Whether the server is queried until an interruption.
     watch: Annotated[
         bool,
-        Option(("--watch",), "Look again and again until Ctrl-C, and show what changes.", commands=_COMMANDS),
+        Option(
+            ("--watch",),
+            "Query the server repeatedly until Ctrl-C, and show what changes.",
+            commands=_COMMANDS,
+        ),
     ] = False
     #: Whether a request for inference is sent.
     probe: Annotated[
         bool,
         Option(
             ("--probe",),
-            "Send one request for inference, zeros or for one token, to --model or to each servable.",
+            "Send one inference request, with zeros or for one token, to --model or to each servable.",
             commands=_COMMANDS,
         ),
     ] = False
     #: Seconds for one request.
     timeout: Annotated[
-        str | None, Option(("--timeout",), "Time for one request. [5]", "SECONDS", commands=_COMMANDS)
+        str | None, Option(("--timeout",), "Time limit for one request. [5]", "SECONDS", commands=_COMMANDS)
     ] = None
     #: A file with certificates that are trusted.
     ca: Annotated[
-        str | None, Option(("--ca",), "Certificates that are trusted, PEM.", "FILE", commands=_COMMANDS)
+        str | None, Option(("--ca",), "Trusted certificates, in PEM format.", "FILE", commands=_COMMANDS)
     ] = None
     #: Whether the server's certificate is not checked.
     insecure: Annotated[
-        bool, Option(("--insecure",), "The certificate is not checked.", commands=_COMMANDS)
+        bool, Option(("--insecure",), "Do not verify the server's certificate.", commands=_COMMANDS)
     ] = False
     #: A file with the API key.
     api_key_file: Annotated[
         str | None,
         Option(
             ("--api-key-file",),
-            "A file whose first line is sent as bearer token.",
+            "A file; its first line is sent as bearer token.",
             "FILE",
             commands=_COMMANDS,
         ),

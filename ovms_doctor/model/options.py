@@ -50,7 +50,7 @@ class CheckOptions(Struct, frozen=True, dict=True):
         Option(
             (),
             "A repository, a model's directory, a model file or a config.json; in a store s3://bucket/path or "
-            "gs://bucket/path. Or name none, and give the server's own arguments behind --.",
+            "gs://bucket/path. Without a TARGET: the server's own arguments after --.",
             "[TARGET]...",
             commands=_LOADING,
         ),
@@ -58,7 +58,12 @@ class CheckOptions(Struct, frozen=True, dict=True):
     #: The container to read the deployment from.
     container_name: Annotated[
         str | None,
-        Option(("--container",), "A container, alive or dead, as the engine knows it.", "NAME", saved=False),
+        Option(
+            ("--container",),
+            "A running or stopped container: read the deployment from the engine.",
+            "NAME",
+            saved=False,
+        ),
     ] = None
     #: A file with the output of ``docker inspect``, or ``-``.
     inspect: Annotated[
@@ -73,14 +78,19 @@ class CheckOptions(Struct, frozen=True, dict=True):
     #: A compose file, and one of its services.
     compose: Annotated[
         str | None,
-        Option(("--compose",), "A service of a compose file.", "FILE[:SERVICE]", saved=False),
+        Option(
+            ("--compose",),
+            "A compose file, and one of its services if it has several.",
+            "FILE[:SERVICE]",
+            saved=False,
+        ),
     ] = None
     #: A Kubernetes manifest, and one of its containers; or ``-``.
     kubernetes: Annotated[
         str | None,
         Option(
             ("--kubernetes",),
-            "A pod, deployment or KServe manifest, YAML or JSON; - for input.",
+            "A pod, deployment or KServe manifest, YAML or JSON; - for standard input.",
             "FILE[:CONTAINER]",
             saved=False,
         ),
@@ -90,7 +100,7 @@ class CheckOptions(Struct, frozen=True, dict=True):
         str | None,
         Option(
             ("--kernel-log",),
-            "The host's kernel log, to look for OOM kills in it; - for standard input.",
+            "The host's kernel log, searched for OOM kills; - for standard input.",
             "FILE",
             saved=False,
         ),
@@ -100,7 +110,7 @@ class CheckOptions(Struct, frozen=True, dict=True):
         tuple[str, ...],
         Option(
             ("--log",),
-            "The server's log: it confirms findings, and shows what is not found here.",
+            "A log of the server: it confirms findings, and adds findings of its own.",
             "FILE",
             commands=_LOADING,
             saved=False,
@@ -111,21 +121,22 @@ class CheckOptions(Struct, frozen=True, dict=True):
         bool,
         Option(
             ("--no-live",),
-            "Do not look at the running server of --container.",
+            "Send no request to the running server of --container.",
             commands=_LOADING,
             saved=False,
         ),
     ] = False
     #: What a directory is, where the user decides it.
     as_: Annotated[
-        Literal["repository", "model"] | None, Option(("--as",), "How a directory is understood.")
+        Literal["repository", "model"] | None,
+        Option(("--as",), "Treat a directory as this. [found from its contents]"),
     ] = None
     #: The release whose rules are used; None: the newest known.
     release: Annotated[
         str | None,
         Option(
             ("--ovms-version",),
-            "The release whose rules are used, like 2025.4.",
+            "The release whose rules apply, such as 2025.4. [from the container or log, else the newest]",
             "RELEASE",
             beside_facts=True,
         ),
@@ -135,7 +146,7 @@ class CheckOptions(Struct, frozen=True, dict=True):
         User,
         Option(
             ("--user",),
-            "Who the server runs as. [as in the image: 5000]",
+            "The user and groups of the server. [those of the image: 5000]",
             "UID[:GID[,GID…]]",
             option_values.user,
         ),
@@ -149,7 +160,7 @@ class CheckOptions(Struct, frozen=True, dict=True):
         bool,
         Option(
             ("--as-me",),
-            "The server has this process's user, groups and files, as beside it in a pod.",
+            "The server has this process's user, groups and files, for example in the same pod.",
             saved=False,
         ),
     ] = False
@@ -158,7 +169,8 @@ class CheckOptions(Struct, frozen=True, dict=True):
         tuple[Mount, ...],
         Option(
             ("--mount",),
-            "Maps a path of this host to the server's; with :rights a copy that has the rights of the original.",
+            "Map a path of this host to a path of the server; :ro for read-only; :rights for a copy with the "
+            "permissions of the original.",
             "HOST:SERVER[:ro]",
             option_values.mount,
         ),
@@ -176,29 +188,37 @@ class CheckOptions(Struct, frozen=True, dict=True):
     #: A file with variables of the server's environment.
     env_file: Annotated[
         str | None,
-        Option(("--env-file",), "Such variables, one in a line, as docker reads them.", "FILE", saved=False),
+        Option(
+            ("--env-file",),
+            "A file with such variables, one per line, as Docker reads them.",
+            "FILE",
+            saved=False,
+        ),
     ] = None
     #: This process's environment is the server's.
     env_from_process: Annotated[
         bool,
-        Option(("--env-from-process",), "The server has this process's own environment.", saved=False),
+        Option(("--env-from-process",), "The server has the environment of this process.", saved=False),
     ] = False
     #: The model version policy of every model, as JSON; None: the server's default.
     policy: Annotated[
         str | None,
-        Option(("--model-version-policy",), "As the server's own, for every model.", "JSON"),
+        Option(("--model-version-policy",), "The server's option of this name, for every model.", "JSON"),
     ] = None
     #: The model cache: the server's own option, for targets.
     cache_dir: Annotated[
         str | None,
-        Option(("--cache-dir",), "As the server's own, beside a TARGET.", "PATH", commands=_LOADING),
+        Option(
+            ("--cache-dir",), "The server's option of this name, with a TARGET.", "PATH", commands=_LOADING
+        ),
     ] = None
     #: The CPU extension: the server's own option, for targets.
     cpu_extension: Annotated[
         str | None,
         Option(
             ("--cpu-extension",),
-            "As the server's own, beside a TARGET; it is loaded in a child, which runs its code.",
+            "The server's option of this name, with a TARGET; a child process loads the library, which runs its "
+            "code.",
             "PATH",
             commands=_LOADING,
         ),
@@ -208,7 +228,7 @@ class CheckOptions(Struct, frozen=True, dict=True):
         str | None,
         Option(
             ("--target-device",),
-            "As the server's own, for every model.",
+            "The server's option of this name, for every model.",
             "DEVICE",
             commands=_LOADING,
         ),
@@ -218,7 +238,7 @@ class CheckOptions(Struct, frozen=True, dict=True):
         int | None,
         Option(
             ("--memory",),
-            "The limit the server runs under, like 2g or 512m.",
+            "The memory limit of the server, such as 2g or 512m.",
             "SIZE",
             option_values.memory,
             commands=_LOADING,
@@ -229,7 +249,7 @@ class CheckOptions(Struct, frozen=True, dict=True):
         bool,
         Option(
             ("--probe-write",),
-            "Try the cache directory with a file, made and removed again.",
+            "Test the cache directory: create a file in it and remove the file.",
             commands=_LOADING,
         ),
     ] = False
@@ -247,7 +267,7 @@ class CheckOptions(Struct, frozen=True, dict=True):
         int,
         Option(
             ("--download-limit",),
-            "How much of one version in a store is downloaded to be loaded here; 0: no limit. [1g]",
+            "The most that is downloaded of one version in a store, to load it; 0: no limit. [1g]",
             "SIZE",
             option_values.download_limit,
             commands=_LOADING,
@@ -258,7 +278,7 @@ class CheckOptions(Struct, frozen=True, dict=True):
         int | None,
         Option(
             ("--document-limit",),
-            "How much of a document that is named is read; 0: no limit. [by its kind, 64m or more]",
+            "The most that is read of a named document; 0: no limit. [by its kind, 64m or more]",
             "SIZE",
             option_values.document_limit,
             beside_facts=True,
@@ -270,7 +290,7 @@ class CheckOptions(Struct, frozen=True, dict=True):
         float,
         Option(
             ("--timeout",),
-            "Limit for one look at the file system or a store. [10]",
+            "Time limit for one query of the file system or a store. [10]",
             "SECONDS",
             option_values.timeout,
             beside_facts=True,
@@ -281,7 +301,7 @@ class CheckOptions(Struct, frozen=True, dict=True):
         int | None,
         Option(
             ("--jobs", "-j"),
-            "How many models are inspected and loaded at a time. [as many as cores and memory allow]",
+            "Models that are inspected and loaded at a time. [as many as cores and memory allow]",
             "N",
             option_values.jobs,
             beside_facts=True,
@@ -293,7 +313,7 @@ class CheckOptions(Struct, frozen=True, dict=True):
         float,
         Option(
             ("--check-timeout",),
-            "Limit for each third-party check. [10]",
+            "Time limit for each third-party check. [10]",
             "SECONDS",
             option_values.check_timeout,
             commands=("check",),
@@ -306,7 +326,7 @@ class CheckOptions(Struct, frozen=True, dict=True):
         bool,
         Option(
             ("--no-plugins",),
-            "Leave out all third-party checks.",
+            "Run no third-party checks.",
             commands=("check",),
             beside_facts=True,
             saved=False,
@@ -317,7 +337,7 @@ class CheckOptions(Struct, frozen=True, dict=True):
         str | None,
         Option(
             ("--facts",),
-            "Recorded facts instead of looking.",
+            "Facts that collect saved, instead of this host and its stores.",
             "FILE",
             commands=("check",),
             beside_facts=True,

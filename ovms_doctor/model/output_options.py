@@ -53,7 +53,7 @@ class OutputOptions(Struct, frozen=True):
         tuple[str, ...],
         Option(
             ("--select",),
-            "Only these: code prefixes, names, checks.",
+            "Report only these: code prefixes, names of findings, or checks.",
             "CODE[,CODE…]",
             commands=("check", "logs", "status"),
         ),
@@ -63,7 +63,7 @@ class OutputOptions(Struct, frozen=True):
         tuple[str, ...],
         Option(
             ("--ignore",),
-            "All but these: code prefixes, names, checks.",
+            "Report all but these: code prefixes, names of findings, or checks.",
             "CODE[,CODE…]",
             commands=("check", "logs", "status"),
         ),
@@ -71,14 +71,14 @@ class OutputOptions(Struct, frozen=True):
     #: The format of standard output, or of the files of ``-o`` without a format; None: text, or by the file's name.
     format: Annotated[
         ReportFormat | None,
-        Option(("--format", "-f"), "How the result is written. [text]", commands=_REPORTING),
+        Option(("--format", "-f"), "The format of the report. [text]", commands=_REPORTING),
     ] = None
     #: The files to write; empty: standard output alone.
     outputs: Annotated[
         tuple[OutputFile, ...],
         Option(
             ("--output", "-o"),
-            "Write FILE too, in its own format where one is given; repeatable. The text stays on standard output.",
+            "Also write the report to FILE, in FORMAT where it is named; repeatable. Standard output keeps the text.",
             "[FORMAT:]FILE",
             output_file,
             commands=_REPORTING,
@@ -105,8 +105,8 @@ class OutputOptions(Struct, frozen=True):
         str | None,
         Option(
             ("--redact-map",),
-            "The file with the real names for the pseudonyms: `collect --redact` writes it, beside the facts where it "
-            "is not named; `check --facts` shows the names in it.",
+            "The file with the real names for the pseudonyms: `collect --redact` writes it (without this option, next "
+            "to the facts); `check --facts` reads it and shows the real names.",
             "FILE",
             commands=("check", "collect"),
         ),
@@ -116,20 +116,20 @@ class OutputOptions(Struct, frozen=True):
         FailOn,
         Option(
             ("--fail-on",),
-            "The least severe finding that makes the exit code 1. [error]",
+            "The lowest severity of a finding that gives exit code 1. [error]",
             commands=_REPORTING,
         ),
     ] = "error"
     #: The exit code is 0 whatever was found.
     exit_zero: Annotated[
-        bool, Option(("--exit-zero",), "Exit 0 whatever was found.", commands=_REPORTING)
+        bool, Option(("--exit-zero",), "Exit with 0, also with findings.", commands=_REPORTING)
     ] = False
     #: The file into which the remedies are written as a shell script.
     script: Annotated[
         str | None,
         Option(
             ("--script",),
-            "Write the remedies to FILE as one commented shell script; nothing is run.",
+            "Write the remedies to FILE as one commented shell script; do not run it.",
             "FILE",
             commands=("check",),
         ),
@@ -139,8 +139,8 @@ class OutputOptions(Struct, frozen=True):
         str | None,
         Option(
             ("--receipt",),
-            "List the files read, processes started and hosts contacted: in FILE (JSON: NAME.json), else on standard "
-            "error.",
+            "List the files read, processes started and hosts contacted, on standard error or in FILE (NAME.json: "
+            "as JSON). FILE must be joined with =.",
             "[=FILE]",
             commands=_CONFIGURED,
         ),
@@ -174,7 +174,7 @@ class OutputOptions(Struct, frozen=True):
         bool,
         Option(
             ("--no-ignores",),
-            "Report what the configuration or the baseline leaves out.",
+            "Also report the findings that the configuration or the baseline leaves out.",
             commands=_CONFIGURED,
         ),
     ] = False
@@ -183,7 +183,7 @@ class OutputOptions(Struct, frozen=True):
         str | None,
         Option(
             ("--baseline",),
-            "Findings that FILE knows do not fail; they are counted.",
+            "Count the known findings in FILE; they do not fail the run.",
             "FILE",
             commands=("check",),
         ),
@@ -192,7 +192,10 @@ class OutputOptions(Struct, frozen=True):
     write_baseline: Annotated[
         str | None,
         Option(
-            ("--write-baseline",), "Write all findings to FILE as known ones.", "FILE", commands=("check",)
+            ("--write-baseline",),
+            "Write all findings to FILE as known findings.",
+            "FILE",
+            commands=("check",),
         ),
     ] = None
     #: The last day on which new entries of the baseline hold.
@@ -200,19 +203,17 @@ class OutputOptions(Struct, frozen=True):
         str | None,
         Option(
             ("--baseline-expires",),
-            "With --write-baseline: new entries hold until this day.",
+            "With --write-baseline: the last day on which the new entries are valid.",
             "YYYY-MM-DD",
             option_values.day,
             commands=("check",),
         ),
     ] = None
     #: The text has no colours.
-    no_color: Annotated[bool, Option(("--no-color",), "No colours.", commands=_REPORTING)] = False
+    no_color: Annotated[bool, Option(("--no-color",), "Use no colours.", commands=_REPORTING)] = False
     #: The text is the verdict alone.
-    quiet: Annotated[bool, Option(("--quiet", "-q"), "The verdict only.", commands=_REPORTING)] = False
+    quiet: Annotated[bool, Option(("--quiet", "-q"), "Write the verdict only.", commands=_REPORTING)] = False
     #: The text shortens nothing.
-    verbose: Annotated[
-        bool, Option(("--verbose", "-v"), "Everything, nothing shortened.", commands=_REPORTING)
-    ] = False
+    verbose: Annotated[bool, Option(("--verbose", "-v"), "Shorten nothing.", commands=_REPORTING)] = False
     #: What the project has decided about findings.
     adjustments: Adjustments = Adjustments()

@@ -107,7 +107,7 @@ def test_committed_fixtures_equal_the_generated_ones() -> None:
     assert (completed.stdout, completed.returncode) == ("", 0)
 
 
-def test_check_names_every_difference_and_writing_mends_it(tmp_path: Path) -> None:
+def test_check_names_every_difference_and_writing_removes_it(tmp_path: Path) -> None:
     copy = tmp_path / "models"
     shutil.copytree(MODELS, copy)
     (copy / "dense-onnx/1/model.onnx").write_bytes(b"")
@@ -176,7 +176,7 @@ def test_how_a_recording_is_read(
     assert not case.polls_comparable
 
 
-def test_polls_count_only_where_the_server_lives_on() -> None:
+def test_polls_count_only_if_the_server_keeps_running() -> None:
     cases = load_cases("2026.3", "random").values()
     assert {case.exit_code for case in cases if case.polls_comparable} == {None}
     assert any(case.recorded.get("cycles_result") and not case.polls_comparable for case in cases)

@@ -154,7 +154,7 @@ def test_a_log_line_needs_the_index_only(imported: Run, arguments: list[str]) ->
     assert result.packages <= {"cli", "explain", "model", "plugins", "probes"}
 
 
-def test_the_list_looks_at_nothing(imported: Run) -> None:
+def test_the_list_of_checks_imports_no_check(imported: Run) -> None:
     result = imported("checks")
     assert result.code == 0
     assert not result.of(NEVER | NOT_IMPORTED | {"ctypes", "rich"})
@@ -162,14 +162,14 @@ def test_the_list_looks_at_nothing(imported: Run) -> None:
 
 
 @pytest.mark.parametrize("schema", ["report", "facts"])
-def test_a_schema_looks_at_nothing(imported: Run, schema: str) -> None:
+def test_a_schema_reads_no_files(imported: Run, schema: str) -> None:
     result = imported("schema", schema)
     assert result.code == 0
     assert not result.of(NEVER | NOT_IMPORTED | {"ctypes", "rich"})
     assert not result.packages & {"checks", "diagnosis", "plugins"}
 
 
-def test_recorded_facts_need_nothing_that_looks(imported: Run, model: Path, tmp_path: Path) -> None:
+def test_recorded_facts_need_no_collector(imported: Run, model: Path, tmp_path: Path) -> None:
     file = tmp_path / "facts.json"
     assert imported("collect", model, "--load", "none", "-o", file).code == 0
     result = imported("check", "--facts", file)
@@ -189,7 +189,7 @@ def test_crash_prone_imports_are_in_child_processes(imported: Run, model: Path, 
     assert not collecting & {f"ovms_doctor.probes.{name}" for name in in_children}
 
 
-def test_a_good_local_model_needs_no_rule_for_anything_else(imported: Run, model: Path) -> None:
+def test_a_good_local_model_imports_no_other_rules(imported: Run, model: Path) -> None:
     result = imported("check", model, "--load", "none")
     assert result.code == 0
     unused = {

@@ -478,7 +478,7 @@ def test_top_level_holds_only_the_project() -> None:
     assert {line.partition("/")[0] for line in tracked.splitlines()} == TOP_LEVEL
 
 
-def test_benchmarks_import_what_there_is() -> None:
+def test_benchmarks_import_existing_names() -> None:
     """They are run by hand, so that a renamed function would be noticed late."""
     trees = {path.stem: ast.parse(path.read_text("utf-8")) for path in (ROOT / "benchmarks").glob("*.py")}
     missing = [

@@ -132,7 +132,7 @@ def test_venv_that_is_not_usable_is_made_anew(set_up: Path) -> None:
     assert _runs(set_up / "copy")
 
 
-def test_directory_that_is_no_venv_is_left_alone(clone: Path) -> None:
+def test_directory_that_is_not_a_venv_is_not_changed(clone: Path) -> None:
     (clone / "venv").mkdir()
     (clone / "venv/thesis.txt").touch()
     result = _make_venv(clone)

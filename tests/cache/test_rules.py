@@ -156,7 +156,7 @@ def test_a_blob_that_is_there_may_be_the_models_own() -> None:
 
 
 @pytest.mark.parametrize("release", RELEASES)
-def test_a_file_in_the_directorys_place(release: str) -> None:
+def test_a_file_instead_of_the_directory(release: str) -> None:
     disk = Disk({"/m/1/a.onnx": "good", CACHE: "text"})
     planned, findings = _plan_and_findings(_deployment(release), disk)
     fails = "2025.2" <= release <= "2026.1"
@@ -268,7 +268,7 @@ def test_a_custom_loader_and_the_cache() -> None:
     assert _codes(findings) == [("OVD510", "error")]
 
 
-def test_a_model_that_is_not_read_does_not_meet_the_cache() -> None:
+def test_a_model_that_is_not_read_does_not_use_the_cache() -> None:
     planned, findings = _plan_and_findings(
         _deployment(), Disk({"/m/1/a.onnx": "broken"}, {CACHE}, rights={CACHE: ""})
     )
@@ -306,7 +306,7 @@ def test_less_free_space_than_the_size_of_the_weights(free: int, blobs: int, rep
     assert _codes(findings) == ([("OVD508", "warning")] if reported else [])
 
 
-def test_a_tmpfs_keeps_nothing() -> None:
+def test_a_tmpfs_is_not_persistent() -> None:
     mount = ContainerMount("/opt/cache", "tmpfs")
     container = Container("inspect", "c", mounts=(mount, ContainerMount("/m", "bind", "/srv/m")))
     deployment = _deployment(
@@ -426,7 +426,7 @@ def test_the_remedy_has_the_form_of_its_source(source: str, command: str) -> Non
     assert [step.command for step in finding.remedy.steps] == [command]
 
 
-def test_a_pod_may_have_the_volume_given_to_its_group() -> None:
+def test_a_volume_of_a_pod_can_be_assigned_to_its_group() -> None:
     disk = Disk({"/m/1/a.onnx": "good"}, {"/opt/cache"}, rights={"/opt/cache": "rx"})
     _, (finding,) = _plan_and_findings(_container_deployment("kubernetes"), disk)
     assert finding.remedy is not None

@@ -97,7 +97,7 @@ def _try(ids: Ids, path: str) -> Any:
 
 @ROOT_TAKES_IDS
 @pytest.mark.parametrize("owner", OWNERS, ids=str)
-def test_prediction_is_what_the_kernel_does(world_dir: Path, owner: tuple[int, int]) -> None:
+def test_prediction_agrees_with_the_kernel(world_dir: Path, owner: tuple[int, int]) -> None:
     """All combinations of some owners, modes and users."""
     paths = [world_dir / f"{mode:o}" for mode in MODES]
     for path, mode in zip(paths, MODES, strict=True):
@@ -258,7 +258,7 @@ def test_the_probe_leaves_nothing(world_dir: Path) -> None:
     assert [os.listdir(path) for path in (good, bad)] == [[], []]
 
 
-def test_who_cannot_become_the_user_writes_nothing(world_dir: Path) -> None:
+def test_without_the_servers_user_nothing_is_written(world_dir: Path) -> None:
     world_dir.chmod(0o777)
     judge = PredictedAccess(Ids(5000, 5000))
     files = LocalFiles(Walker(open_bases((), NO_MOUNTS, hold=False), judge), judge, "predict")
@@ -266,7 +266,7 @@ def test_who_cannot_become_the_user_writes_nothing(world_dir: Path) -> None:
     assert os.listdir(world_dir) == []
 
 
-def test_a_file_is_no_place_to_write_into(world_dir: Path) -> None:
+def test_a_file_is_not_a_writable_directory(world_dir: Path) -> None:
     file = world_dir / "file"
     file.write_text("")
     answer = open_files(None).writability(str(file))

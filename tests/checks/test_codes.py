@@ -317,7 +317,7 @@ def test_only_the_first_cause_of_a_chain_is_named() -> None:
     assert causes_of(second, last) == ["OVD101"]
 
 
-def test_a_finding_is_no_cause_of_itself() -> None:
+def test_a_finding_is_not_a_cause_of_itself() -> None:
     assert causes_of(finding("OVD101", "m", None, CausedBy("OVD101"))) == []
 
 

@@ -28,7 +28,7 @@ def follow(finding: dict[str, Any], count: int) -> None:
 @pytest.mark.parametrize(
     ("owner", "mode", "letter"), [((5000, 5000), 0o055, "u"), ((0, 39), 0o705, "g"), ((0, 0), 0o750, "o")]
 )
-def test_the_right_is_given_to_the_class_that_decides(
+def test_the_permission_is_added_to_the_applicable_class(
     owner: tuple[int, int], mode: int, letter: str, world_dir: Path
 ) -> None:
     import os
@@ -53,7 +53,7 @@ def test_an_acl_is_answered_with_an_acl(world_dir: Path) -> None:
     assert findings(world_dir / "m") == []
 
 
-def test_a_flat_saved_model_takes_its_variables_along(world_dir: Path) -> None:
+def test_a_flat_saved_model_moves_with_its_variables(world_dir: Path) -> None:
     (world_dir / "m" / "variables").mkdir(parents=True)
     (world_dir / "m" / "saved_model.pb").write_bytes(b"x")
     (world_dir / "m" / "variables" / "variables.index").write_bytes(b"x")
@@ -64,7 +64,7 @@ def test_a_flat_saved_model_takes_its_variables_along(world_dir: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["new\nline", "e\x1bsc", b"\xff", "a b'c$(id)"], ids=repr)
-def test_commands_in_json_run_as_they_stand(name: str | bytes, world_dir: Path) -> None:
+def test_commands_in_json_run_unchanged(name: str | bytes, world_dir: Path) -> None:
     import os
 
     model = os.fsencode(world_dir) + b"/" + os.fsencode(name)
@@ -91,7 +91,7 @@ def test_format_unknown_to_the_release_is_reported(
 
 
 class TestLinks:
-    def test_a_target_behind_a_link_is_what_it_leads_to(self, world_dir: Path) -> None:
+    def test_a_target_behind_a_link_is_resolved(self, world_dir: Path) -> None:
         good_model(world_dir / "real" / "models" / "m" / "1")
         (world_dir / "link").symlink_to("real")
         assert findings(world_dir / "link" / "models") == []

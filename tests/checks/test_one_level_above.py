@@ -162,7 +162,7 @@ def test_a_configuration_needs_a_graph(release: str, world_dir: Path) -> None:
         [".cache/chat/config.json", ".cache/chat/tokenizer.json", ".cache/chat/model.safetensors"],
     ],
 )
-def test_nothing_to_serve_lies_deeper(files: list[str], world_dir: Path) -> None:
+def test_directories_below_without_models_are_not_suggested(files: list[str], world_dir: Path) -> None:
     for name in files:
         (world_dir / name).parent.mkdir(parents=True, exist_ok=True)
         (world_dir / name).write_bytes(b"x")
@@ -171,7 +171,7 @@ def test_nothing_to_serve_lies_deeper(files: list[str], world_dir: Path) -> None
     assert "deeper" not in finding["message"]
 
 
-def test_a_model_of_its_own_keeps_its_remedy(world_dir: Path) -> None:
+def test_a_model_on_another_path_keeps_its_remedy(world_dir: Path) -> None:
     """The model files in the base path are the model, whatever a directory beside them contains."""
     good_model(world_dir / "old" / "1")
     (world_dir / "model.onnx").write_bytes(b"x")

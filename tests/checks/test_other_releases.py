@@ -28,7 +28,7 @@ def test_an_unknown_fault_has_no_text() -> None:
     assert text_of_release(parse_release("2024.3"), "something else", "/m/a.xml") is None
 
 
-def test_they_are_quoted_only_where_they_differ(world_dir: Path) -> None:
+def test_texts_of_other_releases_are_quoted_only_if_they_differ(world_dir: Path) -> None:
     (world_dir / "m" / "1").mkdir(parents=True)
     (world_dir / "m" / "1" / "a.xml").write_text("no model")
     (world_dir / "m" / "1" / "a.bin").write_text("x")

@@ -177,7 +177,7 @@ def test_links_within_the_mounts(world_dir: Path) -> None:
     assert found(run(world_dir, *SERVED, options=("-v", f"{world_dir}/other:/data"))) == []
 
 
-def test_links_that_nothing_needs(world_dir: Path) -> None:
+def test_unused_links_are_not_reported(world_dir: Path) -> None:
     version = good_model(world_dir / "models" / "m" / "1")
     (world_dir / "notes").mkdir()
     for name in ("README.md", "labels.txt"):
@@ -187,7 +187,7 @@ def test_links_that_nothing_needs(world_dir: Path) -> None:
 
 
 @pytest.mark.parametrize("path", ["/srv/models/m", "/elsewhere/m"])
-def test_a_base_path_under_no_mount_has_a_finding_of_its_own(path: str, world_dir: Path) -> None:
+def test_a_base_path_outside_all_mounts_has_a_separate_finding(path: str, world_dir: Path) -> None:
     good_model(world_dir / "models" / "m" / "1")
     arguments = ("--model_path", path, "--model_name", "m", "--port", "9000")
     result = run(world_dir, *arguments)
@@ -275,7 +275,7 @@ def test_a_key_of_a_custom_loader(world_dir: Path) -> None:
 # -- a version that is a link ------------------------------------------------------------------------------
 
 
-def test_a_version_whose_link_leads_nowhere(world_dir: Path) -> None:
+def test_a_version_with_a_dangling_link(world_dir: Path) -> None:
     (world_dir / "m").mkdir()
     (world_dir / "m" / "1").symlink_to("gone")
     result = ovms_doctor("check", "--format", "json", "--as", "model", world_dir / "m")

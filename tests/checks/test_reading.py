@@ -81,7 +81,7 @@ def test_an_opset_above_the_newest_is_a_newer_openvino(version: Path, opset: str
     assert "cpu_extension" not in str(found)
 
 
-def test_an_opset_of_somebody_elses_is_an_extension(version: Path) -> None:
+def test_an_opset_of_another_vendor_is_an_extension(version: Path) -> None:
     xml, _ = pair(version)
     text = xml.read_text()
     xml.write_text(text.replace('type="MatMul" version="opset1"', 'type="MatMul" version="custom"'))
@@ -97,7 +97,7 @@ def test_an_opset_of_somebody_elses_is_an_extension(version: Path) -> None:
     ],
 )
 @pytest.mark.parametrize("layout", [False, True])
-def test_a_tensor_without_a_name_fails_where_layouts_are_set(
+def test_a_tensor_without_a_name_fails_if_layouts_are_set(
     version: Path, release: str, last: str, layout: bool
 ) -> None:
     """Whether a layout is configured or not: without one, the server sets the default."""

@@ -59,7 +59,7 @@ def remedy_text(found: Finding) -> str:
         (mounted("other", "kubernetes", name="nfs"), ["kubectl cp"]),
     ],
 )
-def test_by_what_is_mounted(container: Container, parts: list[str]) -> None:
+def test_the_remedy_names_the_mount(container: Container, parts: list[str]) -> None:
     text = remedy_text(finding(CouldNotLook(BASE, "its files cannot be reached from here"), container))
     assert all(part in text for part in parts)
     assert "root can try" not in text
@@ -88,12 +88,12 @@ def test_by_the_reason(reason: str, part: str) -> None:
     assert "root can try" not in text
 
 
-def test_rights_are_what_root_has() -> None:
+def test_a_permission_gap_suggests_root() -> None:
     found = finding(CouldNotLook(BASE, "this process (uid 1000) may not search /models"), bare_metal=True)
     assert "root can try" in remedy_text(found)
 
 
-def test_a_mounted_directory_without_rights_is_no_missing_mount() -> None:
+def test_a_mounted_directory_without_permission_is_not_a_missing_mount() -> None:
     container = mounted("bind", host="/srv/models")
     found = finding(CouldNotLook(BASE, "this process (uid 1000) may not search /srv/models"), container)
     assert "root can try" in remedy_text(found)

@@ -34,7 +34,9 @@ def renamed(finding: dict[str, Any]) -> dict[str, str]:
         (["v1", "version-1"], {"v1": "2", "version-1": "3"}),
     ],
 )
-def test_each_gets_a_number_of_its_own(names: list[str], numbers: dict[str, str], world_dir: Path) -> None:
+def test_each_directory_gets_a_different_number(
+    names: list[str], numbers: dict[str, str], world_dir: Path
+) -> None:
     for name in names:
         good_model(world_dir / "m" / name)
     (finding,) = findings(world_dir / "m")

@@ -85,7 +85,7 @@ def test_another_document_is_a_target(name: str, text: str) -> None:
 @pytest.mark.parametrize(
     "name", ["model.xml", "model.onnx", "weights.bin", "saved_model.pb", "m.tflite", "a.pt"]
 )
-def test_models_are_not_looked_into(name: str) -> None:
+def test_models_are_not_parsed_as_documents(name: str) -> None:
     assert not may_be_document(name)
 
 
@@ -218,7 +218,7 @@ MODEL_CONFIGS = [
     ],
 )
 @pytest.mark.parametrize("document", MODEL_CONFIGS)
-def test_a_models_config_is_no_configuration(
+def test_the_config_of_a_model_is_not_a_server_configuration(
     document: dict[str, Any], release: str, arguments: str, world_dir: Path
 ) -> None:
     (world_dir / "config.json").write_text(json.dumps(document))
@@ -243,14 +243,14 @@ def test_a_models_config_is_no_configuration(
         ["architectures"],
     ],
 )
-def test_other_violations_of_the_schema_stay_what_they_are(document: Any, world_dir: Path) -> None:
+def test_other_violations_of_the_schema_are_unchanged(document: Any, world_dir: Path) -> None:
     (world_dir / "config.json").write_text(json.dumps(document))
     (finding,) = findings(world_dir / "config.json")
     assert finding["code"] == "OVD404"
     assert "of a model" not in finding["message"]
 
 
-def test_an_empty_directory_in_the_place_of_the_file(world_dir: Path) -> None:
+def test_an_empty_directory_instead_of_the_file(world_dir: Path) -> None:
     (world_dir / "config.json").mkdir()
     for found in (findings(world_dir / "config.json"), served_with(world_dir / "config.json")):
         (finding,) = found

@@ -21,7 +21,7 @@ def test_the_user_and_the_place_are_this_processs(world_dir: Path) -> None:
     assert (server["user_from"], server["bare_metal"]) == ("--as-me", True)
 
 
-def test_facts_keep_who_it_was(world_dir: Path) -> None:
+def test_facts_keep_the_user(world_dir: Path) -> None:
     good_model(world_dir / "m" / "1")
     facts = world_dir / "facts.json"
     assert ovms_doctor("collect", world_dir / "m", "--as-me", "--load", "none", "-o", facts).code == 0

@@ -114,14 +114,14 @@ def test_wrong_usage_with_json_is_a_document_too(arguments: list[str], world_dir
 
 @pytest.mark.parametrize("pattern", ["OVD999", "OVD1,OVD999", "no-such-check", "OVD101;OVD102"])
 @pytest.mark.parametrize("option", ["--select", "--ignore"])
-def test_a_pattern_that_names_nothing_is_wrong_usage(option: str, pattern: str, world_dir: Path) -> None:
+def test_a_pattern_without_a_match_is_a_usage_error(option: str, pattern: str, world_dir: Path) -> None:
     good_model(world_dir / "m" / "1")
     result = ovms_doctor("check", "m", option, pattern, "--load", "none", cwd=world_dir)
     assert (result.code, result.out) == (2, b"")
     assert option.encode() in result.err
 
 
-def test_patterns_may_stand_between_commas(world_dir: Path) -> None:
+def test_patterns_are_separated_by_commas(world_dir: Path) -> None:
     (world_dir / "m").mkdir()
     assert codes(check("m", "--load", "none", cwd=world_dir)) == ["OVD123"]
     assert codes(check("m", "--load", "none", "--ignore", "OVD2, OVD123", cwd=world_dir)) == []
@@ -139,7 +139,7 @@ def test_an_option_of_the_recorded_run_has_no_effect_beside_facts(world_dir: Pat
     assert ovms_doctor("check", "--facts", "facts.json", "--ovms-version", "2025.4", cwd=world_dir).code == 0
 
 
-def test_a_file_that_is_no_model(world_dir: Path) -> None:
+def test_a_file_that_is_not_a_model(world_dir: Path) -> None:
     (world_dir / "notes.txt").write_text("hello")
     result = check(world_dir / "notes.txt")
     assert result.code == 1
@@ -178,7 +178,7 @@ HOSTILE = [
 @pytest.mark.slow
 @pytest.mark.parametrize("name", [*HOSTILE, b"bad\xff\xfeutf8"], ids=repr)
 @pytest.mark.parametrize("format_", ["text", "json"])
-def test_hostile_names_reach_nobody_raw(name: str | bytes, format_: str, world_dir: Path) -> None:
+def test_hostile_names_are_never_shown_raw(name: str | bytes, format_: str, world_dir: Path) -> None:
     raw = os.fsencode(name)
     model = os.fsencode(world_dir) + b"/models/" + raw
     os.makedirs(model + b"/1_" + raw)
@@ -217,7 +217,7 @@ class TestFactsFiles:
         assert line.endswith(b"secrets are replaced by ***")
         return facts
 
-    def test_another_place_gives_the_same_findings(self, world_dir: Path) -> None:
+    def test_a_moved_repository_has_the_same_findings(self, world_dir: Path) -> None:
         facts = self.collected(world_dir)
         (world_dir / "models" / "m" / "2").mkdir()
         elsewhere = check(world_dir / "models")

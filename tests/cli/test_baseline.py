@@ -102,7 +102,7 @@ def test_reasons_stay_when_it_is_written_again(project: Path) -> None:
     ]
 
 
-def test_failed_look_is_never_a_known_finding(project: Path) -> None:
+def test_failed_check_is_never_a_known_finding(project: Path) -> None:
     config = project / "config.json"
     config.write_text('{"model_config_list": [{"config": {"name": "m", "base_path": "/of-no-host/m"}}]}')
     arguments = ("check", config, "--load", "none", "--format", "json")
@@ -146,7 +146,7 @@ def test_other_formats(project: Path, form: str) -> None:
         ),
     ],
 )
-def test_documents_that_are_no_baseline(project: Path, text: str, message: str) -> None:
+def test_documents_that_are_not_a_baseline(project: Path, text: str, message: str) -> None:
     (project / "known.json").write_text(text, "utf-8", "surrogateescape")
     result = check(project, "--baseline", project / "known.json")
     assert (result.code, message in result.err.decode()) == (2, True)

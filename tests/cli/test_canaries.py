@@ -172,7 +172,7 @@ def test_no_report_shows_a_secret(
     assert not [line for line in commands if CANARY in line or PIN in line]
 
 
-def test_a_secret_that_is_no_secret_is_shown(tmp_path: Path) -> None:
+def test_a_known_property_value_is_shown(tmp_path: Path) -> None:
     """This proves that the tests above can fail: the value of a known property is in the report and in the
     saved file."""
     config = '{"NUM_STREAMS": "CanaryShown"}'
@@ -334,7 +334,7 @@ def test_a_configuration_with_a_mistake(text: str, tmp_path: Path) -> None:
     assert outcomes[0] == outcomes[1]
 
 
-def test_what_is_written_beside_a_report(tmp_path: Path) -> None:
+def test_other_outputs_contain_no_secret(tmp_path: Path) -> None:
     """The script of remedies, a baseline, and the output of diff and summary for reports and facts."""
     for number, config in enumerate(PLUGIN_CONFIGS):
         source = as_container if number else as_configuration

@@ -198,7 +198,7 @@ def test_containers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         assert [name for name, _ in complete_containers("")] == ["ovms", "ovms-old", "alias"]
 
 
-def test_no_engine_offers_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_completions_without_an_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/nothing")
     assert complete_containers("") == []
 

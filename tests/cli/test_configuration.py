@@ -123,7 +123,7 @@ def test_a_rule_with_a_last_day(project: Path, day: str, holds: bool) -> None:
     assert any("expired on 2000-01-01" in note for note in result.document["run"]["notes"]) is not holds
 
 
-def test_failed_look_is_not_ignored(project: Path) -> None:
+def test_failed_check_is_not_ignored(project: Path) -> None:
     """A project cannot declare that an unavailable fact was collected."""
     write(project, '[[ignore]]\ncode = "OVD9"\nreason = "x"\n[severity]\nOVD9 = "info"\n')
     config = project / "config.json"

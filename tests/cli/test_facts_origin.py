@@ -51,7 +51,7 @@ def test_facts_of_an_older_version(facts: Path) -> None:
     assert origin == {"collected_at": "", "tool_version": "", "host": "", "redacted": False}
 
 
-def test_a_run_of_its_own_has_none() -> None:
+def test_a_run_without_recorded_facts_has_no_facts_origin() -> None:
     document = ovms_doctor(
         "check", MODELS / "dense-ir", "--load", "none", "--format", "json", "--host-name", "here"
     ).document

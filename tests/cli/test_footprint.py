@@ -28,7 +28,7 @@ def snapshot(top: Path) -> dict[str, tuple[int, int, int, int, bytes]]:
     return found
 
 
-def test_nothing_is_written(world_dir: Path) -> None:
+def test_a_run_writes_no_files(world_dir: Path) -> None:
     good_model(world_dir / "models" / "m" / "1")
     home = world_dir / "home"
     scratch = world_dir / "tmp"

@@ -69,6 +69,6 @@ def test_dockers_client_passes_its_own_proxies_on(tmp_path: Path) -> None:
     assert found("--docker-run", LINE.format(""), **environment) == []
 
 
-def test_local_models_need_none() -> None:
+def test_local_models_need_no_proxy() -> None:
     line = LINE.format("").replace("s3://", "/models/m")
     assert found("--docker-run", line, https_proxy="http://proxy.test:3128") == []

@@ -78,7 +78,7 @@ def test_control_characters_of_a_key_do_not_reach_the_terminal() -> None:
     assert expected.count("\x1b") == expected.count("\x1b[K") == 2
 
 
-def test_nothing_where_there_is_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+def test_no_progress_without_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     with Progress() as progress:
         progress.downloading(PATH, MIB, MIB)
         progress.looking_at(HeadBucket(StoreAccess("s3", "b")))

@@ -52,7 +52,7 @@ def test_a_path_without_a_bucket_is_a_finding() -> None:
 
 
 @pytest.mark.parametrize("path", ["az://container/models/m", "azfs://share/m"])
-def test_azure_is_reported_as_not_looked_at(path: str) -> None:
+def test_azure_is_reported_as_not_checked(path: str) -> None:
     connected = ["--env", f"AZURE_STORAGE_CONNECTION_STRING=AccountKey={CANARY}"]
     result = check(path, *connected)
     assert result.code == 3

@@ -307,7 +307,7 @@ sys.exit(code)
 """
 
 
-def test_a_large_body_takes_little_memory(metadata: Path, tmp_path: Path) -> None:
+def test_a_large_body_needs_little_memory(metadata: Path, tmp_path: Path) -> None:
     path = tmp_path / "large.json"
     count = 10_000_000
     with path.open("wb") as file:

@@ -151,7 +151,7 @@ def test_store_refuses_a_request_without_credentials(store_runs: StoreRuns) -> N
 
 
 @pytest.mark.parametrize(("more", "code", "outcome"), [((), 3, "unknown"), (("--bare-metal",), 1, "exits")])
-def test_an_address_where_nobody_listens(
+def test_an_address_without_a_listener(
     store_runs: StoreRuns, refused: str, more: tuple[str, ...], code: int, outcome: str
 ) -> None:
     """The server may be in another network than this host."""
@@ -172,7 +172,7 @@ def test_a_version_that_is_too_large_to_download(store_runs: StoreRuns) -> None:
     assert unlimited.code == 0
 
 
-def test_recorded_facts_give_the_same_report_and_ask_nobody(store_runs: StoreRuns, tmp_path: Path) -> None:
+def test_recorded_facts_give_the_same_report_without_queries(store_runs: StoreRuns, tmp_path: Path) -> None:
     facts = tmp_path / "facts.json"
     arguments = store_runs.environment_options(https_proxy="", http_proxy="")
     assert ovms_doctor("collect", store_runs.path(), *arguments, "-o", facts).code == 0

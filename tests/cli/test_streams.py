@@ -60,7 +60,7 @@ TOO_LARGE = ('ulimit -f 0; "$@" >report', "cannot be written: File too large")
         *((command, TOO_LARGE) for command in COMMANDS[::2]),
     ],
 )
-def test_a_standard_output_that_takes_nothing(command: str, refusal: tuple[str, str], model: Path) -> None:
+def test_a_full_standard_output_is_an_error(command: str, refusal: tuple[str, str], model: Path) -> None:
     line, reason = refusal
     completed = shell(line, *command.split(), cwd=model)
     assert (completed.returncode, completed.stdout) == (3, b"")
@@ -75,7 +75,9 @@ def test_a_standard_output_that_takes_nothing(command: str, refusal: tuple[str, 
         ('ulimit -f 0; "$@"', "report", "File too large"),
     ],
 )
-def test_a_file_that_takes_nothing(arguments: str, line: str, file: str, reason: str, model: Path) -> None:
+def test_an_unwritable_output_file_is_an_error(
+    arguments: str, line: str, file: str, reason: str, model: Path
+) -> None:
     completed = shell(line, *arguments.split(), "-o", file, cwd=model)
     assert completed.returncode == 3
     assert completed.stderr.decode() == f"ovms-doctor: {file}: {reason}\n"
@@ -120,7 +122,7 @@ def test_wrong_usage_stays_wrong_usage(model: Path) -> None:
     assert (completed.returncode, completed.stderr.count(b"\n")) == (2, 1)
 
 
-def test_a_reader_who_has_gone_is_no_failure(model: Path) -> None:
+def test_a_closed_pipe_is_not_a_failure(model: Path) -> None:
     """The reader reads nothing and ends long before Python has started."""
     completed = shell('("$@"; echo "code $?" >&2) | :', "schema", cwd=model)
     assert completed.stderr == b"code 0\n"
@@ -151,13 +153,13 @@ class TestRemovedWorkingDirectory:
         assert completed.stdout
 
     @pytest.mark.parametrize("arguments", [["."], ["m"], ["--compose", "c.yaml"], ["/", "--mount", "m:/m"]])
-    def test_a_relative_path_leads_nowhere(self, arguments: list[str], model: Path) -> None:
+    def test_a_relative_path_does_not_resolve(self, arguments: list[str], model: Path) -> None:
         completed = self.run(model, "check", "--format", "json", *arguments)
         assert completed.returncode == 2
         assert completed.stderr.count(b"\n") == 1
         assert json.loads(completed.stdout)["error"]
 
-    def test_the_servers_relative_path_leads_nowhere(self, model: Path) -> None:
+    def test_the_servers_relative_path_does_not_resolve(self, model: Path) -> None:
         arguments = ["--model_name", "m", "--model_path", "m", "--port", "9000"]
         completed = self.run(model, "check", "--format", "json", "--", *arguments)
         assert completed.returncode == 1

@@ -36,7 +36,7 @@ def test_a_version_directory_as_base_path_in_any_spelling(world_dir: Path, typed
     assert (corrected.code, codes(corrected)) == (0, [])
 
 
-def test_a_model_named_with_a_number_is_no_version_directory(world_dir: Path) -> None:
+def test_a_model_named_with_a_number_is_not_a_version_directory(world_dir: Path) -> None:
     good_model(world_dir / "5" / "1")
     result = _served("5/.", world_dir)
     assert (result.code, codes(result)) == (0, [])
@@ -56,13 +56,13 @@ def test_the_report_says_how_a_directory_is_understood(world_dir: Path) -> None:
         assert document["server"]["targets"] == [{"path": arguments[0], "kind": kind}]
 
 
-def test_of_a_file_there_is_nothing_to_decide(world_dir: Path) -> None:
+def test_the_interpretation_of_a_file_is_not_reported(world_dir: Path) -> None:
     good_model(world_dir / "m")
     result = ovms_doctor("check", world_dir / "m" / "model.xml", "--load", "none")
     assert "understood as" not in result.text
 
 
-def test_weights_are_no_model(world_dir: Path) -> None:
+def test_weights_are_not_a_model(world_dir: Path) -> None:
     (world_dir / "w.bin").write_bytes(b"weights")
     result = check(world_dir / "w.bin")
     assert codes(result) == ["OVD108"]
@@ -110,7 +110,7 @@ def _pipeline(directory: Path, *, shape: str | None = None, version: int | None 
     return path
 
 
-def test_a_pipeline_whose_state_is_not_known_is_not_green(world_dir: Path) -> None:
+def test_a_pipeline_with_unknown_state_is_not_green(world_dir: Path) -> None:
     result = check(_pipeline(world_dir, shape="(-1,3)"), "--bare-metal")
     assert result.code == 3
     looked = {item["name"]: item for item in result.document["checks"]}["configuration"]

@@ -65,7 +65,7 @@ def test_mistakes(line: str, message: str) -> None:
     assert result.err.decode() == f"ovms-doctor: {message}\n"
 
 
-def test_a_long_or_hostile_word_is_shortened() -> None:
+def test_a_long_or_hostile_argument_is_shortened() -> None:
     result = ovms_doctor("x" * 5000)
     assert len(result.err) < 700
     assert ovms_doctor("\x1b[31m").err.decode().isprintable() or b"\x1b" not in ovms_doctor("\x1b[31m").err

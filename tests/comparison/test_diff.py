@@ -70,7 +70,7 @@ def test_two_findings_with_one_fingerprint(tmp_path: Path) -> None:
         (report(error="out of memory\nmore"), "out of memory"),
     ],
 )
-def test_finding_that_was_not_looked_at_is_not_fixed(tmp_path: Path, new: dict[str, Any], note: str) -> None:
+def test_finding_that_was_not_checked_is_not_fixed(tmp_path: Path, new: dict[str, Any], note: str) -> None:
     old = report(finding("OVD111"))
     assert changes(tmp_path, old, new) == {"not_known": ["OVD111"]}
     result = diff(tmp_path, old, new)
@@ -81,13 +81,13 @@ def test_finding_that_was_not_looked_at_is_not_fixed(tmp_path: Path, new: dict[s
 @pytest.mark.parametrize(
     "gap", [finding("OVD903", "n", "warning"), finding("OVD903", "m", "warning", version=2)]
 )
-def test_a_gap_elsewhere_decides_nothing(tmp_path: Path, gap: dict[str, Any]) -> None:
+def test_a_gap_of_another_model_does_not_change_the_result(tmp_path: Path, gap: dict[str, Any]) -> None:
     """Another model, or another version of this one, could not be checked."""
     new = report(gap, checks=[{"name": "layout", "status": "could_not_look", "reason": "closed"}])
     assert changes(tmp_path, report(finding("OVD111", version=1)), new) == {"fixed": ["OVD111"]}
 
 
-def test_a_model_that_is_gone(tmp_path: Path) -> None:
+def test_a_removed_model(tmp_path: Path) -> None:
     result = diff(tmp_path, report(finding()), report(models=["n"]))
     assert result.code == 0
     assert "m is not in the newer report" in result.text
@@ -155,7 +155,7 @@ def test_reports_of_the_first_form_are_read(tmp_path: Path) -> None:
         ("\udcff", "is no report of ovms-doctor"),
     ],
 )
-def test_documents_that_are_no_report(tmp_path: Path, text: str, message: str) -> None:
+def test_documents_that_are_not_a_report(tmp_path: Path, text: str, message: str) -> None:
     (tmp_path / "bad.json").write_text(text, "utf-8", "surrogateescape")
     good = write(tmp_path / "good.json", report())
     result = ovms_doctor("diff", good, tmp_path / "bad.json")

@@ -58,7 +58,7 @@ def test_all_passed(tmp_path: Path) -> None:
     assert (result.code, result.text.splitlines()[-1]) == (0, "✓ 2 of 2 reports passed")
 
 
-def test_one_that_could_not_look(tmp_path: Path) -> None:
+def test_an_incomplete_report_is_counted(tmp_path: Path) -> None:
     result = summary(tmp_path, report(), report(finding("OVD903", None, "warning")))
     assert result.code == 3
     assert result.text.splitlines()[-1] == "? 1 of 2 reports passed, 1 could not look at everything"
@@ -75,7 +75,7 @@ def test_unreadable_report_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("arguments", [(), ("/no/such/directory",)])
-def test_nothing_to_read(arguments: tuple[str, ...]) -> None:
+def test_no_readable_reports_is_an_error(arguments: tuple[str, ...]) -> None:
     assert ovms_doctor("summary", *arguments).code == (3 if arguments else 2)
 
 

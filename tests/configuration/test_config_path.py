@@ -69,7 +69,7 @@ def test_the_file_that_exists_is_named_and_serves(path: str, top: Path) -> None:
 
 
 @pytest.mark.parametrize("others", [["a.json", "b.json"], ["notes.txt"], []])
-def test_nothing_is_guessed_of_several_or_none(others: list[str], world_dir: Path) -> None:
+def test_nothing_is_suggested_for_several_or_no_candidates(others: list[str], world_dir: Path) -> None:
     for name in others:
         (world_dir / name).write_text("{}")
     finding = missing(check(world_dir, "/models/server.json"))

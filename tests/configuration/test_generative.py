@@ -46,7 +46,7 @@ def task(directory: str = "/repo/m", **files: Any) -> str | None:
         ("ResNetForImageClassification", None),
     ],
 )
-def test_the_architecture_decides(architecture: str, expected: str | None) -> None:
+def test_the_architecture_determines_the_task(architecture: str, expected: str | None) -> None:
     assert task(config={"architectures": [architecture]}) == expected
 
 

@@ -60,7 +60,7 @@ def test_a_graph_that_cannot_be_opened(release: str, reason: str) -> None:
     ],
 )
 @pytest.mark.parametrize("release", ["2024.5", "2025.1", "2026.3"])
-def test_where_a_graph_of_the_list_is_looked_for(keys: dict[str, str], file: str, release: str) -> None:
+def test_the_file_of_a_listed_graph(keys: dict[str, str], file: str, release: str) -> None:
     memory_files = configured_files(graphs({"name": "g", **keys}))
     (found,) = findings(memory_files, release)
     assert found.subject.server_path == file
@@ -69,7 +69,7 @@ def test_where_a_graph_of_the_list_is_looked_for(keys: dict[str, str], file: str
 
 
 @pytest.mark.parametrize(("release", "fault"), [("2023.0", False), ("2023.1", True), ("2026.3", True)])
-def test_a_graph_with_nothing_in_it(release: str, fault: bool) -> None:
+def test_an_empty_graph(release: str, fault: bool) -> None:
     memory_files = configured_files(graphs({"name": "g", "base_path": "/g"}), **{GRAPH: ""})
     found = findings(memory_files, release)
     assert [item.code for item in found] == (["OVD448"] if fault else [])
@@ -91,14 +91,14 @@ def test_an_empty_graph_started_alone_ends_the_process() -> None:
     assert (plan.outcome, [item.code for item in found]) == ("serves", ["OVD121"])
 
 
-def test_a_directory_in_a_graphs_place_is_no_graph() -> None:
+def test_a_directory_at_the_path_of_a_graph_is_not_a_graph() -> None:
     memory_files = configured_files(graphs({"name": "g", "base_path": "/g"}), **{f"{GRAPH}/x": "y"})
     (found,) = findings(memory_files)
     assert (found.code, found.confidence, found.server_log) == ("OVD448", "medium", ())
 
 
 @pytest.mark.parametrize(("release", "first"), [("2023.0", "m"), ("2023.1", "g"), ("2026.3", "g")])
-def test_a_graph_that_is_a_fifo_keeps_start_up_waiting(release: str, first: str) -> None:
+def test_a_fifo_as_graph_blocks_the_start(release: str, first: str) -> None:
     """Since v2023.1 the list of graphs is read before any model is loaded."""
     memory_files = configured_files({**listed(entry()), **graphs({"name": "g", "base_path": "/g"})}, "/m")
     memory_files.odd[GRAPH] = "fifo"
@@ -138,7 +138,7 @@ def test_the_value_of_task(release: str, task: str, refused: bool) -> None:
 
 
 @pytest.mark.parametrize(("release", "refused"), [("2025.4", True), ("2026.3", False)])
-def test_beside_help_the_newest_release_does_not_look_at_the_task(release: str, refused: bool) -> None:
+def test_help_makes_the_newest_release_ignore_the_task(release: str, refused: bool) -> None:
     arguments = read_arguments(("--help", "--task", "x"), parse_release(release))
     assert any("--task" in item.text for item in arguments.refusals) is refused
     assert arguments.prints_help is not refused
@@ -336,7 +336,7 @@ def _pipeline(library: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("needed", [True, False])
-def test_a_library_is_an_error_where_something_needs_it(needed: bool) -> None:
+def test_a_library_is_an_error_if_a_model_needs_it(needed: bool) -> None:
     libraries = [{"name": "l", "base_path": "/l.so"}]
     pipelines = [_pipeline("l")] if needed else []
     config = listed(entry(), custom_node_library_config_list=libraries, pipeline_config_list=pipelines)

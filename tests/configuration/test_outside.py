@@ -103,7 +103,7 @@ def test_a_path_of_the_host_that_no_mount_covers() -> None:
     assert found.remedy.steps[0].command == "docker run -v /data/m:/data/m:ro …"
 
 
-def test_a_place_that_neither_the_host_nor_the_image_has() -> None:
+def test_a_path_that_is_missing_on_the_host_and_in_the_image() -> None:
     _, (found,) = single(host_files(), "/model/m")
     assert (found.code, found.confidence) == ("OVD106", "medium")
     assert "/model/m does not exist for the server" in found.message
@@ -130,7 +130,7 @@ def test_path_that_the_image_may_have_is_unavailable(path: str, host_path: str) 
 @pytest.mark.parametrize(
     "path", ["/home/me/m", "/srv/m", "/mnt/m", "/tmp/x/m", "/opt/models/m", "/var/models/m"]
 )
-def test_below_the_images_directories_the_host_decides(path: str) -> None:
+def test_a_path_below_the_images_directories_is_checked_on_the_host(path: str) -> None:
     _, (found,) = single(host_files(path), path)
     assert (found.code, found.confidence) == ("OVD106", "medium")
     assert any("the image may contain it" in item.observation for item in found.evidence)
@@ -143,7 +143,7 @@ def test_no_finding_without_a_mount_or_on_bare_metal() -> None:
         assert "OVD106" not in {item.code for item in found}
 
 
-def test_mounted_path_is_looked_at() -> None:
+def test_mounted_path_is_read() -> None:
     plan, found = single(host_files("/srv/models/m"), "/models/m")
     assert (plan.outcome, found) == ("serves", [])
 
@@ -176,7 +176,7 @@ def test_a_base_path_above_the_mounted_model_is_one_level_too_high() -> None:
 
 
 @pytest.mark.parametrize("base", ["/usr/share/m", "/home/ovms/m", "/ovms/m"])
-def test_what_the_image_has_beside_a_mount_is_not_known(base: str) -> None:
+def test_the_images_files_beside_a_mount_are_unknown(base: str) -> None:
     files = MemoryFiles({f"{base}/3/a.onnx": "good"})
     plan, found = single(files, base, mounts=(Mount("/x", f"{base}/3"),))
     assert (plan.outcome, found[0].code) == ("unknown", "OVD903")
@@ -202,7 +202,7 @@ def test_a_base_path_of_the_host_in_a_configuration() -> None:
     assert (found.code, found.subject.model, found.recovers) == ("OVD106", "m", "config_change")
 
 
-def test_host_is_queried_only_where_it_decides() -> None:
+def test_host_is_queried_only_if_the_result_depends_on_it() -> None:
     files = host_files("/srv/models/m")
     single(files, "/models/m")
     assert not any(isinstance(question, StatHost) for question in files.questions)

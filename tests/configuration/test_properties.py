@@ -87,7 +87,7 @@ def test_deep_nesting_is_not_followed() -> None:
 
 @settings(max_examples=150, deadline=None)
 @given(VALUES, st.sampled_from([None, 1, 4]))
-def test_places_lead_to_the_values(value: Any, indent: int | None) -> None:
+def test_positions_point_to_the_values(value: Any, indent: int | None) -> None:
     data = json.dumps(value, indent=indent).encode()
     index = index_of(data)
     text = data.decode()

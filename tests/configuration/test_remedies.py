@@ -78,7 +78,7 @@ def test_a_key_that_came_later_is_not_taken_for_another() -> None:
     assert "Did you mean" not in found.detail
 
 
-def test_a_directory_in_place_of_the_configuration() -> None:
+def test_a_directory_instead_of_the_configuration() -> None:
     memory_files = MemoryFiles({"/c/config.json/1/a": "x"})
     (found,) = findings(memory_files)
     assert (found.code, "it is a directory" in found.message) == ("OVD403", True)
@@ -148,7 +148,7 @@ def test_a_task_pulls_first(
         assert (plan.exit_code, plan.problem.log) == (64, (line,))
 
 
-def test_value_that_is_no_path_is_not_shown_as_one() -> None:
+def test_value_that_is_not_a_path_is_not_shown_as_one() -> None:
     arguments = ("--pull", "--source_model", "o/m", "--model_repository_path", "/r", "--task", "embeddings")
     _, found = plan_and_findings(MemoryFiles({}), arguments)
     (unavailable,) = [item for item in found if item.code == "OVD903"]

@@ -83,7 +83,7 @@ def test_doubled_config_counts_as_two_keys() -> None:
     assert plan.problem.keyword == "maxProperties"
 
 
-def test_an_unsupported_plugin_key_takes_the_following_entries_with_it() -> None:
+def test_an_unsupported_plugin_key_drops_the_following_entries() -> None:
     bad = entry("bad", "/m", plugin_config={"FOO": "1"}, target_device="CPU")
     plan = planned(listed(entry("a", "/a"), bad, entry("z", "/z")), "2025.4", "/a", "/m", "/z")
     assert [model.entry.name for model in plan.models] == ["a"]
@@ -143,7 +143,7 @@ def test_metrics_listed_twice_on_the_command_line() -> None:
     assert plan.problem.log == ("Metrics family name not supported: a",)
 
 
-def test_a_model_whose_custom_loader_is_not_there() -> None:
+def test_a_model_whose_custom_loader_is_missing() -> None:
     memory_files = configured_files(listed(entry(custom_loader_options={"loader_name": "l"})), "/m")
     found = findings(memory_files)
     assert [item.code for item in found] == ["OVD420"]
@@ -166,7 +166,7 @@ def test_an_entry_without_base_path_is_a_graph_in_a_directory_of_its_name() -> N
 
 
 @pytest.mark.parametrize("release", ["2025.1", "2025.4", "2026.3"])
-def test_a_graph_beside_config_json_is_nobodys(release: str) -> None:
+def test_a_graph_beside_config_json_belongs_to_no_model(release: str) -> None:
     """Without a base path, a graph is in the directory with its name. For a model the base path is then the
     configuration's own directory, where the server does not look for graph.pbtxt."""
     memory_files = configured_files(listed(entry(base_path=None)))
@@ -176,7 +176,7 @@ def test_a_graph_beside_config_json_is_nobodys(release: str) -> None:
     assert (model.kind, model.entry.base_path, model.served) == ("classic", "/c/", (2,))
 
 
-def test_an_empty_base_path_is_as_good_as_none() -> None:
+def test_an_empty_base_path_equals_a_missing_one() -> None:
     memory_files = configured_files(listed(entry(base_path="")))
     memory_files.files["/c/graph.pbtxt"] = "node {}"
     memory_files.files["/c/1/a.onnx"] = "good"
@@ -186,7 +186,7 @@ def test_an_empty_base_path_is_as_good_as_none() -> None:
 
 
 @pytest.mark.parametrize(("release", "kind"), [("2025.2", "graph"), ("2025.3", "classic")])
-def test_a_graph_path_of_its_own_stands_for_graph_pbtxt(release: str, kind: str) -> None:
+def test_a_graph_path_replaces_graph_pbtxt(release: str, kind: str) -> None:
     memory_files = configured_files(listed(entry(graph_path="other.pbtxt")), "/m")
     memory_files.files["/m/graph.pbtxt"] = "node {}"
     assert settle(deployed(release), memory_files).models[0].kind == kind
@@ -194,7 +194,7 @@ def test_a_graph_path_of_its_own_stands_for_graph_pbtxt(release: str, kind: str)
     assert settle(deployed("2026.3"), memory_files).models[0].kind == "graph"
 
 
-def test_a_graph_that_may_not_be_read_is_none() -> None:
+def test_an_unreadable_graph_is_not_a_graph() -> None:
     memory_files = configured_files(listed(entry(), entry("n", "/n")), "/m", "/n")
     memory_files.files["/m/graph.pbtxt"] = memory_files.files["/n/1/graph.pbtxt"] = "node {}"
     memory_files.denied["/m/graph.pbtxt"] = "read"
@@ -288,7 +288,7 @@ def test_a_relative_config_path_and_a_relative_library() -> None:
     assert [fault.reason for fault in plan.libraries] == ["relative"]
 
 
-def test_without_polls_what_is_stays_and_nothing_recovers_by_itself() -> None:
+def test_without_polls_states_stay_and_nothing_recovers() -> None:
     arguments = ("--config_path", "/c/config.json", "--port", "1", "--file_system_poll_wait_seconds", "0")
     memory_files = configured_files(listed(entry(), entry()), "/m")
     plan = planned(listed(entry()), "2026.3", "/m", arguments=arguments)
@@ -309,7 +309,7 @@ def test_without_polls_what_is_stays_and_nothing_recovers_by_itself() -> None:
         ('{"model_config_list": [],\n "modle": 1}', "2:2", None),
     ],
 )
-def test_findings_point_at_the_place(config: str, json_path: str, suggestion: str | None) -> None:
+def test_findings_name_the_json_path(config: str, json_path: str, suggestion: str | None) -> None:
     found = findings(configured_files(config))
     assert [item.code for item in found] == ["OVD404"]
     assert f"config.json:{json_path}" in found[0].message

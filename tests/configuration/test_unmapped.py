@@ -92,7 +92,7 @@ def test_a_server_on_this_host_has_this_hosts_paths(world_dir: Path) -> None:
     assert (code, [one["code"] for one in document["findings"]]) == (1, ["OVD106"])
 
 
-def test_a_name_alone_one_level_up_is_no_hint(world_dir: Path) -> None:
+def test_an_equal_name_one_level_up_is_not_suggested(world_dir: Path) -> None:
     model(world_dir / "a")
     (world_dir / "conf").mkdir()
     _, document = check(write(world_dir / "conf", f"{TOP}/a"))

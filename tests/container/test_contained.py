@@ -41,7 +41,7 @@ MODELS = ContainerMount("/models", "bind", "/srv/models", read_only=True)
         ("", ("109", "video", "render"), User(5000, 5000, (39, 44, 109))),
     ],
 )
-def test_who_the_server_is(written: str, added: tuple[str, ...], user: User) -> None:
+def test_the_servers_user(written: str, added: tuple[str, ...], user: User) -> None:
     request = options_from_container(CheckOptions(), replace(BASE, user=written, groups=added))
     assert request.user == user
 
@@ -57,7 +57,7 @@ def test_a_name_that_only_the_image_knows_is_not_guessed() -> None:
 
 
 @pytest.mark.parametrize("written", ["1000", "ovms", ":", "0:0"])
-def test_a_user_that_is_certain_is_no_problem(written: str) -> None:
+def test_a_certain_user_is_not_a_problem(written: str) -> None:
     request = options_from_container(CheckOptions(), replace(BASE, user=written))
     assert request.container is not None
     assert request.container.problems == ()
@@ -77,7 +77,7 @@ def test_unknown_rootless_ids_are_not_reported_as_missing_rights() -> None:
 
 
 @pytest.mark.parametrize("written", ["4294967296", "99999999999999999999:1", "nobody", "1000:video"])
-def test_ids_that_are_not_known_are_reported(written: str) -> None:
+def test_unknown_ids_are_reported(written: str) -> None:
     request = options_from_container(CheckOptions(), replace(BASE, user=written))
     assert request.user == User(5000, 5000, (39, 44))
     assert any(written in problem for problem in request.container.problems)  # type: ignore[union-attr]
@@ -114,7 +114,7 @@ def test_unavailable_part_has_its_reason() -> None:
     assert "/srv/models, which is not on this host" in request.unavailable_paths[0].reason
 
 
-def test_a_container_without_mounts_is_not_looked_for_on_this_host() -> None:
+def test_paths_of_a_container_without_mounts_are_not_read_on_this_host() -> None:
     assert [item.server for item in options_from_container(CheckOptions(), BASE).unavailable_paths] == ["/"]
 
 
@@ -136,7 +136,7 @@ def test_cores_of_a_new_release_come_from_quota_and_cpuset(
     assert deployment_for(request, Facts()).limits.cores == cores
 
 
-def test_a_mount_whose_host_path_is_not_known() -> None:
+def test_a_mount_with_an_unknown_host_path() -> None:
     request = options_from_container(
         CheckOptions(), replace(BASE, mounts=(ContainerMount("/models", "bind"),))
     )
@@ -162,7 +162,7 @@ def test_the_release_of_the_image_counts_unless_the_user_names_one() -> None:
     assert (str(from_user.release), from_user.release_from) == ("2024.0", "--ovms-version")
 
 
-def test_a_release_that_is_none_is_left_alone() -> None:
+def test_an_invalid_release_is_ignored() -> None:
     container = replace(BASE, release="nightly", release_from="the image's tag")
     assert (
         deployment_for(options_from_container(CheckOptions(), container), Facts()).release_from

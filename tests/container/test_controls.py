@@ -274,7 +274,7 @@ def check(source: Source, directory: Path, *more: str) -> Result:
 
 
 @pytest.mark.parametrize("make", HEALTHY, ids=lambda make: make.__name__)
-def test_nothing_is_found(world_dir: Path, make: Callable[[Path], Source]) -> None:
+def test_healthy_deployments_have_no_findings(world_dir: Path, make: Callable[[Path], Source]) -> None:
     models = repository(world_dir)
     result = check(make(models), world_dir)
     document = result.document
@@ -321,7 +321,7 @@ NOT_READABLE = [kserve_storage, claim, elsewhere, named_volume, baked]
 
 
 @pytest.mark.parametrize("make", NOT_READABLE, ids=lambda make: make.__name__)
-def test_what_cannot_be_read_is_not_judged(world_dir: Path, make: Callable[[Path], Source]) -> None:
+def test_unreadable_deployments_are_not_judged(world_dir: Path, make: Callable[[Path], Source]) -> None:
     result = check(make(repository(world_dir)), world_dir)
     document = result.document
     assert {item["code"] for item in document["findings"]} == {"OVD903"}

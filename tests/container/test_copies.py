@@ -119,7 +119,7 @@ def test_mounts_that_count_as_a_copy(mounted: ContainerMount, typed: Mount, righ
 
 
 @pytest.mark.needs_root
-def test_rights_of_a_copy_say_nothing(world_dir: Path) -> None:
+def test_permissions_of_a_copy_are_not_checked(world_dir: Path) -> None:
     good_model(world_dir / "copy" / "m" / "1")
     closed(world_dir / "copy" / "m")
     arguments = ("--mount", f"{world_dir}/copy:/models")

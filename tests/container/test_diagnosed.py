@@ -167,7 +167,7 @@ def test_every_source_gives_the_same_diagnosis(
 
 
 @pytest.mark.parametrize("name", ["killed at its memory limit", "a path of the host", "another user"])
-def test_recorded_facts_say_the_same_where_there_is_no_engine(
+def test_recorded_facts_give_the_same_report_without_an_engine(
     engine: Engine, world_dir: Path, tmp_path: Path, name: str
 ) -> None:
     case = CASES[name]

@@ -103,7 +103,7 @@ def test_source_without_a_state_has_no_end() -> None:
 
 
 @pytest.mark.parametrize("arguments", [(), ("--help",), ("--version",)])
-def test_help_ends_with_0_and_for_ever_again(arguments: tuple[str, ...]) -> None:
+def test_help_ends_with_0_in_an_endless_loop(arguments: tuple[str, ...]) -> None:
     (found,) = findings(exited(0), arguments=arguments)
     assert (found.code, found.severity) == ("OVD705", "error")
     loop = ContainerState(
@@ -185,7 +185,7 @@ def test_stopped_container_is_not_reported_as_served(state: ContainerState | Non
     assert ("does not run" in sentence) is (mark == "!")
 
 
-def test_a_pull_that_is_done_was_not_stopped() -> None:
+def test_a_completed_pull_is_not_reported_as_stopped() -> None:
     arguments = ("--pull", "--source_model", "OpenVINO/x", "--model_repository_path", "/models")
     release = parse_release("2026.3")
     container = replace(BASE, state=exited(0), arguments=arguments)
@@ -199,7 +199,7 @@ def test_a_pull_that_is_done_was_not_stopped() -> None:
     assert list(check(Context(deployment, SERVES, Facts(complete=True)))) == []
 
 
-def test_one_that_is_to_end_and_was_started_again_loops_though_it_runs_just_now() -> None:
+def test_a_restarted_server_that_must_end_is_reported_as_looping() -> None:
     """Between two ends it runs for a moment. A server that should keep running was started again once, and runs."""
     state = ContainerState("running", restarts=2, pid=7)
     (loop,) = findings(state, Plan("single", "exits", 1))

@@ -70,7 +70,7 @@ def test_engine_that_does_not_answer(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     assert "in time" in str(lookup.problem)
 
 
-def test_engine_that_never_ends_its_answer(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_engine_with_an_endless_answer(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     def drip(connection: socket.socket) -> None:
         connection.sendall(HEAD + b"Content-Length: 100000\r\n\r\n")
         while True:
@@ -84,7 +84,7 @@ def test_engine_that_never_ends_its_answer(monkeypatch: pytest.MonkeyPatch, tmp_
     assert lookup.timed_out
 
 
-def test_output_that_does_not_come(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_missing_output_does_not_stop_the_report(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Some of Docker's logging drivers wait for a service that does not exist: everything else is reported."""
 
     def reply(connection: socket.socket) -> None:
@@ -112,7 +112,7 @@ def test_output_that_does_not_come(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     assert "hunter2" not in repr(lookup)
 
 
-def test_nobody_listens(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_an_engine_that_does_not_listen_is_reported(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     path = tmp_path / "s"
     with socket.socket(socket.AF_UNIX) as left_behind:
         left_behind.bind(str(path))
@@ -186,7 +186,7 @@ def test_package_that_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("name", ["", "../info", "a b", "-f", "é", "a\n", "a?all=1"])
-def test_names_that_none_can_have(name: str) -> None:
+def test_names_that_no_container_can_have(name: str) -> None:
     assert "no name" in str(look_at_container(name, 20).problem)
 
 

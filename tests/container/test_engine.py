@@ -105,7 +105,7 @@ def test_kernel_log_names_the_killed_process(engine: Engine) -> None:
     assert another.pid != kill.pid
 
 
-def test_killed_by_somebody(engine: Engine) -> None:
+def test_container_killed_by_a_user(engine: Engine) -> None:
     made = engine.run()
     engine.api.kill(made)
     state = see(engine.ended(made))[1].state
@@ -130,7 +130,7 @@ def test_restarting(engine: Engine) -> None:
     assert container.restart == "always"
 
 
-def test_never_started(engine: Engine, world_dir: Path) -> None:
+def test_container_that_never_started(engine: Engine, world_dir: Path) -> None:
     """The host path does not exist: the engine reports it at the start and keeps the text."""
     missing = {"Type": "bind", "Source": str(world_dir / "later"), "Target": "/models"}
     (world_dir / "later").mkdir()

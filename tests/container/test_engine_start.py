@@ -57,7 +57,7 @@ def test_a_directory_is_created_for_the_models(world_dir: Path) -> None:
         assert finding(result, "OVD101")["server_log"] == ["No version found for model in path: /models"]
 
 
-def test_below_a_created_directory_nothing_is_there(world_dir: Path) -> None:
+def test_a_created_directory_is_empty(world_dir: Path) -> None:
     result = line("-v", f"{world_dir}/modles:/models")
     assert codes(result) == ["OVD714", "OVD106"]
     assert (result.document["server"]["outcome"], result.document["server"]["exit_code"]) == ("exits", 1)
@@ -114,7 +114,7 @@ def test_a_bind_mount_is_refused(world_dir: Path) -> None:
     assert text.splitlines()[-1] == "✗ the engine does not start the container: no model is served"
 
 
-def test_whatever_it_is_for(world_dir: Path) -> None:
+def test_a_missing_mount_source_is_reported(world_dir: Path) -> None:
     good_model(world_dir / "models" / "m" / "1")
     models = ("-v", f"{world_dir}/models:/models")
     result = line(*models, "--mount", f"type=bind,source={world_dir}/logs,target=/logs")
@@ -125,13 +125,13 @@ def test_whatever_it_is_for(world_dir: Path) -> None:
     assert codes(line(*models, "--mount", f"type=bind,source={world_dir}/logs,target=/logs")) == []
 
 
-def test_a_link_that_leads_nowhere_does_not_exist(world_dir: Path) -> None:
+def test_a_dangling_link_does_not_exist(world_dir: Path) -> None:
     (world_dir / "models").symlink_to("gone")
     assert codes(line("--mount", f"type=bind,source={world_dir}/models,target=/models")) == ["OVD714"]
 
 
 @pytest.mark.needs_root
-def test_path_that_only_root_may_look_at_exists(world_dir: Path) -> None:
+def test_path_that_only_root_can_read_exists(world_dir: Path) -> None:
     good_model(world_dir / "closed" / "models" / "m" / "1")
     os.chmod(world_dir / "closed", 0o700)
     assert "OVD714" not in codes(

@@ -124,7 +124,7 @@ def test_container_that_vanishes_between_two_questions(world_dir: Path, tmp_path
 
 
 @pytest.mark.needs_command("dockerd")
-def test_container_that_is_gone(engine: Engine) -> None:
+def test_container_that_was_removed(engine: Engine) -> None:
     made = engine.run(name="ovms-doctor-test-gone")
     engine.clear()
     for name in (made, "ovms-doctor-test-gone"):
@@ -167,7 +167,7 @@ def test_inspect_cut_short(tmp_path: Path, cut: Any) -> None:
     assert "--inspect" in usage("--inspect", "-", stdin=cut(text).encode())
 
 
-def test_inspect_of_something_else(tmp_path: Path) -> None:
+def test_inspect_of_an_image_is_a_usage_error(tmp_path: Path) -> None:
     path = tmp_path / "image.json"
     path.write_text(json.dumps([{"Id": "sha256:1", "RepoTags": [IMAGE], "Config": {}, "RootFS": {}}]))
     assert "--inspect" in usage("--inspect", path)
@@ -192,7 +192,7 @@ def test_inspect_through_a_pipe(world_dir: Path) -> None:
         (f"docker run -v models:/x:rx {IMAGE}", "rx"),
     ],
 )
-def test_run_line_that_is_none(line: str, message: str) -> None:
+def test_invalid_run_line_is_a_usage_error(line: str, message: str) -> None:
     assert message in usage("--docker-run", line)
 
 
@@ -209,7 +209,7 @@ def test_run_line_that_is_none(line: str, message: str) -> None:
         ("--kubernetes", "\x00"),
     ],
 )
-def test_document_that_is_none(tmp_path: Path, option: str, text: str) -> None:
+def test_invalid_document_is_a_usage_error(tmp_path: Path, option: str, text: str) -> None:
     path = tmp_path / "file"
     path.write_text(text)
     assert option in usage(option, path)

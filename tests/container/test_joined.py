@@ -46,7 +46,7 @@ def _causes(document: dict[str, Any], code: str) -> list[str]:
     return [codes[cause] for cause in found["caused_by"]]
 
 
-def test_nothing_differs(engine: Engine, world_dir: Path) -> None:
+def test_a_matching_server_has_no_findings(engine: Engine, world_dir: Path) -> None:
     result = _check(Recorded(engine, world_dir))
     document = result.document
     assert (result.code, _rows(document)) == (0, [])
@@ -173,7 +173,7 @@ def test_a_graph_that_is_changed_after_it_was_loaded(
         assert _causes(document, "OVD850") == ["OVD361"]
 
 
-def test_a_directory_that_is_gone(engine: Engine, world_dir: Path) -> None:
+def test_a_removed_directory_is_handled(engine: Engine, world_dir: Path) -> None:
     started = Recorded(engine, world_dir, *_NO_POLLS)
     shutil.rmtree(started.models / "fc/1")
     document = _check(started).document
@@ -294,7 +294,7 @@ def test_saved_facts_give_the_same_findings(engine: Engine, world_dir: Path) -> 
     assert again.document["live"]["servables"] == lookup.document["live"]["servables"]
 
 
-def test_the_server_is_left_alone_on_request(engine: Engine, world_dir: Path) -> None:
+def test_the_server_is_not_queried_on_request(engine: Engine, world_dir: Path) -> None:
     started = Recorded(engine, world_dir)
     started.answer({"fc": {1: "LOADING/UNKNOWN"}})
     for arguments in (("--no-live",), ("--select", "layout")):

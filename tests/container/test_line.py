@@ -90,7 +90,7 @@ def test_an_emulator_of_google_storage_that_is_the_container(value: str) -> None
         ("-e", "CLOUD_STORAGE_TESTBENCH_ENDPOINT=http://localhost:9", "-e", "http_proxy=http://127.0.0.1:9"),
     ],
 )
-def test_an_emulator_of_google_storage_elsewhere(options: tuple[str, ...]) -> None:
+def test_an_emulator_of_google_storage_on_another_host(options: tuple[str, ...]) -> None:
     line = shlex.join(["docker", "run", *options, STOCK, *GCS])
     result = ovms_doctor("check", "--format", "json", "--timeout", "1", "--docker-run", line)
     assert found(result, "OVD668") == []
@@ -246,7 +246,9 @@ def test_another_port_may_be_published(
         ("NPU", "registry.example.com/team/server:2026.3"),
     ],
 )
-def test_whether_the_image_has_it_is_not_known(device: str, image: str, models: tuple[str, ...]) -> None:
+def test_a_device_driver_in_an_unknown_image_is_unknown(
+    device: str, image: str, models: tuple[str, ...]
+) -> None:
     nodes = ("--device", "/dev/null:/dev/dri/renderD128", "--device", "/dev/null:/dev/accel/accel0")
     named = ("--model_path", "/models/m", "--model_name", "m", "--port", "9000", "--target_device", device)
     result = run(*models, *nodes, arguments=named, image=image)

@@ -65,7 +65,7 @@ def test_since_is_a_moment() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "yesterday", "5x", "-3m"])
-def test_since_is_neither(text: str) -> None:
+def test_invalid_since_is_rejected(text: str) -> None:
     assert since_seconds(text) is None
 
 

@@ -36,7 +36,7 @@ def test_its_labels(own_engine: Engine) -> None:
 
 
 @pytest.mark.usefixtures("own_engine")
-def test_it_finds_what_the_program_finds_outside(world_dir: Path) -> None:
+def test_the_image_reports_the_same_as_the_program(world_dir: Path) -> None:
     models = world_dir / "models"
     shutil.copytree(ROOT / "fixtures" / "models", models)
     arguments = ("check", models, "--load", "none", "--format", "json")

@@ -114,7 +114,7 @@ class TestPreflight:
         assert message.splitlines()[-1].startswith("✓")
         assert "as uid 5000 gid 5000" in message
 
-    def test_a_closed_directory_keeps_it_from_starting(self, configured: Path) -> None:
+    def test_a_closed_directory_prevents_the_start(self, configured: Path) -> None:
         (configured / "m").chmod(0o700)
         ended, message = self.run(configured)
         assert ended.code == 1
@@ -177,7 +177,7 @@ class TestKServe:
         assert ended.code == 0, ended.errors
         assert message.splitlines()[-1].startswith("✓")
 
-    def test_a_model_without_a_version_keeps_it_from_starting(self, models: Path) -> None:
+    def test_a_model_without_a_version_prevents_the_start(self, models: Path) -> None:
         ended, message = self.run(models / "m" / "1")
         assert ended.code == 1
         assert "OVD101" in message

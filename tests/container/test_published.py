@@ -59,7 +59,7 @@ def test_a_published_port(engine: Engine, world_dir: Path, network: str) -> None
     assert joined["live"]["url"] == f"http://127.0.0.1:{port}"
 
 
-def test_the_address_of_the_container_where_nothing_is_published(
+def test_the_address_of_the_container_if_no_port_is_published(
     engine: Engine, world_dir: Path, network: str
 ) -> None:
     started = Recorded(engine, world_dir, network=network)

@@ -180,7 +180,7 @@ def test_no_source_leaks(world_dir: Path, tmp_path: Path, make: Callable[[Path, 
 
 
 @pytest.mark.needs_command("dockerd")
-def test_the_engine_leaks_nothing(engine: Engine, world_dir: Path, tmp_path: Path) -> None:
+def test_the_engines_answers_leak_no_secret(engine: Engine, world_dir: Path, tmp_path: Path) -> None:
     models = repository(world_dir, "dense-ir", "truncated-weights")
     made = engine.run(
         *ARGUMENTS,

@@ -140,7 +140,7 @@ def test_mount_is_the_base_path() -> None:
 
 
 @pytest.mark.parametrize("answers", [{}, {ListDirectory("/models"): Listing((Entry("n", "directory"),))}])
-def test_mount_that_is_not_known_to_be_empty(answers: dict[AnyQuestion, Answer]) -> None:
+def test_mount_that_may_not_be_empty(answers: dict[AnyQuestion, Answer]) -> None:
     assert codes(BASE, MISSING, answers=answers) == []
 
 
@@ -170,7 +170,7 @@ CONFINED = replace(
 )
 
 
-def test_selinux_keeps_out() -> None:
+def test_selinux_denies_access() -> None:
     (found,) = findings(CONFINED)
     assert (found.code, found.severity, found.confidence) == ("OVD722", "warning", "medium")
     assert found.remedy.steps[1].command == "-v /srv/models:/models:z"
@@ -206,7 +206,7 @@ def test_ids_on_the_host() -> None:
     assert findings(BASE, DENIED, user=User(5000, 5000)) == []
 
 
-def test_downloads_need_a_place() -> None:
+def test_downloads_need_a_directory() -> None:
     remote = replace(SERVED, entry=replace(ENTRY, base_path="s3://bucket/m"))
     locked = replace(BASE, read_only_root=True)
     (found,) = findings(locked, remote)
@@ -222,7 +222,7 @@ def test_downloads_need_a_place() -> None:
 # -- ports ---------------------------------------------------------------------------------------------
 
 
-def test_published_where_nobody_listens() -> None:
+def test_published_port_without_a_listener_is_reported() -> None:
     wrong = replace(BASE, arguments=ARGUMENTS[:6], ports=(PublishedPort(9000, 9000),))
     (found,) = findings(wrong)
     assert (found.code, found.severity) == ("OVD721", "warning")
@@ -397,7 +397,7 @@ def test_image_without_the_driver(image: str, labels: str, device: str, found: b
     assert codes(container, on_device(device)) == (["OVD728"] if found else [])
 
 
-def test_without_the_driver_the_plan_decides() -> None:
+def test_a_missing_driver_is_an_error_if_the_plan_needs_it() -> None:
     (found,) = findings(BASE, on_device("GPU"))
     assert (found.severity, found.remedy.steps[0].command) == (
         "warning",

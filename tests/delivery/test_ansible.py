@@ -76,7 +76,7 @@ def test_two_hosts(tmp_path: Path) -> None:
     assert (results / "facts").stat().st_mode & 0o777 == 0o700
 
 
-def test_a_host_where_it_fails_keeps_no_other_back(tmp_path: Path) -> None:
+def test_a_failure_on_one_host_does_not_stop_the_others(tmp_path: Path) -> None:
     bad: dict[str, object] = {"ovms_doctor_arguments": ["--no-such-option"]}
     completed = play(tmp_path, {"good": target(tmp_path, "good", "dense-ir"), "wrong": bad})
     assert "--no-such-option" in completed.stdout + completed.stderr

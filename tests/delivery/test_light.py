@@ -36,7 +36,7 @@ def run(light_installation: Path, *arguments: str | Path) -> tuple[int, dict[str
     return completed.returncode, json.loads(completed.stdout)
 
 
-def test_the_list_is_that_of_the_project_without_what_is_large() -> None:
+def test_the_light_requirements_are_those_of_the_project_without_large_packages() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     lines = (ROOT / "ovms_doctor" / "requirements-light.txt").read_text("utf-8").splitlines()
     listed = {line for line in lines if not line.startswith("#")}
@@ -45,7 +45,7 @@ def test_the_list_is_that_of_the_project_without_what_is_large() -> None:
     assert listed == {line for line, name in names.items() if name not in LARGE}
 
 
-def test_it_has_none_of_them(light_installation: Path) -> None:
+def test_the_light_installation_lacks_large_packages(light_installation: Path) -> None:
     completed = subprocess.run(
         [light_installation / "python", "-m", "pip", "list", "--format", "json"],
         capture_output=True,

@@ -91,7 +91,7 @@ def test_a_broken_model_fails(project: Project) -> None:
     assert "OVD111" in output
 
 
-def test_the_config_of_another_program_is_left_alone(project: Project) -> None:
+def test_the_config_of_another_program_is_ignored(project: Project) -> None:
     project.write("app/config.json", {"model_type": "llama", "hidden_size": 4})
     code, output = project.run()
     assert code == 0, output

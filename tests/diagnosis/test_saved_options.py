@@ -21,7 +21,7 @@ RECORDED = Path(__file__).parents[1] / "data" / "facts" / "run-line-schema-1.0.j
 SECRET = "hunter2"
 
 
-def test_a_file_of_schema_1_0_gives_its_options_and_its_plan() -> None:
+def test_a_file_of_schema_1_0_is_read_with_options_and_plan() -> None:
     header, facts = codec.load(RECORDED.read_text())
     options = options_from_json(header["request"])
     assert options.arguments == ("--model_name", "dense", "--model_path", "/models/dense", "--port", "9000")

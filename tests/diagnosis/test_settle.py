@@ -34,7 +34,7 @@ class Counting:
         self.started.append(list(questions))
 
 
-def test_a_repository_takes_few_turns_and_no_question_twice() -> None:
+def test_a_repository_needs_few_turns_and_no_question_twice() -> None:
     names = [f"m{number}" for number in range(40)]
     files = MemoryFiles({f"/r/{name}/{version}/a.onnx": "good" for name in names for version in "12"})
     collector = Counting(files)
@@ -55,7 +55,7 @@ def test_many_questions_are_collected_in_portions_that_lose_none() -> None:
     assert sum(collector.portions) == len(run.facts)
 
 
-def test_models_that_are_planned_side_by_side_ask_for_nothing_else() -> None:
+def test_models_planned_in_parallel_request_no_further_facts() -> None:
     """Files are not requested for an entry that is a graph, is refused, has a name in use, or comes after the
     entry that ends the reading."""
     files = {f"/r/m{number}/1/a.onnx": "good" for number in range(600)}

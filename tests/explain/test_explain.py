@@ -126,7 +126,7 @@ def test_json_of_a_message_that_names_no_cause() -> None:
     assert list(general) == ["name", "message", "meaning", "values", "codes"]
 
 
-def test_json_of_nothing() -> None:
+def test_json_without_codes() -> None:
     assert explain_json([]) == {"schema_version": "1.0", "codes": [], "general": []}
 
 

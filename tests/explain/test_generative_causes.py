@@ -52,7 +52,7 @@ def _codes(text: str) -> list[str]:
 
 @pytest.mark.parametrize(("exception", "expected"), EXCEPTIONS)
 @pytest.mark.parametrize(("around", "general"), AROUND)
-def test_cause_stands_before_the_message_around_it(
+def test_cause_precedes_the_message_around_it(
     around: str, general: str, exception: str, expected: str
 ) -> None:
     for text in (exception, FROM_CORE + exception):
@@ -85,7 +85,7 @@ def test_same_text_about_a_classic_model(text: str, expected: str) -> None:
     assert not {"OVD366", "OVD367", "OVD368"} & set(codes)
 
 
-def test_refused_property_of_a_classic_model_is_no_setting_of_a_graph() -> None:
+def test_refused_property_of_a_classic_model_is_not_a_graph_setting() -> None:
     line = (
         "Cannot compile model into target device; error: Exception from src/inference/src/cpp/core.cpp:109:\n"
         "Unsupported property FOO by CPU plugin.\n; model: m; version: 1; device: CPU"

@@ -78,7 +78,7 @@ def test_lookup(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["", "OVD", "OVD999", "no version directory", "OVD101x", "\x00", "\udcff"])
-def test_lookup_of_nothing(name: str) -> None:
+def test_lookup_of_an_unknown_name(name: str) -> None:
     assert lookup(name) is None
 
 

@@ -142,14 +142,14 @@ REFUSALS = [
 
 
 @pytest.mark.parametrize(("openvino_text", "first"), REFUSALS, ids=[code for _, code in REFUSALS])
-def test_openvinos_words_decide_what_a_refused_read_means(openvino_text: str, first: str) -> None:
+def test_openvinos_message_determines_the_code_of_a_failed_read(openvino_text: str, first: str) -> None:
     quoted = f"Exception from src/core.cpp:84:\nCheck 'false' failed at src/a.cpp:5:\n{openvino_text}\n\n"
     (code, values), *_ = explain_line(PREFIXES[1] + log.READ_FAILED(what=quoted, model="m", version=3))
     assert code.code == first
     assert (values["model"], values["version"]) == ("m", "3")
 
 
-def test_words_of_openvino_that_nobody_knows() -> None:
+def test_an_unknown_message_of_openvino_gives_all_codes() -> None:
     codes = _codes(log.READ_FAILED(what="something new", model="m", version=3))
     assert set(codes) == {code.code for code in entries().values() if log.READ_FAILED.text in code.messages}
 
@@ -224,7 +224,7 @@ def test_a_failed_read_may_be_many_things() -> None:
     assert len(_codes(log.VERSION_FAILED(model="m", version=1, status="Internal server error"))) > 15
 
 
-def test_text_that_only_the_documentation_knows() -> None:
+def test_text_that_only_the_documentation_contains() -> None:
     (note,) = explain("Error occurred while loading version").notes
     assert "no release logs it" in note.general.meaning
 
@@ -343,7 +343,7 @@ def test_any_name_is_read_back(name: str) -> None:
     assert found["OVD102"] == {"name": name.strip(" \t\"'")}
 
 
-def test_only_the_beginning_is_looked_at() -> None:
+def test_only_the_beginning_of_a_text_is_searched() -> None:
     assert explain_line("x" * LIMIT + "\n" + log.NO_TASK()) == []
 
 

@@ -133,7 +133,7 @@ def _object(good: Path, target: Path) -> None:
         (for_other_openvino, "OVD354", ("exits", 1), "2023.3.0"),
     ],
 )
-def test_a_file_that_is_no_extension_for_this_server(
+def test_a_file_that_is_not_an_extension_is_refused(
     library_without_operations: Path,
     tmp_path: Path,
     make: Callable[[Path, Path], object],
@@ -152,7 +152,7 @@ def test_a_file_that_is_no_extension_for_this_server(
 
 
 @pytest.mark.parametrize("by_arguments", [False, True], ids=["target", "arguments"])
-def test_one_that_is_not_there(tmp_path: Path, by_arguments: bool) -> None:
+def test_a_missing_extension_is_reported(tmp_path: Path, by_arguments: bool) -> None:
     judged = judge(model(tmp_path), tmp_path / "gone.so", by_arguments=by_arguments)
     assert (judged.codes, judged.outcome) == (["OVD406"], ("exits", 64))
     assert "--cpu_extension parameter does not exist" in judged.only.message
@@ -180,7 +180,9 @@ def test_until_2023_there_were_other_entry_points(tmp_path: Path) -> None:
 
 
 @pytest.mark.needs_root
-def test_one_that_the_servers_user_may_not_read(library_without_operations: Path, world_dir: Path) -> None:
+def test_an_extension_unreadable_for_the_server_is_reported(
+    library_without_operations: Path, world_dir: Path
+) -> None:
     shutil.copy(library_without_operations, world_dir / "libmine.so")
     models = model(world_dir, "ReLU", "opset1")
     (world_dir / "libmine.so").chmod(0o640)
@@ -212,7 +214,7 @@ def test_code_that_fails(tmp_path: Path, source: str, code: str, exit_code: int,
     assert bool(judged.only.server_log) is (exit_code == 1)
 
 
-def test_code_that_never_comes_back(tmp_path: Path) -> None:
+def test_extension_that_never_returns(tmp_path: Path) -> None:
     judged = judge(model(tmp_path), build(tmp_path, made.SLEEPS), load_deadline=2.0)
     assert judged.settled.plan.outcome == "unknown"
     (finding,) = [finding for finding in judged.findings if finding.code == "OVD358"]
@@ -238,7 +240,7 @@ def test_a_library_that_not_every_image_has(tmp_path: Path) -> None:
     assert not judged.extension.loaded
 
 
-def test_one_that_lies_beside_it(tmp_path: Path) -> None:
+def test_a_library_beside_the_extension_is_found(tmp_path: Path) -> None:
     plain_library(tmp_path / "ext", "libother.so")
     library = build(tmp_path / "ext", made.ENTRY, f"-L{tmp_path / 'ext'}", "-lother", "-Wl,-rpath,$ORIGIN")
     judged = judge(model(tmp_path, "ReLU", "opset1"), library)
@@ -256,7 +258,7 @@ def test_on_this_very_host_the_missing_library_is_the_servers_own(tmp_path: Path
 # -- where it is not loaded --------------------------------------------------------------------------------
 
 
-def test_nothing_is_loaded_where_nothing_is_to_be(library: Path, tmp_path: Path) -> None:
+def test_load_none_loads_no_extension(library: Path, tmp_path: Path) -> None:
     judged = judge(model(tmp_path), library, load="none")
     assert not any(isinstance(question, LoadExtension) for question, _ in judged.settled.facts)
     assert [code for code in judged.codes if not code.startswith("OVD9")] == []

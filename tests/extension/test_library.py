@@ -59,7 +59,7 @@ def test_damaged_bytes_are_reported_and_never_raise(whole: Path, data: st.DataOb
         assert inspection.fault
 
 
-def test_path_that_is_no_file_is_not_waited_for(tmp_path: Path) -> None:
+def test_path_that_is_not_a_file_does_not_block(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "fifo")
     assert isinstance(library.inspect_library(str(tmp_path / "fifo")), Unavailable)
     assert isinstance(library.inspect_library(str(tmp_path / "gone")), Failure)

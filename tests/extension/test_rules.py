@@ -66,7 +66,7 @@ def course(
     return found
 
 
-def test_none_is_looked_for_where_none_is_named() -> None:
+def test_no_extension_is_searched_if_none_is_named() -> None:
     assert plan_extension(replace(deployment(), options=CheckOptions()), Facts()) is None
     deployed = deployment_for(
         CheckOptions(
@@ -92,7 +92,7 @@ def test_its_code_is_run_only_for_the_openvino_that_is_at_hand() -> None:
     assert course(LOCAL_LIBRARY, release="2025.3").problem == "openvino"
 
 
-def test_its_code_is_not_run_where_the_user_named_a_container() -> None:
+def test_extension_code_is_not_run_if_the_user_named_a_container() -> None:
     from ovms_doctor.model.container import Container
 
     deployed = replace(deployment(), container=Container("docker", "ovms"))
@@ -110,7 +110,7 @@ def test_its_code_is_not_run_where_the_user_named_a_container() -> None:
         ("…\n/ext/e.so: undefined symbol: my_function\n", "refused"),
     ],
 )
-def test_library_missing_on_this_host_is_no_finding(message: str, reason: str) -> None:
+def test_library_missing_on_this_host_is_not_a_finding(message: str, reason: str) -> None:
     report = LoadReport("read", "failed", "read", message, "2025.4.0")
     found = course(LOCAL_LIBRARY, (LoadExtension(PATH), report))
     assert (found.problem, found.ends) == (reason, bool(reason))
@@ -133,7 +133,7 @@ def test_a_c_library_that_no_image_of_the_release_has() -> None:
         )
 
 
-def test_libraries_are_searched_where_the_file_names_them() -> None:
+def test_libraries_are_searched_in_the_paths_of_the_file() -> None:
     needs = replace(
         LOCAL_LIBRARY, needed=(*LOCAL_LIBRARY.needed, "libx.so"), search_paths=("$ORIGIN/deps", "/opt/x")
     )
@@ -160,7 +160,7 @@ def test_signals_become_exit_codes() -> None:
     assert ended(4, "2025.4") is None
 
 
-def test_failed_look_is_a_gap_and_no_finding() -> None:
+def test_failed_query_is_a_gap_and_not_a_finding() -> None:
     reason = (
         "the Python package pyelftools is not installed; install it with: python -m pip install pyelftools"
     )
@@ -176,7 +176,7 @@ def test_failed_look_is_a_gap_and_no_finding() -> None:
     assert (check.status, check.reason) == ("could_not_look", f"{PATH}: {reason}")
 
 
-def test_damaged_tables_are_no_verdict() -> None:
+def test_damaged_tables_lead_to_no_verdict() -> None:
     found = course(LibraryInspection(9000, "damaged", "its tables cannot be read: x", 64, "x86-64"))
     assert (found.problem, found.ends, found.unavailable) == ("", False, True)
     assert extension_stops(found, deployment()) is None

@@ -279,13 +279,13 @@ def test_devices_that_work(chat: Any, device: str) -> None:
     assert codes(run(chat(f'device: "{device}"'))) == []
 
 
-def test_a_name_that_is_no_device(chat: Any) -> None:
+def test_a_name_that_is_not_a_device(chat: Any) -> None:
     result = run(chat('device: "cpu"'))
     assert codes(result) == ["OVD374"]
     assert "CPU is one" in result.text
 
 
-def test_of_a_directory_alone_the_devices_are_not_known(chat: Any) -> None:
+def test_devices_are_unknown_for_a_directory_alone(chat: Any) -> None:
     root = chat('device: "GPU"')
     assert codes(check(root)) == []
 

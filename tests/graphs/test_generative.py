@@ -166,7 +166,7 @@ def test_valid_generative_models_have_no_finding(model: Any, name: str, text: st
     assert codes(check(root)) == []
 
 
-def test_missing_config_json_is_no_fault_of_a_language_model(model: Any) -> None:
+def test_missing_config_json_is_not_a_fault_of_a_language_model(model: Any) -> None:
     root = model("text_generation")
     (root / "config.json").unlink()
     (root / "generation_config.json").unlink()
@@ -318,7 +318,7 @@ def test_a_tokenizer_of_newer_tools(world_dir: Path, release: str, code: int) ->
     assert json.loads(result.out)["server"]["exit_code"] == code
 
 
-def test_a_graph_that_escapes_takes_the_later_ones_along(model: Any, world_dir: Path) -> None:
+def test_an_exception_in_a_graph_stops_the_later_graphs(model: Any, world_dir: Path) -> None:
     first = model("embeddings")
     second = world_dir / "second"
     (first / "config.json").write_text("{")

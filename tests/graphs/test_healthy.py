@@ -145,7 +145,7 @@ def nothing(result: Result) -> None:
 
 @pytest.mark.parametrize("release", ["2025.4", "2026.3"])
 @pytest.mark.parametrize("make", HEALTHY, ids=lambda make: make.__name__)
-def test_nothing_is_found(world_dir: Path, make: Callable[[Path], Path], release: str) -> None:
+def test_healthy_graphs_have_no_findings(world_dir: Path, make: Callable[[Path], Path], release: str) -> None:
     """As a mount of a container that serves only this model, and in a configuration."""
     root = make(world_dir)
     top = root.parents[1] if "snapshots" in root.parts else root
@@ -169,7 +169,7 @@ def test_nothing_is_found(world_dir: Path, make: Callable[[Path], Path], release
 
 
 @pytest.mark.parametrize("make", HEALTHY, ids=lambda make: make.__name__)
-def test_nothing_is_found_in_the_directory_itself(world_dir: Path, make: Callable[[Path], Path]) -> None:
+def test_healthy_directories_have_no_findings(world_dir: Path, make: Callable[[Path], Path]) -> None:
     root = make(world_dir)
     if "snapshots" in root.parts:
         # If only this directory was mounted, the targets of its links would not exist.

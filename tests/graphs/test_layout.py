@@ -128,7 +128,7 @@ def test_a_task_that_the_release_has_not(world_dir: Path) -> None:
     assert "2025.4 or newer" in result.text
 
 
-def test_the_server_builds_the_graph_where_one_model_is_served(repository: Callable[[str], Path]) -> None:
+def test_the_server_builds_the_graph_if_one_model_is_served(repository: Callable[[str], Path]) -> None:
     model = repository("text_generation") / "Org" / "Tiny"
     assert codes(check(model)) == []
     arguments = ("--model_path", model, "--model_name", "m", "--rest_port", "8000")
@@ -171,7 +171,7 @@ def test_a_gguf_file(repository: Callable[[str], Path]) -> None:
     assert codes(check(root)) == []
 
 
-def test_a_classic_model_has_none_of_it(world_dir: Path) -> None:
+def test_a_classic_model_is_not_generative(world_dir: Path) -> None:
     """A tokenizer file beside classic versions, or a config.json alone, does not make a model generative."""
     model = world_dir / "models" / "bert"
     (model / "1").mkdir(parents=True)

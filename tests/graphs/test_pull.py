@@ -69,7 +69,7 @@ pytestmark = pytest.mark.needs_root
 
 
 @pytest.mark.parametrize("release", ["2025.2", "2025.3", "2025.4", "2026.1", "2026.2", "2026.3"])
-def test_a_second_start_serves_what_is_there(repository: Path, release: str) -> None:
+def test_a_second_start_serves_the_pulled_model(repository: Path, release: str) -> None:
     result = start(repository, release=release)
     assert (findings(result), result.code) == ({}, 0)
     (model,) = json.loads(result.out)["models"]

@@ -123,7 +123,7 @@ def test_a_name_that_leads_to_no_model(flow: Path, world_dir: Path) -> None:
     assert codes(ovms_doctor("check", flow, *options)) == []
 
 
-def test_a_server_elsewhere(flow: Path) -> None:
+def test_a_node_with_a_service_url_needs_no_subconfig(flow: Path) -> None:
     text = SESSION.replace('servable_version: "1"', 'service_url: "10.0.0.1:9000"')
     (flow / "graph.pbtxt").write_text(text)
     (flow / "subconfig.json").unlink()
@@ -131,7 +131,7 @@ def test_a_server_elsewhere(flow: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["{", '{"model_config_list": [}', ""])
-def test_a_subconfig_that_is_no_json(flow: Path, text: str) -> None:
+def test_a_subconfig_that_is_not_json(flow: Path, text: str) -> None:
     (flow / "subconfig.json").write_text(text)
     for result in (single(flow), configured(flow.parent, "flow")):
         assert codes(result) == ["OVD394"]

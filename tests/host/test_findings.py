@@ -57,7 +57,7 @@ def to_be_run(host: Path, options: str, arguments: str = "", release: str = "202
 
 
 @pytest.mark.parametrize("below", ["", "/deeper"])
-def test_a_link_that_leads_nowhere_is_no_place_for_a_cache(host: Path, below: str) -> None:
+def test_a_dangling_link_is_not_a_cache_directory(host: Path, below: str) -> None:
     """As libstdc++'s create_directories: mkdir(2) finds the link, whatever the rights."""
     link = host / "cache" / "link"
     link.symlink_to("/nowhere/at/all")
@@ -70,7 +70,7 @@ def test_a_link_that_leads_nowhere_is_no_place_for_a_cache(host: Path, below: st
     assert codes(on_this_host(host, "--cache_dir", f"{link}{below}")) == []
 
 
-def test_a_file_where_the_cache_is_to_be_made_is_moved_away(host: Path) -> None:
+def test_a_file_at_the_path_of_the_cache_is_moved_away(host: Path) -> None:
     (host / "cache" / "file").write_text("x")
     run = on_this_host(host, "--cache_dir", f"{host}/cache/file/cache")
     assert codes(run) == ["OVD501"]
@@ -78,7 +78,7 @@ def test_a_file_where_the_cache_is_to_be_made_is_moved_away(host: Path) -> None:
     assert codes(on_this_host(host, "--cache_dir", f"{host}/cache/file/cache")) == []
 
 
-def test_a_read_only_mount_of_somebody_elses_directory_needs_two_steps(host: Path) -> None:
+def test_a_read_only_mount_of_another_users_directory_needs_two_steps(host: Path) -> None:
     (host / "cache").chmod(0o755)
     mounts = ["--mount", f"{host}/models:/models"]
     arguments: list[str | Path] = [
@@ -103,7 +103,7 @@ def test_a_read_only_mount_of_somebody_elses_directory_needs_two_steps(host: Pat
 
 
 @pytest.mark.parametrize("shared", ["/", "/usr", "/var/lib", "/usr/local/"])
-def test_a_directory_of_the_systems_is_not_given_away(host: Path, shared: str) -> None:
+def test_the_owner_of_a_system_directory_is_not_changed(host: Path, shared: str) -> None:
     run = ovms_doctor("check", host / "models", "--cache-dir", shared, "--user", "4321:4321", "-f", "json")
     assert codes(run) == ["OVD505"]
     (step,) = steps(run)
@@ -120,7 +120,7 @@ def test_models_in_the_cache_directory_keep_their_owner(host: Path) -> None:
 
 
 @pytest.mark.parametrize("cache_path", ["/dev/null", "fifo", "cache"])
-def test_cache_path_that_is_no_directory(host: Path, cache_path: str) -> None:
+def test_cache_path_that_is_not_a_directory(host: Path, cache_path: str) -> None:
     os.mkfifo(host / "fifo")
     run = ovms_doctor("check", host / "models", "--cache-dir", host / cache_path, "-f", "json")
     assert codes(run) == ([] if cache_path == "cache" else ["OVD506"])
@@ -133,7 +133,7 @@ def test_unknown_cache_is_not_reported_as_good(host: Path) -> None:
 
 
 @pytest.mark.parametrize("arguments", ["", "--cache_dir /opt/cache"])
-def test_a_cache_in_a_volume_cannot_be_looked_at(host: Path, arguments: str) -> None:
+def test_a_cache_in_a_volume_is_unavailable(host: Path, arguments: str) -> None:
     run = to_be_run(host, "-v ovms-cache:/opt/cache", f"--target_device CPU {arguments}")
     (check,) = [item for item in run.document["checks"] if item["name"] == "cache"]
     assert (codes(run), check["status"], run.code) == ([], "could_not_look", 3)
@@ -153,7 +153,7 @@ def test_a_cache_in_a_volume_cannot_be_looked_at(host: Path, arguments: str) -> 
         ("2025.4", "--cpuset-cpus 0-3", []),
     ],
 )
-def test_the_server_hands_a_quota_on_since_2026_2(
+def test_the_server_passes_on_a_quota_since_2026_2(
     host: Path, release: str, options: str, expected: list[str]
 ) -> None:
     assert codes(to_be_run(host, options, "--target_device CPU", release)) == expected
@@ -184,7 +184,7 @@ def test_a_file_that_is_read_instead_of_mapped_is_named(
     ],
 )
 @pytest.mark.skipif(os.path.exists("/dev/dri"), reason="this host's own GPU decides here")
-def test_a_device_of_which_nothing_is_known_is_not_called_fine(
+def test_an_unknown_device_is_not_reported_as_good(
     host: Path, options: str, arguments: str, release: str
 ) -> None:
     run = to_be_run(host, options, f"--target_device {arguments}", release)
@@ -192,7 +192,7 @@ def test_a_device_of_which_nothing_is_known_is_not_called_fine(
     assert (codes(run), check["status"], run.code) == ([], "could_not_look", 3)
 
 
-def test_a_target_has_no_devices_that_are_known(host: Path) -> None:
+def test_a_target_has_no_known_devices(host: Path) -> None:
     run = ovms_doctor("check", host / "models", "--target-device", "GPU", "-f", "json")
     assert (codes(run), run.code) == ([], 3)
 
@@ -212,7 +212,7 @@ def test_a_container_without_mounts_is_followed_to_its_store() -> None:
 # -- extensions ----------------------------------------------------------------------------------------
 
 
-def test_a_denied_extension_is_gone_once_it_may_be_read(host: Path) -> None:
+def test_the_remedy_of_a_denied_extension_removes_its_finding(host: Path) -> None:
     (host / "ext.so").write_bytes(b"text")
     (host / "ext.so").chmod(0o600)
     arguments: list[str | Path] = [

@@ -341,7 +341,7 @@ def test_the_release_in_which_a_refusal_changes(
 
 
 @pytest.mark.parametrize("release", ["2025.2", "2025.4", "2026.2", "2026.3"])
-def test_words_that_the_parser_of_a_task_does_not_take(release: str) -> None:
+def test_arguments_that_the_parser_of_a_task_refuses(release: str) -> None:
     start = [*REST, *PULL, "--task", "text_generation"]
     assert error([*start, "--max_num_seqs", "1"], release) is None
     assert error([*start, "--max_num_seqs=1"], release) is None

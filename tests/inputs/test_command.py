@@ -38,7 +38,7 @@ ARGUMENTS = ["--model_path", "/m 1", "--port", "9000"]
         ["tini", "--", *WRAPPED],
     ],
 )
-def test_arguments_come_through(entrypoint: list[str] | None) -> None:
+def test_arguments_are_preserved(entrypoint: list[str] | None) -> None:
     parsed = server_command(entrypoint, ARGUMENTS, IMAGE)
     assert parsed.arguments == tuple(ARGUMENTS)
     assert parsed.program[-1].endswith("ovms")
@@ -110,7 +110,7 @@ def test_variables_of_the_container() -> None:
 
 
 @pytest.mark.parametrize("script", ["cd /models && ovms --config_path c.json", "cd m; ovms --model_path ./m"])
-def test_where_a_script_goes_is_not_followed(script: str) -> None:
+def test_redirections_of_a_script_are_not_followed(script: str) -> None:
     parsed = server_command(["sh", "-c", script], None, "x", working_directory="/w")
     assert parsed.arguments is None
     assert "changes the directory" in parsed.unavailable
@@ -179,7 +179,7 @@ def test_any_script(script: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "known"), [(["-c", "run.sh"], False), (["-ec", "x"], False), (["-h"], True)]
 )
-def test_a_script_for_a_shell_is_no_argument_of_the_server(arguments: list[str], known: bool) -> None:
+def test_a_shell_script_is_not_an_argument_of_the_server(arguments: list[str], known: bool) -> None:
     """The image of the C API has a shell as its entrypoint; -h is an option of the server."""
     assert (
         server_command(None, arguments, "openvino/model_server-capi:latest").arguments is not None

@@ -180,7 +180,7 @@ def test_which_service() -> None:
             read(text, service)
 
 
-def test_of_several_servers_the_one_whose_profile_is_active() -> None:
+def test_the_server_of_the_active_profile_is_selected() -> None:
     text = (
         "services:\n  cpu: {image: ovms, profiles: [cpu]}\n  gpu: {image: ovms, profiles: [gpu, all]}\n"
         "  db: {image: postgres}\n"

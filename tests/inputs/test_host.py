@@ -112,7 +112,7 @@ def test_workers_that_the_host_does_not_bear(
     assert refusal(host, release, *arguments) == expected
 
 
-def test_workers_are_followed_where_the_cores_are_known() -> None:
+def test_workers_are_followed_if_the_cores_are_known() -> None:
     known = deployed(PLAIN, "2026.3", "--grpc_workers", "2").arguments
     unknown = deployed(None, "2026.3", "--grpc_workers", "2").arguments
     assert known is not None

@@ -305,7 +305,7 @@ def _paths_in(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
 
 
 @given(st.sampled_from([docker, podman]), st.data(), JSON)
-def test_any_value_in_any_place(make: Any, data: Any, value: Any) -> None:
+def test_any_value_in_any_field(make: Any, data: Any, value: Any) -> None:
     """A field with a wrong type is not known; all others are read."""
     document: Any = make()
     *path, last = data.draw(st.sampled_from(_paths_in(document)[1:]))

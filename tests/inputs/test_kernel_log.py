@@ -141,7 +141,7 @@ def test_lost_and_mingled_lines() -> None:
     )
 
 
-def test_by_time_only_where_it_is_unique() -> None:
+def test_a_kill_is_matched_by_time_only_if_unique() -> None:
     near = KernelKill(9, "ovms", "memcg", at="2026-11-22T20:41:52.400+00:00")
     (kill,) = matching((near,), container())
     assert kill.matched == "time"

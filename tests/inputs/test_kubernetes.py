@@ -191,7 +191,7 @@ def test_the_container_that_is_named() -> None:
     assert "no container db, but Pod/p/server, Pod/p/web" in refused(json.dumps(pod(others=(NGINX,))), "db")
 
 
-def test_none_looks_like_the_server() -> None:
+def test_a_pod_without_an_ovms_container_is_refused() -> None:
     message = refused(json.dumps(pod(image="redis", others=(NGINX,))))
     assert message == "m.yaml has no container that looks like OVMS: Pod/p/server, Pod/p/web"
 
@@ -238,7 +238,7 @@ def test_of_a_deployment_and_its_pods_the_one_in_trouble() -> None:
     ],
     ids=lambda item: str(item["kind"]),
 )
-def test_wherever_the_template_stands(document: dict[str, Any]) -> None:
+def test_a_template_at_any_position(document: dict[str, Any]) -> None:
     text = json.dumps(document).replace('"spec": {}}', '"spec": ' + json.dumps(pod("--port=1")["spec"]) + "}")
     assert read_kubernetes(text, source_name="x").arguments == ("--port=1",)
 
@@ -251,7 +251,7 @@ def test_no_arguments_at_all() -> None:
     assert found.arguments == ()
 
 
-def test_command_stands_for_the_entrypoint() -> None:
+def test_command_replaces_the_entrypoint() -> None:
     found = read(pod("--port=1", command=["/ovms/bin/ovms", "--rest_port=2"]))
     assert found.arguments == ("--rest_port=2", "--port=1")
 
@@ -270,7 +270,7 @@ def test_command_stands_for_the_entrypoint() -> None:
         ("--model_path={{.Name}}", None),
     ],
 )
-def test_variables_in_words(word: str, expected: str | None) -> None:
+def test_variables_within_a_text(word: str, expected: str | None) -> None:
     environment = [
         {"name": "LATE", "value": "$(ROOT2)x"},
         {"name": "ROOT2", "value": "/m2"},
@@ -323,7 +323,7 @@ def test_a_value_from_a_config_map_of_the_file() -> None:
     )
 
 
-def test_a_script_does_not_see_secrets() -> None:
+def test_a_script_contains_no_secrets() -> None:
     script = 'exec /ovms/bin/ovms --model_name "$PASSWORD" --port "$PORT"'
     environment = [{"name": "PORT", "value": "9000"}, {"name": "PASSWORD", "value": SECRET}]
     found = read(pod(command=["sh", "-c", script], env=environment))
@@ -695,7 +695,7 @@ def test_the_old_form_of_a_predictor() -> None:
     assert found.arguments is None
 
 
-def test_the_operators_resource_does_not_tell_the_arguments() -> None:
+def test_the_operators_resource_does_not_contain_the_arguments() -> None:
     found = read({"kind": "ModelServer", "metadata": {"name": "o"}, "spec": {"image_name": IMAGE}})
     assert found.image == IMAGE
     assert found.arguments is None
@@ -812,7 +812,7 @@ def test_any_json_is_read_or_refused(value: Any) -> None:
 
 
 @given(some(SERVER_KEYS), some(POD_KEYS), some(STATUS_KEYS), st.sampled_from(["Pod", "InferenceService"]))
-def test_any_pod_gives_a_container(
+def test_any_pod_yields_a_container(
     server: dict[str, Any], spec: dict[str, Any], status: dict[str, Any], kind: str
 ) -> None:
     whole = {**spec, "containers": [{**server, "name": "ovms", "image": IMAGE}]}
@@ -822,7 +822,7 @@ def test_any_pod_gives_a_container(
 
 
 @given(st.text(alphabet="abcdefgh", min_size=12, max_size=20))
-def test_no_value_of_a_variable_comes_through(value: str) -> None:
+def test_no_value_of_a_variable_is_reported(value: str) -> None:
     names = ("API_KEY", "HF_TOKEN", "GRPC_SERVERS", "OTHER", "AWS_SECRET_ACCESS_KEY")
     environment = [{"name": name, "value": value} for name in names]
     environment.append({"name": "http_proxy", "value": f"http://user:{value}@proxy:3128"})

@@ -249,7 +249,7 @@ def test_unknown_expansions_are_not_guessed(line: str, named: str) -> None:
         f"docker run \\\n  --rm \\\n  {IMAGE} \\\n  --port 1 \\\n",
     ],
 )
-def test_the_command_is_found_in_what_surrounds_it(line: str) -> None:
+def test_the_command_is_found_within_other_text(line: str) -> None:
     container = read(line)
     assert (container.image, container.arguments) == (IMAGE, ("--port", "1"))
 
@@ -388,7 +388,7 @@ def test_environment() -> None:
     assert SECRET not in repr(container)
 
 
-def test_environment_that_is_not_known() -> None:
+def test_unknown_environment() -> None:
     container = read(f"docker run --env-file gone.env -e API_KEY -e OTHER {IMAGE} --x", read_file={}.get)
     assert container.environment == ()
     assert container.problems == (

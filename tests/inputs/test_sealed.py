@@ -90,7 +90,7 @@ def test_a_variable_does_not_show_it_nor_is_it_compared() -> None:
     assert opened(variables([(name, "") for name in SECRETS])) == {}
 
 
-def test_nothing_of_it_is_written_and_nothing_is_read_back() -> None:
+def test_secret_values_are_neither_written_nor_read() -> None:
     for item in variables(PAIRS):
         written = encode_json(item)
         assert CANARY.encode() not in written
@@ -185,7 +185,7 @@ def of_docker_inspect(_: Path) -> CheckOptions:
 @pytest.mark.parametrize(
     "make", [by_option, by_file, on_a_run_line, in_compose, in_a_manifest, of_docker_inspect]
 )
-def test_every_source_hands_it_on(make: Callable[[Path], CheckOptions], tmp_path: Path) -> None:
+def test_every_source_passes_it_on(make: Callable[[Path], CheckOptions], tmp_path: Path) -> None:
     request = make(tmp_path)
     assert opened(request.environment) == SECRETS
     assert CANARY not in repr(request)

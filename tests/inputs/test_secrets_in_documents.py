@@ -192,7 +192,7 @@ def with_text(document: Any, path: tuple[Any, ...], text: str) -> Any:
     [(of_compose, COMPOSE), (of_kubernetes, POD), (of_inspect, INSPECT)],
     ids=["compose", "kubernetes", "inspect"],
 )
-def test_no_place_of_a_document_shows_a_secret(read: Callable[[Any], Container], document: Any) -> None:
+def test_no_field_of_a_document_shows_a_secret(read: Callable[[Any], Container], document: Any) -> None:
     assert CANARY not in str(to_builtins(read(document)))
     paths = list(leaves(document))
     assert len(paths) > 30
@@ -207,7 +207,7 @@ def test_no_place_of_a_document_shows_a_secret(read: Callable[[Any], Container],
             assert CANARY not in output, (path, secret)
 
 
-def test_a_text_that_is_no_secret_is_kept() -> None:
+def test_a_text_that_is_not_a_secret_is_kept() -> None:
     """The test above can fail."""
     for read, document, path in (
         (of_compose, COMPOSE, ("services", "a", "volumes", 0)),

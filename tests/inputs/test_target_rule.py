@@ -183,7 +183,7 @@ def test_the_version_that_a_name_states(name: str, version: int | None) -> None:
 @pytest.mark.parametrize(
     "name", ["resnet", "cache", "trash", "snapshot", "pycache", "lost_and_found", "1", "venv2", "tmp"]
 )
-def test_other_names_are_no_tools(name: str) -> None:
+def test_other_names_are_not_tools(name: str) -> None:
     assert not is_tool_directory(name)
 
 
@@ -257,7 +257,7 @@ def test_more_names(name: str, number: int | None) -> None:
 @pytest.mark.parametrize(
     "pair", [("r50", "r100"), ("int8", "fp16"), ("yolov8n", "yolov8s"), ("e5-small", "e5-large")]
 )
-def test_names_of_models_are_no_versions(pair: tuple[str, str]) -> None:
+def test_names_of_models_are_not_versions(pair: tuple[str, str]) -> None:
     found = resolve(*(f"{name}/model.onnx" for name in pair))
     assert names(found) == sorted(pair)
 
@@ -265,5 +265,5 @@ def test_names_of_models_are_no_versions(pair: tuple[str, str]) -> None:
 @pytest.mark.parametrize(
     "pair", [("release_1", "release_2"), ("v1", "v2.1"), ("version-3", "latest"), ("rev1", "rev2")]
 )
-def test_names_of_versions_are_no_models(pair: tuple[str, str]) -> None:
+def test_names_of_versions_are_not_models(pair: tuple[str, str]) -> None:
     assert names(resolve(*(f"{name}/model.onnx" for name in pair))) == ["top"]

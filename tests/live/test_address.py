@@ -59,7 +59,7 @@ def test_typed_addresses(typed: str, url: str, path: str) -> None:
         "h:²",
     ],
 )
-def test_texts_that_are_no_address(typed: str) -> None:
+def test_texts_that_are_not_an_address(typed: str) -> None:
     with pytest.raises(AddressError):
         read_address(typed)
 

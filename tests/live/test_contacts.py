@@ -18,7 +18,7 @@ def test_only_the_server_is_contacted(tmp_path: Path) -> None:
     assert found == {("127.0.0.1", server.port)}
 
 
-def test_the_proxy_is_contacted_where_clients_take_it(tmp_path: Path) -> None:
+def test_the_proxy_is_contacted_if_clients_use_it(tmp_path: Path) -> None:
     with (
         http_server(replay("2025.4-single")) as server,
         http_server(lambda path: (403, "text/html", b"no")) as proxy,

@@ -198,7 +198,7 @@ def test_a_container_with_the_grpc_port_alone(model: str, ready: bool) -> None:
         (_document(*_ARGUMENTS, network="none"), "8000 is not published"),
     ],
 )
-def test_a_server_without_an_address_is_no_gap(document: dict[str, Any], reason: str) -> None:
+def test_a_server_without_an_address_is_not_a_gap(document: dict[str, Any], reason: str) -> None:
     report = _joined(document, "--select", "live", "--format", "json").document
     (check,) = (item for item in report["checks"] if item["name"] == "live")
     assert check["status"] == "not_applicable"

@@ -58,7 +58,7 @@ def test_a_log_without_its_beginning_is_not_compared() -> None:
         assert times.loads == {}
 
 
-def test_the_first_lines_of_the_output_tell_the_zone_of_a_long_log() -> None:
+def test_the_first_lines_determine_the_time_zone_of_a_long_log() -> None:
     """Only the end of a long output is read as a log; the engine gives its first lines separately."""
     lines = start_log().splitlines()
     tail = read_log([("", ["\n".join(lines[30:]).encode()])])
@@ -89,7 +89,7 @@ def test_times_of_engines_have_nine_digits_and_zones() -> None:
         assert times.started == pytest.approx(_FIRST.timestamp())
 
 
-def test_texts_that_are_no_log_time() -> None:
+def test_texts_that_are_not_a_log_time() -> None:
     assert log_time(None) is None
     assert log_time("13:38") is None
 

@@ -73,7 +73,7 @@ def test_an_answer_that_is_not_whole(sent: Callable[[socket.socket], None]) -> N
 
 
 @pytest.mark.parametrize("sent", [_truncated, _drips], ids=["cut off", "slow"])
-def test_answers_of_which_none_is_whole_are_no_other_server(sent: Callable[[socket.socket], None]) -> None:
+def test_incomplete_answers_do_not_indicate_another_server(sent: Callable[[socket.socket], None]) -> None:
     def behave(connection: socket.socket) -> None:
         connection.recv(1 << 16)
         sent(connection)
@@ -100,13 +100,13 @@ def test_answers_of_which_none_is_whole_are_no_other_server(sent: Callable[[sock
         b"",
     ],
 )
-def test_a_list_of_servables_that_is_none(body: bytes) -> None:
+def test_an_invalid_list_of_servables(body: bytes) -> None:
     with http_server(replay("2025.4-single", v1_config=(200, JSON, body))) as server:
         code, document = live(f"127.0.0.1:{server.port}", "--interval", "0.05")
     assert (code, codes(document)) == (1, ["OVD899"])
 
 
-def test_the_wrong_content_type_alone_is_no_fault() -> None:
+def test_the_wrong_content_type_alone_is_not_a_fault() -> None:
     status_code, _, body = replay("2025.4-single")("/v1/config")
     with http_server(replay("2025.4-single", v1_config=(status_code, "text/html", body))) as server:
         assert live(f"127.0.0.1:{server.port}")[0] == 0
@@ -130,7 +130,7 @@ def test_ten_megabytes_of_metrics() -> None:
 @pytest.mark.parametrize(
     "body", [b"ovms_requests_success{", b"ovms_x nonsense\n", b"<html></html>", b"\xff\xfe"]
 )
-def test_metrics_that_are_none(body: bytes) -> None:
+def test_invalid_metrics(body: bytes) -> None:
     with http_server(replay("2025.4-single", metrics=(200, "text/plain", body))) as server:
         code, document = live(f"127.0.0.1:{server.port}")
     assert code == 0
@@ -150,7 +150,7 @@ def test_hostile_names_reach_no_terminal() -> None:
     assert not [char for char in result.text if char != "\n" and not char.isprintable()]
 
 
-def test_a_server_that_restarts_between_two_looks() -> None:
+def test_a_server_that_restarts_between_two_queries() -> None:
     """The first request is refused by a reset; later ones are answered."""
     recorded = replay("2025.4-single")
     count = {"config": 0}
@@ -173,7 +173,7 @@ def test_a_server_that_restarts_between_two_looks() -> None:
     assert (code, codes(document)) == (0, [])
 
 
-def test_more_answers_than_anybody_reads() -> None:
+def test_more_answers_than_the_limit() -> None:
     """Each body is below the limit, all together are above it: memory stays bounded."""
     big: Answer = (200, JSON, b" " * (15 << 20) + b"{}")
     with http_server(lambda path: big) as server:

@@ -50,7 +50,7 @@ def test_a_graph_is_distinguished_from_a_pipeline() -> None:
     assert live_findings(status) == ()
 
 
-def test_a_probe_that_ended_is_no_finding() -> None:
+def test_an_ended_probe_is_not_a_finding() -> None:
     status = interpret(ADDRESS, (), Observations(problem="the probe failed: it did not answer in time"))
     assert live_findings(status) == ()
 

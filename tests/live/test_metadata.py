@@ -67,7 +67,7 @@ def test_an_answer_that_does_not_end(
     [(200, JSON, b"[1]"), (200, JSON, b"[" * 100_000), (200, "text/html", b"<html>"), (404, JSON, b"{}")],
     ids=["a list", "deep", "HTML", "404"],
 )
-def test_an_answer_that_is_no_list_of_servables(tmp_path: Path, answer: Answer) -> None:
+def test_an_answer_that_is_not_a_list_of_servables(tmp_path: Path, answer: Answer) -> None:
     with http_server(lambda path: answer) as server:
         result = _request(tmp_path, f"127.0.0.1:{server.port}")
     assert (result.code, result.out) == (2, b"")
@@ -75,7 +75,7 @@ def test_an_answer_that_is_no_list_of_servables(tmp_path: Path, answer: Answer) 
 
 
 @pytest.mark.needs_module("grpc")
-def test_the_grpc_port_is_no_address_for_it(tmp_path: Path) -> None:
+def test_the_grpc_port_is_not_an_address_for_rest(tmp_path: Path) -> None:
     with grpc_server("2026.3-config") as port:
         assert "is a gRPC address" in _request(tmp_path, f"grpc://127.0.0.1:{port}").err.decode()
         assert _request(tmp_path, f"127.0.0.1:{port}").code == 2

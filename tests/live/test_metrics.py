@@ -55,7 +55,7 @@ def test_means_are_of_histograms_in_milliseconds() -> None:
     assert (row.mean_ms, row.wait_ms, row.inference_ms) == (2.0, 0.5, 1.0)
 
 
-def test_of_graphs_what_is_not_counted_is_not_shown_as_zero() -> None:
+def test_missing_figures_of_graphs_are_not_shown_as_zero() -> None:
     labels = {"api": "V3", "interface": "REST", "method": "Unary", "name": "chat"}
     text = _counter("ovms_requests_accepted", 10, **labels) + _counter("ovms_requests_rejected", 1, **labels)
     text += _counter("ovms_graph_error", 2, **labels) + _counter("ovms_current_graphs", 3, name="chat")
@@ -68,7 +68,7 @@ def test_of_graphs_what_is_not_counted_is_not_shown_as_zero() -> None:
     assert (row.mean_ms, row.wait_ms, row.inference_ms, row.infer_requests) == (None, None, None, None)
 
 
-def test_a_rate_over_two_looks_and_none_after_a_restart() -> None:
+def test_a_rate_needs_two_queries_without_a_restart() -> None:
     before, after = read_metrics(_inference("m", 10)), read_metrics(_inference("m", 40))
     assert metrics_table(after, (before, 2.0))[0].rate == 15.0
     assert metrics_table(before, (after, 2.0))[0].rate is None
@@ -81,7 +81,7 @@ def test_a_value_that_counts_nothing(value: str) -> None:
     assert [row.requests for row in metrics_table(read_metrics(text))] in ([], [0])
 
 
-def test_a_text_that_is_no_metrics() -> None:
+def test_a_text_that_is_not_metrics() -> None:
     with pytest.raises(MetricsError):
         read_metrics("ovms_requests_success{name=")
 

@@ -200,12 +200,12 @@ def test_a_gateway_without_a_server_behind_it(code: int, kind: str) -> None:
 
 
 @pytest.mark.parametrize("code", [429, 500])
-def test_other_errors_are_no_gateway_without_a_server(code: int) -> None:
+def test_other_errors_are_not_a_gateway_without_a_server(code: int) -> None:
     with http_server(lambda path: (code, "text/html", b"no")) as server:
         assert codes(live(f"127.0.0.1:{server.port}")[1]) == ["OVD891"]
 
 
-def test_a_server_that_is_not_ready_is_no_gateway() -> None:
+def test_a_server_that_is_not_ready_is_not_a_gateway() -> None:
     """/v2/health/ready of OVMS is 503 while it starts."""
     not_ready = (503, JSON, b"")
     with http_server(replay("2025.4-single", v2_health_ready=not_ready, v2_health_live=not_ready)) as server:
@@ -244,7 +244,7 @@ def test_a_redirect_is_not_followed() -> None:
     assert "was not followed" in document["findings"][0]["remedy"]["steps"][0]["text"]
 
 
-def test_a_key_that_is_missing_and_given(tmp_path: Path) -> None:
+def test_a_key_that_is_missing_and_a_key_that_is_sent(tmp_path: Path) -> None:
     """OVMS requires no key for GET: another program before it sends this answer."""
     key = tmp_path / "key"
     key.write_text("s3cret-key\nmore\n")
@@ -277,7 +277,7 @@ def test_a_proxy_that_does_not_reach_the_server() -> None:
     assert result.document["live"]["servables"]
 
 
-def test_a_proxy_that_reaches_the_server_is_no_finding() -> None:
+def test_a_proxy_that_reaches_the_server_is_not_a_finding() -> None:
     recorded = replay("2025.4-single")
     forward = http_server(lambda path: recorded("/" + path.split("/", 3)[3]))
     with http_server(recorded) as server, forward as proxy:
@@ -286,7 +286,7 @@ def test_a_proxy_that_reaches_the_server_is_no_finding() -> None:
     assert (code, codes(document)) == (0, [])
 
 
-def test_an_exempt_server_is_not_looked_at_through_the_proxy() -> None:
+def test_an_exempt_server_is_not_queried_through_the_proxy() -> None:
     with http_server(replay("2025.4-single")) as server, http_server(lambda path: _page(b"")) as proxy:
         environment = {"http_proxy": f"http://127.0.0.1:{proxy.port}", "no_proxy": "localhost"}
         code, document = live(f"localhost:{server.port}", environment=environment)

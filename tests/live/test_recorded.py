@@ -82,7 +82,7 @@ def test_metrics_by_model_and_interface() -> None:
     ] == [expected]
 
 
-def test_a_server_that_serves_nothing_it_was_given() -> None:
+def test_a_server_without_any_available_servable() -> None:
     with http_server(replay("2026.3-nothing")) as server:
         code, document = live(f"localhost:{server.port}", *FAST)
     assert code == 1
@@ -183,7 +183,7 @@ def test_a_version_that_stays_loading_is_reported_as_loading() -> None:
     assert document["live"]["looks"] == 4
 
 
-def test_a_version_that_becomes_available_while_it_is_looked_at() -> None:
+def test_a_version_that_becomes_available_during_the_query() -> None:
     with http_server(_Changing(_config(m="LOADING/OK"), _config(m="AVAILABLE/OK"))) as server:
         code, document = live(f"localhost:{server.port}", *FAST)
     assert (code, codes(document)) == (0, [])
@@ -268,7 +268,7 @@ def test_a_model_over_grpc(model: str, code: int, expected: list[str]) -> None:
 
 
 @pytest.mark.needs_module("grpc")
-def test_without_a_model_grpc_could_not_look() -> None:
+def test_without_a_model_grpc_is_not_queried() -> None:
     with grpc_server("2026.3-config") as port:
         code, document = live(f"127.0.0.1:{port}", "--grpc")
     assert code == 3
@@ -285,7 +285,7 @@ def test_not_ready_over_grpc_is_starting() -> None:
     assert (code, codes(document)[0]) == (1, "OVD893")
 
 
-def test_a_model_that_was_removed_is_served_no_more() -> None:
+def test_a_removed_model_is_not_served() -> None:
     with http_server(replay("2026.3-config")) as server:
         _, document = live(f"127.0.0.1:{server.port}", "--model", "removed", "--select", "OVD896")
     (finding,) = document["findings"]

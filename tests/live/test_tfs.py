@@ -77,7 +77,7 @@ def test_states_of_all_versions() -> None:
     assert (code, codes(document)) == (1, ["OVD894"])
 
 
-def test_it_is_not_called_where_the_release_has_it_no_more() -> None:
+def test_a_removed_interface_is_not_called() -> None:
     with _server("2026.3.0.ab", b"") as (port, called):
         code, document = live(f"grpc://127.0.0.1:{port}", "--model", "m")
     assert not any("tensorflow" in call for call in called)
@@ -92,7 +92,7 @@ def test_without_a_model_it_is_not_called() -> None:
 
 
 @pytest.mark.parametrize("answer", [b"\xff\xff", _row(1, 77, 9), b"\x0a\x7f"])
-def test_an_answer_of_whatever_bytes(answer: bytes) -> None:
+def test_a_version_text_of_arbitrary_bytes(answer: bytes) -> None:
     with _server("2025.4.1.ab", answer) as (port, _):
         code, document = live(f"grpc://127.0.0.1:{port}", "--model", "m")
     assert code in (0, 1)

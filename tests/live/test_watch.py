@@ -73,7 +73,7 @@ def test_a_line_for_each_change_and_the_last_state_at_the_end() -> None:
     assert errors.decode().splitlines()[-1] == "ovms-doctor: interrupted"
 
 
-def test_a_server_that_goes_and_comes_back() -> None:
+def test_a_server_that_stops_and_restarts() -> None:
     with http_server(_RECORDED) as server:
         port = server.port
         with _watching(port, subprocess.PIPE) as process:

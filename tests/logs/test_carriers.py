@@ -110,7 +110,7 @@ def test_utf_16_is_read(plain: LogSummary) -> None:
     assert read(TEXT.encode("utf-16")).problems == plain.problems
 
 
-def test_a_fence_around_quoted_text_is_no_part_of_it(plain: LogSummary) -> None:
+def test_a_fence_around_quoted_text_is_removed(plain: LogSummary) -> None:
     assert read(f"```\n{TEXT}```\n".encode()).problems[0].text == plain.problems[0].text
 
 
@@ -145,7 +145,7 @@ FOREIGN = [
 
 
 @pytest.mark.parametrize("line", FOREIGN)
-def test_lines_of_other_libraries_are_no_part_of_the_message_before(line: str) -> None:
+def test_lines_of_other_libraries_do_not_continue_the_previous_message(line: str) -> None:
     log = read("\n".join((start(), record("Cannot do it", level="error"), "more", line, "")).encode())
     assert log.problems[0].text == "Cannot do it\nmore"
     assert len(log.problems) == 2
@@ -218,7 +218,7 @@ def test_progress_reports_the_bytes_read(tmp_path: Path) -> None:
 # -- times ---------------------------------------------------------------------------------------------
 
 
-def test_a_clock_that_goes_back_is_noted_and_no_duration_is_negative() -> None:
+def test_a_clock_set_back_is_noted_and_no_duration_is_negative() -> None:
     lines = [
         start(at="02:59:00.000"), record("log level: INFO", at="02:59:58.000"),
         record("log level: INFO", at="02:00:01.000"), record("log level: INFO", at="02:10:01.000"),
@@ -231,7 +231,7 @@ def test_a_clock_that_goes_back_is_noted_and_no_duration_is_negative() -> None:
     assert "daylight saving" in diagnosis.time_notes[0]
 
 
-def test_a_thread_that_lags_is_no_clock_that_goes_back() -> None:
+def test_a_lagging_thread_is_not_a_clock_set_back() -> None:
     lines = [start(at="12:00:01.000"), record("STATUS CHANGE: x", at="12:00:00.500")]
     assert read("\n".join(lines).encode()).clock_jumps == ()
 
@@ -239,7 +239,7 @@ def test_a_thread_that_lags_is_no_clock_that_goes_back() -> None:
 # -- anything ------------------------------------------------------------------------------------------
 
 
-def test_a_line_of_any_length_takes_constant_memory() -> None:
+def test_a_line_of_any_length_needs_constant_memory() -> None:
     reader = LogReader()
     reader.begin("")
     reader.feed(start().encode() + b"\n")

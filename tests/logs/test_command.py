@@ -108,7 +108,7 @@ def test_gzip_and_rotation(tmp_path: Path) -> None:
     assert document["log"]["lines"] == len(lines)
 
 
-def test_an_error_that_nobody_knows_is_quoted() -> None:
+def test_an_unknown_error_is_quoted() -> None:
     line = "[2026-11-28 12:00:00.000][1][serving][error][x.cpp:1] Frobnication of the gizmo went wrong"
     result = ovms_doctor("logs", "-", stdin="\n".join((start(), line, line)).encode())
     assert "not recognised: 2 errors" in result.text

@@ -188,7 +188,7 @@ def test_other_forms_of_the_prefix_change_nothing(key: str, form: str) -> None:
     assert diagnosis.ended_by == expected.ended_by
 
 
-def test_a_cause_is_named_by_the_servable_that_it_keeps_from_loading() -> None:
+def test_a_cause_names_the_servable_that_does_not_load() -> None:
     diagnosis, _ = diagnose(read_recorded("2026.3/pipeline-model-broken/INFO"))
     causes = {
         servable.name: codes
@@ -233,7 +233,7 @@ def test_changes_while_the_server_ran() -> None:
 
 
 @pytest.mark.parametrize("version", [2, None])
-def test_a_closing_message_names_the_servable_where_no_state_is_logged(version: int | None) -> None:
+def test_a_closing_message_names_the_servable_if_no_state_is_logged(version: int | None) -> None:
     ended = "" if version is None else f" version: {version};"
     text = f"Error occurred while loading model: m;{ended} error: Cannot load"
     if version is None:
@@ -269,9 +269,7 @@ def _fails(kind: str, *, ends: bool, message: str) -> str:
         ("graph", True, "Trying to parse mediapipe graph definition: m failed", "restart"),
     ],
 )
-def test_a_server_that_ended_looks_at_nothing_again(
-    kind: str, ends: bool, message: str, expected: str
-) -> None:
+def test_a_server_that_ended_reads_nothing_again(kind: str, ends: bool, message: str, expected: str) -> None:
     _, findings = diagnose(read(_fails(kind, ends=ends, message=message).encode()))
     assert findings[0].recovers == expected
 

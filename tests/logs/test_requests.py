@@ -42,7 +42,7 @@ def test_traffic_equals_what_the_clients_counted() -> None:
     assert log.unattributed == 0
 
 
-def test_traffic_is_the_same_wherever_the_log_is_cut_into_pieces() -> None:
+def test_traffic_does_not_depend_on_how_the_log_is_split() -> None:
     data = packed(TRAFFIC)
     whole = read(data)
     assert read(*(data[at : at + 4099] for at in range(0, len(data), 4099))) == whole
@@ -137,12 +137,12 @@ def test_threads_are_kept_apart() -> None:
     }  # fmt: skip
 
 
-def test_a_request_that_the_log_does_not_end_counts_as_neither() -> None:
+def test_an_unfinished_request_counts_neither_as_succeeded_nor_failed() -> None:
     (item,) = read(_log(_grpc(1))).requests
     assert (item.requests, item.succeeded, item.failed) == (1, 0, 0)
 
 
-def test_a_restart_ends_what_was_open() -> None:
+def test_a_restart_ends_open_requests() -> None:
     log = read(_log(_grpc(1, "a"), start(at="12:00:05.000"), _total(1)))
     assert [(item.succeeded, item.failed) for item in log.requests] == [(0, 0)]
     assert log.unattributed == 1
@@ -172,7 +172,7 @@ def test_only_inference_is_counted(path: str, servable: str | None, api: str | N
     )
 
 
-def test_get_is_no_inference() -> None:
+def test_get_is_not_an_inference() -> None:
     assert read(_log(_http(1, "/v2/models/m/infer", "GET"))).requests == ()
 
 
@@ -219,14 +219,14 @@ def test_a_servable_whose_requests_all_fail_is_stuck() -> None:
     assert (item.succeeded, item.failed, item.failing_count) == (30, 12, 12)
 
 
-def test_requests_to_what_does_not_load_are_no_finding_of_their_own() -> None:
+def test_requests_to_a_failed_model_are_not_a_separate_finding() -> None:
     log = read(packed(TRAFFIC) * 8)
     (broken,) = [item for item in log.requests if (item.servable, item.interface) == ("broken", "REST")]
     assert broken.failed == broken.requests == 40
     assert "broken" not in [finding.subject.model for finding in diagnose(log)[1] if finding.code == "OVD874"]
 
 
-def test_some_failures_are_no_stuck_servable() -> None:
+def test_some_failures_are_not_a_stuck_servable() -> None:
     lines = [line for number in range(40) for line in (_grpc(1), *([_total(1)] if number % 4 else []))]
     _, findings = diagnose(read(_log(*lines)))
     assert "OVD831" not in [finding.code for finding in findings]
@@ -249,7 +249,7 @@ def test_waiting_dominates(wait: float, total: float, dominates: bool) -> None:
     assert ("OVD832" in [finding.code for finding in findings]) is dominates
 
 
-def test_a_servable_that_takes_the_time_of_the_others_is_named() -> None:
+def test_a_servable_that_slows_the_others_is_named() -> None:
     slow = [
         line.replace("model m,", "model slow,").replace("model: m;", "model: slow;")
         for line in _stages(0.1, 900.0)

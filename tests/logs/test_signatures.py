@@ -48,7 +48,7 @@ def test_every_message_leads_to_its_code() -> None:
 
 
 @pytest.mark.parametrize("item", sampled(ALL, lambda item: item.code), ids=_id)
-def test_near_miss_leads_nowhere(item: Signature) -> None:
+def test_near_miss_matches_no_signature(item: Signature) -> None:
     text = _near_miss(_filled(item.text))
     assert text != _filled(item.text)
     found = explain(PREFIX + text)
@@ -128,7 +128,7 @@ def test_values_exclude_codes() -> None:
     assert "OVD623" in _found(message.format("minio:9000"))
 
 
-def test_a_message_of_the_server_is_no_error_of_a_client() -> None:
+def test_a_message_of_the_server_is_not_a_client_error() -> None:
     line = "Invalid or missing S3 credentials, or bucket does not exist - models. curlCode: 7, Connection refused"
     assert "OVD884" not in _found(line)
     assert _found("curl: (7) Connection refused") == {"OVD884"}

@@ -62,7 +62,7 @@ def test_escaped_text_is_utf8_and_comes_back(text: str) -> None:
         ("\ud800", "\\x{d800}"),
     ],
 )
-def test_escape_in_words(text: str, escaped: str) -> None:
+def test_escape_within_a_text(text: str, escaped: str) -> None:
     assert escape(text) == escaped
     assert unescape(escaped) == text
 

@@ -119,7 +119,7 @@ def test_read_only_is_taken_from_the_effective_mount() -> None:
     assert not table.read_only("/elsewhere")
 
 
-def test_a_mount_makes_available_what_lies_above_it_is_not() -> None:
+def test_only_the_paths_below_a_mount_are_available() -> None:
     image, volume = UnavailablePath("/", "in the image"), UnavailablePath("/m/v", "a volume")
     table = MountTable([Mount("/a", "/m"), Mount("/b", "/m/v/x")], [image, volume])
     assert table.unavailable("/etc") == "in the image"
@@ -211,7 +211,7 @@ def _in_namespace(mounts: list[Mount], root: Path) -> tuple[dict[str, str | None
 # -- as a user meets it --------------------------------------------------------------------------------
 
 
-def test_a_remedy_is_for_the_directory_that_was_looked_at(world_dir: Path) -> None:
+def test_a_remedy_is_for_the_checked_directory(world_dir: Path) -> None:
     """A mount of the command line replaces the run line's mount at the same path."""
     for name in ("a", "b"):
         (world_dir / name / "m").mkdir(parents=True)

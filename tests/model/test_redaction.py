@@ -164,7 +164,7 @@ def test_no_text_shows_a_secret(text: str) -> None:
 
 
 @given(st.lists(st.sampled_from(_PIECES), max_size=12).map("".join))
-def test_what_is_passed_over_quickly_has_no_secret(text: str) -> None:
+def test_lines_that_are_skipped_quickly_contain_no_secret(text: str) -> None:
     changed = redact(text) != text
     event(f"redacted: {changed}")
     assert can_hold_secret(text.encode("latin-1")) or not changed
@@ -236,14 +236,14 @@ def test_a_line_of_the_log_shows_no_secret_and_all_else(text: str, redacted: str
         ("[1, 2]", "[1, 2]"),
     ],
 )
-def test_a_malformed_document_shows_nothing_behind_its_error(text: str, redacted: str) -> None:
+def test_a_malformed_document_shows_no_text_after_its_error(text: str, redacted: str) -> None:
     assert hide_malformed(text) == redacted
 
 
 @pytest.mark.parametrize(
     "word", ["aB3dE5gH7jK9mN1pQ3sT", "q8Zx/3RtY7uPl2Kd+9VmNc4Wb1Hs6Jf0TgAe5QoX", "5f2b8c1d" * 4]
 )
-def test_a_word_with_the_form_of_a_key(word: str) -> None:
+def test_an_argument_with_the_form_of_a_key(word: str) -> None:
     assert redact_log_text(f"the token {word} was refused") == "the token *** was refused"
     assert redact_message(f'secret: "{word}"') == 'secret: "***"'
     assert redact_log_text(f"invalid secret {word}.") == "invalid secret ***."
@@ -265,7 +265,7 @@ def test_a_word_with_the_form_of_a_key(word: str) -> None:
         "12345678901234567890",
     ],
 )
-def test_a_word_with_another_form(word: str) -> None:
+def test_an_argument_with_another_form(word: str) -> None:
     text = f"the token {word} is not known"
     assert redact_log_text(text) == text
     assert redact_words([word]) == (word,)

@@ -125,14 +125,14 @@ def test_on_a_host_without_gpu_and_npu(text: str, expected: tuple[bool | None, s
 
 
 @pytest.mark.parametrize("text", [text for text, found in BARE_HOST.items() if found[1] == "absent"])
-def test_hardware_is_no_matter_of_which_nothing_is_known(text: str) -> None:
+def test_unknown_hardware_leaves_the_result_unknown(text: str) -> None:
     assert judged(text, None).works is None
 
 
 @pytest.mark.parametrize(
     "text", [text for text, found in BARE_HOST.items() if found[1] in ("unknown", "bare", "number")]
 )
-def test_a_name_that_is_none_fails_wherever_the_server_is(text: str) -> None:
+def test_an_invalid_device_name_fails_on_every_host(text: str) -> None:
     for host_devices in (None, NONE, ALL):
         assert judged(text, host_devices).works is False
         assert judged(text, host_devices).from_words
@@ -314,7 +314,7 @@ def plan_and_findings(
         ("GPU", "no /dev/dri/renderD* of Intel exists"),
     ],
 )
-def test_the_text_is_known_without_openvino(device: str, text: str) -> None:
+def test_the_text_is_predicted_without_openvino(device: str, text: str) -> None:
     _, (finding,), _ = plan_and_findings(device, load="none")
     assert text in [evidence.observation for evidence in finding.evidence]
 
@@ -374,7 +374,7 @@ def test_fails_at_every_level(device: str, load: str) -> None:
     )
 
 
-def test_openvino_error_is_requested_where_it_is_cheap() -> None:
+def test_openvino_error_is_requested_if_it_is_cheap() -> None:
     _, (finding,), files = plan_and_findings("CPU.0")
     assert compiled(files) == ["CPU.0"]
     assert "error: no CPU.0" in finding.server_log[0]
@@ -386,7 +386,7 @@ def test_openvino_error_is_requested_where_it_is_cheap() -> None:
 
 @pytest.mark.parametrize("load", ["none", "read", "compile"])
 @pytest.mark.parametrize("device", ["GPU", "NPU", "GPU.1", "HETERO:GPU,CPU", "AUTO:GPU", "BATCH:GPU"])
-def test_no_alarm_where_the_devices_are_not_known(device: str, load: str) -> None:
+def test_no_false_alarm_if_the_devices_are_unknown(device: str, load: str) -> None:
     plan, findings, files = plan_and_findings(device, None, load=load)
     assert plan.models[0].served_later == (1,)
     assert findings == []
@@ -494,7 +494,7 @@ def test_the_default_device(
     assert found == ([] if severity is None else [("OVD734", severity)])
 
 
-def test_a_host_that_cannot_be_looked_at_gives_no_alarm() -> None:
+def test_an_unavailable_host_causes_no_false_alarm() -> None:
     entry = ModelEntry("m", "/m", parameters=ModelParameters((("target_device", '"GPU"'),), "config"))
     server = deployment("2026.3", entry=entry, bare_metal=True)
 

@@ -115,7 +115,7 @@ def test_one_key_of_a_plugin_config_is_shown() -> None:
         ('{"inputs": {"x": "a"}, "outputs": {"y": "b"}}', []),
     ],
 )
-def test_mapping_stops_nothing(names: str, codes: list[str]) -> None:
+def test_mapping_does_not_stop_the_start(names: str, codes: list[str]) -> None:
     plan, findings = look(names)
     assert plan.models[0].served_later == (1,)
     assert [finding.code for finding in findings] == codes

@@ -153,7 +153,7 @@ def test_plugin_keys(device: str, key: str, release: str, unsupported: bool) -> 
         ("NPU", "FOO", "2026.3", None, True),
     ],
 )
-def test_plugin_keys_by_what_the_server_has(
+def test_plugin_keys_by_the_servers_devices(
     device: str | None, key: str, release: str, host_devices: HostDevices | None, unsupported: bool
 ) -> None:
     parameters = {"plugin_config": {key: "1"}, **({} if device is None else {"target_device": device})}

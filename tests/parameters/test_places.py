@@ -77,7 +77,7 @@ def test_a_key_with_a_slash_is_found() -> None:
     assert found.message.startswith("/c/config.json:5:15: ")
 
 
-def test_the_place_is_no_part_of_what_a_finding_is() -> None:
+def test_the_position_is_not_part_of_a_findings_identity() -> None:
     moved = CONFIG.replace('    "name": "m"', '\n\n    "name": "m"')
     (one,), (other,) = look('"nireq": 100001'), look('"nireq": 100001', config=moved)
     assert one.message != other.message
@@ -85,7 +85,7 @@ def test_the_place_is_no_part_of_what_a_finding_is() -> None:
     assert (one.code, one.fingerprint, one.relative) == (other.code, other.fingerprint, other.relative)
 
 
-def test_a_parameter_on_the_command_line_has_no_place() -> None:
+def test_a_parameter_on_the_command_line_has_no_position() -> None:
     arguments = ("--model_path", "/m", "--model_name", "m", "--rest_port", "1", "--nireq", "100001")
     deployment = deployed("2025.4", arguments)
     plan = settle(deployment, configured_files("{}", "/m"))

@@ -64,7 +64,7 @@ def test_a_value_that_is_taken(properties: dict[str, object], level: str, world_
     assert judge(world_dir, level, **properties) == ([], "AVAILABLE")
 
 
-def test_a_key_that_this_runtime_lacks_is_no_refused_value(world_dir: Path) -> None:
+def test_a_key_that_this_runtime_lacks_is_not_a_refused_value(world_dir: Path) -> None:
     """OpenVINO had AFFINITY until 2024.6."""
     assert judge(world_dir, "read", "2024.3", AFFINITY="CORE") == ([], "AVAILABLE")
 

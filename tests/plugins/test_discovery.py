@@ -67,7 +67,7 @@ def test_places_that_are_none(tmp_path: Path) -> None:
     assert installed([str(tmp_path / "missing"), str(tmp_path / "file"), str(tmp_path), "a\0b"]) == ()
 
 
-def test_the_working_directory_is_no_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_working_directory_is_not_a_plugin_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It may be an untrusted repository, and ``python -m`` puts it on the path."""
     site = declare(tmp_path / "site", "one", {"a-check": "a:b"})
     monkeypatch.chdir(site)
@@ -78,7 +78,7 @@ def test_the_working_directory_is_no_place(tmp_path: Path, monkeypatch: pytest.M
     assert "a-check" in [item.name for item in installed()]
 
 
-def test_looking_in_vain_imports_nothing(tmp_path: Path) -> None:
+def test_a_search_without_result_imports_nothing(tmp_path: Path) -> None:
     declare(tmp_path, "other", {}).joinpath("other-1.0.dist-info/entry_points.txt").write_text(
         "[console_scripts]\nother = other:main\n"
     )

@@ -163,7 +163,7 @@ def test_not_applicable_and_could_not_look(tmp_path: Path, models: Path) -> None
         ("acme-writes-into-pipes", "crashed", "OVD901", "what it wrote is no answer"),
     ],
 )
-def test_a_bad_check_costs_only_itself(
+def test_a_bad_check_leaves_the_others_intact(
     tmp_path: Path, models: Path, name: str, status: str, code: str, arguments: str
 ) -> None:
     site = install(DIST, tmp_path / "site", [name, "acme-format"])
@@ -381,7 +381,7 @@ print(len(mine), *(name for name in sys.modules if name.startswith("ovms_doctor.
     ],
     ids=["none installed", "left out", "not selected", "used"],
 )
-def test_nothing_is_imported_or_started_in_vain(
+def test_nothing_is_imported_or_started_unnecessarily(
     tmp_path: Path, models: Path, installed: list[str], arguments: list[str], children: int, loaded: set[str]
 ) -> None:
     site = install(DIST, tmp_path / "site", installed)

@@ -112,7 +112,7 @@ def test_fingerprint_and_page_are_not_taken_over() -> None:
     ],
     ids=str,
 )
-def test_values_that_are_no_finding(changes: dict[str, Any]) -> None:
+def test_values_that_are_not_a_finding(changes: dict[str, Any]) -> None:
     with pytest.raises(PluginMessageError):
         read_finding(over_the_wire(replace(FINDING, **changes)), DESCRIBED.codes)
 
@@ -125,7 +125,7 @@ JSON = st.recursive(
 
 
 @given(value=JSON, key=st.sampled_from(list(to_values(FINDING))))
-def test_anything_is_read_or_refused(value: Any, key: str) -> None:
+def test_any_value_is_read_or_refused(value: Any, key: str) -> None:
     for row in (value, {**to_values(FINDING), key: value}):
         try:
             found = read_finding(row, DESCRIBED.codes)
@@ -165,7 +165,7 @@ def test_anything_is_read_or_refused(value: Any, key: str) -> None:
     ],
     ids=str,
 )
-def test_values_that_are_no_description(codes: object) -> None:
+def test_values_that_are_not_a_description(codes: object) -> None:
     with pytest.raises(PluginMessageError):
         read_description({"name": "a-check", "summary": "looks", "codes": over_the_wire(codes)}, "a-check")
 

@@ -103,7 +103,7 @@ def test_a_model_to_be_removed_is_not_there() -> None:
         ({"model_config_list": [], "comment": 1}, 0, "OK"),
     ],
 )
-def test_a_file_that_is_not_as_it_must_be(config: Any, code: int, status: str) -> None:
+def test_an_invalid_configuration_ends_the_command(config: Any, code: int, status: str) -> None:
     plan, (found,) = ends(ADD, config)
     assert plan.problem is not None
     assert (plan.exit_code, plan.problem.status) == (code, status)

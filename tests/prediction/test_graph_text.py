@@ -116,7 +116,7 @@ def test_faults_of_an_option(option: str, fault: str) -> None:
     assert errors(option) == [fault]
 
 
-def test_a_broken_escape_is_an_error_though_the_parser_goes_on() -> None:
+def test_a_broken_escape_is_an_error_although_the_parser_continues() -> None:
     assert errors(r'device: "C:\models"') == ["10:19: Invalid escape sequence in string literal."]
 
 
@@ -132,7 +132,7 @@ def test_a_broken_escape_is_an_error_though_the_parser_goes_on() -> None:
         ("SyncSetInputStreamHandlerOptions.ext", "UnknownOptions.ext", "is not an extension of"),
     ],
 )
-def test_faults_elsewhere(before: str, after: str, fault: str) -> None:
+def test_faults_in_other_parts_of_the_graph(before: str, after: str, fault: str) -> None:
     text = GRAPH.replace("OPTION", "")
     assert before in text
     found = parse_graph(text.replace(before, after, 1).encode(), NEWEST)
@@ -152,7 +152,7 @@ def test_faults_elsewhere(before: str, after: str, fault: str) -> None:
         b"node {} \0",
     ],
 )
-def test_text_that_is_no_graph_is_refused(data: bytes) -> None:
+def test_text_that_is_not_a_graph_is_refused(data: bytes) -> None:
     assert parse_graph(data, NEWEST).faults
 
 

@@ -78,7 +78,7 @@ def test_nodes_that_load_models() -> None:
     assert validated(SESSION).nodes == ()
 
 
-def test_options_of_another_type_are_taken_for_none() -> None:
+def test_options_of_another_type_are_ignored() -> None:
     text = LLM.replace(
         'LLMCalculatorOptions]: { models_path: "./", cache_size: 4 }',
         "RerankCalculatorOVOptions]: { models_path: '' }",

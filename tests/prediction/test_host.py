@@ -115,7 +115,7 @@ def test_the_recorded_lines_of_a_busy_rest_port() -> None:
         ("2022.3", "Failed to start gRPC server - at 0.0.0.0:9000 - port is busy"),
     ],
 )
-def test_the_words_by_release(release: str, expected: str) -> None:
+def test_the_texts_by_release(release: str, expected: str) -> None:
     _, (finding,) = bare(Host(listens(("0.0.0.0", 9000, ""))), "--port", "9000", release=release)
     assert finding.server_log == (expected,)
 
@@ -133,12 +133,12 @@ def test_without_a_port_grpc_listens_on_9178_until_2025_0() -> None:
     assert bare(host, "--rest_port", "8000", release="2025.1")[0].outcome == "serves"
 
 
-def test_a_free_port_is_no_finding() -> None:
+def test_a_free_port_is_not_a_finding() -> None:
     plan, found = bare(Host(listens(("0.0.0.0", 9001, "nginx"))), "--port", "9000", "--rest_port", "8000")
     assert (plan.outcome, found) == ("serves", [])
 
 
-def test_models_are_kept_but_not_tried() -> None:
+def test_models_are_listed_but_not_loaded() -> None:
     host = Host(listens(("0.0.0.0", 8000, "")))
     host.memory_files.files["/c/config.json"] = json.dumps(
         {"model_config_list": [{"config": {"name": "m", "base_path": "/m"}}]}
@@ -158,7 +158,7 @@ def test_models_are_kept_but_not_tried() -> None:
 
 
 @pytest.mark.parametrize("program", ["ovms", "docker-proxy", ""])
-def test_the_same_server_that_runs_already_is_in_nobodys_way(program: str) -> None:
+def test_the_same_running_server_does_not_block_its_port(program: str) -> None:
     arguments = ("--port", "9000", "--log_level", "DEBUG")
     running = ("--config_path", "/c/config.json", "--port=9000")
     host = Host(listens(("0.0.0.0", 9000, program), servers=(running,)))
@@ -216,7 +216,7 @@ def test_a_process_that_passes_the_capability_on_may() -> None:
     assert bare(Host(passes), "--port", "81", uid=6000)[0].outcome == "exits"
 
 
-def test_in_a_network_of_its_own_a_container_may_open_every_port() -> None:
+def test_a_container_with_a_separate_network_can_open_every_port() -> None:
     assert container_run(Host(), BRIDGE.format("-p 8080:80") + "--rest_port 80")[0].outcome == "serves"
     plan, (finding,) = container_run(Host(), HOST + "--rest_port 80")
     assert (plan.exit_code, finding.code) == (1, "OVD803")
@@ -262,7 +262,7 @@ def test_loopback_and_every_address_are_there() -> None:
         assert bare(Host(), "--rest_port", "8000", "--rest_bind_address", address)[0].outcome == "serves"
 
 
-def test_an_address_of_the_host_is_none_of_a_container() -> None:
+def test_an_address_of_the_host_does_not_exist_in_a_container() -> None:
     arguments = "--rest_port 8000 --rest_bind_address 192.168.1.10"
     _, (finding,) = container_run(Host(), BRIDGE.format("-p 8000:8000") + arguments)
     assert finding.code == "OVD802"
@@ -273,7 +273,7 @@ def test_an_address_of_the_host_is_none_of_a_container() -> None:
     assert container_run(Host(), HOST + arguments)[0].outcome == "serves"
 
 
-def test_drogon_takes_no_names() -> None:
+def test_drogon_accepts_no_host_names() -> None:
     plan, (finding,) = bare(Host(), "--rest_port", "8000", "--rest_bind_address", "localhost")
     assert (plan.outcome, plan.exit_code, finding.code) == ("exits", 134, "OVD804")
     assert finding.confidence == "medium"
@@ -291,7 +291,7 @@ def test_remedies_remove_the_finding() -> None:
 # -- published ports -----------------------------------------------------------------------------------
 
 
-def test_a_published_port_that_is_taken_keeps_the_container_from_starting() -> None:
+def test_a_published_port_in_use_prevents_the_start() -> None:
     host = Host(listens(("127.0.0.1", 8000, "node")))
     plan, (finding,) = container_run(host, BRIDGE.format("-p 8000:9000") + "--rest_port 9000")
     assert (plan.outcome, plan.exit_code, plan.starts) == ("exits", None, False)
@@ -306,7 +306,7 @@ def test_another_published_port_is_free(ports: str) -> None:
     assert container_run(host, BRIDGE.format(ports) + "--rest_port 8000")[0].outcome == "serves"
 
 
-def test_the_ports_of_another_host_are_not_known_here() -> None:
+def test_the_ports_of_another_host_are_unknown() -> None:
     host = Host(listens(("0.0.0.0", 8000, "node")))
     line = BRIDGE.format("-p 8000:8000") + "--rest_port 8000"
     assert container_run(host, line, on_this_host=False)[0].outcome == "serves"
@@ -353,7 +353,7 @@ def test_listening_programs(files: dict[str, Answer], release: str, reason: str 
         (Failure(13, Denial("/root/x", "write", 0, 0, 0o755, "tried")), "/root/x/ovms"),
     ],
 )
-def test_the_log_file_is_not_put_where_the_user_cannot_get(failure: Failure, directory: str) -> None:
+def test_the_log_file_is_put_into_an_accessible_directory(failure: Failure, directory: str) -> None:
     _, (finding,) = bare(Host(files={"/root/x/l": failure}), "--port", "9000", "--log_path", "/root/x/l")
     assert finding.remedy is not None
     assert finding.remedy.steps[1].command == f"install -d -o 5000 -g 5000 -m 0750 {directory}"
@@ -388,7 +388,7 @@ def test_directories_of_the_image_are_roots(path: str, outcome: str) -> None:
     assert container_run(Host(), other)[0].outcome == "serves"
 
 
-def test_bad_arguments_come_before_everything() -> None:
+def test_bad_arguments_are_reported_before_host_findings() -> None:
     host = Host(listens(("0.0.0.0", 9000, "")), {"/l": rights("directory")})
     plan, found = bare(host, "--port", "9000", "--log_path", "/l", "--log_level", "debug")
     assert (plan.exit_code, found) == (64, [])
@@ -427,7 +427,7 @@ SYSCTL = "--sysctl net.ipv4.ip_unprivileged_port_start="
         (f"{SYSCTL}1024 --privileged", 80, False),
     ],
 )
-def test_the_first_port_that_a_container_is_given(settings: str, port: int, denied: bool) -> None:
+def test_the_first_published_port_is_used(settings: str, port: int, denied: bool) -> None:
     plan, found = container_run(Host(), BRIDGE.format(settings) + f"--port {port}")
     assert [item.code for item in found] == (["OVD803"] if denied else [])
     assert plan.outcome == ("exits" if denied else "serves")

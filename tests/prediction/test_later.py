@@ -32,7 +32,7 @@ def test_a_hang_at_a_later_poll_leaves_a_server_that_came_up() -> None:
     assert plan.models[0].at_poll
 
 
-def test_tries_without_end_at_a_later_poll_keep_nobody_from_being_served() -> None:
+def test_endless_tries_at_a_later_poll_do_not_stop_the_others() -> None:
     files = model_of("1", "101", "9", "9x", bad=("9", "9x"))
     files.denied["/m/1"] = "read"
     files.files["/n/1/a.onnx"] = "good"
@@ -51,7 +51,7 @@ def test_a_fifo_for_a_graph_blocks_the_start(path: str) -> None:
     assert plan.models[0].blocked == SpecialFile(path, "fifo")
 
 
-def test_a_graph_that_cannot_be_opened_is_none() -> None:
+def test_an_unopenable_graph_is_not_a_graph() -> None:
     files = model_of("1")
     files.files["/m/graph.pbtxt"] = "node {}"
     files.denied["/m/graph.pbtxt"] = "read"
@@ -78,7 +78,7 @@ def test_variables_that_may_not_be_read_are_named() -> None:
     files = MemoryFiles(
         {
             "/m/1/saved_model.pb": "good",
-            "/m/1/": "refused for want of its variables",
+            "/m/1/": "refused because its variables are missing",
             "/m/1/variables/variables.index": "x",
         }
     )

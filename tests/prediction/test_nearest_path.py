@@ -78,7 +78,7 @@ def test_the_base_path_is_that_of_the_model(path: str, suggestion: str | None) -
     assert nearest(path, more, base=True) == suggestion
 
 
-def test_nothing_is_suggested_from_what_cannot_be_looked_at() -> None:
+def test_nothing_is_suggested_from_an_unavailable_directory() -> None:
     class Closed(MemoryFiles):
         def answer(self, question: object) -> Unavailable:  # type: ignore[override]
             return Unavailable("closed")

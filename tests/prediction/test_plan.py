@@ -123,7 +123,7 @@ def test_a_version_directory_that_may_not_be_listed(release: str, state: str, ki
     assert isinstance(attempt.cause, AccessFails)
 
 
-def test_a_version_that_throws_takes_a_good_one_down() -> None:
+def test_an_exception_in_a_version_stops_a_good_one() -> None:
     files = model_of("1", "2")
     files.denied["/m/2"] = "read"
     plan = only(files)
@@ -131,7 +131,7 @@ def test_a_version_that_throws_takes_a_good_one_down() -> None:
     assert states(plan) == {2: "LOADING/OK"}
 
 
-def test_the_rest_of_a_round_waits_where_one_version_throws() -> None:
+def test_an_exception_in_a_version_delays_the_rest_of_a_round() -> None:
     files = model_of("1", "2")
     files.denied["/m/1"] = "read"
     plan = only(files, entry=ModelEntry("m", "/m", VersionPolicy("all")))
@@ -209,7 +209,7 @@ def test_a_fifo_is_recognised_before_anything_opens_it() -> None:
     assert not [question for question in files.questions if isinstance(question, LoadModel | InspectModel)]
 
 
-def test_version_that_is_not_requested_is_not_looked_at() -> None:
+def test_version_that_is_not_requested_is_not_checked() -> None:
     files = model_of("1", "2", "3")
     only(files)
     assert not [question for question in files.questions if question.path.startswith(("/m/1/a", "/m/2/a"))]

@@ -104,7 +104,7 @@ def test_every_mode_and_acl_is_read_as_the_kernel_reads_it(world_dir: Path) -> N
     assert wrong == ""
 
 
-def test_an_empty_mask_gives_a_named_user_the_rights_of_others() -> None:
+def test_an_empty_mask_limits_a_named_user_to_the_rights_of_others() -> None:
     """fs/namei.c reads the ACL only if the mode has group bits; acl(5) describes it differently."""
     entries = (
         AclEntry(acl.USER_OBJ, 7),
@@ -141,7 +141,7 @@ def test_the_short_text_of_an_acl() -> None:
         struct.pack("<I", 2) + struct.pack("<HHI", 3, 7, 0),
     ],
 )
-def test_an_acl_of_an_unknown_form_is_none(raw: bytes) -> None:
+def test_an_acl_of_an_unknown_form_is_ignored(raw: bytes) -> None:
     assert acl.parse(raw) is None
 
 
@@ -167,7 +167,7 @@ def test_id_that_setresuid_ignores_is_refused(ids: tuple[int, int, tuple[int, ..
         Ids(*ids)
 
 
-def test_nobody_named_is_this_process_itself() -> None:
+def test_without_a_user_the_process_itself_reads() -> None:
     assert choose(None) == "self"
 
 

@@ -60,7 +60,7 @@ def test_allowed_path_is_not_denied(world_dir: Path) -> None:
     assert denied(world_dir / "file") == Denials()
 
 
-def test_a_large_tree_is_not_looked_at_whole(world_dir: Path) -> None:
+def test_a_large_tree_is_not_read_completely(world_dir: Path) -> None:
     version = world_dir / "m" / "1"
     version.mkdir(parents=True)
     for number in range(5100):

@@ -117,7 +117,7 @@ def test_recorded_facts_carry_the_devices() -> None:
     assert see_host().devices is not None
 
 
-def test_devices_are_not_known_where_the_host_is_not() -> None:
+def test_devices_of_an_unknown_host_are_unknown() -> None:
     request = CheckOptions(arguments=("--model_path", "/m"), host=Host())
     assert deployment_for(request, Facts(complete=True)).devices is None
     assert deployment_for(replace(request, host=None), Facts(complete=True)).devices is None

@@ -114,7 +114,7 @@ def test_as_many_links_as_the_kernel_follows(top: str, count: int) -> None:
     assert answer == (PathStatus("regular", 0, f"{top}/0") if count == 40 else Failure(errno.ELOOP))
 
 
-def test_paths_that_no_system_call_takes() -> None:
+def test_paths_that_system_calls_reject() -> None:
     files = _files()
     assert files.status("") == Failure(errno.ENOENT)
     assert files.status("/" + "a/" * 2048) == Failure(errno.ENAMETOOLONG)
@@ -139,7 +139,7 @@ def test_a_fifo_is_never_opened(top: str) -> None:
     assert answer.reason.startswith("not opened, because it is neither a regular file nor a directory")
 
 
-def test_a_fifo_that_takes_a_files_place_is_not_waited_for(top: str) -> None:
+def test_a_fifo_that_replaces_a_file_does_not_block(top: str) -> None:
     Path(top, "model.xml").touch()
     files = _files()
     found = files.walker.find(f"{top}/model.xml")
@@ -196,7 +196,7 @@ def test_100_000_entries_in_the_file_systems_order(top: str) -> None:
     assert {entry.kind for entry in answer.entries} == {"regular"}
 
 
-def test_a_directory_on_the_way_is_looked_at_once(top: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_parent_directory_is_read_once(top: str, monkeypatch: pytest.MonkeyPatch) -> None:
     os.makedirs(f"{top}/a/b")
     for number in range(50):
         Path(top, f"a/b/{number}").touch()
@@ -284,7 +284,7 @@ class TestAsTheServersUser:
                 assert one == other
         return tried  # type: ignore[return-value]
 
-    def test_a_denial_names_place_right_and_owner(self, top: str) -> None:
+    def test_a_denial_names_path_permission_and_owner(self, top: str) -> None:
         os.makedirs(f"{top}/m/1")
         Path(top, "m/1/model.xml").write_text("x")
         os.chown(f"{top}/m/1", 1001, 1002)
@@ -333,7 +333,7 @@ class TestAsTheServersUser:
         assert answers[ReadFile(file, 9)] == FileContent(b"x", 1)
         assert answers[StatPath(f"{by_link}/model.xml")] == PathStatus("regular", 1, file)
 
-    def test_a_root_without_search_right_itself_is_listed_and_no_more(self, top: str) -> None:
+    def test_a_root_without_search_permission_is_only_listed(self, top: str) -> None:
         os.makedirs(f"{top}/home/models/m")
         os.symlink("m", f"{top}/home/models/link")
         os.chmod(f"{top}/home/models", 0o744)
@@ -391,7 +391,7 @@ class TestAsTheServersUser:
         assert not isinstance(answers[questions[1]], Unavailable), answers[questions[1]]
 
 
-def test_the_host_itself_is_looked_at_beside_the_mounts(top: str) -> None:
+def test_the_host_itself_is_checked_besides_the_mounts(top: str) -> None:
     """With the rights of this process, whatever is mounted or hidden from the server."""
     os.makedirs(f"{top}/data/m")
     Path(top, "data", "file").write_bytes(b"12")

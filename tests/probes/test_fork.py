@@ -140,7 +140,7 @@ print(json.dumps(state in "ZX"))
     assert run(code) is True
 
 
-def test_a_copy_that_loads_finds_no_module_where_the_user_may_have_put_one(tmp_path: Path) -> None:
+def test_a_loaded_copy_imports_no_module_of_the_user(tmp_path: Path) -> None:
     """As in an isolated Python: neither in the working directory nor through PYTHONPATH."""
     found = subprocess.run(
         [

@@ -67,7 +67,7 @@ def test_answers_name_the_servers_paths(top: str) -> None:
     assert report.message == f"Could not open {path}.\nReal: {path}"
 
 
-def test_without_mounts_a_path_is_handed_on_as_it_is(top: str) -> None:
+def test_without_mounts_a_path_is_passed_on_unchanged(top: str) -> None:
     path = f"{top}/srv//m/1/model.xml"
     answer = _models(_inspected, ()).answer(InspectModel(path, "ir"))
     assert isinstance(answer, ModelInspection)
@@ -82,7 +82,7 @@ def test_a_model_that_is_not_there_is_still_handed_on(top: str) -> None:
     assert answer.message.startswith("Could not open /models/m/1/none.onnx.")
 
 
-def test_a_link_that_leads_elsewhere_for_the_server_is_not_followed_here(top: str) -> None:
+def test_a_link_with_another_target_for_the_server_is_not_followed(top: str) -> None:
     os.makedirs(f"{top}/container")
     Path(top, "container/f.onnx").touch()
     os.symlink(f"{top}/host.onnx", f"{top}/srv/m/1/model.onnx")
@@ -107,7 +107,7 @@ def test_weights_behind_a_link_out_of_all_mounts_are_unavailable(top: str) -> No
 
 
 @pytest.mark.parametrize("closed", ["model.xml", "model.bin"])
-def test_where_another_user_is_predicted_what_it_may_not_read_is_not_loaded(top: str, closed: str) -> None:
+def test_a_file_unreadable_for_a_predicted_user_is_not_loaded(top: str, closed: str) -> None:
     Path(top, "srv/m/1/model.bin").touch()
     os.chmod(f"{top}/srv/m/1/{closed}", 0o640)
     judge = PredictedAccess(Ids(5000, 5000))

@@ -38,14 +38,14 @@ def pipe(tmp_path: Path) -> str:
 
 @pytest.mark.parametrize("arguments", DOCUMENTS, ids=lambda arguments: arguments[-1])
 @pytest.mark.parametrize("path", ["/dev/zero", "/"])
-def test_a_device_or_directory_is_no_document(arguments: list[str], path: str) -> None:
+def test_a_device_or_directory_is_not_a_document(arguments: list[str], path: str) -> None:
     result = ovms_doctor(*arguments, path)
     assert result.code == 2
     assert b"is a directory, not a file" in result.err or b"is a device, not a file" in result.err
     assert result.err.count(b"\n") == 1
 
 
-def test_a_pipe_that_is_never_written_is_given_up(pipe: str) -> None:
+def test_a_pipe_without_a_writer_times_out(pipe: str) -> None:
     with pytest.raises(UsageError, match=r"pipe: no data arrived for 0\.01 seconds"):
         read_named_file(pipe, 100, patience=0.01)
 
@@ -98,7 +98,7 @@ def test_a_pipe_as_a_log_is_read_in_pieces(pipe: str) -> None:
     writer.join()
 
 
-def test_a_log_that_is_never_written_is_given_up(pipe: str) -> None:
+def test_a_log_without_a_writer_times_out(pipe: str) -> None:
     with NamedFile(pipe, 0.01) as file, pytest.raises(UsageError, match="no data arrived"):
         file.read()
 

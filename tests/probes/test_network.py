@@ -33,7 +33,7 @@ def test_addresses_of_this_host() -> None:
     assert found.listeners == found.servers == ()
 
 
-def test_through_a_child_whatever_is_mounted() -> None:
+def test_the_network_is_read_in_a_child_with_any_mounts() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         question = InspectNetwork((server.getsockname()[1],))
         table = MountTable((), (UnavailablePath("/", "it lies in the image"),))
@@ -72,7 +72,7 @@ def test_addresses_as_the_kernel_prints_them(tmp_path: Path, file: str, local: s
     assert found.listeners == (ListeningSocket(address, 9000),)
 
 
-def test_only_what_listens_on_the_port(tmp_path: Path) -> None:
+def test_only_listeners_on_the_port_are_returned(tmp_path: Path) -> None:
     rows = [("00000000:2328", "01"), ("00000000:2329", "0A")]
     _proc(tmp_path, "".join(ROW.format(local=local, state=state, inode=1) for local, state in rows))
     assert inspect_network((9000,), (), str(tmp_path)).listeners == ()

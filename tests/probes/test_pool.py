@@ -86,7 +86,7 @@ def test_early_questions_may_end_child_processes(tmp_path: Path, monkeypatch: py
     ]
 
 
-def test_questions_begun_early_and_never_called_for_spoil_no_later_answer(tmp_path: Path) -> None:
+def test_unused_early_questions_do_not_change_later_answers(tmp_path: Path) -> None:
     early, *questions = _some_files(tmp_path, 4)
     pool = Pool("inspect", ModelOptions(), 1)
     try:
@@ -97,9 +97,7 @@ def test_questions_begun_early_and_never_called_for_spoil_no_later_answer(tmp_pa
     assert list(answers) == questions
 
 
-def test_something_is_done_in_steps_while_an_answer_is_waited_for(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_steps_run_during_the_wait_for_an_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The first answer comes once the third step is done. The fourth is done while the second one is waited for."""
     use_odd_workers(monkeypatch)
     completed = []

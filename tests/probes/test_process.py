@@ -103,7 +103,7 @@ class TestMisbehaviour:
         assert str(crash) == f"it was ended by {number.name}"
         assert isinstance(last, PathStatus)
 
-    def test_an_exit_is_reported_with_its_status_and_last_words(self) -> None:
+    def test_an_exit_is_reported_with_its_status_and_last_output(self) -> None:
         with Worker("files", FileOptions(), LONG) as worker:
             (ended,) = _ask(worker, "exit-3")
         assert ended == ChildExit(None, 3, False, "the last words\n")
@@ -137,7 +137,7 @@ class TestMisbehaviour:
             rest = [*_ask(worker, "a", "b"), *_ask(worker, "c"), *_ask(worker, "d"), *_ask(worker, "e")]
         assert rest == [first] * 5
 
-    def test_a_child_that_ends_costs_one_of_what_was_begun_early(self) -> None:
+    def test_a_child_that_ends_loses_only_one_early_answer(self) -> None:
         crash = f"signal-{int(signal.SIGSEGV)}"
         portions = [["a", "b"], ["c", crash, "d"], ["e"], ["f", "g"]]
         with Worker("files", FileOptions(), LONG) as worker:
@@ -150,7 +150,7 @@ class TestMisbehaviour:
         ended = [number for number, answer in enumerate(answers) if not isinstance(answer, PathStatus)]
         assert ended == [3]
 
-    def test_another_question_than_was_begun_has_its_own_answer(self) -> None:
+    def test_a_question_that_was_not_begun_early_is_answered(self) -> None:
         with Worker("files", FileOptions(), LONG) as worker:
             _ask(worker, "first")
             worker.begin([StatPath("/exit-3")])
@@ -191,7 +191,7 @@ class TestMisbehaviour:
         assert ended.stderr.endswith("to standard error\nthe last words\n")
         assert capfd.readouterr() == ("", "")
 
-    def test_an_answer_that_is_none_ends_the_child(self) -> None:
+    def test_an_invalid_answer_ends_the_child(self) -> None:
         with Worker("files", FileOptions(), LONG) as worker:
             garbled, valid = _ask(worker, "garble", "fine")
         assert garbled == ChildExit(None, None, False, "what it wrote is no answer")
@@ -220,7 +220,7 @@ class TestMisbehaviour:
         assert isinstance(valid, PathStatus)
 
     @pytest.mark.parametrize("start", ["hang", "fail"])
-    def test_a_child_that_does_not_come_up_is_not_tried_again(self, start: str) -> None:
+    def test_a_child_that_does_not_start_is_not_tried_again(self, start: str) -> None:
         with Worker(
             "files", FileOptions(roots=(f"/{start}",)), LONG, start_deadline=1.0 if start == "hang" else LONG
         ) as worker:
@@ -327,7 +327,7 @@ class TestMisbehaviour:
         assert details[3] == "it ended with status 7: the last words"
         assert details[5] == f"loading did not end within {taken[-1]:g} s and was stopped"
 
-    def test_an_inspection_that_crashes_could_not_look(self) -> None:
+    def test_a_crashed_inspection_is_reported_as_could_not_look(self) -> None:
         questions: list[AnyQuestion] = [InspectModel("/signal-6", "ir"), InspectModel("/fine", "ir")]
         with LocalCollector(None) as collector:
             answers = collector.collect(questions)
@@ -450,7 +450,7 @@ def test_a_worker_that_was_started_early_is_used() -> None:
     assert not _alive(early)
 
 
-def test_workers_that_nobody_used_are_ended() -> None:
+def test_unused_workers_are_ended() -> None:
     before = _children()
     workers.start_early(["files", "inspect"])
     early = _children() - before
@@ -459,7 +459,7 @@ def test_workers_that_nobody_used_are_ended() -> None:
     assert not [pid for pid in early if _alive(pid)]
 
 
-def test_the_end_of_a_child_is_waited_for_where_the_kernel_does_not_report_it(
+def test_the_end_of_a_child_is_awaited_without_kernel_notification(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Before Linux 5.3, and where a sandbox refuses the call."""

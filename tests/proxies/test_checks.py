@@ -68,7 +68,7 @@ CONTROLS = [
 
 
 @pytest.mark.parametrize(("bases", "environment", "codes"), ROWS)
-def test_errors_that_a_client_meets_are_reported(
+def test_errors_of_clients_are_reported(
     tmp_path: Path, bases: list[str], environment: dict[str, str], codes: list[str]
 ) -> None:
     assert [item["code"] for item in findings(tmp_path, bases, environment)] == codes

@@ -31,7 +31,7 @@ HOSTS = {"gcs": GCS_HOST, "hf-files": "huggingface.co"}
 
 
 @pytest.mark.parametrize(("client", "environment", "decides", "way"), ROWS)
-def test_each_client_takes_the_way_that_the_table_gives(
+def test_each_client_uses_the_route_of_the_table(
     client: Client, environment: dict[str, str], decides: str, way: str
 ) -> None:
     host = HOSTS.get(client, "store.test")
@@ -169,7 +169,7 @@ def test_libcurl_agrees_on_no_proxy_of_the_s3_client(
 
 
 @pytest.mark.needs_module("pycurl")
-def test_real_proxy_is_used_where_the_rule_predicts_it(squid: Proxy, ends: tuple[Listener, Listener]) -> None:
+def test_real_proxy_is_used_as_predicted(squid: Proxy, ends: tuple[Listener, Listener]) -> None:
     origin = ends[1]
     environment = {"http_proxy": squid.url, "no_proxy": "127.0.0.1"}
     found = route("s3", variables(environment.items()))

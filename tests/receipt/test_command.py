@@ -85,7 +85,7 @@ def test_each_command_has_it(models: Path, tmp_path: Path) -> None:
     assert result.code == 2
 
 
-def test_with_facts_nothing_is_looked_at(models: Path, tmp_path: Path) -> None:
+def test_with_facts_no_file_is_read(models: Path, tmp_path: Path) -> None:
     ovms_doctor("collect", models, "-o", tmp_path / "facts.json", "--load", "none")
     path = tmp_path / "r.json"
     ovms_doctor("check", "--facts", tmp_path / "facts.json", f"--receipt={path}")
@@ -105,7 +105,7 @@ def test_no_file_but_a_receipt_is_replaced(models: Path, tmp_path: Path) -> None
     assert config.read_text() == '{"model_config_list": []}'
 
 
-def test_the_word_behind_it_is_a_target(models: Path, tmp_path: Path) -> None:
+def test_the_next_argument_is_a_target(models: Path, tmp_path: Path) -> None:
     """Also for an address, and for a file's name that exists."""
     result = ovms_doctor("check", "--load", "none", "-q", "--receipt", models, cwd=tmp_path)
     assert (result.code, result.err.count(TITLE.encode())) == (0, 1)
@@ -194,7 +194,7 @@ def test_secrets(models: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_in_a_process_of_its_own(models: Path, tmp_path: Path) -> None:
+def test_workers_that_start_early_are_recorded(models: Path, tmp_path: Path) -> None:
     """The workers that start before the command line is parsed are recorded too, also one that is not used."""
     path = tmp_path / "r.json"
     result = ovms_doctor_process("check", models / "m", "-q", f"--receipt={path}")

@@ -191,7 +191,7 @@ def test_a_child_that_is_killed(recording: tally.Tally, tmp_path: Path) -> None:
         "os.write(6, b'2:r\\0')",
     ],
 )
-def test_a_child_whose_records_are_nonsense(recording: tally.Tally, tmp_path: Path, then: str) -> None:
+def test_invalid_records_of_a_child_are_refused(recording: tally.Tally, tmp_path: Path, then: str) -> None:
     """A third-party check can write anything there: the receipt must not claim to be complete."""
     with run_child(tmp_path, then, is_third_party=True) as made:
         made.receive(600)
@@ -277,7 +277,7 @@ def test_hostile_names(name: str) -> None:
         assert unescape(completed.files[0].path) == name
 
 
-def test_a_hook_that_fails_keeps_nothing_from_being_done(
+def test_a_failing_hook_does_not_change_the_operation(
     recording: tally.Tally, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(kind: str, fields: tuple[str, ...]) -> None:
@@ -290,7 +290,7 @@ def test_a_hook_that_fails_keeps_nothing_from_being_done(
     assert not receipt(recording).receipt.complete
 
 
-def test_importing_what_asks_about_os(recording: tally.Tally) -> None:
+def test_importing_code_that_inspects_os(recording: tally.Tally) -> None:
     """The replaced functions are among those that accept a descriptor, like the originals."""
     assert os.stat in os.supports_dir_fd
     assert os.open in os.supports_dir_fd

@@ -214,7 +214,7 @@ def report(*arguments: str | Path) -> tuple[int, dict[str, Any]]:
 
 
 @pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.__name__)
-def test_nothing_of_the_names_leaves(source: Callable[[Path], list[str | Path]], tmp_path: Path) -> None:
+def test_no_name_is_in_the_redacted_facts(source: Callable[[Path], list[str | Path]], tmp_path: Path) -> None:
     arguments = source(tmp_path)
     collect(tmp_path, *arguments)
     plain = (tmp_path / "facts.json").read_text("utf-8")

@@ -95,7 +95,7 @@ def test_names_with_a_meaning_stay(name: str, replacer: Replacer) -> None:
         ("zebrafish", "zebarfish"),
     ],
 )
-def test_texts_one_edit_apart_stay_so(one: str, other: str, replacer: Replacer) -> None:
+def test_texts_one_edit_apart_keep_their_distance(one: str, other: str, replacer: Replacer) -> None:
     first, second = replacer.name(one, "model"), replacer.name(other, "model")
     assert first != second
     same = [index for index, (a, b) in enumerate(zip(first, second, strict=False)) if a == b]

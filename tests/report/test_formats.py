@@ -89,7 +89,7 @@ def test_gitlab_fulfils_its_schema(name: str) -> None:
 
 
 @each_document
-def test_html_is_one_page_without_scripts_and_without_anything_from_elsewhere(name: str) -> None:
+def test_html_is_one_page_without_scripts_and_external_resources(name: str) -> None:
     page = Page.of(written("html", DOCUMENTS[name]))
     assert (page.open, page.wrong) == ([], [])
     assert {tag for tag, _ in page.elements} <= OF_THE_PAGE
@@ -107,7 +107,7 @@ def test_html_is_one_page_without_scripts_and_without_anything_from_elsewhere(na
 
 @each_format
 @each_document
-def test_nothing_but_printable_text(form: str, name: str) -> None:
+def test_all_text_is_printable(form: str, name: str) -> None:
     """A name cannot control the terminal or program that displays the file."""
     text = written(form, DOCUMENTS[name])
     if form == "sarif":
@@ -150,7 +150,7 @@ def test_markdown_holds_only_our_own_elements(name: str) -> None:
             assert str(attributes["href"]).startswith("https://github.com/ovms-doctor/")
 
 
-def test_markdown_notifies_nobody_and_links_nowhere() -> None:
+def test_markdown_contains_no_mentions_and_links() -> None:
     """Outside of code, text that a forge would turn into a link is broken by a zero-width space."""
     text = re.sub(r"(?s)(`{3,}).*?\1", "", written("markdown", poisoned()))
     text = re.sub(r"(`+).*?\1", "", text)
@@ -191,7 +191,7 @@ def test_different_causes_are_groups_of_their_own() -> None:
 # -- places --------------------------------------------------------------------------------------------
 
 
-def test_where_findings_are_shown() -> None:
+def test_the_positions_of_findings() -> None:
     made = document(in_a_document())
     report = convert(made, ReportDocument)
     found = [locate(finding, report, context(made)) for finding in report.findings]

@@ -264,7 +264,7 @@ def test_a_process_that_ended_serves_nothing() -> None:
     assert (server["outcome"], server["starts"], server["exit_code"]) == ("exits", False, 1)
 
 
-def test_later_states_are_dropped_where_the_process_ended() -> None:
+def test_later_states_are_dropped_if_the_process_ended() -> None:
     """Even if a plan contains some."""
     plan = samples.exits().plan
     assert plan is not None

@@ -33,7 +33,7 @@ def table(width: int, *rows: tuple[str, ...]) -> list[str]:
 
 
 @pytest.mark.parametrize("width", range(50, 121, 5))
-def test_everything_that_is_kept_is_whole(width: int) -> None:
+def test_displayed_columns_are_not_cut(width: int) -> None:
     lines = table(width)
     assert max(map(cell_len, lines)) <= width
     assert not any("…" in line for line in lines)
@@ -41,7 +41,7 @@ def test_everything_that_is_kept_is_whole(width: int) -> None:
     assert "OVD111" in " ".join(lines)
 
 
-def test_the_order_in_which_columns_give_way() -> None:
+def test_the_order_in_which_columns_are_left_out() -> None:
     """First names wrap, then the file column is dropped, then the reason moves below its row."""
     short = ("m", "1", "LOADING", "vehicle-detection-adas-0002.xml (IR)", "OVD111 no model files")
     assert table(120, short)[0].split() == ["model", "version", "state", "file", "why"]
@@ -94,7 +94,7 @@ def test_a_wrapped_name_is_the_name(name: str, width: int) -> None:
         ("two words of text", ["two words", "of text"]),
     ],
 )
-def test_where_a_name_is_broken(name: str, lines: list[str]) -> None:
+def test_the_line_breaks_of_a_long_name(name: str, lines: list[str]) -> None:
     assert display_text.wrap_name(name, 10) == lines
 
 
@@ -143,7 +143,7 @@ def test_versions_of_a_group_are_named() -> None:
     assert "for:  detector, version 2; detector, version 1" in text_of_report
 
 
-def test_the_last_lines_repeat_what_failed() -> None:
+def test_the_last_lines_repeat_the_failures() -> None:
     lines = text(samples.failures()).splitlines()
     assert lines[-4:] == [
         "✗ detector, version 2: OVD111 no model files",
@@ -162,7 +162,7 @@ def test_the_end_stays_short_for_many_failures() -> None:
     assert len([line for line in text(denied(60), verbose=True).splitlines() if line.startswith("✗ m")]) == 60
 
 
-def test_the_memory_is_named_also_where_it_is_enough() -> None:
+def test_the_memory_is_named_even_if_it_is_enough() -> None:
     mib = 1 << 20
     estimate = MemoryEstimate(93 * mib, 120 * mib, 0, 100 * mib, 140 * mib, (), ("graph",), ("FP32",))
     made = samples.green()

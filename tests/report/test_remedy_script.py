@@ -49,7 +49,7 @@ def run(text: str, directory: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_run_on_the_fixtures_what_can_be_repaired_is(tmp_path: Path) -> None:
+def test_the_script_repairs_the_repairable_fixtures(tmp_path: Path) -> None:
     shutil.copytree(MODELS, tmp_path / "models")
     target = tmp_path / "fix.sh"
     arguments = ("check", tmp_path / "models", "--load", "none", "--format", "json")
@@ -91,7 +91,7 @@ def test_only_what_changes_this_host_is_a_command() -> None:
         assert command in text.splitlines() or any(line.startswith(command) for line in text.splitlines())
 
 
-def test_causes_stand_before_what_follows_from_them() -> None:
+def test_causes_precede_their_effects() -> None:
     cause = finding("OVD202", step("chmod a"))
     effect = finding("OVD101", step("mkdir a"), caused_by=(cause.fingerprint,))
     assert commands(script(effect, cause)) == ["chmod a", "mkdir a"]
@@ -108,7 +108,7 @@ def test_one_command_is_run_once() -> None:
     assert commands(text) == ["mkdir a", "mv b a"]
 
 
-def test_one_that_fails_keeps_no_other_back(tmp_path: Path) -> None:
+def test_a_failing_remedy_does_not_stop_the_others(tmp_path: Path) -> None:
     completed = run(
         script(finding("OVD101", step("false"), step("touch never")), finding("OVD111", step("touch made"))),
         tmp_path,
@@ -143,7 +143,7 @@ def test_names_that_a_shell_could_run(tmp_path: Path) -> None:
     assert ovms_doctor("check", tmp_path / "models", "--as", "repository", "--load", "none").code == 0
 
 
-def test_nothing_to_do(tmp_path: Path) -> None:
+def test_a_script_without_remedies_runs(tmp_path: Path) -> None:
     assert script().splitlines()[-1] == "# 0 commands for 0 remedies."
     target = tmp_path / "fix.sh"
     assert ovms_doctor("check", MODELS / "dense-ir", "--load", "none", "--script", target).code == 0

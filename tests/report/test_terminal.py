@@ -89,7 +89,7 @@ def test_colours_on_a_terminal() -> None:
     [((), {"NO_COLOR": "1"}), (("--no-color",), {}), ((), {"TERM": "dumb"})],
     ids=["NO_COLOR", "--no-color", "dumb"],
 )
-def test_no_colours_where_they_are_not_wanted(options: tuple[str, ...], more: dict[str, str]) -> None:
+def test_no_colours_if_the_user_disables_them(options: tuple[str, ...], more: dict[str, str]) -> None:
     sent = on_terminal("failures", *options, **more)
     assert b"\x1b" not in sent
     assert "✗ 1 of 4 models".encode() in sent
@@ -120,7 +120,7 @@ def test_the_colours_are_only_ever_ours() -> None:
 LINK = re.compile(rb"\x1b\]8;[^;\x1b]*;([^\x1b]*)\x1b\\")
 
 
-def test_a_code_leads_to_its_page_where_the_terminal_shows_links() -> None:
+def test_a_code_links_to_its_page_if_the_terminal_shows_links() -> None:
     sent = on_terminal("failures", VTE_VERSION="7600")
     addresses = LINK.findall(sent)
     page = b"https://github.com/ovms-doctor/ovms-doctor/blob/main/ovms_doctor/checks/pages/OVD101.md"
@@ -141,7 +141,7 @@ def test_a_code_leads_to_its_page_where_the_terminal_shows_links() -> None:
     ],
     ids=lambda more: "-".join(more),
 )
-def test_no_links_where_they_are_not_known_to_be_shown(more: dict[str, str]) -> None:
+def test_no_links_on_an_unknown_terminal(more: dict[str, str]) -> None:
     assert not LINK.search(on_terminal("failures", **more))
 
 
@@ -159,7 +159,7 @@ def test_terminals_that_show_links(environment_: dict[str, str]) -> None:
     assert shows_links(environment_)
 
 
-def test_an_address_that_could_end_the_link_is_none() -> None:
+def test_an_address_that_could_end_the_link_is_not_linked() -> None:
     writer = TextWriter(80, "utf-8", False, links=True)
     for address in (
         "",

@@ -345,7 +345,7 @@ def test_an_unknown_graph_is_not_a_server_without_a_model() -> None:
     )
 
 
-def test_nothing_is_claimed_of_a_start_that_is_not_known() -> None:
+def test_an_unknown_start_is_not_judged() -> None:
     plan = samples.incomplete().plan
     assert plan is not None
     slow = plan.models[1]
@@ -368,7 +368,7 @@ def test_nothing_is_claimed_of_a_start_that_is_not_known() -> None:
         ("liveness", "Kubernetes restarts the container again and again"),
     ],
 )
-def test_a_pod_that_never_gets_ready_is_no_success(kind: str, obstacle: str) -> None:
+def test_a_pod_that_never_becomes_ready_is_not_a_success(kind: str, obstacle: str) -> None:
     probe = samples.Finding(
         "OVD712", "probe-cannot-succeed", "error", samples.Subject(), f"The {kind} probe never succeeds: x"
     )
@@ -380,14 +380,14 @@ def test_a_pod_that_never_gets_ready_is_no_success(kind: str, obstacle: str) -> 
     assert last(warning) == "✓ the model is served, with 1 warning"
 
 
-def test_no_tick_where_a_model_is_not_served() -> None:
+def test_no_tick_if_a_model_is_not_served() -> None:
     """Not even if ``--fail-on never`` or ``--ignore`` lets the run pass."""
     assert last(samples.report(*good(1), *bad(1))) == (
         "! 1 of 2 models is served as its owner expects; nothing found counts as a failure here"
     )
 
 
-def test_ascii_only_where_the_encoding_has_no_more() -> None:
+def test_only_ascii_if_the_encoding_is_ascii() -> None:
     data = written(samples.failures(), encoding="ascii")
     assert data.decode("ascii").splitlines()[-1] == "X 1 of 4 models is served as its owner expects"
     assert b"AVAILABLE -> END" in data

@@ -112,7 +112,7 @@ def test_fixed_sizes(tmp_path: Path, options: str, release: str, fixed: int) -> 
 @pytest.mark.slow
 @pytest.mark.needs_module("openvino_genai")
 @pytest.mark.parametrize(("model", "precision"), [("tiny", "u8"), ("tiny", "f16"), ("middle", "")])
-def test_the_real_library_takes_as_much(tmp_path: Path, model: str, precision: str) -> None:
+def test_the_prediction_matches_the_real_library(tmp_path: Path, model: str, precision: str) -> None:
     path = Path(__file__).parents[2] / "benchmarks" / "kv_cache.py"
     spec = importlib.util.spec_from_file_location("kv_cache_benchmark", path)
     assert spec is not None

@@ -76,7 +76,7 @@ def test_weights_count_by_kind_and_precision(weights: WeightsInspection, bf16: i
     assert taken(estimate([model(weights)], OPEN)) == (bf16, f32)
 
 
-def test_a_hint_decides_what_is_not_known() -> None:
+def test_a_hint_decides_the_unknown_precision() -> None:
     hinted = model(WeightsInspection("f32", 100 * MIB), config={"INFERENCE_PRECISION_HINT": "f32"})
     assert taken(estimate([hinted], OPEN)) == (100, 100)
     assert taken(estimate([hinted], BF16)) == (100, 100)
@@ -117,7 +117,7 @@ MEASURE = Path(__file__).parents[2] / "benchmarks" / "memory.py"
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["FP32", "FP16", "INT8", "FP16 plain"])
-def test_a_child_that_compiles_takes_as_much(tmp_path: Path, kind: str) -> None:
+def test_the_prediction_matches_a_child_that_compiles(tmp_path: Path, kind: str) -> None:
     """With the real OpenVINO and 32 MiB of weights; the benchmark uses 1 GB."""
     command = [sys.executable, str(MEASURE), "--sizes", "32", "--kinds", kind]
     completed = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)

@@ -51,7 +51,7 @@ def test_values_of_a_run_line(options: str, base: str, outcome: str, codes: list
     assert outcome_of(options, base) == (outcome, codes)
 
 
-def test_a_key_file_is_looked_for_where_a_mount_brings_it(world_dir: Path) -> None:
+def test_a_key_file_is_read_through_its_mount(world_dir: Path) -> None:
     variable = "-e GOOGLE_APPLICATION_CREDENTIALS=/keys/k.json"
     # The path is under no mount, and the image has no such directory. Other directories may be in the image.
     assert outcome_of(f"-v {world_dir}:/creds {variable}", "gs://b/m") == ("exits", ["OVD640"])

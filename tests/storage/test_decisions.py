@@ -168,7 +168,9 @@ VALUES = st.text(max_size=20) | st.sampled_from(
     st.dictionaries(st.sampled_from(sorted(READ_BY_CLIENTS)), VALUES, max_size=6),
     st.sampled_from(["2022.1", "2023.3", "2025.2", "2026.3"]),
 )
-def test_anything_leads_to_a_decision(scheme: str, rest: str, environment: Environment, release: str) -> None:
+def test_every_path_leads_to_a_decision(
+    scheme: str, rest: str, environment: Environment, release: str
+) -> None:
     planned, _ = judged(scheme + rest, environment, release)
     assert len(planned.stores) == 1
     assert planned.outcome in ("serves", "exits", "unknown")
@@ -234,7 +236,7 @@ def test_boto3_with_these_settings_uses_the_same_address(
 
 
 @pytest.mark.needs_module("boto3")
-def test_boto3_left_alone_decides_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_boto3_by_itself_uses_another_endpoint(monkeypatch: pytest.MonkeyPatch) -> None:
     """Only boto3 reads AWS_ENDPOINT_URL, only the server reads S3_ENDPOINT."""
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://minio:9000")
     assert boto3_url("b1x", "path", False).startswith("http://minio:9000/")

@@ -192,7 +192,7 @@ def test_effect_of_the_key_file_on_the_server(
     assert word in "".join(found)
 
 
-def test_a_file_of_a_container_that_nothing_is_known_of_is_not_missed() -> None:
+def test_a_file_of_an_unknown_container_is_not_reported_as_missing() -> None:
     planned, found = judged(key_file_deployment("/k.json", bare_metal=False), Failure(2))
     assert (planned.outcome, found) == ("unknown", [])
     relative, found = judged(
@@ -234,7 +234,7 @@ def run(world_dir: Path, *arguments: str) -> list[Any]:
     return texts
 
 
-def test_a_key_file_that_works_leaves_nothing_behind(world_dir: Path) -> None:
+def test_a_working_key_file_leaves_no_files(world_dir: Path) -> None:
     (world_dir / "k.json").write_text(json.dumps(ACCOUNT))
     (world_dir / "k.json").chmod(0o644)
     text, _, report, _ = run(world_dir, "--env", "GOOGLE_APPLICATION_CREDENTIALS=/models/k.json")
@@ -263,7 +263,7 @@ def test_a_key_file_that_the_servers_user_may_not_read_ends_it(world_dir: Path) 
     assert finding["subject"]["path"] == f"{world_dir}/k.json"
 
 
-def test_a_key_in_place_of_its_path_is_not_kept(world_dir: Path) -> None:
+def test_a_key_instead_of_its_path_is_not_stored(world_dir: Path) -> None:
     variable = f"GOOGLE_APPLICATION_CREDENTIALS={json.dumps(ACCOUNT)}"
     _, _, report, _ = run(world_dir, "--env", variable)
     assert [item["code"] for item in report.document["findings"] if item["code"].startswith("OVD6")] == [

@@ -32,7 +32,7 @@ def test_versions_of_a_bucket_behind_a_host_are_found_and_not_downloaded() -> No
     assert (alone.outcome, alone.exit_code) == ("exits", 1)
 
 
-def test_a_bucket_behind_a_host_is_an_error_where_nothing_is_served() -> None:
+def test_a_bucket_behind_a_host_is_an_error_if_nothing_is_served() -> None:
     for tree, severity in (({"1/a.onnx": "good"}, "error"), ({"v1/a.onnx": "good"}, "warning")):
         deployment = store_deployment(HOST)
         planned, facts = settle_with_facts(deployment, Bucket(tree))
@@ -40,7 +40,7 @@ def test_a_bucket_behind_a_host_is_an_error_where_nothing_is_served() -> None:
         assert [one.severity for one in found] == [severity]
 
 
-def test_a_bucket_behind_a_host_without_versions_ends_nothing() -> None:
+def test_a_bucket_behind_a_host_without_versions_does_not_end_the_server() -> None:
     planned = settle(store_deployment(HOST, mode="single"), Bucket({"v1/a.onnx": "good"}))
     assert (planned.outcome, planned.models[0].status) == ("serves", "OK")
     none = model(
@@ -50,7 +50,7 @@ def test_a_bucket_behind_a_host_without_versions_ends_nothing() -> None:
 
 
 @pytest.mark.parametrize("keys", [("m//1/a.onnx",), ("/m/1/a.onnx",), ("/m/1/a.onnx", "m/1/a.onnx")])
-def test_a_key_behind_a_host_is_looked_for_behind_a_slash(keys: tuple[str, ...]) -> None:
+def test_a_key_behind_a_host_is_searched_behind_a_slash(keys: tuple[str, ...]) -> None:
     planned = model(store_deployment(f"{HOST}/m"), Bucket(dict.fromkeys(keys, "good")))
     if keys[0].startswith("/"):
         # The list finds it and the download does not, unless it exists twice, which is not predicted.
@@ -66,7 +66,7 @@ def test_keys_with_a_slash_at_their_beginning_may_be_what_is_downloaded() -> Non
 
 
 @pytest.mark.parametrize("more", [0, 1000])
-def test_an_object_called_like_a_version_is_a_download_of_nothing(more: int) -> None:
+def test_an_object_named_like_a_version_downloads_no_files(more: int) -> None:
     tree = {"m/001/a.onnx": "good", "m/1": "x"} | {f"m/00x/{n}": "x" for n in range(more)}
     (version,) = model(store_deployment(), Bucket(tree)).versions
     assert version.attempt is not None
@@ -85,7 +85,7 @@ def test_an_older_client_for_google_leaves_a_directory_with_two_slashes(release:
     assert states(below) == {1: "AVAILABLE/OK"}
 
 
-def test_a_newer_one_goes_round_in_circles() -> None:
+def test_a_release_since_2024_5_loops_on_an_empty_object_name() -> None:
     for release in ("2024.5", "2026.3"):
         planned = model(
             store_deployment("gs://b1x/m", release), Bucket({"m/1/a.onnx": "good", "m/1//b": "x"})

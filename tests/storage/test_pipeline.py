@@ -42,7 +42,9 @@ LAYOUTS: dict[str, tuple[str, ...]] = {
 @schemes
 @pytest.mark.parametrize("policy", [VersionPolicy("latest", 1), ALL])
 @pytest.mark.parametrize("name", LAYOUTS)
-def test_the_same_verdict_wherever_it_lies(name: str, policy: VersionPolicy, path: str) -> None:
+def test_the_verdict_is_the_same_for_local_and_stored_models(
+    name: str, policy: VersionPolicy, path: str
+) -> None:
     from ovms_doctor.model.deployment import ModelEntry
 
     files = LAYOUTS[name]
@@ -69,7 +71,7 @@ def test_a_bucket_itself_is_a_model(path: str) -> None:
     assert states(planned) == {1: "AVAILABLE/OK"}
 
 
-def test_an_empty_bucket_is_a_directory_to_s3_and_none_to_google() -> None:
+def test_an_empty_bucket_is_a_directory_on_s3_but_not_on_google() -> None:
     amazon = model(store_deployment("s3://b1x"), Bucket())
     assert (amazon.detection.status, amazon.detection.found) == ("OK", ())
     google = model(store_deployment("gs://b1x"), Bucket())
@@ -77,7 +79,7 @@ def test_an_empty_bucket_is_a_directory_to_s3_and_none_to_google() -> None:
 
 
 @schemes
-def test_nothing_begins_with_the_path(path: str) -> None:
+def test_a_path_without_objects_is_invalid(path: str) -> None:
     plan = settle(store_deployment(path), Bucket({"models/m/1/a.onnx": "good", "mm/1/a.onnx": "good"}))
     (planned,) = plan.models
     assert planned.status == "PATH_INVALID"
@@ -148,7 +150,7 @@ def test_older_releases_take_fewer_files() -> None:
 
 
 @schemes
-def test_one_refused_object_takes_all_versions_with_it(path: str) -> None:
+def test_one_refused_object_fails_all_versions(path: str) -> None:
     tree = {"m/1/a.onnx": "good", "m/2/a.onnx": "good", "m/3/a.onnx": "good"}
     bucket = Bucket(tree, refused={"m/3/a.onnx": DENIED})
     planned = model(store_deployment(path, policy=VersionPolicy("latest", 2)), bucket)
@@ -181,7 +183,7 @@ def test_an_archived_object_is_never_got() -> None:
 
 
 @schemes
-def test_a_directory_is_looked_for_by_its_number(path: str) -> None:
+def test_a_version_directory_is_found_by_its_number(path: str) -> None:
     planned = model(store_deployment(path), Bucket({"m/001/a.onnx": "good"}))
     assert planned.detection.found == (1,)
     attempt = planned.versions[0].attempt
@@ -320,14 +322,14 @@ PASSING = (
 
 @pytest.mark.parametrize("near", [False, True])
 @pytest.mark.parametrize("refusal", PASSING)
-def test_troubles_of_a_moment_decide_nothing(refusal: StoreRefusal, near: bool) -> None:
+def test_temporary_failures_make_the_state_unknown(refusal: StoreRefusal, near: bool) -> None:
     planned = model(store_deployment(bare_metal=near), Bucket(head=refusal))
     assert isinstance(planned.unknown, CouldNotLook)
 
 
 @schemes
 @pytest.mark.parametrize("problem", ["refused", "name", "proxy", "proxy name"])
-def test_unreachable_store_decides_only_for_a_server_on_this_host(path: str, problem: str) -> None:
+def test_unreachable_store_applies_only_to_a_server_on_this_host(path: str, problem: str) -> None:
     refusal = StoreRefusal("ListObjects", problem=problem)  # type: ignore[arg-type]
     bucket = Bucket(head=refusal, listing=refusal)
     assert model(store_deployment(path), bucket).unknown is not None
@@ -342,7 +344,7 @@ BY_NETWORK = (
 
 
 @schemes
-def test_a_denial_that_may_go_by_the_network_decides_only_for_a_server_here(path: str) -> None:
+def test_a_denial_by_network_applies_only_to_a_server_on_this_host(path: str) -> None:
     listing = StoreRefusal("ListObjects", 403, "AccessDenied", BY_NETWORK)
     head = StoreRefusal("HeadBucket", 403)
     for bucket in (Bucket(listing=listing), Bucket(head=head, listing=listing)):
@@ -371,7 +373,7 @@ ISSUER = "unable to get local issuer certificate"
         ("", False),
     ],
 )
-def test_whom_the_server_trusts_is_not_known_here(message: str, decides: bool) -> None:
+def test_the_servers_trusted_certificates_are_unknown(message: str, decides: bool) -> None:
     refusal = StoreRefusal("HeadBucket", problem="tls", message=message)
     bucket = Bucket(head=refusal, listing=refusal)
     assert (model(store_deployment(bare_metal=True), bucket).unknown is None) == decides

@@ -137,7 +137,7 @@ def test_the_same_tree_on_this_host_is_understood_alike(keys: tuple[str, ...], a
     assert [note.text for note in remote.notes] == [note.text for note in local.notes]
 
 
-def test_notes_of_a_version_and_of_what_is_no_model() -> None:
+def test_notes_on_versions_and_on_directories_without_models() -> None:
     (note,) = understood("s3://b1x/m/1", of("m/1/a.onnx")).notes
     assert (note.kind, note.path) == ("version_directory", "s3://b1x/m/1")
     notes = understood("s3://b1x/r/", of("r/x/1/a.onnx", "r/docs/a.md", "r/config.json")).notes
@@ -190,7 +190,9 @@ def test_more_keys_than_are_listed_have_a_note() -> None:
         (StoreAccess("gcs", "b1x"), "gs://b1x/a/m", "a/m", "a/m/"),
     ],
 )  # fmt: skip
-def test_one_list_of_everything_below(access: StoreAccess, path: str, key: str, prefix: str) -> None:
+def test_one_list_request_covers_the_whole_prefix(
+    access: StoreAccess, path: str, key: str, prefix: str
+) -> None:
     from ovms_doctor.prediction.storage.detection import key_of
     from ovms_doctor.prediction.storage.listing import prefix_of
 
@@ -236,7 +238,7 @@ def test_one_model_alone_is_served_by_itself_under_no_mount() -> None:
     assert found.roots == ("/keys",)
 
 
-def test_nothing_of_a_store_has_rights_here_but_the_file_of_keys() -> None:
+def test_only_the_key_file_of_a_store_has_permissions_here() -> None:
     keys = variables([("GOOGLE_APPLICATION_CREDENTIALS", "/keys/a.json")])
     assert roots(CheckOptions(("gs://b1x/m",), environment=keys)) == ("/keys/a.json",)
     assert roots(CheckOptions(("/m", "gs://b1x/m"), environment=keys)) == ("/keys/a.json", "/m")
@@ -288,7 +290,7 @@ def test_a_request_of_an_older_file_has_the_limit_of_now() -> None:
     assert options_from_json(written) == CheckOptions(("/m",))
 
 
-def test_a_bucket_whose_whole_list_takes_too_long_is_understood_by_its_first_page() -> None:
+def test_a_slow_list_of_a_bucket_is_judged_by_its_first_page() -> None:
     """It is not interpreted as one model whose versions have wrong names."""
     whole = target_listing(ACCESS, "s3://b1x/models")
     page = StoreListing(

@@ -156,7 +156,7 @@ def test_questions_of_a_killed_child_are_answered_by_another(faulty: Make, moto:
         assert answer.faults == ()
 
 
-def test_store_that_never_answers_is_given_up(faulty: Make) -> None:
+def test_store_that_never_answers_times_out(faulty: Make) -> None:
     server = faulty(Rule("stall"))
     at = access(server.endpoint)
 
@@ -172,7 +172,7 @@ def test_store_that_never_answers_is_given_up(faulty: Make) -> None:
     assert answers[-1].timed_out
 
 
-def test_nothing_stays_of_a_download_whose_child_is_killed(
+def test_the_download_of_a_killed_child_is_removed(
     faulty: Make, moto: S3Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
@@ -185,7 +185,7 @@ def test_nothing_stays_of_a_download_whose_child_is_killed(
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_nothing_stays_of_a_download_that_is_interrupted(
+def test_an_interrupted_download_is_removed(
     faulty: Make, moto: S3Server, tmp_path: Path, number: signal.Signals
 ) -> None:
     bucket = put(moto, {"m/1/": {"a.xml": XML, "a.bin": BIN}})
@@ -241,7 +241,7 @@ PROGRAM = message(1, message(3, message(1, b"weights") + b"\x18\x01") + message(
         (bytes(102400), ["zero-filled"]),
     ],
 )
-def test_parameters_that_are_not_fetched_are_no_zeros(
+def test_parameters_that_are_not_fetched_are_not_zeros(
     moto: S3Server, parameters: bytes, kinds: list[str]
 ) -> None:
     """Paddle's parameters are recognised by their start, as on a disk; the hole in the file does not contain it."""
@@ -291,7 +291,7 @@ def test_a_key_that_is_not_utf8(moto: S3Server) -> None:
 
 
 @pytest.mark.parametrize("keys", [b"", b"<Contents><Key>a</Key><Size>1</Size></Contents>"])
-def test_a_list_that_goes_on_without_end(faulty: Make, keys: bytes) -> None:
+def test_an_endless_list_is_stopped(faulty: Make, keys: bytes) -> None:
     body = b"<ListBucketResult><Name>b</Name><IsTruncated>true</IsTruncated>" + keys + b"</ListBucketResult>"
     server = faulty(Rule(status=200, code="", body=body))
     (answer,) = ask(ListStore(access(server.endpoint), "", 100))
@@ -358,7 +358,7 @@ def test_swift_through_a_proxy(swift: SwiftServer, squid: Proxy) -> None:
 
 
 @pytest.mark.parametrize("status", [301, 302, 307, 308])
-def test_nobody_is_followed_elsewhere(faulty: Make, moto: S3Server, status: int) -> None:
+def test_redirects_are_not_followed(faulty: Make, moto: S3Server, status: int) -> None:
     """The server's libcurl would follow, with an unknown result."""
     moto.forget()
     redirect = {"Location": f"{moto.endpoint}/bucket", "Content-Type": "text/html"}

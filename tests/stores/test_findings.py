@@ -98,7 +98,7 @@ def test_region_is_reported() -> None:
 
 
 @pytest.mark.parametrize("problem", ["refused", "name", "timeout", "tls", "reset"])
-def test_store_unreachable_from_this_host_is_no_error(problem: str) -> None:
+def test_store_unreachable_from_this_host_is_not_an_error(problem: str) -> None:
     refusal = StoreRefusal("HeadBucket", problem=problem, host="minio:9000")  # type: ignore[arg-type]
     one, other = found(Bucket(GOOD, head=refusal))
     assert (one.code, one.severity, one.confidence) == ("OVD657", "warning", "low")
@@ -107,14 +107,14 @@ def test_store_unreachable_from_this_host_is_no_error(problem: str) -> None:
         assert "only in the network of the containers" in one.detail
 
 
-def test_a_server_here_meets_the_same() -> None:
+def test_a_refusal_applies_to_a_server_on_this_host() -> None:
     refusal = StoreRefusal("HeadBucket", problem="refused", host="127.0.0.1:9000")
     finding = only(Bucket(GOOD, head=refusal), bare_metal=True)
     assert (finding.code, finding.severity, finding.confidence) == ("OVD657", "error", "medium")
     assert finding.server_log == ("Couldn't check directory: s3://b1x/m",)
 
 
-def test_a_proxy_that_nobody_runs() -> None:
+def test_a_proxy_that_does_not_listen() -> None:
     refusal = StoreRefusal("HeadBucket", problem="refused", host="127.0.0.1:3128")
     proxied = {**KEYS, "https_proxy": "http://127.0.0.1:3128"}
     finding = only(Bucket(GOOD, head=refusal), environment=proxied, bare_metal=True)
@@ -123,7 +123,7 @@ def test_a_proxy_that_nobody_runs() -> None:
     assert "the proxy runs" in finding.remedy.summary
 
 
-def test_a_busy_store_is_nobody_s_fault() -> None:
+def test_a_busy_store_is_not_a_fault() -> None:
     assert only(Bucket(GOOD, head=StoreRefusal("HeadBucket", 503, "SlowDown"))).code == "OVD903"
 
 
@@ -140,7 +140,7 @@ def test_google_s_refusals(status: int) -> None:
     assert findings[0].server_log == ("Directory does not exist: gs://b1x/m",)
 
 
-def test_a_path_that_nothing_begins_with() -> None:
+def test_a_path_that_is_not_a_prefix_of_any_object() -> None:
     near = only(Bucket({"M/1/a.onnx": "good"}))
     assert near.code == "OVD659"
     assert "did you mean s3://b1x/M?" in near.message
@@ -187,7 +187,7 @@ def test_an_address_that_leads_to_another() -> None:
 
 
 @pytest.mark.parametrize("bare_metal", [False, True])
-def test_whose_loopback_it_is(bare_metal: bool) -> None:
+def test_the_loopback_of_container_or_host_is_named(bare_metal: bool) -> None:
     refusal = StoreRefusal("HeadBucket", problem="timeout", host="127.0.0.1:9000")
     finding = found(Bucket(GOOD, head=refusal), bare_metal=bare_metal)[0]
     assert finding.code == "OVD657"
@@ -199,7 +199,7 @@ def test_whose_loopback_it_is(bare_metal: bool) -> None:
     [("s3://b1x/m", "-e AWS_ACCESS_KEY_ID -e AWS_SECRET_ACCESS_KEY"),
      ("gs://b1x/m", "-e GOOGLE_APPLICATION_CREDENTIALS=/keys/key.json")],
 )  # fmt: skip
-def test_who_shows_no_credentials_is_given_some(path: str, command: str) -> None:
+def test_the_remedy_for_missing_credentials_adds_some(path: str, command: str) -> None:
     """Everybody can list, but not read the objects."""
     refused = {"m/1/a.onnx": StoreRefusal("GetObject", 403, "AccessDenied")}
     finding = only(Bucket(GOOD, refused=refused), path=path, environment={})
@@ -208,7 +208,7 @@ def test_who_shows_no_credentials_is_given_some(path: str, command: str) -> None
     assert finding.remedy.steps[0].command == command
 
 
-def test_an_emulator_of_google_s_that_wants_credentials() -> None:
+def test_an_emulator_of_google_that_requires_credentials() -> None:
     """gcloud does not support it, so the remedy has only text."""
     environment = {"CLOUD_STORAGE_TESTBENCH_ENDPOINT": "http://127.0.0.1:9"}
     listing = StoreRefusal("ListObjects", 401, "required")
@@ -285,7 +285,7 @@ def test_files_that_are_left_are_no_empty_directory() -> None:
     assert finding.message == "s3://b1x/m/1 holds nothing that the server downloads, only README.md"
 
 
-def test_recorded_facts_give_the_same() -> None:
+def test_recorded_facts_give_the_same_findings() -> None:
     deployment = store_deployment()
     plan, facts = settle_with_facts(deployment, Bucket({"M/1/a.onnx": "good"}))
     again = Facts(dict(facts), complete=True)

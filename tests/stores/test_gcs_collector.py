@@ -92,7 +92,7 @@ needs_emulator = pytest.mark.needs_module("gcp_storage_emulator")
 
 
 @needs_emulator
-def test_objects_come_in_the_order_of_their_bytes(emulated_store: GoogleStore) -> None:
+def test_objects_are_listed_in_byte_order(emulated_store: GoogleStore) -> None:
     answer = emulated_store.list("m/", 1, False)
     assert keys(answer) == sorted(
         (key for key in STORED if key.startswith("m/")), key=lambda key: key.encode()
@@ -181,7 +181,7 @@ def test_a_page_may_be_short_or_empty_though_others_follow() -> None:
     assert (len(answer.objects), answer.more, fake.kinds()) == (1000, True, ["list"] * 4)
 
 
-def test_pages_without_end_come_to_an_end() -> None:
+def test_endless_pages_are_stopped() -> None:
     with FakeGcs() as fake:
         fake.behaviours.append(always("list", Reply(200, b'{"nextPageToken": "MA=="}')))
         assert store(fake.url).list("m/", 2, False) == StoreListing((), True)
@@ -197,7 +197,7 @@ def test_a_later_page_may_be_refused() -> None:
         assert page == fake.answer
 
 
-def test_refusals_in_the_words_of_google(fake: FakeGcs) -> None:
+def test_refusals_quote_googles_messages(fake: FakeGcs) -> None:
     address = f"127.0.0.1:{fake.port}"
     answer = refused(store(fake.url, "other").list("", 1, False))
     expected = StoreRefusal(
@@ -222,7 +222,7 @@ def test_refusals_in_the_words_of_google(fake: FakeGcs) -> None:
     assert "does not have storage.objects.get access" in answer.message
 
 
-def test_an_object_that_goes_between_list_and_read(fake: FakeGcs, tmp_path: Path) -> None:
+def test_an_object_removed_between_list_and_read(fake: FakeGcs, tmp_path: Path) -> None:
     google_store = store(fake.url)
     assert "m/1/model.xml" in keys(google_store.list("m/", 1, False))
     del fake.objects["m/1/model.xml"]
@@ -248,7 +248,7 @@ def test_busy_store_is_queried_again_at_most_twice(fake: FakeGcs, reply: Reply) 
     assert answer.temporary
 
 
-def test_a_storm_names_the_store_s_own_word(fake: FakeGcs) -> None:
+def test_repeated_refusals_keep_the_stores_code(fake: FakeGcs) -> None:
     fake.behaviours.append(always("list", SLOW))
     answer = refused(store(fake.url).list("m/", 1, False))
     assert (answer.status, answer.code, answer.problem) == (429, "rateLimitExceeded", "")
@@ -276,7 +276,7 @@ SHORT = Reply(200, b"x" * 20, {"X-Goog-Stored-Content-Length": "5000"})
         (Reply(200, b"junk", {"Content-Encoding": "gzip"}), "unreadable"),
     ],
 )
-def test_a_body_that_does_not_come_whole(fake: FakeGcs, tmp_path: Path, reply: Reply, problem: str) -> None:
+def test_an_incomplete_body_is_a_refusal(fake: FakeGcs, tmp_path: Path, reply: Reply, problem: str) -> None:
     fake.behaviours.append(always("get", reply))
     google_store = store(fake.url, patience=0.6 if problem == "timeout" else LONG)
     answer = refused(google_store.download("m/1/model.bin", str(tmp_path / "file")))
@@ -348,7 +348,7 @@ def test_a_download_makes_a_new_file_or_none(fake: FakeGcs, tmp_path: Path) -> N
 # -- nobody answers ------------------------------------------------------------------------------------
 
 
-def test_nobody_listens() -> None:
+def test_a_closed_port_is_a_refusal() -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -362,7 +362,7 @@ def test_no_such_host() -> None:
     assert (answer.problem, answer.host) == ("name", "store.invalid:1")
 
 
-def test_a_connection_that_ends_without_a_word() -> None:
+def test_a_connection_that_ends_without_an_answer() -> None:
     with hung_up() as url:
         assert refused(store(url).list("", 1, False)).problem == "reset"
 
@@ -374,7 +374,7 @@ def test_no_encrypted_connection(fake: FakeGcs) -> None:
 
 
 @pytest.mark.parametrize("url", ["ftp://127.0.0.1:1", "http://", "nonsense", "http://a b:1"])
-def test_an_address_that_is_none(url: str) -> None:
+def test_an_invalid_address_is_unavailable(url: str) -> None:
     assert isinstance(store(url).list("", 1, False), Unavailable)
 
 

@@ -152,7 +152,7 @@ def test_tokens_that_are_refused(fake: FakeGcs) -> None:
     assert set(fake.kinds()) == {"token"}
 
 
-def test_a_token_that_is_worth_nothing(fake: FakeGcs) -> None:
+def test_an_invalid_token_is_refused(fake: FakeGcs) -> None:
     fake.behaviours.append(always("token", Reply(200, b'{"access_token": "ya29.x", "expires_in": 3599}')))
     answer = refused(store(fake.url, fake.service_account()).list("m/", 1, False))
     assert (answer.call, answer.status, answer.code) == ("ListObjects", 401, "authError")
@@ -169,7 +169,7 @@ def test_an_account_without_the_right(fake: FakeGcs) -> None:
 @pytest.mark.parametrize(
     "body", [b"", b"[]", b"{}", b'{"access_token": "x", "expires_in": "soon"}', b"<html>"]
 )
-def test_a_token_server_that_is_none(fake: FakeGcs, body: bytes) -> None:
+def test_an_invalid_answer_of_a_token_server_is_unreadable(fake: FakeGcs, body: bytes) -> None:
     fake.behaviours.append(always("token", Reply(200, body)))
     answer = refused(store(fake.url, fake.service_account()).list("m/", 1, False))
     assert (answer.call, answer.problem) == ("Token", "unreadable")
@@ -190,7 +190,7 @@ def test_a_busy_token_server(fake: FakeGcs) -> None:
     [("http://127.0.0.1:{closed}/token", "refused"), ("https://127.0.0.1:{port}/token", "tls"),
      ("http://tokens.invalid/token", "name")],
 )  # fmt: skip
-def test_nobody_gives_tokens(fake: FakeGcs, uri: str, problem: str) -> None:
+def test_an_unreachable_token_server_is_a_refusal(fake: FakeGcs, uri: str, problem: str) -> None:
     uri = uri.format(closed=closed_port(), port=fake.port)
     answer = refused(store(fake.url, fake.service_account(token_uri=uri)).list("m/", 1, False))
     assert (answer.call, answer.problem, answer.status) == ("Token", problem, 0)
@@ -253,7 +253,7 @@ def test_a_key_file_that_was_not_read(fake: FakeGcs) -> None:
 # -- what this process has of its own ------------------------------------------------------------------
 
 
-def test_nothing_of_this_process_is_used(
+def test_no_setting_of_this_process_is_used(
     fake: FakeGcs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with FakeGcs(OBJECTS) as wrong:
@@ -351,7 +351,7 @@ def test_proxy_is_used_and_receives_the_client_name(value: str, pair: str | None
 
 @pytest.mark.needs_module("pycurl")
 @pytest.mark.parametrize(("value", "pair"), [*VALUES, *((value, "bad") for value in BAD)])
-def test_libcurl_takes_these_values_so(value: str, pair: str | None) -> None:
+def test_libcurl_interprets_proxy_values_as_predicted(value: str, pair: str | None) -> None:
     import pycurl
 
     with FakeGcs(OBJECTS) as proxy:
@@ -379,7 +379,7 @@ def test_libcurl_takes_these_values_so(value: str, pair: str | None) -> None:
 
 
 @pytest.mark.parametrize("value", BAD)
-def test_a_value_that_is_no_proxy_s(fake: FakeGcs, value: str) -> None:
+def test_a_value_that_is_not_a_proxy(fake: FakeGcs, value: str) -> None:
     with pytest.raises(ProxyFormatError):
         read_proxy(value.format("127.0.0.1:1"))
     answer = refused(store(fake.url, proxy=value.format("127.0.0.1:1")).read("x", 0, 1))
@@ -437,7 +437,7 @@ def test_faulty_proxies(fake: FakeGcs) -> None:
         (error_reply(403, "No."), ""),
     ],
 )
-def test_who_refuses_proxy_or_store(reply: Reply, problem: str) -> None:
+def test_refusals_of_the_proxy_and_of_the_store_are_distinguished(reply: Reply, problem: str) -> None:
     with FakeGcs() as proxy:
         proxy.behaviours.append(always("list", reply))
         answer = refused(store("http://store.invalid", proxy=proxy.url).list("", 1, False))

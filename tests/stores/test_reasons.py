@@ -25,7 +25,7 @@ CONTROLS = StoreRefusal("ListObjects", 403, message="Request is prohibited by or
         ("gs://b1x/m", None, CONTROLS, "OVD666", "VPC Service Controls"),
     ],
 )
-def test_a_statement_against_it_is_no_matter_of_rights(
+def test_an_explicit_deny_is_not_a_missing_permission(
     path: str, head: StoreRefusal | None, listing: StoreRefusal, code: str, arguments: str
 ) -> None:
     bucket = Bucket(GOOD, head=head, listing=listing) if head else Bucket(GOOD, listing=listing)
@@ -52,7 +52,7 @@ def test_an_object_that_a_statement_denies_needs_no_policy() -> None:
 # -- what could not be looked at, and what to do about it ----------------------------------------------
 
 
-def test_azure_is_looked_at_with_azures_own_tools() -> None:
+def test_remedies_for_azure_use_azures_tools() -> None:
     azure = {"AZURE_STORAGE_CONNECTION_STRING": "x"}
     remedy = report(store_deployment("az://share/m", environment=azure), Bucket())["OVD903"].remedy
     assert remedy is not None

@@ -102,7 +102,7 @@ def test_a_proxy_that_refuses() -> None:
     assert "p%40ss" not in repr(near)
 
 
-def test_a_host_in_the_path_is_the_reason_that_nothing_is_there() -> None:
+def test_a_host_in_the_path_explains_the_missing_objects() -> None:
     findings = report(store_deployment("s3://127.0.0.1:9000/b1x/m", environment=AWS), Bucket(GOOD))
     assert causes(findings, "OVD659") == ["OVD622"]
     assert "did you mean" not in findings["OVD659"].message
@@ -116,7 +116,7 @@ def test_requested_version_that_is_not_listed() -> None:
     assert causes(other, "OVD401") == []
 
 
-def test_files_behind_the_page_are_why_there_is_no_model() -> None:
+def test_files_behind_the_first_page_explain_the_missing_model() -> None:
     tree = {**{f"m/1/{number:04}.txt": "x" for number in range(1000)}, "m/1/a.onnx": "good"}
     findings = report(store_deployment(), Bucket(tree))
     assert findings["OVD660"].severity == "error"
@@ -168,7 +168,7 @@ def test_rare_refusals(head: StoreRefusal, listing: StoreRefusal | None, code: s
         assert not any("s3:ListBucket" in command for command in commands(findings[code]))
 
 
-def test_the_bucket_itself_has_no_prefix_that_a_policy_could_ask_for() -> None:
+def test_a_bucket_as_base_path_needs_no_prefix_in_the_policy() -> None:
     findings = report(store_deployment("s3://b1x"), Bucket({"1/a.onnx": "good"}, head=HEAD))
     assert findings.keys() == {"OVD651"}
 
@@ -185,7 +185,7 @@ def test_several_models_of_one_bucket_are_one_finding() -> None:
     assert statement["Resource"] == ["arn:aws:s3:::b1x/one/*", "arn:aws:s3:::b1x/two/*"]
 
 
-def test_the_download_that_failed_is_the_one_that_is_named() -> None:
+def test_the_failed_download_is_named() -> None:
     tree = {f"m/{version}/a.onnx": "good" for version in (1, 2, 3)}
     message = "not authorized to perform: kms:Decrypt on resource: arn:aws:kms:eu-west-1:1:key/abc because"
     bucket = Bucket(tree, refused={"m/2/a.onnx": StoreRefusal("GetObject", 403, "AccessDenied", message)})
@@ -283,7 +283,7 @@ def test_policies_of_other_partitions() -> None:
     assert "arn:aws:s3:::b1x/m/*" in commands(report(own, Bucket(head=HEAD, listing=DENIED))["OVD651"])[0]
 
 
-def test_who_google_is_to_let_in() -> None:
+def test_the_remedy_names_the_account_for_google() -> None:
     refused = Bucket(listing=StoreRefusal("ListObjects", 401, "required"))
     finding = report(store_deployment("gs://b1x/m"), refused)["OVD666"]
     assert commands(finding)[:2] == [

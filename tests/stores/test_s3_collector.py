@@ -162,7 +162,7 @@ def listed(*objects: tuple[str, int], truncated: str = "false") -> Rule:
     return Rule(method="GET", status=200, code="", body=text.encode())
 
 
-def test_a_list_in_an_order_of_its_own(faulty: Callable[..., Faulty], ask: Ask) -> None:
+def test_a_list_in_another_order(faulty: Callable[..., Faulty], ask: Ask) -> None:
     """As from stores that walk through directories: the rules get each key with the prefix once and in order."""
     server = faulty(listed(("m/1/x", 2), ("m/1-old/x", 1), ("m/./x", 4), ("m/1/x", 2), ("other/9/x", 3)))
     answer = ask(ListStore(access(server.endpoint, "b1x"), "m/"))
@@ -171,7 +171,7 @@ def test_a_list_in_an_order_of_its_own(faulty: Callable[..., Faulty], ask: Ask) 
     )
 
 
-def test_objects_smaller_than_nothing(faulty: Callable[..., Faulty], ask: Ask) -> None:
+def test_objects_of_negative_size_are_refused(faulty: Callable[..., Faulty], ask: Ask) -> None:
     server = faulty(listed(("m/1/x", -5)))
     answer = ask(ListStore(access(server.endpoint, "b1x"), "m/"))
     assert isinstance(answer, StoreRefusal)
@@ -204,7 +204,7 @@ def test_a_model_is_inspected_by_its_xml_alone(moto: S3Server, ask: Ask) -> None
     assert asked_of(moto) == [("GET", f"/{bucket}/m/1/a.xml")]
 
 
-def test_large_weights_are_no_hole(moto: S3Server, ask: Ask) -> None:
+def test_large_weights_are_not_a_hole(moto: S3Server, ask: Ask) -> None:
     """The placeholder for weights that are not downloaded must not be reported as a fault."""
     big = XML.replace(b'size="12"', b'size="400000"').replace(b'shape="1,3"', b'shape="1,100000"')
     big = big.replace(b"<dim>3</dim>", b"<dim>100000</dim>")
@@ -215,7 +215,7 @@ def test_large_weights_are_no_hole(moto: S3Server, ask: Ask) -> None:
     assert inspection.faults == ()
 
 
-def test_weights_of_a_wrong_size_are_looked_at(moto: S3Server, ask: Ask) -> None:
+def test_weights_of_a_wrong_size_are_checked(moto: S3Server, ask: Ask) -> None:
     pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:" + b"4d" * 32 + b"\nsize 12345\n"
     tree = {"a.xml": XML, "a.bin": pointer}
     bucket = filled(moto, {f"m/1/{name}": content for name, content in tree.items()})
@@ -265,7 +265,9 @@ def test_the_limit(moto: S3Server, ask: Ask) -> None:
     assert isinstance(ask(LoadCopy(replace(small, limit=0), "a.xml", "read")), LoadReport)
 
 
-def test_nowhere_to_put_it(moto: S3Server, ask: Ask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_temporary_directory_is_reported(
+    moto: S3Server, ask: Ask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     import tempfile
 
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "gone"))
@@ -277,7 +279,7 @@ def test_nowhere_to_put_it(moto: S3Server, ask: Ask, tmp_path: Path, monkeypatch
     assert asked_of(moto) == []
 
 
-def test_nothing_stays_behind(
+def test_no_download_remains(
     moto: S3Server, ask: Ask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import tempfile
@@ -292,7 +294,7 @@ def test_nothing_stays_behind(
 
 
 @pytest.mark.parametrize("name", ["../x.bin", "a//b.bin", "./x.bin"])
-def test_a_name_that_leads_elsewhere(moto: S3Server, ask: Ask, name: str) -> None:
+def test_an_object_name_that_leaves_the_directory(moto: S3Server, ask: Ask, name: str) -> None:
     tree = {"a.xml": XML, name: BIN}
     bucket = filled(moto, {f"m/1/{key}": content for key, content in tree.items()})
     answer = ask(LoadCopy(copy_of(access(moto.endpoint, bucket), "m/1/", tree), "a.xml", "read"))
@@ -371,7 +373,7 @@ def test_unknown_secret_value(moto: S3Server, ask: Ask) -> None:
     assert answer.reason.startswith("the value of AWS_SECRET_ACCESS_KEY is not known")
 
 
-def test_nothing_of_this_process_is_used(
+def test_no_setting_of_this_process_is_used(
     faulty: Callable[..., Faulty], ask: Ask, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """A client that used any of these settings would contact another host, or sign."""
@@ -436,7 +438,9 @@ def test_a_bucket_in_another_region_is_refused_and_not_followed(
 @pytest.mark.parametrize(
     "code", ["ExpiredToken", "InvalidAccessKeyId", "RequestTimeTooSkewed", "AccessDenied"]
 )
-def test_the_store_s_own_words(faulty: Callable[..., Faulty], ask: Ask, code: str) -> None:
+def test_the_stores_message_is_quoted_without_secrets(
+    faulty: Callable[..., Faulty], ask: Ask, code: str
+) -> None:
     more = f"<AWSAccessKeyId>{KEY}</AWSAccessKeyId>"
     server = faulty(Rule(status=403, code=code, message=f"Not with {SECRET}\nor so", more=more))
     answer = ask(ListStore(access(server.endpoint, "b1x"), ""))
@@ -500,7 +504,7 @@ def test_answers_of_other_programs(faulty: Callable[..., Faulty], ask: Ask, stat
     ("reported_region", "region"),
     [("eu-west-1", "eu-west-1"), ("RegionOne", "RegionOne"), (KEY, ""), ("x; y", ""), ("y" * 3000, "")],
 )
-def test_a_region_is_taken_for_one_that_looks_like_one(
+def test_only_a_valid_region_name_is_accepted(
     faulty: Callable[..., Faulty], ask: Ask, reported_region: str, region: str
 ) -> None:
     """It is part of a command that users copy."""
@@ -551,7 +555,7 @@ def test_a_dripping_server_is_ended(faulty: Callable[..., Faulty], moto: S3Serve
     assert answer.timed_out
 
 
-def test_nobody_listens(ask: Ask) -> None:
+def test_a_closed_port_is_a_refusal(ask: Ask) -> None:
     answer = ask(HeadBucket(access(f"http://127.0.0.1:{free_port()}", "b1x")))
     assert isinstance(answer, StoreRefusal)
     assert answer.problem == "refused"
@@ -563,7 +567,7 @@ def test_a_host_that_is_not_found(ask: Ask) -> None:
     assert (answer.problem, answer.host) == ("name", "store.invalid:9000")
 
 
-def test_encryption_where_there_is_none(moto: S3Server, ask: Ask) -> None:
+def test_tls_to_a_server_without_tls_is_refused(moto: S3Server, ask: Ask) -> None:
     answer = ask(HeadBucket(access(moto.endpoint.replace("http:", "https:"), "b1x")))
     assert isinstance(answer, StoreRefusal)
     assert answer.problem == "tls"
@@ -577,7 +581,7 @@ def test_an_object_that_vanished(faulty: Callable[..., Faulty], moto: S3Server, 
     assert (answer.call, answer.status, answer.code) == ("GetObject", 404, "NoSuchKey")
 
 
-def test_a_proxy_is_taken_and_its_refusal_known(
+def test_a_proxy_is_used_and_its_refusal_recognised(
     faulty: Callable[..., Faulty], moto: S3Server, ask: Ask
 ) -> None:
     """A plain-HTTP store through a proxy: the proxy receives the whole address."""

@@ -119,7 +119,7 @@ pytestmark = [pytest.mark.server, pytest.mark.needs_module("moto", "flask", "gcp
 
 @pytest.mark.parametrize("location", ["s3", "gs"])
 @pytest.mark.parametrize("name", [name for name in MODELS if name not in DIFFERENT])
-def test_the_verdict_does_not_depend_on_where_it_lies(
+def test_the_verdict_does_not_depend_on_the_location(
     results: dict[str, dict[str, Any]], name: str, location: str
 ) -> None:
     local, remote = results["local"]["models"][name], results[location]["models"][name]
@@ -150,7 +150,7 @@ def test_a_directory_that_is_not_called_by_its_number(
     assert results[location]["findings"][name] == {"OVD664"}
 
 
-def test_every_model_was_looked_at(results: dict[str, dict[str, Any]]) -> None:
+def test_every_model_is_checked(results: dict[str, dict[str, Any]]) -> None:
     for found in results.values():
         assert found["models"].keys() == MODELS.keys()
         assert found["document"]["summary"]["verdict"] == "fail"

@@ -217,12 +217,12 @@ def test_the_proxy_lets_only_its_user_through(squid: Proxy, moto: S3Server) -> N
 # -- a store that misbehaves ---------------------------------------------------------------------------
 
 
-def test_nobody_listens_at_the_refused_address(refused: str) -> None:
+def test_the_refused_address_refuses_connections(refused: str) -> None:
     with pytest.raises(ConnectionRefusedError), open_response(f"{refused}/"):
         pass
 
 
-def test_the_wire_passes_on_what_is_signed(moto_iam: IamServer, faulty: Open) -> None:
+def test_the_wire_passes_on_signed_requests(moto_iam: IamServer, faulty: Open) -> None:
     bucket = moto_iam.bucket()
     moto_iam.put(bucket, {ODD: b"abc"})
     wire = faulty(moto_iam.endpoint)
@@ -259,7 +259,7 @@ ERRORS = [
 
 
 @pytest.mark.parametrize(("fault", "status", "code"), ERRORS)
-def test_the_ways_of_s3_to_say_no(fault: Fault, status: int, code: str, faulty: Open) -> None:
+def test_the_refusals_of_s3(fault: Fault, status: int, code: str, faulty: Open) -> None:
     store = faulty()
     store.misbehave(fault)
     with_reply = S3Server(store.endpoint, Keys("a", "b"))
@@ -280,7 +280,7 @@ def test_a_skewed_clock_shows_in_the_date(faulty: Open) -> None:
     assert server_time > datetime.now(timezone.utc) + timedelta(hours=1)
 
 
-def test_a_bucket_that_is_elsewhere(faulty: Open) -> None:
+def test_a_bucket_in_another_region_is_refused(faulty: Open) -> None:
     store = faulty()
     store.misbehave(faults.moved("eu-west-9"), method="HEAD")
     store.misbehave(faults.wrong_region("eu-west-9"))
@@ -387,7 +387,7 @@ def test_a_body_without_an_end(faulty: Open) -> None:
         assert answer.read(200_001) == b"ab" * 100_000 + b"a"
 
 
-def test_without_a_fault_and_with_nothing_behind_it(faulty: Open) -> None:
+def test_a_faulty_store_without_a_fault_answers_501(faulty: Open) -> None:
     store = faulty()
     with open_response(f"{store.endpoint}/models") as answer:
         assert answer.status == 501
@@ -397,7 +397,7 @@ def test_without_a_fault_and_with_nothing_behind_it(faulty: Open) -> None:
 
 
 @pytest.mark.needs_module("gcp_storage_emulator")
-def test_nothing_is_left_of_a_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_leaves_no_files_and_no_port(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     tmp_path.chmod(0o755)
     with gcs_server() as server:

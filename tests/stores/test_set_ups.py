@@ -246,7 +246,7 @@ def test_one_proxy_for_every_address_despite_no_proxy(moto: S3Server, squid: Pro
 
 
 @pytest.mark.parametrize(("near", "verdict"), [(False, "unknown"), (True, "S3_METADATA_FAIL")])
-def test_a_proxy_that_wants_another_password(moto: S3Server, squid: Proxy, near: bool, verdict: str) -> None:
+def test_a_proxy_that_refuses_the_password(moto: S3Server, squid: Proxy, near: bool, verdict: str) -> None:
     environment = {
         "S3_ENDPOINT": moto.endpoint,
         "AWS_ACCESS_KEY_ID": "k",

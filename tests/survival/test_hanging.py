@@ -85,7 +85,7 @@ def test_a_child_that_the_kernel_does_not_let_die_is_reported(
         os.waitpid(pid, 0)
 
 
-def test_a_signal_before_any_handler_leaves_nothing_behind(tmp_path: Path) -> None:
+def test_a_signal_before_any_handler_leaves_no_files(tmp_path: Path) -> None:
     """SIGHUP at the first import of the program, and after its first children are started."""
     script = """
 import os, signal, sys

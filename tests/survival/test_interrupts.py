@@ -125,7 +125,7 @@ def test_interrupted_collect_saves_the_facts_so_far(models: Path, tmp_path: Path
     assert {"StatPath", "ListDirectory"} <= kinds
 
 
-def test_an_interrupt_inside_code_compiled_from_a_text_is_no_signal(tmp_path: Path) -> None:
+def test_an_interrupt_inside_code_compiled_from_a_text_ends_without_a_signal(tmp_path: Path) -> None:
     """Data classes are created in this way: the exception is caught, but with -m CPython would end by the signal."""
     (tmp_path / "interrupted.py").write_text(
         "import ovms_doctor.cli.app as app, ovms_doctor.cli.entry as entry\n"

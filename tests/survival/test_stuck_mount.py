@@ -132,7 +132,7 @@ def test_a_document_on_a_mount_that_answers(
     assert on_mount.err.replace(os.fsencode(mount.point), os.fsencode(source)) == expected.err
 
 
-def test_what_cannot_be_read_there_has_the_same_reasons(mount: StuckMount) -> None:
+def test_unreadable_files_on_the_mount_have_the_same_reasons(mount: StuckMount) -> None:
     for path, reason in (("none", "No such file or directory"), ("models", "is a directory, not a file")):
         result = ovms_doctor("check", "--inspect", mount.point / path)
         assert result.code == 2
@@ -336,7 +336,7 @@ def test_the_servers_own_arguments_on_a_dead_mount(mount: StuckMount, good: Path
         assert result.document["summary"]["verdict"] == "incomplete"
 
 
-def test_a_mount_that_dies_and_comes_back_is_looked_at_again(mount: StuckMount, good: Path) -> None:
+def test_a_mount_that_recovers_is_read_again(mount: StuckMount, good: Path) -> None:
     """Answered requests in between show that the file system works."""
     mount.hold("getattr,lookup", "models/resnet/1")
     with LocalCollector(None, deadline=1.0) as collector:
@@ -553,15 +553,13 @@ def test_a_working_directory_on_a_dead_mount(mount: StuckMount, good: Path) -> N
         assert process.returncode == code, err
 
 
-def test_reading_goes_on_where_the_mount_goes_on(mount: StuckMount, source: Path) -> None:
+def test_reading_continues_after_the_mount_recovers(mount: StuckMount, source: Path) -> None:
     (source / "big.log").write_bytes(b"a line of a log\n" * 200_000)
     assert b"".join(pieces(str(mount.point / "big.log"))) == b"a line of a log\n" * 200_000
     assert len(read_named_file(str(mount.point / "big.log"), 1 << 30)) == 16 * 200_000
 
 
-def test_a_file_system_that_ends_while_it_is_read_is_no_end_of_the_file(
-    mount: StuckMount, source: Path
-) -> None:
+def test_a_lost_file_system_is_not_an_end_of_file(mount: StuckMount, source: Path) -> None:
     (source / "big.log").write_bytes(b"a line of a log\n" * 200_000)
     mount.hold("read")
     process = subprocess.Popen(

@@ -199,7 +199,7 @@ def _request(text: str) -> ClientRequest:
         ("x = [0] * 1000000; y = np.array([x] * 1000); client.infer(y, [])", "more than 1,000,000 elements"),
     ],
 )  # fmt: skip
-def test_what_cannot_be_followed_is_no_refusal(statements: str, reason: str) -> None:
+def test_unsupported_statements_are_not_refusals(statements: str, reason: str) -> None:
     """A value that only a run of the snippet gives is not taken for one that the client refuses."""
     head = "import numpy as np; import tritonclient.http as httpclient; client = httpclient.InferenceServerClient('h')"
     with pytest.raises(DocumentError, match="the snippet cannot be followed") as error:

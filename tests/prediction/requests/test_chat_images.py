@@ -94,7 +94,7 @@ def test_answers_longer_than_the_model(max_tokens: int | None, limit: int | None
     assert any("any prompt exceed" in doubt for doubt in found.doubts) is doubtful
 
 
-def test_a_server_whose_options_are_not_known() -> None:
+def test_a_server_with_unknown_options() -> None:
     found = answer(WEB, "2026.2", vision=None)
     assert found.succeeds
     assert "which images the server may load is not known" in found.doubts

@@ -115,7 +115,7 @@ def test_size_and_channels(data: bytes, form: str, channels: int | None) -> None
         tiff("<", 3)[:12],
     ],
 )
-def test_bytes_that_are_no_image(data: bytes) -> None:
+def test_bytes_that_are_not_an_image(data: bytes) -> None:
     assert read_image(data) is None
 
 

@@ -118,7 +118,7 @@ def test_endpoint_of_another_task(path: str, task: str, text: str) -> None:
         ("2025.0", ""),
     ],
 )
-def test_completions_of_a_model_that_sees(release: str, text: str) -> None:
+def test_completions_of_a_vision_model(release: str, text: str) -> None:
     found = answer("/v3/completions", {"prompt": "hi"}, "text_generation", release, vision=True)
     assert found.succeeds is (not text)
     assert found.message.endswith(text)

@@ -172,7 +172,7 @@ def test_saved_model_files(tmp_path: Path) -> None:
     }
 
 
-def test_pointer_file_names_what_is_missing(base: Path) -> None:
+def test_pointer_file_finding_names_the_missing_file(base: Path) -> None:
     base.write_bytes(LFS)
     fault = only_fault(inspected(base))
     assert "the real file has 288 bytes" in fault.detail
@@ -184,7 +184,7 @@ def test_web_page_is_reported_with_its_title(base: Path) -> None:
     assert "Sign in" in only_fault(inspected(base)).detail
 
 
-def test_short_weights_say_both_numbers(base: Path) -> None:
+def test_short_weights_report_both_sizes(base: Path) -> None:
     base.with_suffix(".bin").write_bytes(BIN[:272])
     fault = only_fault(inspected(base))
     assert "272" in fault.detail
@@ -193,7 +193,7 @@ def test_short_weights_say_both_numbers(base: Path) -> None:
     assert fault.path == str(base.with_suffix(".bin"))
 
 
-def test_pointer_in_place_of_external_data(tmp_path: Path) -> None:
+def test_pointer_instead_of_external_data(tmp_path: Path) -> None:
     (tmp_path / "m.onnx").write_bytes(onnx(external("w.data", 0, 4096)))
     (tmp_path / "w.data").write_bytes(LFS)
     fault = only_fault(inspected(tmp_path / "m.onnx", "onnx"))

@@ -50,7 +50,7 @@ def test_message_is_the_same_without_rights(make_package: MakePackage, world_dir
     assert sorted(frontends.split()) == "ir jax onnx paddle pytorch tf tflite".split()
 
 
-def test_libraries_for_one_user_only_are_no_failure_of_the_model(
+def test_libraries_for_one_user_only_are_not_a_failure_of_the_model(
     make_package: MakePackage, world_dir: Path
 ) -> None:
     """Installed with umask 077, the directory of the libraries is closed for the server's user."""

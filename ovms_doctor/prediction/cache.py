@@ -1,8 +1,8 @@
 """The model cache: whether it is on, whether the start survives it, and what it does to the models.
 
-The start follows ModelManager's constructor (modelmanager.cpp, the same from v2022.1 to v2026.3). What comes then
-is OpenVINO's, measured with its releases 2023.3 to 2026.4 on the CPU, AUTO, MULTI and HETERO alike; releases
-between two that were measured behave as both of them do.
+The start follows ModelManager's constructor (modelmanager.cpp, the same from v2022.1 to v2026.3). The later steps are
+OpenVINO's, measured with its releases 2023.3 to 2026.4 on the CPU, AUTO, MULTI and HETERO alike; releases between two
+that were measured behave as both of them do.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from ovms_doctor.prediction.paths import absolute, filesystem_error
 
 #: modelmanager.cpp, DEFAULT_MODEL_CACHE_DIRECTORY; no image of OVMS has it.
 DEFAULT = "/opt/cache"
-#: More blobs than these are not looked at one by one.
+#: The largest number of blobs that are checked one by one.
 MOST_BLOBS = 200
 #: With less free space than this, in bytes, the number of existing blobs matters.
 LITTLE_ROOM = 16 << 30
@@ -62,13 +62,14 @@ def plan_cache(deployment: Deployment, facts: Facts) -> CachePlan | None:
 
 
 def cache_problem(cache: CachePlan) -> StartProblem:
-    """How the process ends over its cache (server.cpp catches what the constructor throws)."""
+    """Returns how the process ends because of its cache (server.cpp catches the exception of the constructor)."""
     line = server_log.ENDS_BY_EXCEPTION(what=cache.ends)
     return StartProblem("cache", "INTERNAL_ERROR", 1, (line,), path=cache.failed_path, text=cache.ends)
 
 
 def uses_cache(parameters: ParsedParameters | None) -> bool:
-    """``ModelInstance::setCacheOptions``: what follows the requests, or comes from a custom loader, is left out."""
+    """Applies ``ModelInstance::setCacheOptions``: models whose shape follows the requests, or with a custom loader, do
+    not use the cache."""
     if parameters is None:
         return True
     if parameters.custom_loader is not None:
@@ -79,7 +80,8 @@ def uses_cache(parameters: ParsedParameters | None) -> bool:
 def with_cache(
     attempt: Attempt, cache: CachePlan | None, model: str, parameters: ParsedParameters | None
 ) -> Attempt:
-    """``attempt`` as the cache changes it: OpenVINO looks into it after the model was read, before it is compiled."""
+    """Returns ``attempt`` with the effect of the cache: OpenVINO reads the cache after the model is read, before it is
+    compiled."""
     if cache is None or cache.effect not in ("refused", "aborts") or not uses_cache(parameters):
         return attempt
     if attempt.outcome != "loaded" and not isinstance(attempt.cause, CompileRefused):
@@ -96,7 +98,7 @@ def with_cache(
         line = server_log.COMPILE_FAILED(
             what=cache.exception, model=model, version=attempt.version, device=device
         )
-    # These two put the text into one of their own, which differs from release to release.
+    # These two put the text into another one, which differs between releases.
     return replace(attempt, outcome="failed", status=status, cause=cause, log=() if wrapped else (line,))
 
 
@@ -104,8 +106,7 @@ def with_cache(
 
 
 def _default(deployment: Deployment, facts: Facts) -> CachePlan | None:
-    """Returns ``/opt/cache``, whose existence turns the cache on; not looked at where this host's path proves
-    nothing."""
+    """Returns ``/opt/cache``, whose existence turns the cache on; None if this host's path does not decide."""
     if not deployment.bare_metal and not is_mounted(DEFAULT, deployment):
         return None
     base = CachePlan(DEFAULT, DEFAULT, configured=False)
@@ -116,12 +117,12 @@ def _default(deployment: Deployment, facts: Facts) -> CachePlan | None:
 
 
 def _look(base: CachePlan, deployment: Deployment, facts: Facts) -> CachePlan:
-    """``exists``, ``create_directories``, ``access``: an exception of the first two ends the process."""
+    """Applies ``exists``, ``create_directories`` and ``access``: an exception of the first two ends the process."""
     base = replace(
         base, kept=_kept(base.absolute_path, deployment), in_memory=_in_memory(base.absolute_path, deployment)
     )
     if deployment.container is not None and not deployment.mounts:
-        # What is called so on this host is not the container's.
+        # A directory with this name on this host is not the container's.
         return base
     status = facts.ask(StatPath(base.absolute_path))
     if isinstance(status, Unavailable):
@@ -150,7 +151,7 @@ def _ends(
 
 
 def _created(base: CachePlan, deployment: Deployment, facts: Facts) -> CachePlan:
-    """``create_directories``: every directory that is missing, in the lowest one that is there."""
+    """Applies ``create_directories``: every missing directory, in the lowest existing one."""
     above = posixpath.dirname(base.absolute_path.rstrip("/")) or "/"
     if base.kept is False:
         return _created_in_image(base, deployment)
@@ -192,7 +193,8 @@ def _is_link(path: str, directory: str, facts: Facts) -> bool:
 
 
 def _created_in_image(base: CachePlan, deployment: Deployment) -> CachePlan:
-    """Returns a directory that neither a mount nor the image has: but for /tmp, the image's directories are root's."""
+    """Returns the result for a directory that neither a mount nor the image has: except /tmp, root owns the image's
+    directories."""
     container = deployment.container
     if container is not None and container.user_namespace:
         return base
@@ -229,7 +231,7 @@ def _effect(base: CachePlan, deployment: Deployment, facts: Facts) -> CachePlan:
     if not _sets_permissions(release):
         return replace(base, effect="uncached")
     if base.blobs == 0:
-        # The blob that could not be written is to be given its mode.
+        # OpenVINO sets the mode of the blob that could not be written.
         exception = _exception("cannot set permissions", errno.ENOENT, base, release)
         return replace(base, effect="refused", exception=exception)
     return base
@@ -256,7 +258,7 @@ def _not_searchable(base: CachePlan, release: Release) -> CachePlan:
 
 
 def _sets_permissions(release: Release) -> bool:
-    """OpenVINO 2025.4 to 2026.1 does not look whether the blob could be written."""
+    """Whether OpenVINO sets the mode without a check that the blob was written (2025.4 to 2026.1)."""
     return release.at_least(2025, 4) and not release.at_least(2026, 2)
 
 
@@ -275,15 +277,15 @@ def _line(release: Release) -> int:
 
 
 def _with_blobs(base: CachePlan, rights: Writability, deployment: Deployment, facts: Facts) -> CachePlan:
-    """The blobs that are there, and those among them that are of no use and cannot be removed. They do no harm
-    before OpenVINO 2025.2, which leaves them alone."""
+    """Returns the existing blobs, and those among them that cannot be used or removed. OpenVINO before 2025.2 ignores
+    these."""
     uid = deployment.user.uid
     sticky = bool(rights.mode & _STICKY) and uid not in (0, rights.uid)
     fixed = not rights.writable or sticky
     scarce = rights.free is not None and rights.free < LITTLE_ROOM
     if not (fixed or scarce):
         return base
-    # Names that the server's user may not list matter too.
+    # Names that the server's user may not list count too.
     listing = facts.ask(ListDirectory(base.absolute_path, own=not rights.readable))
     if not isinstance(listing, Listing):
         return base

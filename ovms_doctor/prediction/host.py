@@ -1,4 +1,4 @@
-"""What the server cannot use on its host: its log file, its ports, its addresses.
+"""Parts of the host that the server cannot use: its log file, its ports, its addresses.
 
 The log file is opened once the arguments are valid, before anything else; the ports after the model cache and the CPU
 extension (ModelManager's constructor), before the configuration and the models (Server::startModules), except in
@@ -17,14 +17,14 @@ from ovms_doctor.prediction.engine_start import created_mounts, engine_problem, 
 from ovms_doctor.prediction.log_file import log_file_problem
 from ovms_doctor.prediction.network import network_problem
 
-#: At these the process ends before it opens its log file.
+#: Problems with which the process ends before it opens its log file.
 _BEFORE_LOG = ("usage", "help", "task_not_inferred", "model_path_denied")
-#: At these, before it opens its ports.
+#: Problems with which the process ends before it opens its ports.
 _BEFORE_PORTS = ("cache", "extension")
 
 
 def with_host(planned: Plan, deployment: Deployment, facts: Facts) -> Plan:
-    """Returns the plan, with what the host makes of it. Raises FactsMissingError."""
+    """Returns the plan with the effect of the host. Raises FactsMissingError."""
     problem = engine_problem(deployment, facts)
     if problem is not None:
         return _ended(planned, problem)
@@ -41,7 +41,7 @@ def with_host(planned: Plan, deployment: Deployment, facts: Facts) -> Plan:
     if problem is None or (not problem.of_engine and _ends_before_ports(planned)):
         return planned
     if not problem.of_engine and not deployment.release.at_least(2022, 2):
-        # The models are loaded by then.
+        # The models are already loaded at this point.
         if planned.outcome != "serves":
             return planned
         models = tuple(_with_nothing_later(model) for model in planned.models)
@@ -57,7 +57,7 @@ def _ends_before_ports(planned: Plan) -> bool:
 
 
 def _ended(planned: Plan, problem: StartProblem) -> Plan:
-    """Nothing is loaded; what the models would be is kept."""
+    """Returns the plan with nothing loaded; the models' own plans are kept."""
     models = tuple(
         replace(
             model,

@@ -1,4 +1,4 @@
-"""One try to load one version, from its directory to AVAILABLE (modelinstance.cpp loadModelImpl)."""
+"""One attempt to load one version, from its directory to AVAILABLE (modelinstance.cpp loadModelImpl)."""
 
 from __future__ import annotations
 
@@ -65,15 +65,21 @@ LoadLevel = Literal["none", "read", "compile"]
 
 
 class Loader(Struct, frozen=True):
-    """Tries versions of one model. ``level``: how far OpenVINO loads; ``parameters``: what is configured for the model,
-    None for nothing; ``extension``: the CPU extension that the server loaded before."""
+    """Loads versions of one model."""
 
+    #: The model's name.
     model: str
+    #: The release of the server.
     release: Release
+    #: The server's working directory.
     working_directory: str
+    #: How far OpenVINO loads the model.
     level: LoadLevel
+    #: The facts for the rules.
     facts: Facts
+    #: The configured parameters; None for none.
     parameters: ParsedParameters | None = None
+    #: The CPU extension that the server loaded before.
     extension: ExtensionPlan | None = None
 
     def attempt(
@@ -119,7 +125,7 @@ class Loader(Struct, frozen=True):
         for path, full_path in files:
             status = self._status(path, full_path)
             if isinstance(status, PathStatus) and status.kind in ("fifo", "character", "block"):
-                # Opening a FIFO or reading a device never comes back; OVMS and OpenVINO do not look first.
+                # Opening a FIFO or reading a device never returns; OVMS and OpenVINO do not check this first.
                 return replace(base, outcome="hangs", cause=SpecialFile(path, status.kind))
             statuses.append(status)
         denied = self._denied(found, absolute_path, files, statuses)
@@ -181,7 +187,7 @@ class Loader(Struct, frozen=True):
                     readable.append((path, full_path))
             elif not status.missing:
                 return AccessFails(path, status, "read")
-        # Nearly always it may open them, and then they are looked into.
+        # Nearly always it may open them, and then their content is needed.
         self.facts.need(
             [*(ReadFile(full_path, HEAD) for _, full_path in readable), *self._looks(found, absolute_path)]
         )
@@ -223,7 +229,7 @@ class Loader(Struct, frozen=True):
         return None
 
     def _mapping(self, path: str, *, single_file: bool) -> tuple[Failure | None, Mapping]:
-        """``parseModelMapping``: a mapping_config.json that cannot be opened counts as absent."""
+        """Applies ``parseModelMapping``: a mapping_config.json that cannot be opened counts as absent."""
         directory = path.rpartition("/")[0] if single_file else path
         file = f"{directory}/{MAPPING}"
         full_path = absolute(file, self.working_directory)
@@ -231,7 +237,7 @@ class Loader(Struct, frozen=True):
         if isinstance(status, Failure):
             return None if status.missing else status, NO_MAPPING
         if isinstance(status, PathStatus) and status.kind == "directory":
-            # It opens, and nothing comes out of it.
+            # It opens, but has no content.
             return None, read_mapping(b"", file, self.model, self.release)
         if isinstance(status, Unavailable) or status.kind != "regular":
             return None, NO_MAPPING
@@ -259,7 +265,8 @@ class Loader(Struct, frozen=True):
 
     @property
     def _first_level(self) -> Literal["read", "compile"]:
-        """Parameters that change the load are met by a model that is only read; it is compiled after that."""
+        """Returns the level of the first load: a model that is only read decides about parameters that change the load;
+        it is compiled after that."""
         changed = self.parameters is not None and changes_the_load(self.parameters)
         return "compile" if self.level == "compile" and not changed else "read"
 
@@ -282,7 +289,7 @@ class Loader(Struct, frozen=True):
             and inspection is not None
             and not any(fault.fatal for fault in inspection.faults)
         ):
-            # The runtime here was not given the library that the server adds by itself.
+            # The runtime here did not load the library that the server adds by itself.
             judged = self._tensors(base, found, inspection.inputs, inspection.outputs)
             return replace(judged, tokenizers=tokenizers, basis="static")
         untried = needs_untried(self.extension, inspection, report, self.release)
@@ -296,7 +303,7 @@ class Loader(Struct, frozen=True):
         if inspection is not None and has_unknown_operation(inspection):
             return self._refused(base, ReadRefused(found.path, found.format, inspection, None), None)
         if inspection is None and any(isinstance(each, Failure) and each.missing for each in statuses):
-            # A link of the model's leads to nothing, at least for the server.
+            # A link of the model is dangling, at least for the server.
             return self._refused(base, ReadRefused(found.path, found.format, None, None), None)
         if isinstance(report, Unavailable):
             cause = CouldNotLook(found.path, report.reason, report.timed_out)
@@ -332,7 +339,7 @@ class Loader(Struct, frozen=True):
         )
 
     def _refused(self, base: Attempt, cause: Cause, report: LoadReport | Unavailable | None) -> Attempt:
-        """``read_model`` throws: INTERNAL_ERROR, with OpenVINO's own text in the log."""
+        """Returns the result if ``read_model`` throws: INTERNAL_ERROR, with OpenVINO's own text in the log."""
         log: tuple[str, ...] = ()
         if isinstance(report, LoadReport) and report.outcome == "failed":
             log = (server_log.READ_FAILED(what=report.message, model=self.model, version=base.version),)
@@ -347,7 +354,7 @@ class Loader(Struct, frozen=True):
         inputs: tuple[Tensor, ...] | None,
         outputs: tuple[Tensor, ...] | None,
     ) -> Attempt:
-        """``loadInputTensors`` and ``loadOutputTensors``: the requirements of OVMS for a model that was read."""
+        """Applies ``loadInputTensors`` and ``loadOutputTensors``: OVMS's requirements for a model that was read."""
         report = base.report if isinstance(base.report, LoadReport) else None
 
         def fails(status: str, which: str, log: tuple[str, ...]) -> Attempt:
@@ -387,7 +394,7 @@ def _is_regular(status: PathStatus | Failure | Unavailable) -> bool:
 
 
 def _files_opened(found: FoundFile, absolute_path: str) -> list[tuple[str, str]]:
-    """Returns the files that OpenVINO opens: each as the server writes it, and made absolute."""
+    """Returns the files that OpenVINO opens: each as the server writes it, and absolute."""
     if found.format == "ir":
         return [(found.path, absolute_path), (weights_of(found.path), weights_of(absolute_path))]
     if found.format == "saved_model":

@@ -1,4 +1,4 @@
-"""The file of ``--log_path``: the server appends to it from its start, and ends where it cannot be opened.
+"""The file of ``--log_path``: the server appends to it from its start, and ends if it cannot be opened.
 
 Source: configure_logger (logging.cpp, all releases) makes spdlog's basic_file_sink, whose constructor throws;
 Server::start (server.cpp) logs the exception and returns 1. spdlog 1.15 (OVMS since v2025.3) makes the directories
@@ -29,18 +29,18 @@ from ovms_doctor.model.releases import Release
 from ovms_doctor.prediction.mounted_paths import is_mounted, made_by_engine
 from ovms_doctor.prediction.paths import absolute
 
-#: Directories of the images in which others than root may write, or of which that is not known.
+#: Directories of the images in which users other than root may write, or for which this is not known.
 _NOT_ROOTS = ("/tmp", "/var/tmp", "/dev", "/proc", "/sys", "/home", "/ovms", "/run", "/var/lock", "/var/run")  # noqa: S108
 #: Directories that every image has, and that belong to root (Dockerfile.ubuntu, Dockerfile.redhat, their base images).
 _ROOTS = frozenset(
     ("/", "/etc", "/media", "/mnt", "/opt", "/root", "/srv", "/usr", "/var", "/var/lib", "/var/log")
 )
-#: Directories that every image has, in which others than root may write.
+#: Directories that every image has, in which users other than root may write.
 _THERE = frozenset(("/tmp", "/var/tmp"))  # noqa: S108
 
 
 def log_file_problem(deployment: Deployment, facts: Facts) -> StartProblem | None:
-    """How the process ends over its log file; None if it does not, or if that is not known. Raises
+    """Returns how the process ends because of its log file; None if it does not, or if that is not known. Raises
     FactsMissingError."""
     arguments = deployment.arguments
     path = arguments.value("log_path") if arguments is not None else None
@@ -61,7 +61,7 @@ def log_file_problem(deployment: Deployment, facts: Facts) -> StartProblem | Non
 
 
 def log_file_gap(deployment: Deployment, facts: Facts) -> CouldNotLook | None:
-    """What of the log file hung when it was looked at; None for nothing. Asks for nothing."""
+    """Returns the log file, if a question about it did not end; None otherwise. Requests no facts."""
     path = deployment.arguments.value("log_path") if deployment.arguments is not None else None
     if not path:
         return None
@@ -77,7 +77,7 @@ def log_file_gap(deployment: Deployment, facts: Facts) -> CouldNotLook | None:
 
 
 def _on_host(path: str, deployment: Deployment, facts: Facts) -> Failure | None:
-    """Why opening the file to append to it fails."""
+    """Returns why opening the file for appending fails."""
     status = facts.ask(StatPath(path))
     if isinstance(status, Unavailable):
         return None
@@ -94,7 +94,7 @@ def _on_host(path: str, deployment: Deployment, facts: Facts) -> Failure | None:
 
 
 def _created(path: str, deployment: Deployment, facts: Facts) -> Failure | None:
-    """Why the file, or a directory on the way to it, cannot be created."""
+    """Returns why the file, or a directory on the way to it, cannot be created."""
     parent = directory = posixpath.dirname(path) or "/"
     while True:
         status = facts.ask(StatPath(directory))
@@ -131,7 +131,7 @@ def _not_writable(rights: Writability) -> Failure | None:
 
 
 def _makes_directories(release: Release) -> bool:
-    """spdlog 1.15 does (WORKSPACE, v2025.3)."""
+    """Whether spdlog creates missing directories: since 1.15 (WORKSPACE, v2025.3)."""
     return release.at_least(2025, 3)
 
 
@@ -150,7 +150,7 @@ def _in_image(path: str, deployment: Deployment) -> Failure | None:
         return None
     parent = posixpath.dirname(path) or "/"
     if container is not None and container.read_only_root and container.engine != "podman":
-        # Podman lays tmpfs over some.
+        # Podman mounts tmpfs over some.
         if parent in _THERE:
             return Failure(errno.EROFS)
         if posixpath.dirname(parent) in _THERE:
@@ -160,7 +160,7 @@ def _in_image(path: str, deployment: Deployment) -> Failure | None:
     if container is not None and container.read_only_root:
         return Failure(errno.EROFS if parent in _ROOTS else errno.ENOENT)
     if deployment.user.uid == 0:
-        # What root may not is to make the directory where spdlog does not.
+        # Root may not write either if the directory is missing and spdlog does not create it.
         known = parent in _ROOTS or _makes_directories(deployment.release)
         return None if known or parent.count("/") > 1 else Failure(errno.ENOENT)
     return Failure(errno.EACCES if parent in _ROOTS else errno.ENOENT)

@@ -1,8 +1,8 @@
 """The model manager: from detected versions to states, over start-up and the polls after it.
 
-Follows ``ModelManager::reloadModelWithVersions`` (modelmanager.cpp; the same from v2022.1 to v2026.3) with
-its peculiarities: the fallback searches an unsorted list by bisection, and an exception in a load is
-logged and forgotten.
+Follows ``ModelManager::reloadModelWithVersions`` (modelmanager.cpp; the same from v2022.1 to v2026.3) with its
+peculiarities: the fallback searches an unsorted list by bisection, and an exception in a load is logged and has no
+other effect.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ END = VersionState("END", "OK")
 
 
 class StartNeverEndsError(Exception):
-    """The same versions fail and are tried again without anything changing in between."""
+    """The same versions fail and are tried again, without a change in between."""
 
     def __init__(self, version: int) -> None:
         super().__init__(version)
@@ -32,7 +32,7 @@ class StartNeverEndsError(Exception):
 
 
 class StartEndsError(Exception):
-    """A load does not come back: the process dies in it, hangs, or its end is not known."""
+    """A load does not return: the process ends in it, hangs, or its end is not known."""
 
     def __init__(self, attempt: Attempt) -> None:
         super().__init__(attempt.version)
@@ -40,29 +40,40 @@ class StartEndsError(Exception):
 
 
 class Changes(Struct):
-    """``getVersionsToChange``: what to start, load again and retire; sorted, duplicates kept."""
+    """The result of ``getVersionsToChange``; sorted, with duplicates."""
 
+    #: The versions to start.
     start: list[int]
+    #: The versions to load again.
     reload: list[int]
+    #: The versions to retire.
     retire: list[int]
 
 
 class Manager(Struct):
-    """One model's versions. ``states`` grows as the server's map of instances does; nothing leaves it.
-    ``begin`` is called with the versions that are loaded together: from a store they are downloaded together."""
+    """The versions of one model."""
 
+    #: The detected versions, with duplicates.
     found: tuple[int, ...]
+    #: The version policy.
     policy: VersionPolicy
+    #: Returns the result of loading a version.
     attempt: Callable[[int], Attempt]
+    #: Called with the versions that are loaded together: from a store they are downloaded together.
     begin: Callable[[list[int]], None] | None = None
+    #: The states by version. Like the server's map of instances, it only grows.
     states: dict[int, VersionState] = field(default_factory=dict)
+    #: The attempts, by version.
     tried: dict[int, Attempt] = field(default_factory=dict)
+    #: Failed versions that the search in the unsorted list does not find.
     missed: set[int] = field(default_factory=set)
+    #: The versions that were retired.
     retired: set[int] = field(default_factory=set)
+    #: The versions that the last poll started.
     started: list[int] = field(default_factory=list)
 
     def poll(self) -> StatusCode:
-        """One pass; returns the status code that it ends with. Raises StartNeverEndsError, StartEndsError and
+        """Runs one pass; returns the status code that it ends with. Raises StartNeverEndsError, StartEndsError and
         FactsMissingError."""
         available = list(self.found)
         self.started = []
@@ -108,8 +119,8 @@ class Manager(Struct):
         return Changes(difference(requested, registered), again, retire)
 
     def _strike(self, available: list[int], failed: list[int], all_failed: set[int]) -> None:
-        """Removes failed versions from the list, where ``std::binary_search`` finds them: the list is in the byte
-        order of the names, so with 9 in the list it does not find 10."""
+        """Removes failed versions from the list, if ``std::binary_search`` finds them: the list is in the byte order of
+        the names, so with 9 in the list it does not find 10."""
         for version in failed:
             position = bisect_left(available, version)
             if position < len(available) and available[position] == version:
@@ -119,12 +130,12 @@ class Manager(Struct):
             all_failed.add(version)
 
     def _add(self, versions: list[int]) -> tuple[StatusCode, list[int]]:
-        """``Model::addVersions``, and the exception handler around it."""
+        """Applies ``Model::addVersions``, and the exception handler around it."""
         self._ask_ahead(versions)
         status: StatusCode = "OK"
         failed: list[int] = []
         for version in versions:
-            # A second directory with the same number is loaded, and its instance thrown away.
+            # A second directory with the same number is loaded, and its instance is discarded.
             first = version not in self.states
             if first:
                 self.states[version] = LOADING_OK
@@ -141,7 +152,7 @@ class Manager(Struct):
         return status, failed
 
     def _reload(self, versions: list[int], failed: list[int]) -> StatusCode:
-        """``Model::reloadVersions``, and the exception handler around it; adds to ``failed``."""
+        """Applies ``Model::reloadVersions``, and the exception handler around it; adds to ``failed``."""
         self._ask_ahead(versions)
         status: StatusCode = "OK"
         for version in versions:

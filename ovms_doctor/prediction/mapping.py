@@ -96,7 +96,8 @@ def _against_schema(keyword: str, key: str) -> str:
 
 
 def _halves(document: Any, path: str) -> Mapping:
-    """Until v2022.3: a half is taken if it is there, both are objects, and nothing else is in the file."""
+    """Reads the file as until v2022.3: a half is read if it exists, both are objects, and the file contains nothing
+    else."""
     is_valid = (
         isinstance(document, dict)
         and not set(document) - {"inputs", "outputs"}
@@ -116,7 +117,7 @@ def _halves(document: Any, path: str) -> Mapping:
 
 
 def _names(half: Any) -> Pairs:
-    """In the order of the names, as the server's map has them. What is no text is left out."""
+    """Returns the pairs in the order of the names, like the server's map. Values that are not text are left out."""
     pairs = half.items() if isinstance(half, dict) else ()
     return tuple(
         sorted(
@@ -138,7 +139,7 @@ def _reader() -> Any:
     import rapidjson
 
     class Reader(rapidjson.Decoder):
-        """The first of equal keys is found at the top (FindMember); below, the last one overwrites."""
+        """Reads equal keys: at the top the first counts (FindMember); below, the last one overwrites."""
 
         def start_object(self) -> list[tuple[str, Any]]:
             return []
@@ -154,7 +155,7 @@ def _reader() -> Any:
 
 
 def effects(mapping: Mapping, side: Side, tensors: tuple[Tensor, ...]) -> MappingEffects:
-    """Applies a mapping to the tensors: the server looks each one up by the first of its names."""
+    """Applies a mapping to the tensors: the server searches each by the first of its names."""
     names = [tensor_name(tensor) for tensor in tensors]
     shared: dict[str, list[str]] = {}
     for name in names:
@@ -167,5 +168,5 @@ def effects(mapping: Mapping, side: Side, tensors: tuple[Tensor, ...]) -> Mappin
 
 
 def tensor_name(tensor: Tensor) -> str:
-    """``get_any_name``: the first of a tensor's names in their order; empty if it has none."""
+    """Applies ``get_any_name``: returns the first of a tensor's names in their order; empty if it has none."""
     return min(tensor.names, default="")

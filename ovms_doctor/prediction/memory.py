@@ -19,11 +19,11 @@ from ovms_doctor.model.memory import CacheMemory, MemoryEstimate, VersionMemory
 from ovms_doctor.model.plan import ModelPlan, VersionPlan
 
 MIB = 1 << 20
-#: A process with OpenVINO in it and no model, and one more small model: memory that cannot be taken back.
+#: The memory of a process with OpenVINO and no model, and of one more small model: memory that cannot be reclaimed.
 BASE = 35 * MIB
 EACH = 2 * MIB
-#: For weights of an element type, and how they are converted: how much of their size is kept once more where the
-#: processor computes in bf16, and where it computes in f32.
+#: By the element type of weights, and their conversion: the part of their size that is kept a second time if the
+#: processor computes in bf16, and if it computes in f32.
 _KEPT: dict[tuple[str, str], tuple[float, float]] = {
     ("f32", ""): (0.5, 1.0),
     ("f16", ""): (1.0, 2.0),
@@ -35,12 +35,12 @@ _KEPT: dict[tuple[str, str], tuple[float, float]] = {
 }
 _ELSE = (1.0, 1.0)
 _REWRITTEN = {("f16", "plain"), ("bf16", "plain")}
-#: For a format without a size for each constant: the file is read into memory, and compiled.
+#: For a format without the sizes of constants: the file is read into memory, and compiled.
 _WHOLE = (1.0, 3.0)
 
 
 def estimate(models: Iterable[ModelPlan], limits: HostLimits) -> MemoryEstimate | None:
-    """For the plans of models; None if nothing is loaded whose memory is known."""
+    """Returns the estimate for the plans of models; None if nothing is loaded whose memory is known."""
     versions: list[VersionMemory] = []
     left_out: list[str] = []
     precisions: dict[str, None] = {}
@@ -74,7 +74,7 @@ def estimate(models: Iterable[ModelPlan], limits: HostLimits) -> MemoryEstimate 
         return None
     low = BASE + sum(item.low for item in versions)
     high = BASE + sum(item.high for item in versions)
-    # A graph is not loaded while an older one of its name is.
+    # A graph is not loaded while an older graph of the same name is loaded.
     classic = [item for item in versions if item not in graphs]
     more_low, more_high = _largest(classic) if classic else (0, 0)
     return MemoryEstimate(
@@ -93,8 +93,8 @@ def estimate(models: Iterable[ModelPlan], limits: HostLimits) -> MemoryEstimate 
 
 
 def is_killed(estimate_: MemoryEstimate | None, deployment: Deployment) -> bool:
-    """Whether the kernel kills the process for what it needs at least, before a request comes. Swap space that the
-    container is given helps it; of a container that runs it is not so."""
+    """Whether the kernel kills the process because of the least memory that it needs, before a request arrives. A
+    container's swap space counts; a running container that never restarted is not killed."""
     limit, container = deployment.memory, deployment.container
     if estimate_ is None or limit is None:
         return False
@@ -119,7 +119,7 @@ def _add_graph(
     left_out: list[str],
     precisions: dict[str, None],
 ) -> None:
-    """The models that a graph's nodes load: they are packed for the processor at the first request, and kept."""
+    """Adds the models that a graph's nodes load: they are packed for the processor at the first request, and kept."""
     found: list[VersionMemory] = []
     for node in graph.models:
         if node.device not in ("CPU", "") or (not node.device and limits.gpu):
@@ -152,7 +152,8 @@ def _precision(bf16: bool | None) -> str:
 
 
 def _is_retried(version: VersionPlan) -> bool:
-    """Whether the server reads the version at every poll, to fail over compiling it. What fails sooner takes little."""
+    """Whether the server reads the version at every poll, and fails to compile it. An earlier failure needs little
+    memory."""
     attempt = version.attempt
     return (
         attempt is not None
@@ -172,25 +173,25 @@ def _version(
         in_bf16, in_f32 = _KEPT.get((item.element_type, item.converted), _ELSE)
         low += item.size * (in_f32 if bf16 is False else in_bf16)
         high += item.size * (in_bf16 if bf16 else in_f32)
-    # Half floats that are computed anew while compiling are not read from the file any more.
+    # Half floats that are computed during compilation are not read from the file any more.
     used = sum(
         item.size for item in inspection.weights if (item.element_type, item.converted) not in _REWRITTEN
     )
     if not mapped:
-        # Read into memory instead: it cannot be dropped any more.
+        # They are read into memory instead, which cannot be reclaimed.
         weights = sum(item.size for item in inspection.weights)
         low, high = low + weights, high + weights
     return VersionMemory(model, version, EACH + int(low), EACH + int(high), used if mapped else 0, not mapped)
 
 
 def _largest(versions: list[VersionMemory]) -> tuple[int, int]:
-    """Returns the memory of the largest version of all, as the estimate for a new version of its model."""
+    """Returns the memory of the largest version, as the estimate for a new version of its model."""
     top = max(versions, key=lambda item: item.high)
     return top.low, top.high
 
 
 def _compile_options(model: ModelPlan, limits: HostLimits) -> tuple[dict[str, Any], bool]:
-    """The plugin's properties, and whether the model is compiled for the CPU alone."""
+    """Returns the plugin's properties, and whether the model is compiled for the CPU alone."""
     parameters = model.parameters
     if parameters is None:
         return {}, not limits.gpu

@@ -1,8 +1,7 @@
-"""The file system of a server in a container outside of its mounts: that of the image, nothing of the host's.
+"""The file system outside of the mounts for a server in a container: that of the image, and nothing of the host's.
 
-The image cannot be looked into. But OVMS's images hold the tree of their base image, /ovms and /licenses
-(Dockerfile.ubuntu, Dockerfile.redhat at each tag); so another path does not exist there, whatever this host has at
-the same path.
+The image cannot be read. But OVMS's images contain the tree of their base image, /ovms and /licenses
+(Dockerfile.ubuntu, Dockerfile.redhat at each tag); so no other path exists there, even if this host has the same path.
 """
 
 from __future__ import annotations
@@ -41,7 +40,7 @@ _TOP = frozenset(
     "afs bin boot dev drivers etc home lib lib32 lib64 libx32 licenses lost+found media mnt opt ovms proc root run "
     "sbin srv sys tmp usr var".split()
 )
-#: Of these it is known what the images have in them; what else this host has there is its own.
+#: Directories whose content in the images is known; other entries of this host belong to the host alone.
 _KNOWN_BELOW: dict[str, frozenset[str]] = {
     "home": frozenset(("ovms", "ubuntu")),
     "media": frozenset(),
@@ -62,8 +61,8 @@ _ABOUT_CREATED = (*_ABOUT_PATHS, CheckWritable)
 
 
 class MountedFacts(Facts):
-    """The facts for a server with ``deployment``'s mounts: a path under no mount, and not in the image, does not
-    exist. Another view of the same facts: missing facts are requested from the same driver."""
+    """The facts for a server with ``deployment``'s mounts: a path under no mount, and not in the image, does not exist.
+    This is another view of the same facts: missing facts are requested from the same driver."""
 
     __slots__ = (
         "_container",
@@ -89,11 +88,11 @@ class MountedFacts(Facts):
         self._user = deployment.user
         self._created = may_be_created(deployment)
         self._directories = always_directories(deployment)
-        # All that is not mounted is unavailable too; but what an image of OVMS's has there is known.
+        # Paths without a mount are unavailable too; but the content of OVMS's images is known.
         self._unavailable = tuple(
             _names(item.server) for item in deployment.unavailable_paths if item.server != "/"
         )
-        #: A relative path counts from the container's directory, which is not this process's.
+        #: A relative path starts at the container's directory, which is not this process's.
         named_paths = [deployment.config_path]
         if deployment.arguments is not None:
             named_paths += [deployment.arguments.config_path, deployment.arguments.model_path]
@@ -102,11 +101,11 @@ class MountedFacts(Facts):
         )
         self._named_paths = tuple(path for path in named_paths if path is not None and path.startswith("/"))
         self._relative = _names(deployment.working_directory) if relative else None
-        #: Nothing that is known of the mounts decides about a path.
+        #: The known mounts do not decide about a path.
         self._only_asks = not (self._known or self._directories or self._created)
 
     def ask(self, question: Question[A]) -> A:
-        """As Facts.ask. Raises FactsMissingError for the host path where that decides."""
+        """Returns the answer, as Facts.ask. Raises FactsMissingError for the host path if that decides."""
         if self._only_asks:
             known: A | None = self._answers.get(question)
             return super().ask(question) if known is None else known
@@ -124,7 +123,7 @@ class MountedFacts(Facts):
                 return cast(A, made)
         answer = self._answers.get(question) or super().ask(question)
         if isinstance(answer, Unavailable) and answer.outside is not None and self._gone(answer.outside):
-            # A link leads there; the server's own look finds nothing.
+            # A link leads there; the server does not find the path.
             return cast(A, _GONE)
         return cast(A, answer)
 
@@ -159,7 +158,7 @@ class MountedFacts(Facts):
         )
 
     def _kind(self, question: StatPath) -> EntryKind:
-        """The kind of an entry on the way to a mount, which may be a mounted file."""
+        """Returns the kind of an entry on the way to a mount, which may be a mounted file."""
         if any(_names(question.path) == base for base in self._unavailable):
             return "unknown"
         status = self.ask(question)
@@ -226,7 +225,7 @@ class MountedFacts(Facts):
         return answer if isinstance(answer, PathStatus) else None
 
     def outside_own(self, path: str) -> OutsideMounts | None:
-        """Returns the same of a path that is missing in the container's own files, where this host has something
+        """Returns the same for a path that is missing in the container's own files, if this host has something
         there."""
         mount = self._table.mount_of(path)
         if mount is None or self._container is None or not self._container.holds(mount.host):
@@ -239,7 +238,7 @@ class MountedFacts(Facts):
         if top is None:
             return False
         if self._above_mounts(top):
-            # The engine makes what is on the way to the mounts, and nothing else.
+            # The engine creates the directories above the mounts, and nothing else.
             return True
         super().need((StatHost(top), StatHost(path)))
         # At the top the image's own directories are known; for paths below, this host shows whether the path is its
@@ -279,7 +278,7 @@ class MountedFacts(Facts):
         names = _names(path)
         if not names or ".." in names:
             return None
-        # A mount below it makes the directories above itself.
+        # A mount below it creates the directories above itself.
         if self._table.mount_of(path) is not None or self._table.has_below(path):
             return None
         if any(_starts_with(base, names) for base in self._unavailable):
@@ -294,7 +293,7 @@ class MountedFacts(Facts):
 
 
 def _absent_from_image(names: tuple[str, ...]) -> bool:
-    """Whether OVMS's images do not have the directory of these names, of a path without mounts."""
+    """Whether OVMS's images do not have the directory with these names, for a path without mounts."""
     if not names:
         return False
     if names[0] not in _TOP:

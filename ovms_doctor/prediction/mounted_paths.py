@@ -15,7 +15,7 @@ def is_mounted(absolute_path: str, deployment: Deployment) -> bool:
 
 
 def made_by_engine(absolute_path: str, deployment: Deployment) -> bool:
-    """Whether the container's engine makes what is missing on the host (``-v``), with root as the owner."""
+    """Whether the container's engine creates a missing path on the host (``-v``), with root as the owner."""
     container = deployment.container
     if container is None or container.user_namespace:
         return False

@@ -1,7 +1,7 @@
-"""The existing path that was probably meant by a missing one: below a mount, in another case, or misspelt.
+"""The existing path that was probably intended instead of a missing one: below a mount, in another case, or misspelt.
 
-Not a rule of the server, which only looks at the configured path. The suggestion is used in remedies only, and
-consists of existing paths.
+This is not a rule of the server, which only reads the configured path. Only remedies use the suggestion, which consists
+of existing paths.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from ovms_doctor.model.model_files import has_model_file
 from ovms_doctor.model.mounts import Mount
 from ovms_doctor.model.names import is_plain_number
 
-#: Of more mounts, deeper paths and longer listings only the first are looked at.
+#: The largest numbers of mounts, names of a path and entries of a listing that are compared.
 _MOUNTS, _DEPTH, _ENTRIES = 8, 12, 10_000
-#: A shorter name has too many others one edit away.
+#: Shorter names are one edit away from too many others.
 _SHORTEST = 4
 
 
 def nearest_path(path: str, mounts: Sequence[Mount], facts: Facts) -> str | None:
-    """Returns the server's path of what exists in place of ``path``, which is absolute and does not; None for nothing.
+    """Returns the server's path that exists in place of ``path``, which is absolute and does not exist; None for none.
 
     Raises FactsMissingError.
     """
@@ -32,8 +32,8 @@ def nearest_path(path: str, mounts: Sequence[Mount], facts: Facts) -> str | None
 
 
 def nearest_base_path(path: str, mounts: Sequence[Mount], facts: Facts) -> str | None:
-    """Returns the same for a model's base path: of a version directory with a model's files, the directory above it,
-    which the server takes as the model. Raises FactsMissingError."""
+    """Returns the same for a model's base path: instead of a version directory with a model's files, the directory
+    above it, which the server reads as the model. Raises FactsMissingError."""
     found = nearest_path(path, mounts, facts)
     if found is None:
         return None
@@ -60,7 +60,7 @@ def _first_existing(paths: Iterable[str], facts: Facts) -> str | None:
 
 
 def _misspelt(names: list[str], facts: Facts) -> str | None:
-    """Returns the path with one name replaced by one of its directory that differs in case, or by one edit."""
+    """Returns the path with one name replaced by another of its directory that differs in case, or by one edit."""
     for depth in range(len(names) - 1, -1, -1):
         above = "/" + "/".join(names[:depth])
         status = facts.ask(StatPath(above))
@@ -76,8 +76,8 @@ def _misspelt(names: list[str], facts: Facts) -> str | None:
 
 
 class _Names:
-    """The names of a directory, to be searched without a look at each: a configuration may name thousands of models
-    that are missing from a directory of thousands."""
+    """The names of a directory, indexed so that a search does not compare each: a configuration may name thousands of
+    models that are missing from a directory of thousands."""
 
     def __init__(self, names: Iterable[str]) -> None:
         self._by_casefold: dict[str, list[str]] = {}
@@ -86,7 +86,7 @@ class _Names:
         self._characters = frozenset[str]().union(*self._by_casefold)
 
     def similar(self, name: str) -> list[str]:
-        """Those that differ in case only, else the one that is one edit away, where there is just one."""
+        """Returns the names that differ in case only, else the one that is one edit away, if there is just one."""
         folded = name.casefold()
         same = self._by_casefold.get(folded, [])
         if same or len(name) < _SHORTEST:
@@ -97,7 +97,7 @@ class _Names:
 
 
 def _one_edit_away(text: str, characters: Collection[str]) -> set[str]:
-    """The texts in which one letter is left out, replaced or added, or two neighbours are exchanged."""
+    """Returns the texts in which one letter is left out, replaced or added, or two neighbours are exchanged."""
     edited = set()
     for at in range(len(text) + 1):
         before, after = text[:at], text[at:]
@@ -110,7 +110,7 @@ def _one_edit_away(text: str, characters: Collection[str]) -> set[str]:
 
 
 class _ListingKey:
-    """A listing as a key: equal is the same object only, for to compare two takes as long as to search one."""
+    """A listing as a key: only the same object is equal, because a comparison takes as long as a search."""
 
     __slots__ = ("listing",)
 

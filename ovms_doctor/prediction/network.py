@@ -1,9 +1,10 @@
-"""The ports: whether the server can open those of its arguments on this host, and the engine those that it publishes.
+"""The ports: whether the server can open those of its arguments on this host, and whether the engine can open those
+that it publishes.
 
 Source: GRPCServerModule::start (grpcservermodule.cpp) binds the port once to every IPv4 address, without SO_REUSEADDR,
-and calls any failure busy; then gRPC binds each address. HTTPServerModule::start comes next (httpservermodule.cpp):
-drogon binds each address since v2025.0 (ListenerManager.cc), libevent before. Both come before any model is loaded, but
-in v2022.1 (server.cpp). The words change: v2022.1 throws, v2022.2 gives no reason.
+and reports any failure as busy; then gRPC binds each address. HTTPServerModule::start comes next
+(httpservermodule.cpp): drogon binds each address since v2025.0 (ListenerManager.cc), libevent before. Both come before
+any model is loaded, except in v2022.1 (server.cpp). The messages differ: v2022.1 throws, v2022.2 gives no reason.
 """
 
 from __future__ import annotations
@@ -20,10 +21,10 @@ from ovms_doctor.model.facts import Facts, InspectNetwork, ListeningSocket, Netw
 from ovms_doctor.model.plan_problems import StartProblem
 from ovms_doctor.model.releases import Release
 
-#: gRPC's port where none is given, until v2025.0.
+#: The default port of gRPC, until v2025.0.
 _DEFAULT_GRPC = 9178
 _ANY = "0.0.0.0"  # noqa: S104 - the server's default, nothing is bound here
-#: What identifies a server among those that run on one host.
+#: The arguments that identify a server among those on one host.
 _IDENTITY = ("config_path", "model_path", "model_name", "port", "rest_port")
 _SERVERS = ("ovms", "docker-proxy", "rootlessport", "")
 
@@ -36,11 +37,11 @@ Interface: TypeAlias = Literal["gRPC", "REST"]
 class Endpoint(Struct, frozen=True):
     """A port that the server opens."""
 
-    #: What is served there.
+    #: The interface.
     interface: Interface
     #: The port.
     port: int
-    #: The bind addresses as they were given.
+    #: The bind addresses as configured.
     bind_address: str
     #: Those of them that are IP addresses.
     addresses: tuple[str, ...]
@@ -57,8 +58,8 @@ class Endpoint(Struct, frozen=True):
 
 
 def endpoints(deployment: Deployment) -> tuple[Endpoint, ...]:
-    """Returns the ports that the server opens, in the order in which it does; none if it is not to serve or its
-    arguments are not known."""
+    """Returns the ports that the server opens, in its order; none if it does not serve or its arguments are not
+    known."""
     arguments = deployment.arguments
     if arguments is None or arguments.prints_help or not arguments.serves:
         return ()
@@ -107,8 +108,8 @@ def network_question(deployment: Deployment) -> InspectNetwork | None:
 
 
 def network_problem(deployment: Deployment, facts: Facts) -> StartProblem | None:
-    """Why the server is not started, or ends, because of a port or an address; None if it does not, or if that is not
-    known. Raises FactsMissingError."""
+    """Returns why the server is not started, or ends, because of a port or an address; None if it does not, or if that
+    is not known. Raises FactsMissingError."""
     question = network_question(deployment)
     answer = None if question is None else facts.ask(question)
     network = answer if isinstance(answer, NetworkInspection) else None
@@ -125,7 +126,7 @@ def network_problem(deployment: Deployment, facts: Facts) -> StartProblem | None
 
 
 def first_open_port(deployment: Deployment, network: NetworkInspection | None) -> int | None:
-    """Returns the first port that needs no capability; None if that is not known. Docker opens all of them to a
+    """Returns the first port that needs no capability; None if that is not known. Docker allows all ports for a
     container with a network of its own, unless configured otherwise."""
     if uses_host_network(deployment):
         return None if network is None else network.first_open_port
@@ -136,7 +137,7 @@ def first_open_port(deployment: Deployment, network: NetworkInspection | None) -
 
 
 def takes_port(problem: StartProblem, network: NetworkInspection) -> ListeningSocket | None:
-    """The socket that has the port of a problem."""
+    """Returns the socket that uses the port of a problem."""
     return next((item for item in network.listeners if item.port == problem.port), None)
 
 
@@ -189,7 +190,7 @@ def _lacks_right(endpoint: Endpoint, deployment: Deployment, network: NetworkIns
         if "user" in container.unknown_fields or container.user_namespace or container.privileged:
             return False
         if container.engine == "podman" and not uses_host_network(deployment):
-            # It gives added capabilities to other users than root, too.
+            # It grants added capabilities to users other than root, too.
             return False
         if user.uid == 0:
             return "NET_BIND_SERVICE" in container.capabilities_dropped
@@ -266,7 +267,7 @@ def _rest_lines(kind: str, endpoint: Endpoint, release: Release, address: str) -
 def _published_problem(
     container: Container, deployment: Deployment, network: NetworkInspection
 ) -> StartProblem | None:
-    """The engine opens the published ports before it starts the server."""
+    """Returns the problem of a published port: the engine opens these ports before it starts the server."""
     for port in _published(container):
         address = port.address or _ANY
         if port.host is None or not _is_address(address) or _is_itself(port.host, deployment, network):
@@ -286,7 +287,7 @@ def _published(container: Container) -> tuple[PublishedPort, ...]:
 
 
 def _is_to_start_here(deployment: Deployment, container: Container) -> bool:
-    """Whether the engine of this host is to start the container. One that runs has its ports already."""
+    """Whether the engine of this host will start the container. A running container has its ports already."""
     state = container.state
     running = state is not None and state.status in ("running", "paused", "restarting")
     return deployment.options.container_here and not running and "ports" not in container.unknown_fields
@@ -321,12 +322,12 @@ def _identity(arguments: tuple[str, ...]) -> tuple[str | None, ...]:
 
 
 def _parts(addresses: str, release: Release) -> list[str]:
-    """A list with commas since v2025.4."""
+    """Returns the addresses: a list with commas since v2025.4."""
     return [part for part in addresses.split(",") if part] if release.at_least(2025, 4) else [addresses]
 
 
 def _addresses(addresses: str, release: Release) -> tuple[str, ...]:
-    """The IP addresses; those of IPv6 since v2025.4, which puts them in brackets for gRPC."""
+    """Returns the IP addresses; those of IPv6 since v2025.4, which puts them in brackets for gRPC."""
     parts = [part for part in _parts(addresses, release) if _is_address(part)]
     return tuple(part for part in parts if release.at_least(2025, 4) or ":" not in part)
 
@@ -342,7 +343,7 @@ def _is_address(text: str) -> bool:
 
 
 def _is_everywhere(address: str) -> bool:
-    """Whether every network has it."""
+    """Whether every network has the address."""
     import ipaddress
 
     one = ipaddress.ip_address(address)

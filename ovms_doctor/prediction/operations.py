@@ -18,7 +18,7 @@ def tokenizers_of(inspection: ModelInspection | None, release: Release) -> tuple
 
 
 def has_unknown_operation(inspection: ModelInspection) -> bool:
-    """An operation of an IR that no release of OpenVINO brings: only an extension could."""
+    """Whether an IR has an operation that no release of OpenVINO has: only an extension could have it."""
     return inspection.format == "ir" and any(
         not is_standard_opset(operation.opset) or operation_since(operation.type, operation.opset) is None
         for operation in inspection.operations
@@ -26,8 +26,8 @@ def has_unknown_operation(inspection: ModelInspection) -> bool:
 
 
 def not_in_release(path: str, inspection: ModelInspection | None, release: Release) -> NotInRelease | None:
-    """Operations and element types that came to OpenVINO after the one that this release carries (OVMS
-    and OpenVINO share year and minor)."""
+    """Returns the operations and element types that were added to OpenVINO after the version in this release (OVMS and
+    OpenVINO share year and minor)."""
     if inspection is None or inspection.format != "ir":
         return None
 

@@ -1,4 +1,5 @@
-"""Starts that do more than serve what is there: that pull a model, write a graph, change or list a configuration.
+"""Starts with other tasks than serving existing models: they pull a model, write a graph, change or list a
+configuration.
 
 Source: server.cpp startModules; hf_pull_model_module.cpp, config_export.cpp, graph_export.cpp (v2025.2 to v2026.3).
 """
@@ -44,8 +45,8 @@ Planner = Callable[[ModelEntry, Deployment, Mode, Facts], ModelPlan]
 def begin_other_mode(
     deployment: Deployment, arguments: ServerArguments, facts: Facts, planner: Planner
 ) -> tuple[Plan | None, PullPlan | None]:
-    """Returns the whole plan where the process serves nothing, None if it then serves; and the model that it pulls
-    first. Raises FactsMissingError."""
+    """Returns the whole plan if the process serves nothing, None if it then serves; and the model that it pulls first.
+    Raises FactsMissingError."""
     mode = arguments.mode
     if mode in ("pull", "pull_and_start"):
         return _pull(deployment, arguments, facts)
@@ -66,7 +67,7 @@ def _pull(
 ) -> tuple[Plan | None, PullPlan | None]:
     pull = plan_pull(deployment, arguments, arguments.mode, facts)
     if not pull.task and pull.existing != "absent":
-        # Since v2026.3 the task is inferred before anything else, from the directory if it is there.
+        # Since v2026.3 the task is inferred before anything else, from the directory if it exists.
         task = infer_task(_absolute(pull.directory, deployment), facts)
         if task is None:
             log = (server_log.NO_TASK(),)
@@ -88,8 +89,7 @@ def _pull(
 def pulled_model(
     pull: PullPlan, deployment: Deployment, arguments: ServerArguments, facts: Facts
 ) -> ModelPlan:
-    """Returns the model that is served once it is pulled: what is there already is followed. Raises
-    FactsMissingError."""
+    """Returns the model that is served after the pull; an existing directory is followed. Raises FactsMissingError."""
     path = join_base_path(pull.directory, deployment.working_directory.rstrip("/") + "/")
     name = arguments.model_name or pull.source
     model = ModelPlan(ModelEntry(name, path), Detection("OK"), kind="graph")
@@ -105,7 +105,7 @@ def pulled_model(
 
 
 def _address(pull: PullPlan, deployment: Deployment) -> str:
-    """Returns the address of the model: where HF_ENDPOINT leads, else on Hugging Face."""
+    """Returns the address of the model: at HF_ENDPOINT, else on Hugging Face."""
     endpoint = next((item.text for item in deployment.environment if item.name == "HF_ENDPOINT"), None)
     top = endpoint if endpoint and endpoint.startswith(("http://", "https://")) else "https://huggingface.co"
     return f"{top.rstrip('/')}/{pull.source}"
@@ -119,7 +119,7 @@ def _absolute(path: str, deployment: Deployment) -> str:
 
 
 def _configure(deployment: Deployment, arguments: ServerArguments, facts: Facts) -> Plan:
-    """graph.pbtxt is written into --model_path, and nothing is loaded (v2026.3)."""
+    """Returns the plan of --configure: graph.pbtxt is written into --model_path, and nothing is loaded (v2026.3)."""
     directory = arguments.model_path or ""
     path = _absolute(directory, deployment)
     task = arguments.value("task") or infer_task(path, facts) or ""
@@ -144,7 +144,7 @@ def _written(pull: PullPlan, fault: PullFault | None, models: tuple[ModelPlan, .
 def _not_written(
     directory: str, path: str, file_text: str, deployment: Deployment, facts: Facts
 ) -> PullFault | None:
-    """Why a file of the directory cannot be written; None if it can, or if that is not known."""
+    """Returns why a file of the directory cannot be written; None if it can, or if that is not known."""
     status = facts.ask(StatPath(path))
     rights = facts.ask(CheckWritable(path if isinstance(status, PathStatus) else directory))
     log = (server_log.FILE_NOT_WRITTEN(path=file_text),)

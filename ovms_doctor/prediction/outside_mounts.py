@@ -68,7 +68,8 @@ def _look_at_mounts(paths: Iterable[str], facts: MountedFacts, deployment: Deplo
 
 
 def _links(plan: Plan, facts: MountedFacts, deployment: Deployment) -> Iterator[OutsideFile]:
-    """The links that lead under no mount, among those that decide what is served. Raises FactsMissingError."""
+    """Yields the links that lead out of the mounts, among those that decide what is served. Raises
+    FactsMissingError."""
     config = plan.config_path or deployment.config_path
     if config is not None:
         yield from _link(absolute(config, deployment.working_directory), "model", None, facts, deployment)
@@ -80,7 +81,7 @@ def _links(plan: Plan, facts: MountedFacts, deployment: Deployment) -> Iterator[
 
 
 def _files_of(model: ModelPlan, deployment: Deployment) -> Iterator[tuple[str, _Use]]:
-    """The absolute paths that are looked at to serve a model."""
+    """Yields the absolute paths that are read to serve a model."""
     base = absolute(model.entry.base_path, deployment.working_directory).rstrip("/")
     yield base, "model"
     if model.kind != "classic" or model.meant is not None:
@@ -114,7 +115,7 @@ def _link(
 
 
 def _keys(plan: Plan, facts: MountedFacts, deployment: Deployment) -> Iterator[OutsideFile]:
-    """Yields the files of credentials and keys that lie under no mount. Raises FactsMissingError."""
+    """Yields the files of credentials and keys that are under no mount. Raises FactsMissingError."""
     stores = {prefix for prefix in _CREDENTIALS if any(_is_in(prefix, model) for model in plan.models)}
     if any(item.name == "AWS_ACCESS_KEY_ID" and not item.empty for item in deployment.environment):
         # With keys in the environment the SDK reads no file.
@@ -136,7 +137,7 @@ def _is_in(prefix: str, model: ModelPlan) -> bool:
 
 
 def _loader_files(plan: Plan) -> Iterator[tuple[str, str, str | None]]:
-    """Yields the files that are named for custom loaders: the loader's own, and those of its models, such as a key."""
+    """Yields the files that custom loaders need: the loader's own, and those of its models, such as a key."""
     if (
         plan.config_positions is None
         or plan.outcome == "exits"

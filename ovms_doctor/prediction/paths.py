@@ -10,9 +10,9 @@ from ovms_doctor.model.releases import Release
 
 
 def escapes(path: str, release: Release) -> bool:
-    """``FileSystem::isPathEscaped`` (filesystem.hpp): only these forms of ``..`` are forbidden; of a
-    trailing ``/..`` only if it is the first one. Until 2022.3.0.1 a name that ends or begins with two dots is
-    read as one of them."""
+    """Applies ``FileSystem::isPathEscaped`` (filesystem.hpp): only these forms of ``..`` are forbidden; a trailing
+    ``/..`` only if it is the first one. Until 2022.3.0.1 a name that ends or begins with two dots counts as one of
+    them."""
     if ".." not in path:
         return False
     if not release.tells_names_with_dots:
@@ -27,8 +27,8 @@ def escapes(path: str, release: Release) -> bool:
 
 
 def join_base_path(base_path: str, root: str) -> str:
-    """``FileSystem::setPath``: empty means the root directory itself; a relative path is put behind the
-    root as text, before anything is checked."""
+    """Applies ``FileSystem::setPath``: an empty path is the root directory itself; a relative path is appended to the
+    root as text, before any check."""
     if not base_path:
         return root
     if is_remote(base_path) or base_path.startswith("/"):
@@ -37,8 +37,8 @@ def join_base_path(base_path: str, root: str) -> str:
 
 
 def root_of_config(config_path: str, working_directory: str) -> str:
-    """``FileSystem::setRootDirectoryPath``: the directory part of the config path as it was typed, which
-    may be relative; the working directory where it has none. Ends with a slash."""
+    """Applies ``FileSystem::setRootDirectoryPath``: returns the directory part of the config path as typed, which may
+    be relative; the working directory if it has none. Ends with a slash."""
     cut = max(config_path.rfind("/"), config_path.rfind("\\"))
     if len(config_path) > 1 and cut != -1:
         return config_path[: cut + 1]
@@ -54,5 +54,5 @@ def absolute(path: str, working_directory: str) -> str:
 
 
 def filesystem_error(call: str, failure: Failure, path: str) -> str:
-    """``std::filesystem::filesystem_error::what()`` of libstdc++, for one path."""
+    """Returns ``std::filesystem::filesystem_error::what()`` of libstdc++, for one path."""
     return f"filesystem error: {call}: {os.strerror(failure.errno)} [{path}]"

@@ -1,6 +1,6 @@
-"""Which proxy each of the server's clients takes, from the variables in its environment.
+"""The proxy of each client of the server, from the variables in its environment.
 
-The clients differ, and none of them reads what the others read. Source: s3filesystem.cpp, azurefilesystem.cpp,
+The clients differ, and each reads other variables. Source: s3filesystem.cpp, azurefilesystem.cpp,
 hf_pull_model_module.cpp and libgit2.cpp (v2022.1 to v2026.3); for Google Cloud Storage libcurl's own rules.
 """
 
@@ -34,7 +34,7 @@ def clients_of(paths: Iterable[str], more: Iterable[Client] = ()) -> tuple[Clien
 
 
 def route(client: Client, environment: Sequence[Variable]) -> Route:
-    """The way that ``client`` takes with these variables."""
+    """Returns the route of ``client`` with these variables."""
     known = {item.name: item for item in environment}
     if client == "s3":
         return _s3(known)
@@ -46,13 +46,13 @@ def route(client: Client, environment: Sequence[Variable]) -> Route:
 
 
 def curl_route(scheme: Literal["http", "https"], host: str, environment: Sequence[Variable]) -> Route:
-    """The way of a client that leaves it to libcurl, to ``host`` over ``scheme``."""
+    """Returns the route of a client that uses libcurl's own rules, to ``host`` over ``scheme``."""
     return _curl(scheme, host, {item.name: item for item in environment})
 
 
 def _s3(known: Mapping[str, Variable]) -> Route:
-    """One proxy for every address, whatever its scheme. An existing variable hides those after it, even if it is
-    empty."""
+    """Returns one proxy for every address, whatever its scheme. An existing variable hides those after it, even if it
+    is empty."""
     names = ("https_proxy", "HTTPS_PROXY", "http_proxy", "HTTP_PROXY")
     chosen = next((known[name] for name in names if name in known), None)
     if chosen is None or chosen.proxy is None:
@@ -62,8 +62,8 @@ def _s3(known: Mapping[str, Variable]) -> Route:
 
 
 def _azure(known: Mapping[str, Variable]) -> Route:
-    """Lower case only; http_proxy where AZURE_STORAGE_USE_HTTP_PROXY exists, whatever its value (v2022.1 to
-    v2026.3)."""
+    """Returns the proxy from lower-case variables only; http_proxy if AZURE_STORAGE_USE_HTTP_PROXY exists, whatever its
+    value (v2022.1 to v2026.3)."""
     return _lower_only("http_proxy" if "AZURE_STORAGE_USE_HTTP_PROXY" in known else "https_proxy", known)
 
 
@@ -74,8 +74,9 @@ def _lower_only(name: str, known: Mapping[str, Variable]) -> Route:
 
 
 def _curl(scheme: Literal["http", "https"], host: str, known: Mapping[str, Variable]) -> Route:
-    """libcurl's environment (lib/url.c detect_proxy): the scheme's variable in small letters, then in capitals
-    but for http, then the one for all; set to nothing is not set. ``no_proxy`` before its twin in capitals."""
+    """Returns the route by libcurl's rules (lib/url.c detect_proxy): the scheme's variable in small letters, then in
+    capitals except for http, then the one for all; an empty variable counts as not set. ``no_proxy`` comes before the
+    same name in capitals."""
     exempt = _no_proxy(known)
     names = [f"{scheme}_proxy", *(["HTTPS_PROXY"] if scheme == "https" else []), "all_proxy", "ALL_PROXY"]
     chosen = next((known[name] for name in names if name in known and not known[name].empty), None)
@@ -87,8 +88,8 @@ def _curl(scheme: Literal["http", "https"], host: str, known: Mapping[str, Varia
 
 
 def s3_route(environment: Sequence[Variable], release: Release) -> Route:
-    """The way of the S3 client. The AWS SDK 1.7 (until v2023.3) gives libcurl the proxy and leaves ``no_proxy`` to it;
-    the SDK 1.11 (since v2024.0) turns ``no_proxy`` off (CurlHttpClient.cpp)."""
+    """Returns the route of the S3 client. The AWS SDK 1.7 (until v2023.3) passes the proxy to libcurl, which reads
+    ``no_proxy``; the SDK 1.11 (since v2024.0) turns ``no_proxy`` off (CurlHttpClient.cpp)."""
     found = route("s3", environment)
     exemption = s3_exemption(environment, release)
     if found.way == "proxy" and exemption.honoured:
@@ -124,7 +125,7 @@ def _s3_host(known: Mapping[str, Variable], release: Release) -> str:
     region = next(iter(regions), "us-east-1")
     if not region:
         return ""
-    # The older SDK's name for its first region has none in it.
+    # The older SDK's host name for its first region contains no region.
     short = region == "us-east-1" and not release.at_least(2024, 0)
     return "s3.amazonaws.com" if short else f"s3.{region}.amazonaws.com"
 

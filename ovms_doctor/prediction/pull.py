@@ -36,7 +36,7 @@ from ovms_doctor.prediction.paths import absolute, escapes
 from ovms_doctor.prediction.pull_arguments import downloads_by, repository_path, source_model
 
 _LFS = b"version https://git-lfs.github.com/spec/"
-#: A pointer is about 130 bytes; no larger file is read, and at most this number of files.
+#: A pointer is about 130 bytes. Larger files are not read; the second number is the largest number of files.
 _POINTER, _MOST_POINTERS = 1024, 64
 _WRITTEN = b"# File created with: OpenVINO Model Server"
 _TOKENS = ("HUGGING_FACE_HUB_TOKEN", "HUGGINGFACE_TOKEN", "HUGGINGFACEHUB_API_TOKEN", "HF_API_TOKEN")
@@ -48,7 +48,7 @@ _TIMEOUTS = (
 #: Directories of the images that everybody may write; all others belong to root.
 _FOR_ALL = ("/tmp", "/var/tmp")  # noqa: S108 - the server's, not this program's
 _PARAMETERS = lazy_pattern(r"(?<![0-9A-Za-z.])(\d{1,4}(?:\.\d{1,2})?)[bB](?![0-9A-Za-z])")
-#: How a name on Hugging Face shows that its model is converted.
+#: Parts of a name on Hugging Face of a converted model.
 _CONVERTED = lazy_pattern(r"(?i)(^|[-_.])(ov|openvino|int4|int8|nncf)([-_.]|$)")
 _WITH_PYTHON = lazy_pattern(r"(^|[-_.])py(thon)?([-_.]|$)")
 
@@ -118,8 +118,8 @@ def _existing(
 def _unfinished(
     plan: PullPlan, path: str, entries: tuple[Entry, ...], deployment: Deployment, facts: Facts
 ) -> Iterator[PullFault]:
-    """Traces of a pull that did not finish. Until v2026.0 a directory is kept, whatever its content; v2026.1 resumes
-    pointers, v2026.2 everything that its marker or the index names, if there is a .git."""
+    """Yields the faults of a pull that did not finish. Until v2026.0 a directory is kept, whatever its content; v2026.1
+    resumes pointers, v2026.2 everything that its marker or the index names, if there is a .git."""
     release = deployment.release
     names = {entry.name for entry in entries}
     pointers = _pointers(path, entries, facts)
@@ -139,7 +139,7 @@ def _unfinished(
 
 
 def _pointers(path: str, entries: tuple[Entry, ...], facts: Facts) -> list[str]:
-    """Returns the files that are Git LFS pointers still."""
+    """Returns the files that are still Git LFS pointers."""
     names = sorted(
         entry.name
         for entry in entries
@@ -163,7 +163,8 @@ def _pointers(path: str, entries: tuple[Entry, ...], facts: Facts) -> list[str]:
 def _graph_file(
     plan: PullPlan, path: str, entries: tuple[Entry, ...], deployment: Deployment, facts: Facts
 ) -> Iterator[PullFault]:
-    """graph.pbtxt is written at every start, also if the model is there (createFileOverwrite)."""
+    """Yields the fault of graph.pbtxt, which is written at every start, even if the model exists
+    (createFileOverwrite)."""
     own = f"{path}/graph.pbtxt"
     exists = any(entry.name == "graph.pbtxt" for entry in entries)
     status = facts.ask(StatPath(own)) if exists else None
@@ -181,7 +182,7 @@ def _graph_file(
             kind: PullFaultKind = (
                 "read_only" if rights.read_only or deployment.mount_table.read_only(path) else "denied"
             )
-            # What is written first is the model, where it is fetched again.
+            # If the model is fetched again, it is written first.
             at = plan.directory if creates else graph_file
             yield PullFault(kind, True, at, status="FILE_INVALID", log=log, rights=rights)
             return
@@ -193,7 +194,7 @@ def _graph_file(
 
 
 def _new_directory(plan: PullPlan, path: str, deployment: Deployment, facts: Facts) -> Iterator[PullFault]:
-    """Whether the directory can be made: libgit2 makes those above it too."""
+    """Yields the faults of creating the directory: libgit2 also creates those above it."""
     above = posixpath.dirname(path)
     while above != "/":
         status = facts.ask(StatPath(above))
@@ -215,8 +216,8 @@ def _new_directory(plan: PullPlan, path: str, deployment: Deployment, facts: Fac
 def _rights(
     above: str, path: str, deployment: Deployment, facts: Facts
 ) -> Writability | PullFaultKind | None:
-    """The rights on the lowest directory that is there; of one of the image what is known of all of them, which is
-    ``denied``, ``read_only`` or nothing."""
+    """Returns the rights on the lowest existing directory. For a directory of the image, the result is ``denied``,
+    ``read_only`` or nothing."""
     container = deployment.container
     in_image = deployment.mounts and deployment.mount_table.mount_of(above) is None
     if not in_image and (deployment.bare_metal or deployment.mounts):
@@ -242,7 +243,7 @@ def _not_made(plan: PullPlan, above: str, kind: PullFaultKind, rights: Writabili
 
 
 def _space(plan: PullPlan, above: str, rights: Writability) -> Iterator[PullFault]:
-    """Compares the size that a model's name shows with the free space: its parameters, at their precision."""
+    """Compares the size in the model's name (its parameters, at their precision) with the free space."""
     needed = size_by_name(plan.source, plan.method)
     if needed is not None and rights.free is not None and rights.free < needed:
         yield PullFault("space", False, above, rights=rights, needed=needed, certain=False)
@@ -270,7 +271,7 @@ def size_by_name(source: str, method: Method | None) -> int | None:
 
 
 def _environment(plan: PullPlan, deployment: Deployment) -> Iterator[PullFault]:
-    """Yields findings on variables that the client reads, and on those that only other clients read."""
+    """Yields faults of variables that the client reads, and of those that only other clients read."""
     known = {item.name: item for item in deployment.environment}
     cpp = plan.method != "optimum"
     if plan.method == "clone":
@@ -311,7 +312,7 @@ def _environment(plan: PullPlan, deployment: Deployment) -> Iterator[PullFault]:
 
 
 def _without_python(deployment: Deployment) -> bool:
-    """Whether the image is one without optimum-cli: only those whose tag ends in -py have it."""
+    """Whether the image has no optimum-cli: only images whose tag ends in -py have it."""
     container = deployment.container
     if container is None or not is_stock_image(container.image):
         return False

@@ -1,4 +1,4 @@
-"""The arguments that are about pulling a model: what is pulled, into which repository, how, and what is refused.
+"""The arguments for pulling a model: the model, the repository, the method, and refused arguments.
 
 Source: cli_parser.cpp prepareGraph, and the part of Config::validate that is about pulling (config.cpp), v2025.2 to
 v2026.3.
@@ -17,7 +17,7 @@ _REPOSITORY = "OVMS_MODEL_REPOSITORY_PATH"
 
 
 def source_model(arguments: ServerArguments, release: Release) -> str:
-    """Returns the model's name on Hugging Face: --model_name where there is no --source_model (since v2025.4)."""
+    """Returns the model's name on Hugging Face: --model_name if there is no --source_model (since v2025.4)."""
     value = arguments.value("source_model")
     if value is not None:
         return value
@@ -29,7 +29,8 @@ def source_model(arguments: ServerArguments, release: Release) -> str:
 def repository_path(
     arguments: ServerArguments, release: Release, environment: Sequence[Variable]
 ) -> str | None:
-    """--model_repository_path; empty if it is missing, None if a variable whose value is not kept replaces it."""
+    """Returns --model_repository_path; empty if it is missing, None if a variable whose value is not kept replaces
+    it."""
     value = arguments.value("model_repository_path")
     if value is not None or not release.at_least(2025, 4):
         return value or ""
@@ -40,7 +41,7 @@ def repository_path(
 def pull_refusal(
     arguments: ServerArguments, release: Release, environment: Sequence[Variable]
 ) -> ArgumentRefusal | None:
-    """Why the server ends with exit code 64 before it pulls; None if it does not, or is not to pull."""
+    """Returns why the server ends with exit code 64 before it pulls; None if it does not, or does not pull."""
     mode = arguments.mode
     in_memory = mode == "in_memory" and arguments.model_path is None
     if not (in_memory or mode in ("pull", "pull_and_start")):
@@ -48,7 +49,7 @@ def pull_refusal(
     repository = repository_path(arguments, release, environment)
     source = source_model(arguments, release)
     for name in ("weight-format", "extra_quantization_params"):
-        # Thrown while the settings are prepared, before anything is validated.
+        # The server throws this while it prepares the settings, before any validation.
         clones = downloads_by(arguments, source, release) == "clone"
         if clones and arguments.value(name) is not None and release.at_least(2025, 3):
             models = (
@@ -81,7 +82,7 @@ def pull_refusal(
 
 
 def downloads_by(arguments: ServerArguments, source: str, release: Release) -> Method:
-    """How the model is fetched."""
+    """Returns the method by which the model is fetched."""
     if arguments.value("gguf_filename") is not None:
         return "gguf"
     if source.lower().startswith("openvino/") or not release.at_least(2025, 3):

@@ -16,9 +16,9 @@ from ovms_doctor.prediction.proxies import clients_of, route, s3_exemption, s3_r
 
 
 def with_routes(plan: Plan, deployment: Deployment, facts: Facts) -> Plan:
-    """``plan`` with the ways to remote storage and the decisions of its clients. A proxy without a port ends the
-    server at the first model that is in S3: s3filesystem.cpp hands an empty text to ``std::stoi``, and nothing
-    catches that but server.cpp, which ends with exit code 1 (v2022.1 to v2026.3). Raises FactsMissingError."""
+    """Returns ``plan`` with the routes to remote storage and the decisions of its clients. A proxy without a port ends
+    the server at the first model in S3: s3filesystem.cpp passes an empty text to ``std::stoi``, and only server.cpp
+    catches the exception, with exit code 1 (v2022.1 to v2026.3). Raises FactsMissingError."""
     paths = {model.entry.name: model.entry.base_path for model in plan.models}
     clients = clients_of(paths.values(), _pulls(plan))
     if not clients:
@@ -61,7 +61,7 @@ def _pulls(plan: Plan) -> tuple[Client, ...]:
 
 
 def _with_store_facts(model: ModelPlan, deployment: Deployment, facts: Facts) -> StorePlan:
-    """The decisions for a model, and the answers of its store."""
+    """Returns the decisions for a model, and the answers of its store."""
     from ovms_doctor.prediction.storage.entry import plan_store
     from ovms_doctor.prediction.storage.facts_for_checks import store_facts
 

@@ -14,12 +14,12 @@ _LONGEST = 2000
 
 
 class AddressError(ValueError):
-    """The text is no address of a server. The message is the reason."""
+    """The text is not the address of a server. The message is the reason."""
 
 
 def read_address(text: str, *, grpc: bool = False) -> Address:
-    """The server that ``text`` names: ``http://host:8000/v3``, ``host:8000``, ``host``, ``[::1]:8000``, ``:8000``,
-    ``grpc://host:9000``, ``8000``. A path is kept apart. Raises AddressError."""
+    """Returns the server that ``text`` names: ``http://host:8000/v3``, ``host:8000``, ``host``, ``[::1]:8000``,
+    ``:8000``, ``grpc://host:9000``, ``8000``. A path is a separate field. Raises AddressError."""
     typed = text.strip()
     if not typed or len(typed) > _LONGEST or any(char.isspace() or not char.isprintable() for char in typed):
         raise AddressError("it is no address of a server: give URL, HOST or HOST:PORT")
@@ -46,7 +46,7 @@ def _without_user(location: str) -> str:
 
 
 def _host_and_port(location: str) -> tuple[str, int | None]:
-    """``location`` is the part between the scheme and the path."""
+    """Returns the host and the port. ``location``: the part between the scheme and the path."""
     if location.isascii() and location.isdecimal():
         return "localhost", _port(location)
     if location.count(":") > 1 and not location.startswith("["):

@@ -9,14 +9,14 @@ from __future__ import annotations
 import json
 from typing import Any
 
-#: What is kept of a name, and of how many servables and versions.
+#: The largest lengths of a name, and numbers of servables and versions, that are kept.
 _LONGEST_NAME, _MOST_SERVABLES, _MOST_VERSIONS = 500, 10_000, 10_000
 _LARGEST_VERSION = (1 << 63) - 1
 _STATES = {"START", "LOADING", "AVAILABLE", "UNLOADING", "END"}
 
 
 class AnswerError(ValueError):
-    """The body is no answer of the endpoint. The message is the reason."""
+    """The body is not an answer of the endpoint. The message is the reason."""
 
 
 #: State and error code of each version, by servable.
@@ -24,7 +24,7 @@ States = dict[str, dict[int, tuple[str, str]]]
 
 
 def read_config(body: bytes) -> States:
-    """``/v1/config``: state and error code of every version of every servable."""
+    """Reads ``/v1/config``: returns the state and error code of every version of every servable."""
     document = _object(body)
     if len(document) > _MOST_SERVABLES:
         raise AnswerError(f"it lists more than {_MOST_SERVABLES:,} servables")
@@ -32,7 +32,7 @@ def read_config(body: bytes) -> States:
 
 
 def read_tfs_status(body: bytes) -> dict[int, tuple[str, str]]:
-    """``/v1/models/NAME`` of TensorFlow Serving's API, which releases before 2026.3 have."""
+    """Reads ``/v1/models/NAME`` of TensorFlow Serving's API, which releases before 2026.3 have."""
     return _versions(_object(body))
 
 
@@ -55,7 +55,7 @@ def _versions(value: Any) -> dict[int, tuple[str, str]]:
 
 
 def read_server(body: bytes) -> tuple[str, str]:
-    """``/v2``: the name and version that the server reports."""
+    """Reads ``/v2``: returns the name and version that the server reports."""
     document = _object(body)
     name, version = document.get("name"), document.get("version")
     if not isinstance(name, str):
@@ -74,7 +74,7 @@ def read_error(body: bytes) -> str:
 
 
 def read_model_list(body: bytes) -> tuple[tuple[str, ...], bool]:
-    """``/v3/models`` and, since 2026.3, ``/v1/models``: the names, and whether OVMS is named as their owner."""
+    """Reads ``/v3/models`` and, since 2026.3, ``/v1/models``: returns the names, and whether OVMS is their owner."""
     document = _object(body)
     entries = document.get("data")
     if not isinstance(entries, list) or document.get("object") != "list":
@@ -85,7 +85,7 @@ def read_model_list(body: bytes) -> tuple[tuple[str, ...], bool]:
 
 
 def read_metadata(body: bytes) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """``/v2/models/NAME``: the versions that are ready, and the datatypes of the inputs."""
+    """Reads ``/v2/models/NAME``: returns the versions that are ready, and the datatypes of the inputs."""
     document = _object(body)
     versions, inputs = document.get("versions"), document.get("inputs")
     if not isinstance(versions, list) or not isinstance(inputs, list):

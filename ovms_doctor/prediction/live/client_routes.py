@@ -1,4 +1,4 @@
-"""The proxy that the usual clients of a shell take to a server, each by its own rules.
+"""The proxy of the usual clients of a shell for a server, each by its own rules.
 
 * curl: libcurl's lib/url.c detect_proxy and lib/noproxy.c (since 7.86, with networks).
 * Python requests: requests/utils.py should_bypass_proxies and select_proxy (2.34; older releases
@@ -17,7 +17,7 @@ from ovms_doctor.prediction.proxies import is_exempt
 
 
 def client_routes(address: Address, environment: Mapping[str, str]) -> tuple[ClientRoute, ...]:
-    """The way of each client that speaks the requested protocol."""
+    """Returns the route of each client that supports the requested protocol."""
     if address.grpc:
         return (_grpc(address, environment),)
     return (_curl(address, environment), _requests(address, environment))
@@ -32,7 +32,7 @@ def _curl(address: Address, environment: Mapping[str, str]) -> ClientRoute:
 
 
 def _curl_exempts(host: str, listed: str) -> bool:
-    """``no_proxy`` as libcurl reads it: for an IP address also networks."""
+    """Whether ``no_proxy`` lists the host, as libcurl reads it: for an IP address also networks."""
     host_ip = _ip(host)
     if host_ip is None or listed.strip() == "*":
         return is_exempt(host, listed)
@@ -54,8 +54,8 @@ def _is_within(address: ipaddress.IPv4Address | ipaddress.IPv6Address, text: str
 
 
 def _requests(address: Address, environment: Mapping[str, str]) -> ClientRoute:
-    """Both spellings are read, the lower one first (a variable of that spelling that is empty removes the other); of
-    HTTP_PROXY nothing is taken where REQUEST_METHOD is set, as in a CGI program."""
+    """Returns the route of Python requests. It reads both spellings, the lower one first (an empty variable of that
+    spelling removes the other); it ignores HTTP_PROXY if REQUEST_METHOD is set, as in a CGI program."""
     scheme = "https" if address.tls else "http"
     variable = ""
     for name in (f"{scheme}_proxy", "all_proxy"):
@@ -100,7 +100,7 @@ def _requests_exempts(address: Address, listed: str) -> bool:
 def _grpc(address: Address, environment: Mapping[str, str]) -> ClientRoute:
     variable = _first(("grpc_proxy", "https_proxy", "http_proxy"), environment)
     if variable and read_proxy(environment[variable]).scheme not in ("http", ""):
-        # Other schemes are refused with a line on standard error, and the client goes direct.
+        # Other schemes are refused with a line on standard error, and the client connects directly.
         variable = ""
     exempt = _first(("no_grpc_proxy", "no_proxy"), environment)
     by = exempt if exempt and _grpc_exempts(address.host, environment[exempt]) else ""

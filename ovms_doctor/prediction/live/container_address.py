@@ -1,5 +1,5 @@
-"""The address at which this host reaches the server in a
-container: a published port, the host's network, or its own address."""
+"""The address at which this host reaches the server in a container: a published port, the host's network, or its own
+address."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ def container_address(
     container: Container, own_address: str, *, grpc: bool = False, engine_host: str = ""
 ) -> Address:
     """Returns the address of the REST port, or of the gRPC port. ``own_address``: the container's IP address in its
-    network, empty if this host does not reach it; ``engine_host``: the host of an engine that runs on another one than
-    this. Raises AddressError, whose text names what is missing."""
+    network, empty if this host does not reach it; ``engine_host``: the host of an engine on another host than this.
+    Raises AddressError, whose text names what is missing."""
     state = container.state
     if state is not None and state.status in _ENDED:
         code = "" if state.exit_code is None else f" with exit code {state.exit_code}"
@@ -44,7 +44,7 @@ def container_address(
 
 
 def either_address(container: Container, own_address: str, engine_host: str = "") -> Address:
-    """Returns the address of the REST port; of the gRPC port where there is no REST port. Raises AddressError."""
+    """Returns the address of the REST port, or of the gRPC port if there is no REST port. Raises AddressError."""
     arguments = container.arguments or ()
     has_rest, has_grpc = (_port(_value(arguments, option)) for option in ("--rest_port", "--port"))
     grpc = has_rest is None and has_grpc is not None
@@ -52,7 +52,8 @@ def either_address(container: Container, own_address: str, engine_host: str = ""
 
 
 def _reached(address: str, engine_host: str) -> str:
-    """From here; a port that is bound to every address is reached at this host's own, or at the engine's."""
+    """Returns the address as this host reaches it: a port that is bound to every address is reached at this host, or at
+    the engine's host."""
     if address in ("", "0.0.0.0", "::"):  # noqa: S104 - compared with, not bound to
         return engine_host or "127.0.0.1"
     return address

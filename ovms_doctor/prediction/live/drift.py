@@ -25,18 +25,19 @@ from ovms_doctor.prediction.live.interpret import interpret
 
 #: The file with the names of tensors, in a version's directory.
 _MAPPING = "mapping_config.json"
-#: The zones that there are, in minutes from UTC; and the seconds in which the server's first line follows its start.
+#: The existing time zones, in minutes from UTC; and the largest time from the start of the server to its first line, in
+#: seconds.
 _ZONES: tuple[int, ...] = (
     *range(-12 * 60, 15 * 60, 60),
     *(-570, -210, -150, 210, 270, 330, 345, 390, 525, 570, 630, 765, 825),
 )
 _START_UP = 60.0
-#: Lines at the beginning of an output among which the first record is; a record's time.
+#: The number of first lines of an output that contain the first record; the pattern of a record's time.
 _BEGINNING = 5
 _TIME = lazy_pattern(r"\[(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3})\]")
-#: Without a logged load, a change so soon after the start may have been there when the server read it.
+#: Without a logged load, a change within this time after the start may be older than the server's reading, in seconds.
 _SETTLED = 300.0
-#: Files of one version that are looked at.
+#: The largest number of files of one version that are checked.
 _MOST_FILES = 200
 
 
@@ -45,16 +46,16 @@ class ServerTimes(Struct, frozen=True):
 
     #: The start of the container.
     started: float
-    #: What is to be added to a time of the log, read as UTC; None if the two cannot be compared.
+    #: The number of seconds to add to a time of the log, read as UTC; None if the two cannot be compared.
     offset: float | None
-    #: When the server was looked at.
+    #: The time of the query of the server.
     looked_at: float
-    #: Time of the successful load of each model and version; of a graph the version is None.
+    #: The time of the successful load of each model and version; the version is None for a graph.
     loads: dict[tuple[str, int | None], float]
 
 
 def live_status_of(deployment: Deployment) -> LiveStatus | None:
-    """The running server as it was recorded; None if it was not looked at."""
+    """Returns the recorded status of the running server; None if the server was not queried."""
     look = deployment.options.live
     if look is None or look.address is None or look.observations is None:
         return None
@@ -62,7 +63,7 @@ def live_status_of(deployment: Deployment) -> LiveStatus | None:
 
 
 def drifts(deployment: Deployment, plan: Plan, facts: Facts, status: LiveStatus) -> tuple[Drift, ...]:
-    """The differences that a change explains. Raises FactsMissingError for the times of the paths."""
+    """Returns the differences that a change explains. Raises FactsMissingError for the times of the paths."""
     times = server_times(deployment)
     if status.server != "ovms" or status.servables is None or times is None:
         return ()
@@ -92,7 +93,7 @@ def unlisted(plan: Plan, status: LiveStatus) -> tuple[str, ...]:
 
 
 def server_times(deployment: Deployment) -> ServerTimes | None:
-    """None if the start of the container is not known."""
+    """Returns the times of the server; None if the start of the container is not known."""
     container, look = deployment.container, deployment.options.live
     state = container.state if container is not None else None
     started = None if state is None else _utc(state.started_at)
@@ -105,7 +106,7 @@ def server_times(deployment: Deployment) -> ServerTimes | None:
 
 
 def _utc(text: str) -> float | None:
-    """RFC 3339, with up to nine digits of a second."""
+    """Returns the seconds since 1970 of a time in RFC 3339, with up to nine digits of a second."""
     if not text:
         return None
     whole, point, rest = text.partition(".")
@@ -120,8 +121,8 @@ def _utc(text: str) -> float | None:
 
 
 def _offset(log: LogSummary, container: Container, started: float) -> float | None:
-    """The log has the container's local time, whose zone its first line shows. Of a long log only the end is read;
-    then the first lines of the container's output are used."""
+    """Returns the offset of the log's times: the log has the container's local time, and its first line shows the zone.
+    Of a long log only the end is read; then the first lines of the container's output are used."""
     if len(log.sources) > 1 or not log.starts:
         return None
     if log.starts[-1].from_beginning:
@@ -138,7 +139,7 @@ def _offset(log: LogSummary, container: Container, started: float) -> float | No
 
 
 def log_time(text: str | None) -> float | None:
-    """A time of the log as if its zone were UTC."""
+    """Returns a time of the log as if its zone were UTC."""
     try:
         moment = datetime.fromisoformat(text or "")
     except ValueError:
@@ -194,7 +195,7 @@ def _configuration(
 
 
 def _names(plan: Plan, served: dict[str, LiveServable]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Returns names that a start now would list and the running server does not, and the other way round."""
+    """Returns names that a start now would list but the running server does not, and the reverse."""
     if plan.outcome != "serves":
         return (), ()
     listed = {model.entry.name for model in plan.models if model.tried and _is_listed(model)}
@@ -207,7 +208,7 @@ def _names(plan: Plan, served: dict[str, LiveServable]) -> tuple[tuple[str, ...]
 
 
 def _is_listed(model: ModelPlan) -> bool:
-    """Whether /v1/config surely has the name: a graph that fails at the stage of an exception has none."""
+    """Whether /v1/config certainly has the name: it lacks a graph that fails at the stage of an exception."""
     if model.unknown is not None:
         return False
     if model.followed is not None:
@@ -223,7 +224,7 @@ def _poll_seconds(deployment: Deployment) -> int:
 
 
 def _paths(model: ModelPlan, deployment: Deployment) -> Iterator[str]:
-    """Every path of a model whose times are compared."""
+    """Yields every path of a model whose times are compared."""
     if model.followed is not None:
         if model.followed.path:
             yield deployment.absolute(model.followed.path)
@@ -236,7 +237,7 @@ def _paths(model: ModelPlan, deployment: Deployment) -> Iterator[str]:
 
 
 def _files(version: VersionPlan, deployment: Deployment) -> list[str]:
-    """Returns the files that the server reads of a version, and its mapping of names."""
+    """Returns the files of a version that the server reads, and its mapping of names."""
     attempt = version.attempt
     if attempt is None:
         return []
@@ -282,7 +283,7 @@ def _of_model(
             if not isinstance(added, PathTimes):
                 continue
             if not plan.polls and added.changed <= times.started:
-                # It was there when the server looked: the files give no reason.
+                # The version existed when the server read the directory: the files are not the reason.
                 continue
             change = ChangedPath(attempt.path, added.changed, True)
             next_poll = plan.polls and added.changed > gone_after
@@ -303,14 +304,14 @@ def _removed(
     served: LiveServable,
     times: ServerTimes,
 ) -> Iterator[Drift]:
-    """Yields versions that are served and that no directory holds any more."""
+    """Yields versions that are served although their directories are gone."""
     if model.unknown is not None or model.detection.single_file:
         return
     known = {version.version for version in model.versions}
     base = deployment.absolute(model.entry.base_path)
     answer = facts.ask(StatTimes(base))
     paths = (ChangedPath(base, answer.modified, True),) if isinstance(answer, PathTimes) else ()
-    # Of a base path that is gone as a whole nothing is retired: the polls fail.
+    # If the whole base path is missing, no version is retired: the polls fail.
     next_poll = plan.polls and model.detection.problem is None
     for version in served.versions:
         if version.condition == "available" and version.version not in known:
@@ -335,7 +336,7 @@ def _changed_files(
     *,
     breaks: bool,
 ) -> Iterator[Drift]:
-    """Files that are newer than the load of the version that is served."""
+    """Yields files that are newer than the load of the served version."""
     load = times.loads.get((name, version))
     if load is None and (plan.polls or version is None):
         # It may have been loaded at any time since the start, or be a graph that was pulled before it was loaded.

@@ -36,7 +36,7 @@ from ovms_doctor.prediction.live.metrics import MetricsError, as_text, metrics_t
 
 #: The name that OVMS reports of itself (src/version.hpp PROJECT_NAME).
 OVMS = "OpenVINO Model Server"
-#: Error texts by which OVMS is recognised where /v2 does not answer yet, or if the release has no /v2.
+#: Error texts by which OVMS is recognised if /v2 does not answer yet, or if the release has no /v2.
 _UNKNOWN_URL = "Invalid request URL"
 _ERRORS = (
     "Server is not ready",
@@ -140,7 +140,7 @@ def _first_problem(observed: Observations) -> str:
 
 
 def ways_text(routes: tuple[ClientRoute, ...]) -> str:
-    """How clients of this shell go: one phrase where all go alike."""
+    """Returns the text on the routes of the clients of this shell: one phrase if all are the same."""
     texts: dict[str, list[str]] = {}
     if not routes:
         return "direct"
@@ -162,7 +162,7 @@ def ways_text(routes: tuple[ClientRoute, ...]) -> str:
 
 
 def speaks_as_requested(status: LiveStatus) -> bool:
-    """Whether the port speaks the protocol that was requested."""
+    """Whether the port supports the requested protocol."""
     observed, address = status.observations, status.address
     if address.tls and (observed.tls is None or not observed.tls.ok):
         return False
@@ -191,12 +191,13 @@ def _server(address: Address, observed: Observations) -> tuple[ServerKind, str]:
     return _server_without_name(answers)
 
 
-#: What speaks neither for nor against OVMS.
+#: Answers that neither prove nor exclude OVMS.
 _NOT_WHOLE = ("timed out", "cut off")
 
 
 def _server_without_name(answers: dict[str, HttpAnswer]) -> tuple[ServerKind, str]:
-    """OVMS before 2022.2 has no /v2; one that starts answers with its error texts."""
+    """Returns the kind of a server without /v2 and the reason: OVMS before 2022.2 has no /v2; a starting server answers
+    with its error texts."""
     config, ready = answers.get("/v1/config"), answers.get("/v2/health/ready")
     about = answers.get("/v2")
     if config is not None and config.status == 200:
@@ -301,7 +302,8 @@ def _ready_path(name: str | None) -> str:
 
 
 def _flag(answer: HttpAnswer | None) -> bool | None:
-    """200 and its opposites of an OVMS; None if it is neither (a release without the endpoint, no answer)."""
+    """Returns True for 200 of an OVMS and False for its opposites; None for neither (a release without the endpoint, no
+    answer)."""
     if answer is None or answer.status is None:
         return None
     if answer.status == 200:
@@ -310,12 +312,12 @@ def _flag(answer: HttpAnswer | None) -> bool | None:
 
 
 def _health(answer: HttpAnswer | None) -> bool | None:
-    """Returns the same of /v2/health: 404 is a release without it."""
+    """Returns the same for /v2/health: 404 is a release without it."""
     return None if answer is not None and answer.status == 404 else _flag(answer)
 
 
 def _servables(looks: Sequence[States], last: dict[str, HttpAnswer]) -> tuple[LiveServable, ...]:
-    """The servables of the last look, with what the earlier ones showed of the same versions."""
+    """Returns the servables of the last look, with the earlier results for the same versions."""
     found = []
     for name, versions in looks[-1].items():
         items = []
@@ -344,8 +346,8 @@ def _version(number: int, history: Sequence[tuple[str, str]]) -> LiveVersion:
 
 
 def _kind(name: str, versions: Sequence[LiveVersion], last: dict[str, HttpAnswer]) -> ServableKind | None:
-    """Pipelines and graphs answer for any version, and are the only ones with the error code FAILED_PRECONDITION
-    (pipelinedefinitionstatus.cpp)."""
+    """Returns the kind of a servable: pipelines and graphs answer for any version, and only they have the error code
+    FAILED_PRECONDITION (pipelinedefinitionstatus.cpp)."""
     from urllib.parse import quote
 
     base = f"/v2/models/{quote(name, safe='')}"
@@ -368,7 +370,7 @@ def _kind(name: str, versions: Sequence[LiveVersion], last: dict[str, HttpAnswer
 
 
 def _from_tfs(status: LiveStatus, last: dict[str, HttpAnswer]) -> tuple[LiveServable, ...] | None:
-    """Returns the state of the named model in TensorFlow Serving's API, where /v1/config is not available."""
+    """Returns the state of the named model in TensorFlow Serving's API, if /v1/config is not available."""
     from urllib.parse import quote
 
     answer = last.get(f"/v1/models/{quote(status.model, safe='')}") if status.model else None

@@ -1,8 +1,8 @@
 """``/metrics``: the server's Prometheus text, added up by servable and interface.
 
 Names and labels: src/metric_config.hpp and model_metric_reporter.cpp (2022.2 to 2026.3). Requests for inference are
-those of the methods ModelInfer, Predict and ModelInferStream; of graphs the counters accepted and rejected, for their
-success is not counted.
+those of the methods ModelInfer, Predict and ModelInferStream; for graphs, the counters of accepted and rejected
+requests, because successes are not counted.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 from ovms_doctor.model.live import LiveMetrics
 
 _INFERENCE = {"ModelInfer", "Predict", "ModelInferStream", "Unary", "Stream"}
-#: Counters of what came in, and which of them failed.
+#: Counters of requests, and of those that failed.
 _COUNTERS = {
     "ovms_requests_success": (1, 0),
     "ovms_requests_fail": (1, 1),
@@ -45,7 +45,7 @@ Samples = Mapping[tuple[str, tuple[tuple[str, str], ...]], float]
 
 
 def read_metrics(text: str) -> Samples:
-    """The samples of OVMS in a text, without the buckets of histograms. Raises MetricsError."""
+    """Returns the samples of OVMS in a text, without the buckets of histograms. Raises MetricsError."""
     from prometheus_client.parser import text_string_to_metric_families
 
     found = {}
@@ -67,8 +67,8 @@ def read_metrics(text: str) -> Samples:
 
 
 def metrics_table(samples: Samples, earlier: tuple[Samples, float] | None = None) -> tuple[LiveMetrics, ...]:
-    """One row for each servable and interface that has requests, most requests first; a servable without requests has
-    one row. ``earlier``: the samples of an earlier look, and how many seconds ago that was."""
+    """Returns one row for each servable and interface that has requests, most requests first; a servable without
+    requests has one row. ``earlier``: the samples of an earlier look, and the number of seconds since then."""
     now = _Figures(samples)
     before = _Figures(earlier[0]) if earlier else None
     seconds = earlier[1] if earlier else 0.0
@@ -152,7 +152,7 @@ class _Figures:
                     self._times[kind, name, interface][position] += value
 
     def mean(self, kind: str, name: str, interface: str = "") -> float | None:
-        """In milliseconds; None if nothing was counted."""
+        """Returns the mean in milliseconds; None if nothing was counted."""
         total, count = self._times.get((kind, name, interface), (0.0, 0.0))
         return total / count / 1000 if count else None
 
@@ -162,6 +162,6 @@ class _Figures:
 
 
 def as_text(body: bytes) -> str:
-    """The body as text; what is not UTF-8 is replaced."""
+    """Returns the body as text; bytes that are not UTF-8 are replaced."""
     text: Any = body.decode("utf-8", "replace")
     return str(text)

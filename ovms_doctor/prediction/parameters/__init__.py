@@ -1,1 +1,1 @@
-"""The model parameters: what the server makes of their text, and what it then requires of the model."""
+"""The model parameters: how the server reads their text, and what it then requires of the model."""

@@ -1,7 +1,7 @@
 """The model parameters against a model that was read: what OVMS and OpenVINO do before it is AVAILABLE.
 
 Follows ``ModelInstance::loadTensors``, ``loadOVCompiledModel`` and ``prepareInferenceRequestsQueue``
-(modelinstance.cpp). Names and ranks are checked here; OpenVINO is queried where only it knows the result.
+(modelinstance.cpp). Names and ranks are checked here; OpenVINO is queried if only OpenVINO shows the result.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ from ovms_doctor.prediction.parameters.names import wrong_name
 MOST_REQUESTS = 100_000
 #: OpenVINO's message on a mean or scale whose number of values is not that of the channels.
 _CHANNELS = "Number of channels and mean/values size mismatch"
-#: A value that the CPU's plugin does not take. Of a key that it does not have, another release may have it.
+#: OpenVINO's message on a value that the CPU's plugin does not accept. A key that it does not have may exist in another
+#: release.
 _VALUE_REFUSED = lazy_pattern(r"Wrong value|Could not (?:read|convert)")
 _STEP_STATUS = {
     "input layout": ("UNKNOWN_ERROR", "layout", "layout"),
@@ -40,7 +41,7 @@ _STEP_STATUS = {
 
 
 def changes_the_load(parameters: ParsedParameters) -> bool:
-    """Whether OpenVINO is to do anything else than read and compile on the CPU by default."""
+    """Whether OpenVINO has other tasks than to read and compile on the CPU by default."""
     return bool(
         parameters.layout
         or parameters.layouts
@@ -54,20 +55,30 @@ def changes_the_load(parameters: ParsedParameters) -> bool:
 
 
 class ParameterValidation(Struct, frozen=True):
-    """A model that was read, and its parameters. ``absolute_path``: its absolute path; ``path``: as the server
-    writes it. ``kept``: the server still has the model of an earlier failed attempt, and skips layouts and
-    preprocessing this time. ``extension``: the CPU extension to load first."""
+    """A model that was read, and its parameters."""
 
+    #: The model's name.
     model: str
+    #: The version's number.
     version: int
+    #: The path as the server writes it.
     path: str
+    #: The same path, absolute.
     absolute_path: str
+    #: The release of the server.
     release: Release
+    #: How far OpenVINO loads the model.
     level: Literal["none", "read", "compile"]
+    #: The facts for the rules.
     facts: Facts
+    #: The configured parameters.
     parameters: ParsedParameters
+    #: The mapping of names.
     mapping: Mapping
+    #: Whether the server still has the model of an earlier failed attempt, and skips layouts and preprocessing this
+    #: time.
     kept: bool = False
+    #: The CPU extension to load first.
     extension: str | None = None
 
     def judge(
@@ -204,7 +215,7 @@ class ParameterValidation(Struct, frozen=True):
         if report.step == "build" and self.parameters.steps and not self._layouts("input", report.inputs):
             parameter = "preprocessing"
         if report.step == "build" and _CHANNELS in report.message:
-            # Known only once the layout defines the channels, but no fault of the layout.
+            # The result is known only after the layout defines the channels, but the layout is not the fault.
             steps = [name for name, _ in self.parameters.steps if name in ("mean", "scale")]
             reason, parameter = "preprocessing", steps[0] if steps else parameter
         cause = ParameterRefused(self.path, parameter, reason, report=report)  # type: ignore[arg-type]
@@ -237,7 +248,7 @@ class ParameterValidation(Struct, frozen=True):
         line = server_log.COMPILE_FAILED(
             what=report.message, model=self.model, version=self.version, device=device.text
         ).rstrip(" ")
-        # Texts on what is not installed here are not the server's.
+        # Messages on software that is not installed here are not the server's.
         log = () if lacking else (line,)
         configured = device.text != "CPU" or self.parameters.plugin_config.values
         kind: Literal["device", "compile"] = "device" if self._device_fails(report) else "compile"
@@ -268,7 +279,7 @@ class ParameterValidation(Struct, frozen=True):
             cause = ParameterRefused(self.path, "layout", "build", misfit)
             return self._fails(read, "MODEL_NOT_LOADED", cause, *self._unquoted())
         if self.parameters.batch is not None and inputs and all(rank_of(one.shape) == 0 for one in inputs):
-            # ``ov::set_batch``: no input has a batch. With other inputs that have one, a scalar is not changed.
+            # ``ov::set_batch`` fails if no input has a batch. If other inputs have one, a scalar is not changed.
             cause = ParameterRefused(self.path, "batch_size", "scalar", tensor_name(inputs[0]))
             return self._fails(read, "MODEL_NOT_LOADED", cause)
         failed = self._scalar(read, inputs) or (self._rank(read, inputs) if self.kept else None)
@@ -337,7 +348,7 @@ class ParameterValidation(Struct, frozen=True):
 
 
 def _dimensions(shape: str) -> list[str] | None:
-    """The dimensions of a shape as OpenVINO writes it; None for one of unknown rank."""
+    """Returns the dimensions of a shape as OpenVINO writes it; None for a shape of unknown rank."""
     inner = shape.strip("[]")
     if inner == "...":
         return None
@@ -345,13 +356,13 @@ def _dimensions(shape: str) -> list[str] | None:
 
 
 def rank_of(shape: str) -> int | None:
-    """How many dimensions a shape has that OpenVINO writes as ``[1,?,2..8]``; None for ``[...]``."""
+    """Returns the number of dimensions of a shape that OpenVINO writes as ``[1,?,2..8]``; None for ``[...]``."""
     dimensions = _dimensions(shape)
     return None if dimensions is None else len(dimensions)
 
 
 def server_shape(shape: str) -> str:
-    """``[1,?,2..8]`` as the server writes it: ``(1,-1,[2~8])``."""
+    """Returns the shape ``[1,?,2..8]`` as the server writes it: ``(1,-1,[2~8])``."""
     parts = []
     for dimension in _dimensions(shape) or ():
         low, dots, high = dimension.partition("..")

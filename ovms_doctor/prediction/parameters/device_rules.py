@@ -3,9 +3,9 @@
 OVMS passes the text unchanged to ``ov::Core::compile_model`` (modelinstance.cpp loadOVCompiledModel, every release).
 The rules are OpenVINO's, tried on a Linux host without a GPU or NPU: all of them with its releases 2023.0, 2024.0,
 2025.0 and 2026.4, those in which the releases differ with 2023.1 to 2023.3 too. A release between two tried ones
-behaves like both of them; where they differ, the result is open. No release of 2022 was tried: what all later ones
-refuse is assumed to fail there too. That a device whose node may not be opened counts as missing was not tried, for
-lack of a device.
+behaves like both of them; where they differ, the result is open. No release of 2022 was tried: a device that all later
+ones refuse is assumed to fail there too. A device whose node may not be opened is assumed to count as missing; this was
+not tried, because no such device was available.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from ovms_doctor.prediction.parameters.devices import registration
 _State: TypeAlias = Literal["there", "absent", "access", "open", "number", "unknown", "removed", "perhaps"]
 
 
-#: The GPU's plugin cannot be loaded without it, and then the whole list fails (tried with OpenVINO 2023.0 to 2026.4).
-#: Since v2024.5 the server brings it, in every image and in the package for bare metal (create_package.sh); before,
-#: only the images for GPUs have it.
+#: The GPU's plugin cannot be loaded without libOpenCL.so.1, and then the whole list fails (tried with OpenVINO 2023.0
+#: to 2026.4). Since v2024.5 the server contains it, in every image and in the package for bare metal
+#: (create_package.sh); before, only the images for GPUs have it.
 _LOADER = "whether the server has libOpenCL.so.1, without which no such list works, is not known"
 
 
@@ -109,7 +109,8 @@ class _Judge(Struct, frozen=True):
         return presence(name, self.devices, self.user) if name in HARDWARE else ("open", ())
 
     def _choice(self, name: str, members: list[str]) -> DeviceVerdict:
-        """AUTO and MULTI. Until 2023.0 every device of the list had to be there; MULTI's until 2023.3."""
+        """Returns the result for AUTO and MULTI. Until 2023.0 every device of the list had to exist; for MULTI until
+        2023.3."""
         excluded = {item[1:] for item in members if item.startswith("-")}
         if excluded:
             return self._excluding(members, excluded)
@@ -159,7 +160,8 @@ class _Judge(Struct, frozen=True):
         states: list[tuple[str, _State, tuple[int, ...]]],
         strange: Sequence[tuple[str, _State]],
     ) -> DeviceVerdict:
-        """A list of which something is not known: the CPU in it is enough, a strange name is passed over."""
+        """Returns the result for a list with unknown parts: the CPU in the list is enough, and an unknown name is
+        skipped."""
         numbers = [item for item, state, _ in states if state == "number"]
         if len(members) == len(numbers):
             return DeviceVerdict(False, "number", numbers[0])
@@ -180,8 +182,8 @@ class _Judge(Struct, frozen=True):
         return UNJUDGED
 
     def _hetero(self, members: list[str]) -> DeviceVerdict:
-        """All names must be known. The first device must be there; the others had to be until 2024.0, and need
-        not be since 2025.0."""
+        """Returns the result for HETERO: all names must be valid. The first device must exist; the others had to exist
+        until 2024.0, but not since 2025.0."""
         for item in members:
             state, _ = self._state(item)
             if state in ("unknown", "removed") and not item.startswith("-"):
@@ -198,7 +200,7 @@ class _Judge(Struct, frozen=True):
         return DeviceVerdict(True) if set(members) == {"CPU"} else UNJUDGED
 
     def _batch(self, rest: str, members: list[str]) -> DeviceVerdict:
-        """One device, with the size of the batch in brackets or without."""
+        """Returns the result for BATCH: one device, with the size of the batch in brackets or without."""
         if "," in rest:
             return DeviceVerdict(False, "several", rest)
         (item,) = members

@@ -1,4 +1,4 @@
-"""target_device: what the server hands to OpenVINO, unchecked, and what OpenVINO makes of the name."""
+"""target_device: the text that the server passes to OpenVINO, unchecked, and how OpenVINO reads the name."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from ovms_doctor.model.similar import similar_names
 #: MYRIAD and HDDL. The plugin for CUDA is called NVIDIA since 2022.3 (docs/accelerators.md).
 _REMOVED = {"GNA": (2024, 0), "MYRIAD": (2023, 0), "HDDL": (2023, 0), "CUDA": (2022, 3)}
 
-#: ``known``: OpenVINO has a plugin of the name; ``unknown``: it never had; ``removed``: it had one in an older
-#: release; ``perhaps``: it depends on the image.
+#: ``known``: OpenVINO has a plugin of this name; ``unknown``: it never had one; ``removed``: it had one in an older
+#: release; ``perhaps``: the image decides.
 Registration: TypeAlias = Literal["known", "unknown", "removed", "perhaps"]
 
 
 def target_device(text: str | None, release: Release) -> Device:
-    """Returns the device for a ``target_device`` as it was given, None if it was not."""
+    """Returns the device for a ``target_device`` as configured, None if it is not set."""
     if not text and release.at_least(2026, 3):
         return Device("CPU", "CPU", chosen_by_server=True)
     if text is None:
@@ -29,8 +29,8 @@ def target_device(text: str | None, release: Release) -> Device:
 
 
 def chooses_device(device: Device, release: Release) -> bool:
-    """Whether the server takes the device that it recommends: a discrete GPU, an integrated one, else the CPU; never
-    an NPU (ov_utils.cpp recommendTargetDevice, since v2026.3)."""
+    """Whether the server uses the device that it recommends: a discrete GPU, an integrated one, else the CPU; never an
+    NPU (ov_utils.cpp recommendTargetDevice, since v2026.3)."""
     return device.chosen_by_server and release.at_least(2026, 3)
 
 
@@ -57,13 +57,13 @@ def validated_plugins(text: str) -> tuple[str, ...]:
 
 
 def suggestion(text: str) -> str | None:
-    """Returns the device that was probably meant by an unknown one: the same in capitals, without spaces."""
+    """Returns the device that was probably intended by an unknown one: the same in capitals, without spaces."""
     meant = "".join(text.split()).upper()
     return meant if meant != text and meant.partition(":")[0].partition(".")[0] in REGISTERED else None
 
 
 def similar_device(name: str) -> str | None:
-    """The one device whose name is close to ``name``; None if there is none."""
+    """Returns the one device whose name is close to ``name``; None if there is none."""
     close = similar_names(name.strip().upper(), sorted(REGISTERED), 1, 0.6)
     return close[0] if close else None
 

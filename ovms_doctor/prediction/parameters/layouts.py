@@ -11,7 +11,7 @@ _KNOWN = frozenset("NCHWD?")
 
 
 def parse_layout(text: str) -> LayoutPair:
-    """``LayoutConfiguration::fromString``: ``NCHW`` or ``NHWC:NCHW``. Raises WrongFormat."""
+    """Applies ``LayoutConfiguration::fromString``: ``NCHW`` or ``NHWC:NCHW``. Raises ParameterFormatError."""
     copy = without_spaces(text).upper()
     if re.search(r"[^NCHWD.?:]", copy) or copy.count(":") > 1:
         raise ParameterFormatError
@@ -24,6 +24,6 @@ def parse_layout(text: str) -> LayoutPair:
 
 
 def fits_rank(layout: str, rank: int) -> bool:
-    """``Layout::isCompatible``: letters and ``?`` for each dimension; ``...`` stands for any more of them."""
+    """Applies ``Layout::isCompatible``: letters and ``?`` for each dimension; ``...`` for any number of dimensions."""
     known = sum(letter in _KNOWN for letter in layout)
     return known <= rank if "..." in layout else known == rank

@@ -1,7 +1,7 @@
-"""Objects of which the server reads every member, equal keys and all.
+"""Objects of which the server reads every member, including equal keys.
 
-``FindMember`` finds the first of equal keys. Where the server walks an object and puts its members into a map
-(shape, layout, plugin_config), the last one overwrites those before it, once it is understood.
+``FindMember`` finds the first of equal keys. If the server iterates over an object and puts its members into a map
+(shape, layout, plugin_config), the last one overwrites those before it, if it is valid.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-#: As deep as the server walks: plugin_config, its DEVICE_PROPERTIES, a device, a property.
+#: The levels that the server reads: plugin_config, its DEVICE_PROPERTIES, a device, a property.
 _DEPTH = 4
 
 
@@ -23,19 +23,19 @@ class Members(dict[str, Any]):
 
 
 def last_of_equals(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
-    """An object that holds the last of equal keys, and remembers the others."""
+    """Returns an object that contains the last of equal keys, and keeps the others in ``pairs``."""
     kept = tuple(pairs)
     content = dict(kept)
     return content if len(content) == len(kept) else Members(content, kept)
 
 
 def pairs_of(value: dict[str, Any]) -> tuple[tuple[str, Any], ...]:
-    """All members of an object, equal keys and all, in the order of the text."""
+    """Returns all members of an object, including equal keys, in the order of the text."""
     return value.pairs if isinstance(value, Members) else tuple(value.items())
 
 
 def as_text(value: Any, depth: int = _DEPTH) -> str:
-    """``value`` as JSON, equal keys and all as deep as the server reads them; below, as the object has them."""
+    """Returns ``value`` as JSON, with equal keys at the levels that the server reads; below, as the object has them."""
     if not isinstance(value, dict) or not depth:
         return json.dumps(value)
     parts = (f"{json.dumps(key)}: {as_text(item, depth - 1)}" for key, item in pairs_of(value))

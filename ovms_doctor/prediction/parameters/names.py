@@ -14,13 +14,19 @@ from ovms_doctor.model.parameters import ANONYMOUS, ParsedParameters
 
 
 class WrongName(Struct, frozen=True):
-    """Why a name in ``parameter`` does not fit the model; ``line`` is the server's message."""
+    """The reason why a name does not fit the model."""
 
+    #: The parameter with the name.
     parameter: Literal["shape", "layout"]
+    #: The kind of fault.
     reason: Literal["anonymous", "mapped", "unknown_tensor"]
+    #: The server's status.
     status: str
+    #: The server's message.
     line: str
+    #: The name in the parameter.
     name: str = ""
+    #: The name in the mapping.
     alias: str = ""
 
 
@@ -30,7 +36,7 @@ def wrong_name(
     inputs: tuple[Tensor, ...],
     outputs: tuple[Tensor, ...],
 ) -> WrongName | None:
-    """Returns the first thing wrong with the names, in the server's order; None if nothing is."""
+    """Returns the first fault of the names, in the server's order; None if there is none."""
     anonymous = parameters.anonymous_shape
     if len(inputs) > 1:
         if anonymous is not None and not anonymous.auto:

@@ -1,7 +1,7 @@
-"""The model parameters as the server parses them, before it looks at any model.
+"""The model parameters as the server parses them, before it reads any model.
 
 In a configuration ``ModelConfig::parseNode`` (modelconfig.cpp), on the command line ``ModelManager::startFromConfig``
-(modelmanager.cpp). A malformed shape is ignored in the one and ends the process in the other.
+(modelmanager.cpp). A malformed shape is ignored in a configuration and ends the process on the command line.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from ovms_doctor.prediction.parameters.preprocessing import (
 )
 from ovms_doctor.prediction.parameters.shapes import ParameterFormatError, parse_dimension, parse_shape
 
-#: Made anew for each text, it costs more than to read most of them.
+#: A new decoder for each text costs more than reading most texts.
 _DECODER = json.JSONDecoder(object_pairs_hook=last_of_equals)
 
 
@@ -46,8 +46,8 @@ _DECODER = json.JSONDecoder(object_pairs_hook=last_of_equals)
 def parse_parameters(
     entry: ModelEntry, release: Release, devices: HostDevices | None = None
 ) -> ParsedParameters:
-    """How the server reads an entry's parameters. Never raises, whatever the values are. ``devices``: the devices that
-    the server has, None if they are not known; one of them is used where none is named."""
+    """Returns the parameters of an entry as the server reads them. Never raises for any value. ``devices``: the devices
+    that the server has, None if they are not known; the server uses one of them if no device is configured."""
     return _Reading(entry, release, devices).read()
 
 
@@ -59,7 +59,7 @@ class _Stop(Exception):
 
 
 class _Reading:
-    """One entry being parsed: values as they are found, and the warnings on the way."""
+    """One entry being parsed: the values and warnings so far."""
 
     def __init__(self, entry: ModelEntry, release: Release, devices: HostDevices | None) -> None:
         self._entry = entry
@@ -118,7 +118,7 @@ class _Reading:
             return None
 
     def _json(self, text: str) -> Any:
-        """A parameter's text as RapidJSON takes it. Raises WrongFormat."""
+        """Returns a parameter's text as RapidJSON reads it. Raises ParameterFormatError."""
         import rapidjson
 
         try:
@@ -205,14 +205,15 @@ class _Reading:
 
     def _shape_of_key(self, value: object) -> Shape:
         if isinstance(value, list):
-            # Until v2022.3 the schema let lists of numbers through.
+            # Until v2022.3 the schema accepted lists of numbers.
             if not all(isinstance(one, int) and not isinstance(one, bool) and one >= 0 for one in value):
                 raise ParameterFormatError
             return Shape(tuple(Dimension(one, one) for one in value))
         return self._parse_shape(value if isinstance(value, str) else "")
 
     def _both(self) -> None:
-        """On the command line the server takes batch_size for set where it is not; only 0 counts as unset."""
+        """Ignores batch_size if a shape is set too. On the command line the server reads a missing batch_size as set;
+        only 0 counts as unset."""
         batch: Dimension | None = self._found.get("batch")
         has_batch = batch is not None or self._found.get("batch_auto", False)
         if not has_batch or not self._found.get("shapes"):
@@ -301,7 +302,7 @@ class _Reading:
             raise _Stop("plugin_config", "MODEL_CONFIG_INVALID", lines)
 
     def _stateful(self) -> None:
-        """Until v2026.2; from v2026.3 on the schema knows none of these keys."""
+        """Reads the parameters of stateful models, until v2026.2; since v2026.3 the schema has none of these keys."""
         stateful = self._value("stateful")
         self._found["stateful"] = stateful if isinstance(stateful, bool) else None
         for name, message in (
@@ -328,12 +329,12 @@ class _Reading:
 
 
 def _texts(document: Any) -> tuple[tuple[str, str], ...]:
-    """Returns all members of an object of texts. Raises WrongFormat for another value."""
+    """Returns all members of an object of texts. Raises ParameterFormatError for another value."""
     if not isinstance(document, dict) or not all(isinstance(one, str) for _, one in pairs_of(document)):
         raise ParameterFormatError
     return pairs_of(document)
 
 
 def without_braces(text: str) -> bool:
-    """Returns whether the server reads a layout as that of the only input: its first letter is no ``{``."""
+    """Returns whether the server reads a layout as that of the only input: its first letter is not ``{``."""
     return not text.lstrip(" \t\n\v\f\r").startswith("{")

@@ -1,7 +1,6 @@
-"""plugin_config: how its values are read, and which keys the server lets through.
+"""plugin_config: how its values are read, and which keys the server accepts.
 
-json_parser.cpp (before v2024.2 in modelconfig.cpp) and ``validatePluginConfiguration`` in ov_utils.cpp
-(since v2022.2).
+json_parser.cpp (before v2024.2 in modelconfig.cpp) and ``validatePluginConfiguration`` in ov_utils.cpp (since v2022.2).
 """
 
 from __future__ import annotations
@@ -22,14 +21,14 @@ from ovms_doctor.prediction.parameters.devices import chooses_device, validated_
 from ovms_doctor.prediction.parameters.members import pairs_of
 from ovms_doctor.prediction.parameters.shapes import ParameterFormatError
 
-#: What the plugins of these list hangs on more than the release: the driver, the devices behind.
+#: The properties of these plugins depend on more than the release: on the driver, or on the listed devices.
 _VARYING = frozenset({"NPU", "BATCH"})
 _INT64 = range(-(1 << 63), 1 << 63)
 _STREAMS = {"CPU_THROUGHPUT_STREAMS": "CPU_THROUGHPUT_AUTO", "GPU_THROUGHPUT_STREAMS": "GPU_THROUGHPUT_AUTO"}
 
 
 def parse_plugin_config(value: Any, release: Release) -> PluginConfig:
-    """``JsonParser::parsePluginConfig``. Raises WrongFormat."""
+    """Applies ``JsonParser::parsePluginConfig``. Raises ParameterFormatError."""
     if not isinstance(value, dict):
         raise ParameterFormatError
     found: dict[str, Any] = {}
@@ -71,7 +70,7 @@ def _renamed(key: str, item: Any, release: Release) -> tuple[str, Any, str]:
     if key in _STREAMS:
         if item == _STREAMS[key]:
             return "PERFORMANCE_HINT", "THROUGHPUT", "PERFORMANCE_HINT"
-        # The server writes two spaces there, but for a text.
+        # The server writes two spaces there, except for a text.
         return "NUM_STREAMS", item, "NUM_STREAMS" if isinstance(item, str) else " NUM_STREAMS"
     if key == "CPU_THREADS_NUM" and isinstance(item, str):
         return "INFERENCE_NUM_THREADS", item, "INFERENCE_NUM_THREADS"
@@ -90,11 +89,11 @@ def unsupported_key(
     config: PluginConfig, device: Device, release: Release, devices: HostDevices | None
 ) -> str | None:
     """Returns the first key that the server finds in none of the device's plugins; None if it finds all, or if the
-    properties of a plugin are not known. ``seen``: the server's devices. Where it chooses one and there may be a GPU, a
-    key counts as supported that either the GPU's or the CPU's plugin lists: the driver decides, too.
+    properties of a plugin are not known. ``devices``: the server's devices. If it chooses one and there may be a GPU, a
+    key of either the GPU's or the CPU's plugin counts as supported, because the driver also decides.
 
-    A GPU's list is the same where there is no GPU, as long as its plugin can be loaded at all (tried with OpenVINO
-    2025.0 and 2026.4). An NPU's list depends on its driver: its own keys are never refused here.
+    A GPU's list is the same without a GPU, as long as its plugin can be loaded at all (tried with OpenVINO 2025.0 and
+    2026.4). An NPU's list depends on its driver: its own keys are never refused here.
     """
     if not release.at_least(2022, 2):
         return None
@@ -116,14 +115,14 @@ def unsupported_key(
                 return None
             supported |= listed
         elif name in REGISTERED_ONCE:
-            # A plugin that an older release had.
+            # This plugin was in an older release.
             return None
-        # Any other name is no device: asking its plugin fails, and adds nothing (``insertSupportedKeys``).
+        # Any other name is not a device: the query of its plugin fails, and adds nothing (``insertSupportedKeys``).
     return next((key for key, _ in config.values if key not in supported), None)
 
 
 def similar_key(key: str, device: str, release: Release) -> str | None:
-    """Returns a key of the device's plugins that may have been meant."""
+    """Returns a key of the device's plugins that may have been intended."""
     known: set[str] = set()
     for plugin in validated_plugins(device):
         known |= supported_properties(plugin.partition(".")[0], release) or frozenset()

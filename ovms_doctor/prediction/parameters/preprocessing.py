@@ -18,7 +18,7 @@ _FLOAT = lazy_pattern(
 
 
 def parse_numbers(text: str) -> float | tuple[float, ...]:
-    """``parseFloatArrayOrValue``: a number, or a list in ``[]`` or ``()``. Raises WrongFormat."""
+    """Applies ``parseFloatArrayOrValue``: a number, or a list in ``[]`` or ``()``. Raises ParameterFormatError."""
     copy = without_spaces(text).upper()
     if (copy[:1], copy[-1:]) in (("[", "]"), ("(", ")")):
         return tuple(_float(part) for part in tokenize(copy[1:-1], ","))
@@ -26,7 +26,7 @@ def parse_numbers(text: str) -> float | tuple[float, ...]:
 
 
 def _float(text: str) -> float:
-    """``std::stof`` of the whole text: no infinity, nothing that a float cannot hold."""
+    """Applies ``std::stof`` to the whole text: infinity and values outside of a float's range are refused."""
     match = _FLOAT.fullmatch(text)
     if match is None:
         raise ParameterFormatError
@@ -42,7 +42,8 @@ def _float(text: str) -> float:
 
 
 def parse_pair(text: str, allowed: tuple[str, ...], kind: str) -> tuple[str, str]:
-    """``TARGET:SOURCE``, in any case. ``kind``: the server's word for it. Raises WrongFormat."""
+    """Returns the two parts of ``TARGET:SOURCE``, in any case. ``kind``: the server's name for it. Raises
+    ParameterFormatError."""
     target, colon, source = text.upper().partition(":")
     if not colon or target not in allowed or source not in allowed:
         raise ParameterFormatError(f"Invalid {kind} configuration string: {text}")

@@ -30,7 +30,7 @@ def _verdict(parameters: ParsedParameters, deployment: Deployment, facts: Facts)
     container = deployment.container
     own_image = container is not None and not is_stock_image(container.image)
     if own_image and verdict.reason == "unknown" and suggestion(parameters.device.text) is None:
-        # An image of one's own may have a plugin of its own.
+        # A user's own image may have its own plugin.
         verdict = DeviceVerdict(devices_known=verdict.devices_known)
     if verdict.works is None and not verdict.unavailable:
         verdict = replace(verdict, unavailable=_not_known(parameters.device, deployment))

@@ -13,7 +13,7 @@ _STOI = lazy_pattern(r"([+-]?)([0-9]+)")
 
 
 class ParameterFormatError(ValueError):
-    """The server does not understand a text. ``log``: its messages in addition to the status."""
+    """The server cannot parse a text. ``log``: its messages in addition to the status."""
 
     def __init__(self, *log: str) -> None:
         super().__init__(*log)
@@ -29,12 +29,13 @@ class _OutOfRange(ValueError):
 
 
 def without_spaces(text: str) -> str:
-    """``erase_spaces``: all white space of the C locale is dropped, inside too."""
+    """Applies ``erase_spaces``: removes all white space of the C locale, also inside."""
     return _SPACES.sub("", text)
 
 
 def tokenize(text: str, delimiter: str) -> list[str]:
-    """``std::getline`` in a loop: nothing after a last delimiter is no token, an empty text has none."""
+    """Applies ``std::getline`` in a loop: an empty part after the last delimiter is not a token, and an empty text has
+    none."""
     parts = text.split(delimiter)
     return parts[:-1] if parts[-1] == "" else parts
 
@@ -43,7 +44,8 @@ def _stoi(text: str) -> int:
     match = _STOI.match(text)
     if match is None:
         raise _NoNumber
-    # Longer than any int, leading zeros apart: not given to int(), which refuses 5,000 digits.
+    # The number is longer than any int, even without leading zeros: it is not passed to int(), which refuses 5,000
+    # digits.
     digits = match[2].lstrip("0") or "0"
     value = int(digits) if len(digits) <= 10 else _INT_MAX + 2
     value = -value if match[1] == "-" else value
@@ -53,7 +55,7 @@ def _stoi(text: str) -> int:
 
 
 def parse_dimension(text: str) -> Dimension:
-    """``Dimension::fromString``, for a batch size. Raises WrongFormat."""
+    """Applies ``Dimension::fromString``, for a batch size. Raises ParameterFormatError."""
     copy = without_spaces(text)
     try:
         return _range(copy) if ":" in copy else _number(copy)
@@ -98,7 +100,7 @@ def _number(copy: str) -> Dimension:
 
 
 def parse_shape(text: str) -> Shape:
-    """``ModelConfig::parseShape``: ``auto`` or ``(1,3,-1,10:20)``. Raises WrongFormat."""
+    """Applies ``ModelConfig::parseShape``: ``auto`` or ``(1,3,-1,10:20)``. Raises ParameterFormatError."""
     if text == "auto":
         return Shape(auto=True)
     copy = without_spaces(text)
@@ -123,7 +125,7 @@ def _shape_dimension(token: str, whole: str) -> Dimension:
         raise ParameterFormatError(f"Parsing model shape string: {token}; invalid '-' position")
     colons = token.count(":")
     if colons > 1:
-        # The server fills in the two the wrong way round.
+        # The server exchanges the two values by mistake.
         raise ParameterFormatError(f"Parsing model shape string: :; too many '{token}' characters")
     if colons == 0:
         value = _stoi(token)

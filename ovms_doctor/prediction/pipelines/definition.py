@@ -17,31 +17,34 @@ NodeKind: TypeAlias = Literal["entry", "model", "custom", "exit"]
 class PipelineNode(Struct, frozen=True):
     """One node of a pipeline."""
 
-    #: Its name and its kind.
+    #: The node's name.
     name: str
+    #: The node's kind.
     kind: NodeKind
     #: JSON pointer of its definition.
     pointer: str
-    #: The model and its version (0: the default one) of a node of the type "DL model".
+    #: The model of a node of the type "DL model".
     model: str = ""
+    #: The version of this model; 0: the default one.
     version: int = 0
     #: The library of a node of the type "custom".
     library: str = ""
     #: The names under which other nodes get its outputs: (name, output of the model or library).
     outputs: tuple[tuple[str, str], ...] = ()
-    #: What its inputs are connected to: (other node, name of that node's output, own input), in the file's order.
+    #: The connections of its inputs: (other node, name of that node's output, own input), in the file's order.
     inputs: tuple[tuple[str, str, str], ...] = ()
-    #: How many parts its outputs are split into; -1 for as many as come; None if it is no demultiplexer.
+    #: The number of parts into which its outputs are split; -1 for any number; None if it is not a demultiplexer.
     demultiply: int | None = None
     #: The demultiplexers whose parts it gathers.
     gathers: frozenset[str] = frozenset()
 
     def output(self, name: str) -> str | None:
-        """The output of the model that other nodes get under ``name``; None for none. The last one counts."""
+        """Returns the output of the model that other nodes get under ``name``; None for none. Of equal names, the last
+        counts."""
         return dict(self.outputs).get(name)
 
     def sources(self) -> dict[str, list[tuple[str, str]]]:
-        """Its inputs by the node that they come from: name of that node's output, own input."""
+        """Returns its inputs by the node that they come from: name of that node's output, own input."""
         found: dict[str, list[tuple[str, str]]] = {}
         for node, output, own in self.inputs:
             found.setdefault(node, []).append((output, own))
@@ -51,10 +54,11 @@ class PipelineNode(Struct, frozen=True):
 class PipelineDefinition(Struct, frozen=True):
     """A pipeline whose definition is valid for the schema."""
 
-    #: Its name and the JSON pointer of its definition.
+    #: The pipeline's name.
     name: str
+    #: The JSON pointer of its definition.
     pointer: str
-    #: Its nodes: the one that takes the request, those of the file, the one that gives the response.
+    #: Its nodes: the node that receives the request, those of the file, the node that sends the response.
     nodes: tuple[PipelineNode, ...]
 
     def node(self, name: str) -> PipelineNode | None:
@@ -72,7 +76,7 @@ class PipelineDefinition(Struct, frozen=True):
 
 
 def read_pipeline(config: dict[str, Any], pointer: str) -> PipelineDefinition:
-    """The pipeline of one entry of ``pipeline_config_list``, which the schema has accepted."""
+    """Returns the pipeline of one entry of ``pipeline_config_list``, which the schema has accepted."""
     entry = PipelineNode(
         ENTRY,
         "entry",
@@ -81,7 +85,7 @@ def read_pipeline(config: dict[str, Any], pointer: str) -> PipelineDefinition:
         demultiply=_count(config),
     )
     nodes = [_node(node, f"{pointer}/nodes/{index}") for index, node in enumerate(config["nodes"])]
-    # What no other node gathers is gathered by the response.
+    # The response gathers the parts that no other node gathers.
     split = {node.name for node in (entry, *nodes) if node.demultiply is not None}
     gathered = {name for node in nodes for name in node.gathers}
     end = PipelineNode(
@@ -117,6 +121,6 @@ def _inputs(rows: Iterable[dict[str, Any]]) -> tuple[tuple[str, str, str], ...]:
 
 
 def _count(config: dict[str, Any]) -> int | None:
-    """``demultiply_count``; 0 is read as -1."""
+    """Returns ``demultiply_count``; 0 is read as -1."""
     count = config.get("demultiply_count")
     return None if count is None else int(count) or -1

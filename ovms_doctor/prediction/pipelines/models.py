@@ -14,7 +14,8 @@ from ovms_doctor.prediction.pipelines.validation import Found, ModelLookup, Pipe
 
 
 def models_for_pipelines(plans: Iterable[ModelPlan], *, later: bool) -> ModelLookup:
-    """A look-up of the models of a configuration. ``later``: their states after two further polls."""
+    """Returns a look-up of the models of a configuration. ``later``: whether it uses their states after two further
+    polls."""
     known = {plan.entry.name: plan for plan in plans if plan.kind == "classic"}
 
     def find(name: str, version: int) -> Found:
@@ -49,7 +50,7 @@ def _model(attempt: Attempt, parameters: ParsedParameters | None) -> PipelineMod
         inputs = prepared
     return PipelineModel(
         _named(attempt, "input", inputs, shapes_known=not changed or bool(prepared)),
-        # Only the runtime knows the outputs' shapes.
+        # Only the runtime determines the outputs' shapes.
         _named(attempt, "output", outputs, shapes_known=not changed),
         parameters is not None and parameters.dynamic,
     )

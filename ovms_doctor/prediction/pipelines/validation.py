@@ -1,7 +1,7 @@
 """Whether the server accepts a pipeline: ``PipelineDefinition::validate`` (pipelinedefinition.cpp), in its order.
 
-The order in which the server looks at several sources of one node is that of a hash table; here it is the file's. What
-a custom node library takes and gives is not known: the rest of such a pipeline is validated without it.
+The server checks several sources of one node in the order of a hash table; here the order is the file's. The inputs and
+outputs of a custom node library are not known: the rest of such a pipeline is validated without them.
 """
 
 from __future__ import annotations
@@ -26,14 +26,15 @@ _LEAST_RANK = 3
 class PipelineModel(Struct, frozen=True):
     """A version of a model as the nodes of pipelines use it."""
 
-    #: Inputs and outputs by the names that clients use; None if they are not known.
+    #: Inputs by the names that clients use; None if they are not known.
     inputs: dict[str, PipelineTensor] | None = None
+    #: Outputs by the names that clients use; None if they are not known.
     outputs: dict[str, PipelineTensor] | None = None
     #: Whether its shape or its batch size is ``auto``.
     auto: bool = False
 
 
-#: ``missing``: no model of the name, or no such version; ``unavailable``: there is one, and it is not served.
+#: ``missing``: the model or the version does not exist; ``unavailable``: it exists, but is not served.
 Found: TypeAlias = 'PipelineModel | Literal["missing", "unavailable", "unknown"]'
 #: The model of a name and version, 0 for the default one.
 ModelLookup: TypeAlias = Callable[[str, int], Found]
@@ -61,7 +62,7 @@ class _Validator:
         self.doubts: list[str] = []
 
     def faults(self, occupied: Collection[str], libraries: Collection[str]) -> Iterator[PipelineFault]:
-        """The reasons for which the server refuses the pipeline; it reports the first one only."""
+        """Yields the reasons for which the server refuses the pipeline; the server reports only the first."""
         name = self._pipeline.name
         if name in occupied:
             yield self._fault(
@@ -79,7 +80,7 @@ class _Validator:
         for node in self._pipeline.nodes:
             if names[node.name] > 1:
                 line = server_log.PIPELINE_NODE_TWICE(name=name, node=node.name)
-                # Named by who wrote the file: not the ends, which the server adds.
+                # These are the nodes of the file, without the ends, which the server adds.
                 written = [other for other in self._pipeline.nodes if other.name == node.name][-1]
                 yield self._fault(
                     "doubled_node",
@@ -162,7 +163,7 @@ class _Validator:
     def _split(
         self, node: PipelineNode, output: str, shape: Sequence[Dimension] | None
     ) -> Iterator[PipelineFault]:
-        """validateShapeWithDemultiplexer."""
+        """Applies validateShapeWithDemultiplexer."""
         if node.demultiply is None or shape is None:
             return
         name = self._pipeline.name
@@ -206,7 +207,7 @@ class _Validator:
         mapping: Sequence[tuple[str, str]],
         remaining: set[str] | None,
     ) -> Iterator[PipelineFault]:
-        """validateConnection: the inputs of ``node`` that come from ``other``."""
+        """Applies validateConnection to the inputs of ``node`` that come from ``other``."""
         name = self._pipeline.name
         source = PipelineModel()
         if other.kind == "model":
@@ -267,7 +268,7 @@ class _Validator:
         output: str,
         provided_tensor: PipelineTensor,
     ) -> Iterator[PipelineFault]:
-        """checkConnectionMetadataCorrectness: two models that are connected directly."""
+        """Applies checkConnectionMetadataCorrectness to two models that are connected directly."""
         values = {
             "name": self._pipeline.name,
             "node": node.name,
@@ -305,7 +306,7 @@ class _Validator:
 
     # -- the graph ---------------------------------------------------------------------------------
     def _cycles(self) -> Iterator[PipelineFault]:
-        """validateForCycles: from the response back to the request."""
+        """Applies validateForCycles, from the response back to the request."""
         name = self._pipeline.name
         sources = {node.name: list(node.sources()) for node in self._pipeline.nodes}
         parents: list[str] = []
@@ -339,7 +340,7 @@ class _Validator:
             yield self._fault("loose", self._pointer(loose[0]), ", ".join(loose), line)
 
     def _order(self) -> Iterator[PipelineFault]:
-        """validateDemultiplexerGatherNodesOrder: what is split is gathered again, the last one first."""
+        """Applies validateDemultiplexerGatherNodesOrder: split outputs are gathered again, the last one first."""
         name = self._pipeline.name
         end = self._pipeline.nodes[-1]
         start: tuple[frozenset[str], ...] = (end.gathers,) if end.gathers else ()
@@ -414,7 +415,7 @@ def _is_any(dimension: Dimension) -> bool:
 
 
 def _fits(left: Dimension, right: Dimension) -> bool:
-    """``Dimension::partiallyFitsInto``: whether some size is in both."""
+    """Applies ``Dimension::partiallyFitsInto``: whether both contain a common size."""
     if _is_any(left) or _is_any(right):
         return True
     return left.low <= right.high and right.low <= left.high

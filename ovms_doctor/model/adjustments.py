@@ -1,4 +1,4 @@
-"""What a project has decided about findings: ignored with a reason, known already, of another severity. Data only."""
+"""A project's decisions about findings: ignored with a reason, known already, of another severity. Data only."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ovms_doctor.model.findings import Severity
 
 
 class IgnoreRule(Struct, frozen=True):
-    """Findings that a configuration leaves out, with the reason. All that is given must match."""
+    """Findings that a configuration leaves out, with the reason. All set fields must match."""
 
     #: A code prefix, or the name of a finding or check.
     code: str
@@ -18,7 +18,7 @@ class IgnoreRule(Struct, frozen=True):
     model: str | None = None
     #: A pattern for the path, counted from the directory of the configuration; None for any.
     path: str | None = None
-    #: The last day on which the rule holds, as ISO 8601; None for always.
+    #: The last day on which the rule applies, as ISO 8601; None for always.
     expires: str | None = None
     #: The position of the rule in the configuration, for messages.
     label: str = ""
@@ -57,13 +57,13 @@ class KnownFinding(Struct, frozen=True):
 
 
 class Adjustments(Struct, frozen=True):
-    """All that is decided about the findings of a run."""
+    """All decisions about the findings of a run."""
 
     #: Findings that are left out.
     ignores: tuple[IgnoreRule, ...] = ()
-    #: Severities that are raised or lowered.
+    #: Raised or lowered severities.
     severities: tuple[SeverityRule, ...] = ()
-    #: Findings that are known.
+    #: Known findings.
     known: tuple[KnownFinding, ...] = ()
     #: The file of the baseline, as it was named; empty for none.
     baseline: str = ""

@@ -71,7 +71,7 @@ class CachePlan(Struct, frozen=True):
 
 
 class CacheFails(Struct, frozen=True, tag=True):
-    """A model is not loaded because of the cache, whose plan has the reason."""
+    """A model is not loaded because of the cache; its plan has the reason."""
 
     #: The cache's directory.
     path: str

@@ -16,20 +16,20 @@ class VersionDirectoryMissing(Struct, frozen=True, tag=True):
 
     #: That directory, as the server writes it.
     path: str
-    #: The names of the directories that are read as this number.
+    #: The names of the directories that the server reads as this number.
     names: tuple[str, ...]
 
 
 class AccessFails(Struct, frozen=True, tag=True):
     """A system call fails for the server's user."""
 
-    #: What it is called on, as the server writes it.
+    #: The path of the call, as the server writes it.
     path: str
     #: How it fails.
     failure: Failure
-    #: Whether the server looks at the file system (``look``) or reads a file (``read``).
+    #: Whether the server reads metadata (``look``) or reads a file (``read``).
     during: Literal["look", "read"]
-    #: What OpenVINO did with the model, where it was tried.
+    #: OpenVINO's result for the model, if it was tried.
     report: LoadReport | None = None
 
 
@@ -43,7 +43,7 @@ class NoModelFile(Struct, frozen=True, tag=True):
 
 
 class PairMissing(Struct, frozen=True, tag=True):
-    """A model file that is named itself lacks the second file that the server requires."""
+    """A named model file lacks the second file that the server requires."""
 
     #: The model file.
     path: str
@@ -52,7 +52,7 @@ class PairMissing(Struct, frozen=True, tag=True):
 
 
 class SpecialFile(Struct, frozen=True, tag=True):
-    """A FIFO, device, socket or directory has the place of a model file."""
+    """A FIFO, device, socket or directory instead of a model file."""
 
     #: Its path, as the server writes it.
     path: str
@@ -67,20 +67,20 @@ class ReadRefused(Struct, frozen=True, tag=True):
     path: str
     #: The model's format.
     format: ModelFormat
-    #: What its bytes hold; None where they were not read.
+    #: The content of its bytes; None if they were not read.
     inspection: ModelInspection | None
-    #: What OpenVINO did with it; None where it was not tried.
+    #: OpenVINO's result for it; None if it was not tried.
     report: LoadReport | None
 
 
 class NotInRelease(Struct, frozen=True, tag=True):
-    """The model uses what the OpenVINO of this release does not have."""
+    """The model uses operations or types that the release's OpenVINO does not have."""
 
     #: The model file.
     path: str
-    #: Operations that it does not have.
+    #: The operations that are missing there.
     operations: tuple[Operation, ...] = ()
-    #: Element types that it does not have.
+    #: The element types that are missing there.
     element_types: tuple[str, ...] = ()
 
 
@@ -91,7 +91,7 @@ class NoTensors(Struct, frozen=True, tag=True):
     path: str
     #: Which of them.
     which: Literal["inputs", "outputs", "unnamed input", "unnamed output"]
-    #: What OpenVINO did with the model; None where that was not tried.
+    #: OpenVINO's result for the model; None if it was not tried.
     report: LoadReport | None = None
 
 
@@ -100,7 +100,7 @@ class CompileRefused(Struct, frozen=True, tag=True):
 
     #: The model file.
     path: str
-    #: What OpenVINO did with it.
+    #: OpenVINO's result for it.
     report: LoadReport
 
 
@@ -111,7 +111,7 @@ class ParameterRefused(Struct, frozen=True, tag=True):
     path: str
     #: The parameter's name.
     parameter: str
-    #: What is wrong.
+    #: The reason.
     reason: Literal[
         "anonymous",
         "mapped",
@@ -127,11 +127,11 @@ class ParameterRefused(Struct, frozen=True, tag=True):
         "compile",
         "too_high",
     ]
-    #: The input or output that it is about, or the name in the parameter that the model does not have.
+    #: The input or output, or the name in the parameter that the model does not have.
     tensor: str = ""
-    #: The name that mapping_config.json gives the tensor; empty for none.
+    #: The tensor's name in mapping_config.json; empty for none.
     alias: str = ""
-    #: What OpenVINO did with the model; None where that was not tried.
+    #: OpenVINO's result for the model; None if it was not tried.
     report: LoadReport | None = None
 
 
@@ -140,20 +140,20 @@ class RuntimeCrashes(Struct, frozen=True, tag=True):
 
     #: The model file.
     path: str
-    #: What OpenVINO did with it.
+    #: OpenVINO's result for it.
     report: LoadReport
 
 
 class CouldNotLook(Struct, frozen=True, tag=True):
-    """Something that the rules need is unavailable."""
+    """A fact that the rules need is unavailable."""
 
-    #: What it is: a path, an option, a source.
+    #: The subject: a path, an option, a source.
     path: str
     #: Why it is unavailable.
     reason: str
     #: Whether the deadline passed.
     timed_out: bool = False
-    #: The --mount that would show it, as ``HOST:SERVER``; HOST is ``DIRECTORY`` where no directory was found.
+    #: The --mount that would show it, as ``HOST:SERVER``; HOST is ``DIRECTORY`` if no directory was found.
     mount: str = ""
 
 
@@ -165,10 +165,10 @@ class DownloadFails(Struct, frozen=True, tag=True):
     #: The number of that version.
     culprit: int
     #: ``missing``: the directory named like the number does not exist; ``refused``: an object is refused;
-    #: ``archived``: an object must be restored first; ``nameless``: a key has two slashes in a row, and the
-    #: directory between them cannot be made; ``temporary``: nothing can be written to /tmp.
+    #: ``archived``: an object must be restored first; ``nameless``: a key has two consecutive slashes, and the
+    #: directory between them cannot be made; ``temporary``: /tmp cannot be written.
     reason: Literal["missing", "refused", "archived", "nameless", "temporary"]
-    #: The names that are read as the number (``missing``).
+    #: The names that the server reads as the number (``missing``).
     names: tuple[str, ...] = ()
     #: The key of the object (``refused``, ``archived``).
     object: str = ""

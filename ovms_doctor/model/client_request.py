@@ -1,4 +1,4 @@
-"""A client's request, and what the server answers to it."""
+"""A client's request, and the server's answer to it."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ Interface: TypeAlias = Literal["REST", "gRPC"]
 
 
 class TensorContents(Struct, frozen=True):
-    """The values of one tensor that a message carries in fields of its own."""
+    """The values of one tensor in a message's own fields."""
 
-    #: How many values each field that is not empty has.
+    #: The number of values in each field that is not empty.
     counts: tuple[tuple[str, int], ...] = ()
     #: The elements of `bytes_contents` or `string_val`.
     strings: tuple[bytes, ...] = ()
 
     def count(self, field: str) -> int:
-        """How many values a field has."""
+        """Returns the number of values of a field."""
         return dict(self.counts).get(field, 0)
 
 
@@ -31,11 +31,11 @@ class InferTensor(Struct, frozen=True):
 
     #: The name, as the server compares it.
     name: str
-    #: The datatype (KServe) or dtype (TFS, in the server's words) as sent.
+    #: The datatype (KServe) or dtype (TFS, with the server's name) as sent.
     datatype: str
     #: The shape as sent.
     shape: tuple[int, ...]
-    #: The values that the message itself carries; `None` where the field is not set at all.
+    #: The values in the message itself; `None` if the field is not set at all.
     contents: TensorContents | None = None
     #: The parameters: (name, value).
     parameters: tuple[tuple[str, str | bool | int], ...] = ()
@@ -43,12 +43,12 @@ class InferTensor(Struct, frozen=True):
     content_size: int = 0
     #: Its position in the request, as a JSON path.
     path: str = ""
-    #: Offset of its first byte in the body; `None` where there is no body.
+    #: Offset of its first byte in the body; `None` without a body.
     offset: int | None = None
 
     @property
     def values(self) -> int | None:
-        """How many values the message itself carries."""
+        """Returns the number of values in the message itself."""
         return None if self.contents is None else sum(count for _, count in self.contents.counts)
 
 
@@ -68,11 +68,11 @@ class InferMessage(Struct, frozen=True):
 
 
 class ClientRequest(Struct, frozen=True):
-    """One request: an HTTP request, or a message that a gRPC client sends."""
+    """One request: an HTTP request, or a message of a gRPC client."""
 
-    #: The API that it belongs to.
+    #: Its API.
     api: Api
-    #: The interface that it is sent to.
+    #: The interface for which it is sent.
     interface: Interface = "REST"
     #: The HTTP method; empty for gRPC.
     method: str = "POST"
@@ -84,19 +84,19 @@ class ClientRequest(Struct, frozen=True):
     body: bytes = b""
     #: The message of a gRPC client.
     message: InferMessage | None = None
-    #: Host and port that it is sent to, as written; empty where none is.
+    #: Its target host and port, as written; empty without a target.
     address: str = ""
-    #: How the request was understood: notes for the report.
+    #: Notes for the report on how the request was read.
     notes: tuple[str, ...] = ()
-    #: The form in which it was given.
+    #: Its original form.
     form: Literal["json", "curl", "http", "message", "python"] = "json"
-    #: Why the client library refuses the call before anything is sent; empty where it sends it.
+    #: Why the client library refuses the call before it sends anything; empty if it sends it.
     refusal: str = ""
-    #: Why the request that is sent may differ from this one; with any, the answer is not certain.
+    #: Why the sent request may differ from this one; with any doubt, the answer is not certain.
     doubts: tuple[str, ...] = ()
 
     def header(self, name: str) -> str | None:
-        """The value of a header, whatever the case of its name."""
+        """Returns the value of a header, independent of the case of its name."""
         for key, value in self.headers:
             if key.lower() == name.lower():
                 return value
@@ -106,9 +106,9 @@ class ClientRequest(Struct, frozen=True):
 class RequestPosition(Struct, frozen=True):
     """The position of a fault in a request."""
 
-    #: JSON path: `$.inputs[0].shape[1]`; empty for what is not in the body.
+    #: JSON path: `$.inputs[0].shape[1]`; empty for a fault outside the body.
     path: str = ""
-    #: Byte offset in the body; `None` where there is none.
+    #: Byte offset in the body; `None` if there is none.
     offset: int | None = None
     #: The name of the wrong input; empty where no input is wrong.
     input: str = ""
@@ -128,33 +128,33 @@ class Answer(Struct, frozen=True):
     http_status: int | None = None
     #: The gRPC code; `None` for REST.
     grpc_code: str | None = None
-    #: What the answer is about.
+    #: The position of the fault.
     position: RequestPosition = NOWHERE
-    #: Why this answer is not certain: sentences; empty where it is.
+    #: Why this answer is not certain: sentences; empty if it is certain.
     doubts: tuple[str, ...] = ()
     #: Whether the request makes the server reload the model in another shape.
     reloads: bool = False
-    #: The whole body of the answer, where the status text is not all of it.
+    #: The whole body of the answer, if it has more than the status text.
     body: str = ""
 
     @property
     def succeeds(self) -> bool:
-        """Whether the request is answered with a result."""
+        """Whether the answer is a result."""
         return self.code == "OK"
 
 
 class SentInput(Struct, frozen=True):
     """One input of a request compared with the model: a line of the table."""
 
-    #: The name that was sent or, where nothing was, that the model has.
+    #: The sent name, or the model's name if nothing was sent.
     name: str
-    #: The model's own name of the input; empty where there is none.
+    #: The model's own name of the input; empty if there is none.
     model_name: str
-    #: What was sent, `None` where nothing was.
+    #: The sent input, `None` if nothing was sent.
     sent: InferTensor | None
-    #: How many values were sent; `None` where that is not known.
+    #: The number of sent values; `None` if it is unknown.
     values: int | None
-    #: How many bytes were sent as a buffer; `None` where none was.
+    #: The number of bytes sent as a buffer; `None` without a buffer.
     size: int | None
-    #: What is wrong with it; empty where nothing is.
+    #: Its fault; empty if it has none.
     verdict: str

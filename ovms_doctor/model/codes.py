@@ -1,4 +1,4 @@
-"""A code: all that is the same for each finding that has it."""
+"""A code: the data that is the same for each of its findings."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ovms_doctor.model.server_log import Message
 
 #: Prefix of ovms-doctor's own codes.
 PREFIX = "OVD"
-#: Where the page of an own code is, from the root of the project; its name is the code and ``.md``.
+#: The directory of the pages of own codes, from the root of the project; a page's name is the code and ``.md``.
 PAGES = "ovms_doctor/checks/pages"
 #: The project's address, as in pyproject.toml and in the labels of the Dockerfile.
 PROJECT_URL = "https://github.com/ovms-doctor/ovms-doctor"
@@ -28,7 +28,7 @@ class Example(Struct, frozen=True):
 
 
 class Code(Struct, frozen=True, kw_only=True):
-    """One code, for ever: a number or name that was published is never used for anything else.
+    """One code, for ever: a published number or name never gets another meaning.
 
     Everything beyond these fields is in the code's Markdown page.
     """
@@ -39,16 +39,16 @@ class Code(Struct, frozen=True, kw_only=True):
     name: str
     #: The usual severity; a finding may be milder.
     severity: Severity
-    #: What is the case: a phrase, without a full stop.
+    #: The problem: a phrase, without a full stop.
     summary: str
-    #: What to do, in whole sentences; a finding may have a more specific remedy.
+    #: The remedy, in whole sentences; a finding may have a more specific one.
     remedy: str
-    #: What is written where this is the case, as templates with ``{fields}``: the server's own messages, and other
-    #: texts by which it is recognised (OpenVINO's last lines, texts from documentation).
+    #: The texts that show the problem, as templates with ``{fields}``: the server's own messages, and other texts by
+    #: which it is recognised (OpenVINO's last lines, texts from documentation).
     log: tuple[Message | str, ...] = ()
-    #: How the server usually picks the remedy up; None where that depends on the case or does not apply.
+    #: How the server usually picks the remedy up; None if that depends on the case or does not apply.
     recovers: Recovers | None = None
-    #: In which releases it is so, in whole sentences.
+    #: The releases with this behaviour, in whole sentences.
     releases: str = ""
     #: Related codes.
     see_also: tuple[str, ...] = ()
@@ -61,20 +61,20 @@ class Code(Struct, frozen=True, kw_only=True):
 
     @property
     def messages(self) -> tuple[Message, ...]:
-        """The server's own messages among ``log``."""
+        """Returns the server's own messages among ``log``."""
         return tuple(item for item in self.log if isinstance(item, Message))
 
     @property
     def texts(self) -> tuple[str, ...]:
-        """The other texts among ``log``."""
+        """Returns the other texts among ``log``."""
         return tuple(item for item in self.log if isinstance(item, str))
 
     @property
     def address(self) -> str:
-        """The web address of the page; empty where there is none."""
+        """Returns the web address of the page; empty if there is none."""
         return page_url(self.code) if self.code.startswith(PREFIX) else self.docs
 
 
 def page_url(code: str) -> str:
-    """The web address of the page about an own code."""
+    """Returns the web address of the page about an own code."""
     return f"{PROJECT_URL}/blob/main/{PAGES}/{code}.md"

@@ -25,7 +25,7 @@ class LineColumn(Struct, frozen=True):
 
 
 def position_of(text: str, index: int) -> LineColumn:
-    """Returns the position of the character at ``index``; an index beyond the end gives the end."""
+    """Returns the position of the character at ``index``; the end for an index beyond it."""
     index = max(0, min(index, len(text)))
     before = text.rfind("\n", 0, index)
     return LineColumn(text.count("\n", 0, index) + 1, index - before)
@@ -41,7 +41,7 @@ def index_of(data: bytes) -> Index:
 
 
 class _Open(Struct):
-    """An object or array that the scan is in. ``name``: the key, or the index, of what comes next."""
+    """An object or array that contains the position of the scan. ``name``: the key, or the index, of the next item."""
 
     pointer: str
     array: bool
@@ -51,8 +51,12 @@ class _Open(Struct):
 
 
 class Index(Struct):
-    """``keys``: pointer → index of the key's first quote; ``values``: of the value. Of equal keys the first;
-    ``again``: pointers of repeated keys, and their indexes."""
+    """The positions of keys and values in a text.
+
+    ``keys``: pointer → index of the key's first quote; of equal keys the first.
+    ``values``: pointer → index of the value.
+    ``again``: pointers of repeated keys, and their indexes.
+    """
 
     text: str
     keys: dict[str, int] = field(default_factory=dict)
@@ -60,7 +64,7 @@ class Index(Struct):
     again: list[tuple[str, int]] = field(default_factory=list)
 
     def scan(self) -> None:
-        """Fills the index in one pass over the text. Where it is not JSON, the index is incomplete."""
+        """Fills the index in one pass over the text. If it is not JSON, the index is incomplete."""
         stack: list[_Open] = []
         at = 0
         while True:
@@ -127,7 +131,7 @@ def _text(token: str) -> str:
 
 
 def from_fragment(pointer: str) -> str:
-    """``#/%24schema`` → ``/$schema``; anything else as it is."""
+    """Returns ``/$schema`` for ``#/%24schema``; any other text unchanged."""
     if not pointer.startswith("#"):
         return pointer
     from urllib.parse import unquote_to_bytes
@@ -136,7 +140,7 @@ def from_fragment(pointer: str) -> str:
 
 
 def last_key(pointer: str) -> str:
-    """The last part of a pointer, unescaped."""
+    """Returns the last part of a pointer, unescaped."""
     return from_fragment(pointer).rpartition("/")[2].replace("~1", "/").replace("~0", "~")
 
 

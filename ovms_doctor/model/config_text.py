@@ -28,7 +28,7 @@ class ConfigText(Struct, frozen=True):
             return ConfigText(moved, foreign=True)
 
     def restore(self, text: str) -> str:
-        """Returns a string of the document, with bytes that are not UTF-8 as ``os.fsdecode`` gives them."""
+        """Returns a string of the document, with bytes that are not UTF-8 as in ``os.fsdecode``."""
         if not self.foreign:
             return text
         return "".join(
@@ -39,5 +39,5 @@ class ConfigText(Struct, frozen=True):
         )
 
     def character(self, offset: int) -> int:
-        """The index of the character at a byte offset of the text."""
+        """Returns the index of the character at a byte offset of the text."""
         return len(self.text.encode("utf-8")[:offset].decode("utf-8", "ignore"))

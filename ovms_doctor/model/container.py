@@ -1,8 +1,8 @@
 """A container as one source describes it: the engine, a saved document, a run line, a compose file, a manifest.
 
-Data only, without secrets: of a variable's value only what the rules need is kept (``Variable``), and the arguments
-went through ``redact_words``. Paths that begin with ``/`` are the container's unless a field says otherwise. ``None``
-means that the source does not have the value, an empty tuple that there is none.
+Data only, without secrets: of a variable's value only the part that the rules need is kept (``Variable``), and the
+arguments went through ``redact_words``. Paths that begin with ``/`` are the container's unless a field says
+otherwise. ``None`` means that the source does not have the value, an empty tuple that there is none.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from msgspec import Struct, field
 
 from ovms_doctor.model.environment import Variable
 
-#: What the container was read from; remedies are given in this form.
+#: The source of the container; remedies have the same form.
 Source: TypeAlias = Literal["docker", "inspect", "docker-run", "compose", "kubernetes"]
 #: Empty for any other engine (nerdctl).
 Engine: TypeAlias = Literal["docker", "podman", "kubernetes", ""]
@@ -27,21 +27,23 @@ class ContainerMount(Struct, frozen=True, omit_defaults=True):
 
     #: Absolute path in the container.
     server: str
-    #: What is mounted.
+    #: The kind of the mounted source.
     kind: MountKind
-    #: Path on the engine's host; None where there is none or it is not known.
+    #: Path on the engine's host; None if there is none or it is unknown.
     host: str | None = None
     #: Whether the server can only read there.
     read_only: bool = False
-    #: Name of the volume, claim, config map or secret; empty where it has none.
+    #: Name of the volume, claim, config map or secret; empty if it has none.
     name: str = ""
     #: Further mount options as written, such as ``z``, ``Z``, ``nocopy``, ``rslave``.
     options: tuple[str, ...] = ()
-    #: The engine creates a missing host path as an empty directory of root's (``-v``); else it refuses (``--mount``).
+    #: Whether the engine creates a missing host path as an empty directory of root (``-v``); else it refuses
+    #: (``--mount``).
     created_by_engine: bool = False
-    #: Path below the volume that is mounted (Kubernetes' subPath, a volume's subpath); empty for all of it.
+    #: Mounted path below the volume (Kubernetes' subPath, a volume's subpath); empty for all of it.
     sub_path: str = ""
-    #: The key that the volume names and its config map or secret in the same document does not have; empty for none.
+    #: The key that the volume names and that its config map or secret in the same document does not have; empty for
+    #: none.
     missing_key: str = ""
 
 
@@ -55,20 +57,20 @@ class DocumentFile(Struct, frozen=True, dict=True):
     directory: bool = False
     #: Bytes of the content.
     size: int = 0
-    #: The reason why the content is not known, if it is not a secret.
+    #: The reason why the content is unknown, if it is not a secret.
     unavailable: str = ""
 
     @property
     def content(self) -> str | None:
-        """The content, while this process runs; None for a secret's, and where the file was read back from recorded
-        facts. It is no field: what writes, shows or compares a container never has it."""
+        """Returns the content, while this process runs; None for a secret's, and if the file was read back from
+        recorded facts. It is not a field: code that writes, shows or compares a container never has it."""
         content: str | None = self.__dict__.get("text")
         return content
 
 
 def document_file(server: str, size: int, content: str | None, unavailable: str = "") -> DocumentFile:
-    """A file of the document with its content, None where that is not to be kept or, for the reason ``unavailable``,
-    not known."""
+    """Returns a file of the document with its content, None if that must not be kept or, for the reason
+    ``unavailable``, is unknown."""
     file = DocumentFile(server, size=size, unavailable=unavailable)
     file.__dict__["text"] = content
     return file
@@ -79,7 +81,7 @@ class PublishedPort(Struct, frozen=True, omit_defaults=True):
 
     #: Port in the container.
     container: int
-    #: Port on the host; None where the engine chooses one.
+    #: Port on the host; None if the engine chooses one.
     host: int | None = None
     #: Address on the host, or name of the Kubernetes service; empty for every address.
     address: str = ""
@@ -88,13 +90,13 @@ class PublishedPort(Struct, frozen=True, omit_defaults=True):
 
 
 class ContainerLimits(Struct, frozen=True, omit_defaults=True):
-    """Resource limits; None means no limit, or one that is not known (see ``complete``)."""
+    """Resource limits; None means no limit, or an unknown one (see ``complete``)."""
 
     #: Bytes of memory.
     memory: int | None = None
     #: Bytes of memory and swap together.
     memory_swap: int | None = None
-    #: Bytes that are reserved or requested.
+    #: Reserved or requested bytes.
     memory_request: int | None = None
     #: Share of processor time, in processors.
     cpus: float | None = None
@@ -115,9 +117,9 @@ class Probe(Struct, frozen=True, omit_defaults=True):
 
     #: Which probe; ``health`` is the engine's health check.
     kind: Literal["startup", "readiness", "liveness", "health"]
-    #: How the server is probed.
+    #: The method of the probe.
     method: Literal["http", "tcp", "grpc", "exec"]
-    #: Port that is probed; None where it is not known.
+    #: The probed port; None if it is unknown.
     port: int | None = None
     #: Path of an HTTP probe.
     path: str = ""
@@ -125,7 +127,7 @@ class Probe(Struct, frozen=True, omit_defaults=True):
     initial_delay: float = 0
     #: Time between two probes.
     period: float = 10
-    #: Failures in a row after which the probe counts as failed.
+    #: Consecutive failures after which the probe counts as failed.
     failures: int = 3
     #: Time after which one probe counts as failed.
     timeout: float = 1
@@ -134,10 +136,11 @@ class Probe(Struct, frozen=True, omit_defaults=True):
 
 
 class ContainerState(Struct, frozen=True, omit_defaults=True):
-    """Whether the container runs, and how it ended. Times as the source writes them (RFC 3339), empty where it never
-    happened."""
+    """Whether the container runs, and how it ended. Times as the source writes them (RFC 3339), empty for an event
+    that never happened."""
 
-    #: The engine's word (created, running, restarting, exited, dead, paused; Kubernetes: waiting, running, terminated).
+    #: The engine's status (created, running, restarting, exited, dead, paused; Kubernetes: waiting, running,
+    #: terminated).
     status: str
     #: Exit code of the end; None while it runs.
     exit_code: int | None = None
@@ -153,7 +156,7 @@ class ContainerState(Struct, frozen=True, omit_defaults=True):
     finished_at: str = ""
     #: How often the engine restarted it.
     restarts: int = 0
-    #: Process id of the first process on the engine's host; 0 where it does not run.
+    #: Process id of the first process on the engine's host; 0 if it does not run.
     pid: int = 0
     #: Result of the engine's health check.
     health: str = ""
@@ -170,14 +173,14 @@ class IdRange(Struct, frozen=True, omit_defaults=True):
 
     #: First id in the container.
     inside: int
-    #: The id on the host that it is.
+    #: The same id on the host.
     outside: int
     #: Number of ids.
     count: int
 
 
 class KernelKill(Struct, frozen=True, omit_defaults=True):
-    """A process that the kernel killed for lack of memory, from the kernel's log."""
+    """A process that the kernel killed because memory ran out, from the kernel's log."""
 
     #: Process id on the host.
     pid: int
@@ -195,7 +198,7 @@ class KernelKill(Struct, frozen=True, omit_defaults=True):
     rss: int | None = None
     #: The line of the log.
     line: str = ""
-    #: How the kill is known to be this container's: ``cgroup`` certainly, ``pid`` or ``time`` likely, empty not at all.
+    #: The evidence that it was this container's process: ``cgroup`` certain, ``pid`` or ``time`` likely, empty none.
     matched: Literal["", "cgroup", "pid", "time"] = ""
 
 
@@ -204,7 +207,7 @@ class Container(Struct, frozen=True, omit_defaults=True):
 
     #: Kind of the source.
     source: Source
-    #: What the user named: the container, the file, the command.
+    #: The container, file or command that the user named.
     source_name: str = field(name="place")
     #: Name of the container, of the service or of the container in its pod.
     name: str = ""
@@ -212,31 +215,31 @@ class Container(Struct, frozen=True, omit_defaults=True):
     id: str = ""
     #: Engine that runs it.
     engine: Engine = ""
-    #: Whether that engine is another host's: the paths and devices are its own.
+    #: Whether that engine is on another host: the paths and devices are that host's.
     elsewhere: bool = False
     #: Name of the image as written; empty where it is not known.
     image: str = ""
     #: Labels of the image that are about OVMS.
     labels: tuple[tuple[str, str], ...] = ()
-    #: Release of OVMS; None where neither log, label nor tag names it.
+    #: Release of OVMS; None if neither log, label nor tag names it.
     release: str | None = None
-    #: Which of them names the release.
+    #: The source of the release among these.
     release_from: str = ""
-    #: The words before the server's own arguments (entrypoint, wrapper), redacted.
+    #: The arguments before the server's own (entrypoint, wrapper), redacted.
     program: tuple[str, ...] = ()
-    #: The server's own arguments, redacted; None where they are not known, empty where there are none.
+    #: The server's own arguments, redacted; None if they are unknown, empty if there are none.
     arguments: tuple[str, ...] | None = field(default=None, name="words")
-    #: Why the arguments are not known, as a sentence; empty where they are.
+    #: Why the arguments are unknown, as a sentence; empty if they are known.
     arguments_unavailable: str = field(default="", name="words_unknown")
     #: User as written (``5000``, ``ovms``, ``1000:0``); empty for the image's own.
     user: str = ""
-    #: Groups that were added, names or numbers.
+    #: Added groups, names or numbers.
     groups: tuple[str, ...] = ()
     #: Working directory; empty for the image's own.
     working_directory: str = ""
     #: Mounts in the order of the source.
     mounts: tuple[ContainerMount, ...] = ()
-    #: Files that the source itself holds, with the directories that are mounted.
+    #: Files in the source itself, with the mounted directories.
     files: tuple[DocumentFile, ...] = ()
     #: Ports that can be reached from outside.
     ports: tuple[PublishedPort, ...] = ()
@@ -250,9 +253,9 @@ class Container(Struct, frozen=True, omit_defaults=True):
     limits: ContainerLimits = ContainerLimits()
     #: Device nodes, by their paths in the container.
     devices: tuple[str, ...] = ()
-    #: The paths of the host at which the engine looks for them; empty where the source does not name them.
+    #: The paths of the host at which the engine looks for them; empty if the source does not name them.
     device_sources: tuple[str, ...] = ()
-    #: Devices that were requested by other names (``--gpus``, CDI, Kubernetes resources).
+    #: Devices requested by other names (``--gpus``, CDI, Kubernetes resources).
     device_requests: tuple[str, ...] = ()
     #: Restart policy as the engine writes it (``no``, ``on-failure:3``, ``Always``).
     restart: str = ""
@@ -262,27 +265,27 @@ class Container(Struct, frozen=True, omit_defaults=True):
     read_only_root: bool = False
     #: Whether it runs privileged.
     privileged: bool = False
-    #: Capabilities that were dropped, without ``CAP_``.
+    #: Dropped capabilities, without ``CAP_``.
     capabilities_dropped: tuple[str, ...] = ()
-    #: The first port that needs no capability, where the container is given one (net.ipv4.ip_unprivileged_port_start).
+    #: The first port that needs no capability, if the container sets one (net.ipv4.ip_unprivileged_port_start).
     first_open_port: int | None = None
     #: Security options as written.
     security: tuple[str, ...] = ()
     #: Kubernetes' fsGroup.
     fs_group: int | None = None
-    #: Whether ids in the container are others on the host, and by what.
+    #: Whether ids in the container differ on the host, and why.
     user_namespace: Literal["", "rootless", "remapped"] = field(default="", name="namespaced")
-    #: Map of the user namespace; empty where there is none or it is not known.
+    #: Map of the user namespace; empty if there is none or it is unknown.
     id_map: tuple[IdRange, ...] = ()
     #: Whether it runs, and how it ended; None where the source has no state.
     state: ContainerState | None = None
-    #: Directories on the engine's host that hold the container's files, topmost first.
+    #: Directories on the engine's host that contain the container's files, topmost first.
     layers: tuple[str, ...] = ()
-    #: Directory on the engine's host where the layers appear as one; empty where it is not mounted or not reachable.
+    #: Directory on the engine's host with the merged layers; empty if it is not mounted or not reachable.
     merged_directory: str = field(default="", name="merged")
     #: First and last lines of its output.
     log: tuple[str, ...] = ()
-    #: The kernel's kills for lack of memory that match it.
+    #: The kernel's kills because memory ran out that match it.
     oom_kills: tuple[KernelKill, ...] = field(default=(), name="kills")
     #: What is missing or wrong in the source, one sentence each.
     problems: tuple[str, ...] = ()
@@ -292,7 +295,7 @@ class Container(Struct, frozen=True, omit_defaults=True):
     unknown_fields: tuple[str, ...] = ()
 
     def holds(self, host: str) -> bool:
-        """Returns whether a path of the engine's host is in the container's own file system."""
+        """Whether a path of the engine's host is in the container's own file system."""
         directories = (path.rstrip("/") for path in (self.merged_directory, *self.layers) if path)
         return any(host == path or host.startswith(path + "/") for path in directories)
 

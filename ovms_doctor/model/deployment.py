@@ -1,4 +1,4 @@
-"""The Deployment: everything that the server was given, wherever that was read from."""
+"""The Deployment: everything that the server was given, read from any source."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ TargetKind: TypeAlias = Literal["repository", "model", "file", "config"]
 
 
 class VersionPolicy(Struct, frozen=True):
-    """Which of the detected versions are requested."""
+    """Which of the found versions are requested."""
 
     #: The policy's key in config.json.
     kind: Literal["all", "latest", "specific"]
@@ -46,15 +46,15 @@ DEFAULT_POLICY = VersionPolicy("latest", 1)
 
 
 class ModelParameters(Struct, frozen=True):
-    """The parameters of a model other than name, path and version policy."""
+    """The parameters of a model except name, path and version policy."""
 
-    #: Name → JSON text, in the order given. On the command line every value is a string.
+    #: Name → JSON text, in the order of the source. On the command line every value is a string.
     values: tuple[tuple[str, str], ...] = ()
-    #: Whether they were given on the command line or in config.json.
+    #: Whether they come from the command line or from config.json.
     source: Literal["arguments", "config"] = "config"
 
     def get(self, name: str) -> Any:
-        """The value, or None where it was not given."""
+        """Returns the value, or None if the parameter is not set."""
         for key, text in self.values:
             if key == name:
                 return json.loads(text)
@@ -65,75 +65,75 @@ class ModelParameters(Struct, frozen=True):
 
 
 class ModelEntry(Struct, frozen=True):
-    """One model that the server is to serve."""
+    """One model that the server should serve."""
 
     #: Name of the servable.
     name: str
-    #: What the server makes of the given path (relative ones joined as it joins them).
+    #: The server's path for the configured one (relative paths joined as it joins them).
     base_path: str
     #: Which versions are requested.
     policy: VersionPolicy = DEFAULT_POLICY
     #: Further parameters.
     parameters: ModelParameters = ModelParameters()
-    #: JSON pointer of the entry in config.json; empty where it is in no file.
+    #: JSON pointer of the entry in config.json; empty if it is in no file.
     pointer: str = ""
 
 
 class Target(Struct, frozen=True):
-    """How a TARGET of the command line was understood."""
+    """How a TARGET of the command line was resolved."""
 
     #: Absolute path on this host, or the URL of a store.
     path: str
-    #: The kind as which it was understood.
+    #: The kind of the target.
     kind: TargetKind
-    #: Sentences on how it was understood.
+    #: Sentences on how it was resolved.
     notes: tuple[str, ...] = ()
 
 
 class Note(Struct, frozen=True):
-    """A remark on how the request is understood."""
+    """A remark on how the request was interpreted."""
 
-    #: What a finding is made of; None for what is only a note in the report.
+    #: The kind of finding that it becomes; None for a remark only in the report.
     kind: Literal["version_directory", "unused_config", "nested_models"] | None
     #: One sentence.
     text: str
-    #: The server path that it is about.
+    #: The server path of its subject.
     path: str | None = None
-    #: Model that it is about.
+    #: Model of its subject.
     model: str | None = None
 
 
 class FileDemand(Struct, frozen=True):
     """A file without which the server refuses its arguments."""
 
-    #: Path as given.
+    #: Path as written.
     path: str
-    #: Whether it must exist, or open for reading.
+    #: Whether it must exist, or must be readable.
     demand: Literal["exists", "opens"]
 
 
 class ArgumentRefusal(Struct, frozen=True):
     """One reason why the server refuses its arguments."""
 
-    #: ``parse`` (cxxopts), ``unmatched`` (unknown words, directives that exclude each other), ``prepare``,
-    #: ``validate``; the server goes through them in this order.
+    #: ``parse`` (cxxopts), ``unmatched`` (unknown arguments, modes that exclude each other), ``prepare``,
+    #: ``validate``; the server checks them in this order.
     stage: Literal["parse", "unmatched", "prepare", "validate"]
     #: The server's text on standard error, without the last line end.
     text: str
-    #: The refusal holds only where this file is not as it must be; None: always.
+    #: The refusal applies only if this file does not meet the demand; None: always.
     unless_file: FileDemand | None = None
-    #: The option to blame.
+    #: The option that causes it.
     option: str | None = None
     #: An option of this release with a similar name.
     suggestion: str | None = None
-    #: An explanation of the option in one sentence; empty where the server's text is enough.
+    #: An explanation of the option in one sentence; empty if the server's text is enough.
     hint: str = ""
-    #: What to do, as a sentence; empty where the server's text is enough.
+    #: The remedy, as a sentence; empty if the server's text is enough.
     remedy: str = ""
 
 
 class ServerArguments(Struct, frozen=True):
-    """The server's own argument line, parsed. None: not given."""
+    """The server's own argument line, parsed. None: not set."""
 
     config_path: str | None = None
     model_path: str | None = None
@@ -142,93 +142,93 @@ class ServerArguments(Struct, frozen=True):
     #: gRPC port.
     port: int | None = None
     rest_port: int | None = None
-    #: Options whose effect on what is served is not predicted.
+    #: Options whose effect on the served models is not predicted.
     not_predicted: tuple[str, ...] = ()
     #: The first refusal that does not depend on files.
     usage_error: str | None = None
     #: Whether the server prints its help or its version and ends.
     prints_help: bool = False
-    #: The reasons to end with exit code 64, in the server's order; the first that holds is the one.
+    #: The reasons to end with exit code 64, in the server's order; the first that applies ends the server.
     refusals: tuple[ArgumentRefusal, ...] = ()
     #: Every option without its dashes, with its last value.
     options: tuple[tuple[str, str], ...] = ()
-    #: Words that the server's parser leaves over.
+    #: Arguments that the server's parser leaves over.
     unmatched: tuple[str, ...] = ()
     #: Options that the server accepts and then does not use, without a message.
     without_effect: tuple[str, ...] = ()
-    #: The model's parameters that were given, in the order in which the server prepares them.
+    #: The model's parameters in the arguments, in the order in which the server prepares them.
     prepared: tuple[str, ...] = ()
-    #: What the server is started for.
+    #: The mode in which the server starts.
     mode: StartMode = "serve"
     #: The model's parameters.
     parameters: ModelParameters = ModelParameters(source="arguments")
     #: Seconds between two polls of the file system; 0: none.
     poll_seconds: int = 1
-    #: Options with their dashes, and unmatched words, each with its position, from 1.
+    #: Options with their dashes, and unmatched arguments, each with its position, from 1.
     positions: tuple[tuple[str, int], ...] = ()
 
     @property
     def serves(self) -> bool:
-        """Returns whether the server is started to serve, perhaps after it has pulled a model."""
+        """Whether the server starts to serve, perhaps after it has pulled a model."""
         return self.mode in ("serve", "in_memory", "pull_and_start")
 
     def position(self, option: str) -> int | None:
-        """The position of an option, or of an unmatched word: of equal ones the last."""
+        """Returns the position of an option, or of an unmatched argument: of equal ones the last."""
         return dict(self.positions).get(option.partition("=")[0] if option.startswith("-") else option)
 
     def value(self, name: str) -> str | None:
-        """The last value given for an option, without its dashes; None where it was not given."""
+        """Returns the last value of an option, named without its dashes; None if it is not set."""
         return dict(self.options).get(name)
 
 
 class Deployment(Struct, frozen=True, dict=True):
     """Everything that the server was given."""
 
-    #: Whether one model is named by arguments, or a configuration file.
+    #: Whether arguments name one model, or there is a configuration file.
     mode: Mode
     #: Release of OVMS.
     release: Release
-    #: Where the release was read.
+    #: The source of the release.
     release_from: str
-    #: Who the server runs as, by ids of the host.
+    #: The server's user, by ids of the host.
     user: User = IMAGE_USER
-    #: Where the user was read.
+    #: The source of the user.
     user_from: str = "as in the image"
-    #: The server's arguments; None where targets were named instead.
+    #: The server's arguments; None if the user named targets instead.
     arguments: ServerArguments | None = None
-    #: What the targets contain; empty where there are arguments.
+    #: The models of the targets; empty if there are arguments.
     models: tuple[ModelEntry, ...] = ()
     #: Path of the configuration file.
     config_path: str | None = None
     #: The server's working directory, as a server path.
     working_directory: str = "/"
-    #: What is mounted, in the order in which the engine mounts it, without what a later mount hides.
+    #: The mounts in the order in which the engine mounts them, without the parts that a later mount hides.
     mounts: tuple[Mount, ...] = ()
     #: Server paths from which permissions count downwards; empty: every parent counts.
     roots: tuple[str, ...] = ()
     #: Whether the server runs on this host, not in a container.
     bare_metal: bool = False
-    #: The options of the run, with what its sources gave.
+    #: The options of the run, with the values from its sources.
     options: CheckOptions = CheckOptions()
     #: Variables that OVMS reads.
     environment: tuple[Variable, ...] = ()
     #: The targets of the command line.
     targets: tuple[Target, ...] = ()
-    #: What to report about how the request was understood.
+    #: Notes for the report on how the request was interpreted.
     notes: tuple[Note, ...] = field(default=())
-    #: What the host gives the server.
+    #: The limits of the server's host.
     limits: HostLimits = HostLimits()
     #: The container that the deployment was read from.
     container: Container | None = None
-    #: Server paths whose content cannot be looked at.
+    #: Server paths whose content cannot be read.
     unavailable_paths: tuple[UnavailablePath, ...] = ()
-    #: Why nothing is known of what the server was given; None where it is known.
+    #: Why nothing is known about the server's deployment; None if it is known.
     unavailable: SourceUnavailable | None = None
-    #: Bytes that the server may use; None where nothing limits it or it is not known.
+    #: Bytes that the server may use; None for no limit or an unknown one.
     memory: int | None = None
-    #: The variable by which this host's own programs find a proxy, where the container is one of this host.
+    #: The variable by which this host's own programs find a proxy, if the container runs on this host.
     host_proxy: str = ""
-    #: The server's GPUs and NPUs; None where nothing is known of them.
+    #: The server's GPUs and NPUs; None if they are unknown.
     devices: HostDevices | None = None
 
     @cached_property
@@ -237,10 +237,10 @@ class Deployment(Struct, frozen=True, dict=True):
         return MountTable(self.mounts, self.unavailable_paths)
 
     def absolute(self, path: str) -> str:
-        """A path that the server uses: a relative one counts from its working directory."""
+        """Returns an absolute path: a relative one counts from the server's working directory."""
         return path if path.startswith("/") else f"{self.working_directory.rstrip('/')}/{path}"
 
     def host_path(self, path: str) -> str:
-        """Returns the host path of a server path; the same path where it is under no mount."""
+        """Returns the host path of a server path; the same path if it is under no mount."""
         absolute = self.absolute(path)
         return self.mount_table.to_host(absolute) or absolute

@@ -1,8 +1,9 @@
-"""How much of a file that describes a model OpenVINO can use, whatever size a sparse file claims."""
+"""How many bytes of a file that describes a model OpenVINO can use, independent of the size that a sparse file
+reports."""
 
 from __future__ import annotations
 
-#: Protobuf and FlatBuffers end at 2 GiB; no IR's text comes near.
+#: Protobuf and FlatBuffers end at 2 GiB; an IR's text is never nearly as large.
 LARGEST_DESCRIPTION = 2 << 30
 _SUFFIXES = (".xml", ".onnx", ".pb", ".pdmodel", ".tflite")
 
@@ -13,5 +14,5 @@ def is_oversized(path: str, size: int) -> bool:
 
 
 def bytes_to_load(path: str, size: int) -> int:
-    """Of a model's file of ``size`` bytes, those for which time and memory are given."""
+    """Returns how many of the ``size`` bytes of a model's file count for the limits of time and memory."""
     return LARGEST_DESCRIPTION if is_oversized(path, size) else size

@@ -7,7 +7,7 @@ import re
 from ovms_doctor.model.pattern import lazy_pattern
 from ovms_doctor.model.text import escape
 
-#: Our own typography where the output cannot hold it.
+#: Typographic characters of this program → ASCII, for an output that cannot encode them.
 _PLAIN = str.maketrans(
     {
         "✓": "OK",
@@ -26,7 +26,7 @@ _PLAIN = str.maketrans(
 )
 
 
-#: ASCII and our own typography: what need not be measured.
+#: ASCII and this program's typographic characters: their width need not be measured.
 _ONE_CELL_EACH = lazy_pattern("[ -~✓✗→↳·…“”‘’–—]*")
 
 
@@ -79,7 +79,7 @@ def _fits(char: str, encoding: str) -> bool:
 
 
 def cell_len(text: str) -> int:
-    """Cells that ``text``, safe to show, takes on a terminal."""
+    """Returns the number of cells that ``text``, safe to show, takes on a terminal."""
     if _ONE_CELL_EACH.fullmatch(text):
         return len(text)
     from rich.cells import cell_len as measured
@@ -88,7 +88,7 @@ def cell_len(text: str) -> int:
 
 
 def wrap(text: str, width: int) -> list[str]:
-    """Lines of at most ``width`` cells, broken at spaces; a longer word (a path) is never broken."""
+    """Returns lines of at most ``width`` cells, broken at spaces; a longer word (a path) is never broken."""
     lines: list[str] = []
     line = ""
     for word in text.split(" "):
@@ -101,14 +101,15 @@ def wrap(text: str, width: int) -> list[str]:
 
 
 def wrap_name(text: str, width: int) -> list[str]:
-    """Lines of at most ``width`` cells: broken at spaces, a longer word behind one of ``-_./:,@=``, else anywhere."""
+    """Returns lines of at most ``width`` cells: broken at spaces, a longer word after one of ``-_./:,@=``, else
+    anywhere."""
     lines: list[str] = []
     for line in wrap(text, width):
         rest = line
         while cell_len(rest) > width:
             end = _fitting(rest, width)
             at = max(rest.rfind(mark, 0, end) for mark in _BREAKS) + 1
-            # A short beginning alone on a line reads worse than a break inside.
+            # A short beginning alone on a line is harder to read than a break inside.
             end = at if at > end // 3 else end
             lines.append(rest[:end])
             rest = rest[end:]
@@ -116,12 +117,12 @@ def wrap_name(text: str, width: int) -> list[str]:
     return lines
 
 
-#: Behind these a name is broken.
+#: A name is broken after one of these.
 _BREAKS = "-_./:,@="
 
 
 def _fitting(text: str, width: int) -> int:
-    """How many characters of ``text`` fit into ``width`` cells, at least one."""
+    """Returns how many characters of ``text`` fit into ``width`` cells, at least one."""
     end = min(len(text), max(width, 1))
     while end > 1 and cell_len(text[:end]) > width:
         end -= 1
@@ -129,8 +130,8 @@ def _fitting(text: str, width: int) -> int:
 
 
 def clip(text: str, cells: int, dots: str = "…") -> str:
-    """The beginning of ``text``, at most ``cells`` wide, with dots where something was cut off: behind a word, where
-    one ends in the second half of what fits."""
+    """Returns the beginning of ``text``, at most ``cells`` wide, with dots for a cut part; it is cut after a word,
+    if one ends in the second half of the part that fits."""
     if cell_len(text) <= cells:
         return text
     available = cells - cell_len(dots)

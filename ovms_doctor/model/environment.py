@@ -12,8 +12,8 @@ from ovms_doctor.model.proxy import Proxy, read_proxy
 from ovms_doctor.model.secrets import Secret
 from ovms_doctor.model.text import HIDDEN, redact
 
-#: What OVMS reads with getenv when it serves models (src at v2026.3; the release that brought each), without
-#: the variables of its clients for remote storage and for pulling models.
+#: The variables that OVMS reads with getenv when it serves models (src at v2026.3; each with its first release),
+#: without the variables of its clients for remote storage and for pulling models.
 READ_BY_OVMS: Mapping[str, tuple[int, ...]] = {
     "GRPC_SERVERS": (2022, 1),
     "API_KEY": (2025, 4),
@@ -23,15 +23,15 @@ READ_BY_OVMS: Mapping[str, tuple[int, ...]] = {
     "OVMS_AUDIO_MAX_FILE_SIZE_BYTES": (2026, 2),
     "OVMS_GRAPH_QUEUE_OFF": (2026, 2),
 }
-#: What its clients for remote storage and for pulling models read, and the libraries below them.
+#: The variables that its clients for remote storage and for pulling models read, and the libraries below them.
 READ_BY_CLIENTS = frozenset(
     "AWS_PROFILE AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN AWS_REGION AWS_DEFAULT_REGION "
     "S3_ENDPOINT GOOGLE_APPLICATION_CREDENTIALS CLOUD_STORAGE_EMULATOR_ENDPOINT "
     "CLOUD_STORAGE_TESTBENCH_ENDPOINT AZURE_STORAGE_CONNECTION_STRING AZURE_STORAGE_USE_HTTP_PROXY HF_TOKEN "
     "HF_ENDPOINT GIT_OPT_SET_SERVER_CONNECT_TIMEOUT GIT_OPT_SET_SERVER_TIMEOUT no_proxy NO_PROXY".split()
 )
-#: Variables that other programs' clients for the same stores read, and OVMS's clients do not or only in part: they
-#: show the intention.
+#: Variables that clients of other programs for the same stores read, and OVMS's clients do not or only in part: they
+#: show the user's intention.
 READ_BY_OTHER_CLIENTS = frozenset(
     "AWS_DEFAULT_PROFILE AWS_ROLE_ARN AWS_WEB_IDENTITY_TOKEN_FILE AWS_CONTAINER_CREDENTIALS_RELATIVE_URI "
     "AWS_CONTAINER_CREDENTIALS_FULL_URI AWS_SHARED_CREDENTIALS_FILE AWS_CONFIG_FILE AWS_EC2_METADATA_DISABLED "
@@ -47,20 +47,20 @@ _ADDRESSES = frozenset(
     "S3_ENDPOINT AWS_ENDPOINT_URL AWS_ENDPOINT_URL_S3 STORAGE_EMULATOR_HOST CLOUD_STORAGE_EMULATOR_ENDPOINT "
     "CLOUD_STORAGE_TESTBENCH_ENDPOINT HF_ENDPOINT".split()
 )
-#: What a value of any other form than a name's is not kept of: a profile's, a region's, a switch.
+#: Variables whose value is kept only in the form of a name: a profile's, a region's, a switch.
 _WORDS = frozenset("AWS_PROFILE AWS_REGION AWS_DEFAULT_REGION AWS_EC2_METADATA_DISABLED".split())
 #: Variables whose value is the path of a file.
 _FILES = frozenset("GOOGLE_APPLICATION_CREDENTIALS AWS_SHARED_CREDENTIALS_FILE AWS_CONFIG_FILE".split())
-#: Variables whose value is a path or address and no secret; a user in a URL is left out.
+#: Variables whose value is a path or address and not a secret; a user in a URL is left out.
 _PLACES = _FILES | {"no_proxy", "NO_PROXY", "OVMS_MODEL_REPOSITORY_PATH"}
 _PLAIN_WORD = lazy_pattern(r"[\w.@+-]{0,64}")
 _LONGEST_PATH = 4096
-#: Spelt so, or in any mix of capitals: what clients read is decided by the rules.
+#: Spelled in any mix of capitals: the rules decide which of them a client reads.
 _PROXIES = frozenset({"http_proxy", "https_proxy", "all_proxy"})
 #: Variables for requests to stores, in addition to the proxies.
 _KEYS = frozenset("AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN".split())
 _NAME = lazy_pattern(r"[A-Za-z_][A-Za-z0-9_]*")
-#: The id of a key of Amazon's: 20 capitals and digits today, from 16 on by its API (AccessKeyId).
+#: The id of an Amazon key: 20 capitals and digits today, from 16 on by its API (AccessKeyId).
 _AMAZON_KEY = lazy_pattern(r"[A-Z0-9]{16,128}")
 _NUMBER = lazy_pattern(r"\d{1,9}")
 
@@ -87,14 +87,14 @@ class Variable(Struct, frozen=True, dict=True, omit_defaults=True):
 
     @property
     def secret_value(self) -> Secret | None:
-        """The value of a key or a proxy, while this process runs; None where it is empty or was read back from
-        recorded facts. It is no field: what writes, shows or compares a variable never has it."""
+        """Returns the value of a key or a proxy, while this process runs; None if it is empty or was read back from
+        recorded facts. It is not a field: code that writes, shows or compares a variable never has it."""
         secret: Secret | None = self.__dict__.get("value")
         return secret
 
 
 def variables(pairs: Iterable[tuple[str, str]]) -> tuple[Variable, ...]:
-    """Those of ``pairs`` that OVMS or its clients read, the last one of each name, by name."""
+    """Returns those of ``pairs`` that OVMS or its clients read, the last one of each name, by name."""
     known = {name: value for name, value in pairs if _is_read(name)}
     return tuple(_variable(name, value) for name, value in sorted(known.items()))
 
@@ -120,7 +120,7 @@ def _variable(name: str, value: str) -> Variable:
 
 
 def _text(name: str, value: str) -> str | None:
-    """Returns the part of a value that may be kept, None where it is or may be a secret."""
+    """Returns the part of a value that may be kept, None if it is or may be a secret."""
     if name in _WORDS:
         return value if _PLAIN_WORD.fullmatch(value) else None
     if name in _ADDRESSES:
@@ -131,14 +131,14 @@ def _text(name: str, value: str) -> str | None:
     if name not in _PLACES:
         return None
     if name.lower() == "no_proxy" and "@" in value:
-        # No list of hosts: an address, as the other variables for proxies have it.
+        # Not a list of hosts but an address, as in the other variables for proxies.
         return None
     odd = "{" in value or "\n" in value or len(value) > _LONGEST_PATH
     return None if name in _FILES and odd else redact(value)
 
 
 def keeps_value(name: str) -> bool:
-    """Whether the value of the variable ``name`` is kept, as far as its form allows: it holds no secret."""
+    """Whether the value of the variable ``name`` is kept, as far as its form allows: it contains no secret."""
     return name in _WORDS or name in _ADDRESSES or name in _PLACES
 
 
@@ -149,8 +149,8 @@ def read_pair(text: str) -> tuple[str, str] | None:
 
 
 def read_file(text: str) -> tuple[list[tuple[str, str]], int | None]:
-    """The lines of an environment file as ``docker run --env-file`` reads them: ``#`` begins a comment line,
-    quotes are part of a value. The second value is the number of the first line that is not valid."""
+    """Returns the lines of an environment file as ``docker run --env-file`` reads them: ``#`` begins a comment line,
+    quotes are part of a value. The second value is the number of the first invalid line."""
     pairs = []
     for number, line in enumerate(text.splitlines(), 1):
         stripped = line.strip()

@@ -1,5 +1,4 @@
-"""What ends a run that is not the server's fault: a mistake of the person at the keyboard, a file that cannot be
-written."""
+"""Errors that end a run and are not the server's fault: a mistake of the user, a file that cannot be written."""
 
 from __future__ import annotations
 
@@ -7,15 +6,15 @@ from ovms_doctor.model.text import redact
 
 
 class UsageError(Exception):
-    """The command cannot be run as typed: one line with a hint (exit code 2). What it quotes of the command line or of
-    a document is without secrets."""
+    """The command cannot be run as typed: one line with a hint (exit code 2). Its quotes of the command line or of a
+    document contain no secrets."""
 
     def __init__(self, text: str = "") -> None:
         super().__init__(redact(text))
 
 
 class ConflictingOptionsError(UsageError):
-    """Options or arguments that exclude each other. The help of the command lists what there is."""
+    """Options or arguments exclude each other. The help of the command lists the options."""
 
 
 class UnwritableError(UsageError):
@@ -23,4 +22,4 @@ class UnwritableError(UsageError):
 
 
 class OutputFullError(UnwritableError):
-    """A file was opened, but does not take what is written: a full disk, a limit on files (exit code 3)."""
+    """A file was opened, but not all data could be written: a full disk, a limit on files (exit code 3)."""

@@ -75,7 +75,7 @@ class Remedy(Struct, frozen=True):
 
 
 class CausedBy(Struct, frozen=True):
-    """A description of another finding from which one follows: every field that is given must match.
+    """A description of another finding from which one follows: every set field must match.
 
     Without ``any_model`` only a finding on the same model is a cause, without ``any_severity`` only an error.
     """
@@ -84,21 +84,21 @@ class CausedBy(Struct, frozen=True):
     code: str | None = None
     #: The name of the check that reports the cause; None for any check.
     check: str | None = None
-    #: The version that the cause is about; None for any, and for a cause that is about no version.
+    #: The version of the cause; None for any, and for a cause without a version.
     version: int | None = None
-    #: The server path that the cause is about; None for any.
+    #: The server path of the cause; None for any.
     path: str | None = None
     #: Whether a finding on another model, or on none, is a cause too.
     any_model: bool = False
-    #: Whether a warning or an info is a cause too, and a finding on the server as a whole: what is only doubtful by
-    #: itself may be the reason for a refusal that was observed.
+    #: Whether a warning or an info is a cause too, and a finding on the server as a whole: a problem that is only
+    #: likely by itself may be the reason for an observed refusal.
     any_severity: bool = False
-    #: The other model that the cause is about; None for the finding's own, or with ``any_model`` for any.
+    #: The other model of the cause; None for the finding's own, or with ``any_model`` for any.
     model: str | None = None
 
 
 class Occurrences(Struct, frozen=True):
-    """How often a log shows the case, and where first and last. Times as the server wrote them."""
+    """How often a log shows the problem, and where first and last. Times as the server wrote them."""
 
     count: int
     first_at: str | None
@@ -121,7 +121,7 @@ class Suppression(Struct, frozen=True):
 
 
 def is_about_itself(code: str) -> bool:
-    """Whether a code is about ovms-doctor itself: it neither fails a run nor can be left out."""
+    """Whether a code is about ovms-doctor itself: such a finding neither fails a run nor can be left out."""
     return code.startswith("OVD9")
 
 
@@ -161,9 +161,9 @@ class Finding(Struct, frozen=True):
     caused_by: tuple[str, ...] = ()
     relative: str = ""
     causes: tuple[CausedBy, ...] = ()
-    #: Why it is not reported as a finding, where a baseline or a configuration decides so.
+    #: Why it is not reported as a finding, if a baseline or a configuration decides so.
     suppressed: Suppression | None = None
-    #: Where it comes from a log, or a log confirms it.
+    #: The occurrences in a log, if it comes from a log or a log confirms it.
     occurrences: Occurrences | None = None
     fingerprint: str = field(default="")
 
@@ -177,7 +177,7 @@ class Finding(Struct, frozen=True):
         return is_about_itself(self.code)
 
     def _fingerprint(self) -> str:
-        """Code, model, version and path relative to the base path: the same on another host."""
+        """Returns code, model, version and path relative to the base path: the same on another host."""
         import hashlib
 
         version = "" if self.subject.version is None else str(self.subject.version)

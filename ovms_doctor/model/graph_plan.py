@@ -15,54 +15,54 @@ Stage: TypeAlias = Literal["empty", "text", "queue", "streams", "calculator", "w
 class GraphProblem(Struct, frozen=True):
     """Why a graph is not loaded, as far as its text shows."""
 
-    #: Where the server stops.
+    #: The stage at which the server stops.
     stage: Stage
     #: The name of its status code (status.hpp).
     status: str
-    #: What is the case: one sentence without a full stop.
+    #: The reason: one sentence without a full stop.
     reason: str
     #: The whole messages that the server logs, and protobuf's own lines on standard error.
     log: tuple[str, ...] = ()
-    #: Line and column in the file, from 1; 0 where there is none.
+    #: Line and column in the file, from 1; 0 if there is none.
     line: int = 0
     column: int = 0
-    #: What is at fault: the name of a calculator, a stream, a field; empty for nothing.
+    #: The name of the faulty calculator, stream or field; empty for none.
     subject: str = ""
-    #: Whether the server's release certainly refuses it: not where it hangs on what the binary was built with.
+    #: Whether the server's release certainly refuses it: False if that depends on how the binary was built.
     certain: bool = True
 
 
 #: Why a node's model prevents the load of the graph, or the answer to requests.
-#:
-#: - ``path_unset``, ``path_missing``, ``path_kind``: ``models_path`` is empty, does not exist, or is of the wrong kind.
-#: - ``not_converted``: the directory holds weights that no tool has converted for OpenVINO.
+#: - ``path_unset``, ``path_missing``, ``path_kind``: ``models_path`` is empty, does not exist, or has the wrong kind.
+#: - ``not_converted``: the directory contains weights that no tool has converted for OpenVINO.
 #: - ``file_missing``, ``file_damaged``, ``file_denied``: a file of the model.
-#: - ``json_invalid``: a JSON file is there and cannot be parsed.
+#: - ``json_invalid``: a JSON file exists and cannot be parsed.
 #: - ``load_fails``, ``load_crashes``: OpenVINO or OpenVINO GenAI, which loaded the model here, refused it or crashed.
-#: - ``operations_new``: the model has operations that came to OpenVINO after the release's;
-#:   ``operations_unknown``: operations that no release has.
+#: - ``operations_new``: the model has operations that are newer than the release's OpenVINO; ``operations_unknown``:
+#: operations that no release has.
 #: - ``not_stateful``: the model was exported for another task.
-#: - ``model_type``: the release does not know the kind of model.
+#: - ``model_type``: the release does not support the kind of model.
 #: - ``pipeline_type``: the option disagrees with the files.
 #: - ``tokenizer_new``: the tokenizer crashes the release's runtime.
-#: - ``extension_old``: the tokenizer has operations that the release does not know.
+#: - ``extension_old``: the tokenizer has operations that the release does not have.
 #: - ``draft``: options of a draft model without a draft model.
 #: - ``parser``: a parser of tools or reasoning that the release does not have.
 #: - ``devices``, ``resolution``, ``eviction``: settings that the server validates.
-#: - ``parser_pair``: a parser of tools and one of reasoning that do not go together.
-#: - ``image_option``, ``scheduler``: options that do not go together.
+#: - ``parser_pair``: a parser of tools and one of reasoning that exclude each other.
+#: - ``image_option``, ``scheduler``: options that exclude each other.
 #: - ``batch_size``: more sequences than tokens in a batch, which ends the server with a request.
 #: - ``eviction_block``: a size of the cache that ends the server with a long request.
 #: - ``plugin_config``: it is not JSON; ``plugin_config_ignored``: and the server continues without it.
-#: - ``property``: a property in it that the plugin does not have, or a value that it does not take.
+#: - ``property``: a property in it that the plugin does not have, or a value that it does not accept.
 #: - ``cache_size``: the cache is larger than the host's memory.
-#: - ``tokenizer``, ``detokenizer``, ``chat_template``: what requests need is missing.
+#: - ``tokenizer``, ``detokenizer``, ``chat_template``: a file that requests need is missing.
 #: - ``device``: the server does not have it, or it does not run such a pipeline.
-#: - ``npu_property``: a property in ``plugin_config`` that is the NPU's, or not of the kind that it takes.
-#: - ``npu_quantisation``: the weights are not those that the NPU is meant for.
-#: - ``gguf``: the file is no GGUF model, or of an architecture that is not known.
+#: - ``npu_property``: a property in ``plugin_config`` that belongs to the NPU, or has a type that the NPU does not
+#: accept.
+#: - ``npu_quantisation``: the weights are not of the kind intended for the NPU.
+#: - ``gguf``: the file is not a GGUF model, or has an unknown architecture.
 #: - ``voice``: a voice's file is missing.
-#: - ``side_packet``: the model is expected under a name that the server does not give it.
+#: - ``side_packet``: the model is expected under a name that the server does not use.
 #: - ``text_embeddings``: the server loads the directory as a text model, and the first request ends the server.
 ServableFaultKind: TypeAlias = Literal[
     "path_unset",
@@ -112,23 +112,23 @@ ServableFaultKind: TypeAlias = Literal[
 #: dies. ``requests``: the graph is AVAILABLE and requests fail.
 #: ``advice``: nothing fails, but the device is not intended for it.
 Verdict: TypeAlias = Literal["failed", "escaped", "killed", "requests", "advice"]
-#: Those with which the graph is loaded.
+#: The verdicts with which the graph is loaded.
 LOADED: tuple[Verdict, ...] = ("requests", "advice")
 
 
 class ServableFault(Struct, frozen=True):
-    """One thing that is wrong with a node's model or its settings."""
+    """One fault of a node's model or its settings."""
 
-    #: What it is, and what the server makes of it.
+    #: The kind of the fault, which determines its effect on the server.
     kind: ServableFaultKind
     verdict: Verdict
     #: The node's name.
     node: str
     #: The server path of the file or directory; empty for a setting.
     path: str = ""
-    #: What is at fault: a file's name, an option, a value.
+    #: The faulty file's name, option or value.
     subject: str = ""
-    #: What is known of it: how a file is damaged, which values the release takes.
+    #: Details of the fault: how a file is damaged, which values the release accepts.
     detail: str = ""
     #: The status code's name and the whole lines that the server logs.
     status: str = ""
@@ -137,8 +137,8 @@ class ServableFault(Struct, frozen=True):
     certain: bool = True
     #: Line of the option in graph.pbtxt; 0 for none.
     line: int = 0
-    #: A part of the text of the exception of OpenVINO or OpenVINO GenAI that all releases have; empty where it is
-    #: not known or nothing is thrown.
+    #: A part of the text of the exception of OpenVINO or OpenVINO GenAI that all releases have; empty if it is
+    #: unknown or there is no exception.
     exception: str = ""
 
 
@@ -148,39 +148,39 @@ class KvCache(Struct, frozen=True):
     #: Bytes of a token, at least and at most.
     low: int
     high: int
-    #: The precision that it is kept in, as in ``u8``; empty where it is not known.
+    #: The precision of the cache, as in ``u8``; empty if it is unknown.
     precision: str
-    #: GiB that it is fixed at; 0: it grows with requests.
+    #: Its fixed size in GiB; 0: it grows with requests.
     fixed: int
-    #: Tokens of the longest text that the model takes; None where that is not known.
+    #: Tokens of the longest text that the model accepts; None if it is unknown.
     longest: int | None
 
 
-#: Predicted from the bytes alone; read by OpenVINO; loaded as the server does.
+#: Predicted from the bytes only; read by OpenVINO; loaded as the server does.
 LoadBasis: TypeAlias = Literal["static", "read", "compiled"]
 
 
 class NodeModel(Struct, frozen=True):
-    """What a node loads."""
+    """The models that a node loads."""
 
     #: The node's name.
     node: str
-    #: The device that it is compiled for; empty: the server chooses.
+    #: The device for which it is compiled; empty: the server chooses.
     device: str
-    #: The properties that it is compiled with.
+    #: The properties for the compilation.
     properties: tuple[tuple[str, str], ...] = ()
-    #: What the bytes of its models hold.
+    #: The content of its models' bytes.
     inspections: tuple[ModelInspection, ...] = ()
     #: The caches of its language models: of the model, of a draft model.
     caches: tuple[KvCache, ...] = ()
     #: How far they were loaded here.
     basis: LoadBasis = "static"
-    #: What was not loaded as far as was requested, and why: one sentence each without a full stop.
+    #: Models that were not loaded as far as requested, and why: one sentence each without a full stop.
     not_loaded: tuple[str, ...] = ()
 
 
 class Session(Struct, frozen=True):
-    """A node that takes a model of the server by its name (OpenVINOModelServerSessionCalculator)."""
+    """A node that uses a model of the server by its name (OpenVINOModelServerSessionCalculator)."""
 
     #: The model's name.
     servable: str
@@ -191,33 +191,33 @@ class Session(Struct, frozen=True):
 class GraphPlan(Struct, frozen=True):
     """The predicted result for one graph."""
 
-    #: graph.pbtxt as the server opens it; empty for a graph that it makes in memory.
+    #: graph.pbtxt as the server opens it; empty for a graph that the server makes in memory.
     path: str
-    #: What the nodes do: ``text_generation``, ``embeddings``, …; empty for other graphs.
+    #: The tasks of the nodes: ``text_generation``, ``embeddings``, …; empty for other graphs.
     tasks: tuple[str, ...] = ()
     #: The problem of the text, the first one that the server reports.
     problem: GraphProblem | None = None
     #: The faults of the nodes' models: first at most one that prevents the load of the graph, then those that make
     #: requests fail.
     faults: tuple[ServableFault, ...] = ()
-    #: What could not be looked at, one sentence each.
+    #: Facts that could not be collected, one sentence each.
     doubts: tuple[str, ...] = ()
-    #: The calculators of which no more is known than their names.
+    #: The calculators of which only the names are known.
     unfollowed: tuple[str, ...] = ()
-    #: What its nodes load, where it is loaded.
+    #: The models that its nodes load, if they are loaded here.
     models: tuple[NodeModel, ...] = ()
-    #: The models of the server that its nodes take.
+    #: The server's models that its nodes use.
     sessions: tuple[Session, ...] = ()
 
     @property
     def basis(self) -> LoadBasis:
-        """How far its models were loaded here, the least of them."""
+        """Returns how far its models were loaded here, the least of them."""
         order = get_args(LoadBasis)
         return min((item.basis for item in self.models), key=order.index, default="static")
 
     @property
     def verdict(self) -> Literal["available", "failed", "escaped", "killed", "unknown"]:
-        """What the server makes of the graph at start-up."""
+        """Returns the state of the graph after start-up."""
         if self.problem is not None:
             return "failed" if self.problem.certain else "unknown"
         for fault in self.faults:
@@ -227,20 +227,20 @@ class GraphPlan(Struct, frozen=True):
 
     @property
     def status(self) -> str:
-        """The name of the status code with which the graph fails; ``OK`` where it does not."""
+        """Returns the name of the status code with which the graph fails; ``OK`` if it does not."""
         if self.problem is not None:
             return self.problem.status
         return next((fault.status for fault in self.faults if fault.verdict == "failed"), "OK")
 
 
 class GenerativeDirectory(Struct, frozen=True):
-    """The directory of a generative model that the server takes for a classic one, since nothing makes it a graph."""
+    """The directory of a generative model that the server treats as a classic one, since nothing makes it a graph."""
 
-    #: What the model does: ``text_generation``, ``embeddings``, …
+    #: The model's task: ``text_generation``, ``embeddings``, …
     task: str
     #: The models_path for a graph in the same directory: ``./``, or the file of a GGUF model.
     models_path: str = "./"
-    #: A file of weights as they are published; empty where a tool has converted them.
+    #: A file of weights as published; empty if a tool has converted them.
     raw: str = ""
-    #: A file of it that is a link which leads nowhere for the server; empty for none.
+    #: One of its files that is a link to a path that does not exist for the server; empty for none.
     dangling: str = ""

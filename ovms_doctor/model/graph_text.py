@@ -1,4 +1,4 @@
-"""A graph.pbtxt as it was parsed: messages, fields and values, each with its position."""
+"""A parsed graph.pbtxt: messages, fields and values, each with its position."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from msgspec import Struct
 class TextFault(Struct, frozen=True):
     """An error that protobuf's parser reports."""
 
-    #: Line and column from 1, as protobuf prints them (bytes; a tab ends at the next multiple of eight); both 0 where
-    #: the error is about the whole text.
+    #: Line and column from 1, as protobuf prints them (bytes; a tab ends at the next multiple of eight); both 0 for
+    #: an error of the whole text.
     line: int
     column: int
     #: The parser's own text.
@@ -25,31 +25,31 @@ class TextFault(Struct, frozen=True):
 class GraphMessage(Struct, frozen=True):
     """A message of the text."""
 
-    #: The name of its type below the package ``mediapipe``, or the full name of one of another package.
+    #: The name of its type below the package ``mediapipe``, or the full name of a type of another package.
     type: str
-    #: Its fields in the order of the text; a repeated field is there once for each value.
+    #: Its fields in the order of the text; a repeated field occurs once for each value.
     fields: tuple[GraphField, ...]
-    #: Whether the type is one that this program has no fields of: its values were not checked.
+    #: Whether this program has no fields of the type: its values were not checked.
     opaque: bool = False
 
     def all(self, name: str) -> tuple[GraphField, ...]:
-        """The fields of this name."""
+        """Returns the fields of this name."""
         return tuple(field for field in self.fields if field.name == name)
 
     def texts(self, name: str) -> tuple[str, ...]:
-        """The values of a field of type string."""
+        """Returns the values of a field of type string."""
         return tuple(field.value for field in self.all(name) if isinstance(field.value, str))
 
     def messages(self, name: str) -> tuple[GraphMessage, ...]:
-        """The values of a field that holds messages."""
+        """Returns the values of a field with messages."""
         return tuple(field.value for field in self.all(name) if isinstance(field.value, GraphMessage))
 
     def first(self, name: str) -> GraphField | None:
-        """The field of this name, None where it is not set."""
+        """Returns the field of this name, None if it is not set."""
         return next(iter(self.all(name)), None)
 
     def walk(self) -> Iterator[GraphMessage]:
-        """This message and all below it."""
+        """Yields this message and all below it."""
         yield self
         for field in self.fields:
             if isinstance(field.value, GraphMessage):
@@ -62,9 +62,9 @@ Value: TypeAlias = "str | int | float | bool | GraphMessage"
 class GraphField(Struct, frozen=True):
     """A field with one value."""
 
-    #: Its name; of an extension the extension's full name in brackets.
+    #: Its name; for an extension the full name in brackets.
     name: str
-    #: The value; of an enumeration the name of the constant, or its number where it has no name.
+    #: The value; for an enumeration the name of the constant, or its number if it has no name.
     value: Value
     #: The position of the name, from 1.
     line: int
@@ -74,7 +74,7 @@ class GraphField(Struct, frozen=True):
 class ParsedText(Struct, frozen=True):
     """The result of parsing a text."""
 
-    #: The message; None where the parser refuses the text.
+    #: The message; None if the parser refuses the text.
     message: GraphMessage | None
-    #: The errors in the order in which they are printed; none where the text is accepted.
+    #: The errors in the order in which they are printed; empty if the text is accepted.
     faults: tuple[TextFault, ...] = ()

@@ -25,11 +25,11 @@ _ESCAPED = lazy_pattern(r"\\\\x(?:(5c)|([89a-f][0-9a-f])|\{(d[89a-f][0-9a-f]{2})
 
 
 class JsonFormatError(ValueError):
-    """A JSON text does not have the expected form; the message names the problem and its place."""
+    """A JSON text does not have the expected form; the message names the problem and its position."""
 
 
 def encode_json(value: Any) -> bytes:
-    """``value`` (data types, JSON values) as JSON on one line, in UTF-8. :func:`decode_json` gives it back."""
+    """Returns ``value`` (data types, JSON values) as JSON on one line, in UTF-8. :func:`decode_json` reads it."""
     try:
         data = msgspec.json.encode(value)
     except UnicodeEncodeError:
@@ -53,7 +53,7 @@ def decode_json(data: bytes, kind: Any) -> Any:
 
 
 def convert(value: Any, kind: type[T]) -> T:
-    """Returns the JSON values in ``value`` as a ``kind``. Raises JsonFormatError where they do not fit."""
+    """Returns the JSON values in ``value`` as a ``kind``. Raises JsonFormatError if they do not fit."""
     try:
         return msgspec.convert(value, kind)
     except msgspec.ValidationError as error:
@@ -61,18 +61,18 @@ def convert(value: Any, kind: type[T]) -> T:
 
 
 def escape_json(text: str) -> str:
-    """A JSON text with the escape for all that UTF-8 cannot write."""
+    """Returns a JSON text with the escape for all characters that UTF-8 cannot write."""
     text = text.replace(r"\\x", r"\\x5cx")
     return text if text.isascii() else _SURROGATE.sub(lambda match: "\\" + escape_surrogate(match[0]), text)
 
 
 def unescape_json(text: str) -> str:
-    """The JSON text that :func:`escape_json` was given; it may hold surrogates."""
+    """Returns the original JSON text of :func:`escape_json`; it may contain surrogates."""
     return _ESCAPED.sub(_unescaped, text) if r"\\x" in text else text
 
 
 def map_text(value: Any, change: Callable[[str], str]) -> Any:
-    """JSON values with every text in them changed, keys too."""
+    """Returns the JSON values with every text in them changed, keys too."""
     if isinstance(value, str):
         return change(value)
     if isinstance(value, dict):

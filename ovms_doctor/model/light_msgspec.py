@@ -1,4 +1,4 @@
-"""msgspec imported without what this program does not use of it."""
+"""msgspec imported without the modules that this program does not use."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from types import ModuleType
 
 
 class _Platform(ModuleType):
-    """The module platform for ``uuid``, which needs the system's name only."""
+    """The module platform for ``uuid``, which needs only the system's name."""
 
     def system(self) -> str:
         return "Linux"
 
 
 def import_msgspec() -> None:
-    """Imports msgspec, for the main program of a process to call first.
+    """Imports msgspec; the main program of a process calls it first.
 
-    msgspec prefers typing_extensions to typing where it is installed, which imports Python's compiler tools (inspect,
-    ast, tokenize) and takes a fifth of the start of ``explain`` or of a worker. No data type here needs more than
-    typing has. Its import of uuid would import platform, which compiles nine patterns for other systems. Whoever
-    imports the two later gets them.
+    If typing_extensions is installed, msgspec prefers it to typing. It imports Python's compiler tools (inspect, ast,
+    tokenize) and takes a fifth of the start of ``explain`` or of a worker. The data types here need only typing.
+    msgspec's import of uuid would import platform, which compiles nine patterns for other systems. Later imports of
+    the two modules work normally.
     """
     if "msgspec" in sys.modules or "typing_extensions" in sys.modules:
         return

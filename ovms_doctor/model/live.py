@@ -10,18 +10,18 @@ from ovms_doctor.model.log import ServableKind
 
 #: The result of connecting to one address.
 ConnectionResult: TypeAlias = Literal["open", "refused", "timed_out", "unreachable", "failed"]
-#: The protocol of what answers on a port.
+#: The protocol of the answer on a port.
 Protocol: TypeAlias = Literal["http", "http2", "tls", "other", "silent", "closed", ""]
 #: The kind of server that answers.
 ServerKind: TypeAlias = Literal["ovms", "starting", "triton", "openai", "other", ""]
 StepName: TypeAlias = Literal["name", "way", "connection", "protocol", "server"]
 LiveClient: TypeAlias = Literal["curl", "Python requests", "gRPC"]
-#: What a version that is not AVAILABLE does.
+#: The condition of a version.
 Condition: TypeAlias = Literal["available", "loading", "failing", "retired"]
 
 
 def host_and_port(host: str, port: int) -> str:
-    """``host:port``, an IPv6 address in brackets."""
+    """Returns ``host:port``, an IPv6 address in brackets."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
@@ -38,35 +38,35 @@ class Address(Struct, frozen=True):
     grpc: bool
     #: Whether the port was named, and not assumed.
     port_named: bool
-    #: What was left out of the text that was typed, such as ``/v3/chat/completions``.
+    #: The ignored part of the typed text, such as ``/v3/chat/completions``.
     path: str = ""
 
     @property
     def netloc(self) -> str:
-        """``host:port``, an IPv6 address in brackets."""
+        """Returns ``host:port``, an IPv6 address in brackets."""
         return host_and_port(self.host, self.port)
 
     @property
     def url(self) -> str:
-        """The base address of what is requested."""
+        """Returns the base address of the requests."""
         scheme = "grpc" if self.grpc else "http"
         return f"{scheme}{'s' if self.tls else ''}://{self.netloc}"
 
 
 class ClientRoute(Struct, frozen=True):
-    """The way that a client takes by the variables of this shell."""
+    """The route of a client by the variables of this shell."""
 
     #: The client.
     client: LiveClient
-    #: The variable that names the proxy which it takes; empty where it goes direct.
+    #: The variable with the proxy that the client uses; empty without a proxy.
     variable: str = ""
-    #: The proxy's host and port; empty where the client goes direct.
+    #: The proxy's host and port; empty without a proxy.
     proxy: str = ""
-    #: The variable that exempts the server from the proxy; empty where none does.
+    #: The variable that exempts the server from the proxy; empty if there is none.
     exempt_by: str = ""
 
 
-# -- what was observed ---------------------------------------------------------------------------------
+# -- the observations ----------------------------------------------------------------------------------
 
 
 class ConnectionTry(Struct, frozen=True):
@@ -74,20 +74,20 @@ class ConnectionTry(Struct, frozen=True):
 
     #: The IP address.
     address: str
-    #: What it came to.
+    #: Its result.
     result: ConnectionResult
-    #: The text of the operating system where it failed.
+    #: The text of the operating system after a failure.
     detail: str = ""
 
 
 class HttpAnswer(Struct, frozen=True):
     """The answer to one GET."""
 
-    #: The number of the look, from 0.
+    #: The number of the query, from 0.
     look: int
-    #: The path that was requested.
+    #: The requested path.
     path: str
-    #: The status; None where no whole answer came.
+    #: The status; None without a whole answer.
     status: int | None = None
     #: Content-Type of the answer.
     content_type: str = ""
@@ -99,7 +99,7 @@ class HttpAnswer(Struct, frozen=True):
     body: bytes = b""
     #: Why there is no whole answer: empty, ``timed out``, ``cut off``, ``too large``, or the error's text.
     problem: str = ""
-    #: Seconds since the first look when the answer was there.
+    #: Seconds from the first query to the end of the answer.
     at: float = 0.0
     #: Milliseconds between sending the request and the end of the answer.
     took_ms: float = 0.0
@@ -110,7 +110,7 @@ class GrpcAnswer(Struct, frozen=True):
 
     #: The call, such as ServerReady.
     call: str
-    #: The model that it is about; empty for calls about the server.
+    #: The model of the call; empty for calls about the server.
     model: str
     #: The name of the status code, such as OK or NOT_FOUND.
     code: str
@@ -135,7 +135,7 @@ class InferenceProbe(Struct, frozen=True):
     name: str
     #: The request: method and path, or the call.
     request: str
-    #: What was sent, as a phrase; empty where nothing was.
+    #: A description of the sent inputs; empty if nothing was sent.
     sent: str
     #: HTTP status, or None.
     status: int | None = None
@@ -143,9 +143,9 @@ class InferenceProbe(Struct, frozen=True):
     code: str = ""
     #: The text of an error answer.
     message: str = ""
-    #: Why nothing was sent, or no answer came; empty otherwise.
+    #: Why nothing was sent, or no answer arrived; empty otherwise.
     problem: str = ""
-    #: Milliseconds until the answer was there.
+    #: Milliseconds until the end of the answer.
     took_ms: float = 0.0
 
     @property
@@ -157,7 +157,7 @@ class InferenceProbe(Struct, frozen=True):
 class TlsResult(Struct, frozen=True):
     """The result of a TLS handshake."""
 
-    #: Whether it succeeded, with the certificate checked unless that was switched off.
+    #: Whether it succeeded; the certificate is checked unless the user disabled that.
     ok: bool
     #: What failed: the certificate, its name, or that the other side does not speak TLS.
     problem: Literal["", "certificate", "name", "not_tls", "failed"] = ""
@@ -166,52 +166,52 @@ class TlsResult(Struct, frozen=True):
 
 
 class Observations(Struct, frozen=True):
-    """Everything that one run of the probe saw. Each part is empty where an earlier one failed."""
+    """All observations of one run of the probe. Each part is empty if an earlier one failed."""
 
     #: The addresses of the name, in the resolver's order.
     addresses: tuple[str, ...] = ()
-    #: Why the name has none.
+    #: Why the name has no address.
     name_problem: str = ""
     #: The tries to connect, in order, up to the first that succeeded.
     connections: tuple[ConnectionTry, ...] = ()
     #: Addresses and ports on which this host listens; None where the server is on another host or they are not known.
     listening: tuple[tuple[str, int], ...] | None = None
-    #: The protocol that a request in plain HTTP, or the opening of HTTP/2, was answered with.
+    #: The protocol of the answer to a request in plain HTTP, or to the opening of HTTP/2.
     protocol: Protocol = ""
     #: The first bytes of that answer, as text.
     greeting: str = ""
     #: The TLS handshake, None where none was tried.
     tls: TlsResult | None = None
-    #: The answers to GET, in the order of asking.
+    #: The answers to GET, in the order of the requests.
     answers: tuple[HttpAnswer, ...] = ()
     #: The answers over gRPC.
     calls: tuple[GrpcAnswer, ...] = ()
     #: Whether the gRPC library is installed; None where it is not needed.
     grpc_installed: bool | None = None
-    #: The requests for inference, where the user requested them.
+    #: The requests for inference, if the user requested them.
     probes: tuple[InferenceProbe, ...] = ()
-    #: The answer to ``GET /v2`` that came through the proxy which clients take; None where it was not tried.
+    #: The answer to ``GET /v2`` through the proxy that clients use; None if it was not tried.
     through_proxy: HttpAnswer | None = None
-    #: How many looks were taken.
+    #: The number of queries.
     looks: int = 0
     #: Why the probe itself ended early; empty where it did not.
     problem: str = ""
 
 
 class LiveLook(Struct, frozen=True):
-    """One look at the running server of a container, as it is saved with the facts."""
+    """One query of the running server of a container, as it is saved with the facts."""
 
-    #: Where the server is reached; None where it is not.
+    #: The server's address; None if it cannot be reached.
     address: Address | None = None
-    #: What was observed; None where it was not looked at.
+    #: The observations; None if there was no query.
     observations: Observations | None = None
-    #: When the look ended, in seconds since 1970.
+    #: The end of the query, in seconds since 1970.
     looked_at: float = 0.0
-    #: Why it was not looked at, as a sentence without a full stop; empty where it was.
+    #: Why there was no query, as a sentence without a full stop; empty if there was one.
     skipped: str = ""
-    #: The model that was requested over gRPC, which does not list servables; None for none.
+    #: The model requested over gRPC, which does not list servables; None for none.
     model: str | None = None
-    #: Whether the address is the container's own, which not every engine lets its host reach.
+    #: Whether the address is the container's own, which some engines do not make reachable from their host.
     own_address: bool = False
 
 
@@ -223,9 +223,9 @@ class LiveStep(Struct, frozen=True):
 
     #: The step.
     name: StepName
-    #: Whether it succeeds; None where it could not be tried.
+    #: Whether it succeeds; None if it could not be tried.
     ok: bool | None
-    #: What was observed, as a phrase.
+    #: The observation, as a phrase.
     detail: str
 
 
@@ -234,11 +234,11 @@ class LiveVersion(Struct, frozen=True):
 
     #: The number.
     version: int
-    #: The state of the last look; of a failing version the state in which it failed.
+    #: The state of the last query; of a failing version the state in which it failed.
     state: str
     #: The error code of the state.
     error_code: str
-    #: What that means.
+    #: The meaning of the state.
     condition: Condition
 
 
@@ -247,7 +247,7 @@ class LiveServable(Struct, frozen=True):
 
     #: The name that clients request.
     name: str
-    #: What it is; None where the server does not show it.
+    #: Its kind; None if the server does not show it.
     kind: ServableKind | None
     #: Its versions, ascending.
     versions: tuple[LiveVersion, ...]
@@ -259,12 +259,12 @@ class LiveServable(Struct, frozen=True):
 
     @property
     def removed(self) -> bool:
-        """Whether it is not configured any more: all of its versions are retired."""
+        """Whether it is no longer configured: all of its versions are retired."""
         return bool(self.versions) and all(item.condition == "retired" for item in self.versions)
 
     @property
     def complete(self) -> bool:
-        """Whether every version that is configured is AVAILABLE."""
+        """Whether every configured version is AVAILABLE."""
         configured = [item for item in self.versions if item.condition != "retired"]
         return bool(configured) and all(item.condition == "available" for item in configured)
 
@@ -276,28 +276,27 @@ class LiveMetrics(Struct, frozen=True):
     name: str
     #: REST or gRPC.
     interface: str
-    #: Requests for inference; of a graph those accepted and rejected.
+    #: Requests for inference; of a graph the accepted and rejected ones.
     requests: int
-    #: Those of them that failed.
+    #: The failed ones among them.
     failed: int
-    #: Requests a second between two looks; None with one look, or where the counters were reset.
+    #: Requests per second between two queries; None with one query, or if the counters were reset.
     rate: float | None = None
-    #: The mean time of a request in milliseconds; None where none is counted.
+    #: The mean time of a request in milliseconds; None if none is counted.
     mean_ms: float | None = None
-    #: The mean time of waiting for an infer request, over both interfaces.
+    #: The mean time of waiting for an infer request in milliseconds, over both interfaces.
     wait_ms: float | None = None
-    #: The mean time of inference in OpenVINO, over both interfaces.
+    #: The mean time of inference in OpenVINO in milliseconds, over both interfaces.
     inference_ms: float | None = None
-    #: Requests in work now; None where the server does not show it.
+    #: Current requests; None if the server does not show it.
     current: int | None = None
-    #: Infer requests in use, and how many there are; None where metrics_list leaves them out.
+    #: Infer requests in use, and their total number; None if metrics_list leaves them out.
     infer_requests: tuple[int, int] | None = None
-    #: Streams of the compiled model; None where the server does not show it.
+    #: Streams of the compiled model; None if the server does not show it.
     streams: int | None = None
 
 
-#: What was changed after the running server read it.
-#:
+#: The kind of a change after the running server read a file.
 #: - ``configuration``: the configuration file.
 #: - ``version_added``: a version's directory that the server has not read.
 #: - ``version_removed``: the directory of a version that the server still serves.
@@ -306,78 +305,79 @@ DriftKind: TypeAlias = Literal["configuration", "version_added", "version_remove
 
 
 class ChangedPath(Struct, frozen=True):
-    """A path that was changed after the server read it."""
+    """A path that changed after the server read it."""
 
     #: The server path.
     path: str
-    #: When, in seconds since 1970.
+    #: The time of the change, in seconds since 1970.
     at: float
-    #: Whether its content was changed; else it was replaced, or its owner or permissions were changed.
+    #: Whether its content changed; else it was replaced, or its owner or permissions changed.
     content: bool
 
 
 class Drift(Struct, frozen=True):
-    """A difference between the running server and what it would do if it were started now."""
+    """A difference between the running server and the same server after a start now."""
 
-    #: What was changed.
+    #: The kind of the change.
     kind: DriftKind
     #: The model; None for the configuration file.
     model: str | None
     #: The version; None for the configuration file and for graphs.
     version: int | None
-    #: What was changed, newest first; empty where the path is gone.
+    #: The changed paths, newest first; empty if the path no longer exists.
     paths: tuple[ChangedPath, ...]
-    #: When the server read it: the load of the version or the start of the server, in seconds since 1970.
+    #: The time at which the server read it: the load of the version or the start of the server, in seconds since
+    #: 1970.
     read_at: float
-    #: Whether that is the time of the load as the log has it; else the start of the container.
+    #: Whether that is the logged time of the load; else the start of the container.
     logged: bool
-    #: Whether the next poll of the server picks the change up.
+    #: Whether the next poll of the server reads the change.
     next_poll: bool
     #: Names of the configuration that the server does not list, and names that only the server lists.
     missing: tuple[str, ...] = ()
     extra: tuple[str, ...] = ()
-    #: Whether the changed files would not be served after a start, as predicted.
+    #: Whether a start would not serve the changed files, as predicted.
     breaks: bool = False
-    #: Whether the configuration file itself is mounted: after it is replaced, the container still has the old file.
+    #: Whether the configuration file itself is mounted: after a replacement, the container still has the old file.
     single_file_mount: bool = False
 
 
 class LiveStatus(Struct, frozen=True):
-    """A running server as far as it could be reached."""
+    """The status of a running server, as far as it could be reached."""
 
-    #: What was named.
+    #: The named address.
     address: Address
     #: The steps on the way to it, up to the first that failed.
     steps: tuple[LiveStep, ...]
-    #: The ways of this shell's clients.
+    #: The routes of this shell's clients.
     routes: tuple[ClientRoute, ...]
-    #: What was observed.
+    #: The observations.
     observations: Observations
     #: The kind of server.
     server: ServerKind = ""
     #: The name and version that the server reports, cut.
     server_text: str = ""
-    #: The release, such as 2026.3; None where it is not known.
+    #: The release, such as 2026.3; None if it is unknown.
     release: str | None = None
-    #: Whether it reports to be live; None where that is not known.
+    #: Whether it reports to be live; None if that is unknown.
     live: bool | None = None
-    #: Whether it reports to be ready; None where that is not known.
+    #: Whether it reports to be ready; None if that is unknown.
     ready: bool | None = None
-    #: Its servables; None where the server was not reached or does not list them.
+    #: Its servables; None if the server was not reached or does not list them.
     servables: tuple[LiveServable, ...] | None = None
-    #: Whether metrics are on; None where that is not known.
+    #: Whether metrics are enabled; None if that is unknown.
     metrics_enabled: bool | None = None
     #: The figures, most requests first.
     metrics: tuple[LiveMetrics, ...] = ()
-    #: Answers that cannot be used: what was requested, and why.
+    #: Answers that cannot be used: the request, and why.
     unusable: tuple[tuple[str, str], ...] = ()
-    #: The status of an answer that asks for credentials; None where there is none.
+    #: The status of an answer that requires credentials; None if there is none.
     refused_access: int | None = None
-    #: The model that was named; None where none was.
+    #: The named model; None for none.
     model: str | None = None
-    #: Whether the named model is ready; None where that is not known.
+    #: Whether the named model is ready; None if that is unknown.
     model_ready: bool | None = None
-    #: How many looks there were.
+    #: The number of queries.
     looks: int = 0
-    #: The container that the address was read from; empty where an address was named.
+    #: The container that the address was read from; empty if the user named an address.
     container: str = ""

@@ -1,4 +1,4 @@
-"""What a server's log shows: starts, servables, requests, problems. Data only.
+"""The content of a server's log: starts, servables, requests, problems. Data only.
 
 Times are the server's local times as it wrote them, ``2026-11-28 13:36:31.295``, without a zone.
 """
@@ -15,7 +15,7 @@ Ending: TypeAlias = Literal["shutdown", "exit", "cut_off"]
 ServableKind: TypeAlias = Literal["model", "pipeline", "graph"]
 LogLevel: TypeAlias = Literal["trace", "debug", "info", "warning", "error", "critical"]
 
-#: The name of the check of logs.
+#: The name of the log check.
 LOG_CHECK = "logs"
 #: From the most detailed to the least.
 LEVELS: tuple[LogLevel, ...] = ("trace", "debug", "info", "warning", "error", "critical")
@@ -29,11 +29,11 @@ class Distribution(Struct, frozen=True):
     count: int
     #: Their sum, in milliseconds.
     total: float
-    #: Half of them are at most so long.
+    #: The median.
     p50: float
-    #: 95 of 100 are at most so long.
+    #: The 95th percentile.
     p95: float
-    #: 99 of 100 are at most so long.
+    #: The 99th percentile.
     p99: float
     #: The longest.
     max: float
@@ -42,9 +42,9 @@ class Distribution(Struct, frozen=True):
 class RequestStatistics(Struct, frozen=True):
     """The requests for inference to one servable over one interface and API."""
 
-    #: Name of the pod, container or file where the log holds several servers, else empty.
+    #: Name of the pod, container or file if the log has several servers, else empty.
     source: str
-    #: The name that clients request; empty where the log does not name it.
+    #: The name that clients request; empty if the log does not name it.
     servable: str
     #: The interface of the request.
     interface: Interface
@@ -56,12 +56,12 @@ class RequestStatistics(Struct, frozen=True):
     succeeded: int
     #: Requests that the log shows to have failed.
     failed: int
-    #: The status text of the failures, and how many there were of each.
+    #: The status texts of the failures, with the number of each.
     reasons: dict[str, int]
     #: Time of the first and of the last request.
     first_at: str
     last_at: str
-    #: Since when every request has failed, if the last ones did (at least ten).
+    #: The time since which every request has failed, if the last ones failed (at least ten).
     failing_since: str | None
     #: Requests that failed since then.
     failing_count: int
@@ -77,19 +77,19 @@ class RequestStatistics(Struct, frozen=True):
     total: Distribution | None
     #: Requests by minute (``2026-11-28 13:36``), or by hour (``2026-11-28 13``) in long logs.
     by_minute: dict[str, int]
-    #: The version that answered, and the number of infer requests that were in use.
+    #: The version that answered, and the number of used infer requests.
     versions: tuple[int, ...]
     infer_requests_used: int
 
 
 class GenerativeStatistics(Struct, frozen=True):
-    """What the executor of generative models logs."""
+    """The figures that the executor of generative models logs."""
 
     #: Name of the pod, container or file where the log holds several servers, else empty.
     source: str
     #: Lines of the scheduler.
     lines: int
-    #: The highest number of requests in work, and of those that waited.
+    #: The highest number of active requests, and of waiting ones.
     max_requests: int
     max_waiting: int
     #: The highest share of the cache in use, in percent; None where the release does not log it.
@@ -125,7 +125,7 @@ class ServerStart(Struct, frozen=True):
     ended_line: int
     #: Index of the problem that ended it, in :attr:`LogSummary.problems`.
     ended_by: int | None
-    #: True when the server reported that all its parts have started.
+    #: Whether the server reported that all its parts have started.
     started: bool
     #: The last message of the start, cut at 300 characters.
     last_message: str
@@ -143,21 +143,21 @@ class ServableHistory(Struct, frozen=True):
     kind: ServableKind
     #: None for pipelines, graphs and a model whose version the log does not show.
     version: int | None
-    #: The last state before the server shut down; None where the log's level hides it.
+    #: The last state before the server shut down; None if the log's level hides it.
     state: str | None
     error_code: str | None
-    #: When that began: for a load that fails and is tried again, the first failure.
+    #: The time at which it began: for a load that fails and is tried again, the first failure.
     since: str | None
     since_line: int
     #: Number of further attempts after a failed load.
     retries: int
-    #: True while a load fails and is tried again, also at the moment of an attempt.
+    #: Whether a load fails and is tried again, also at the moment of an attempt.
     failing: bool
     #: The problems before the state, oldest first: indices in :attr:`LogSummary.problems`.
     problems: tuple[int, ...]
     #: Index in :attr:`LogSummary.starts`.
     start: int
-    #: Path of the version's directory, and device, where logged.
+    #: Path of the version's directory, and device, if logged.
     path: str | None
     device: str | None
     #: Milliseconds of the last successful load.
@@ -165,12 +165,12 @@ class ServableHistory(Struct, frozen=True):
 
 
 class Change(Struct, frozen=True):
-    """Something that changed while the server ran."""
+    """A change while the server ran."""
 
     source: str
     at: str
     line: int
-    #: What changed, as a sentence without its subject's name.
+    #: The change, as a sentence without its subject's name.
     text: str
     #: The servable, or None.
     servable: str | None
@@ -192,32 +192,32 @@ class LogProblem(Struct, frozen=True):
     last_at: str | None
     first_line: int
     last_line: int
-    #: The servable that was being loaded, or that a request named.
+    #: The servable that was loading, or that a request named.
     servable: str | None
     version: int | None
     #: Index in :attr:`LogSummary.starts` of the first and last occurrence.
     start: int
     last_start: int
-    #: True before the server reported that all its parts have started.
+    #: Whether it occurred before the server reported that all its parts have started.
     at_start: bool
-    #: False where the cause ended: the servable came up, or a later start did without it.
+    #: Whether it remains: False if the servable became available, or a later start did not have the problem.
     lasting: bool
 
 
 class ClockJump(Struct, frozen=True):
-    """A place where the log's clock goes back."""
+    """A position at which the log's clock goes back."""
 
     source: str
     line: int
     #: The time before and after.
     before: str
     after: str
-    #: By how many seconds.
+    #: The number of seconds.
     seconds: float
 
 
 class LogSummary(Struct, frozen=True):
-    """Everything that is known from a log."""
+    """All facts from a log."""
 
     #: The servers in it; one empty name where there is only one.
     sources: tuple[str, ...]
@@ -233,29 +233,29 @@ class LogSummary(Struct, frozen=True):
     level: LogLevel | None
     first_at: str | None
     last_at: str | None
-    #: Seconds between them, without what the clock was set back.
+    #: Seconds between them, without the time by which the clock was set back.
     duration_s: float
     starts: tuple[ServerStart, ...]
     servables: tuple[ServableHistory, ...]
     requests: tuple[RequestStatistics, ...]
     generative: tuple[GenerativeStatistics, ...]
-    #: Failed requests that are logged above DEBUG: servable, reason, how many.
+    #: Failed requests that are logged above DEBUG: servable, reason, count.
     failures: tuple[tuple[str, str, int], ...]
     problems: tuple[LogProblem, ...]
     changes: tuple[Change, ...]
     clock_jumps: tuple[ClockJump, ...]
-    #: Requests that began outside the excerpt, so that their servable is not known.
+    #: Requests that began outside the excerpt, so that their servable is unknown.
     unattributed: int
-    #: What was left out because there was too much of it, as sentences.
+    #: What was left out because of a limit, as sentences.
     limits: tuple[str, ...]
     #: Lines that belong to no record.
     foreign_lines: int
-    #: Time stamps of the carrier that have no year.
+    #: Whether times of the carrier have no year.
     year_missing: bool
 
 
 class UnmatchedText(Struct, frozen=True):
-    """A warning or error that is not recognised."""
+    """An unknown warning or error."""
 
     #: Its text, with all its repetitions counted together.
     text: str
@@ -266,23 +266,23 @@ class UnmatchedText(Struct, frozen=True):
 
 
 class LogDiagnosis(Struct, frozen=True):
-    """A summary with what is recognised in it."""
+    """A summary with its known messages."""
 
     summary: LogSummary
     #: For each of :attr:`LogSummary.servables` the codes of its causes, likeliest first.
     causes: tuple[tuple[str, ...], ...]
-    #: For each of :attr:`LogSummary.starts` the code of what ended it, or None.
+    #: For each of :attr:`LogSummary.starts` the code of the problem that ended it, or None.
     ended_by: tuple[str | None, ...]
-    #: Warnings and errors that are not recognised, repetitions counted, and the three most frequent.
+    #: Unknown warnings and errors, repetitions counted, and the three most frequent.
     unmatched_warnings: int
     unmatched_errors: int
     unmatched: tuple[UnmatchedText, ...]
-    #: What the log's level hides, and the option that would show it; None where it shows requests.
+    #: The messages that the log's level hides, and the option that would show them; None if it shows requests.
     hidden: str | None
-    #: Where the release comes from: the banner, an option, or nowhere.
+    #: The source of the release: the banner, an option, or none.
     release: str | None
     release_from: str | None
-    #: Oddities of the log's times, as sentences.
+    #: Unusual times in the log, as sentences.
     time_notes: tuple[str, ...]
-    #: For each finding by its fingerprint all codes that its message can mean.
+    #: For each finding by its fingerprint all possible codes of its message.
     candidates: dict[str, tuple[str, ...]]

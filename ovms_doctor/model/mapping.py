@@ -1,4 +1,4 @@
-"""Other names for a model's inputs and outputs, as the server holds them."""
+"""Other names of a model's inputs and outputs, as the server stores them."""
 
 from __future__ import annotations
 
@@ -15,12 +15,16 @@ Pairs: TypeAlias = tuple[tuple[str, str], ...]
 
 
 class Mapping(Struct, frozen=True):
-    """A mapping_config.json as the server uses it; ``path`` is the file, as the server writes it.
+    """A mapping_config.json as the server uses it.
 
-    ``inputs`` and ``outputs``: the model's name → the name for clients. ``problem``: why there is no mapping, or
-    none for one half; ``log``: the server's messages about it. ``real_inputs`` and ``real_outputs``:
-    the name for clients → the model's name, which has several entries where a key is repeated. ``position``: the
-    position of the fault in the file; ``hint``: a short description of the fault.
+    ``path``: the file, as the server writes it.
+    ``inputs`` and ``outputs``: the model's name → the name for clients.
+    ``problem``: why there is no mapping, or none for one half.
+    ``log``: the server's messages about it.
+    ``real_inputs`` and ``real_outputs``: the name for clients → the model's name, with several entries for a repeated
+        key.
+    ``position``: the position of the fault in the file.
+    ``hint``: a short description of the fault.
     """
 
     path: str
@@ -34,7 +38,7 @@ class Mapping(Struct, frozen=True):
     hint: str = ""
 
     def alias(self, side: Side, name: str) -> str:
-        """Returns the name of a tensor for clients; empty where it keeps its name."""
+        """Returns the name of a tensor for clients; empty if it keeps its name."""
         return dict(self.pairs(side)).get(name, "")
 
     def real_name(self, side: Side, alias: str) -> str:
@@ -51,8 +55,8 @@ NO_MAPPING = Mapping("")
 class MappingEffects(Struct, frozen=True):
     """The effect of a mapping on a model's inputs or outputs.
 
-    ``unknown``: names in it that are no tensor of the model's, and so have no effect; ``lost``: client's name →
-    the tensors that share it, of which clients reach only the last.
+    ``unknown``: names in it that are not tensors of the model, and so have no effect.
+    ``lost``: client's name → the tensors that share it, of which clients reach only the last.
     """
 
     side: Side

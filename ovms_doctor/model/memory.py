@@ -1,4 +1,4 @@
-"""The memory that loaded versions take, as a range."""
+"""The memory of loaded versions, as a range."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ class VersionMemory(Struct, frozen=True):
     model: str
     #: The version's number.
     version: int
-    #: The least that cannot be taken back.
+    #: The least that the kernel cannot take back.
     low: int
-    #: The most that cannot be taken back.
+    #: The most that the kernel cannot take back.
     high: int
-    #: Its file, which the kernel may drop.
+    #: Its mapped file, which the kernel may drop.
     mapped: int
     #: Whether the file is read into memory instead of being mapped.
     read: bool = False
@@ -29,42 +29,42 @@ class CacheMemory(Struct, frozen=True):
 
     #: The graph's name.
     model: str
-    #: What is known of the cache.
+    #: The properties of the cache.
     cache: KvCache
 
     @property
     def one_request(self) -> int | None:
-        """The least that a request of the longest text takes, in bytes; None where that length is not known."""
+        """Returns the least size of a request of the longest text, in bytes; None if that length is unknown."""
         return None if self.cache.longest is None else self.cache.low * self.cache.longest
 
 
 class MemoryEstimate(Struct, frozen=True):
     """The memory of all versions that are loaded after start-up, in bytes."""
 
-    #: The least that cannot be taken back.
+    #: The least that the kernel cannot take back.
     low: int
-    #: The most that cannot be taken back.
+    #: The most that the kernel cannot take back.
     high: int
-    #: In addition, files that are mapped, whose pages the kernel may drop.
+    #: In addition, mapped files, whose pages the kernel may drop.
     mapped: int
-    #: The least while the largest model changes its version.
+    #: The least during a version change of the largest model.
     swap_low: int
-    #: The most while the largest model changes its version.
+    #: The most during a version change of the largest model.
     swap_high: int
     #: Each version.
     versions: tuple[VersionMemory, ...]
-    #: Versions whose memory is not known: on another device, or a graph.
+    #: Versions with unknown memory: on another device, or a graph.
     left_out: tuple[str, ...]
-    #: The precisions that the weights are computed in.
+    #: The precisions in which the weights are computed.
     precisions: tuple[str, ...]
     #: Versions that are read and then fail, one at a time, at every poll.
     retried: tuple[VersionMemory, ...] = ()
-    #: The caches of language models, which come on top as requests come.
+    #: The caches of language models, which are added as requests arrive.
     caches: tuple[CacheMemory, ...] = ()
-    #: How much of ``low`` is taken at the first request only: the models of graphs.
+    #: The part of ``low`` that is used only from the first request on: the models of graphs.
     with_requests: int = 0
 
     @property
     def fixed(self) -> int:
-        """Returns the size of all caches of a fixed size when they are full, in bytes."""
+        """Returns the size of all full caches of a fixed size, in bytes."""
         return sum(item.cache.fixed << 30 for item in self.caches)

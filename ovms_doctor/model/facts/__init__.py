@@ -1,4 +1,4 @@
-"""The data between looking and deciding: questions, and the answers collected for them."""
+"""The data between the probes and the rules: questions, and the answers collected for them."""
 
 from ovms_doctor.model.facts.answers import (
     Answer,

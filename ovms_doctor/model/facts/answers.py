@@ -1,4 +1,4 @@
-"""The answers: what a probe found. Frozen data, without behaviour beyond simple readings of itself."""
+"""The answers of the probes. Frozen data, with only simple methods."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ovms_doctor.model.facts.question import AnswerBase, FactData
 from ovms_doctor.model.facts.store_answers import StoreAnswer
 
 FileKind: TypeAlias = Literal["regular", "directory", "fifo", "socket", "character", "block"]
-#: What readdir(3) reports of an entry (d_type), before any link is followed.
+#: The type of an entry in readdir(3) (d_type), before any link is followed.
 EntryKind: TypeAlias = Literal[
     "regular", "directory", "link", "fifo", "socket", "character", "block", "unknown"
 ]
@@ -129,7 +129,7 @@ class Failure(AnswerBase, frozen=True):
 
     @property
     def missing(self) -> bool:
-        """Nothing is there, as ``std::filesystem`` understands it (ENOENT or ENOTDIR)."""
+        """Whether nothing exists at the path, as ``std::filesystem`` decides it (ENOENT or ENOTDIR)."""
         return self.errno in (_errno.ENOENT, _errno.ENOTDIR)
 
 

@@ -60,7 +60,7 @@ class FactsFileError(Exception):
 def dump(facts: Facts, header: Mapping[str, Any]) -> str:
     """Returns all facts and a header (JSON values of the caller) as one document that UTF-8 can write.
 
-    The same facts give the same text, in whatever order they were collected.
+    The same facts give the same text, independent of the order in which they were collected.
     """
     rows = sorted((encode_json(question), answer) for question, answer in facts)
     body = b",\n".join(b'{"question":%b,"answer":%b}' % (row, encode_json(answer)) for row, answer in rows)
@@ -74,7 +74,7 @@ def dump(facts: Facts, header: Mapping[str, Any]) -> str:
 def load(text: str) -> tuple[dict[str, Any], Facts]:
     """Returns header and facts of a document; the facts are complete: no more can be collected.
 
-    Raises FactsFileError for a document that is no facts file, is cut off or damaged, or was written by a newer
+    Raises FactsFileError for a document that is not a facts file, is cut off or damaged, or was written by a newer
     major version. Keys that a newer minor version added are left out.
     """
     text = text.removeprefix("\ufeff")
@@ -91,7 +91,8 @@ def load(text: str) -> tuple[dict[str, Any], Facts]:
 
 
 def _load_carefully(text: str) -> tuple[dict[str, Any], Facts]:
-    """Fact by fact, so that an error names its fact and one of a newer minor version costs only that one."""
+    """Returns the same, read fact by fact, so that an error names its fact and an unknown fact of a newer minor
+    version is the only one that is lost."""
     document = _parse(text)
     newer = _check_version(document.get("schema_version"))
     header, rows = document.get("header", {}), document.get("facts")
@@ -112,12 +113,12 @@ def _load_carefully(text: str) -> tuple[dict[str, Any], Facts]:
 
 
 def _fits(fact: Fact) -> bool:
-    """Whether the answer is one to this question; the rules rely on it."""
+    """Whether the answer has a type of this question; the rules depend on it."""
     return isinstance(fact.answer, answer_types(type(fact.question)))
 
 
 def _parse(text: str) -> dict[str, Any]:
-    # The writer puts the mark first, so a document cut in half can be distinguished from something else.
+    # The writer puts the mark first, so that a cut document can be distinguished from another file.
     marked = re.match(r'\s*\{\s*"format"\s*:\s*"' + re.escape(FORMAT) + '"', text) is not None
     try:
         document = json.loads(unescape_json(text))
@@ -134,7 +135,7 @@ def _parse(text: str) -> dict[str, Any]:
 
 
 def _check_version(version: object) -> bool:
-    """Whether the document comes from a newer minor version; FactsFileError for another major."""
+    """Whether the document comes from a newer minor version. Raises FactsFileError for another major version."""
     match = re.fullmatch(r"([0-9]{1,9})\.([0-9]{1,9})", version) if isinstance(version, str) else None
     if match is None:
         raise FactsFileError("The facts file is damaged: it has no schema version.")

@@ -20,7 +20,7 @@ class Question(Struct, Generic[A_co], frozen=True, tag=True, omit_defaults=True,
 
 @cache
 def answer_types(kind: type[Question[Any]]) -> tuple[type, ...]:
-    """The types that may answer a question of this kind."""
+    """Returns the types that may answer a question of this kind."""
     (base,) = vars(kind)["__orig_bases__"]
     types: tuple[type, ...] = get_args(get_args(base)[0])
     return types

@@ -206,7 +206,7 @@ class InspectNetwork(Question[NetworkInspection | Unavailable], frozen=True):
 
     @property
     def path(self) -> str:
-        """The subject as progress shows it."""
+        """Returns the subject in the form that progress shows."""
         return "/proc/net"
 
 

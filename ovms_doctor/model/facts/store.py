@@ -1,4 +1,4 @@
-"""Facts: answers by question, and what happens where one is not collected yet."""
+"""Facts: answers by question, and the handling of a fact that is not collected yet."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ _OFTEN_EQUAL = (PathStatus, Failure, Listing, FileContent)
 
 
 class PlanPart(Struct, frozen=True):
-    """A part of a plan that needs no facts but its own: one of many models.
+    """A part of a plan that needs only its own facts: one of many models.
 
-    * ``questions``: what it lacks.
-    * ``plan``: goes on with it once these are answered; raises FactsMissingError where it lacks more.
+    * ``questions``: the facts that it lacks.
+    * ``plan``: continues with it after their answers; raises FactsMissingError if it lacks more.
     """
 
     questions: tuple[AnyQuestion, ...]
@@ -37,8 +37,11 @@ class PlanPart(Struct, frozen=True):
 
 
 class FactsMissingError(Exception):
-    """Raised to leave a rule that needs answers not collected yet. ``questions`` names them. ``parts``: where these
-    questions, or some of them, come from parts that can be planned one by one."""
+    """Raised to leave a rule that needs answers not collected yet.
+
+    ``questions``: the missing facts.
+    ``parts``: the parts that can be planned one by one, if these questions, or some of them, come from parts.
+    """
 
     def __init__(self, questions: Iterable[AnyQuestion], parts: Iterable[PlanPart] = ()) -> None:
         super().__init__()
@@ -54,8 +57,8 @@ class Facts:
     def __init__(
         self, answers: Mapping[AnyQuestion, Answer] | None = None, *, complete: bool = False
     ) -> None:
-        """``complete``: nothing more can be collected; what is not there is unavailable."""
-        # The type of an answer follows from its question, which a dictionary's type cannot say.
+        """``complete``: whether nothing more can be collected, so that a missing fact is unavailable."""
+        # The type of an answer follows from its question, which a dictionary's type cannot express.
         self._answers: dict[Any, Any] = dict(answers or {})
         self.complete = complete
         self._absent: Any = Unavailable("not among the recorded facts")
@@ -63,12 +66,13 @@ class Facts:
         self._results: dict[Any, Any] = {}
 
     def close(self, reason: str) -> None:
-        """Nothing more is collected: what is not there is unavailable for this reason."""
+        """Ends the collection: a missing fact is unavailable for this reason."""
         self.complete = True
         self._absent = Unavailable(reason)
 
     def ask(self, question: Question[A]) -> A:
-        """The answer, of a type that belongs to the question; FactsMissingError where it is to be collected first."""
+        """Returns the answer, of a type that belongs to the question. Raises FactsMissingError if it must be
+        collected first."""
         answer: A | None = self._answers.get(question)
         if answer is None:
             if not self.complete:
@@ -77,7 +81,7 @@ class Facts:
         return answer
 
     def need(self, questions: Iterable[AnyQuestion]) -> None:
-        """Requests many facts at once. Raises FactsMissingError with all that are missing."""
+        """Requests many facts at once. Raises FactsMissingError with all missing ones."""
         if self.complete:
             return
         answers = self._answers
@@ -91,8 +95,8 @@ class Facts:
         return answer
 
     def once(self, key: Hashable, rule: Callable[[], A]) -> A:
-        """What the rule comes to: of rules of one ``key`` the first that lacks nothing. A rule that is begun again
-        with more facts need not do again what it had done. Raises FactsMissingError."""
+        """Returns the result of the rule, cached by ``key``: the first call that lacks nothing is kept. So a rule
+        that starts again with more facts does not repeat finished parts. Raises FactsMissingError."""
         results = self._results
         if key not in results:
             results[key] = rule()
@@ -100,8 +104,8 @@ class Facts:
         return result
 
     def add(self, answers: Mapping[AnyQuestion, Answer]) -> None:
-        """Adds what was collected. Of equal answers one is kept: in a repository of thousands most are equal, and the
-        models much alike."""
+        """Adds collected answers. Of equal answers only one is kept: in a repository of thousands most are equal,
+        and the models very similar."""
         shared = self._shared
         for question, answer in answers.items():
             if isinstance(answer, ModelInspection):

@@ -9,11 +9,10 @@ from msgspec import field
 from ovms_doctor.model.facts.question import AnswerBase, FactData
 
 StoreCall: TypeAlias = Literal["HeadBucket", "ListObjects", "GetObject", "Token", "Credentials"]
-#: What happened instead of an answer. ``name``: the host is not found, ``proxy name``: the proxy's is not; ``refused``:
-#: no process listens; ``proxy``: the proxy itself refuses; ``reset``: the connection broke off; ``truncated``: fewer
-#: bytes
-#: than announced; ``tls``: no encrypted connection came about; ``timeout``: no answer in time; ``unreadable``: the
-#: response is not the store's.
+#: The failure instead of an answer. ``name``: the host is not found, ``proxy name``: the proxy is not found;
+#: ``refused``: no process listens; ``proxy``: the proxy itself refuses; ``reset``: the connection broke off;
+#: ``truncated``: fewer bytes than announced; ``tls``: no encrypted connection is possible; ``timeout``: no answer in
+#: time; ``unreadable``: the response is not the store's.
 StoreProblem: TypeAlias = Literal[
     "", "name", "proxy name", "refused", "proxy", "reset", "truncated", "tls", "timeout", "unreadable"
 ]
@@ -85,18 +84,18 @@ class StoreRefusal(AnswerBase, frozen=True):
 
     @property
     def temporary(self) -> bool:
-        """Whether the same question may be answered a moment later, or from another network."""
+        """Whether the same question may have another answer a moment later, or from another network."""
         return bool(self.problem) or self.status in (0, 408, 425, 429) or self.status >= 500
 
     @property
     def clock_refused(self) -> bool:
-        """Whether the clock of this host is refused; Google reports that of a token."""
+        """Whether the store refuses this host's clock; Google reports that for a token."""
         return self.code == "RequestTimeTooSkewed" or "short-lived" in self.message
 
     @property
     def depends_on_network(self) -> bool:
-        """Whether the store may refuse one network what it grants another: of a condition Amazon reports only that
-        a statement denies it."""
+        """Whether the store may refuse one network and accept another: of a condition Amazon reports only that a
+        statement denies the request."""
         text = f"{self.code} {self.message}".lower()
         return self.status == 403 and any(condition in text for condition in _NETWORK_CONDITIONS)
 

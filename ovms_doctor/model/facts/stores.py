@@ -47,7 +47,7 @@ class StoreAccess(FactData, frozen=True):
     self_signed: bool = False
 
     def url(self, key: str = "") -> str:
-        """A key as people write it: ``s3://bucket/key``."""
+        """Returns a key as people write it: ``s3://bucket/key``."""
         scheme = "s3" if self.store == "s3" else "gs"
         return f"{scheme}://{self.bucket}/{key}" if key else f"{scheme}://{self.bucket}"
 
@@ -62,7 +62,7 @@ class HeadBucket(Question[StoreResponse | StoreRefusal | Unavailable], frozen=Tr
 
     @property
     def path(self) -> str:
-        """The subject as people write it; so for all these questions."""
+        """Returns the subject as people write it; the same for all these questions."""
         return self.access.url()
 
 
@@ -131,7 +131,7 @@ class VersionCopy(FactData, frozen=True):
 
     @property
     def size(self) -> int:
-        """Bytes in all."""
+        """Returns the bytes in all."""
         return sum(file.size for file in self.files)
 
 

@@ -1,11 +1,10 @@
-r"""A command line as a POSIX shell splits it, as far as that is known without running anything.
+r"""A command line as a POSIX shell splits it, as far as this is known without running anything.
 
-One pass replaces each expansion: by its value where that is known (``$PWD``, ``$HOME``, ``~``, ``$(id -u)``,
-variables that the text itself assigns), else by a mark. ``shlex`` then removes the quotes and splits. A mark is a
-pair of NULs around the index of the expansion's name in ``ShellText.names``: no argument can contain a NUL, so that
-a mark cannot be confused with text. Brace expansion and ``cd`` are not followed: words that depend on them are not
-known.
-See POSIX.1-2024, Shell Command Language, 2.
+One pass replaces each expansion: by its value if that is known (``$PWD``, ``$HOME``, ``~``, ``$(id -u)``, variables
+that the text itself assigns), else by a mark. ``shlex`` then removes the quotes and splits. A mark is a pair of NULs
+around the index of the expansion's name in ``ShellText.names``: no argument can contain a NUL, so that a mark cannot
+be confused with text. Brace expansion and ``cd`` are not supported: words that depend on them are unknown. See
+POSIX.1-2024, Shell Command Language, 2.
 """
 
 from __future__ import annotations

@@ -34,17 +34,17 @@ _UTF8 = lazy_pattern(r"utf[-_]?8|u8|cp65001", re.IGNORECASE)
 
 
 def visible(text: str, encoding: str = "utf-8") -> str:
-    r"""``text`` in one line that does nothing to a terminal and that ``encoding`` can write.
+    r"""Returns ``text`` in one line that has no effect on a terminal and that ``encoding`` can write.
 
-    Bytes that are not UTF-8 and the backslash of ``\x`` are written as everywhere (:mod:`ovms_doctor.model.text`);
-    a character that is not printed as itself (control characters, line ends, bidirectional overrides, spaces
-    other than the usual one) as ``\x{…}`` with its number in hexadecimal.
+    Bytes that are not UTF-8 and the backslash of ``\x`` are written as everywhere (:mod:`ovms_doctor.model.text`); a
+    character that is not printed as itself (control characters, line ends, bidirectional overrides, spaces other than
+    the usual one) as ``\x{…}`` with its number in hexadecimal.
     """
     return printable(escape(text), encoding)
 
 
 def visible_command(command: str, encoding: str = "utf-8") -> str:
-    r"""A command, safe to show and still the same command: its own ``\x`` are left alone."""
+    r"""Returns a command that is safe to show and still the same command: its own ``\x`` are not changed."""
     return printable("".join(escape(char) for char in command), encoding)
 
 
@@ -53,7 +53,7 @@ def is_utf8(encoding: str) -> bool:
 
 
 def printable(text: str, encoding: str = "utf-8") -> str:
-    r"""``text``, which has no surrogates, with what is not printed as itself as ``\x{…}``."""
+    r"""Returns ``text``, which has no surrogates, with each character that is not printed as itself as ``\x{…}``."""
     if not is_utf8(encoding):
         text = "".join(char if _fits(char, encoding) else _plain(char) for char in text)
     if text.isprintable():

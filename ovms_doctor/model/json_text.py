@@ -1,4 +1,4 @@
-r"""JSON of our data types: written, and read with a check of the types.
+r"""JSON of this program's data types: written, and read with a check of the types.
 
 The types define the content of the JSON (msgspec). Text that UTF-8 cannot write is escaped as in
 :mod:`ovms_doctor.model.text`, in the JSON text itself and not in each value: a backslash is ``\\`` there, so two of

@@ -41,11 +41,11 @@ class ToolInfo(Struct, frozen=True):
 
 
 class FactsFromInfo(Struct, frozen=True):
-    """Where the recorded facts come from that the report is about; empty texts where their file does not say.
+    """The origin of recorded facts; a text is empty if their file does not name it.
 
     * ``collected_at``: when they were collected, as ISO 8601 with the offset from UTC.
     * ``tool_version``: the version of ovms-doctor that collected them.
-    * ``host``: the name of the host, where one was given (--host-name).
+    * ``host``: the name of the host, if one was set with --host-name.
     * ``redacted``: whether the names in them are pseudonyms (collect --redact).
     """
 
@@ -61,9 +61,9 @@ class RunInfo(Struct, frozen=True):
     * ``started_at``: when the run began, as ISO 8601 with the offset from UTC.
     * ``duration_s``: how long the run took, in seconds.
     * ``arguments``: the program's arguments, secrets replaced by ***.
-    * ``host``: the host that ran the program, as it reports itself: names and values.
+    * ``host``: names and values that describe the host of the run.
     * ``notes``: remarks on how the request was understood.
-    * ``facts_from``: where recorded facts come from (--facts); absent where the run collected them itself.
+    * ``facts_from``: the origin of recorded facts (--facts); absent if the run collected them itself.
     """
 
     started_at: str
@@ -79,7 +79,7 @@ class UserInfo(Struct, frozen=True):
 
     * ``uid``: the numeric user id.
     * ``gid``: the numeric group id.
-    * ``groups``: the supplementary group ids, and no others.
+    * ``groups``: the supplementary group ids, without gid.
     """
 
     uid: Count
@@ -88,18 +88,18 @@ class UserInfo(Struct, frozen=True):
 
 
 class ContainerInfo(Struct, frozen=True):
-    """The container that the deployment was read from.
+    """The container whose settings are the deployment.
 
-    * ``source``: the kind of source that it was read from.
+    * ``source``: the kind of its source.
     * ``name``: its name, or the document that describes it.
-    * ``id``: its id; empty where it has none yet.
-    * ``image``: the image it is made of.
-    * ``arguments``: the server's own arguments; None where they are not known.
-    * ``status``: the engine's name for its state, None where it reports none.
-    * ``exit_code``: the exit code it ended with, None where it did not end or that is not known.
+    * ``id``: its id; empty if it has none yet.
+    * ``image``: its image.
+    * ``arguments``: the server's own arguments; None if they are unknown.
+    * ``status``: the engine's name for its state, None if it reports none.
+    * ``exit_code``: its exit code; None if it did not end or the code is unknown.
     * ``oom_killed``: whether the engine reports that it was killed because it was out of memory.
-    * ``memory_limit``: its memory limit in bytes; None for none, or where it is not known.
-    * ``not_known``: what could not be read from the source, a sentence each.
+    * ``memory_limit``: its memory limit in bytes; None for no limit or an unknown one.
+    * ``not_known``: the settings that could not be read from the source, a sentence each.
     """
 
     source: Source
@@ -115,10 +115,10 @@ class ContainerInfo(Struct, frozen=True):
 
 
 class IgnoredInput(Struct, frozen=True):
-    """Something that the server was given and that this program does not follow.
+    """An argument or key of the server that this program does not evaluate.
 
     * ``where``: the option, or the JSON pointer of the key.
-    * ``text``: what was not looked at.
+    * ``text``: what was not evaluated.
     """
 
     location: str = field(name="where")
@@ -129,7 +129,7 @@ class TargetInfo(Struct, frozen=True):
     """How a target of the command line was understood.
 
     * ``path``: the target as an absolute path of this host, or its URL; for a version directory its model's.
-    * ``kind``: what it was understood as.
+    * ``kind``: the kind as which it was understood.
     """
 
     path: str
@@ -137,22 +137,22 @@ class TargetInfo(Struct, frozen=True):
 
 
 class ServerInfo(Struct, frozen=True):
-    """The server: what it was given, and the outcome of its start-up. The first eight are null where the run failed
-    before they were known.
+    """The server: its settings, and the outcome of its start-up. The first eight are null if the run failed before
+    they were known.
 
     * ``mode``: one model by its path, or a list of models.
     * ``release``: the OVMS release whose rules were used, such as 2026.3.
     * ``release_from``: the source that names the release.
     * ``user``: the user that the server runs as.
     * ``user_from``: the source that names the user.
-    * ``bare_metal``: whether the server was taken to run on this host, not in a container.
-    * ``config_path``: the server's path of its configuration file; None where it has none.
-    * ``container``: the container that the deployment was read from, None where none was named.
-    * ``outcome``: the outcome of start-up; unknown where it could not be looked at.
+    * ``bare_metal``: whether the server is assumed to run on this host, not in a container.
+    * ``config_path``: the server's path of its configuration file; None if it has none.
+    * ``container``: the container whose settings are the deployment; None if none was named.
+    * ``outcome``: the outcome of start-up; unknown if it could not be predicted.
     * ``starts``: true for the outcome serves only, None for unknown.
-    * ``exit_code``: the exit code of the server's process, None where it does not end.
-    * ``runtime``: the version of the OpenVINO that read the models here, None where none did.
-    * ``ignored``: arguments and keys that the prediction leaves out of account.
+    * ``exit_code``: the exit code of the server's process, None if it does not end.
+    * ``runtime``: the version of the OpenVINO that read the models here; None if none did.
+    * ``ignored``: arguments and keys that the prediction ignores.
     * ``targets``: how the targets of the command line were understood; ``--as`` decides otherwise.
     """
 
@@ -175,9 +175,9 @@ class ServerInfo(Struct, frozen=True):
 class CheckCounts(Struct, frozen=True):
     """Number of selected checks by how they ended.
 
-    * ``ran``: number of checks that looked at all they had to.
-    * ``not_applicable``: number of checks that had nothing to look at.
-    * ``could_not_look``: number of checks that could not look.
+    * ``ran``: number of checks that ran completely.
+    * ``not_applicable``: number of checks that do not apply to the deployment.
+    * ``could_not_look``: number of checks that could not collect their facts.
     * ``timed_out``: number of checks that did not end in time.
     * ``crashed``: number of checks that failed themselves.
     """
@@ -192,14 +192,14 @@ class CheckCounts(Struct, frozen=True):
 class Summary(Struct, frozen=True):
     """The report in numbers.
 
-    * ``verdict``: fail: a finding at or above --fail-on; incomplete: none, but not everything was looked at; else pass.
+    * ``verdict``: fail: a finding at or above --fail-on; incomplete: none, but not everything was checked; else pass.
     * ``errors``: number of findings of severity error.
     * ``warnings``: number of findings of severity warning.
     * ``infos``: number of findings of severity info.
     * ``checks``: number of selected checks by how they ended.
-    * ``sentence``: the verdict in words, as the last line of the text report.
-    * ``suppressed``: number of findings that a baseline or the project's configuration takes out of account; the
-      other numbers leave them out.
+    * ``sentence``: the verdict as a sentence, like the last line of the text report.
+    * ``suppressed``: number of findings that a baseline or the project's configuration suppresses; the other numbers
+      do not include them.
     """
 
     verdict: Verdict
@@ -217,13 +217,13 @@ class VersionInfo(Struct, frozen=True):
     * ``version``: the number.
     * ``directories``: names of all directories that are read as this number.
     * ``requested``: whether the version policy requests it, before any fallback.
-    * ``state``: the state right after start-up, or when the process ended; None: never tried or not known.
-    * ``error_code``: the error code of the state, None where that is None.
-    * ``later_state``: the state after two further polls; None where the process ended or it is not known.
-    * ``later_error_code``: the error code of the later state, None where that is None.
-    * ``state_basis``: how far loading was really tried here, None where it was not.
-    * ``model_file``: the server's path that OpenVINO gets, None where there is none.
-    * ``format``: the format as which the server reads it, None where there is no file.
+    * ``state``: the state right after start-up, or when the process ended; None: never tried or unknown.
+    * ``error_code``: the error code of the state; None if the state is None.
+    * ``later_state``: the state after two further polls; None if the process ended or the state is unknown.
+    * ``later_error_code``: the error code of the later state; None if that state is None.
+    * ``state_basis``: how far loading was really tried here; None if it was not tried.
+    * ``model_file``: the server's path that OpenVINO gets; None without a file.
+    * ``format``: the format as which the server reads it, None without a file.
     """
 
     version: VersionNumber
@@ -244,12 +244,13 @@ class ModelInfo(Struct, frozen=True):
     * ``name``: the name under which it is served.
     * ``base_path``: the base path as the server uses it.
     * ``host_path``: the base path on this host, None for remote storage.
-    * ``policy``: the model version policy as in config.json: all, latest with num_versions, or specific with versions.
-    * ``served_versions``: versions that are AVAILABLE right after start-up, ascending; empty where the process ended.
-    * ``later_served_versions``: versions AVAILABLE after two further polls, ascending; empty where the process ended.
+    * ``policy``: the model version policy as in config.json: all, latest with num_versions, or specific with
+      versions.
+    * ``served_versions``: versions that are AVAILABLE right after start-up, ascending; empty if the process ended.
+    * ``later_served_versions``: versions AVAILABLE after two further polls, ascending; empty if the process ended.
     * ``why``: code and name of the model's error findings, causes first, joined by commas; or empty.
     * ``versions``: one entry for each version that the server detects, ascending.
-    * ``kind``: what it is; a pipeline has one version, 1, as the server shows it.
+    * ``kind``: the kind of servable; a pipeline has one version, 1, as the server shows it.
     """
 
     name: str
@@ -264,15 +265,15 @@ class ModelInfo(Struct, frozen=True):
 
 
 class SubjectInfo(Struct, frozen=True):
-    """What a finding is about; null for what it is not about.
+    """The subject of a finding; null fields do not apply.
 
     * ``model``: the model's name.
     * ``version``: the model's version.
-    * ``path``: the path as this host sees it.
-    * ``server_path``: the path as the server sees it.
-    * ``line``: the line of ``document`` that it is about, from 1.
+    * ``path``: the path on this host.
+    * ``server_path``: the path on the server.
+    * ``line``: the line of ``document``, from 1.
     * ``column``: the column in that line, from 1.
-    * ``document``: the file with that line, as this host sees it, else as the server does; null where ``line`` is.
+    * ``document``: the file with that line: its path on this host, else on the server; null if ``line`` is null.
     """
 
     model: str | None
@@ -287,8 +288,8 @@ class SubjectInfo(Struct, frozen=True):
 class EvidenceInfo(Struct, frozen=True):
     """One observation.
 
-    * ``what``: what was observed.
-    * ``how``: by what means it was observed.
+    * ``what``: the observation.
+    * ``how``: the method of the observation.
     """
 
     observation: str = field(name="what")
@@ -296,11 +297,11 @@ class EvidenceInfo(Struct, frozen=True):
 
 
 class StepInfo(Struct, frozen=True):
-    """One thing to do.
+    """One step of a remedy.
 
     * ``text``: what to do.
-    * ``command``: the command for a shell, quoted, with the real path and uid; None where there is none.
-    * ``where``: the place that the command or setting belongs to.
+    * ``command``: the command for a shell, quoted, with the real path and uid; None if there is none.
+    * ``where``: where to run the command or change the setting.
     * ``effect``: what the step does.
     """
 
@@ -311,10 +312,10 @@ class StepInfo(Struct, frozen=True):
 
 
 class RemedyInfo(Struct, frozen=True):
-    """What to do about a finding.
+    """The remedy for a finding.
 
     * ``summary``: what to do, in general.
-    * ``steps``: what to do here; one that begins with Or is another way to the same end.
+    * ``steps``: the steps for this deployment; a step that begins with Or is an alternative.
     """
 
     summary: str
@@ -325,10 +326,10 @@ class OccurrencesInfo(Struct, frozen=True):
     """How often a log shows a finding, and where. Times are the server's own, without a zone.
 
     * ``count``: how often.
-    * ``first_at``: the time of the first occurrence; null where its line has none.
+    * ``first_at``: the time of the first occurrence; null if its line has none.
     * ``last_at``: the time of the last occurrence.
-    * ``first_line``: the number of its line; null where several lines show it together.
-    * ``last_line``: the same of the last one.
+    * ``first_line``: the number of its line; null if several lines show it together.
+    * ``last_line``: the number of the line of the last occurrence.
     """
 
     count: Annotated[int, Meta(ge=1)]
@@ -339,11 +340,11 @@ class OccurrencesInfo(Struct, frozen=True):
 
 
 class SuppressionInfo(Struct, frozen=True):
-    """Why a finding counts for nothing.
+    """Why a finding is suppressed.
 
-    * ``by``: what decides so: a baseline, or the project's configuration.
-    * ``reason``: the reason that is given there, or empty.
-    * ``expires``: the last day on which that holds, as YYYY-MM-DD; null for always.
+    * ``by``: the source of the decision: a baseline, or the project's configuration.
+    * ``reason``: the reason in that source, or empty.
+    * ``expires``: the last day of the suppression, as YYYY-MM-DD; null for no end.
     """
 
     source: Literal["baseline", "configuration"] = field(name="by")
@@ -362,14 +363,14 @@ class FindingInfo(Struct, frozen=True):
     * ``message``: the finding in one sentence.
     * ``detail``: what the server does about it, or empty.
     * ``server_log``: whole messages that the server logs, after the log prefix, line ends kept, secrets as ***.
-    * ``evidence``: what the finding rests on.
-    * ``recovers``: what makes the server pick up a repair; None where nothing does.
-    * ``remedy``: what to do about it, None where nothing is known.
+    * ``evidence``: the observations that prove the finding.
+    * ``recovers``: what makes the server pick up a repair; None if nothing does.
+    * ``remedy``: the remedy; None if none is known.
     * ``docs``: the web address of the page about the code, or empty.
     * ``caused_by``: fingerprints of the findings that this one follows from.
     * ``fingerprint``: the same for the same finding in another run or on another host.
-    * ``occurrences``: where a log shows the finding; absent where it does not come from a log.
-    * ``suppressed``: why it does not count; absent where it counts. Suppressed findings come after the others.
+    * ``occurrences``: where a log shows the finding; absent if it is not from a log.
+    * ``suppressed``: why it does not count; absent if it counts. Suppressed findings come after the others.
     """
 
     code: str
@@ -394,7 +395,7 @@ class CheckInfo(Struct, frozen=True):
     """How one selected check ended.
 
     * ``name``: the check's name.
-    * ``status``: how it ended; only ran means that everything was looked at.
+    * ``status``: how it ended; only ran means a complete check.
     * ``reason``: why it did not simply run, or empty.
     * ``duration_s``: how long it took, in seconds.
     """
@@ -406,21 +407,21 @@ class CheckInfo(Struct, frozen=True):
 
 
 class ReportDocument(Struct, frozen=True):
-    """What OVMS will do with what it was given, why, and what to do about it.
+    """The predicted behaviour of OVMS, the reasons, and the remedies.
 
     * ``schema_version``: version of this form: the second number grows with added keys, the first with any other
       change.
     * ``tool``: the program that wrote the report.
     * ``run``: when, how and on which host the report was made.
-    * ``server``: what the server was given, and the outcome of its start-up.
+    * ``server``: the server's settings, and the outcome of its start-up.
     * ``summary``: the report in numbers.
     * ``models``: the models that the server is to serve, in the order of loading.
-    * ``findings``: the findings, causes before what follows from them.
+    * ``findings``: the findings, causes before their effects.
     * ``checks``: how each selected check ended, in the order of running.
-    * ``error``: why the run itself failed; absent where it did not.
+    * ``error``: why the run itself failed; absent if it did not.
     * ``request``: the client's request that was judged; absent in reports of other commands.
-    * ``log``: what the server's log shows; absent in reports of other commands.
-    * ``live``: the running server that was looked at; absent in reports of other commands.
+    * ``log``: the content of the server's log; absent in reports of other commands.
+    * ``live``: the running server; absent if it was not queried.
     """
 
     schema_version: Annotated[str, Meta(pattern=r"^1\.[0-9]+$")]

@@ -1,4 +1,4 @@
-"""The object ``live`` of the JSON report: what a running server serves, and the way to it."""
+"""The object ``live`` of the JSON report: the servables of a running server, and the steps to reach it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class LiveStepInfo(Struct, frozen=True):
     """One step on the way to the server.
 
     * ``step``: name, way, connection, protocol or server.
-    * ``ok``: whether it succeeds; null where it could not be tried.
+    * ``ok``: whether it succeeds; null if it could not be tried.
     * ``detail``: what was observed.
     """
 
@@ -23,12 +23,12 @@ class LiveStepInfo(Struct, frozen=True):
 
 
 class LiveRouteInfo(Struct, frozen=True):
-    """The way that a client of this shell takes.
+    """The route of a client in this shell.
 
     * ``client``: curl, Python requests or gRPC.
-    * ``proxy``: host and port of the proxy; null where the client goes direct.
-    * ``variable``: the variable that names the proxy; null where the client goes direct.
-    * ``exempt_by``: the variable that exempts the server from a proxy; null where none does.
+    * ``proxy``: host and port of the proxy; null if the client connects directly.
+    * ``variable``: the variable that names the proxy; null if the client connects directly.
+    * ``exempt_by``: the variable that exempts the server from a proxy; null if none does.
     """
 
     client: str
@@ -41,9 +41,9 @@ class LiveVersionInfo(Struct, frozen=True):
     """A version as the status API shows it.
 
     * ``version``: the number.
-    * ``state``: the state; of a version that fails again and again the one in which it failed.
+    * ``state``: the state; for a version that fails repeatedly, the state of the failure.
     * ``error_code``: the error code of the state.
-    * ``condition``: available, loading, failing or retired, from all looks together.
+    * ``condition``: available, loading, failing or retired, from all queries together.
     """
 
     version: Number
@@ -56,7 +56,7 @@ class LiveServableInfo(Struct, frozen=True):
     """A model, pipeline or graph.
 
     * ``name``: the name that clients request.
-    * ``kind``: model, pipeline or graph; null where the server does not show it.
+    * ``kind``: model, pipeline or graph; null if the server does not show it.
     * ``versions``: its versions, ascending.
     * ``available``: whether a version is AVAILABLE.
     """
@@ -68,19 +68,19 @@ class LiveServableInfo(Struct, frozen=True):
 
 
 class LiveMetricsInfo(Struct, frozen=True):
-    """The figures of one servable over one interface. Times are means in milliseconds; null where nothing is counted.
+    """The figures of one servable over one interface. Times are means in milliseconds; null if nothing is counted.
 
     * ``name``: the servable's name.
-    * ``interface``: REST or gRPC; empty where no request is counted.
+    * ``interface``: REST or gRPC; empty if no request is counted.
     * ``requests``: requests for inference.
     * ``failed``: those of them that failed.
-    * ``rate``: requests a second between two looks; null with one look.
-    * ``mean_ms``: the whole request.
-    * ``wait_ms``: waiting for an infer request, both interfaces together.
-    * ``inference_ms``: inference in OpenVINO, both interfaces together.
-    * ``current``: requests in work now.
+    * ``rate``: requests per second between two queries; null with one query.
+    * ``mean_ms``: the time of the whole request.
+    * ``wait_ms``: the time of waiting for an infer request, both interfaces together.
+    * ``inference_ms``: the time of inference in OpenVINO, both interfaces together.
+    * ``current``: requests that are processed now.
     * ``infer_requests_active``: infer requests in use.
-    * ``infer_requests``: infer requests there are.
+    * ``infer_requests``: all infer requests.
     * ``streams``: streams of the compiled model.
     """
 
@@ -101,7 +101,7 @@ class LiveMetricsInfo(Struct, frozen=True):
 class MetricsInfo(Struct, frozen=True):
     """The server's metrics.
 
-    * ``enabled``: whether they are on; null where that is not known.
+    * ``enabled``: whether they are on; null if unknown.
     * ``models``: figures by servable and interface, most requests first.
     """
 
@@ -114,12 +114,12 @@ class LiveProbeInfo(Struct, frozen=True):
 
     * ``name``: the servable's name.
     * ``request``: method and path, or the call.
-    * ``sent``: what was sent; null where nothing was.
-    * ``http_status``: the status of the answer; null where there is none.
+    * ``sent``: the sent content; null if nothing was sent.
+    * ``http_status``: the status of the answer; null if there is none.
     * ``grpc_code``: the status code over gRPC; null over HTTP.
-    * ``message``: the text of an error answer; null where there is none.
-    * ``problem``: why nothing was sent or no answer came; null otherwise.
-    * ``took_ms``: milliseconds until the answer was there.
+    * ``message``: the text of an error answer; null if there is none.
+    * ``problem``: why nothing was sent or no answer arrived; null otherwise.
+    * ``took_ms``: milliseconds until the answer arrived.
     """
 
     name: str
@@ -135,16 +135,16 @@ class LiveProbeInfo(Struct, frozen=True):
 class LiveInfo(Struct, frozen=True):
     """A running server.
 
-    * ``url``: the address that was looked at.
-    * ``release``: its release; null where it is not known.
-    * ``version``: the version that it reports, whole.
-    * ``kind``: whose server it is: ovms, starting, triton, openai, other; null where it was not reached.
-    * ``steps``: the steps on the way, up to the first that failed.
-    * ``routes``: the ways of this shell's clients.
-    * ``live``: whether it reports to be live; null where that is not known.
-    * ``ready``: whether it reports to be ready; null where that is not known.
-    * ``looks``: how many looks were taken.
-    * ``servables``: what it lists; null where it does not.
+    * ``url``: the queried address.
+    * ``release``: its release; null if unknown.
+    * ``version``: the complete version that it reports.
+    * ``kind``: the kind of server: ovms, starting, triton, openai, other; null if it was not reached.
+    * ``steps``: the steps to reach it, up to the first that failed.
+    * ``routes``: the routes of this shell's clients.
+    * ``live``: whether it reports to be live; null if unknown.
+    * ``ready``: whether it reports to be ready; null if unknown.
+    * ``looks``: the number of queries.
+    * ``servables``: the servables that it lists; null if it does not list them.
     * ``metrics``: its metrics.
     * ``probes``: the requests for inference that the user requested.
     """

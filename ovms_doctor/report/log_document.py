@@ -19,11 +19,11 @@ Share: TypeAlias = Annotated[float, Meta(ge=0, le=1)]
 class DurationInfo(Struct, frozen=True):
     """Percentiles of a duration in milliseconds, by nearest rank.
 
-    * ``count``: how many durations are logged.
-    * ``p50``: half of them are at most so long.
-    * ``p95``: 95 of 100 are at most so long.
-    * ``p99``: 99 of 100 are at most so long.
-    * ``max``: the longest.
+    * ``count``: the number of logged durations.
+    * ``p50``: the 50th percentile.
+    * ``p95``: the 95th percentile.
+    * ``p99``: the 99th percentile.
+    * ``max``: the longest duration.
     """
 
     count: Number
@@ -36,17 +36,17 @@ class DurationInfo(Struct, frozen=True):
 class StartInfo(Struct, frozen=True):
     """One start of the server.
 
-    * ``source``: the pod, container or file where the log holds several servers, else null.
-    * ``at``: the time of its first message; null where that has none.
+    * ``source``: the pod, container or file if the log contains several servers, else null.
+    * ``at``: the time of its first message; null if that has none.
     * ``line``: the line of its first message.
     * ``release``: the release that it reported.
-    * ``started``: whether all its parts reported that they have started.
+    * ``started``: whether all its modules reported their start.
     * ``from_beginning``: false for an excerpt that begins in the middle of a run.
-    * ``ended``: by shutdown lines, by an error, or cut off: killed, crashed, or still running.
+    * ``ended``: shutdown lines, an error, or cut off: killed, crashed, or still running.
     * ``ended_at``: when it ended, or the time of the last message.
     * ``ended_line``: the line of its last message.
     * ``ended_by``: the code of the finding that ended it.
-    * ``last_message``: its last message where it is cut off.
+    * ``last_message``: its last message if it is cut off.
     """
 
     source: str | None
@@ -65,20 +65,20 @@ class StartInfo(Struct, frozen=True):
 class ServableInfo(Struct, frozen=True):
     """A model's version, a pipeline or a graph, in its last start.
 
-    * ``source``: the pod, container or file where the log holds several servers, else null.
+    * ``source``: the pod, container or file if the log contains several servers, else null.
     * ``name``: its name.
-    * ``kind``: what it is.
-    * ``version``: the version of a model; null for others, and where the log does not name it.
-    * ``state``: the last state before the server shut down; null where the level hides it.
-    * ``error_code``: as the server shows it beside the state.
-    * ``since``: since when, for a load that fails again and again since the first failure.
-    * ``since_line``: the line that shows it.
-    * ``retries``: further attempts after a load that failed.
+    * ``kind``: its kind.
+    * ``version``: the version of a model; null for other kinds, and if the log does not name it.
+    * ``state``: the last state before the server shut down; null if the log level hides it.
+    * ``error_code``: the error code that the server shows beside the state.
+    * ``since``: the time of the state; for a load that fails repeatedly, of the first failure.
+    * ``since_line``: the line that shows the state.
+    * ``retries``: further attempts after a failed load.
     * ``causes``: the codes of the causes, the first cause first.
     * ``start``: the index of its start.
-    * ``path``: the version's directory, where the log names it.
-    * ``device``: the target device, where the log names it.
-    * ``load_ms``: how long the last good load took, in milliseconds.
+    * ``path``: the version's directory, if the log names it.
+    * ``device``: the target device, if the log names it.
+    * ``load_ms``: the duration of the last good load, in milliseconds.
     """
 
     source: str | None
@@ -100,25 +100,25 @@ class ServableInfo(Struct, frozen=True):
 class RequestsInfo(Struct, frozen=True):
     """The requests for inference to one servable over one interface and API.
 
-    * ``source``: the pod, container or file where the log holds several servers, else null.
-    * ``servable``: the name in the requests; null where the log does not name it.
-    * ``interface``: how they came.
+    * ``source``: the pod, container or file if the log contains several servers, else null.
+    * ``servable``: the name in the requests; null if the log does not name it.
+    * ``interface``: the interface of the requests.
     * ``api``: their API; null for the C-API.
-    * ``requests``: how many began.
-    * ``succeeded``: how many succeeded.
-    * ``failed``: how many failed.
-    * ``reasons``: the status texts of the failures, and how many there were of each.
-    * ``wait_ms``: waiting for an infer request.
-    * ``deserialization_ms``: taking the inputs in.
-    * ``inference_ms``: inference.
-    * ``serialization_ms``: writing the outputs.
-    * ``total_ms``: whole requests that succeeded.
+    * ``requests``: the number of requests that began.
+    * ``succeeded``: the number of requests that succeeded.
+    * ``failed``: the number of requests that failed.
+    * ``reasons``: the status texts of the failures, and the number of each.
+    * ``wait_ms``: the time of waiting for an infer request.
+    * ``deserialization_ms``: the time of reading the inputs.
+    * ``inference_ms``: the time of inference.
+    * ``serialization_ms``: the time of writing the outputs.
+    * ``total_ms``: the time of whole requests that succeeded.
     * ``wait_share``: the share of waiting in the time of all of them.
     * ``versions``: the versions that answered.
-    * ``infer_requests_used``: how many infer requests were in use.
+    * ``infer_requests_used``: the number of infer requests in use.
     * ``first_at``: the time of the first request.
     * ``last_at``: the time of the last request.
-    * ``failing_since``: since when every request fails, up to the last one.
+    * ``failing_since``: the time from which on every request fails, up to the last one.
     * ``by_minute``: requests by minute, in long logs by hour.
     """
 
@@ -145,20 +145,20 @@ class RequestsInfo(Struct, frozen=True):
 
 
 class GenerativeInfo(Struct, frozen=True):
-    """What the executor of generative models logs.
+    """The figures that the executor of generative models logs.
 
-    * ``source``: the pod, container or file where the log holds several servers, else null.
+    * ``source``: the pod, container or file if the log contains several servers, else null.
     * ``lines``: lines of the scheduler.
-    * ``max_requests``: the most requests in work at a time.
+    * ``max_requests``: the most requests that were processed at a time.
     * ``max_waiting``: the most of them that waited.
-    * ``max_cache_usage``: the highest share of the cache in use, in percent; null where it is not logged.
+    * ``max_cache_usage``: the highest share of the cache in use, in percent; null if it is not logged.
     * ``cache_full_lines``: lines with 99 % and more.
     * ``cache_full_first_at``: the time of the first of them.
     * ``cache_full_last_at``: the time of the last of them.
     * ``cache_size``: the size of the cache, as logged.
-    * ``measured_requests``: requests with figures of their own.
-    * ``input_tokens``: their tokens that were sent.
-    * ``output_tokens``: their tokens that were generated.
+    * ``measured_requests``: requests whose own figures are logged.
+    * ``input_tokens``: the tokens of their inputs.
+    * ``output_tokens``: the tokens that they generated.
     * ``first_token_ms``: the time to the first token.
     """
 
@@ -182,7 +182,7 @@ class FailureInfo(Struct, frozen=True):
 
     * ``servable``: the servable of the requests.
     * ``reason``: the status text.
-    * ``count``: how many.
+    * ``count``: the number of failed requests.
     """
 
     servable: str
@@ -193,10 +193,10 @@ class FailureInfo(Struct, frozen=True):
 class ChangeInfo(Struct, frozen=True):
     """Something that changed while the server ran.
 
-    * ``source``: the pod, container or file where the log holds several servers, else null.
-    * ``at``: when.
+    * ``source``: the pod, container or file if the log contains several servers, else null.
+    * ``at``: the time of the change.
     * ``line``: the line that shows it.
-    * ``servable``: what changed; null for the server as a whole.
+    * ``servable``: the changed servable; null for the server as a whole.
     * ``version``: the version of a model.
     * ``text``: the change, as a sentence without its subject.
     """
@@ -215,7 +215,7 @@ class UnmatchedInfo(Struct, frozen=True):
     * ``text``: the message.
     * ``level``: its level.
     * ``count``: how often it is logged.
-    * ``line``: the line of the first.
+    * ``line``: the line of the first occurrence.
     """
 
     text: str
@@ -225,10 +225,10 @@ class UnmatchedInfo(Struct, frozen=True):
 
 
 class UnmatchedCounts(Struct, frozen=True):
-    """What is not recognised.
+    """The numbers of unrecognised messages.
 
-    * ``warnings``: how many warnings.
-    * ``errors``: how many errors.
+    * ``warnings``: the number of warnings.
+    * ``errors``: the number of errors.
     * ``examples``: the most frequent of them.
     """
 
@@ -238,29 +238,29 @@ class UnmatchedCounts(Struct, frozen=True):
 
 
 class LogInfo(Struct, frozen=True):
-    """What a server's log shows.
+    """The content of a server's log.
 
-    * ``release``: the release of the last start, or as given.
-    * ``release_from``: where it is from: log, or --ovms-version; null where it is not known.
+    * ``release``: the release of the last start, or of --ovms-version.
+    * ``release_from``: its source: log, or --ovms-version; null if unknown.
     * ``openvino``: the OpenVINO that the server reported.
-    * ``level``: the most detailed level in the log; null where no record is in it.
+    * ``level``: the most detailed level in the log; null without a record.
     * ``first_at``: the time of the first record.
     * ``last_at``: the time of the last record.
-    * ``duration_s``: seconds between them, without what the clock was set back.
-    * ``lines``: lines.
-    * ``records``: records of the server among them.
-    * ``bytes``: bytes.
-    * ``sources``: the servers where there are several.
+    * ``duration_s``: seconds between the two, corrected for a clock that was set back.
+    * ``lines``: the number of lines.
+    * ``records``: the number of records of the server.
+    * ``bytes``: the size in bytes.
+    * ``sources``: the servers if there are several.
     * ``starts``: starts of the server.
     * ``servables``: models, pipelines and graphs.
     * ``requests``: requests, most used first.
     * ``generative``: figures of generative models.
     * ``failures``: failed requests that are logged above DEBUG.
-    * ``hidden``: what the log's level hides, and the option that would show it.
-    * ``changes``: what changed while the server ran.
-    * ``unmatched``: what is not recognised.
+    * ``hidden``: the content that the log's level hides, and the option that shows it.
+    * ``changes``: the changes while the server ran.
+    * ``unmatched``: the unrecognised messages.
     * ``unattributed_requests``: requests that ended here and began before the excerpt.
-    * ``notes``: oddities of times, and what was left out because there was too much of it.
+    * ``notes``: remarks on inconsistent times and on content that is omitted because of its size.
     """
 
     release: str | None

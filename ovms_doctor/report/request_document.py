@@ -1,4 +1,4 @@
-"""The object ``request`` of the JSON report as types: a client's request, and what the server answers."""
+"""The object ``request`` of the JSON report as types: a client's request, and the server's answer."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ Size: TypeAlias = Annotated[int, Meta(ge=0)]
 
 
 class SentTensor(Struct, frozen=True):
-    """What a request sends for an input.
+    """The data that a request sends for an input.
 
-    * ``datatype``: the datatype as sent; in the server's words for TensorFlow Serving.
+    * ``datatype``: the datatype as sent; for TensorFlow Serving, the server's name of it.
     * ``shape``: the shape as sent.
-    * ``values``: how many values the message itself carries; null where they are in a buffer.
-    * ``bytes``: the size of the buffer; null where there is none.
+    * ``values``: the number of values in the message itself; null if they are in a buffer.
+    * ``bytes``: the size of the buffer; null if there is none.
     """
 
     datatype: str
@@ -25,11 +25,11 @@ class SentTensor(Struct, frozen=True):
 
 
 class WantedTensor(Struct, frozen=True):
-    """What the model wants of an input.
+    """The properties that the model requires of an input.
 
     * ``datatype``: the KServe datatype.
     * ``shape``: the shape as the server writes it: -1 for any size, [1~8] for a range.
-    * ``layout``: the layout of what clients send.
+    * ``layout``: the layout of the data that clients send.
     """
 
     datatype: str
@@ -41,10 +41,10 @@ class InputComparison(Struct, frozen=True):
     """One input of the request compared with the model.
 
     * ``name``: the name as sent, or the model's name of an input that is missing.
-    * ``model_name``: the name inside the model; null where the model has no such input.
-    * ``sent``: what was sent; null for an input that is missing.
-    * ``wanted``: what the model wants; null for an input that it does not have.
-    * ``verdict``: ok, or what is wrong.
+    * ``model_name``: the name inside the model; null if the model has no such input.
+    * ``sent``: the sent data; null for a missing input.
+    * ``wanted``: the required data; null for an input that the model does not have.
+    * ``verdict``: ok, or the difference.
     """
 
     name: str
@@ -55,11 +55,11 @@ class InputComparison(Struct, frozen=True):
 
 
 class RequestDifference(Struct, frozen=True):
-    """Where the request first differs from what the server takes.
+    """The first part of the request that the server does not accept.
 
-    * ``path``: JSON path; null where it is not in the body.
-    * ``offset``: byte offset in the body; null where it is not known.
-    * ``input``: the input that is at fault; null where it is none.
+    * ``path``: JSON path; null if it is not in the body.
+    * ``offset``: byte offset in the body; null if unknown.
+    * ``input``: the wrong input; null if the fault is not in an input.
     """
 
     path: str | None
@@ -83,12 +83,12 @@ class AnswerInfo(Struct, frozen=True):
 
 
 class ServerChangeInfo(Struct, frozen=True):
-    """A change of the server with which the request is answered.
+    """A change of the server with which the server accepts the request.
 
     * ``text``: what to change, in a sentence.
-    * ``option``: the option of the command line; null where none is needed.
-    * ``config``: the key in config.json; null where none is needed.
-    * ``mapping``: the content of mapping_config.json; null where none is needed.
+    * ``option``: the option of the command line; null if none is needed.
+    * ``config``: the key in config.json; null if none is needed.
+    * ``mapping``: the content of mapping_config.json; null if none is needed.
     """
 
     text: str
@@ -98,33 +98,33 @@ class ServerChangeInfo(Struct, frozen=True):
 
 
 class RequestInfo(Struct, frozen=True):
-    """A client's request, or only its error text, and what the server answers.
+    """A client's request, or only its error text, and the server's answer.
 
     * ``api``: the API; null for an error text.
     * ``interface``: REST or gRPC; null for an error text.
-    * ``method``: the HTTP method; null where there is none.
+    * ``method``: the HTTP method; null if there is none.
     * ``path``: the path of the URL, or the gRPC method; null for an error text.
-    * ``address``: host and port as written in the request; null where none are.
-    * ``servable``: the model, pipeline or graph that the request names; null where it names none.
-    * ``version``: the version that it reaches or names; null where there is none.
+    * ``address``: host and port as written in the request; null if it contains none.
+    * ``servable``: the model, pipeline or graph that the request names; null if it names none.
+    * ``version``: the version that it reaches or names; null if there is none.
     * ``http_status``: the HTTP status of the answer; null over gRPC.
     * ``grpc_code``: the gRPC code of the answer; null over REST.
-    * ``code``: the name of the server's status code, OK for a result; null where it is not known.
-    * ``message``: the text of the answer, word for word; null where it is not known.
+    * ``code``: the name of the server's status code, OK for a result; null if unknown.
+    * ``message``: the exact text of the answer; null if unknown.
     * ``reloads``: whether the request makes the server load the model in another shape.
-    * ``doubts``: why the answer is not certain, in sentences.
+    * ``doubts``: why the answer is uncertain, in sentences.
     * ``inputs``: each input compared with the model.
-    * ``first_difference``: where the request first differs; null where it does not, or that is not known.
-    * ``behind``: what the server answers after each step to the corrected request.
-    * ``steps``: what to change in the request, in order.
-    * ``corrected``: the request as text with all steps done, which is answered with a result; null where there is none
-      or its body is no text.
-    * ``server_changes``: what to change on the server instead.
-    * ``served``: the names that are served.
+    * ``first_difference``: where the request first differs; null if it does not, or if that is unknown.
+    * ``behind``: the server's answer after each step to the corrected request.
+    * ``steps``: the changes of the request, in order.
+    * ``corrected``: the request as text with all steps done, which is answered with a result; null if there is none
+      or its body is not text.
+    * ``server_changes``: the changes of the server that make the request valid instead.
+    * ``served``: the names of the servables.
     * ``notes``: remarks on how the request was understood.
-    * ``parts``: what an error text says: expected, actual, input, error, offset.
+    * ``parts``: the parts of an error text: expected, actual, input, error, offset.
     * ``release``: the release whose rules were used.
-    * ``release_from``: where the release was read.
+    * ``release_from``: the source of the release.
     """
 
     api: Literal["KServe", "TFS", "OpenAI", "other"] | None

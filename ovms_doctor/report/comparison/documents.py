@@ -23,9 +23,9 @@ class ReportRef(Struct, frozen=True):
     """One of the two reports.
 
     * ``source``: the file that it was read from.
-    * ``host``: the host, or the file where the report names none.
-    * ``started_at``: when its run began, as ISO 8601; empty where it does not say.
-    * ``release``: the OVMS release whose rules were used; null where none is known.
+    * ``host``: the host, or the file if the report names none.
+    * ``started_at``: when its run began, as ISO 8601; empty if the report does not name it.
+    * ``release``: the OVMS release whose rules were used; null if unknown.
     * ``verdict``: pass, fail or incomplete.
     """
 
@@ -39,15 +39,15 @@ class ReportRef(Struct, frozen=True):
 class DifferenceInfo(Struct, frozen=True):
     """The change of one finding.
 
-    * ``change``: new; still_there; fixed; or not_known, where the newer run did not look.
+    * ``change``: new; still_there; fixed; or not_known, if the newer run did not check it.
     * ``code``: the code.
     * ``name``: the name that belongs to the code.
     * ``severity``: the severity in the newer report, else in the older one.
-    * ``severity_before``: the severity in the older report, where it was another one; else null.
+    * ``severity_before``: the severity in the older report if it differs, else null.
     * ``subject``: what the finding is about.
     * ``message``: the finding in one sentence.
     * ``fingerprint``: the same in both reports.
-    * ``note``: why it is not known, or what else changed; or empty.
+    * ``note``: why the change is unknown, or what else changed; or empty.
     """
 
     change: Change
@@ -64,7 +64,7 @@ class DifferenceInfo(Struct, frozen=True):
 class DiffDocument(Struct, frozen=True):
     """The comparison of two reports.
 
-    * ``schema_version``: version of this form: the second number grows with added keys, the first with any other
+    * ``schema_version``: version of the form; its second number grows with added keys, its first with any other
       change.
     * ``old``: the older report.
     * ``new``: the newer report.
@@ -84,11 +84,11 @@ class AffectedInfo(Struct, frozen=True):
 
     * ``code``: the code.
     * ``name``: the name that belongs to the code.
-    * ``severity``: the worst severity that a report has it with.
-    * ``hosts``: number of hosts that have it.
-    * ``models``: number of models that have it, counted on each host.
+    * ``severity``: the worst severity in any report.
+    * ``hosts``: number of affected hosts.
+    * ``models``: number of affected models, counted on each host.
     * ``findings``: number of findings.
-    * ``examples``: the first hosts and models that have it.
+    * ``examples``: the first affected hosts and models.
     """
 
     code: str
@@ -103,7 +103,7 @@ class AffectedInfo(Struct, frozen=True):
 class HostInfo(Struct, frozen=True):
     """All reports of one host.
 
-    * ``host``: the host, or the file where the report names none.
+    * ``host``: the host, or the file if the report names none.
     * ``reports``: number of its reports.
     * ``verdict``: the worst of their verdicts.
     * ``errors``: number of errors.
@@ -122,14 +122,14 @@ class HostInfo(Struct, frozen=True):
 class SummaryDocument(Struct, frozen=True):
     """Many reports together.
 
-    * ``schema_version``: version of this form: the second number grows with added keys, the first with any other
+    * ``schema_version``: version of the form; its second number grows with added keys, its first with any other
       change.
     * ``reports``: number of reports.
     * ``verdicts``: number of reports by verdict.
     * ``models``: number of models in all reports.
     * ``affected``: the kinds of findings, the worst severity first, then those on most hosts.
     * ``hosts``: the hosts, those with most errors first.
-    * ``unreadable``: what could not be read, a sentence each.
+    * ``unreadable``: the unreadable files, a sentence each.
     """
 
     schema_version: str

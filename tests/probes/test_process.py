@@ -246,6 +246,7 @@ class TestMisbehaviour:
             sizes = {one.size for _ in range(3) for one in _ask(worker, *map(str, range(3000)))}  # type: ignore[attr-defined]
             assert sizes == {worker.pid}
 
+    @pytest.mark.slow
     def test_a_slow_reader_is_not_a_slow_child(self) -> None:
         def attempt(deadline: float) -> bool:
             with Worker("files", FileOptions(), deadline) as worker:
@@ -294,6 +295,7 @@ class TestMisbehaviour:
         ]
         assert answered == [questions[0], questions[1], questions[3], questions[4]]
 
+    @pytest.mark.slow
     def test_loads_that_crash_hang_or_are_killed(self) -> None:
         names = ["fine", "signal-11", "signal-9", "exit-7", "compile", "slow", "hang"]
         questions: list[AnyQuestion] = [LoadModel(f"/{name}", "compile") for name in names]

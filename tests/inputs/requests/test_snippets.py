@@ -303,6 +303,7 @@ def test_values(expression: str, text: object) -> None:
     assert bool(request.doubts) == ("<not known>" in str(text))
 
 
+@pytest.mark.slow
 def test_a_snippet_that_never_ends() -> None:
     """The number of steps and of requests has a limit; what was sent by then counts."""
     loops = "import requests\n" + "[" * 8 + "0" + " for x in range(100000)]" * 8

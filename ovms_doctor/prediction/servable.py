@@ -35,14 +35,14 @@ from ovms_doctor.prediction.versions import DetectionError, apply_policy, detect
 if TYPE_CHECKING:
     from ovms_doctor.prediction.storage.stored import Stored
 
-#: How many further looks at the repository are followed after start-up.
+#: The number of polls of the repository after start-up that are followed.
 POLLS = 2
 _SIGABRT = 6
 States = dict[int, VersionState]
 
 
 class _ModelRun(Struct):
-    """How far start-up and polls came: the states right after start-up, and later."""
+    """The progress of start-up and polls: the states right after start-up, and later."""
 
     status: StatusCode = "OK"
     now: States | None = None
@@ -59,7 +59,7 @@ def plan_model(entry: ModelEntry, deployment: Deployment, mode: Mode, facts: Fac
         parameters = with_verdict(parameters, deployment, facts)
     cwd = deployment.working_directory
     absolute_path = absolute(entry.base_path, cwd)
-    # An entry of config.json was looked at with its own base path, graph path and name before it came here.
+    # The base path, graph path and name of an entry of config.json are checked before this function.
     remote = is_remote(entry.base_path)
     if deployment.release.finds_graphs and not entry.pointer and not remote:
         files = graph_files(entry.base_path)
@@ -94,7 +94,7 @@ def plan_model(entry: ModelEntry, deployment: Deployment, mode: Mode, facts: Fac
     except DetectionError as error:
         return _unknown(entry, error.cause)
     problem = detection.problem
-    # Of an address, no part is looked for elsewhere: it can hold a secret.
+    # Similar paths are not searched for an address: it can contain a secret.
     if problem is not None and problem.kind == "missing" and HIDDEN not in absolute_path:
         unknown = unmapped(absolute_path, deployment, facts)
         if unknown is not None:
@@ -114,7 +114,7 @@ def plan_model(entry: ModelEntry, deployment: Deployment, mode: Mode, facts: Fac
 
 
 def _graph(entry: ModelEntry, path: str, deployment: Deployment, mode: Mode, facts: Facts) -> ModelPlan:
-    """A graph that was found: started alone, it ends the process if it cannot be loaded."""
+    """Returns the plan of a graph that was found: started alone, it ends the process if it cannot be loaded."""
     fault = open_graph(entry.name, path, deployment.working_directory, deployment.release, facts)
     plan = ModelPlan(entry, Detection("OK"), kind="graph")
     if fault is None:
@@ -125,7 +125,7 @@ def _graph(entry: ModelEntry, path: str, deployment: Deployment, mode: Mode, fac
         return with_graph(plan, follow_graph(entry.name, path, base, deployment, facts), mode)
     if not isinstance(fault, GraphFault):
         return plan
-    # What a directory in its place leads to depends on the file system.
+    # The result of a directory in its place depends on the file system.
     ends = mode == "single" and fault.reason != "directory"
     return replace(plan, status=fault.status, graph=fault, ended=1 if ends else None)
 
@@ -158,8 +158,8 @@ def _follow(
     retired: set[int] = set()
 
     def attempt(version: int) -> Attempt:
-        # A failed version that the search misses is not cleaned up: its model, as it was read, is taken
-        # again, and layouts and preprocessing are left out (needsToApplyLayoutConfiguration).
+        # A failed version that the search misses is not cleaned up: its model is used again as it was read, and layouts
+        # and preprocessing are skipped (needsToApplyLayoutConfiguration).
         kept = (
             version in missed
             and version not in retired
@@ -167,7 +167,7 @@ def _follow(
             and _fails_on_layout(known[version, False])
         )
         if stored is not None:
-            # Whether it loads depends on what it is downloaded with; what was tried is remembered there.
+            # The versions that are downloaded together decide whether it loads; the download keeps the attempts.
             tried = stored.attempt(version, loader, kept=kept)
             known[version, kept] = with_cache(tried, cache, entry.name, parameters)
         elif (version, kept) not in known:
@@ -207,7 +207,7 @@ def _fails_on_layout(attempt: Attempt) -> bool:
 
 
 def _first_tries(tried: dict[int, Attempt], known: dict[tuple[int, bool], Attempt]) -> dict[int, Attempt]:
-    """The reported try of each version: where a later try fails otherwise, the first."""
+    """Returns the reported attempt of each version: the first, if a later attempt fails in another way."""
     return {
         version: known[version, False] if last.outcome == "failed" and (version, False) in known else last
         for version, last in tried.items()
@@ -215,7 +215,8 @@ def _first_tries(tried: dict[int, Attempt], known: dict[tuple[int, bool], Attemp
 
 
 def _run(manager: Manager, mode: Mode) -> tuple[_ModelRun, tuple[int, ...]]:
-    """Start-up and the polls after it, as far as they come; and what is loaded again at every poll."""
+    """Runs start-up and the polls after it, as far as they come; returns the result, and the versions that every poll
+    loads again."""
     run = _ModelRun()
     reloaded: tuple[int, ...] = ()
     try:
@@ -225,7 +226,7 @@ def _run(manager: Manager, mode: Mode) -> tuple[_ModelRun, tuple[int, ...]]:
             return run, ()
         for _ in range(POLLS):
             if manager.poll() == "OK":
-                # Nothing was to be done, and so it is at each later look.
+                # There was nothing to do, and it is the same at each later poll.
                 reloaded = ()
                 break
             loaded = {
@@ -244,7 +245,7 @@ def _run(manager: Manager, mode: Mode) -> tuple[_ModelRun, tuple[int, ...]]:
 
 
 def _break_off(run: _ModelRun, manager: Manager) -> None:
-    """Start-up, or the first look after it, never ends: these are the states at that point."""
+    """Sets the states at this point: start-up, or the first poll after it, never ends."""
     if run.now is None:
         run.now = dict(manager.states)
     else:
@@ -253,7 +254,7 @@ def _break_off(run: _ModelRun, manager: Manager) -> None:
 
 
 def _stopped(plan: ModelPlan, attempt: Attempt) -> ModelPlan:
-    """A load that does not come back: what it means for the process."""
+    """Returns the plan with the effect on the process of a load that does not return."""
     if attempt.outcome == "hangs":
         return replace(plan, hangs=attempt.version)
     if attempt.outcome == "crashed" and attempt.report is not None and attempt.report.signal:

@@ -1,7 +1,7 @@
 """Servables below a base path in which the server finds nothing.
 
-Not a rule of the server, which looks no deeper: a base path is often one level too high, and remedies name the
-directory below it.
+This is not a rule of the server, which does not search deeper: a base path is often one level too high, and remedies
+name the directory below it.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from ovms_doctor.model.mounts import join
 from ovms_doctor.model.names import is_plain_number, is_tool_directory
 from ovms_doctor.model.plan_problems import ServableBelow
 
-#: The most directories that are listed; a model of an organisation is two levels deep.
+#: The largest number of directories that are listed; a model of an organisation is two levels deep.
 _ENTRIES, _LEVELS, _FOUND = 32, 2, 8
 
 
 def servables_below(base_path: str, absolute_path: str, facts: Facts) -> tuple[ServableBelow, ...]:
     """Returns the directories below a base path that can be served, two levels deep and at most eight; none if the base
-    path holds files of a model itself. ``base_path`` as the server was given it, ``absolute_path`` the same made
+    path contains files of a model itself. ``base_path``: the path as configured; ``absolute_path``: the same path,
     absolute. Raises FactsMissingError."""
     listing = facts.ask(ListDirectory(absolute_path))
     if not isinstance(listing, Listing) or has_model_file(_files(listing)):
@@ -30,7 +30,8 @@ def servables_below(base_path: str, absolute_path: str, facts: Facts) -> tuple[S
     for _ in range(_LEVELS):
         names = [_below(above, name) for above, each in level for name in _directories(each)]
         listed = _listed(absolute_path, names[:_ENTRIES], facts)
-        # A directory with numbers in it is a model only if one of them has a model below: logs have numbers too.
+        # A directory with numbers as names in it is a model only if one of them contains a model: logs have numbers
+        # too.
         versions = {name: _versions(each) for name, each in listed}
         paths = [_below(name, number) for name, numbers in versions.items() for number in numbers]
         good = {name for name, each in _listed(absolute_path, paths, facts) if has_model_file(_files(each))}
@@ -47,7 +48,7 @@ def servables_below(base_path: str, absolute_path: str, facts: Facts) -> tuple[S
 
 
 def _kind_of(files: frozenset[str]) -> Literal["graph", "generative", "model"] | None:
-    """How a directory with these files can be served; None if that hangs on its versions."""
+    """Returns how a directory with these files can be served; None if this depends on its versions."""
     if "graph.pbtxt" in files:
         return "graph"
     return "generative" if is_generative(files) else None
@@ -63,14 +64,14 @@ def _files(listing: Listing) -> frozenset[str]:
 
 
 def _directories(listing: Listing) -> list[str]:
-    """Returns names that can be a directory's, in order."""
+    """Returns the names that can be directories, in order."""
     kinds = ("directory", "link", "unknown")
     names = (entry.name for entry in listing.entries if entry.kind in kinds)
     return sorted(name for name in names if not is_tool_directory(name))
 
 
 def _listed(absolute_path: str, names: list[str], facts: Facts) -> list[tuple[str, Listing]]:
-    """Returns the listings of those that are directories and can be listed."""
+    """Returns the listings of the names that are directories and can be listed."""
     paths = {name: join(absolute_path.rstrip("/") or "/", name) for name in names}
     facts.need(StatPath(path) for path in paths.values())
     directories = {}
@@ -84,5 +85,5 @@ def _listed(absolute_path: str, names: list[str], facts: Facts) -> list[tuple[st
 
 
 def _below(above: str, name: str) -> str:
-    """Returns a name below a directory that is named from the base path; the base path itself is empty."""
+    """Returns the path of a name below a directory, relative to the base path; the base path itself is empty."""
     return f"{above}/{name}" if above else name

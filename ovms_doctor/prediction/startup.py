@@ -53,7 +53,7 @@ from ovms_doctor.prediction.servable import plan_model
 from ovms_doctor.prediction.versions import DetectionError
 
 ModelPlanner = Callable[[ModelEntry, Deployment, Mode, Facts], ModelPlan]
-#: What a graph may be started with (validateUserSettingsInSingleModelCliGraphStart); plugin_config since
+#: The arguments that are allowed with a graph (validateUserSettingsInSingleModelCliGraphStart); plugin_config since
 #: v2025.4.
 _GRAPH_ALLOWS = ("model_name", "model_path", "plugin_config")
 
@@ -62,18 +62,20 @@ _KILLED = 137
 
 
 class Planned(Struct, frozen=True):
-    """A plan as far as the facts reach, and the questions whose answers it still needs."""
+    """A plan as far as the facts allow, and the questions whose answers it still needs."""
 
+    #: The plan; None if it needs further facts.
     plan: Plan | None
+    #: The questions whose answers the plan needs.
     missing: tuple[AnyQuestion, ...] = ()
-    #: The models that lack answers, where each can be planned by itself.
+    #: The models without all answers, if each can be planned by itself.
     parts: tuple[PlanPart, ...] = ()
 
 
 def plan(deployment: Deployment, facts: Facts, planner: ModelPlanner = plan_model) -> Planned:
     """Returns the plan of ``deployment``. Pure: the same facts give the same plan.
 
-    ``planner`` plans one model; a driver may pass one that remembers models already settled.
+    ``planner`` plans one model; a driver may pass one that keeps the plans of settled models.
     """
     if deployment.unavailable is not None:
         source = deployment.unavailable
@@ -101,7 +103,7 @@ def plan(deployment: Deployment, facts: Facts, planner: ModelPlanner = plan_mode
 
 
 def _plan(deployment: Deployment, facts: Facts, planner: ModelPlanner, ignored: tuple[Ignored, ...]) -> Plan:
-    """Raises FactsMissingError, DetectionError."""
+    """Returns the plan. Raises FactsMissingError, DetectionError."""
     generative = Generative()
     pull = None
     if deployment.arguments is not None:
@@ -147,8 +149,8 @@ def _ignored_arguments(deployment: Deployment) -> tuple[Ignored, ...]:
 def _arguments(
     deployment: Deployment, arguments: ServerArguments, facts: Facts
 ) -> tuple[Plan | None, Generative]:
-    """Returns the plan where the arguments end it all, and what the look for a generative model found. The server goes
-    through the words, looks at the model path, and only then validates."""
+    """Returns the plan if the arguments end the process, and the result of the search for a generative model. The
+    server parses the arguments, then checks the model path, and only then validates."""
     refusals = arguments.refusals
     parsing = [item for item in refusals if item.stage == "parse"]
     if parsing:
@@ -169,7 +171,7 @@ def _arguments(
         left_over = refusal.option in arguments.unmatched
         inferred = generative.task is not None and arguments.value("task") is None
         if inferred and refusal.stage == "unmatched" and left_over:
-            # The parser of the inferred task takes these words; what it makes of them is not followed.
+            # The parser of the inferred task reads these arguments; its result is not predicted.
             continue
         if _holds(refusal, deployment, facts):
             return _refused(deployment.mode, refusal), generative
@@ -190,8 +192,7 @@ def _refused(mode: Mode, refusal: ArgumentRefusal) -> Plan:
 
 
 def _holds(refusal: ArgumentRefusal, deployment: Deployment, facts: Facts) -> bool:
-    """Returns whether a refusal that depends on a file applies. A file that could not be looked at counts as
-    good."""
+    """Returns whether a refusal that depends on a file applies. A file that could not be read counts as valid."""
     demand = refusal.unless_file
     if demand is None:
         return True
@@ -282,7 +283,7 @@ def _single(
 
 
 def _alone(entry: ModelEntry, deployment: Deployment, facts: Facts, planner: ModelPlanner) -> Plan:
-    """One model or graph; a graph with the models that its subconfig file lists."""
+    """Returns the plan of one model or graph; of a graph with the models that its subconfig file lists."""
     model = planner(entry, deployment, "single", facts)
     if model.kind != "graph" or model.graph is not None or model.followed is None:
         return assemble("single", [model])
@@ -300,7 +301,8 @@ def _opens_graph(entry: ModelEntry, deployment: Deployment, facts: Facts) -> boo
 
 
 def _graph_settings(arguments: ServerArguments, deployment: Deployment) -> StartProblem | None:
-    """A graph takes none of a model's parameters on the command line (v2025.1)."""
+    """Returns the problem of a graph with a model's parameters on the command line, which it does not accept
+    (v2025.1)."""
     allowed = _GRAPH_ALLOWS if deployment.release.at_least(2025, 4) else _GRAPH_ALLOWS[:2]
     if arguments.mode == "pull_and_start":
         # The device of a model that is pulled is written into its graph.
@@ -317,8 +319,8 @@ def _graph_settings(arguments: ServerArguments, deployment: Deployment) -> Start
 def _startup_problem(
     arguments: ServerArguments, entry: ModelEntry, deployment: Deployment
 ) -> tuple[StartProblem | None, PolicyReading]:
-    """``startFromConfig``: metrics, plugin_config, version policy, then the other parameters; the first
-    that is wrong ends the process."""
+    """Applies ``startFromConfig``: metrics, plugin_config, version policy, then the other parameters; the first fault
+    ends the process."""
     release = deployment.release
     if arguments_enable_metrics(arguments, release):
         metrics = arguments_problem(arguments, release)
@@ -365,7 +367,8 @@ def plan_models(
 
 
 def assemble(mode: Mode, models: list[ModelPlan]) -> Plan:
-    """Models are loaded one after the other: after one whose load does not return, the next ones are not tried."""
+    """Returns the plan of models that are loaded one after the other: after a load that does not return, the next ones
+    are not tried."""
     plans: list[ModelPlan] = []
     outcome: Outcome = "serves"
     exit_code = None
@@ -389,7 +392,7 @@ def assemble(mode: Mode, models: list[ModelPlan]) -> Plan:
         plans = [settled(item) for item in plans]
         break
     if any(model.at_poll and model.ended is not None for model in plans):
-        # It came up, and dies at its first look after that.
+        # The server starts, and ends at its first poll.
         plans = [_gone(item) for item in plans]
     return Plan(mode, outcome, exit_code, tuple(plans))
 
@@ -400,17 +403,17 @@ def _not_tried(model: ModelPlan) -> ModelPlan:
 
 
 def _as_now(model: ModelPlan) -> ModelPlan:
-    """The repository is not looked at again before start-up is over: the states do not change."""
+    """Returns the model with unchanged later states: the repository is not read again before start-up ends."""
     return replace(model, versions=tuple(replace(item, later=item.now) for item in model.versions))
 
 
 def _gone(model: ModelPlan) -> ModelPlan:
-    """Nothing comes later where the process ended."""
+    """Returns the model without later states, because the process ended."""
     return replace(model, versions=tuple(replace(item, later=None) for item in model.versions))
 
 
 def _killed(model: ModelPlan) -> ModelPlan:
-    """It is not known at which version the memory runs out: no version is predicted as AVAILABLE."""
+    """Returns the model with no version AVAILABLE: it is not known at which version the memory is used up."""
     loading = VersionState("LOADING", "OK")
     versions = tuple(
         replace(item, now=loading if item.now is not None and item.now.available else item.now, later=None)
@@ -420,8 +423,8 @@ def _killed(model: ModelPlan) -> ModelPlan:
 
 
 def _without_polls(planned: Plan) -> Plan:
-    """``--file_system_poll_wait_seconds 0``: the server never looks again, so the states after start-up do not
-    change."""
+    """Returns the plan for ``--file_system_poll_wait_seconds 0``: the server never polls, so the states after start-up
+    do not change."""
     if planned.outcome not in ("serves", "unknown"):
         return replace(planned, polls=False)
     models = tuple(replace(_as_now(model), reloaded=(), retired=()) for model in planned.models)

@@ -1,7 +1,7 @@
-"""Base paths of a configuration file that name directories of a container, where no mount was given.
+"""Base paths of a configuration file that name directories of a container, without ``--mount``.
 
-Not a rule of the server: without ``--mount`` it is not known which directory of this host the container has at such
-a path, and what this host has there (nothing) decides nothing.
+This is not a rule of the server: without ``--mount`` it is not known which directory of this host the container has at
+such a path, and the missing path on this host proves nothing.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ _DEPTH = 12
 
 
 def unmapped(path: str, deployment: Deployment, facts: Facts) -> CouldNotLook | None:
-    """Why ``path``, which does not exist here, can exist for the server; None if this host decides.
+    """Returns why ``path``, which does not exist here, can exist for the server; None if this host decides.
 
-    The path is absolute. It is this host's where the directory above it exists. Else it is one of a container, unless
-    the server runs on this host or its mounts are known. Raises FactsMissingError.
+    The path is absolute. It is this host's path if the directory above it exists. Else it is a path of a container,
+    unless the server runs on this host or its mounts are known. Raises FactsMissingError.
     """
     by_user = deployment.container is None and deployment.arguments is None and not deployment.mounts
     config = deployment.config_path
@@ -50,7 +50,7 @@ def _mount(names: list[str], config: str, facts: Facts) -> str | None:
     for (start, top), candidate in found.items():
         status = facts.ask(StatPath(candidate))
         if isinstance(status, PathStatus) and status.kind == "directory":
-            # The first directory of a path inside a container is what people mount.
+            # Users usually mount the first directory of a path in a container.
             host = posixpath.join(top, *names[:1]) if start == 0 else top
             return f"{host}:/{'/'.join(names[: max(start, 1)])}"
     return None

@@ -1,4 +1,4 @@
-"""From a base path to version numbers, and the policy over them (modelmanager.cpp)."""
+"""From a base path to version numbers, and the version policy (modelmanager.cpp)."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SINGLE_FILE_SUFFIXES = (".xml", ".onnx", ".pdmodel", ".pdiparams", ".pb", ".tfli
 
 
 class DetectionError(Exception):
-    """A rule cannot be followed to its end because something could not be looked at."""
+    """A rule stops because a path could not be read."""
 
     def __init__(self, path: str, answer: Unavailable) -> None:
         super().__init__(answer.reason)
@@ -45,8 +45,8 @@ def read_directory_name(name: str) -> DirectoryName:
 
 
 def detect(base_path: str, absolute_path: str, release: Release, facts: Facts) -> Detection:
-    """``ModelManager::readAvailableVersions``. ``base_path`` is the server's text, ``absolute_path`` the same made
-    absolute. Raises FactsMissingError, DetectionError."""
+    """Applies ``ModelManager::readAvailableVersions``. ``base_path``: the server's text; ``absolute_path``: the same
+    path, absolute. Raises FactsMissingError, DetectionError."""
     if escapes(base_path, release):
         return _refused("PATH_INVALID", BaseProblem("escapes"), server_log.PATH_ESCAPES(path=base_path))
     status = facts.ask(StatPath(absolute_path))
@@ -72,7 +72,8 @@ def _refused(status: str, problem: BaseProblem, *log: str) -> Detection:
 
 
 def _detect_file(base_path: str, regular: bool, release: Release) -> Detection:
-    """A base path that is no directory: served as version 1 since v2026.3 if its suffix is a model's."""
+    """Returns the result for a base path that is not a directory: served as version 1 since v2026.3 if its suffix is a
+    model's."""
     if not (release.serves_single_file and regular):
         return _refused(
             "PATH_INVALID",
@@ -85,7 +86,7 @@ def _detect_file(base_path: str, regular: bool, release: Release) -> Detection:
 
 
 def suffix_of(path: str) -> str:
-    """``std::filesystem::path::extension``: a name that is all suffix (``.xml``) has none."""
+    """Applies ``std::filesystem::path::extension``: a name that consists only of a suffix (``.xml``) has none."""
     name = path.rsplit("/", 1)[-1]
     cut = name.rfind(".")
     return name[cut:] if cut > 0 and name != ".." else ""
@@ -117,7 +118,8 @@ def _detect_directory(base_path: str, absolute_path: str, facts: Facts) -> Detec
 
 
 def _is_followed(kind: str) -> bool:
-    """``directory_entry::is_directory`` calls stat(2) only if d_type is not known."""
+    """Whether the server follows the entry: ``directory_entry::is_directory`` calls stat(2) only if d_type is not
+    known."""
     return kind in ("link", "unknown")
 
 
@@ -150,7 +152,7 @@ def read_names(base_path: str, names: list[str], listing: Listing) -> Detection:
 
 
 def apply_policy(policy: VersionPolicy, versions: list[int]) -> list[int]:
-    """The policy's ``filter``: on a list with duplicates, as the server has it."""
+    """Applies the policy's ``filter`` to a list with duplicates, as in the server."""
     if policy.kind == "all":
         return list(versions)
     if policy.kind == "latest":
@@ -161,7 +163,7 @@ def apply_policy(policy: VersionPolicy, versions: list[int]) -> list[int]:
 
 
 def intersection(left: list[int], right: list[int]) -> list[int]:
-    """``std::set_intersection`` of sorted lists with duplicates."""
+    """Applies ``std::set_intersection`` to sorted lists with duplicates."""
     if left == right:
         return list(left)
     if not left or not right:
@@ -170,7 +172,7 @@ def intersection(left: list[int], right: list[int]) -> list[int]:
 
 
 def difference(left: list[int], right: list[int]) -> list[int]:
-    """``std::set_difference`` of sorted lists with duplicates."""
+    """Applies ``std::set_difference`` to sorted lists with duplicates."""
     if left == right:
         return []
     if not left or not right:

@@ -39,7 +39,7 @@ _FLOATS = {"f16": 2, "bf16": 2, "f32": 4}
 
 
 class _Part(Struct, frozen=True):
-    """The keys or the values of one layer: heads, and the numbers of each."""
+    """The keys or the values of one layer: the number of heads, and the size of each."""
 
     kind: str
     heads: int

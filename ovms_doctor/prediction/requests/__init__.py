@@ -1,1 +1,1 @@
-"""How the server checks one inference request: from the URL to the status it answers."""
+"""The server's checks of one inference request: from the URL to the status of the answer."""

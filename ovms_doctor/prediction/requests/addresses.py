@@ -1,4 +1,4 @@
-"""The path of a request: the one that reaches an API in a release, and served names and versions."""
+"""The path of a request: the path that reaches an API in a release, and served names and versions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Values that the server accepts and then reads in another way than intended."""
+"""Values that the server accepts but reads in another way than intended."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from ovms_doctor.model.client_request import ClientRequest
 from ovms_doctor.model.served_models import ServedInput
 
-#: A larger body is not looked through, in bytes.
+#: The largest body that is searched, in bytes.
 _LARGEST_BODY = 1 << 22
 _RANGES = {"INT8": (-128, 127), "INT16": (-(2**15), 2**15 - 1), "UINT8": (0, 255), "UINT16": (0, 2**16 - 1)}
 _INTEGERS = {"I8", "I16", "I32", "I64", "U8", "U16", "U32", "U64"}
@@ -16,7 +16,7 @@ _LARGEST_FLOAT = 3.4028234663852886e38
 
 
 def altered_values(request: ClientRequest, model_inputs: tuple[ServedInput, ...]) -> list[tuple[str, str]]:
-    """Returns sentences on values that are changed on their way, each with a JSON path."""
+    """Returns sentences on values that the server changes, each with a JSON path."""
     if request.interface != "REST" or not request.body or len(request.body) > _LARGEST_BODY:
         return []
     length = request.header("inference-header-content-length") or ""

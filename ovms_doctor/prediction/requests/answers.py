@@ -1,4 +1,4 @@
-"""The answer to a request, and the models as the request leaves them."""
+"""The answer to a request, and the models after the request."""
 
 import re
 
@@ -19,12 +19,12 @@ from ovms_doctor.prediction.requests.statuses import StatusError, answer_with
 from ovms_doctor.prediction.requests.tfs_json import TfsJson
 from ovms_doctor.prediction.requests.validation import Need, Validator
 
-#: The largest body that the HTTP server takes, in bytes (`setClientMaxBodySize`, since 2025.0).
+#: The largest body that the HTTP server accepts, in bytes (`setClientMaxBodySize`, since 2025.0).
 MAX_BODY = 1 << 30
 
 
 class Outcome(Struct, frozen=True):
-    """An answer, with what led to it."""
+    """An answer, with the data that led to it."""
 
     #: The answer.
     answer: Answer
@@ -34,7 +34,7 @@ class Outcome(Struct, frozen=True):
     message: InferMessage | None = None
     #: The model that was reached.
     model: ServedModel | None = None
-    #: The route that the URL has; `None` for gRPC and for a URL without one.
+    #: The route of the URL; `None` for gRPC and for a URL without a route.
     route: Route | None = None
 
 
@@ -47,7 +47,7 @@ def answer_request(
 ) -> Outcome:
     """Returns the server's answer. Raises FactsMissingError if OpenVINO must be queried about another shape.
 
-    `parsed` is the message of a KServe body where the same body was answered before with other models.
+    `parsed`: the message of a KServe body, if the same body was answered before with other models.
     """
     run = _Run(request, models, release, facts, parsed)
     try:
@@ -112,7 +112,7 @@ class _Run:
 
     # -- KServe --------------------------------------------------------------------------------------
     def _kserve_rest(self, route: Route) -> Outcome:
-        # The body is parsed before the model is looked for.
+        # The body is parsed before the model is searched.
         message = self.parsed or message_of(self.request, self.release)
         version = "" if route.version is None else str(route.version)
         self.message = replace(message, model_name=route.name, model_version=version)
@@ -146,7 +146,7 @@ class _Run:
         return replace(outcome, answer=replace(outcome.answer, reloads=reloads))
 
     def _find(self, message: InferMessage, *, tfs: bool) -> ServedModel:
-        """`ModelManager::getModelInstance`, then pipelines and graphs. Raises StatusError."""
+        """Applies `ModelManager::getModelInstance`, then searches pipelines and graphs. Raises StatusError."""
         name, version = message.model_name, self._version(message)
         if name not in self.models.names and not any(model.name == name for model in self.models.models):
             return self._graph(name, tfs=tfs)
@@ -165,7 +165,7 @@ class _Run:
         return model
 
     def _version(self, message: InferMessage) -> int:
-        """`stoi64` of the version of a message: 0 is the default one. Raises StatusError."""
+        """Applies `stoi64` to the version of a message: 0 is the default version. Raises StatusError."""
         text = message.model_version
         if not text:
             return 0
@@ -193,7 +193,8 @@ class _Run:
 
     # -- shapes that are set to auto -----------------------------------------------------------------
     def _reload(self, model: ServedModel, message: InferMessage, need: Need) -> ServedModel:
-        """`reloadModelIfRequired`: the model in the requested shape. Raises StatusError if it has none."""
+        """Applies `reloadModelIfRequired`: returns the model in the requested shape. Raises StatusError if the model
+        does not accept it."""
         loaded = self._with_batch(model, message) if need == "batch" else self._with_shapes(model, message)
         self._replace(loaded)
         return loaded
@@ -262,7 +263,7 @@ class _Run:
 
     # -- the rest ------------------------------------------------------------------------------------
     def _other(self, route: Route) -> Outcome:
-        """Requests that are no inference: answered where that is certain."""
+        """Returns the answer to requests that are not inference, if it is certain."""
         name = route.name
         if route.handler == "metrics" and not self.models.metrics:
             return self._status("REST_INVALID_URL")
@@ -296,7 +297,7 @@ class _Run:
         return self._status("OK")
 
     def _model_status(self, name: str, route: Route) -> Outcome:
-        """Metadata, readiness or status of a version."""
+        """Returns the metadata, readiness or status of a version."""
         version = route.version
         if version is None:
             version = self.models.default_version(name)

@@ -15,7 +15,7 @@ _SIZE = 2**64
 
 
 def json_length(request: ClientRequest) -> int | None:
-    """The length of the JSON part that the header gives, `None` without the header. Raises StatusError."""
+    """Returns the length of the JSON part in the header, `None` without the header. Raises StatusError."""
     text = request.header(HEADER)
     if text is None:
         return None
@@ -38,7 +38,7 @@ def message_of(request: ClientRequest, release: Release) -> InferMessage:
 
 
 def _with_buffers(message: InferMessage, body: bytes, end: int, release: Release) -> InferMessage:
-    """`handleBinaryInputs`: the buffer of each input that has no values in the JSON."""
+    """Applies `handleBinaryInputs`: the buffer of each input that has no values in the JSON."""
     raw: list[bytes] = []
     remaining = len(body) - end
     offset = 0
@@ -53,7 +53,7 @@ def _with_buffers(message: InferMessage, body: bytes, end: int, release: Release
             size = remaining
         else:
             size = _computed_size(tensor, release)
-        # Until 2026.2 a negative size may wrap around to a place before the buffer.
+        # Until 2026.2 a negative size may wrap around to a position before the buffer.
         behind = offset + size if release.at_least(2026, 3) else (offset + size) % _SIZE
         if behind > remaining:
             raise StatusError("REST_BINARY_BUFFER_EXCEEDED", "", position)
@@ -76,7 +76,7 @@ def _given_size(tensor: InferTensor, declared_size: str | bool | int, release: R
 
 
 def _computed_size(tensor: InferTensor, release: Release) -> int:
-    """`calculateBinaryDataSize`: from shape and datatype."""
+    """Applies `calculateBinaryDataSize`: returns the size from shape and datatype."""
     element = ELEMENT_SIZES.get(tensor.datatype, 0)
     if not release.at_least(2026, 3):
         # The product is kept in an int.

@@ -19,7 +19,7 @@ from ovms_doctor.prediction.requests.json_values import (
 
 _TEXT_ONLY = "This servable supports only text input, but image_url has been provided"
 _MOST_STOP_WORDS = 16
-#: Characters of one token, at least: the longest prompt that surely fits has a third of them.
+#: The characters of one token, at least: the longest prompt that certainly fits has a third of them.
 _CHARACTERS_PER_TOKEN = 3
 
 
@@ -32,9 +32,9 @@ class CalculatorError(Exception):
         self.kind = kind
         #: The calculator's own text.
         self.text = text
-        #: JSON path of what is at fault.
+        #: The JSON path of the fault.
         self.path = path
-        #: Its byte offset.
+        #: The byte offset of the fault.
         self.offset = offset
 
 
@@ -86,7 +86,7 @@ def _endpoints(release: Release) -> tuple[str, ...]:
 
 
 def check_strings(body: bytes, document: JsonObject, name: bytes) -> None:
-    """`TokenizeParser::parseInput`: a string, or an array of strings or of integers, all of one kind."""
+    """Applies `TokenizeParser::parseInput`: a string, or an array of strings or of integers, all of one kind."""
     label = name.decode()
     value = document.find(name)
     if value is None:
@@ -185,7 +185,7 @@ class _Generation:
                 self.load(url, path)
 
     def get(self, name: str) -> JsonItem | None:
-        """A member that is there and not null."""
+        """Returns a member that exists and is not null."""
         value = self.document.find(name.encode())
         return None if isinstance(value, JsonLiteral) and value.value is None else value
 
@@ -223,7 +223,7 @@ class _Generation:
         return value.integer
 
     def common(self) -> None:
-        """`parseCommonPart`."""
+        """Applies `parseCommonPart`."""
         self.stream = bool(self.flag("stream", "Stream is not bool"))
         self._stream_options()
         self.flag("ignore_eos", "ignore_eos accepts values true or false")
@@ -264,7 +264,7 @@ class _Generation:
             raise self.fail(text, "stream_options", options)
 
     def _limit(self, name: str, *, inclusive: bool) -> None:
-        """A number of tokens below the limit of the graph."""
+        """Checks a number of tokens against the limit of the graph."""
         value = self.get(name) if inclusive else self.document.find(name.encode())
         if value is None:
             return
@@ -329,7 +329,7 @@ class _Generation:
             raise self.fail("n value cannot be greater than best_of", "n", self.get("n"))
 
     def completions(self) -> None:
-        """`parseCompletionsPart`."""
+        """Applies `parseCompletionsPart`."""
         prompt = self.document.find(b"prompt")
         if prompt is not None and not isinstance(prompt, JsonString):
             raise self.fail("prompt is not a string", "prompt", prompt)
@@ -349,7 +349,7 @@ class _Generation:
             raise self.fail(text, "max_tokens", self.get("max_tokens"))
 
     def chat(self) -> None:
-        """`parseChatCompletionsPart`."""
+        """Applies `parseChatCompletionsPart`."""
         self._messages()
         self._tools()
         logprobs = self.flag("logprobs", "logprobs accepts values true or false")
@@ -430,7 +430,7 @@ class _Generation:
                 raise self.fail("Each tool_call must have a 'function' object", call_path, call)
 
     def _tools(self) -> None:
-        """`parseTools`."""
+        """Applies `parseTools`."""
         choice = self._tool_choice()
         if choice == "none":
             return

@@ -16,7 +16,7 @@ _HOST = re.compile(r"[a-z]+://(?:[^/?#@]*@)?(\[[^\]]*\]|[^/?#:]*)")
 
 
 def image_fault(url: str, limits: GenerativeLimits, release: Release) -> str | None:
-    """Returns the server's message where it refuses an image; `None` if it does not, or where only loading it shows
+    """Returns the server's message if it refuses an image; `None` if it does not, or if only loading the image shows
     that."""
     _, prefix, encoded = url.partition(_PREFIX)
     if prefix:
@@ -34,7 +34,7 @@ def image_fault(url: str, limits: GenerativeLimits, release: Release) -> str | N
 
 
 def vision_only(release: Release) -> str:
-    """What a model with vision answers to /completions (visual_language_model/…/servable.cpp)."""
+    """Returns the answer of a model with vision to /completions (visual_language_model/…/servable.cpp)."""
     if release.at_least(2026, 3):
         return "VLM Servable does not support the /completions endpoint. Use /chat/completions or /responses."
     if release.at_least(2026, 2):
@@ -52,7 +52,7 @@ def _is_allowed(url: str, domains: tuple[str, ...] | None) -> bool:
 
 
 def _is_base64(text: str) -> bool:
-    """`absl::Base64Unescape`: white space is skipped, and the padding may be left out."""
+    """Whether `absl::Base64Unescape` accepts the text: white space is skipped, and the padding may be left out."""
     plain = re.sub(r"[ \t\n\v\f\r]", "", text)
     match = re.fullmatch(r"([A-Za-z0-9+/]*)([=.]{0,2})", plain)
     if match is None or len(match[1]) % 4 == 1:

@@ -12,7 +12,7 @@ _IMAGE_PRECISIONS = {"FP32", "FP64", "FP16", "I16", "U8", "I8", "U16", "I32"}
 
 
 class Converter:
-    """One message that passed the checks, made into tensors."""
+    """Converts one message that passed the checks to tensors."""
 
     def __init__(self, message: InferMessage, model: ServedModel, release: Release, *, tfs: bool) -> None:
         self._message = message
@@ -23,7 +23,7 @@ class Converter:
         self.doubts: list[str] = []
 
     def convert(self) -> None:
-        """Raises StatusError if a tensor cannot be made or does not fit the loaded model."""
+        """Converts all tensors. Raises StatusError if a tensor cannot be created or does not fit the loaded model."""
         for model_input in sorted(
             self._model.inputs, key=lambda item: item.name.encode("utf-8", "surrogateescape")
         ):
@@ -37,7 +37,7 @@ class Converter:
                 raise StatusError("OV_INTERNAL_DESERIALIZATION_ERROR", "", _at(sent))
 
     def _tensor(self, model_input: ServedInput, sent: InferTensor, index: int) -> tuple[int, ...] | None:
-        """Returns the shape of the tensor that is handed to OpenVINO; `None` if it always fits."""
+        """Returns the shape of the tensor that is passed to OpenVINO; `None` if it always fits."""
         if sent.datatype != ("STRING" if self._tfs else "BYTES"):
             if self._tfs and model_input.precision in ("U64", "BOOL", "BF16"):
                 raise StatusError("OV_UNSUPPORTED_DESERIALIZATION_PRECISION", "", _at(sent))
@@ -112,7 +112,7 @@ class Converter:
 
 
 def _resizes(model_input: ServedInput) -> bool:
-    """`isResizeSupported`: no dimension is unlimited, and the layout has height and width."""
+    """Applies `isResizeSupported`: no dimension is unlimited, and the layout has height and width."""
     return model_input.layout in ("NHWC", "N?HWC", "...") and all(
         dimension.low != -1 for dimension in model_input.shape
     )

@@ -1,6 +1,6 @@
 """One step from a refused KServe or TensorFlow Serving body to one that is accepted.
 
-A step repairs what the answer names and nothing else. Values are never invented: what only the client knows is left,
+A step repairs only the fault in the answer. Values are never invented: a fault that only the client can repair stays,
 and then there is no corrected request.
 """
 
@@ -20,7 +20,7 @@ from ovms_doctor.prediction.requests.binary_extension import HEADER
 from ovms_doctor.prediction.requests.json_repairs import repair_json
 from ovms_doctor.prediction.requests.steps import Step, with_document
 
-#: A larger body is not taken apart to be corrected, in bytes.
+#: The largest body that is corrected, in bytes.
 LARGEST_BODY = 1 << 23
 _DATATYPES = {
     "float": "FP32", "float32": "FP32", "double": "FP64", "float64": "FP64", "float16": "FP16", "half": "FP16",
@@ -53,11 +53,11 @@ def correct(request: ClientRequest, answer: Answer, model: ServedModel | None) -
 
 
 def _header_length(request: ClientRequest, answer: Answer) -> Step | None:
-    """The header with the length of the JSON in front of the buffers."""
+    """Returns the step that sets the header to the length of the JSON in front of the buffers."""
     if answer.code != "JSON_INVALID" and not answer.code.startswith("REST_INFERENCE_HEADER_CONTENT_LENGTH"):
         return None
     try:
-        # One character for each byte: nothing but quoted text is changed by that.
+        # One character for each byte: this changes only quoted text.
         _, end = json.JSONDecoder().raw_decode(request.body.decode("latin-1"))
     except (ValueError, RecursionError):
         return None
@@ -122,7 +122,7 @@ class _Correction:
         return [item for item in inputs if isinstance(item, dict)] if isinstance(inputs, list) else []
 
     def _entry(self) -> tuple[dict[str, Any] | None, ServedInput | None]:
-        """Returns the input that the answer is about, and what the model wants of it."""
+        """Returns the input of the fault in the answer, and the model's input of this name."""
         match = re.match(r"\$\.inputs\[(\d+)\]", self.answer.position.path)
         entries = self._entries()
         entry = None
@@ -138,7 +138,7 @@ class _Correction:
         return entry, model_input
 
     def _no_inputs(self) -> str | None:
-        """A TensorFlow Serving body for a model with one input."""
+        """Repairs a TensorFlow Serving body for a model with one input; returns the change."""
         rows = self.document.get("instances")
         if rows is None or self.model is None:
             return None
@@ -390,7 +390,7 @@ class _Correction:
 
 
 def permutation(shape: tuple[Any, ...], model_input: ServedInput) -> tuple[int, ...] | None:
-    """The order of axes that makes an image fit, from NHWC to NCHW or back; `None` if it does not."""
+    """Returns the order of axes with which an image fits, from NHWC to NCHW or back; `None` if there is none."""
     if len(shape) != 4 or len(model_input.shape) != 4 or not all(isinstance(size, int) for size in shape):
         return None
     if all(
@@ -421,7 +421,7 @@ def _transposed(flat: list[Any], shape: list[int], order: tuple[int, ...]) -> li
 
 
 def _solve(model_input: ServedInput, count: int | None) -> list[int] | None:
-    """Returns the shape that a number of values fills: at most one dimension of the model may be open."""
+    """Returns the shape for a number of values: at most one dimension of the model may be open."""
     if count is None:
         return None
     open_at = [index for index, dimension in enumerate(model_input.shape) if not dimension.static]

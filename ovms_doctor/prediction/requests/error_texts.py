@@ -10,7 +10,7 @@ from ovms_doctor.model.pattern import lazy_pattern
 from ovms_doctor.prediction.requests.statuses import TEXTS
 
 _SHAPE = r"\([^()]*\)"
-#: What the server adds to a text, with a name for each part.
+#: The server's additions to a text, with a name for each part.
 _DETAILS = {
     "INVALID_NO_OF_INPUTS": r"Expected: (?P<expected>\d+); Actual: (?P<actual>\d+)",
     "INVALID_MISSING_INPUT": r"Required input: (?P<input>[^\n\"}]+)",
@@ -39,23 +39,23 @@ _CLIENT_TEXTS = (
 class ErrorProof(Struct, frozen=True):
     """The facts that an error text proves."""
 
-    #: The status code's name, or what a client's own text names.
+    #: The name of the status code, or of the cause in a client's own text.
     code: str
-    #: The text as it was recognised.
+    #: The recognised text.
     text: str
     #: The values in the text: `expected`, `actual`, `input`, `error`, `offset`.
     parts: tuple[tuple[str, str], ...] = ()
 
 
 def recognise_error(text: str) -> ErrorProof | None:
-    """Returns the status that a text holds; `None` if none of the server's is in it."""
+    """Returns the status in a text; `None` if the text contains none of the server's."""
     found: list[tuple[int, int, ErrorProof]] = []
     for code, status in TEXTS.items():
         position = text.find(status) if status else -1
         if position >= 0:
             found.append((-len(status), position, _proof(code, status, text[position:])))
     if found:
-        # A text that is part of a longer one names less.
+        # A text that is part of a longer one is less specific.
         return min(found, key=lambda item: item[:2])[2]
     for pattern, code in _CLIENT_TEXTS:
         match = re.search(pattern, text, re.I)

@@ -1,7 +1,7 @@
 """The checks of requests to generative endpoints: `/v3/…` and, since 2026.3, `/v1/…`.
 
-From `createV3HttpPayload` (http_rest_api_handler.cpp), and from the parsers of embeddings and rerank. What chat and
-completions require is in `chat`. Errors of a calculator reach the client as the status of the graph.
+From `createV3HttpPayload` (http_rest_api_handler.cpp), and from the parsers of embeddings and rerank. The requirements
+of chat and completions are in `chat`. Errors of a calculator reach the client as the status of the graph.
 """
 
 from ovms_doctor.model.client_request import Answer, ClientRequest, RequestPosition
@@ -83,7 +83,7 @@ def answer_generative(request: ClientRequest, models: ServedModels, release: Rel
 
 
 def named_graph(request: ClientRequest, release: Release) -> str:
-    """Returns the name of the model that a request is for; empty if the server finds none."""
+    """Returns the model name in a request; empty if the server finds none."""
     try:
         return _payload(request, path_of(request.path), release)[0]
     except StatusError:
@@ -135,7 +135,7 @@ def _payload(request: ClientRequest, path: str, release: Release) -> tuple[str, 
 
 
 def _multipart_model(request: ClientRequest) -> str:
-    """The field `model` of a multipart body."""
+    """Returns the field `model` of a multipart body."""
     marker = b'name="model"'
     start = request.body.find(marker)
     if start < 0:
@@ -182,7 +182,7 @@ def _encoding_format(document: JsonObject) -> None:
 
 
 def _rerank(document: JsonObject) -> None:
-    """`RerankHandler::parseRequest` (rerank_utils.cpp)."""
+    """Applies `RerankHandler::parseRequest` (rerank_utils.cpp)."""
     query = document.find(b"query")
     if query is None:
         raise CalculatorError("query field is missing in request", "$", document.start)

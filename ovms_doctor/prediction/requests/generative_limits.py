@@ -24,9 +24,9 @@ _TASKS = (
     ("T2sCalculator", "text_to_speech"),
     ("TextToSpeechCalculator", "text_to_speech"),
 )
-#: Values of --task that are no names of tasks here.
+#: Values of --task that are not names of tasks here.
 _OPTIONS = {"speech2text": "speech_to_text", "text2speech": "text_to_speech"}
-#: Files that hold a chat template, or may.
+#: Files that contain, or may contain, a chat template.
 _TEMPLATES = ("chat_template.jinja", "chat_template.json", "template.jinja")
 
 
@@ -36,7 +36,7 @@ def generative_limits(directory: str, given_task: str, facts: Facts) -> Generati
     graph = _text(f"{directory}/graph.pbtxt", _GRAPH_LIMIT, facts)
     task = next((task for name, task in _TASKS if name in graph), "")
     if not graph:
-        # The server makes a graph itself.
+        # The server creates a graph itself.
         task = given_task or infer_task(directory, facts) or ""
     limits = GenerativeLimits(task=_OPTIONS.get(task, task))
     tokens = re.search(r"\bmax_tokens_limit\s*:\s*(\d{1,10})", graph)
@@ -51,7 +51,7 @@ def generative_limits(directory: str, given_task: str, facts: Facts) -> Generati
     length = config.get("max_position_embeddings") or config.get("n_positions")
     if isinstance(length, int) and length > 0:
         limits = replace(limits, max_length=length)
-    # How the server determines the kind of model where the graph does not name it (servable_initializer.cpp).
+    # This is how the server determines the kind of model if the graph does not name it (servable_initializer.cpp).
     pipeline_type = re.search(r"\bpipeline_type\s*:\s*(\w+)", graph)
     sees = all(
         isinstance(facts.ask(StatPath(f"{models}/{name}")), PathStatus)
@@ -63,7 +63,7 @@ def generative_limits(directory: str, given_task: str, facts: Facts) -> Generati
 
 
 def _has_template(directory: str, facts: Facts) -> bool | None:
-    """Whether a chat template is among the files; `None` if the tokenizer is not there either."""
+    """Whether a chat template is among the files; `None` if the tokenizer is missing too."""
     paths = [f"{directory}/{name}" for name in _TEMPLATES]
     facts.need([StatPath(path) for path in paths])
     if any(isinstance(facts.ask(StatPath(path)), PathStatus) for path in paths):

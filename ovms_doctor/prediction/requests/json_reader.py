@@ -26,7 +26,7 @@ from ovms_doctor.prediction.requests.json_values import (
     integer_of,
 )
 
-#: The largest number of separate values that is kept: about 100 MiB.
+#: The largest number of separate values that are kept: about 100 MiB.
 MAX_VALUES = 500_000
 #: The largest total size of the strings that are kept, in bytes.
 MAX_TEXT = 1 << 26
@@ -80,12 +80,12 @@ class JsonDepthError(Exception):
 
     def __init__(self, offset: int) -> None:
         super().__init__(f"nested too deep at offset {offset}")
-        #: Offset of the bracket that is one too many.
+        #: The offset of the bracket that exceeds the limit.
         self.offset = offset
 
 
 class JsonSizeError(Exception):
-    """The document has more separate values than are kept."""
+    """The document has more separate values than this module keeps."""
 
 
 class JsonRules(msgspec.Struct, frozen=True):
@@ -112,7 +112,7 @@ class _Open:
 
 
 class _Reader:
-    """One pass over one document, with its own stack: no input makes Python's stack overflow."""
+    """One pass over one document, with its own stack: no input overflows Python's stack."""
 
     def __init__(self, body: bytes, rules: JsonRules, release: Callable[[int], None] | None) -> None:
         self.body = body
@@ -124,7 +124,7 @@ class _Reader:
         self.released = 0
 
     def peek(self, position: int) -> int:
-        """The byte at an offset; 0 at the end, as behind a C string."""
+        """Returns the byte at an offset; 0 at the end, as after a C string."""
         return self.body[position] if position < self.end else 0
 
     def skip(self, position: int) -> int:
@@ -140,7 +140,7 @@ class _Reader:
             raise JsonSizeError
 
     def document(self) -> JsonValue:
-        """The only value of the document."""
+        """Returns the only value of the document."""
         position = self.skip(0)
         first = self.peek(position)
         if first == 0 or (self.rules.iterative and first in b"]},:"):
@@ -172,7 +172,8 @@ class _Reader:
             finished, position = self.after_item(position, stack)
 
     def begin(self, position: int, stack: list[_Open]) -> tuple[JsonValue | None, int]:
-        """A scalar or an empty container, whole; or `None`, the container pushed and its first value next."""
+        """Returns a scalar or an empty container, complete; or `None`, with the container pushed and its first value
+        next."""
         self.count()
         first = self.peek(position)
         if first == 0x22:
@@ -197,7 +198,7 @@ class _Reader:
         return JsonObject(holder.start, position + 1, tuple(holder.members)), position + 1
 
     def after_item(self, position: int, stack: list[_Open]) -> tuple[JsonValue | None, int]:
-        """Reads on after an element or member: returns the closed container, or `None` with the next value's
+        """Continues after an element or member: returns the closed container, or `None` with the next value's
         offset."""
         position = self.skip(position)
         holder = stack[-1]
@@ -250,7 +251,7 @@ class _Reader:
             position = match.end()
 
     def string(self, position: int) -> tuple[JsonString, int]:
-        """The string that begins at an offset."""
+        """Returns the string that begins at an offset."""
         start = position
         position += 1
         while True:
@@ -293,7 +294,7 @@ class _Reader:
         return int(match[0], 16)
 
     def literal(self, position: int) -> tuple[JsonValue, int]:
-        """`true`, `false`, `null` or a number."""
+        """Returns `true`, `false`, `null` or a number."""
         for text, value in ((b"null", None), (b"true", True), (b"false", False)):
             if self.peek(position) == text[0]:
                 for index, byte in enumerate(text):
@@ -309,7 +310,7 @@ class _Reader:
         return match.end()
 
     def number(self, start: int) -> tuple[JsonNumber, int]:
-        """One number, checked as `ParseNumber` does without full precision."""
+        """Returns one number, checked as `ParseNumber` does without full precision."""
         position = start + (self.peek(start) == 0x2D)
         if self.peek(position) == 0x30:
             whole_end = position + 1
@@ -335,7 +336,7 @@ class _Reader:
         return JsonNumber(start, end, None), end
 
     def exponent(self, position: int) -> tuple[bytes | None, int]:
-        """The sign and digits of an exponent, `None` without one, and the offset behind it."""
+        """Returns the sign and digits of an exponent, `None` without one, and the offset behind it."""
         if self.peek(position) not in (0x45, 0x65):
             return None, position
         position += 1
@@ -367,9 +368,9 @@ def _too_big(whole: bytes, negative: bool, fraction: bytes, exponent: bytes | No
     if exponent is not None:
         negative_exponent = exponent[:1] == b"-"
         text = exponent.lstrip(b"+-").lstrip(b"0")
-        # More digits than any limit below has decide as well as all of them.
+        # This many digits, more than any limit below has, give the same result as all digits.
         power = int(text[:12] or b"0")
-        # The limit is compared after each digit but the first.
+        # The limit is compared after each digit except the first.
         if not negative_exponent and len(exponent.lstrip(b"+-")) > 1 and power > 308 - scale:
             return True
         power = -power if negative_exponent else power
@@ -377,7 +378,8 @@ def _too_big(whole: bytes, negative: bool, fraction: bytes, exponent: bytes | No
 
 
 def _significand(whole: bytes, negative: bool) -> tuple[float, int, bool]:
-    """The digits before the point as a number, how many count, and whether it is a double already."""
+    """Returns the digits before the point as a number, the number of digits that count, and whether it is a double
+    already."""
     integer = integer_of(b"-" * negative + whole)
     if integer is not None:
         return abs(integer), len(whole) - 1, False
@@ -400,16 +402,16 @@ def _significand(whole: bytes, negative: bool) -> tuple[float, int, bool]:
 
 
 def _scaled(value: float, power: int) -> float:
-    """`StrtodNormalPrecision`: a significand times a power of ten, infinity if that is too big."""
+    """Applies `StrtodNormalPrecision`: a significand times a power of ten, infinity if that is too big."""
     if power < -308:
         return 0.0 if power + 308 < -308 else value / 1e308 / 10.0 ** -(power + 308)
     return value * float(f"1e{power}") if power >= 0 else value / float(f"1e{-power}")
 
 
 def read_json(body: bytes, rules: JsonRules) -> JsonValue:
-    """The document in a body as the server's parser gives it.
+    """Returns the document in a body as the server's parser reads it.
 
-    The server passes a C string: what follows a NUL is not read. A body that is a mapped file may have a method
+    The server passes a C string: the bytes after a NUL are not read. A body that is a mapped file may have a method
     `release_before`, which is called with an offset before which nothing is read again soon.
     """
     release: Callable[[int], None] | None = getattr(body, "release_before", None)

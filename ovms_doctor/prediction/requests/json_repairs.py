@@ -1,4 +1,4 @@
-"""From what is nearly JSON to JSON."""
+"""Repairs of texts that are almost JSON."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _LARGEST_BODY = 1 << 22
 
 
 def repair_json(request: ClientRequest) -> Step | None:
-    """Repairs text that is nearly JSON: other quotes, a trailing comma, text after the end, a byte order mark."""
+    """Repairs text that is almost JSON: other quotes, a trailing comma, text after the end, a byte order mark."""
     body = request.body
     if body.startswith(b"\xef\xbb\xbf"):
         return Step(
@@ -44,7 +44,7 @@ def repair_json(request: ClientRequest) -> Step | None:
         try:
             document = ast.literal_eval(stripped)
             if isinstance(document, dict | list):
-                # A set, bytes and keys of other types are no JSON either.
+                # A set, bytes and keys of other types are not JSON either.
                 return Step(
                     with_document(request, document),
                     "Write the body with json.dumps: JSON has double quotes, true, false and null.",
@@ -55,7 +55,7 @@ def repair_json(request: ClientRequest) -> Step | None:
 
 
 def _closed(text: str) -> list[tuple[str, str]]:
-    """Returns the text with the brackets closed that are open at its end."""
+    """Returns texts in which the open brackets at the end are closed, each with its description."""
     stack: list[str] = []
     quoted = escaped = False
     for letter in text[:_LARGEST_BODY]:

@@ -40,7 +40,7 @@ class JsonLiteral(msgspec.Struct, frozen=True, gc=False):
 
 
 class JsonNumber(msgspec.Struct, frozen=True, gc=False):
-    """One number. RapidJSON makes a double of what has a fraction, an exponent, or does not fit 64 bits."""
+    """One number. RapidJSON makes a double of a number with a fraction or exponent, or that does not fit 64 bits."""
 
     #: Offset of the first byte.
     start: int
@@ -57,12 +57,12 @@ class JsonString(msgspec.Struct, frozen=True, gc=False):
     start: int
     #: Offset behind the last quotation mark.
     end: int
-    #: The decoded bytes, without the quotation marks. May be any bytes, and may hold NUL.
+    #: The decoded bytes, without the quotation marks. They may be any bytes, including NUL.
     value: bytes
 
     @property
     def c_string(self) -> bytes:
-        """The bytes up to the first NUL: what the server gets from `GetString()` without the length."""
+        """Returns the bytes up to the first NUL, as the server gets them from `GetString()` without the length."""
         return self.value.partition(b"\0")[0]
 
 
@@ -73,7 +73,7 @@ class NumberRun(msgspec.Struct, frozen=True, gc=False):
     start: int
     #: Offset behind the last comma.
     end: int
-    #: How many numbers.
+    #: The number of numbers.
     count: int
     #: Whether each is an integer of at most nine digits; otherwise at least one is a double or longer.
     small_integers: bool
@@ -88,7 +88,7 @@ class LiteralRun(msgspec.Struct, frozen=True, gc=False):
     start: int
     #: Offset behind the last comma.
     end: int
-    #: How many values.
+    #: The number of values.
     count: int
 
 
@@ -101,7 +101,7 @@ class JsonArray(msgspec.Struct, frozen=True):
     end: int
     #: The elements in order, runs of plain numbers and literals folded.
     items: "tuple[JsonItem, ...]"
-    #: How many elements.
+    #: The number of elements.
     size: int
 
 
@@ -137,12 +137,12 @@ JsonItem = JsonValue | NumberRun | LiteralRun
 
 
 def is_int(number: JsonNumber) -> bool:
-    """RapidJSON's `IsInt`: an integer of 32 bits."""
+    """Whether RapidJSON's `IsInt` holds: an integer of 32 bits."""
     return number.integer is not None and number.integer in _INT32
 
 
 def is_uint(number: JsonNumber) -> bool:
-    """RapidJSON's `IsUint`: an integer of 32 bits without a sign."""
+    """Whether RapidJSON's `IsUint` holds: an integer of 32 bits without a sign."""
     return number.integer is not None and number.integer in _UINT32
 
 
@@ -180,7 +180,7 @@ def integer_of(text: bytes) -> int | None:
 
 
 def numbers_in(body: bytes, run: NumberRun) -> Iterator[JsonNumber]:
-    """Each number of a run, with its offsets in the body."""
+    """Yields each number of a run, with its offsets in the body."""
     for match in _NUMBER.finditer(body, run.start, run.end):
         yield JsonNumber(match.start(), match.end(), integer_of(match[0]))
 

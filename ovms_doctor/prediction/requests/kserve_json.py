@@ -1,4 +1,4 @@
-"""From a KServe REST body to the message that the server makes of it (`KFSRestParser`, rest_parser.cpp)."""
+"""From a KServe REST body to the server's message (`KFSRestParser`, rest_parser.cpp)."""
 
 from msgspec.structs import replace
 
@@ -39,7 +39,7 @@ _FIELDS = {
 
 
 def json_rules(release: Release) -> JsonRules:
-    """How a release parses request bodies."""
+    """Returns how a release parses request bodies."""
     iterative = release.at_least(2026, 2)
     return JsonRules(iterative, 100 if iterative else None)
 
@@ -61,7 +61,7 @@ def parse_document(body: bytes, release: Release) -> JsonObject:
 
 
 def _text(value: JsonString) -> str:
-    """A string as the server keeps it: up to the first NUL, in a form that any bytes survive."""
+    """Returns a string as the server keeps it: up to the first NUL, in a form that can contain any bytes."""
     return value.c_string.decode("utf-8", "surrogateescape")
 
 
@@ -70,7 +70,7 @@ def _refused(code: str, path: str, value: JsonItem | None, fallback: int, name: 
 
 
 class KServeJson:
-    """One KServe document on its way to a message."""
+    """Converts one KServe document to a message."""
 
     def __init__(self, body: bytes, release: Release) -> None:
         self._body = body
@@ -104,7 +104,7 @@ class KServeJson:
         return InferMessage("", "", tuple(tensors), outputs=names)
 
     def _parameters(self, value: JsonValue, path: str) -> tuple[tuple[str, str | bool | int], ...]:
-        """The parameters of an object; of equal names the last one counts, as in a protobuf map."""
+        """Returns the parameters of an object; of equal names the last one counts, as in a protobuf map."""
         if not isinstance(value, JsonObject):
             raise _refused("REST_COULD_NOT_PARSE_PARAMETERS", path, value, 0)
         found: dict[str, str | bool | int] = {}
@@ -122,7 +122,7 @@ class KServeJson:
         return tuple(found.items())
 
     def _outputs(self, value: JsonValue) -> tuple[str, ...]:
-        """The requested outputs: the server keeps the last one only."""
+        """Returns the requested outputs: the server keeps only the last one."""
         if not isinstance(value, JsonArray):
             raise _refused("REST_COULD_NOT_PARSE_INPUT", "$.outputs", value, 0)
         names: tuple[str, ...] = ()
@@ -222,7 +222,7 @@ class KServeJson:
                 index += size
 
     def _wrong_value(self, item: JsonItem, kind: str) -> tuple[int, JsonItem] | None:
-        """Returns the first value of an item that the datatype does not take, with its index in the item."""
+        """Returns the first value of an item that the datatype does not allow, with its index in the item."""
         if isinstance(item, NumberRun):
             return self._wrong_number(item, kind)
         if isinstance(item, LiteralRun):

@@ -17,7 +17,7 @@ _TEXTS = ("prompt_2", "prompt_3", "negative_prompt", "negative_prompt_2", "negat
 _COUNTS = ("n", "num_images_per_prompt", "max_sequence_length")
 _FRACTIONS = ("guidance_scale", "strength")
 _SIZES, _NATURAL = ("width", "height"), ("num_inference_steps", "rng_seed")
-#: OpenAI's fields that the server refuses before it looks for others.
+#: OpenAI's fields that the server refuses before it reads others.
 _REFUSED = ("background", "moderation", "output_compression", "output_format", "quality", "style")
 _ACCEPTED = frozenset(
     (
@@ -40,7 +40,7 @@ def check_image(path: str, document: JsonObject, release: Release) -> None:
     """Checks a request for images. Raises CalculatorError."""
     if release.at_least(2025, 3) and not path.endswith("/images/generations"):
         if path.endswith("/images/edits"):
-            # Read as multipart data, which is not looked at.
+            # The server reads these requests as multipart data, which is not checked here.
             return
         raise CalculatorError(f"Unsupported URI: {path}", "", None)
     prompt = document.find(b"prompt")
@@ -104,7 +104,7 @@ def _size(document: JsonObject) -> None:
 
 
 def _numbers(document: JsonObject) -> None:
-    """Numbers, in the server's order. For RapidJSON an integer is no float."""
+    """Checks numbers, in the server's order. For RapidJSON an integer is not a float."""
     kinds: tuple[tuple[tuple[str, ...], str, Callable[[JsonNumber], bool]], ...] = (
         (_COUNTS, "int", is_int),
         (_FRACTIONS, "float", lambda item: item.integer is None),

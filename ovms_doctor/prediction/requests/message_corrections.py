@@ -25,7 +25,7 @@ def correct_message(
 ) -> Step | None:
     """Returns the step that repairs the fault in the answer; `None` if the repair cannot be derived.
 
-    `received` is the message that the server makes of a REST request with buffers behind its JSON.
+    `received`: the server's message for a REST request with buffers after its JSON.
     """
     if model is None:
         return None
@@ -44,7 +44,7 @@ def correct_message(
 
 
 def _with_message(request: ClientRequest, message: InferMessage) -> ClientRequest | None:
-    """The HTTP request with the inputs of a changed message; `None` if they do not belong together."""
+    """Returns the HTTP request with the inputs of a changed message; `None` if they do not belong together."""
     length = request.header("inference-header-content-length") or ""
     if not length.isdigit() or len(message.raw) != len(message.inputs):
         return None
@@ -90,7 +90,7 @@ def _step(
         changed = _datatype(sent, model_input, tfs=tfs)
         if changed is not None and index < len(raw):
             if any(raw[index]):
-                # To convert real values is for the client.
+                # Only the client can convert real values.
                 return None
             size = math.prod(sent.shape) * ELEMENT_SIZES.get(model_input.datatype, 0)
             raw = (*raw[:index], bytes(size), *raw[index + 1 :])
@@ -193,7 +193,7 @@ def _shape(sent: InferTensor, model_input: ServedInput) -> tuple[InferTensor, st
 
 
 def _transposed(buffer: bytes, sent: InferTensor, order: tuple[int, ...]) -> bytes:
-    """The elements of a buffer in another order of axes."""
+    """Returns the elements of a buffer in another order of axes."""
     size = ELEMENT_SIZES.get(sent.datatype, 0)
     if not size or len(buffer) != math.prod(sent.shape) * size or not any(buffer):
         return buffer

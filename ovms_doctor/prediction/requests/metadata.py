@@ -1,4 +1,4 @@
-"""Makes the served models from a server's metadata: `/v2/models/M`, `/v1/config`, TFS metadata."""
+"""Reads the served models from a server's metadata: `/v2/models/M`, `/v1/config`, TFS metadata."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ _DTYPES = {
     "DT_INT16": "I16", "DT_INT8": "I8", "DT_UINT64": "U64", "DT_UINT32": "U32", "DT_UINT16": "U16",
     "DT_UINT8": "U8", "DT_STRING": "STRING", "DT_BOOL": "BOOL",
 }  # fmt: skip
-#: The longest list that is taken from an answer, which may come from anywhere.
+#: The longest list that is read from an answer, which is untrusted input.
 _MOST = 10_000
 
 
 class MetadataError(Exception):
-    """A document is no metadata of a model."""
+    """A document is not the metadata of a model."""
 
 
 def models_from_metadata(data: bytes) -> tuple[ServedModel, ...]:

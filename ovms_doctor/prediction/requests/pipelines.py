@@ -12,7 +12,7 @@ from ovms_doctor.model.served_models import ServedGraph, ServedInput, ServedMode
 
 
 def served_pipelines(plans: Iterable[PipelinePlan], models: ServedModels) -> Iterator[ServedGraph]:
-    """Pipelines that requests can reach. The inputs of a graph without inputs are not known."""
+    """Yields the pipelines that requests can reach. The inputs of a graph without inputs are not known."""
     for plan in plans:
         if plan.is_dropped:
             continue

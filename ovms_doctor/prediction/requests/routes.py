@@ -1,4 +1,4 @@
-"""Which handler a URL reaches (`parseRequestComponents`, http_rest_api_handler.cpp)."""
+"""The handler that a URL reaches (`parseRequestComponents`, http_rest_api_handler.cpp)."""
 
 import re
 from typing import Literal, TypeAlias
@@ -74,9 +74,9 @@ def path_of(url: str) -> str:
 
 
 def find_route(method: str, path: str, release: Release) -> Route:
-    """Returns the handler for a method and path. Raises StatusError with the server's answer where there is none."""
+    """Returns the handler for a method and path. Raises StatusError with the server's answer if there is none."""
     if method == "HEAD":
-        # Drogon hands it on as GET, and leaves the body out.
+        # Drogon passes it on as GET, without the body.
         method = "GET"
     if method not in ("POST", "GET", "OPTIONS"):
         raise StatusError("REST_UNSUPPORTED_METHOD")
@@ -139,7 +139,7 @@ def _get(path: str, release: Release) -> Route:
 
 
 def _version(text: str | None) -> int | None:
-    """`parseModelVersion`: a number that does not fit 64 bits is a version that is not found."""
+    """Applies `parseModelVersion`: a number that does not fit 64 bits is a version that is not found."""
     if text is None:
         return None
     number = int(text[:30])
@@ -149,7 +149,7 @@ def _version(text: str | None) -> int | None:
 
 
 def _decoded(text: str, release: Release) -> str:
-    """`urlDecode` (since 2024.5): `%2F` becomes `/`; other text is not changed."""
+    """Applies `urlDecode` (since 2024.5): `%2F` becomes `/`; other text is not changed."""
     if not release.at_least(2024, 5):
         return text
     raw = re.sub(

@@ -1,4 +1,4 @@
-"""From the plan of a deployment to what requests reach."""
+"""The models that requests reach, from the plan of a deployment."""
 
 from msgspec.structs import replace
 
@@ -83,7 +83,7 @@ def _available(
 
 
 def _tensors(attempt: Attempt) -> tuple[tuple[Tensor, ...] | None, tuple[Tensor, ...], bool]:
-    """Inputs and outputs, and whether shape, batch and layout were applied to them already."""
+    """Returns inputs and outputs, and whether shape, batch and layout are already applied to them."""
     report = attempt.report
     if isinstance(report, LoadReport) and report.outcome == "ok":
         if report.prepared_inputs:
@@ -120,7 +120,7 @@ def _input(
 def _configured(
     shape: tuple[Dimension, ...], name: str, layout: str, parameters: ParsedParameters
 ) -> tuple[Dimension, ...]:
-    """Returns the shape as configured, where OpenVINO did not apply the parameters."""
+    """Returns the shape as configured, if OpenVINO did not apply the parameters."""
     pair = parameters.layout or dict(parameters.layouts).get(name)
     if pair is not None and pair.is_set and len(pair.tensor) == len(pair.model) == len(shape):
         shape = tuple(

@@ -1,4 +1,4 @@
-"""Changes of the server with which a refused request is answered: layout, shape, batch size, names."""
+"""Changes of the server after which a refused request is answered: layout, shape, batch size, names."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _NHWC = (0, 3, 1, 2)
 
 
 class ServerChange(Struct, frozen=True):
-    """A change of the deployment, and the models as they are after it."""
+    """A change of the deployment, and the models after it."""
 
-    #: What to do, as one sentence.
+    #: The change, as one sentence.
     text: str
     #: Options of the command line: `--layout NHWC:NCHW`.
     option: str
@@ -36,7 +36,7 @@ class ServerChange(Struct, frozen=True):
 def server_changes(
     answer: Answer, message: InferMessage | None, model: ServedModel | None, models: ServedModels
 ) -> Iterator[ServerChange]:
-    """Yields changes that may help, the smallest first. Whether one does is for the caller to check."""
+    """Yields changes that may help, the smallest first. The caller checks whether one does."""
     if message is None or model is None or not model.known:
         return
     sent = {tensor.name: tensor for tensor in message.inputs}
@@ -70,7 +70,7 @@ def _with(item: ServedInput, model: ServedModel, changed: ServedInput) -> tuple[
 
 
 def _names(message: InferMessage, model: ServedModel, models: ServedModels) -> Iterator[ServerChange]:
-    """mapping_config.json with the names that the client sends."""
+    """Yields the change of mapping_config.json to the names that the client sends."""
     names = {item.name for item in model.inputs}
     extra = [tensor.name for tensor in message.inputs if tensor.name not in names]
     missing = [item for item in model.inputs if item.name not in {tensor.name for tensor in message.inputs}]
@@ -93,7 +93,7 @@ def _names(message: InferMessage, model: ServedModel, models: ServedModels) -> I
 
 
 def _layout(item: ServedInput, model: ServedModel, models: ServedModels) -> Iterator[ServerChange]:
-    """Returns the change to a layout that clients send, with the one of the model."""
+    """Yields the change to the layout that clients send, with the model's own layout."""
     if len(item.shape) != 4 or item.layout not in ("N...", "NCHW"):
         return
     shape = tuple(item.shape[index] for index in (0, 2, 3, 1))
@@ -110,7 +110,7 @@ def _layout(item: ServedInput, model: ServedModel, models: ServedModels) -> Iter
 def _shape(
     item: ServedInput, tensor: InferTensor, model: ServedModel, models: ServedModels
 ) -> Iterator[ServerChange]:
-    """A dynamic shape where the request differs from the model."""
+    """Yields the change to a dynamic shape, if the request differs from the model."""
     index = item.batch_index
     differs = [
         position

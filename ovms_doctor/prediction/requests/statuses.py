@@ -129,9 +129,9 @@ class StatusError(Exception):
         super().__init__(code)
         #: The name of the status code.
         self.code = code
-        #: What the server adds to the status text.
+        #: The server's addition to the status text.
         self.details = details
-        #: What the status is about.
+        #: The position in the request to which the status refers.
         self.position = position
 
 
@@ -166,7 +166,7 @@ def grpc_code(code: str, release: Release) -> str:
 
 
 def status_text(code: str, details: str, release: Release) -> str:
-    """`Status::string()`: the text of a code and, behind a dash, what was added to it."""
+    """Applies `Status::string()`: returns the text of a code and, after a dash, the addition."""
     text = TEXTS[code]
     if not release.at_least(2024, 5) and code in (
         "PIPELINE_DEFINITION_NAME_MISSING",

@@ -11,11 +11,11 @@ from ovms_doctor.model.client_request import ClientRequest
 
 
 class Step(NamedTuple):
-    """A changed request, and what was changed."""
+    """A changed request, and its change."""
 
     #: The request after the step.
     request: ClientRequest
-    #: What to do, as one sentence that begins with a verb.
+    #: The change, as one sentence that begins with a verb.
     text: str
 
 

@@ -22,14 +22,14 @@ from ovms_doctor.prediction.requests.json_values import (
 from ovms_doctor.prediction.requests.kserve_json import parse_document
 from ovms_doctor.prediction.requests.statuses import StatusError
 
-#: Where the values of a precision go: `tensor_content` unless named here.
+#: The field for the values of a precision: `tensor_content` if it is not listed here.
 _VALUE_FIELDS = {"FP16": "half_val", "U16": "int_val"}
 #: Precisions that a number is converted to.
 _NUMERIC = {"FP32", "FP64", "FP16", "I64", "I32", "I16", "I8", "U64", "U32", "U16", "U8"}
 
 
 class _NotArrayError(Exception):
-    """Something in a tensor's values is no part of an array; the offset and path where it is."""
+    """A tensor's values contain a value that is not part of an array; with its offset and path."""
 
     def __init__(self, item: JsonItem | None, path: str) -> None:
         super().__init__(path)
@@ -37,7 +37,7 @@ class _NotArrayError(Exception):
 
 
 class _Tensor:
-    """A TensorProto that is being filled."""
+    """A TensorProto during its construction."""
 
     def __init__(self, name: str, precision: str) -> None:
         self.name = name
@@ -51,7 +51,7 @@ class _Tensor:
         self.offset: int | None = None
 
     def result(self) -> InferTensor:
-        """Returns the tensor, its values where the dtype has them."""
+        """Returns the tensor, with its values in the field for the dtype."""
         datatype = {"I": "INT", "U": "UINT"}
         kind = self.precision
         if kind[:1] in datatype and kind[1:].isdigit():
@@ -71,7 +71,7 @@ class _Tensor:
 
 
 class TfsJson:
-    """One document on its way to a PredictRequest. The model's inputs and their types are known beforehand."""
+    """Converts one document to a PredictRequest. The model's inputs and their types are known before."""
 
     def __init__(self, body: bytes, model: ServedModel, release: Release) -> None:
         self._body = body
@@ -136,7 +136,7 @@ class TfsJson:
                 raise StatusError("REST_NAMED_INSTANCE_NOT_AN_OBJECT", "", RequestPosition(path, item.start))
             self._instance(item, path, found)
         sizes = [self._tensors[name].shape[0] for name in sorted(found)]
-        # A batch size of 0 is skipped when the first one is looked for.
+        # A batch size of 0 is skipped in the search for the first one.
         known = 0
         for size in sizes:
             if known == 0:
@@ -209,7 +209,7 @@ class TfsJson:
 
     # -- values --------------------------------------------------------------------------------------
     def _array(self, node: JsonItem, dim: int, tensor: _Tensor, path: str) -> None:
-        """`parseArray`, without recursion. Raises _NotArrayError."""
+        """Applies `parseArray`, without recursion. Raises _NotArrayError."""
         pending: list[tuple[JsonItem, int, str]] = [(node, dim, path)]
         while pending:
             item, depth, item_path = pending.pop()
@@ -242,7 +242,7 @@ class TfsJson:
             index += 1
 
     def _special(self, tensor: _Tensor, array: JsonArray, path: str) -> None:
-        """Inputs of stateful models: numbers in one row, with a type of their own."""
+        """Adds inputs of stateful models: numbers in one row, with a type of their own."""
         bits = 64 if tensor.name == "sequence_id" else 32
         tensor.precision = tensor.dtype = f"U{bits}"
         for item in array.items:
@@ -254,7 +254,7 @@ class TfsJson:
                 tensor.values += 1
 
     def _set_type(self, tensor: _Tensor, value: JsonItem, path: str = "") -> None:
-        """`setDTypeIfNotSet`: an input that the model lacks takes the type of its first value."""
+        """Applies `setDTypeIfNotSet`: an input that the model lacks gets the type of its first value."""
         if tensor.precision:
             return
         first = next(iter(numbers_in(self._body, value)), value) if isinstance(value, NumberRun) else value
@@ -267,14 +267,14 @@ class TfsJson:
         tensor.dtype = tensor.precision or tensor.dtype
 
     def _number(self, tensor: _Tensor) -> bool:
-        """`addNumber`: any number is converted to the type of the tensor."""
+        """Applies `addNumber`: any number is converted to the type of the tensor."""
         if tensor.dtype not in _NUMERIC:
             return False
         tensor.values += 1
         return True
 
     def _add(self, tensor: _Tensor, value: JsonItem, path: str) -> None:
-        """`addValue`. Raises _NotArrayError."""
+        """Applies `addValue`. Raises _NotArrayError."""
         if _is_binary(value):
             assert isinstance(value, JsonObject)
             text = value.members[0].value
@@ -302,7 +302,7 @@ def _is_binary(value: JsonItem) -> bool:
 
 
 def _set_dimension(tensor: _Tensor, depth: int, size: int) -> bool:
-    """`setDimOrValidate`: the first array of a depth gives the dimension, the others must have it."""
+    """Applies `setDimOrValidate`: the first array of a depth sets the dimension, the others must have it."""
     if len(tensor.shape) > depth:
         return tensor.shape[depth] == size
     tensor.shape += [0] * (depth - len(tensor.shape))
@@ -311,7 +311,8 @@ def _set_dimension(tensor: _Tensor, depth: int, size: int) -> bool:
 
 
 def _decode_base64(text: bytes) -> bytes | None:
-    """`absl::Base64Unescape`: white space and missing padding are taken; `None` for what is no base64."""
+    """Applies `absl::Base64Unescape`: white space and missing padding are accepted; `None` for text that is not
+    base64."""
     compact = bytes(text).translate(None, b" \t\r\n\v\f").rstrip(b"=.")
     if len(compact) % 4 == 1:
         return None

@@ -1,7 +1,7 @@
 """The checks of a message against a model (`RequestValidator`, predict_request_validation_utils.hpp).
 
-Both APIs go through the same steps in the same order; texts and fields differ (kfs_frontend/validation.cpp and,
-until 2026.2, tfs_frontend/validation.cpp). Inputs are looked at in the order of their names.
+Both APIs use the same steps in the same order; texts and fields differ (kfs_frontend/validation.cpp and, until 2026.2,
+tfs_frontend/validation.cpp). Inputs are checked in the order of their names.
 """
 
 from typing import Literal, TypeAlias
@@ -12,7 +12,7 @@ from ovms_doctor.model.served_models import ELEMENT_SIZES, ServedInput, ServedMo
 from ovms_doctor.prediction.requests.binary_extension import element_count
 from ovms_doctor.prediction.requests.statuses import StatusError
 
-#: What a request that passes still needs: nothing, another batch size, or another shape.
+#: The remaining need of a valid request: nothing, another batch size, or another shape.
 Need: TypeAlias = Literal["", "batch", "shape"]
 Hint: TypeAlias = Literal["string", "string 2D", "image", "none"]
 
@@ -39,7 +39,7 @@ _SIZE = 2**64
 
 
 def processing_hint(model_input: ServedInput, release: Release) -> Hint:
-    """How encoded data of an input are converted (`TensorInfo::createProcessingHints`)."""
+    """Returns how encoded data of an input are converted (`TensorInfo::createProcessingHints`)."""
     if model_input.precision == "STRING" and release.at_least(2024, 0):
         return "string"
     if (
@@ -108,7 +108,7 @@ class Validator:
 
     # -- one input -----------------------------------------------------------------------------------
     def _label(self, sent: InferTensor) -> str:
-        """The end of a message: the input's name, since 2024.5 with the words doubled."""
+        """Returns the end of a message: the input's name, since 2024.5 with repeated text."""
         doubled = not self._tfs and self._release.at_least(2024, 5)
         return f"input name: {'input name: ' if doubled else ''}{sent.name}"
 
@@ -177,7 +177,7 @@ class Validator:
 
     # -- encoded data --------------------------------------------------------------------------------
     def _encoded(self, model_input: ServedInput, sent: InferTensor, index: int) -> bool:
-        """Check strings and images; whether nothing else is checked of this input."""
+        """Checks strings and images; returns whether nothing else of this input is checked."""
         hint = processing_hint(model_input, self._release)
         if self._message.raw and not self._tfs:
             batch, width = self._raw_strings(self._buffer(index, sent), sent)
@@ -203,7 +203,7 @@ class Validator:
         return True
 
     def _raw_strings(self, buffer: bytes, sent: InferTensor) -> tuple[int, int]:
-        """`getRawInputContentsBatchSizeAndWidth`: each element behind four bytes with its length."""
+        """Applies `getRawInputContentsBatchSizeAndWidth`: each element follows four bytes with its length."""
         position, count, longest = 0, 0, 0
         while position + 4 <= len(buffer):
             length = int.from_bytes(buffer[position : position + 4], "little")
@@ -233,7 +233,7 @@ class Validator:
         if self._model.batch_auto:
             self._need = "batch"
         elif not model_input.shape_auto:
-            # The server writes how many elements the message itself has, also if they are in a buffer.
+            # The server writes the number of elements in the message itself, even if they are in a buffer.
             count = len((sent.contents or NO_CONTENTS).strings)
             raise self._fail("INVALID_BATCH_SIZE", f"Expected: {expected}; Actual: {count}", sent, "shape[0]")
 
@@ -320,7 +320,7 @@ class Validator:
 
 
 def _product(shape: tuple[int, ...]) -> int:
-    """Returns the number of elements in 64 bits, without a look at overflows."""
+    """Returns the number of elements in 64 bits, without a check for overflows."""
     count = 1
     for dimension in shape:
         count = count * dimension % _SIZE

@@ -40,27 +40,27 @@ _MOST_STEPS = 12
 
 
 class RequestVerdict(Struct, frozen=True):
-    """The predicted answer to a request, and what to change."""
+    """The predicted answer to a request, and the changes that it needs."""
 
     #: The request, with the path that it is sent to.
     request: ClientRequest
-    #: What the server answers.
+    #: The server's answer.
     answer: Answer
     #: The servable that the request names; empty if it names none.
     servable: str
-    #: The version that it reaches or names; `None` for the default one or none.
+    #: The version that it reaches or names; `None` for the default version or none.
     version: int | None
     #: Each input of the request and of the model.
     inputs: tuple[SentInput, ...] = ()
     #: The inputs of the model; empty if they are not known.
     model_inputs: tuple[ServedInput, ...] = ()
-    #: What the server answers after each step: what else is wrong behind the first fault.
+    #: The server's answer after each step, which shows the faults after the first.
     behind: tuple[Answer, ...] = ()
     #: The steps that lead to the corrected request.
     steps: tuple[str, ...] = ()
     #: A request that is answered with 200; `None` if none can be derived.
     corrected: ClientRequest | None = None
-    #: Changes of the server with which the request, as it is, is answered.
+    #: Changes of the server with which the unchanged request is answered.
     changes: tuple[ServerChange, ...] = ()
     #: The names that are served.
     served: tuple[str, ...] = ()
@@ -69,7 +69,7 @@ class RequestVerdict(Struct, frozen=True):
 
 
 def judge(request: ClientRequest, models: ServedModels, release: Release, facts: Facts) -> RequestVerdict:
-    """The verdict. Raises FactsMissingError until everything that is needed was collected."""
+    """Returns the verdict. Raises FactsMissingError until all needed facts are collected."""
     served = tuple(served_names(models))
     if request.refusal:
         return RequestVerdict(request, Answer("CLIENT_REFUSES", request.refusal), "", None, served=served)
@@ -100,7 +100,7 @@ def judge(request: ClientRequest, models: ServedModels, release: Release, facts:
 
 
 def _with_doubts(request: ClientRequest, outcome: Outcome) -> Outcome:
-    """The outcome, whose answer also carries the doubts about the request."""
+    """Returns the outcome, whose answer also contains the doubts about the request."""
     if not request.doubts:
         return outcome
     return replace(outcome, answer=replace(outcome.answer, doubts=(*outcome.answer.doubts, *request.doubts)))
@@ -123,7 +123,7 @@ def _servable(
 def _what_was_meant(
     request: ClientRequest, outcome: Outcome, models: ServedModels, release: Release
 ) -> tuple[InferMessage | None, ServedModel | None]:
-    """Returns the message and the model for the table, also if the server does not come so far."""
+    """Returns the message and the model for the table, even if the server does not reach them."""
     message, model = outcome.message, outcome.model
     if message is None and request.interface == "REST" and request.api == "KServe" and request.body:
         try:
@@ -216,7 +216,7 @@ def _compared(tensor: InferTensor, item: ServedInput, size: int | None, release:
 def _corrected(
     request: ClientRequest, outcome: Outcome, models: ServedModels, release: Release, facts: Facts
 ) -> tuple[tuple[str, ...], tuple[Answer, ...], ClientRequest | None]:
-    """Returns the steps to a request that is answered, each checked by asking the rules again."""
+    """Returns the steps to a request that is answered, with the rules applied again after each step."""
     steps: list[str] = []
     behind: list[Answer] = []
     current, reached = request, outcome
@@ -245,7 +245,7 @@ def _corrected(
 def _changes(
     request: ClientRequest, outcome: Outcome, models: ServedModels, release: Release, facts: Facts
 ) -> tuple[ServerChange, ...]:
-    """The changes of the server with which the request is answered; several if one alone does not do."""
+    """Returns the changes of the server with which the request is answered; several if one alone is not enough."""
     found: list[ServerChange] = []
     parsed = outcome.message if request.interface == "REST" and request.api == "KServe" else None
     current, reached = models, outcome

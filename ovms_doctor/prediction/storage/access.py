@@ -1,4 +1,4 @@
-"""How to query a store so that it answers as it would answer the server: decided here, done by a collector."""
+"""The way to query a store so that it answers as it would answer the server: decided here, done by a probe."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ovms_doctor.prediction.proxies import GCS_HOST, curl_route, s3_route
 from ovms_doctor.prediction.storage import faults, gcs, s3
 from ovms_doctor.prediction.storage.server_environment import ServerEnvironment, server_environment
 
-#: Where the SDK looks for profiles: below the home directory of the image's user.
+#: The directory in which the SDK searches for profiles: below the home directory of the image's user.
 _PROFILES = ("/home/ovms/.aws/credentials", "/home/ovms/.aws/config")
 _NAMED_FILES = ("AWS_SHARED_CREDENTIALS_FILE", "AWS_CONFIG_FILE")
 #: Variables with which the SDK's own search ends at a role, whose keys only the server's host gets.
@@ -26,10 +26,9 @@ AZURE = "Azure is not queried; only the path, the environment and the proxy are 
 
 
 def store_access(base_path: str, deployment: Deployment, facts: Facts) -> StoreAccess | str:
-    """Returns the access for a base path in a store; where the store cannot be queried as the server queries it, the
+    """Returns the access for a base path in a store; if the store cannot be queried as the server queries it, the
     reason in one sentence. Faults of the path or the environment alone are in
-    :mod:`ovms_doctor.prediction.storage.faults`.
-    Raises FactsMissingError."""
+    :mod:`ovms_doctor.prediction.storage.faults`. Raises FactsMissingError."""
     environment = server_environment(deployment)
     if base_path.startswith(s3.PREFIX):
         return _of_s3(base_path, deployment, environment)
@@ -71,7 +70,7 @@ def _of_s3(path: str, deployment: Deployment, environment: ServerEnvironment) ->
     if client.empty_keys:
         return "a key for S3 is set to nothing, and what the client then sends cannot be determined"
     if all(environment.filled(name) for name in keys):
-        # Of the SDK's own search the variables come first.
+        # In the SDK's own search the variables come first.
         by_chain = client.credentials == "chain" and environment.filled("AWS_SESSION_TOKEN")
         token = by_chain or client.token == "used"  # noqa: S105 - how the token is used
         return StoreAccess(
@@ -88,7 +87,7 @@ def _of_profile(
     deployment: Deployment,
     environment: ServerEnvironment,
 ) -> StoreAccess | str:
-    """AWS_PROFILE without keys: the profile's own keys, where its files can be reached."""
+    """Returns the access for AWS_PROFILE without keys: the profile's own keys, if its files can be read."""
     role = next((name for name in _ROLES if environment.has(name)), "")
     if role:
         return f"the server takes on a role ({role}), whose keys are not to be had here"
@@ -119,7 +118,7 @@ def _region(client: S3Client) -> str:
 
 def _address(endpoint: Endpoint, release: Release) -> str | None:
     """Returns the address, empty for Amazon's own, None if it is not known. A path in it is kept (the endpoint rules of
-    the SDK's line since 2024.0); how the line before handled a path is not known."""
+    the SDK's line since 2024.0); how the line before it handled a path is not known."""
     if not endpoint.readable or endpoint.problem or (endpoint.path and not release.at_least(2024, 0)):
         return None
     if endpoint.source == "aws":
@@ -154,7 +153,7 @@ def _of_gcs(
 
 
 def google_route(deployment: Deployment) -> Route:
-    """The way to Google's store, or to the one that a variable names in its place."""
+    """Returns the route to Google's store, or to the store that a variable names instead."""
     address = gcs.endpoint_url(gcs.choose_client(server_environment(deployment), deployment.release))
     scheme, host, _ = gcs.endpoint_parts(address or f"https://{GCS_HOST}")
     return curl_route(scheme, host, deployment.environment)

@@ -1,5 +1,5 @@
-"""Azure: what a path names, and whether the client can be made at all (azurefilesystem.cpp and azurestorage.cpp,
-v2022.1 to v2026.3; the code behind v2026.3 is another one)."""
+"""Azure: the parts of a path, and whether the client can be created (azurefilesystem.cpp and azurestorage.cpp, v2022.1
+to v2026.3; the code after v2026.3 is different)."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from ovms_doctor.prediction.storage.server_environment import ServerEnvironment
 
 BLOBS, FILES = "az://", "azfs://"
 CONNECTION = "AZURE_STORAGE_CONNECTION_STRING"
-#: Variables that other clients read instead: a user who sets one of these means Azure, and a finding names the right
-#: one.
+#: Variables that other clients read instead: a user who sets one of these intends to use Azure, and a finding names the
+#: right variable.
 INSTEAD = ("AZURE_STORAGE_ACCOUNT", "AZURE_STORAGE_KEY", "AZURE_STORAGE_SAS_TOKEN", "AZURE_CLIENT_ID")
 
 
 def parse_path(path: str) -> AzurePath:
-    """``parseFilePath`` of a path that begins with ``az://`` or ``azfs://``."""
+    """Applies ``parseFilePath`` to a path that begins with ``az://`` or ``azfs://``."""
     blob = path.startswith(BLOBS)
     rest = path[len(BLOBS if blob else FILES) :]
     container, slash, directory = rest.partition("/")
@@ -33,5 +33,5 @@ def is_connected(environment: ServerEnvironment) -> bool | None:
 
 
 def known_client(release: Release) -> bool:
-    """The rules hold for this release: its client is azure-storage-cpp 7.5.0."""
+    """Whether the rules are valid for this release: its client is azure-storage-cpp 7.5.0."""
     return not release.at_least(2026, 4)

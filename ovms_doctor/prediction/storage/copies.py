@@ -1,8 +1,8 @@
-"""The files that the server downloads of a version, and the copy for which the rules for local files then run.
+"""The files of a version that the server downloads, and the copy to which the rules for local files then apply.
 
-S3: the files of the directory and of the directories right below it; Google: all below it; of both only the suffixes
-of ``FileSystem::acceptedFiles`` (localfilesystem.cpp). All directories are created, also those of which no file is
-downloaded.
+S3: the files of the directory and of the directories right below it; Google: all files below it; for both only the
+suffixes of ``FileSystem::acceptedFiles`` (localfilesystem.cpp). All directories are created, including those without a
+downloaded file.
 """
 
 from __future__ import annotations
@@ -40,12 +40,12 @@ from ovms_doctor.prediction.paths import escapes
 from ovms_doctor.prediction.storage.listing import Page, Store, prefix_of
 
 _MISSING = Failure(errno.ENOENT)
-#: Why a tree is not followed.
+#: The reasons why a tree is not followed.
 LEADS_OUT = "a part of a key there is “..”, which leads out of its directory"
 
 
 def accepted_suffixes(release: Release) -> tuple[str, ...]:
-    """``FileSystem::acceptedFiles`` of the release."""
+    """Returns ``FileSystem::acceptedFiles`` of the release."""
     always = (".bin", ".onnx", ".xml", "mapping_config.json")
     paddle = (".pdiparams", ".pdmodel") if release.reads_paddle else ()
     frozen = (".pb",) if release.reads_tensorflow else ()
@@ -54,8 +54,8 @@ def accepted_suffixes(release: Release) -> tuple[str, ...]:
 
 
 class DownloadError(Exception):
-    """The download of a version fails. ``answer``: the answer that stopped it; ``key``: of which object. Without an
-    answer: a directory without a name is at ``key``, which has two slashes in a row."""
+    """The download of a version fails. ``answer``: the answer that stopped it; ``key``: the object. Without an answer,
+    ``key`` is the position of a directory without a name, which has two slashes in a row."""
 
     def __init__(self, key: str, answer: StoreRefusal | Unavailable | None) -> None:
         super().__init__(key)
@@ -71,17 +71,17 @@ class _Found(Struct):
 
 
 def copy_of(store: Store, base_key: str, base_path: str, version: int, release: Release) -> CopyFacts | None:
-    """Returns the files that are downloaded of a version; None if there is no directory of that number. Raises
-    FactsMissingError, DownloadStops."""
+    """Returns the files of a version that are downloaded; None if there is no directory of that number. Raises
+    FactsMissingError, DownloadError."""
     base = store.page(prefix_of(base_key))
-    # The server lists it anew; where all of it was on the page of the base path, that shows the same.
+    # The server lists it again; if all of it was on the page of the base path, this page shows the same.
     page = store.whole(base, str(version)) if isinstance(base, Page) else base
     if not isinstance(page, Page):
         raise DownloadError(f"{prefix_of(base_key)}{version}/", page)
     path = f"{base_path.rstrip('/')}/{version}"
     if not page.objects:
         # The client for S3 gets the object that has the version's name. It tries to write it to the path of the
-        # directory that it made, and does not notice the failure: the copy is empty.
+        # directory that it created, and ignores the failure: the copy is empty.
         alone = store.access.store == "s3" and isinstance(base, Page) and store.holds(base, str(version))
         return CopyFacts(version, path) if alone else None
     found = _Found()
@@ -102,8 +102,8 @@ def _gather(store: Store, page: Page, above: str, release: Release, found: _Foun
     by_name = {item.key[len(page.prefix) :]: item for item in page.objects}
     suffixes, names = accepted_suffixes(release), page.names()
     if "" in names and store.access.store == "gcs" and not release.at_least(2024, 5):
-        # Its directory without a name is the first of all and is there already: the client ends with this directory,
-        # and calls that a success (downloadFileFolder in gcsfilesystem.cpp, CreateLocalDir in filesystem.hpp).
+        # Its directory without a name is the first of all and exists already: the client stops at this directory, and
+        # reports a success (downloadFileFolder in gcsfilesystem.cpp, CreateLocalDir in filesystem.hpp).
         found.left_out += [
             above + item.key[len(page.prefix) :] for item in page.objects if item.key != page.prefix
         ]
@@ -125,7 +125,7 @@ def _gather(store: Store, page: Page, above: str, release: Release, found: _Foun
                 found.left_out.append(above + name)
             continue
         if above and store.access.store == "s3":
-            # One directory deeper, and its own directories are not followed.
+            # One directory deeper, the client does not follow further directories.
             found.left_out += [item.key[len(page.prefix) - len(above) :] for item in page.below(name).objects]
             continue
         if not name:
@@ -138,11 +138,11 @@ def _gather(store: Store, page: Page, above: str, release: Release, found: _Foun
 
 
 class Copied(Facts):
-    """The facts for a server that has downloaded one version: the list of the store answers questions about its
-    copy, the store those about the content. The driver answers all other questions.
+    """The facts for a server that has downloaded one version: the list of the store answers questions about its copy,
+    the store those about the content. The driver answers all other questions.
 
-    Paths of the copy are the store's own, ``s3://bucket/model/1/model.xml``. A store that refuses an object's bytes
-    ends in DownloadStops.
+    Paths of the copy are the store's own, ``s3://bucket/model/1/model.xml``. If a store refuses an object's bytes,
+    DownloadError is raised.
     """
 
     __slots__ = ("_copy", "_directories", "_files", "_root", "_version")
@@ -158,7 +158,7 @@ class Copied(Facts):
         self._directories = {"", *found.directories}
 
     def ask(self, question: Any) -> Any:
-        """As Facts.ask. Raises FactsMissingError, DownloadStops."""
+        """Returns the answer, as Facts.ask. Raises FactsMissingError, DownloadError."""
         name = self._name(question)
         if name is None:
             return super().ask(question)
@@ -188,7 +188,7 @@ class Copied(Facts):
                 yield self._of_store(question, name)
 
     def _name(self, question: Any) -> str | None:
-        """Returns the path in the copy that a question is about, None for another question."""
+        """Returns the path in the copy to which a question refers, None for another question."""
         if not isinstance(question, StatPath | ListDirectory | ReadFile | InspectModel | LoadModel):
             return None
         path = question.path

@@ -27,21 +27,26 @@ from ovms_doctor.prediction.storage.listing import Page, Store, prefix_of
 from ovms_doctor.prediction.storage.refusals import decides, store_unavailable
 from ovms_doctor.prediction.versions import apply_policy, read_names
 
-#: The SDK's message for a refused HeadBucket, whatever the reason: an answer to HEAD has no body (1.11).
+#: The SDK's message for a refused HeadBucket, for any reason: an answer to HEAD has no body (1.11).
 _NO_BODY = "No response body."
 
 
 class StoreDetection(Struct, frozen=True):
-    """The versions that the server finds below a base path; ``detection`` is None if ``unknown`` has the reason."""
+    """The versions that the server finds below a base path."""
 
+    #: The store; None if it cannot be queried.
     store: Store | None
+    #: The key of the base path.
     key: str
+    #: The detected versions; None if they are not known.
     detection: Detection | None = None
+    #: Why the versions are not known.
     unknown: CouldNotLook | None = None
 
 
 def look_at_base(entry: ModelEntry, deployment: Deployment, facts: Facts) -> StoreDetection:
-    """``ModelManager::readAvailableVersions`` for an entry in S3 or Google Cloud Storage. Raises FactsMissingError."""
+    """Applies ``ModelManager::readAvailableVersions`` to an entry in S3 or Google Cloud Storage. Raises
+    FactsMissingError."""
     path = entry.base_path
     key = key_of(path)
     access = store_access(path, deployment, facts)
@@ -58,7 +63,7 @@ def key_of(path: str) -> str:
 
 
 def bulk_of(access: StoreAccess, path: str, deployment: Deployment) -> ListStore | None:
-    """Returns the list by which a target that contains ``path`` was understood, with the same access; the longest
+    """Returns the list from which a target that contains ``path`` was interpreted, with the same access; the longest
     one."""
     found = [
         target_listing(access, target.path)
@@ -71,7 +76,7 @@ def bulk_of(access: StoreAccess, path: str, deployment: Deployment) -> ListStore
 def _s3(detection: StoreDetection, store: Store, entry: ModelEntry, deployment: Deployment) -> StoreDetection:
     path, prefix = entry.base_path, prefix_of(detection.key)
     head = HeadBucket(store.access)
-    # Both together: nearly always both are needed, the second one also for the reason that the first does not have.
+    # Both questions together: nearly always both are needed; only the second one has the reason of a refusal.
     store.facts.need([head, *store.lacking(prefix)])
     answer = store.facts.ask(head)
     near = same_network(deployment)
@@ -111,9 +116,9 @@ def _s3(detection: StoreDetection, store: Store, entry: ModelEntry, deployment: 
 
 
 def _below_host(detection: StoreDetection, page: Page, entry: ModelEntry) -> StoreDetection:
-    """The form with a host in the path: its keys begin with a slash, but where ``getDirectorySubdirs`` and
-    ``downloadFileFolder`` (s3filesystem.cpp) write the path anew. So the versions of a bucket itself are found, and
-    then looked for behind a slash."""
+    """Returns the result for a path with a host: its keys begin with a slash, except in ``getDirectorySubdirs`` and
+    ``downloadFileFolder`` (s3filesystem.cpp), which write the path again. So the versions of a bucket itself are found,
+    but then searched after a slash."""
     if detection.detection is None:
         return detection
     path, found = entry.base_path, detection.detection.found
@@ -137,8 +142,8 @@ def _below_host(detection: StoreDetection, page: Page, entry: ModelEntry) -> Sto
 def _gcs(
     detection: StoreDetection, store: Store, entry: ModelEntry, deployment: Deployment
 ) -> StoreDetection:
-    """A list that fails counts as empty: the client returns an error as a value, which the server does not check
-    (isDirectory in gcsfilesystem.cpp)."""
+    """Returns the result for Google Cloud Storage. A failed list counts as empty: the client returns an error as a
+    value, which the server does not check (isDirectory in gcsfilesystem.cpp)."""
     path, page = entry.base_path, store.page(prefix_of(detection.key))
     if isinstance(page, Unavailable):
         return _unknown(detection, path, page)

@@ -18,7 +18,7 @@ from ovms_doctor.prediction.versions import apply_policy
 
 
 def plan_store(entry: ModelEntry, deployment: Deployment, facts: Facts) -> StorePlan:
-    """The decisions for an entry whose base path is in a store. Raises FactsMissingError."""
+    """Returns the decisions for an entry whose base path is in a store. Raises FactsMissingError."""
     environment = server_environment(deployment)
     if entry.base_path.startswith(s3.PREFIX):
         return _s3(entry, deployment, environment)
@@ -60,8 +60,8 @@ def _azure(entry: ModelEntry, deployment: Deployment, environment: ServerEnviron
 
 
 def look_remote(entry: ModelEntry, deployment: Deployment, mode: Mode, facts: Facts) -> ModelPlan | Stored:
-    """Returns the result for a model in a store up to its versions: it ends the process, it is never found, it could
-    not be looked at; else its versions, which are then followed. Raises FactsMissingError."""
+    """Returns the plan of a model in a store if it ends the process, is never found, or could not be queried; else its
+    versions, which are then followed. Raises FactsMissingError."""
     if entry.base_path.startswith(s3.PREFIX) and route("s3", deployment.environment).way == "ends":
         log = (server_log.ENDS_BY_NUMBER(),)
         return _refused(entry, "INTERNAL_ERROR", BaseProblem("store"), log, 1)

@@ -69,7 +69,7 @@ def _hidden(store: Store, page: Page, model: ModelPlan) -> tuple[int, ...]:
 
 
 def _copies(model: ModelPlan, store: Store, deployment: Deployment) -> tuple[CopyFacts, ...]:
-    """Of the versions that were tried."""
+    """Returns the copies of the versions that were tried."""
     stored = Stored(model.entry, deployment, model.detection, store, key_of(model.entry.base_path))
     tried = [item.version for item in model.versions if item.attempt is not None]
     copies = (stored.copy(version) for version in tried)

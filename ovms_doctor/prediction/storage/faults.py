@@ -1,9 +1,7 @@
-"""Faults of the path and the environment alone: a model that cannot be served whatever the store, a process that
-ends.
+"""Faults of the path and the environment alone: a model that cannot be served from any store, or a process that ends.
 
-In the server's order: the client is made, the path is looked at for ``..``, then it is parsed
-(readAvailableVersions in modelmanager.cpp). An exception while the client is made ends the process, with
-exit code 1 (server.cpp).
+In the server's order: the client is created, the path is checked for ``..``, then it is parsed (readAvailableVersions
+in modelmanager.cpp). An exception during the creation of the client ends the process, with exit code 1 (server.cpp).
 """
 
 from __future__ import annotations
@@ -31,17 +29,17 @@ from ovms_doctor.prediction.storage.azure import known_client
 from ovms_doctor.prediction.storage.server_environment import ServerEnvironment
 
 _BAD_LABEL = "Invalid DNS Label found in URI host"
-#: The SDK's message where no process listens.
+#: The SDK's message if no process listens.
 _NOT_CONNECTED = "curlCode: 7, Couldn't connect to server"
 _LOOPBACK = lazy_pattern(r"localhost|localhost\.localdomain|127(\.\d{1,3}){3}|::1|0\.0\.0\.0")
-#: ``throw e`` of a reference to the base class: nothing is left of the text.
+#: ``throw e`` of a reference to the base class loses the text.
 _SLICED = "std::exception"
-#: Types that both lines of Google's library take; the newer one takes more.
+#: Types that both lines of Google's library accept; the newer one accepts more.
 _ALWAYS_TAKEN = ("service_account", "authorized_user")
 
 
 def escaping(path: str, release: Release) -> StoreFault | None:
-    """``..`` in a path, which is refused for every store."""
+    """Returns the fault of a path with ``..``, which is refused for every store."""
     if not escapes(path, release):
         return None
     return StoreFault("escapes", "PATH_INVALID", (server_log.PATH_ESCAPES(path=path),))
@@ -86,7 +84,7 @@ def of_gcs_client(
     if client.credentials != "file":
         return None
     if client.key_file is None:
-        # The value is not a path, and so was not kept.
+        # The value is not a path, so it was not kept.
         return _key_fault("content") if gcs.KEY_FILE in environment.known else None
     # Without a mount, the other files of a container are not known.
     if not deployment.bare_metal and not (deployment.mounts and client.key_file.startswith("/")):
@@ -107,13 +105,13 @@ def of_gcs_client(
     if not isinstance(inspection, KeyFileInspection):
         return None
     fault = _of_content(inspection, deployment.release)
-    # JSON that is no object makes the older library throw words of its own.
+    # For JSON that is not an object, the older library throws another text.
     return _key_fault(fault, inspection=inspection, exact=inspection.form != "json") if fault else None
 
 
 def _of_content(inspection: KeyFileInspection, release: Release) -> KeyFault:
-    """``LoadCredsFromPath`` (google_credentials.cc). A file that begins like PKCS#12 counts as good, and so do types
-    that the newer library may or may not accept."""
+    """Applies ``LoadCredsFromPath`` (google_credentials.cc). A file that begins like PKCS#12 counts as valid, and so do
+    types that the newer library may or may not accept."""
     if inspection.form == "binary":
         return ""
     if inspection.form != "object":
@@ -159,8 +157,8 @@ def of_gcs(location: GcsPath, client: GcsClient, deployment: Deployment) -> Stor
 
 
 def of_azure_client(connected: bool | None, release: Release) -> StoreFault | None:
-    """Without a connection string none of the forms that azure-storage-cpp 7.5.0 knows is there: its
-    ``cloud_storage_account::parse`` throws, and the server's own handler throws on."""
+    """Returns the fault of a missing connection string: ``cloud_storage_account::parse`` of azure-storage-cpp 7.5.0
+    finds none of its forms and throws, and the server's own handler throws again."""
     if connected is not False or not known_client(release):
         return None
     lines = (

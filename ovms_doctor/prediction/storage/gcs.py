@@ -1,4 +1,4 @@
-"""Google Cloud Storage: the place that a path names, and the client's credentials (gcsfilesystem.cpp, the same from
+"""Google Cloud Storage: the bucket and key of a path, and the client's credentials (gcsfilesystem.cpp, the same from
 v2022.1 to v2026.3; google-cloud-cpp 0.21 until 2025.2, 2.39 since 2025.3)."""
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ _ENDPOINT, _TESTBENCH = "CLOUD_STORAGE_EMULATOR_ENDPOINT", "CLOUD_STORAGE_TESTBE
 
 
 def parse_path(path: str) -> GcsPath:
-    """``GCSFileSystem::parsePath`` of a path that begins with ``gs://``.
+    """Applies ``GCSFileSystem::parsePath`` to a path that begins with ``gs://``.
 
-    Credentials before an ``@`` were hidden where the path was read: no request and no fact holds them.
+    Credentials before an ``@`` are hidden when the path is read: no request and no fact contains them.
     """
     rest = path[len(PREFIX) :]
     bucket, slash, key = rest.partition("/")
@@ -25,8 +25,8 @@ def parse_path(path: str) -> GcsPath:
 
 
 def choose_client(environment: ServerEnvironment, release: Release) -> GcsClient:
-    """``createDefaultOrAnonymousClientOptions``: anonymous without the variable; with an empty one the library looks
-    for gcloud's own file, then queries the metadata server. Endpoints as the library reads them."""
+    """Applies ``createDefaultOrAnonymousClientOptions``: anonymous without the variable; with an empty one the library
+    searches for gcloud's own file, then queries the metadata server. Endpoints as the library reads them."""
     names = (_ENDPOINT, _TESTBENCH) if reads_emulator_endpoint(release) else (_TESTBENCH,)
     chosen = next((name for name in names if environment.filled(name)), "")
     emulators = ("STORAGE_EMULATOR_HOST", _ENDPOINT)
@@ -47,7 +47,7 @@ def endpoint_url(client: GcsClient) -> str:
 
 
 def endpoint_parts(url: str) -> tuple[Literal["http", "https"], str, str]:
-    """Scheme, host and port of an endpoint's URL; the port with its colon, empty for none. Reads any text."""
+    """Returns scheme, host and port of an endpoint's URL; the port with its colon, empty for none. Reads any text."""
     scheme, _, rest = url.partition("://")
     authority = rest.partition("/")[0].rpartition("@")[2]
     host, colon, port = authority.rpartition(":")
@@ -57,5 +57,5 @@ def endpoint_parts(url: str) -> tuple[Literal["http", "https"], str, str]:
 
 
 def reads_emulator_endpoint(release: Release) -> bool:
-    """CLOUD_STORAGE_EMULATOR_ENDPOINT came with the second line of the library (2025.3)."""
+    """Whether the library reads CLOUD_STORAGE_EMULATOR_ENDPOINT: since its second line (2025.3)."""
     return release.at_least(2025, 3)

@@ -22,25 +22,27 @@ from ovms_doctor.model.facts import (
 )
 from ovms_doctor.model.store_paths import TARGET_PAGES
 
-#: Keys that a store gives at a time.
+#: The number of keys in one answer of a store.
 PAGE = 1000
 
 
 def prefix_of(key: str) -> str:
-    """``appendSlash``: what keys below ``key`` begin with; nothing for the bucket itself."""
+    """Applies ``appendSlash``: returns the prefix of keys below ``key``; empty for the bucket itself."""
     return key if not key or key.endswith("/") else key + "/"
 
 
 class Page(Struct, frozen=True):
-    """The list that the server gets for ``prefix``: the keys in the order of their bytes. ``more``: there are others
-    that it does not request."""
+    """The list that the server gets."""
 
+    #: The prefix of all keys.
     prefix: str
+    #: The objects, with the keys in the order of their bytes.
     objects: tuple[StoredObject, ...]
+    #: Whether there are further keys that the server does not request.
     more: bool = False
 
     def names(self) -> tuple[str, ...]:
-        """``getDirectoryContents``: the next part of each key, once each, in byte order; may be empty."""
+        """Returns ``getDirectoryContents``: the next part of each key, once each, in byte order; may be empty."""
         cut = len(self.prefix)
         found = {item.key[cut:].partition("/")[0]: None for item in self.objects if item.key != self.prefix}
         return tuple(sorted(found))
@@ -51,13 +53,13 @@ class Page(Struct, frozen=True):
         return first < len(self.objects) and self.objects[first].key == key
 
     def below(self, name: str) -> Page:
-        """Returns the same for a part of this page."""
+        """Returns the part of this page below a name."""
         prefix = f"{self.prefix}{name}/"
         first = bisect_left(self.objects, prefix, key=_key)
         last = first
         while last < len(self.objects) and self.objects[last].key.startswith(prefix):
             last += 1
-        # Behind the last key of a page that was cut there may be more of the same.
+        # After the last key of a page that was cut, there may be more keys with the prefix.
         return Page(prefix, self.objects[first:last], self.more and last == len(self.objects))
 
 
@@ -66,11 +68,13 @@ def _key(item: StoredObject) -> str:
 
 
 class Store(Struct, frozen=True):
-    """A bucket with one access. ``bulk``: a list of everything below a target, made to understand the target, from
-    which the server's own pages can be computed."""
+    """A bucket with one access."""
 
+    #: The access.
     access: StoreAccess
+    #: The facts for the rules.
     facts: Facts
+    #: A list of everything below a target, from which the server's own pages can be computed.
     bulk: ListStore | None = None
 
     def question(self, prefix: str) -> ListStore:
@@ -102,14 +106,14 @@ class Store(Struct, frozen=True):
         first = bisect_left(listed.objects, prefix, key=_key)
         objects = tuple(_beginning(listed.objects, first, prefix))
         if listed.more and first + len(objects) == len(listed.objects):
-            # Where the list ends, nothing is known of what follows.
+            # The keys after the end of the list are not known.
             return None
         if self.access.store == "s3" and len(objects) > PAGE:
             return Page(prefix, objects[:PAGE], True)
         return Page(prefix, objects)
 
     def is_directory(self, page: Page, name: str) -> bool | StoreRefusal | Unavailable:
-        """``isDirectory`` of an entry of ``page``. Raises FactsMissingError."""
+        """Applies ``isDirectory`` to an entry of ``page``. Raises FactsMissingError."""
         inner = page.below(name)
         if inner.objects or not page.more or _after(page, inner.prefix):
             return bool(inner.objects)

@@ -8,7 +8,7 @@ from ovms_doctor.model.causes import CouldNotLook
 from ovms_doctor.model.facts import StoreRefusal, Unavailable
 from ovms_doctor.model.facts.store_answers import StoreProblem
 
-#: Problems that a server in the same network has too, at any time.
+#: Problems that a server in the same network also has, at any time.
 _LASTING: frozenset[StoreProblem] = frozenset({"name", "proxy name", "refused", "proxy"})
 #: For a failed encryption, the reasons that do not depend on the trusted certificates: the other side is not
 #: encrypted, or its certificate is not valid for this time or host. Messages of OpenSSL, in lower case.
@@ -39,7 +39,7 @@ def decides(refusal: StoreRefusal, near: bool) -> bool:
     answers all clients alike; temporary problems prove nothing, and an object that was listed and is now missing may
     return."""
     if refusal.problem == "tls":
-        # The server trusts the certificates of its own system, and those are not what was used here.
+        # The server trusts the certificates of its own system, which were not used here.
         return near and any(phrase in refusal.message.lower() for phrase in _NEVER_ENCRYPTED)
     if refusal.problem:
         return near and refusal.problem in _LASTING
@@ -50,7 +50,7 @@ def decides(refusal: StoreRefusal, near: bool) -> bool:
 
 
 def in_words(refusal: StoreRefusal) -> str:
-    """One sentence without a full stop."""
+    """Returns one sentence without a full stop."""
     host = refusal.host or "the store"
     if refusal.problem:
         more = f" ({refusal.status})" if refusal.status else ""

@@ -1,6 +1,6 @@
-"""S3: the place that a path names, and the client that the environment makes (s3filesystem.cpp, v2022.1 to v2026.3).
+"""S3: the bucket and key of a path, and the client for the environment (s3filesystem.cpp, v2022.1 to v2026.3).
 
-What the SDK makes of it was read in sources near the releases' own: 1.7.129 until 2023.3, 1.11.268 since 2024.0.
+The SDK's behaviour was read in sources near the releases' own: 1.7.129 until 2023.3, 1.11.268 since 2024.0.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from ovms_doctor.prediction.storage.server_environment import ServerEnvironment
 
 PREFIX = "s3://"
 _DEFAULT_REGION = "us-east-1"
-#: The server's pattern for s3://HOST:PORT/BUCKET/KEY. In the key ``.-_`` is a range, from the dot to the underscore:
-#: it holds capitals, colons and slashes, but no dash. Its group ``(/…+)*`` is written without the star: the
-#: class holds the slash itself, so that both match the same, and this one does not try every way to cut it.
+#: The server's pattern for s3://HOST:PORT/BUCKET/KEY. In the key ``.-_`` is a range, from the dot to the underscore: it
+#: contains capitals, colons and slashes, but no dash. Its group ``(/…+)*`` is written without the star: the class
+#: contains the slash itself, so that both match the same texts, and this one does not backtrack.
 _WITH_HOST = lazy_pattern(r"s3://([0-9a-zA-Z\-.]+):([0-9]+)/([0-9a-z.\-]+)((?:/[0-9a-zA-Z.-_]+)?)")
 _HOST_AND_PORT = lazy_pattern(r"[^/\s]*[^/\s:]:[0-9]+")
 _READABLE_HOST = lazy_pattern(r"[0-9a-zA-Z\-.]+")
 _READABLE_BUCKET = lazy_pattern(r"[0-9a-z.\-]+")
-#: A label of a host name as the SDK wants it (DNS.cpp).
+#: A label of a host name that the SDK accepts (DNS.cpp).
 _LABEL = lazy_pattern(r"[0-9A-Za-z]([0-9A-Za-z-]{0,61}[0-9A-Za-z])?")
 _ADDRESS = lazy_pattern(
     r"(?P<host>\[[^\]/]*\]|[^:/?#]*)(:(?P<port>[0-9]{1,5}))?(?P<rest>[/?#].*)?", re.DOTALL
@@ -34,9 +34,9 @@ _ADDRESS = lazy_pattern(
 
 
 def parse_path(path: str) -> S3Path:
-    """``S3FileSystem::parsePath`` of a path that begins with ``s3://``.
+    """Applies ``S3FileSystem::parsePath`` to a path that begins with ``s3://``.
 
-    Credentials before an ``@`` were hidden where the path was read: no request and no fact holds them.
+    Credentials before an ``@`` are hidden when the path is read: no request and no fact contains them.
     """
     match = _WITH_HOST.fullmatch(path)
     if match is not None:
@@ -45,7 +45,7 @@ def parse_path(path: str) -> S3Path:
     rest = path[len(PREFIX) :]
     bucket, slash, key = rest.partition("/")
     if slash and not bucket:
-        # The slash is not behind the place where the bucket begins, so the server takes all of it.
+        # The slash is not after the beginning of the bucket, so the server takes all of the text.
         return S3Path(path, rest)
     return S3Path(path, bucket, key, host_like=_host_like(bucket, key))
 
@@ -59,12 +59,12 @@ def _host_like(bucket: str, key: str) -> Literal["", "key", "bucket", "host"]:
     return "key" if _READABLE_BUCKET.fullmatch(key.partition("/")[0]) else "bucket"
 
 
-#: Straight, English, German and French ones.
+#: Straight, English, German and French quotation marks.
 _QUOTES = "\"'`\u00b4\u2018\u2019\u201a\u201b\u201c\u201d\u201e\u201f\u00ab\u00bb"
 
 
 def choose_client(location: S3Path, environment: ServerEnvironment, release: Release) -> S3Client:
-    """The constructor of ``S3FileSystem``."""
+    """Applies the constructor of ``S3FileSystem``."""
     both = environment.has("AWS_ACCESS_KEY_ID") and environment.has("AWS_SECRET_ACCESS_KEY")
     profile = environment.has("AWS_PROFILE")
     credentials: Literal["keys", "chain", "anonymous"] = "anonymous"
@@ -92,8 +92,9 @@ def choose_client(location: S3Path, environment: ServerEnvironment, release: Rel
 
 
 def _region(environment: ServerEnvironment, both: bool, profile: bool) -> tuple[str | None, str]:
-    """The SDK takes AWS_DEFAULT_REGION before AWS_REGION, empty ones not at all; with both keys the server puts
-    AWS_REGION over it, even an empty one. A profile's own region comes first where the profile is used for that."""
+    """Returns the region and its source. The SDK reads AWS_DEFAULT_REGION before AWS_REGION, and ignores empty ones;
+    with both keys the server replaces it by AWS_REGION, even an empty one. A profile's own region comes first if the
+    profile is used for it."""
     if both and environment.has("AWS_REGION"):
         return environment.text("AWS_REGION"), "AWS_REGION"
     if profile and not both:
@@ -111,7 +112,7 @@ def _endpoint(location: S3Path, environment: ServerEnvironment, region: str | No
             return Endpoint("S3_ENDPOINT", "", "http", "", readable=False)
         return read_endpoint(text)
     if environment.empty("S3_ENDPOINT"):
-        # It replaces the path's host, and is no valid host. Which scheme is then used is not known.
+        # It replaces the path's host, and is not a valid host. The scheme is then not known.
         return replace(_amazon(region), scheme="http", readable=False)
     if location.host:
         # A port with that many digits cannot be connected to.
@@ -131,9 +132,9 @@ def _amazon(region: str | None) -> Endpoint:
 
 
 def read_endpoint(text: str) -> Endpoint:
-    """How S3_ENDPOINT is read: where it contains ``http://`` anywhere, its first seven characters are cut; the
-    scheme is http, unless the rest begins with ``https://`` (the SDK's OverrideEndpoint). The SDK's own parser reads
-    a user in it as the host (URI.cpp); how it reads a fragment is not known."""
+    """Returns S3_ENDPOINT as the server reads it: if it contains ``http://`` at any position, its first seven
+    characters are cut; the scheme is http, unless the rest begins with ``https://`` (the SDK's OverrideEndpoint). The
+    SDK's own parser reads a user in it as the host (URI.cpp); how it reads a fragment is not known."""
     left = text[7:] if "http://" in text else text
     scheme: Literal["http", "https"] = "http"
     address = left
@@ -167,15 +168,15 @@ def without_quotes(text: str) -> str:
 
 
 def _label_problem(host: str) -> EndpointProblem:
-    """The SDK sends no request to a host with an invalid label (DNS.cpp: IsValidHost). Text in brackets does not
-    count, nor does a host that could not be determined."""
+    """Returns the problem of a host with an invalid label: the SDK sends no request to it (DNS.cpp: IsValidHost). Text
+    in brackets does not count, nor does a host that could not be determined."""
     if not host or host.startswith("[") or "*" in host or "@" in host:
         return ""
     return "" if all(_LABEL.fullmatch(label) for label in host.split(".") if label) else "label"
 
 
 def is_address(host: str) -> bool:
-    """An IP address: no bucket's name is put before it."""
+    """Whether the host is an IP address: no bucket's name is put before it."""
     try:
         ipaddress.ip_address(host.strip("[]"))
     except ValueError:
@@ -186,7 +187,7 @@ def is_address(host: str) -> bool:
 def bucket_in_host(bucket: str, endpoint: Endpoint, addressing: Addressing) -> bool:
     """Returns whether the bucket becomes a part of the host name: with virtual-hosted addresses, if it is a valid
     label. A bucket with a dot only without encryption, and then even before an IP address: the SDK's endpoint rules
-    look for an IP address in their first case only."""
+    check for an IP address in their first case only."""
     if addressing == "path" or is_address(bucket) or len(bucket) < 3 or bucket != bucket.lower():
         return False
     if "." in bucket:

@@ -11,16 +11,19 @@ from ovms_doctor.model.environment import Variable
 
 
 class ServerEnvironment(Struct, frozen=True):
-    """``known``: variables by name. ``unread``: names of those that are set to a value which is not known.
-    ``whole``: there are no others, so what is not here is not set; ``partial``: it is known that there are others."""
+    """The variables of the server."""
 
+    #: The variables whose values are known, by name.
     known: Mapping[str, Variable] = field(default_factory=dict)
+    #: The names of variables that are set to a value that is not known.
     unread: frozenset[str] = frozenset()
+    #: Whether there are no others: a variable that is not here is not set.
     whole: bool = False
+    #: Whether it is known that there are others.
     partial: bool = False
 
     def has(self, name: str) -> bool:
-        """It exists, be it empty: ``getenv`` gives a pointer."""
+        """Whether the variable exists, even if it is empty: ``getenv`` returns a pointer."""
         return name in self.known or name in self.unread
 
     def filled(self, name: str) -> bool:
@@ -28,24 +31,25 @@ class ServerEnvironment(Struct, frozen=True):
         return name in self.unread or (name in self.known and not self.known[name].empty)
 
     def empty(self, name: str) -> bool:
-        """It exists and is set to nothing."""
+        """Whether the variable exists and is empty."""
         return name in self.known and self.known[name].empty
 
     def text(self, name: str) -> str | None:
-        """Its value where that may be kept: empty if it is set to nothing, None if it is not set or not known."""
+        """Returns the variable's value if it may be kept: empty if it is set to nothing, None if it is not set or not
+        known."""
         variable = self.known.get(name)
         if variable is None:
             return None
         return "" if variable.empty else variable.text
 
     def knows_family(self, prefix: str) -> bool:
-        """Whether enough is configured to report what is missing: all, or something of the same family."""
+        """Whether enough is configured to report a missing variable: all variables, or one with the same prefix."""
         family = any(name.startswith(prefix) for name in (*self.known, *self.unread))
         return self.whole or (family and not self.partial)
 
 
 def server_environment(deployment: Deployment) -> ServerEnvironment:
-    """Returns the variables of the server. Only a container has all of them; a user may have named only some."""
+    """Returns the variables of the server. Only for a container all are known; a user may have named only some."""
     known = {item.name: item for item in deployment.environment}
     container = deployment.container
     if container is None:

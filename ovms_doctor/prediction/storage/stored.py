@@ -27,20 +27,26 @@ from ovms_doctor.prediction.storage.copies import Copied, DownloadError, copy_of
 from ovms_doctor.prediction.storage.listing import Store, prefix_of
 from ovms_doctor.prediction.storage.refusals import decides, store_unavailable
 
-#: Where the server puts its copies (filesystem.cpp, createTempPath): six letters of the name are made up.
+#: The directory of the server's copies (filesystem.cpp, createTempPath): six letters of the name are random.
 TEMPORARY = "/tmp/fileXXXXXX"  # noqa: S108 - the server's, nothing is written here
 
 
 class Stored(Struct):
-    """A model in a store whose versions are known. ``failing``: why the download of these versions fails;
-    ``unclear``: why it cannot be determined whether it does."""
+    """A model in a store whose versions are known."""
 
+    #: The model's entry.
     entry: ModelEntry
+    #: The deployment.
     deployment: Deployment
+    #: The detected versions.
     detection: Detection
+    #: The store.
     store: Store
+    #: The key of the base path.
     key: str
+    #: Why the download of the present versions fails; None if it does not.
     failing: DownloadFails | None = None
+    #: Why it is not known whether the download fails; None if it is known.
     unclear: CouldNotLook | None = None
     _known: dict[tuple[int, bool], Attempt | DownloadFails | CouldNotLook] = field(default_factory=dict)
     #: First attempts of versions whose download failed: the log of the next attempts may differ.
@@ -49,7 +55,7 @@ class Stored(Struct):
     _noted: str = ""
 
     def begin(self, versions: Sequence[int], loader: Loader) -> None:
-        """The versions of one turn are downloaded. Raises FactsMissingError, naming what all of them need."""
+        """Downloads the versions of one round. Raises FactsMissingError with the missing facts of all of them."""
         self.failing = self.unclear = None
         missing: list[AnyQuestion] = []
         for version in versions:
@@ -79,7 +85,7 @@ class Stored(Struct):
         return self._fail(version, tried) if isinstance(tried, DownloadFails) else tried
 
     def copy(self, version: int) -> CopyFacts | None:
-        """Returns the files that are downloaded of a version, None if that is not known. Raises FactsMissingError."""
+        """Returns the files of a version that are downloaded, None if they are not known. Raises FactsMissingError."""
         try:
             return copy_of(self.store, self.key, self.entry.base_path, version, self.deployment.release)
         except DownloadError:
@@ -89,8 +95,8 @@ class Stored(Struct):
         return f"{self.entry.base_path.rstrip('/')}/{version}"
 
     def _twice(self, versions: Sequence[int]) -> CouldNotLook | None:
-        """Two directories of one number, downloaded in one turn: the client for S3 cannot make a directory below them
-        for the second time, and fails."""
+        """Returns the cause for two directories of one number in one round: the client for S3 cannot create a directory
+        below them for the second time, and fails."""
         for version in versions if self.store.access.store == "s3" else ():
             copied = self.copy(version) if versions.count(version) > 1 else None
             if copied is not None and copied.directories:
@@ -173,12 +179,13 @@ class Stored(Struct):
 
 
 def _refuses(answer: StoreRefusal, near: bool) -> bool:
-    """Whether the server is refused as well. What was listed and is not there any more was taken away meanwhile."""
+    """Whether the store refuses the server too. An object that was listed and is now missing was removed in the
+    meantime."""
     return decides(answer, near) and not answer.problem and answer.status != 404
 
 
 def _may_write(deployment: Deployment) -> bool:
-    """Whether there is anything writable at /tmp; Podman lays a tmpfs there by itself."""
+    """Whether a writable file system is at /tmp; Podman mounts a tmpfs there by itself."""
     container = deployment.container
     if container is None or not container.read_only_root or container.engine == "podman":
         return True

@@ -209,7 +209,7 @@ def _collect(models: Path, saved: Path) -> str:
 def _judged(model: Path, facts: Facts) -> tuple[str, str]:
     """Returns the program's verdict in the oracle's terms, and further counters."""
     request = CheckOptions((str(model),), as_="model", user=User(os.getuid(), os.getgid(), ()))
-    # Its state as a model of a configuration, as it was collected.
+    # The repository is evaluated as a configuration, with the collected facts.
     deployment = replace(deployment_for(request, facts), mode="config")
     planned = plan(deployment, facts)
     assert planned.plan is not None

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Generates what follows from the codes of the checks: the tables in their pages, the data that ``explain``
+"""Generates the files that depend on the codes of the checks: the tables in their pages, the data that ``explain``
 reads, the index of the documentation, and the manual page, which is made from the parser of the command line.
 
-With --check nothing is written; the exit code is 1 if a file differs from what would be generated.
+With --check nothing is written; the exit code is 1 if a file differs from the generated text.
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ class ReleaseError(Exception):
 
 
 def _git(*arguments: str) -> str:
-    """Returns what git prints for these arguments in the checkout."""
+    """Returns the output of git for these arguments in the checkout."""
     completed = subprocess.run(
         ["git", "-C", str(ROOT), *arguments], check=True, capture_output=True, text=True
     )

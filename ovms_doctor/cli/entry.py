@@ -9,7 +9,7 @@ import os
 import sys
 
 _INTERRUPTED = 130
-#: New objects after which Python looks for unreachable cycles: more than a run on a few models makes. With Python's
+#: New objects after which Python searches for unreachable cycles: more than a run on a few models makes. With Python's
 #: default, the imports alone start dozens of searches, which take a tenth of such a run.
 _COLLECTED_AFTER = 50_000
 

@@ -34,8 +34,8 @@ _CLOCK = "{:5.1f} s  "
 
 
 def write(text: str, path: str | None) -> None:
-    """Writes the text as UTF-8, whatever the locale; ``-`` is standard output. Raises UnwritableError if the file
-    cannot be written."""
+    """Writes the text as UTF-8 in any locale; ``-`` is standard output. Raises UnwritableError if the file cannot be
+    written."""
     write_parts([text], path)
 
 

@@ -43,7 +43,7 @@ _NAMES: Mapping[Kind, tuple[str, str]] = {
 
 
 class _MapFile(Struct, frozen=True):
-    """A redaction map as it is stored.
+    """The stored form of a redaction map.
 
     * ``format``: identifies this kind of file.
     * ``schema_version``: version of the form; its second number grows with added keys.

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 LARGEST_INPUT = 96 << 20
 #: Maximum size in bytes of a file that is read whole.
 _READ_WHOLE = 32 << 20
-#: What the HTTP server takes.
+#: The maximum size in bytes of a request that the HTTP server accepts.
 _MOST_BODY = 1 << 30
 _LARGEST_METADATA = 1 << 24
 
@@ -109,7 +109,7 @@ class _MappedBody(mmap.mmap):
 
 
 def _content(source: str, limits: DocumentLimits) -> bytes:
-    """Returns the bytes of a file or of standard input. A large file is mapped and takes no memory."""
+    """Returns the bytes of a file or of standard input. A large file is mapped and needs no memory."""
     try:
         with NamedFile(source, limits=limits) as file:
             status = os.fstat(file.fileno()) if file.has_descriptor else None
@@ -139,7 +139,7 @@ def _named_file(name: str, directory: str, limits: DocumentLimits) -> bytes:
     raise DocumentError(f"the file {name} that it names cannot be read")
 
 
-# -- what is served --------------------------------------------------------------------------------------
+# -- the served models -----------------------------------------------------------------------------------
 
 
 class _RequestServer:

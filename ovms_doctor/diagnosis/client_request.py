@@ -85,7 +85,7 @@ def judge_request(
 
 
 def _settled(attempt: Callable[[], T], facts: Facts, collector: Collector | None) -> T:
-    """Returns the rules' result once no fact is missing."""
+    """Returns the rules' result when no fact is missing."""
     for _ in range(_MOST_TURNS):
         try:
             return attempt()

@@ -238,7 +238,7 @@ def _unavailable(container: Container, mounts: tuple[Mount, ...]) -> tuple[Unava
     return tuple(found)
 
 
-# -- what the host gives -------------------------------------------------------------------------------
+# -- the host's devices and limits --------------------------------------------------------------------
 
 
 def _host(container: Container, here: Host | None) -> Host:

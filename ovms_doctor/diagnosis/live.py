@@ -51,7 +51,7 @@ class LiveOptions(Struct, frozen=True):
     insecure: bool = False
     #: The text of the header Authorization.
     authorization: str = ""
-    #: The container that the address was read from; empty where an address was named.
+    #: The container that the address was read from; empty if an address was named.
     container: str = ""
     #: Whether a request for inference is sent.
     probe: bool = False

@@ -22,7 +22,7 @@ from ovms_doctor.model.text import redact
 class Settled(Struct, frozen=True):
     """The data that a check runs on.
 
-    * ``deployment``: everything that the server was given, without secrets.
+    * ``deployment``: the settings of the server, without secrets.
     * ``plan``: the predicted result.
     * ``facts``: the facts that the plan is based on.
     """

@@ -49,7 +49,7 @@ class PluginMessageError(ValueError):
 
 
 class PluginDescription(Struct, frozen=True):
-    """A third-party check as it describes itself.
+    """A third-party check's description of itself.
 
     * ``summary``: the subject of the check, as a phrase.
     * ``prefix``: the prefix of all its codes.
@@ -61,7 +61,7 @@ class PluginDescription(Struct, frozen=True):
     codes: Mapping[str, Code]
 
 
-# -- what is accepted ----------------------------------------------------------------------------------
+# -- accepted values -----------------------------------------------------------------------------------
 
 
 class _Subject(Subject, frozen=True):

@@ -118,7 +118,7 @@ class IgnoredInput(Struct, frozen=True):
     """An argument or key of the server that this program does not evaluate.
 
     * ``where``: the option, or the JSON pointer of the key.
-    * ``text``: what was not evaluated.
+    * ``text``: the part that was not evaluated.
     """
 
     location: str = field(name="where")
@@ -299,10 +299,10 @@ class EvidenceInfo(Struct, frozen=True):
 class StepInfo(Struct, frozen=True):
     """One step of a remedy.
 
-    * ``text``: what to do.
+    * ``text``: the instruction.
     * ``command``: the command for a shell, quoted, with the real path and uid; None if there is none.
     * ``where``: where to run the command or change the setting.
-    * ``effect``: what the step does.
+    * ``effect``: the effect of the step.
     """
 
     text: str
@@ -314,7 +314,7 @@ class StepInfo(Struct, frozen=True):
 class RemedyInfo(Struct, frozen=True):
     """The remedy for a finding.
 
-    * ``summary``: what to do, in general.
+    * ``summary``: the general instruction.
     * ``steps``: the steps for this deployment; a step that begins with Or is an alternative.
     """
 
@@ -323,7 +323,7 @@ class RemedyInfo(Struct, frozen=True):
 
 
 class OccurrencesInfo(Struct, frozen=True):
-    """How often a log shows a finding, and where. Times are the server's own, without a zone.
+    """The occurrences of a finding in a log. Times are the server's own, without a zone.
 
     * ``count``: how often.
     * ``first_at``: the time of the first occurrence; null if its line has none.
@@ -357,19 +357,19 @@ class FindingInfo(Struct, frozen=True):
 
     * ``code``: the code, never reused.
     * ``name``: the name that belongs to the code, in kebab case.
-    * ``severity``: how bad it is for what was requested of the server.
+    * ``severity``: how serious it is for the requested service.
     * ``confidence``: how sure the prediction is.
-    * ``subject``: what the finding is about.
+    * ``subject``: the subject of the finding.
     * ``message``: the finding in one sentence.
-    * ``detail``: what the server does about it, or empty.
+    * ``detail``: the reaction of the server, or empty.
     * ``server_log``: whole messages that the server logs, after the log prefix, line ends kept, secrets as ***.
     * ``evidence``: the observations that prove the finding.
-    * ``recovers``: what makes the server pick up a repair; None if nothing does.
+    * ``recovers``: the event after which the server uses a repair; None if there is none.
     * ``remedy``: the remedy; None if none is known.
     * ``docs``: the web address of the page about the code, or empty.
     * ``caused_by``: fingerprints of the findings that this one follows from.
     * ``fingerprint``: the same for the same finding in another run or on another host.
-    * ``occurrences``: where a log shows the finding; absent if it is not from a log.
+    * ``occurrences``: the occurrences of the finding in a log; absent if it is not from a log.
     * ``suppressed``: why it does not count; absent if it counts. Suppressed findings come after the others.
     """
 

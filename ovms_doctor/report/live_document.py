@@ -14,7 +14,7 @@ class LiveStepInfo(Struct, frozen=True):
 
     * ``step``: name, way, connection, protocol or server.
     * ``ok``: whether it succeeds; null if it could not be tried.
-    * ``detail``: what was observed.
+    * ``detail``: the observation.
     """
 
     step: str

@@ -85,7 +85,7 @@ class AnswerInfo(Struct, frozen=True):
 class ServerChangeInfo(Struct, frozen=True):
     """A change of the server with which the server accepts the request.
 
-    * ``text``: what to change, in a sentence.
+    * ``text``: the change, in a sentence.
     * ``option``: the option of the command line; null if none is needed.
     * ``config``: the key in config.json; null if none is needed.
     * ``mapping``: the content of mapping_config.json; null if none is needed.

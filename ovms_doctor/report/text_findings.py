@@ -194,7 +194,7 @@ def _log_lines(writer: TextWriter, message: str) -> list[str]:
     return [filled[0], f"… ({plural(hidden, 'line')} between: --verbose)", *filled[-_LOG_LINES:]]
 
 
-# -- what to do ----------------------------------------------------------------------------------------
+# -- remedies ------------------------------------------------------------------------------------------
 
 
 def _write_remedy(writer: TextWriter, remedy: Remedy, indent: int) -> None:

@@ -114,8 +114,8 @@ def _other_task(plan: Plan, pull: PullPlan, report: Report) -> tuple[str, str]:
 
 
 def _ended(report: Report) -> str:
-    """Returns a sentence that the container does not run, for any prediction of its next start; empty where that is not
-    known."""
+    """Returns a sentence that the container does not run, for any prediction of its next start; empty if that is
+    unknown."""
     container = report.deployment.container if report.deployment is not None else None
     state = container.state if container is not None else None
     if state is None or state.status not in ("exited", "dead", "terminated"):
@@ -133,7 +133,7 @@ def _next_start(report: Report) -> Report:
 
 
 def _running(report: Report) -> str:
-    """Returns a sentence on what the running server serves; empty where that is not known."""
+    """Returns a sentence on what the running server serves; empty if that is unknown."""
     status = report.live
     if status is None:
         return ""

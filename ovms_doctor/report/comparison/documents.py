@@ -44,7 +44,7 @@ class DifferenceInfo(Struct, frozen=True):
     * ``name``: the name that belongs to the code.
     * ``severity``: the severity in the newer report, else in the older one.
     * ``severity_before``: the severity in the older report if it differs, else null.
-    * ``subject``: what the finding is about.
+    * ``subject``: the subject of the finding.
     * ``message``: the finding in one sentence.
     * ``fingerprint``: the same in both reports.
     * ``note``: why the change is unknown, or what else changed; or empty.

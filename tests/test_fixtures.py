@@ -89,7 +89,7 @@ def test_a_broken_model_is_refused(path: str) -> None:
     assert BROKEN[path] in load(path)["refused"]
 
 
-def test_the_documented_mistakes_are_mistakes_of_layout() -> None:
+def test_the_documented_models_have_the_documented_mistakes() -> None:
     assert sorted(os.listdir(MODELS / "model1/2")) == ["anotherfile.txt", "somefile.bin"]
     assert all(path.is_file() for path in (MODELS / "model2").iterdir())
     assert (MODELS / "model2/mapping_config.json").is_file()
@@ -139,7 +139,7 @@ def test_every_recorded_tree_can_be_built(release: RecordedRelease, family: Fami
             assert all(os.path.lexists(directory / entry.path) for entry in case.tree), case.id
 
 
-def test_both_releases_were_given_the_same() -> None:
+def test_both_releases_have_the_same_cases() -> None:
     for family in get_args(Family):
         older, newer = load_cases("2025.4", family), load_cases("2026.3", family)
         assert [(case.tree, case.arguments("/d")) for case in older.values()] == [

@@ -151,7 +151,7 @@ def test_python_that_is_too_old_is_named(clone: Path) -> None:
     assert not (clone / ".venv").exists()
 
 
-def test_python_that_is_named_is_not_ignored_where_an_environment_exists(set_up: Path) -> None:
+def test_named_python_is_not_ignored_if_an_environment_exists(set_up: Path) -> None:
     (set_up / "venv" / "mine").touch()
     assert _make_venv(set_up).returncode == 0
     for bad in ("/nope", "/bin/false"):

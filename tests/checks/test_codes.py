@@ -196,7 +196,7 @@ def _check_code(code: Code) -> None:
     assert (code.docs, code.page) == ("", ""), "these are for third-party codes"
 
 
-def test_see_also_leads_somewhere_else() -> None:
+def test_see_also_names_other_existing_codes() -> None:
     wrong = {
         code.code: code.see_also
         for code in CODES.values()

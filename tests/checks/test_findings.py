@@ -98,7 +98,7 @@ class TestLinks:
         (world_dir / "models").symlink_to("real/models")
         assert findings(world_dir / "models") == []
 
-    def test_a_link_out_of_the_target_is_named_where_it_is(self, world_dir: Path) -> None:
+    def test_a_link_out_of_the_target_is_named_by_its_path(self, world_dir: Path) -> None:
         good_model(world_dir / "store" / "m" / "1")
         good_model(world_dir / "models" / "n" / "1")
         (world_dir / "models" / "m").symlink_to("../store/m")

@@ -20,11 +20,11 @@ from tests.checks.helpers import findings
         ("2022.3", None),
     ],
 )
-def test_each_release_has_its_own_text(release: str, texts: tuple[str, str] | None) -> None:
+def test_each_release_has_another_text(release: str, texts: tuple[str, str] | None) -> None:
     assert text_of_release(parse_release(release), "Incorrect weights in bin file!", "/m/a.xml") == texts
 
 
-def test_an_unknown_fault_has_no_text() -> None:
+def test_an_unknown_fault_has_no_text_of_another_release() -> None:
     assert text_of_release(parse_release("2024.3"), "something else", "/m/a.xml") is None
 
 

@@ -146,7 +146,7 @@ def test_a_mapping_is_left_out(world_dir: Path) -> None:
     assert "mapping_config.json" in finding["detail"]
 
 
-def test_a_compose_file_gets_its_own_form(world_dir: Path) -> None:
+def test_a_remedy_for_compose_has_the_form_of_compose(world_dir: Path) -> None:
     linked(world_dir)
     service = {"image": IMAGE, "command": list(SERVED), "volumes": [f"{world_dir}/models:/models"]}
     (world_dir / "compose.yaml").write_text(json.dumps({"services": {"ovms": service}}))
@@ -196,7 +196,7 @@ def test_a_base_path_outside_all_mounts_has_a_separate_finding(path: str, world_
     assert "Give the server the path /models/m." in json.dumps(result.document) or path != "/srv/models/m"
 
 
-def test_an_image_of_ones_own_may_have_the_files(world_dir: Path) -> None:
+def test_a_custom_image_may_contain_the_files(world_dir: Path) -> None:
     linked(world_dir)
     assert found(run(world_dir, *SERVED, image="registry.example.com/ours/server:1")) == []
 

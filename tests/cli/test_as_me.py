@@ -11,7 +11,7 @@ from tests.cli.helpers import good_model
 from tests.cli.run import ovms_doctor
 
 
-def test_the_user_and_the_place_are_this_processs(world_dir: Path) -> None:
+def test_as_me_assumes_this_processs_user_on_this_host(world_dir: Path) -> None:
     good_model(world_dir / "m" / "1")
     result = ovms_doctor("check", world_dir / "m", "--as-me", "--load", "none", "-f", "json")
     assert result.code == 0

@@ -77,6 +77,6 @@ def test_a_mistake_of_usage_writes_the_document(arguments: tuple[str, ...], tmp_
 
 
 @pytest.mark.parametrize("arguments", [("check",), ("logs",), ("explain",), ("schema", "nothing")])
-def test_without_a_format_there_is_no_document(arguments: tuple[str, ...]) -> None:
+def test_without_a_format_no_document_is_written(arguments: tuple[str, ...]) -> None:
     run = ovms_doctor(*arguments)
     assert (run.code, run.out) == (2, b"")

@@ -107,7 +107,7 @@ def test_a_tensor_called_token(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["sk-learn_model_for_the_churn_of_customers_2", "a=b?key=c", "user:pw@host"])
-def test_a_directory_whose_name_looks_like_a_secret(name: str, tmp_path: Path) -> None:
+def test_a_directory_with_a_name_like_a_secret(name: str, tmp_path: Path) -> None:
     model = tmp_path / name
     shutil.copytree(MODEL, model)
     report = assert_same([str(model)], tmp_path)

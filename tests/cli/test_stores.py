@@ -129,7 +129,7 @@ def test_one_here_and_one_there_are_one_configuration(store_runs: StoreRuns) -> 
     assert served(by_server) == {"m": [1]}
 
 
-def test_a_wrong_name_is_never_found(store_runs: StoreRuns) -> None:
+def test_a_wrong_model_name_is_not_found(store_runs: StoreRuns) -> None:
     result = check(store_runs.path("/dense-ri"), *store_runs.environment_options())
     assert result.document["server"]["exit_code"] == 1
     assert served(result) == {"dense-ri": []}

@@ -42,7 +42,7 @@ def test_a_model_named_with_a_number_is_not_a_version_directory(world_dir: Path)
     assert (result.code, codes(result)) == (0, [])
 
 
-def test_the_report_says_how_a_directory_is_understood(world_dir: Path) -> None:
+def test_the_report_names_the_interpretation_of_a_directory(world_dir: Path) -> None:
     good_model(world_dir / "models" / "m" / "1")
     top = os.path.realpath(world_dir / "models")
     for arguments, kind, other in [

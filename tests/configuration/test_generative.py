@@ -102,7 +102,9 @@ def test_a_graph_on_disk_comes_before_the_files_of_a_generative_model() -> None:
 @pytest.mark.parametrize(
     ("release", "option", "code"), [("2026.3", "--nireq", 64), ("2025.0", "--nireq", None)]
 )
-def test_a_graph_takes_no_parameters_on_the_command_line(release: str, option: str, code: int | None) -> None:
+def test_a_graph_accepts_no_parameters_on_the_command_line(
+    release: str, option: str, code: int | None
+) -> None:
     memory_files = MemoryFiles({"/repo/m/graph.pbtxt": "node {}", "/repo/m/1/a.onnx": "good"})
     plan = settle(deployed(release, (*ARGUMENTS, option, "2")), memory_files)
     assert plan.exit_code == code

@@ -49,7 +49,7 @@ def reference(data: bytes) -> bool:
 
 @settings(max_examples=300, deadline=None)
 @given(st.lists(PIECES, max_size=12).map(b"".join) | st.binary(max_size=30))
-def test_the_parser_takes_what_rapidjson_takes(data: bytes) -> None:
+def test_the_parser_accepts_the_same_as_rapidjson(data: bytes) -> None:
     try:
         parse(ConfigText.of(data))
         taken = True

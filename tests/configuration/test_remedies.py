@@ -197,7 +197,7 @@ def test_a_single_file_of_an_older_release(path: str, message: str) -> None:
 
 
 # -- traps that are nobody else's ----------------------------------------------------------------------
-def test_files_of_a_generative_model_in_a_configuration_make_it_none() -> None:
+def test_files_of_a_generative_model_in_a_configuration_are_not_loaded_as_one() -> None:
     """The server searches only --model_path for them (configuration.md, traps 27 and 28)."""
     memory_files = configured_files(listed(entry()))
     memory_files.files["/m/config.json"] = '{"architectures": ["LlamaForCausalLM"]}'
@@ -266,7 +266,7 @@ def test_values_for_another_number_of_channels_are_not_the_layouts_fault(
         ("2023.0", "comment", "ours", False),
     ],
 )
-def test_a_key_is_moved_only_to_where_the_schema_takes_it(
+def test_a_key_is_moved_only_to_an_object_that_allows_it(
     release: str, key: str, value: object, moves: bool
 ) -> None:
     item = {**entry(), key: value}
@@ -289,7 +289,7 @@ def test_a_key_is_moved_only_to_where_the_schema_takes_it(
 # -- tasks, open files ---------------------------------------------------------------------------------
 
 
-def test_a_generative_model_can_be_given_its_task() -> None:
+def test_the_task_of_a_generative_model_can_be_set() -> None:
     memory_files = MemoryFiles({"/m/config.json": "{}", "/m/1/a.onnx": "good"})
     (found,) = [one for one in plan_and_findings(memory_files, SINGLE)[1] if one.code == "OVD408"]
     assert "--task text_generation" in steps(found)

@@ -88,7 +88,7 @@ def test_user_option_overrides_the_container() -> None:
     assert options_from_container(options, replace(BASE, user="0:0")).user == User(7, 7)
 
 
-def test_mounts_lie_over_the_containers_own_files_and_the_users_over_all() -> None:
+def test_mounts_hide_the_containers_files_and_the_users_mounts_hide_all() -> None:
     options = CheckOptions(mounts=(Mount("/here", "/data"),))
     volume = ContainerMount("/data", "volume", name="weights")
     request = options_from_container(

@@ -171,7 +171,7 @@ def test_long_log_is_cut_to_its_first_and_last_lines(engine: Engine) -> None:
     assert container.release == "2025.4.1"
 
 
-def test_short_log_is_complete_whatever_it_holds(engine: Engine) -> None:
+def test_short_log_is_complete_with_any_content(engine: Engine) -> None:
     container = see(engine.ended(engine.run("--odd")))[1]
     assert container.log[1:] == ("\x1b[31mred \N{REPLACEMENT CHARACTER}",)
     assert len(see(engine.ended(engine.run("--lines", "99")))[1].log) == 100

@@ -96,7 +96,7 @@ def test_changes_after_the_recorded_start_are_distinguished(
             assert "newer than what" in finding["detail"]
 
 
-def test_a_server_that_polls_takes_new_files_up_by_itself(engine: Engine, world_dir: Path) -> None:
+def test_a_polling_server_loads_new_files_by_itself(engine: Engine, world_dir: Path) -> None:
     """A file newer than the last poll is not a fault; a mapping is never read again."""
     started = Recorded(engine, world_dir, "--file_system_poll_wait_seconds", "100000")
     _version_3(started)

@@ -91,7 +91,7 @@ def test_hostile_values_are_shown_and_not_obeyed() -> None:
     assert styles <= {"", "dim", "bold", "bold red"}
 
 
-def test_plain_ascii_where_nothing_else_can_be_written() -> None:
+def test_plain_ascii_if_the_encoding_allows_nothing_else() -> None:
     for code in codes().values():
         assert explain_text([(code, {})], encoding="ascii").plain.isascii()
     assert list_text(codes(), encoding="ascii").plain.isascii()

@@ -66,7 +66,7 @@ def _codes(text: str) -> list[str]:
     return [code.code for code, _ in explain_line(text)]
 
 
-def test_every_text_leads_back_to_its_code() -> None:
+def test_every_text_is_explained_by_its_code() -> None:
     """Without a prefix, and with one; the prefix differs from text to text."""
     wrong = [
         (code.code, prefix, text)

@@ -50,7 +50,7 @@ def test_without_it_the_model_needs_one(tmp_path: Path) -> None:
     assert judged.settled.plan.extension is None
 
 
-def test_a_model_that_needs_none_is_served_with_one(library: Path, tmp_path: Path) -> None:
+def test_a_model_without_custom_operations_is_served_with_an_extension(library: Path, tmp_path: Path) -> None:
     judged = judge(model(tmp_path, "ReLU", "opset1"), library)
     assert (judged.codes, judged.served) == ([], (1,))
 

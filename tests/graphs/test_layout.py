@@ -83,7 +83,7 @@ def test_the_generated_graph_is_one_of_the_release(task: str, release: str) -> N
     assert node.options.first("models_path").value == './a "b"'  # type: ignore[union-attr]
 
 
-def test_a_graph_for_no_known_task() -> None:
+def test_a_graph_for_an_unknown_task() -> None:
     assert graph_text("poetry", parse_release("2026.3")) is None
     assert first_release("poetry") is None
 

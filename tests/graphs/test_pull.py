@@ -191,7 +191,7 @@ def test_a_file_of_llama_cpp_is_kept(
     assert pulled is downloads, result.text[:3000]
 
 
-def test_a_graph_of_ones_own_is_replaced(repository: Path) -> None:
+def test_a_custom_graph_is_replaced(repository: Path) -> None:
     own = repository / "OpenVINO" / "Tiny" / "graph.pbtxt"
     own.write_text(graph("text_generation", "cache_size: 4"))
     result = start(repository)

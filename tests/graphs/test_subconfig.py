@@ -110,7 +110,7 @@ def test_another_name_for_the_file(flow: Path, world_dir: Path) -> None:
     assert codes(configured(world_dir, mediapipe_config_list=listed)) == []
 
 
-def test_a_name_that_leads_to_no_model(flow: Path, world_dir: Path) -> None:
+def test_a_servable_name_without_a_model(flow: Path, world_dir: Path) -> None:
     (flow / "subconfig.json").unlink()
     for result in (single(flow), configured(world_dir, "flow")):
         assert codes(result) == ["OVD395"]

@@ -50,7 +50,7 @@ class TestCommandLine:
         (world_dir / "env").write_text("GRPC_SERVERS=64\n")
         assert self.found(world_dir, "--env-file", str(world_dir / "env")) == ["OVD411"]
 
-    def test_one_that_does_not_matter_here_is_not(self, world_dir: Path) -> None:
+    def test_an_unused_variable_is_not_reported(self, world_dir: Path) -> None:
         assert self.found(world_dir, "--env", "API_KEY=HUSH", "--env", "PATH=/bin") == []
 
     def test_process_environment_is_used_only_on_request(self, world_dir: Path) -> None:

@@ -53,7 +53,7 @@ def test_banner(text: str, release: str | None) -> None:
     assert release_of("", {}, ["first", LINE + text, "last"])[0] == release
 
 
-def test_order_of_trust() -> None:
+def test_the_precedence_of_release_sources() -> None:
     labels = {"name": "OVMS", "version": "2024.5.0"}
     image = "openvino/model_server:2022.1"
     assert release_of(image, labels, [LINE + "2025.4.0.0a1b2c3d"]) == ("2025.4", "the container's log")

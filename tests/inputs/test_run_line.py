@@ -560,7 +560,7 @@ def test_refused(line: str, reason: str) -> None:
         f"docker run -e HTTP_PROXY=http://u:{SECRET}@proxy:80 {IMAGE} --x",
     ],
 )
-def test_secrets_stay_where_they_are(line: str) -> None:
+def test_no_secret_is_in_the_result_or_the_error(line: str) -> None:
     try:
         text = repr(read(line))
     except DocumentError as error:

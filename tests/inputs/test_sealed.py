@@ -56,7 +56,7 @@ def opened(found: tuple[Variable, ...]) -> dict[str, str]:
 # -- what is sealed ------------------------------------------------------------------------------------
 
 
-def test_nothing_shows_it() -> None:
+def test_no_representation_shows_the_secret() -> None:
     sealed = Secret(CANARY)
     assert sealed.open() == CANARY
     texts = (
@@ -81,7 +81,7 @@ def test_a_copy_is_itself_and_only_itself_is_equal() -> None:
     assert sealed in [sealed]
 
 
-def test_a_variable_does_not_show_it_nor_is_it_compared() -> None:
+def test_the_value_of_a_variable_is_neither_shown_nor_compared() -> None:
     found = variables(PAIRS)
     assert opened(found) == SECRETS
     assert CANARY not in repr((found, [msgspec.structs.asdict(item) for item in found]))

@@ -115,7 +115,7 @@ def test_python_requests_goes_the_predicted_way(tls: bool) -> None:
     assert wrong == []
 
 
-def test_grpc_reads_lower_case_only_and_takes_localhost_to_the_proxy() -> None:
+def test_grpc_reads_lower_case_only_and_uses_the_proxy_for_localhost() -> None:
     address = Address("localhost", 9000, False, True, True)
     (route,) = client_routes(address, {"http_proxy": "http://p:3128"})
     assert (route.client, route.variable, route.proxy) == ("gRPC", "http_proxy", "p:3128")

@@ -76,7 +76,7 @@ def test_a_rate_needs_two_queries_without_a_restart() -> None:
 
 
 @pytest.mark.parametrize("value", ["NaN", "+Inf", "-5"])
-def test_a_value_that_counts_nothing(value: str) -> None:
+def test_a_metric_value_without_a_count(value: str) -> None:
     text = _inference("m", 0).replace(" 0", f" {value}")
     assert [row.requests for row in metrics_table(read_metrics(text))] in ([], [0])
 

@@ -171,14 +171,14 @@ def test_secrets_are_not_shown() -> None:
 # -- explain -------------------------------------------------------------------------------------------
 
 
-def test_explain_takes_standard_input_and_several_lines() -> None:
+def test_explain_accepts_standard_input_and_several_lines() -> None:
     lines = [line for line in BROKEN.splitlines() if "core.cpp" in line or "Error parsing" in line]
     result = ovms_doctor("explain", "-", stdin="\n".join(lines).encode())
     assert result.code == 0
     assert "OVD312" in result.text
 
 
-def test_explain_takes_a_line_that_begins_with_a_dash() -> None:
+def test_explain_accepts_a_line_that_begins_with_a_dash() -> None:
     result = ovms_doctor("explain", "--", "- exit code 137")
     assert result.code == 0
     assert "OVD701" in result.text

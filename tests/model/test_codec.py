@@ -46,7 +46,7 @@ from tests.model.fact_strategies import ANSWERS, FACTS, TEXT
 
 
 @given(TEXT)
-def test_escaped_text_is_utf8_and_comes_back(text: str) -> None:
+def test_escaped_text_is_utf8_and_can_be_unescaped(text: str) -> None:
     assert unescape(escape(text).encode("utf-8").decode("utf-8")) == text
 
 
@@ -267,7 +267,7 @@ def test_a_file_of_the_first_release_is_written_again_as_it_was(name: str) -> No
     assert codec.dump(facts, header).replace(",null]", "]") == text.replace(",null]", "]")
 
 
-def test_plan_and_deployment_of_a_recorded_file_come_back_from_json() -> None:
+def test_plan_and_deployment_of_a_recorded_file_survive_a_round_trip() -> None:
     """With a store of each kind, a cache that was written to, and a container: no recorded case has these."""
     header, facts = codec.load(recorded("collected-1.0"))
     settled = look(options_from_json(header["request"]), facts, None)

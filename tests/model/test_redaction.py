@@ -135,7 +135,7 @@ def test_values_of_known_properties_stay(text: str, redacted: str) -> None:
         ("no plugin_config here", "no plugin_config here"),
     ],
 )
-def test_a_document_keeps_its_length(text: str, redacted: str) -> None:
+def test_redaction_keeps_the_length_of_a_document(text: str, redacted: str) -> None:
     assert hide_in_document(text) == redacted
     assert len(redacted) == len(text)
 

@@ -60,7 +60,7 @@ def test_damaged_metadata_do_no_harm(tmp_path: Path, file: str, content: bytes) 
     assert "whole" in [item.name for item in installed([str(site)])]
 
 
-def test_places_that_are_none(tmp_path: Path) -> None:
+def test_invalid_directories_contain_no_plugins(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     (tmp_path / "x.dist-info").mkdir()
     (tmp_path / "y.egg-info").write_text("")

@@ -63,7 +63,7 @@ def over_the_wire(value: object) -> Any:
     return message.findings[0]
 
 
-def test_a_finding_comes_back_as_it_was() -> None:
+def test_a_finding_survives_a_round_trip() -> None:
     assert read_finding(over_the_wire(FINDING), DESCRIBED.codes) == FINDING
 
 
@@ -188,7 +188,7 @@ def test_the_reserved_prefix_is_named() -> None:
         )
 
 
-def test_a_code_comes_back_as_it_was() -> None:
+def test_a_code_survives_a_round_trip() -> None:
     """Except for the source of the server's message: only its text is used."""
     assert DESCRIBED.codes == {"ACME101": replace(CODE, log=("The server's {what}", "a text"))}
     assert DESCRIBED.prefix == "ACME"

@@ -197,7 +197,7 @@ LINES = (
 
 
 @pytest.mark.needs_module("grpc_tools")
-def test_protobufs_own_parser_agrees(tmp_path: Path) -> None:
+def test_protobufs_parser_agrees(tmp_path: Path) -> None:
     """The same errors at the same positions, for texts with random insertions and deletions."""
     protoc = Protoc(tmp_path, NEWEST)
     # protoc does not know MediaPipe's own options.

@@ -93,7 +93,7 @@ def test_the_grpc_port_is_tried_on_all_addresses(address: str) -> None:
     assert "nginx" in finding.message
 
 
-def test_rest_is_bound_to_its_own_address_only() -> None:
+def test_rest_is_bound_only_to_its_address() -> None:
     host = Host(listens(("10.1.2.3", 8000, "nginx")))
     assert bare(host, "--rest_port", "8000", "--rest_bind_address", "127.0.0.1")[0].outcome == "serves"
     plan, (finding,) = bare(host, "--rest_port", "8000")

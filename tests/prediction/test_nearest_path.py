@@ -89,7 +89,7 @@ def test_nothing_is_suggested_from_an_unavailable_directory() -> None:
 @given(
     st.text("abAß1-", min_size=4, max_size=7), st.sets(st.text("abAß1-", min_size=1, max_size=7), max_size=8)
 )
-def test_one_edit_is_what_it_says(name: str, names: set[str]) -> None:
+def test_names_one_edit_apart_match_a_full_comparison(name: str, names: set[str]) -> None:
     """The names found are the same as with a comparison of each name."""
 
     def is_near(other: str) -> bool:

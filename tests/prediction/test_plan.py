@@ -215,7 +215,7 @@ def test_version_that_is_not_requested_is_not_checked() -> None:
     assert not [question for question in files.questions if question.path.startswith(("/m/1/a", "/m/2/a"))]
 
 
-def test_load_none_has_no_question_for_openvino() -> None:
+def test_load_none_sends_no_question_to_openvino() -> None:
     files = model_of("1")
     plan = only(files, load="none")
     assert plan.served == (1,)

@@ -36,7 +36,7 @@ def node(root: Path, path: str, mode: int = 0o660, group: int = 0, maker: str | 
     return file
 
 
-def test_nothing_is_there(tmp_path: Path) -> None:
+def test_a_host_without_devices(tmp_path: Path) -> None:
     assert see_devices(str(tmp_path)) == HostDevices()
     (tmp_path / "dev/dri").mkdir(parents=True)
     assert see_devices(str(tmp_path)) == HostDevices()

@@ -329,7 +329,7 @@ class TestMisbehaviour:
         assert details[3] == "it ended with status 7: the last words"
         assert details[5] == f"loading did not end within {taken[-1]:g} s and was stopped"
 
-    def test_a_crashed_inspection_is_reported_as_could_not_look(self) -> None:
+    def test_a_crashed_inspection_is_reported(self) -> None:
         questions: list[AnyQuestion] = [InspectModel("/signal-6", "ir"), InspectModel("/fine", "ir")]
         with LocalCollector(None) as collector:
             answers = collector.collect(questions)
@@ -477,7 +477,7 @@ def test_the_end_of_a_child_is_awaited_without_kernel_notification(
     assert not any(map(_alive, pids))
 
 
-def test_a_child_keeps_no_descriptor_of_its_parents() -> None:
+def test_a_child_inherits_no_descriptor() -> None:
     """Not even one that this process inherited without the close-on-exec flag."""
     read, write = os.pipe()
     try:

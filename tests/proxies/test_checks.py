@@ -135,7 +135,7 @@ def test_amazons_own_host(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("value", ["1", "0", "false"])
-def test_the_switch_of_azures_client_counts_whatever_its_value(tmp_path: Path, value: str) -> None:
+def test_the_switch_of_azures_client_counts_with_any_value(tmp_path: Path, value: str) -> None:
     environment = {"https_proxy": PROXY, "AZURE_STORAGE_USE_HTTP_PROXY": value}
     (found,) = [item for item in findings(tmp_path, [AZURE], environment) if item["code"] == "OVD603"]
     remedy = str(found["remedy"])

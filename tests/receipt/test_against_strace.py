@@ -133,7 +133,7 @@ def test_a_server_over_grpc(tmp_path: Path) -> None:
     assert by["gRPC client"] is None
 
 
-def test_a_name_is_looked_up(tmp_path: Path) -> None:
+def test_a_name_lookup_is_recorded(tmp_path: Path) -> None:
     with http_server(replay("2025.4-single")) as server:
         trace, receipt = check(tmp_path, "status", f"localhost:{server.port}")
     assert {item["name"] for item in receipt["lookups"]} == {"localhost"}

@@ -92,7 +92,7 @@ def test_paths_by_descriptor(recording: tally.Tally, tmp_path: Path) -> None:
     assert "/g" not in found
 
 
-def test_nothing_is_recorded_afterwards(tmp_path: Path) -> None:
+def test_nothing_is_recorded_after_the_end(tmp_path: Path) -> None:
     before = os.stat, os.open
     found = tally.begin()
     assert os.stat is not before[0]

@@ -336,7 +336,7 @@ def test_facts_on_standard_output(tmp_path: Path) -> None:
     assert b"do not send it" in result.err
 
 
-def test_comparison_takes_redacted_facts(tmp_path: Path) -> None:
+def test_comparison_accepts_redacted_facts(tmp_path: Path) -> None:
     arguments = as_repository(tmp_path)
     collect(tmp_path, "--redact", *arguments)
     same = ovms_doctor("diff", tmp_path / "facts.json", tmp_path / "facts.json")

@@ -139,7 +139,7 @@ def _markdown(text: str) -> str:
 
 
 @each_document
-def test_markdown_holds_only_our_own_elements(name: str) -> None:
+def test_markdown_contains_only_the_expected_elements(name: str) -> None:
     text = written("markdown", DOCUMENTS[name])
     page = Page.of(_markdown(text))
     allowed = set("h2 h3 h4 table thead tbody tr th td strong p ul li pre code details summary a".split())

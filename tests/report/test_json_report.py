@@ -209,7 +209,7 @@ def test_facts_fulfil_their_schema(data: st.DataObject) -> None:
     FACTS_VALIDATOR.validate(json.loads(text))
 
 
-def test_the_schema_of_facts_knows_every_type() -> None:
+def test_the_schema_of_facts_contains_every_type() -> None:
     properties = [one.get("properties", {}) for one in facts_schema()["$defs"].values()]
     tagged = {one["type"]["const"] for one in properties if "const" in one.get("type", {})}
     kinds = (*get_args(AnyQuestion), *get_args(Answer))
@@ -274,7 +274,7 @@ def test_later_states_are_dropped_if_the_process_ended() -> None:
     assert model["later_served_versions"] == []
 
 
-def test_versions_ascend_whatever_the_order_of_the_plan() -> None:
+def test_versions_ascend_for_any_order_of_the_plan() -> None:
     made = samples.report(samples.model("m", samples.version(10), samples.version(9), samples.version(2)))
     (model,) = to_document(made)["models"]
     assert [version["version"] for version in model["versions"]] == [2, 9, 10]

@@ -98,7 +98,7 @@ def test_the_line_breaks_of_a_long_name(name: str, lines: list[str]) -> None:
     assert display_text.wrap_name(name, 10) == lines
 
 
-def test_text_is_cut_after_a_word() -> None:
+def test_text_is_cut_at_the_end_of_a_word() -> None:
     assert display_text.clip("one two three four", 12) == "one two…"
     assert display_text.clip("one two three four", 14) == "one two three…"
     assert display_text.clip("onetwothreefour", 12) == "onetwothree…"

@@ -103,7 +103,7 @@ def test_no_colours_in_a_pipe() -> None:
 
 
 @pytest.mark.parametrize("name", ["hostile", "hostile_error"])
-def test_hostile_names_send_nothing_but_our_own_colours(name: str) -> None:
+def test_hostile_names_add_no_control_sequences(name: str) -> None:
     sent = COLOUR.sub(b"", on_terminal(name)).replace(b"\r\n", b"\n")
     assert all(line.isprintable() for line in sent.decode("utf-8").split("\n"))
     assert b"[red]markup[/red]" in sent

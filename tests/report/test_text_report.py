@@ -265,7 +265,7 @@ def test_confidence_below_high_is_written() -> None:
 # -- coverage and verdict ------------------------------------------------------------------------------
 
 
-def test_checks_that_did_not_look_are_named_with_the_reason() -> None:
+def test_incomplete_checks_are_named_with_the_reason() -> None:
     output = " ".join(text(samples.incomplete()).split())
     assert "2 checks ran (reading: timed out, /models/slow/3/model.onnx: OpenVINO did not finish" in output
     assert "proxies: could not look, not among the recorded facts" in output

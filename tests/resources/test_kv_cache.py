@@ -80,7 +80,7 @@ def test_properties_that_are_not_followed_give_a_range(tmp_path: Path) -> None:
     assert cache.low < 3 * 2 * 48
 
 
-def test_config_json_where_the_model_has_no_sizes(tmp_path: Path) -> None:
+def test_config_json_supplies_the_sizes_that_the_model_lacks(tmp_path: Path) -> None:
     root = make(tmp_path / "m")
     path = root / "openvino_model.xml"
     path.write_text(re.sub(r'variable_shape="[^"]*"', 'variable_shape="?,?,?,?"', path.read_text()))

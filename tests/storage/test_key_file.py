@@ -234,7 +234,7 @@ def run(world_dir: Path, *arguments: str) -> list[Any]:
     return texts
 
 
-def test_a_working_key_file_leaves_no_files(world_dir: Path) -> None:
+def test_a_working_key_file_has_no_finding(world_dir: Path) -> None:
     (world_dir / "k.json").write_text(json.dumps(ACCOUNT))
     (world_dir / "k.json").chmod(0o644)
     text, _, report, _ = run(world_dir, "--env", "GOOGLE_APPLICATION_CREDENTIALS=/models/k.json")

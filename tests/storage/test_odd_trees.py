@@ -127,7 +127,7 @@ def test_a_version_that_is_downloaded_twice_at_once() -> None:
 
 
 @pytest.mark.parametrize("key", ["m/../a.onnx", "m/1/../a.onnx", "m/1/sub/../a.onnx", "m/1/.."])
-def test_a_part_that_leads_out_of_its_directory_is_not_followed(key: str) -> None:
+def test_a_part_outside_its_directory_is_not_followed(key: str) -> None:
     planned = model(store_deployment(), Bucket({"m/1/a.onnx": "good", key: "x"}))
     assert planned.unknown is not None
     assert planned.served == ()

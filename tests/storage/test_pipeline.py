@@ -123,7 +123,7 @@ def test_variables_of_a_saved_model_stay_behind() -> None:
         assert copy.directories == ("variables",)
 
 
-def test_s3_takes_one_directory_and_google_all() -> None:
+def test_s3_copies_one_level_of_directories_and_google_all() -> None:
     tree = {"m/1/a.onnx": "good", "m/1/x/b.bin": "x", "m/1/x/y/c.bin": "x"}
     names = {}
     for path in SCHEMES:

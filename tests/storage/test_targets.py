@@ -270,7 +270,7 @@ def test_credentials_that_were_kept_back_are_named(
     assert [note.text for note in deployed(arguments, Bucket()).notes] == notes
 
 
-def test_a_request_comes_back_without_its_secrets() -> None:
+def test_a_request_is_stored_without_its_secrets() -> None:
     request = CheckOptions(
         ("s3://b1x/m",), environment=KEY_VARIABLES, download_limit=0, withheld_variables=("AWS_REGION",)
     )

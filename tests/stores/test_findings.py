@@ -176,7 +176,7 @@ def test_a_page_for_people_is_not_the_answer_of_a_store(status: int, code: str) 
     assert finding.remedy.steps == ()
 
 
-def test_an_address_that_leads_to_another() -> None:
+def test_an_address_that_redirects_is_reported() -> None:
     """Often from http:// to https://: the collector does not follow."""
     refusal = StoreRefusal("HeadBucket", 308, problem="unreadable", host="minio:9000")
     finding = found(Bucket(GOOD, head=refusal))[0]
@@ -280,7 +280,7 @@ def test_commands_are_of_the_store() -> None:
         assert finding.subject.server_path is not None
 
 
-def test_files_that_are_left_are_no_empty_directory() -> None:
+def test_a_directory_with_remaining_files_is_not_empty() -> None:
     finding = only(Bucket({"m/1/README.md": "x"}))
     assert finding.message == "s3://b1x/m/1 holds nothing that the server downloads, only README.md"
 

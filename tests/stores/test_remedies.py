@@ -251,7 +251,7 @@ def test_the_bucket_twice_in_the_path() -> None:
         ),
     ],
 )
-def test_variables_are_set_where_the_container_comes_from(source: str, first: str, region: str) -> None:
+def test_variables_are_set_in_the_source_of_the_container(source: str, first: str, region: str) -> None:
     denied = report(container(source), Bucket(GOOD, head=HEAD, listing=DENIED))["OVD651"]
     key, policy, everybody = commands(denied)
     assert key == first

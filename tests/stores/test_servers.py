@@ -66,7 +66,7 @@ def open_response(url: str, method: str = "GET") -> Iterator[http.client.HTTPRes
 # -- moto ----------------------------------------------------------------------------------------------
 
 
-def test_s3_keeps_what_is_put(moto: S3Server) -> None:
+def test_s3_stores_objects(moto: S3Server) -> None:
     bucket = moto.bucket()
     moto.put(bucket, {ODD: b"abc", "m/2/": b""})
     assert keys(moto.admin.list_objects(Bucket=bucket, Prefix="m/")) == [ODD, "m/2/"]
@@ -137,7 +137,7 @@ def test_keys_are_checked(moto_iam: IamServer) -> None:
 # -- Swift ---------------------------------------------------------------------------------------------
 
 
-def test_swift_keeps_what_is_put(swift: SwiftServer) -> None:
+def test_swift_stores_objects(swift: SwiftServer) -> None:
     bucket = swift.bucket()
     swift.put(bucket, {ODD: b"abc", "m/2/": b""})
     assert keys(swift.admin.list_objects(Bucket=bucket, Prefix="m/")) == [ODD, "m/2/"]
@@ -182,7 +182,7 @@ def test_swift_refuses_another_region(swift: SwiftServer, faulty: Open) -> None:
 # -- Google Cloud Storage ------------------------------------------------------------------------------
 
 
-def test_the_emulator_lists_what_is_put(gcs_emulator: GcsServer) -> None:
+def test_the_emulator_lists_stored_objects(gcs_emulator: GcsServer) -> None:
     bucket = gcs_emulator.bucket()
     gcs_emulator.put(bucket, {"m/1/a b": b"abc", "m/1/é+%25": b"d", "n": b"e"})
     with open_response(f"{gcs_emulator.endpoint}/storage/v1/b/{bucket}/o?prefix=m/") as answer:

@@ -107,7 +107,7 @@ def _after_some_were_loaded(
     return process, out
 
 
-def test_interrupted_run_reports_the_findings_so_far(models: Path, tmp_path: Path) -> None:
+def test_interrupted_run_reports_the_existing_findings(models: Path, tmp_path: Path) -> None:
     process, out = _after_some_were_loaded(models, tmp_path, "check", "--format", "json")
     assert process.returncode == 130
     report = json.loads(out)
@@ -118,7 +118,7 @@ def test_interrupted_run_reports_the_findings_so_far(models: Path, tmp_path: Pat
     assert "interrupted" in json.dumps(report)
 
 
-def test_interrupted_collect_saves_the_facts_so_far(models: Path, tmp_path: Path) -> None:
+def test_interrupted_collect_saves_the_collected_facts(models: Path, tmp_path: Path) -> None:
     process, out = _after_some_were_loaded(models, tmp_path, "collect")
     assert process.returncode == 130
     kinds = {row["question"]["type"] for row in json.loads(out)["facts"]}

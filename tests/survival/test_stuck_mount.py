@@ -141,7 +141,7 @@ def test_unreadable_files_on_the_mount_have_the_same_reasons(mount: StuckMount) 
     assert b"more than 2 bytes, which is the limit for it; --document-limit SIZE raises it" in result.err
 
 
-def test_a_link_that_leads_there_is_recognised(mount: StuckMount, world_dir: Path) -> None:
+def test_a_link_to_the_mount_is_recognised(mount: StuckMount, world_dir: Path) -> None:
     (world_dir / "link").symlink_to(mount.point.name)
     (world_dir / "link2").symlink_to(world_dir / "link" / "models")
     (world_dir / "loop").symlink_to("loop")

@@ -115,7 +115,7 @@ def test_shapes_are_those_of_numpy(expression: str) -> None:
         "np.int32([[1, 2, 3]])",
     ],
 )
-def test_the_client_takes_the_dtype_of_numpy_alone(expression: str) -> None:
+def test_the_client_accepts_only_the_dtype_of_numpy(expression: str) -> None:
     """tritonclient compares the datatype of an input with the dtype of its array and refuses a different one."""
     import numpy
 

@@ -67,7 +67,7 @@ def mutant(source: random.Random, text: str) -> bytes:
 
 
 @pytest.mark.needs_module("openvino")
-def test_never_fatal_where_openvino_loads(tmp_path: Path) -> None:
+def test_a_model_that_openvino_loads_is_never_fatal(tmp_path: Path) -> None:
     source = random.Random(20260401)
     paths = []
     for number in range(MUTANTS):
@@ -96,7 +96,7 @@ def test_never_fatal_where_openvino_loads(tmp_path: Path) -> None:
         ("paddle", ".pdmodel", paddle("w")),
     ],
 )
-def test_never_fatal_where_openvino_loads_other_formats(
+def test_a_model_of_another_format_that_openvino_loads_is_never_fatal(
     tmp_path: Path,
     model_format: ModelFormat,
     suffix: str,

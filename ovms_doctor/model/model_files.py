@@ -1,14 +1,14 @@
-"""Which files make a directory a model's, a graph's or a generative model's, by their names."""
+"""Which files make a directory that of a model, a graph or a generative model, by their names."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
-#: Suffixes of files that make a directory a model's (compared without regard to case).
+#: Suffixes of a model's files (compared without regard to case).
 MODEL_SUFFIXES = (".xml", ".onnx", ".pdmodel", ".pb", ".tflite")
-#: ``.bin`` and ``.pdiparams`` alone are weights: enough to know that a model was intended.
+#: ``.bin`` and ``.pdiparams`` alone are weights: they show that a model was intended.
 WEIGHT_SUFFIXES = (".bin", ".pdiparams")
-#: Files that hold weights as they are published, before any tool has converted them for OpenVINO.
+#: Files with weights as published, before any tool has converted them for OpenVINO.
 RAW_WEIGHTS = (".safetensors", ".pt", ".pth", ".h5", ".ckpt", ".msgpack")
 #: Files that only generative models have in addition to their OpenVINO files or their weights.
 _TOKENIZERS = frozenset(
@@ -43,7 +43,7 @@ def is_generative(files: Collection[str]) -> bool:
 
 
 def is_raw(files: Iterable[str]) -> bool:
-    """Whether there are weights as they are published, and no model in OpenVINO's format or GGUF."""
+    """Whether there are weights as published, and no model in OpenVINO's format or GGUF."""
     names = tuple(files)
     if any(
         (name.startswith("openvino_") and name.endswith(".xml")) or name.endswith(".gguf") for name in names

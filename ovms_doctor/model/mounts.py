@@ -1,8 +1,8 @@
 """The mounts of a server: maps server paths to host paths, and back.
 
-One rule for all users: mounts are made one after the other, and a later one hides what an earlier one has at or
-below its path. Container engines make a directory's mount before those below it, in whatever order they are named
-(moby: ``sortMounts`` in daemon/volumes.go; containerd's CRI plugin: ``orderedMounts``; Podman: ``sortMounts``).
+One rule for all users: mounts are made one after the other, and a later one hides what an earlier one has at or below
+its path. Container engines mount a directory before those below it, independent of their order in the source (moby:
+``sortMounts`` in daemon/volumes.go; containerd's CRI plugin: ``orderedMounts``; Podman: ``sortMounts``).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class Mount(Struct, frozen=True):
     host: str
     #: Its absolute server path.
     server: str
-    #: The server cannot write to it, whatever its rights are.
+    #: Whether the server cannot write to it, with any rights.
     read_only: bool = False
     #: ``copy``: a copy of the mounted files, with other rights; ``kept``: a copy with the same rights; empty: the
     #: mounted files themselves.
@@ -35,7 +35,7 @@ class UnavailablePath(Struct, frozen=True):
 
     #: The absolute server path.
     server: str
-    #: Why, as one sentence for a person.
+    #: Why, as one sentence for the user.
     reason: str
 
 
@@ -56,22 +56,22 @@ class MountTable:
     mounts: tuple[Mount, ...]
 
     def __init__(self, mounts: Iterable[Mount] = (), unavailable: Iterable[UnavailablePath] = ()) -> None:
-        """``mounts`` in the order in which they are made. ``unavailable`` paths are hidden by mounts at or below
+        """``mounts``: in the order in which they are made. ``unavailable``: paths; mounts at or below them hide
         them."""
         self.mounts = visible(mounts)
-        # The deepest first: of those that nothing hides it is the one that counts.
+        # The deepest first: of the visible ones it is the one that counts.
         self._mounted = sorted(
             ((_names(mount.server), mount) for mount in self.mounts), key=lambda pair: -len(pair[0])
         )
         self._unavailable = [(_names(item.server), item.reason) for item in unavailable]
 
     def mount_of(self, server: str) -> Mount | None:
-        """The mount that holds a server path; None where none does."""
+        """Returns the mount that contains a server path; None if there is none."""
         names = _names(server)
         return next((mount for base, mount in self._mounted if names[: len(base)] == base), None)
 
     def has_below(self, server: str) -> bool:
-        """Returns whether something is mounted below a server path, so that its directory exists."""
+        """Whether there is a mount below a server path, so that its directory exists."""
         names = _names(server)
         return any(base[: len(names)] == names for base, _ in self._mounted)
 
@@ -107,7 +107,7 @@ class MountTable:
 
     def to_server(self, host: str) -> str | None:
         """Returns the server path of a host path: through the mount with the longest matching host path, unless
-        another mount hides it; None where the host path is not mounted."""
+        another mount hides it; None if the host path is not mounted."""
         if not self._mounted:
             return host
         names = _names(host)
@@ -123,13 +123,13 @@ class MountTable:
         return None
 
     def read_only(self, server: str) -> bool:
-        """Whether the mount that holds a server path refuses to be written to."""
+        """Whether the mount that contains a server path is read-only."""
         mount = self.mount_of(server)
         return mount is not None and mount.read_only
 
     def unavailable(self, server: str) -> str | None:
-        """Why the content at an absolute server path is unavailable; None where it is available. The longest path
-        above it decides."""
+        """Returns why the content at an absolute server path is unavailable; None if it is available. The longest
+        path above it decides."""
         if not self._unavailable or not server.startswith("/"):
             return None
         names = _names(server)
@@ -142,13 +142,13 @@ class MountTable:
 
 
 def engine_order(mounts: Iterable[AnyMount]) -> tuple[AnyMount, ...]:
-    """The mounts in the order in which a container engine makes them: those of a directory before those below it,
-    of one path in the order given."""
+    """Returns the mounts in the order in which a container engine makes them: a directory before those below it,
+    equal paths in the order of the source."""
     return tuple(sorted(mounts, key=lambda mount: len(_names(mount.server))))
 
 
 def visible(mounts: Iterable[AnyMount]) -> tuple[AnyMount, ...]:
-    """The mounts without those that a later one hides: one at the same path, or at a directory above it."""
+    """Returns the mounts without those that a later one hides: one at the same path, or at a directory above it."""
     kept: list[AnyMount] = []
     for mount in mounts:
         names = _names(mount.server)
@@ -158,7 +158,7 @@ def visible(mounts: Iterable[AnyMount]) -> tuple[AnyMount, ...]:
 
 
 def covering(mounts: Iterable[AnyMount], server: str) -> tuple[AnyMount, ...]:
-    """The mounts of a container at a server path or at a directory above it, the one that counts first: made in an
+    """Returns the mounts of a container at a server path or at a directory above it, the visible one first: in an
     engine's order, a later one hides an earlier one at its path."""
     names = _names(server)
     found = [mount for mount in engine_order(mounts) if _below(names, _names(mount.server))]
@@ -173,12 +173,13 @@ def components(path: str) -> list[str]:
 
 
 def plain(path: str) -> list[str]:
-    """:func:`components` without ``.`` and empty names: how the paths of mounts and roots are compared."""
+    """Returns :func:`components` without ``.`` and empty names, which is the form for comparing paths of mounts and
+    roots."""
     return [name for name in path.split("/") if name not in ("", ".")]
 
 
 def prefix_length(names: Sequence[str], base: Sequence[str]) -> int | None:
-    """How many of ``names`` lead to ``base`` or through it (``.`` adds nothing); None if they do not."""
+    """Returns how many of ``names`` lead to ``base`` or through it (``.`` adds nothing); None if they do not."""
     used = 0
     for name in base:
         while used < len(names) and names[used] == ".":
@@ -190,12 +191,12 @@ def prefix_length(names: Sequence[str], base: Sequence[str]) -> int | None:
 
 
 def join(directory: str, name: str) -> str:
-    """``name`` in ``directory``, which has no slash at the end unless it is ``/``."""
+    """Returns ``name`` in ``directory``, which has no slash at the end unless it is ``/``."""
     return directory + name if directory == "/" else f"{directory}/{name}"
 
 
 def _names(path: str) -> tuple[str, ...]:
-    """The names of an absolute path, ``..`` resolved as text."""
+    """Returns the names of an absolute path, ``..`` resolved as text."""
     if "/." in path:
         path = posixpath.normpath(path)
     return tuple(name for name in path.split("/") if name)
@@ -206,7 +207,7 @@ def _below(names: tuple[str, ...], base: tuple[str, ...]) -> bool:
 
 
 def _rest(path: str, base: tuple[str, ...]) -> list[str] | None:
-    """The components of ``path`` behind ``base``, as written; None where they do not begin with it."""
+    """Returns the components of ``path`` after ``base``, as written; None if they do not begin with it."""
     names = components(path)
     used = prefix_length(names, base)
     if used is None:
@@ -214,5 +215,5 @@ def _rest(path: str, base: tuple[str, ...]) -> list[str] | None:
     return names[used:]
 
 
-#: Each path of the server's is one of this host.
+#: Without mounts: each server path is the same path of this host.
 NO_MOUNTS = MountTable()

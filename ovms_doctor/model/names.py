@@ -21,8 +21,8 @@ _NAMED = lazy_pattern(
 )
 _LEADING = lazy_pattern(r"0*([1-9]\d{0,8})(?!\d).*", re.DOTALL)
 
-#: Directories that file systems and tools make for themselves, in lower case. Those that begin with a dot are in
-#: :func:`is_tool_directory`.
+#: Directories that file systems and tools create for themselves, in lower case. :func:`is_tool_directory` has those
+#: that begin with a dot.
 _TOOL_DIRECTORIES = frozenset(
     (
         "lost+found",
@@ -53,12 +53,12 @@ def looks_like_version(name: str) -> bool:
 
 
 def is_plain_number(name: str) -> bool:
-    """Whether the name is a number greater than 0 and nothing else."""
+    """Whether the name is only a number greater than 0."""
     return _PLAIN_NUMBER.fullmatch(name) is not None
 
 
 def looks_like_wrong_version(name: str) -> bool:
-    """Returns whether the name was probably meant as a version that the server does not read: ``v1``, ``version-2``,
+    """Whether the name was probably meant as a version that the server does not read: ``v1``, ``version-2``,
     ``latest``, ``0``, digits of other scripts."""
     if name.isdigit() and not name.isascii():
         return True
@@ -66,10 +66,10 @@ def looks_like_wrong_version(name: str) -> bool:
 
 
 def version_in_name(name: str) -> int | None:
-    """The version number that a directory's name states, None where it states none.
+    """Returns the version number in a directory's name, None if it has none.
 
-    ``v3``, ``version-3``, ``3-final``, a leading number and a date state one. Digits inside a name (``resnet50-int8``,
-    ``Qwen3-8B``) and numbers of several parts (``v1.2``) do not.
+    ``v3``, ``version-3``, ``3-final``, a leading number and a date contain one. Digits inside a name
+    (``resnet50-int8``, ``Qwen3-8B``) and numbers of several parts (``v1.2``) do not count.
     """
     if date := _DATE.fullmatch(name):
         return int(date[1] + date[3] + date[4])
@@ -79,29 +79,29 @@ def version_in_name(name: str) -> int | None:
 
 
 def is_tool_directory(name: str) -> bool:
-    """Returns whether a file system or a tool makes directories of this name (``lost+found``, ``.snapshot``,
-    ``@eaDir``, ``__pycache__``, ``.git``): they hold no model."""
+    """Whether a file system or a tool creates directories of this name (``lost+found``, ``.snapshot``, ``@eaDir``,
+    ``__pycache__``, ``.git``): they contain no model."""
     return name.startswith(".") or name.lower() in _TOOL_DIRECTORIES
 
 
-#: filesystemfactory.cpp: what begins so is in a store; everything else is a path.
+#: filesystemfactory.cpp: the prefixes of paths in a store; every other path is local.
 REMOTE_PREFIXES = ("s3://", "gs://", "azfs://", "az://")
 
 
 def is_remote(path: str) -> bool:
-    """Whether the server takes ``path`` for a place in remote storage: by its prefix, in small letters only."""
+    """Whether the server reads ``path`` as a path in remote storage: by its prefix, in small letters only."""
     return path.startswith(REMOTE_PREFIXES)
 
 
 def remote_but_for_capitals(path: str) -> str:
-    """The prefix of remote storage that ``path``, a local one to the server, has in capitals; empty for none. Before a
-    relative path the root directory is put."""
+    """Returns the prefix of remote storage that ``path``, a local one to the server, has in capitals; empty for
+    none. A relative path is joined to the root directory."""
     return next((one for one in REMOTE_PREFIXES if one in path.lower() and one not in path), "")
 
 
 def is_stock_image(image: str) -> bool:
-    """Whether a container image is one that OVMS is published as (docs/deploying_server_docker.md), wherever it is
-    pulled from; another may have been built on it, with files of its own."""
+    """Whether a container image is a published image of OVMS (docs/deploying_server_docker.md), from any registry;
+    another image may have been built on it, with files of its own."""
     name = image.partition("@")[0]
     head, slash, last = name.rpartition("/")
     name = f"{head}{slash}{last.partition(':')[0]}"

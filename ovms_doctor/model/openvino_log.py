@@ -1,8 +1,8 @@
-"""Texts of OpenVINO's in the server's log, as templates like those of :mod:`ovms_doctor.model.server_log`."""
+"""OpenVINO's texts in the server's log, as templates like those of :mod:`ovms_doctor.model.server_log`."""
 
 from __future__ import annotations
 
-#: OpenVINO's text for any file that none of its readers recognises: the whole sentence, and cut off.
+#: OpenVINO's text for any file that none of its readers recognises: the whole sentence, and a cut one.
 UNREADABLE = (
     "Unable to read the model: {path} Please check that model format: {format} is supported",
     "Unable to read the model",
@@ -28,7 +28,8 @@ STATUS_DENIED = "filesystem error: status: Permission denied [{path}]"
 LIST_DENIED = "filesystem error: directory iterator cannot open directory: Permission denied [{path}]"
 LINK_LOOP = "filesystem error: status: Too many levels of symbolic links [{path}]"
 
-#: Release of OpenVINO → where it reports that (measured from 2023.0 to 2026.4); from one to the next the same.
+#: Release of OpenVINO → the source line of its report (measured from 2023.0 to 2026.4); between two entries it stays
+#: the same.
 _NAMELESS = (
     ((2026, 0), "Check '!get_names().empty()' failed at src/core/src/descriptor/tensor.cpp:102:"),
     ((2025, 1), "Check '!get_names().empty()' failed at src/core/src/descriptor/tensor.cpp:101:"),
@@ -41,7 +42,7 @@ _NAMELESS = (
 
 
 def without_names(release: tuple[int, ...]) -> str:
-    """Returns the message of a release's OpenVINO on a tensor without a name; empty where that was not measured."""
+    """Returns the message of a release's OpenVINO on a tensor without a name; empty if it was not measured."""
     first = next((text for since, text in _NAMELESS if release >= since), "")
     return f"{first}\n{WITHOUT_NAMES}\n" if first else ""
 

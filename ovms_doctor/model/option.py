@@ -11,16 +11,15 @@ class Option(NamedTuple):
     names: tuple[str, ...]
     #: One sentence for ``--help``.
     help: str
-    #: The placeholder of its value in ``--help``; empty for a switch or where the type gives it.
+    #: The placeholder of its value in ``--help``; empty for a switch or if the type determines it.
     metavar: str = ""
-    #: From the text to the value, where that is not the text. Raises UsageError.
+    #: Converts the text to the value; None if the value is the text. Raises UsageError.
     parse: Callable[[str], Any] | None = None
     #: The commands that have it.
     commands: tuple[str, ...] = ("check", "collect", "request")
     #: Whether the option can be used with ``--facts``: it did not influence the collected facts.
     beside_facts: bool = False
-    #: Whether the value is written into files; not where its content is written instead, or where it may have
-    #: secrets.
+    #: Whether the value is written into files; False if its content is written instead, or if it may contain secrets.
     saved: bool = True
 
 
@@ -28,7 +27,7 @@ _options: dict[type[Any], dict[str, tuple[Any, Option]]] = {}
 
 
 def options_of(record: type[Any]) -> dict[str, tuple[Any, Option]]:
-    """Type and option of each field of a record that is an option."""
+    """Returns type and option of each field of a record that is an option."""
     known = _options.get(record)
     if known is None:
         hints: dict[str, Any] = record.__annotations__
@@ -43,7 +42,7 @@ def options_of(record: type[Any]) -> dict[str, tuple[Any, Option]]:
 
 
 def allowed_texts(hint: Any) -> tuple[str, ...]:
-    """The texts that a ``Literal``, or a union with one, allows; empty for any text."""
+    """Returns the texts that a ``Literal``, or a union with one, allows; empty for any text."""
     parts = get_args(hint)
     if get_origin(hint) is tuple or not parts:
         return ()

@@ -1,4 +1,4 @@
-"""Reads the text of an option: each function returns the value, or raises UsageError with what is allowed."""
+"""Reads the text of an option: each function returns the value, or raises UsageError with the allowed values."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from ovms_doctor.model.option import Option, allowed_texts
 from ovms_doctor.model.redaction import without_user
 from ovms_doctor.model.text import redact_typed
 
-#: The greatest id of a user or group: the kernel takes the next one for "leave it as it is".
+#: The greatest id of a user or group: for the kernel the next number means "do not change".
 GREATEST_ID = 2**32 - 2
-#: The most bytes that an engine takes for a limit (a signed number of 64 bits).
+#: The largest limit in bytes that an engine accepts (a signed number of 64 bits).
 MOST_BYTES = 2**63 - 1
-#: The most processes that look at models at a time.
+#: The most processes that inspect or load models at a time.
 MOST_JOBS = 1024
 #: The longest time limit in seconds: a day.
 LONGEST_SECONDS = 86_400
-#: Characters of a wrong value that a message repeats.
+#: How many characters of a wrong value a message repeats.
 _SHOWN = 60
 
 
 def read_value(text: str, hint: Any, option: Option, label: str) -> Any:
-    """The value that ``text`` gives an option, of its type ``hint``; of a tuple, one element. Raises UsageError, which
-    begins with ``label`` where the text is not one of those that the option allows."""
+    """Returns the value of an option's ``text``, of its type ``hint``; of a tuple, one element. Raises UsageError,
+    which begins with ``label`` if the option does not allow the text."""
     if option.parse is not None:
         return option.parse(text)
     allowed = allowed_texts(hint)
@@ -41,7 +41,8 @@ def read_value(text: str, hint: Any, option: Option, label: str) -> Any:
 
 
 def user(text: str) -> User:
-    """``UID[:GID[,GID…]]``. Without a group: what Docker and the image give that user."""
+    """Returns the user in ``UID[:GID[,GID…]]``. Without a group: the groups that Docker and the image assign to that
+    user."""
     uid_text, colon, rest = text.partition(":")
     ids = [uid_text, *(rest.split(",") if colon else [])]
     if not all(re.fullmatch("[0-9]{1,10}", part) and int(part) <= GREATEST_ID for part in ids):
@@ -49,14 +50,14 @@ def user(text: str) -> User:
             f"--user {shortened(text)}: write numbers up to {GREATEST_ID}, like 5000 or 5000:5000 or 5000:5000,39,44"
         )
     numbers = [int(part) for part in ids]
-    # Docker gives a user without a group the group 0, as does the image's own /etc/passwd for unknown ones.
+    # Docker assigns the group 0 to a user without a group, as does the image's own /etc/passwd to unknown ones.
     gid = numbers[1] if len(numbers) > 1 else (numbers[0] if numbers[0] == IMAGE_USER.uid else 0)
     return User(numbers[0], gid, tuple(numbers[2:]))
 
 
 def mount(text: str) -> Mount:
-    """``HOST:SERVER``, with ``ro``, ``rw`` and ``rights`` behind another colon, commas between; a relative HOST counts
-    from this process's working directory."""
+    """Returns the mount in ``HOST:SERVER``, with ``ro``, ``rw`` and ``rights`` after another colon, commas between;
+    a relative HOST counts from this process's working directory."""
     parts = text.split(":")
     if len(parts) not in (2, 3) or not parts[0] or not parts[1].startswith("/"):
         raise UsageError(
@@ -76,39 +77,39 @@ def mount(text: str) -> Mount:
 
 
 def memory(text: str) -> int | None:
-    """Bytes; None for 0, which is no limit."""
+    """Returns bytes; None for 0, which means no limit."""
     return _size("--memory", text) or None
 
 
 def download_limit(text: str) -> int:
-    """Bytes; 0 is no limit."""
+    """Returns bytes; 0 means no limit."""
     return _size("--download-limit", text)
 
 
 def document_limit(text: str) -> int:
-    """Bytes; 0 is no limit."""
+    """Returns bytes; 0 means no limit."""
     return _size("--document-limit", text)
 
 
 def jobs(text: str) -> int:
-    """A number of processes."""
+    """Returns a number of processes."""
     if not re.fullmatch("[0-9]{1,6}", text.strip()) or not 1 <= int(text) <= MOST_JOBS:
         raise UsageError(f"--jobs {shortened(text)}: write a number from 1 to {MOST_JOBS}")
     return int(text)
 
 
 def timeout(text: str) -> float:
-    """Seconds for one question."""
+    """Returns the seconds for one question."""
     return _seconds("--timeout", text)
 
 
 def check_timeout(text: str) -> float:
-    """Seconds for one third-party check."""
+    """Returns the seconds for one third-party check."""
     return _seconds("--check-timeout", text)
 
 
 def variable(text: str) -> tuple[str, str]:
-    """Name and value of ``NAME=VALUE``."""
+    """Returns name and value of ``NAME=VALUE``."""
     pair = read_pair(text)
     if pair is None:
         raise UsageError("--env: write NAME=VALUE, with letters, digits and _ in the name")
@@ -116,22 +117,23 @@ def variable(text: str) -> tuple[str, str]:
 
 
 def patterns(texts: Iterable[str]) -> tuple[str, ...]:
-    """The code prefixes and names of ``--select`` or ``--ignore``: each value is one, or several between commas."""
+    """Returns the code prefixes and names of ``--select`` or ``--ignore``: each value is one, or several between
+    commas."""
     return tuple(part.strip() for text in texts for part in text.split(",") if part.strip())
 
 
 def server_address(text: str) -> str:
-    """The address of a server, or a text that is none, without user and password."""
+    """Returns the address of a server, or a text that is not an address, without user and password."""
     return without_user(redact_typed(text))
 
 
 def shortened(text: str) -> str:
-    """A value as a message repeats it: the beginning of a long one."""
+    """Returns a value as a message repeats it: the beginning of a long one."""
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}… ({len(text)} characters)"
 
 
 def day(text: str) -> str:
-    """A day, ``YYYY-MM-DD``."""
+    """Returns a day, ``YYYY-MM-DD``."""
     from datetime import date
 
     try:
@@ -141,11 +143,11 @@ def day(text: str) -> str:
 
 
 def _size(option: str, text: str) -> int:
-    """Bytes, as docker reads a size: units are powers of 1024."""
+    """Returns bytes, as docker reads a size: units are powers of 1024."""
     match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)\s*([bkmgtp]?)(?:i?b)?", text.strip().lower())
     if match is None:
         raise UsageError(f"{option} {shortened(text)}: write a size, like 512m or 2g")
-    # Exponents are no part of the text, so a long one only takes its length.
+    # The text has no exponents, so a long one only costs time in proportion to its length.
     number = Decimal(match[1]) if len(match[1]) <= 40 else Decimal(MOST_BYTES) + 1
     size = number * 1024 ** "bkmgtp".index(match[2] or "b")
     if size > MOST_BYTES:
@@ -158,7 +160,7 @@ def _seconds(option: str, text: str) -> float:
         seconds = float(text)
     except ValueError:
         seconds = math.nan
-    # Not a number is in no range.
+    # NaN is in no range.
     if not 0.1 <= seconds <= LONGEST_SECONDS:
         raise UsageError(f"{option} {shortened(text)}: write seconds from 0.1 to {LONGEST_SECONDS}")
     return seconds

@@ -1,11 +1,11 @@
 """The options of a run, as one record: declared here, parsed by the command line, saved with the facts, read by the
 rules.
 
-A field with an ``Option`` is an option of commands. To add one, add the field here and read it in the
-rule that it is for: as ``deployment.options.NAME``.
+A field with an ``Option`` is an option of commands. To add one, add the field here and read it in its rule as
+``deployment.options.NAME``.
 
-Annotations are evaluated in this module, unlike in others: every run reads them, and evaluating their texts takes
-ten times as long.
+Annotations are evaluated in this module, unlike in others: every run reads them, and evaluating their texts takes ten
+times as long.
 """
 
 from functools import cached_property
@@ -32,19 +32,22 @@ _LOADING = ("check", "collect")
 class SourceUnavailable(Struct, frozen=True):
     """The source of the deployment could not be read."""
 
-    #: What was to be read, such as "the container ovms".
+    #: The source, such as "the container ovms".
     source: str
-    #: Why it could not be.
+    #: Why it could not be read.
     reason: str
     #: Whether it did not answer in time.
     timed_out: bool = False
 
 
 class CheckOptions(Struct, frozen=True, dict=True):
-    """The options of a run, and the data read from its sources. The first part is the options, in the order of
-    ``--help``; the second part follows from them and from this process."""
+    """The options of a run, and the data read from its sources.
 
-    #: What is to be checked: paths of this host, or places in a store.
+    The first part is the options, in the order of ``--help``; the second part follows from them and from this
+    process.
+    """
+
+    #: The targets of the check: paths of this host, or paths in a store.
     targets: Annotated[
         tuple[str, ...],
         Option(
@@ -55,7 +58,7 @@ class CheckOptions(Struct, frozen=True, dict=True):
             commands=_LOADING,
         ),
     ] = ()
-    #: The container to read the deployment from.
+    #: The container that describes the deployment.
     container_name: Annotated[
         str | None,
         Option(
@@ -116,7 +119,7 @@ class CheckOptions(Struct, frozen=True, dict=True):
             saved=False,
         ),
     ] = ()
-    #: The running server of the container is left alone.
+    #: Whether the running server of the container is not queried.
     no_live: Annotated[
         bool,
         Option(
@@ -126,12 +129,12 @@ class CheckOptions(Struct, frozen=True, dict=True):
             saved=False,
         ),
     ] = False
-    #: What a directory is, where the user decides it.
+    #: The kind of a directory, if the user sets it.
     as_: Annotated[
         Literal["repository", "model"] | None,
         Option(("--as",), "Treat a directory as this. [found from its contents]"),
     ] = None
-    #: The release whose rules are used; None: the newest known.
+    #: The release whose rules are used; None: the newest known one.
     release: Annotated[
         str | None,
         Option(
@@ -141,7 +144,7 @@ class CheckOptions(Struct, frozen=True, dict=True):
             beside_facts=True,
         ),
     ] = None
-    #: Who the server runs as, by ids of the host.
+    #: The server's user, by ids of the host.
     user: Annotated[
         User,
         Option(
@@ -151,11 +154,11 @@ class CheckOptions(Struct, frozen=True, dict=True):
             option_values.user,
         ),
     ] = IMAGE_USER
-    #: The server runs on this host, not in a container.
+    #: Whether the server runs on this host, not in a container.
     bare_metal: Annotated[
         bool, Option(("--bare-metal",), "The server runs on this host, not in a container.")
     ] = False
-    #: This process is what the server will be: its user, and its view of the file system.
+    #: Whether this process has the server's user and its view of the file system.
     as_me: Annotated[
         bool,
         Option(
@@ -195,7 +198,7 @@ class CheckOptions(Struct, frozen=True, dict=True):
             saved=False,
         ),
     ] = None
-    #: This process's environment is the server's.
+    #: Whether this process's environment is the server's.
     env_from_process: Annotated[
         bool,
         Option(("--env-from-process",), "The server has the environment of this process.", saved=False),
@@ -233,7 +236,7 @@ class CheckOptions(Struct, frozen=True, dict=True):
             commands=_LOADING,
         ),
     ] = None
-    #: Bytes that the server may use; None: no limit, or not known.
+    #: Bytes that the server may use; None: no limit, or unknown.
     memory: Annotated[
         int | None,
         Option(
@@ -244,7 +247,7 @@ class CheckOptions(Struct, frozen=True, dict=True):
             commands=_LOADING,
         ),
     ] = None
-    #: A file may be created and removed in the cache, to try it.
+    #: Whether a file may be created and removed in the cache, to test it.
     probe_write: Annotated[
         bool,
         Option(
@@ -262,7 +265,7 @@ class CheckOptions(Struct, frozen=True, dict=True):
             commands=_LOADING,
         ),
     ] = "read"
-    #: Bytes of one version in a store that may be downloaded to be loaded here; 0: no limit.
+    #: The most bytes of one version in a store that may be downloaded to be loaded here; 0: no limit.
     download_limit: Annotated[
         int,
         Option(
@@ -273,7 +276,7 @@ class CheckOptions(Struct, frozen=True, dict=True):
             commands=_LOADING,
         ),
     ] = 1 << 30
-    #: The most bytes of a document that is named; 0: no limit; None: as many as its kind may have.
+    #: The most bytes of a named document; 0: no limit; None: as many as its kind may have.
     document_limit: Annotated[
         int | None,
         Option(
@@ -321,7 +324,7 @@ class CheckOptions(Struct, frozen=True, dict=True):
             saved=False,
         ),
     ] = 10.0
-    #: Third-party checks are left out.
+    #: Whether third-party checks are left out.
     no_plugins: Annotated[
         bool,
         Option(
@@ -332,7 +335,7 @@ class CheckOptions(Struct, frozen=True, dict=True):
             saved=False,
         ),
     ] = False
-    #: A file that ``collect`` wrote, in place of probes.
+    #: A file that ``collect`` wrote, used instead of probes.
     facts_file: Annotated[
         str | None,
         Option(
@@ -345,38 +348,38 @@ class CheckOptions(Struct, frozen=True, dict=True):
         ),
     ] = None
 
-    #: The targets as they were typed; ``targets`` are absolute.
+    #: The targets as typed; ``targets`` are absolute.
     typed_targets: tuple[str, ...] = ()
-    #: The server's own arguments; None where targets are named instead.
+    #: The server's own arguments; None if targets are named instead.
     arguments: tuple[str, ...] | None = field(name="words", default=None)
-    #: Where the release was read; empty where the user named it.
+    #: The source of the release; empty if the user named it.
     release_from: str = ""
-    #: Where the user was read.
+    #: The source of the user.
     user_from: str = "as in the image"
     #: The working directory: the container's, else this process's.
     working_directory: str = "/"
-    #: What the server's host gives it; None where that is not this one.
+    #: The resources of the server's host; None if it is not this host.
     host: Host | None = None
     #: The container that the deployment was read from.
     container: Container | None = None
-    #: What the server's log shows.
+    #: The summary of the server's log.
     server_log: LogSummary | None = None
-    #: What the running server of the container answered.
+    #: The answers of the running server of the container.
     live: LiveLook | None = None
     #: Server paths whose content is unavailable.
     unavailable_paths: tuple[UnavailablePath, ...] = field(name="unseen", default=())
     #: Why the deployment could not be read.
     unavailable: SourceUnavailable | None = field(name="untold", default=None)
-    #: Whether the container is one of this host, or is to run here: its ports are this host's.
+    #: Whether the container is on this host, or will run here: its ports are this host's.
     container_here: bool = False
-    #: The variable by which this host's own programs find a proxy, where the container is one of this host.
+    #: The variable by which this host's own programs find a proxy, if the container is on this host.
     host_proxy: str = ""
-    #: Names of variables for stores that this process has and the server was not given.
+    #: Names of variables for stores that this process has and the server does not get.
     withheld_variables: tuple[str, ...] = field(name="kept_back", default=())
 
     @property
     def sources(self) -> dict[str, str]:
-        """The options that name a container to read the deployment from, with their values."""
+        """Returns the options that name a container to read the deployment from, with their values."""
         named = {
             "--container": self.container_name,
             "--inspect": self.inspect,
@@ -393,8 +396,8 @@ class CheckOptions(Struct, frozen=True, dict=True):
 
     @cached_property
     def mount_table(self) -> MountTable:
-        """The mounts as a container engine makes them, with a configuration file that is the target and in none of
-        them: what is named as the target is mounted."""
+        """Returns the mounts as a container engine makes them; a configuration file that is the target and in none
+        of them is added, because a target is mounted."""
         table = MountTable(engine_order(self.mounts), self.unavailable_paths)
         if self.mounts and len(self.targets) == 1:
             (target,) = self.targets

@@ -1,4 +1,4 @@
-"""The options of a report: what it holds, how it is written, and when it makes the run fail.
+"""The options of a report: its content, its form, and when it makes the run fail.
 
 Annotations are evaluated here, as in :mod:`ovms_doctor.model.options`.
 """
@@ -27,14 +27,14 @@ class OutputFile(Struct, frozen=True):
 
     #: The value as typed.
     text: str
-    #: The format before the colon; None where there is none.
+    #: The format before the colon; None if there is none.
     format: ReportFormat | None
     #: The file; ``-`` is standard output.
     path: str
 
 
 def output_file(text: str) -> OutputFile:
-    """Returns the value of ``FILE`` or ``FORMAT:FILE``. Text before a colon that is no format is a part of the
+    """Returns the value of ``FILE`` or ``FORMAT:FILE``. Text before a colon that is not a format is a part of the
     file's name."""
     name, colon, path = text.partition(":")
     for known in FORMATS:
@@ -46,9 +46,9 @@ def output_file(text: str) -> OutputFile:
 
 
 class OutputOptions(Struct, frozen=True):
-    """What the report holds, how it is written, and when it makes the run fail."""
+    """The content of the report, its form, and when it makes the run fail."""
 
-    #: Code prefixes and names of findings and checks to report alone; empty: all.
+    #: Code prefixes and names of findings and checks to report exclusively; empty: all.
     select: Annotated[
         tuple[str, ...],
         Option(
@@ -73,7 +73,7 @@ class OutputOptions(Struct, frozen=True):
         ReportFormat | None,
         Option(("--format", "-f"), "The format of the report. [text]", commands=_REPORTING),
     ] = None
-    #: The files to write; empty: standard output alone.
+    #: The files to write; empty: only standard output.
     outputs: Annotated[
         tuple[OutputFile, ...],
         Option(
@@ -100,7 +100,7 @@ class OutputOptions(Struct, frozen=True):
             commands=("collect",),
         ),
     ] = False
-    #: The file that says what the pseudonyms stand for; None: beside the facts.
+    #: The file with the real names of the pseudonyms; None: beside the facts.
     redact_map: Annotated[
         str | None,
         Option(
@@ -120,7 +120,7 @@ class OutputOptions(Struct, frozen=True):
             commands=_REPORTING,
         ),
     ] = "error"
-    #: The exit code is 0 whatever was found.
+    #: Whether the exit code is 0 with any findings.
     exit_zero: Annotated[
         bool, Option(("--exit-zero",), "Exit with 0, also with findings.", commands=_REPORTING)
     ] = False
@@ -134,7 +134,7 @@ class OutputOptions(Struct, frozen=True):
             commands=("check",),
         ),
     ] = None
-    #: The file that lists what the run did; ``-``: standard error.
+    #: The file that lists the actions of the run; ``-``: standard error.
     receipt: Annotated[
         str | None,
         Option(
@@ -169,7 +169,7 @@ class OutputOptions(Struct, frozen=True):
     no_config: Annotated[
         bool, Option(("--no-config",), "Read no configuration file.", commands=_CONFIGURED)
     ] = False
-    #: Whether all findings count, whatever a configuration or a baseline leaves out.
+    #: Whether all findings count, also those that a configuration or a baseline leaves out.
     no_ignores: Annotated[
         bool,
         Option(
@@ -198,7 +198,7 @@ class OutputOptions(Struct, frozen=True):
             commands=("check",),
         ),
     ] = None
-    #: The last day on which new entries of the baseline hold.
+    #: The last day on which new entries of the baseline apply.
     baseline_expires: Annotated[
         str | None,
         Option(
@@ -209,11 +209,11 @@ class OutputOptions(Struct, frozen=True):
             commands=("check",),
         ),
     ] = None
-    #: The text has no colours.
+    #: Whether the text has no colours.
     no_color: Annotated[bool, Option(("--no-color",), "Use no colours.", commands=_REPORTING)] = False
-    #: The text is the verdict alone.
+    #: Whether the text is only the verdict.
     quiet: Annotated[bool, Option(("--quiet", "-q"), "Write the verdict only.", commands=_REPORTING)] = False
-    #: The text shortens nothing.
+    #: Whether the text shortens nothing.
     verbose: Annotated[bool, Option(("--verbose", "-v"), "Shorten nothing.", commands=_REPORTING)] = False
-    #: What the project has decided about findings.
+    #: The project's decisions about findings.
     adjustments: Adjustments = Adjustments()

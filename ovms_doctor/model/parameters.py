@@ -1,4 +1,4 @@
-"""The model parameters as the server holds them."""
+"""The model parameters as the server stores them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ ANY = -1
 
 
 class Dimension(Struct, frozen=True):
-    """A number, a range, or anything (both -1)."""
+    """A number, a range, or any number (both -1)."""
 
     #: The least value.
     low: int
@@ -22,20 +22,20 @@ class Dimension(Struct, frozen=True):
         return self.low == self.high and self.low != ANY
 
     def as_openvino(self) -> str:
-        """As OpenVINO writes it: ``3``, ``?``, ``1..8``."""
+        """Returns the dimension as OpenVINO writes it: ``3``, ``?``, ``1..8``."""
         if self.static:
             return str(self.low)
         return "?" if self.low == ANY else f"{self.low}..{self.high}"
 
     def __str__(self) -> str:
-        """As the server writes it: ``3``, ``-1``, ``[1~8]``."""
+        """Returns the dimension as the server writes it: ``3``, ``-1``, ``[1~8]``."""
         if self.static or self.high == ANY:
             return str(self.low)
         return f"[{self.low}~{self.high}]"
 
 
 class Shape(Struct, frozen=True):
-    """``auto``, or dimensions. A fixed shape without any counts as none."""
+    """``auto``, or dimensions. A fixed shape without any dimensions counts as no shape."""
 
     #: The dimensions, in order.
     dimensions: tuple[Dimension, ...] = ()
@@ -43,11 +43,11 @@ class Shape(Struct, frozen=True):
     auto: bool = False
 
     def as_openvino(self) -> str:
-        """As OpenVINO writes it: ``[1,3,?,1..8]``."""
+        """Returns the shape as OpenVINO writes it: ``[1,3,?,1..8]``."""
         return "[" + ",".join(dimension.as_openvino() for dimension in self.dimensions) + "]"
 
     def __str__(self) -> str:
-        """As it is given to the server."""
+        """Returns the shape in the form of the server's parameter."""
         if self.auto:
             return "auto"
         parts = (
@@ -73,26 +73,26 @@ class LayoutPair(Struct, frozen=True):
 
 
 class Device(Struct, frozen=True):
-    """A target device as it is compiled for."""
+    """A target device for the compilation."""
 
     #: The whole text, such as ``AUTO:GPU,CPU``.
     text: str
     #: The plugin: ``AUTO``.
     plugin: str
-    #: The devices behind it, without their numbers: ``GPU``, ``CPU``.
+    #: The devices after it, without their numbers: ``GPU``, ``CPU``.
     members: tuple[str, ...] = ()
-    #: None was named, and the server chooses this one (v2026.3: a GPU before the CPU).
+    #: Whether no device was named, and the server chooses this one (v2026.3: a GPU before the CPU).
     chosen_by_server: bool = False
 
     @property
     def hardware(self) -> frozenset[str]:
-        """The devices in the text that a host may lack."""
+        """Returns the devices in the text that a host may lack."""
         return frozenset((self.plugin, *self.members)) & HARDWARE
 
     @property
     def needs_hardware(self) -> frozenset[str]:
-        """The devices without which nothing can be compiled: AUTO and MULTI take those of their list that are
-        there."""
+        """Returns the devices without which nothing can be compiled: AUTO and MULTI use the existing ones of their
+        list."""
         behind = frozenset(self.members or (self.plugin,))
         if self.plugin in ("AUTO", "MULTI") and not behind <= HARDWARE:
             return frozenset()
@@ -112,7 +112,7 @@ class PluginConfig(Struct, frozen=True):
 
     #: Key and value as JSON, sorted by key as the server does.
     values: tuple[tuple[str, str], ...] = ()
-    #: Warnings on renamed keys.
+    #: Warnings about renamed keys.
     log: tuple[str, ...] = ()
 
 
@@ -128,12 +128,12 @@ DeviceProblem: TypeAlias = Literal[
 ]
 
 
-#: Reasons that hold wherever the server runs.
+#: Reasons that do not depend on the server's host.
 _IN_THE_WORDS = frozenset({"unknown", "removed", "number", "bare", "several", "nested"})
 
 
 class PassedOver(Struct, frozen=True):
-    """A device of the list of AUTO or MULTI that it silently does without."""
+    """A device in the list of AUTO or MULTI that is silently left out."""
 
     #: The device.
     name: str
@@ -144,14 +144,13 @@ class PassedOver(Struct, frozen=True):
 class DeviceVerdict(Struct, frozen=True):
     """Whether the server can compile a model for a device.
 
-    * ``works``: False where nothing can be compiled for the device, True where something can, None where that is not
-      known.
+    * ``works``: False if nothing can be compiled for the device, True if something can, None if that is unknown.
     * ``reason``: why it does not work.
-    * ``name``: the device to blame.
-    * ``passed_over``: devices that it works without.
+    * ``name``: the device that causes it.
+    * ``passed_over``: devices that are left out.
     * ``devices_known``: whether the server's devices are known.
     * ``groups``: group ids, one of which opens the device (``access``).
-    * ``unavailable``: what would have to be known, where ``works`` is not.
+    * ``unavailable``: the missing fact if ``works`` is None.
     """
 
     works: bool | None = None
@@ -170,7 +169,7 @@ class DeviceVerdict(Struct, frozen=True):
 UNJUDGED = DeviceVerdict()
 
 
-#: How the server calls the one input of a model in its maps of shapes.
+#: The server's name of the one input of a model in its maps of shapes.
 ANONYMOUS = "ANONYMOUS_INPUT_NAME"
 
 
@@ -179,7 +178,7 @@ class Refusal(NamedTuple):
 
     #: The status code's name.
     status: str
-    #: The whole messages that it logs.
+    #: The whole messages in its log.
     log: tuple[str, ...]
 
 
@@ -190,7 +189,7 @@ class ParameterWarning(Struct, frozen=True):
     parameter: str
     #: Its value.
     value: str
-    #: ``ignored``: it has no effect; ``both``: batch_size beside shape; ``deprecated``; ``reserved``: a shape
+    #: ``ignored``: it has no effect; ``both``: batch_size together with shape; ``deprecated``; ``reserved``: a shape
     #: under the name that the server reserves for the only input.
     kind: str
     #: The server's lines.
@@ -198,48 +197,48 @@ class ParameterWarning(Struct, frozen=True):
 
 
 class ParsedParameters(Struct, frozen=True):
-    """The parameters of one model as the server holds them."""
+    """The parameters of one model as the server stores them."""
 
     #: The target device.
     device: Device
     #: Why this entry is refused.
     problem: Refusal | None = None
-    #: Why the whole configuration is given up: a plugin_config key that the device does not support.
+    #: Why the server gives up the whole configuration: a plugin_config key that the device does not support.
     abort: Refusal | None = None
-    #: The parameter that ``problem`` or ``abort`` is about.
+    #: The parameter of ``problem`` or ``abort``.
     at: str = ""
-    #: The plugin_config key that it is about.
+    #: Its plugin_config key.
     key: str = ""
-    #: Values that are ignored or warned about.
+    #: Values that the server ignores or warns about.
     warnings: tuple[ParameterWarning, ...] = ()
-    #: batch_size as a number or range; None where it is not given.
+    #: batch_size as a number or range; None if it is not set.
     batch: Dimension | None = None
     #: Whether batch_size is ``auto``.
     batch_auto: bool = False
     #: Shapes by tensor; ANONYMOUS for the one input.
     shapes: tuple[tuple[str, Shape], ...] = ()
-    #: The layout of the one input; None where it is not given.
+    #: The layout of the one input; None if it is not set.
     layout: LayoutPair | None = None
     #: Layouts by tensor.
     layouts: tuple[tuple[str, LayoutPair], ...] = ()
     #: Inference requests; 0 for the plugin's optimum.
     nireq: int = 0
-    #: What is passed to the plugin.
+    #: The configuration for the plugin.
     plugin_config: PluginConfig = NO_PLUGIN_CONFIG
     #: The preprocessing steps, name and value, in order.
     steps: tuple[tuple[str, Any], ...] = ()
-    #: Whether the model is stateful; None where it is not given.
+    #: Whether the model is stateful; None if it is not set.
     stateful: bool | None = None
-    #: The name of the custom loader; None where it is not given.
+    #: The name of the custom loader; None if it is not set.
     custom_loader: str | None = None
     #: Whether the model may be cached.
     allow_cache: bool = False
-    #: Whether the device can be compiled for, once the server's devices are known.
+    #: Whether the server can compile for the device, once the server's devices are known.
     verdict: DeviceVerdict = UNJUDGED
 
     @property
     def anonymous_shape(self) -> Shape | None:
-        """The shape for the one input, if that is the only one given."""
+        """Returns the shape for the one input, if it is the only shape; else None."""
         if len(self.shapes) == 1 and self.shapes[0][0] == ANONYMOUS:
             return self.shapes[0][1]
         return None
@@ -250,7 +249,7 @@ class ParsedParameters(Struct, frozen=True):
         return self.batch_auto or any(shape.auto for _, shape in self.shapes)
 
 
-#: Plugins that stand for a choice among devices.
+#: Plugins that choose among devices.
 VIRTUAL = frozenset({"AUTO", "MULTI", "HETERO", "BATCH"})
 
 

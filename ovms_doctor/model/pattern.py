@@ -1,4 +1,4 @@
-"""Regular expressions that are compiled when they are first used: a run uses few of those that it imports."""
+"""Regular expressions that are compiled at their first use: a run uses few of those that it imports."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any, AnyStr, cast
 
 
 def lazy_pattern(text: AnyStr, flags: int = 0) -> re.Pattern[AnyStr]:
-    """As ``re.compile``, but nothing is compiled yet, and a wrong pattern is reported at its first use."""
+    """Returns a pattern as ``re.compile``, but compiles it later, and reports a wrong pattern at its first use."""
     return cast("re.Pattern[AnyStr]", _LazyPattern(text, flags))
 
 
@@ -17,7 +17,7 @@ class _LazyPattern:
 
     def __getattr__(self, name: str) -> Any:
         compiled = re.compile(*self._source)
-        # From now on they are found without coming here.
+        # From now on these attributes are found without this method.
         for method in ("match", "fullmatch", "search", "finditer", "findall", "sub", "subn", "split"):
             setattr(self, method, getattr(compiled, method))
         return getattr(compiled, name)

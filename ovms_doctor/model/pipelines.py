@@ -10,23 +10,22 @@ from ovms_doctor.model.parameters import Dimension
 from ovms_doctor.model.server_log import Message
 
 #: Why a pipeline is not served.
-#:
 #: - ``duplicate``, ``occupied``: an earlier pipeline, or a model or graph, has its name.
-#: - ``missing_library``, ``missing_model``, ``missing_node``: what a node refers to does not exist.
+#: - ``missing_library``, ``missing_model``, ``missing_node``: the target of a node's reference does not exist.
 #: - ``unavailable_model``: the model is configured, and no version of it is served.
 #: - ``doubled_node``: two nodes have one name.
 #: - ``exit_used``: the response is used as a source.
 #: - ``auto``: the model's shape or batch size is ``auto``.
 #: - ``strings``: strings are neither split nor passed from model to model.
-#: - ``gather_missing``, ``gather_plain``: the node that is gathered from does not exist, or splits nothing.
+#: - ``gather_missing``, ``gather_plain``: the source node of a gather does not exist, or splits nothing.
 #: - ``split_rank``, ``split_size``: a tensor cannot be split into so many parts.
 #: - ``split_dynamic``: several nodes split, and one of them into any number of parts.
 #: - ``source_name``: a node has no output of this name.
 #: - ``output_name``, ``input_name``: the model has no output or input of this name.
 #: - ``input_twice``, ``unconnected``: an input has two sources, or none.
 #: - ``shape``, ``precision``: two connected models do not fit.
-#: - ``cycle``, ``loose``: nodes form a circle, or nothing ties them to the response.
-#: - ``order``: what is split is not gathered in the reverse order.
+#: - ``cycle``, ``loose``: nodes form a circle, or have no connection to the response.
+#: - ``order``: splits are not gathered in the reverse order.
 PipelineFaultKind: TypeAlias = Literal[
     "duplicate",
     "occupied",
@@ -59,19 +58,19 @@ PipelineFaultKind: TypeAlias = Literal[
 class PipelineFault(Struct, frozen=True):
     """Why a pipeline is not served: the first reason that the server's validation finds."""
 
-    #: The pipeline's name and the JSON pointer of what is at fault.
+    #: The pipeline's name and the JSON pointer of the faulty part.
     name: str
     pointer: str
     #: The reason.
     reason: PipelineFaultKind
-    #: What the reason is about: a model, a library, a node, an input, an output.
+    #: The subject of the reason: a model, a library, a node, an input, an output.
     subject: str
     #: The server's lines.
     log: tuple[str, ...]
-    #: The node that is validated, and the other node of the connection.
+    #: The validated node, and the other node of the connection.
     node: str = ""
     other: str = ""
-    #: What the node needs and what it gets: shapes or precisions, the version of a model.
+    #: The node's needed and actual value: shapes or precisions, the version of a model.
     needed: str = ""
     provided: str = ""
 
@@ -95,31 +94,31 @@ class PipelinePlan(Struct, frozen=True):
     #: Its name and the JSON pointer of its definition.
     name: str
     pointer: str
-    #: Whether it is AVAILABLE right after start-up; None where that could not be found out.
+    #: Whether it is AVAILABLE right after start-up; None if that is unknown.
     available: bool | None
-    #: The same after two further polls: it is validated again when a model changes.
+    #: The same after two further polls: it is validated again after a model changes.
     later_available: bool | None = None
-    #: Why not.
+    #: Why it is not available.
     fault: PipelineFault | None = None
-    #: What could not be followed, one sentence each: its validation was not carried through.
+    #: Parts of its validation that this program could not predict, one sentence each.
     doubts: tuple[str, ...] = ()
-    #: Where the inputs of its requests go.
+    #: The destinations of the inputs of its requests.
     feeds: tuple[PipelineFeed, ...] = ()
-    #: How many parts each input of a request is split into; -1 for as many as come; None where it is not split.
+    #: The number of parts into which each input of a request is split; -1 for any number; None if it is not split.
     parts: int | None = None
 
     @property
     def is_dropped(self) -> bool:
-        """Returns whether the server does not register it, because another servable has its name."""
+        """Whether the server does not register it, because another servable has its name."""
         return self.fault is not None and self.fault.reason in ("duplicate", "occupied")
 
 
 class PipelineTensor(Struct, frozen=True):
     """An input or output of a model, as a pipeline's validation compares it."""
 
-    #: The server's word for its element type: ``FP32``.
+    #: The server's name of its element type: ``FP32``.
     precision: str
-    #: Its shape; None where it is not known.
+    #: Its shape; None if it is unknown.
     shape: tuple[Dimension, ...] | None
 
 

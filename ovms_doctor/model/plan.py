@@ -40,7 +40,7 @@ from ovms_doctor.model.storage_plan import (
 )
 
 StateName: TypeAlias = Literal["START", "LOADING", "AVAILABLE", "UNLOADING", "END"]
-#: ``FAILED_PRECONDITION``: of pipelines and graphs.
+#: ``FAILED_PRECONDITION``: only for pipelines and graphs.
 ErrorCode: TypeAlias = Literal["OK", "UNKNOWN", "FAILED_PRECONDITION"]
 StatusCode: TypeAlias = str  #: the names of OVMS's StatusCode (status.hpp)
 Basis: TypeAlias = Literal["static", "read", "compiled"]
@@ -69,12 +69,12 @@ class DirectoryName(Struct, frozen=True):
     name: str
     #: Whether it is a version, or why not.
     reading: Literal["version", "not_positive", "not_number", "out_of_range"]
-    #: The number; None where the name is no version.
+    #: The number; None if the name is not a version.
     number: int | None = None
 
 
 class BaseProblem(Struct, frozen=True):
-    """Why the base path gives no versions at all."""
+    """Why the base path has no versions at all."""
 
     #: The problem; ``store``: the base path is in a store, and the plan of that store has the reason.
     kind: Literal[
@@ -84,38 +84,38 @@ class BaseProblem(Struct, frozen=True):
     failure: Failure | None = None
     #: The directory entry at which a listing throws.
     entry: str | None = None
-    #: The existing server path that was probably meant, where the base path is missing.
+    #: The existing server path that was probably meant, if the base path is missing.
     suggestion: str | None = None
 
 
 class Detection(Struct, frozen=True, dict=True):
     """The versions that the server finds in a base path."""
 
-    #: The status code that detection ends with.
+    #: The status code at the end of the detection.
     status: StatusCode
     #: The numbers in the byte order of the directories' names, duplicates kept: the server searches this list
     #: as if it were sorted.
     found: tuple[int, ...] = ()
     #: The names of all sub-directories.
     names: tuple[DirectoryName, ...] = ()
-    #: Why there are no versions; None where there are.
+    #: Why there are no versions; None if there are some.
     problem: BaseProblem | None = None
     #: Whether the base path is a model file, served as version 1.
     single_file: bool = False
-    #: The entries of the base path; None where it was not listed.
+    #: The entries of the base path; None if it was not listed.
     listing: Listing | None = None
     #: The lines that the server logs.
     log: tuple[str, ...] = ()
-    #: What can be served below the base path, where no version is found in it.
+    #: The servables below the base path, if it has no version.
     below: tuple[ServableBelow, ...] = ()
 
     def directories(self, version: int) -> tuple[str, ...]:
-        """The names of all directories that parse to the number, in byte order."""
+        """Returns the names of all directories that the server reads as the number, in byte order."""
         return self._by_number.get(version, ())
 
     @cached_property
     def _by_number(self) -> dict[int, tuple[str, ...]]:
-        """The names by number, made at the first use: there may be tens of thousands."""
+        """Returns the names by number, made at the first use: there may be tens of thousands."""
         found: dict[int, tuple[str, ...]] = {}
         for item in self.names:
             if item.number is not None and item.reading == "version":
@@ -131,59 +131,59 @@ class Attempt(Struct, frozen=True):
 
     #: The version's number.
     version: int
-    #: How it ends; ``threw``: an exception that leaves the version LOADING/OK for good.
+    #: The result; ``threw``: an exception that leaves the version LOADING/OK permanently.
     outcome: Literal["loaded", "failed", "threw", "crashed", "hangs", "unknown"]
     #: The version's directory, as the server writes it.
     path: str
-    #: The status code that it ends with.
+    #: Its status code.
     status: StatusCode = "OK"
-    #: Why it is not loaded; None where it is.
+    #: Why it is not loaded; None if it is.
     cause: Cause | None = None
     #: The lines that the server logs for the try itself.
     log: tuple[str, ...] = ()
-    #: The exception's text, of one that ``threw``.
+    #: The text of the exception of ``threw``.
     exception: str = ""
-    #: The file that is handed to OpenVINO, as the server writes it.
+    #: The file that OpenVINO gets, as the server writes it.
     model_file: str | None = None
     #: The model's format.
     format: ModelFormat | None = None
     #: Other files that would match, if the file system listed them first.
     candidates: tuple[str, ...] = ()
-    #: What the outcome rests on.
+    #: The basis of the outcome.
     basis: Basis = "static"
-    #: What the model's bytes hold.
+    #: The content of the model's bytes.
     inspection: ModelInspection | None = None
-    #: What OpenVINO did with it.
+    #: OpenVINO's result for it.
     report: LoadReport | None = None
     #: Why mapping_config.json, which exists, cannot be read.
     mapping: Failure | None = None
     #: The operations for which the server adds the library itself.
     tokenizers: tuple[Operation, ...] = ()
-    #: The names that mapping_config.json gives the tensors.
+    #: The tensors' names in mapping_config.json.
     names: Mapping = NO_MAPPING
     #: The files that OpenVINO opens for it.
     opened: tuple[str, ...] = ()
 
 
 class VersionPlan(Struct, frozen=True):
-    """One detected version."""
+    """One found version."""
 
     #: Its number.
     version: int
-    #: The names of all directories that are read as it.
+    #: The names of all directories that the server reads as it.
     directories: tuple[str, ...]
     #: Whether the policy selects it.
     requested: bool
-    #: Its state right after start-up; None where it is never tried.
+    #: Its state right after start-up; None if it is never tried.
     now: VersionState | None
-    #: Its state after two further polls; None where the process ended.
+    #: Its state after two further polls; None if the process ended.
     later: VersionState | None
-    #: Its first try; None where there is none.
+    #: Its first try; None if there is none.
     attempt: Attempt | None
 
     @property
     def fails(self) -> bool:
-        """Returns whether the version is requested and not AVAILABLE now or later (or the process has ended)."""
+        """Whether the version is requested and not AVAILABLE now or later (or the process has ended)."""
         return self.requested and not (
             self.now is not None and self.now.available and (self.later is None or self.later.available)
         )
@@ -194,43 +194,43 @@ class ModelPlan(Struct, frozen=True):
 
     #: The model, as it is configured.
     entry: ModelEntry
-    #: What the server finds in its base path.
+    #: The versions in its base path.
     detection: Detection
-    #: The versions that the policy selects, applied once to all that is detected.
+    #: The versions that the policy selects, applied once to all found ones.
     requested: tuple[int, ...] = ()
-    #: Every version that is detected.
+    #: Every found version.
     versions: tuple[VersionPlan, ...] = ()
-    #: The status code that the first pass ends with.
+    #: The status code of the first pass.
     status: StatusCode = "OK"
-    #: ``graph``: a graph.pbtxt makes it one; ``generative``: the server builds a graph in memory.
+    #: ``graph``: because of a graph.pbtxt; ``generative``: the server builds a graph in memory.
     kind: Literal["classic", "graph", "generative"] = "classic"
-    #: Whether its versions are tried at all: not where a custom loader is to bring it.
+    #: Whether its versions are tried at all: False if a custom loader provides the model.
     tried: bool = True
-    #: The version whose load is tried again for ever.
+    #: The version whose load is tried again without end.
     never_ends: int | None = None
     #: The version whose load never returns.
     hangs: int | None = None
-    #: The exit code with which loading this model ends the process.
+    #: The exit code if loading this model ends the process.
     ended: int | None = None
-    #: The end, or the hang, comes at the first poll, when the server is up.
+    #: Whether the end, or the hang, is at the first poll, after the start-up.
     at_poll: bool = False
-    #: What the search for a graph opens and never comes back from.
+    #: The file at which the search for a graph blocks.
     blocked: SpecialFile | None = None
-    #: Failed versions that the search of the fallback does not find.
+    #: Failed versions that the search for a fallback does not find.
     missed: tuple[int, ...] = ()
-    #: Versions that are retired by a poll.
+    #: Versions that a poll retires.
     retired: tuple[int, ...] = ()
     #: Versions that are loaded again at every poll.
     reloaded: tuple[int, ...] = ()
-    #: Why the rest of this plan is not known.
+    #: Why the rest of this plan is unknown.
     unknown: CouldNotLook | None = None
-    #: The model parameters as the server holds them; None where none are given.
+    #: The model parameters as the server stores them; None if none are set.
     parameters: ParsedParameters | None = None
     #: Why a graph is not loaded.
     graph: GraphFault | None = None
-    #: The predicted result for a graph or a generative model; None where that was not followed.
+    #: The predicted result for a graph or a generative model; None if it was not predicted.
     followed: GraphPlan | None = None
-    #: The generative model that its directory holds, where the server finds no version and no graph in it.
+    #: The generative model in its directory, if the server finds no version and no graph there.
     meant: GenerativeDirectory | None = None
 
     @property
@@ -252,7 +252,7 @@ class Ignored(Struct, frozen=True):
 
     #: The option, or a JSON pointer.
     location: str
-    #: What it is about.
+    #: The argument's or key's text.
     text: str
 
 
@@ -266,9 +266,9 @@ class Plan(Struct, frozen=True):
     mode: Literal["single", "config"]
     #: How start-up ends.
     outcome: Outcome
-    #: The exit code, where the process ends.
+    #: The exit code, if the process ends.
     exit_code: int | None = None
-    #: The models that are loaded, in the server's order.
+    #: The loaded models, in the server's order.
     models: tuple[ModelPlan, ...] = ()
     #: Why the process ends.
     problem: StartProblem | None = None
@@ -279,19 +279,19 @@ class Plan(Struct, frozen=True):
     host_problem: StartProblem | None = None
     #: Whether the kernel kills the process, because it needs more memory than its limit.
     killed: bool = False
-    #: The server's paths of the mounts whose source is missing on the host: the engine creates an empty directory.
+    #: The server paths of mounts whose source is missing on the host: the engine creates an empty directory.
     created_mounts: tuple[str, ...] = ()
     #: This host's path of a configuration file that a volume hides from the server.
     hidden_config: str | None = None
-    #: Names that are configured more than once.
+    #: Names with more than one configuration.
     duplicates: tuple[str, ...] = ()
-    #: What this program does not predict.
+    #: Settings whose effect this program does not predict.
     ignored: tuple[Ignored, ...] = ()
-    #: Why the plan is not known.
+    #: Why the plan is unknown.
     unknown: CouldNotLook | None = None
-    #: What is pulled or written before the server serves, or instead of serving; None for nothing.
+    #: What the server pulls or writes before it serves, or instead of serving; None for nothing.
     pull: PullPlan | None = None
-    #: The configuration file, as the server is given it.
+    #: The configuration file's path in the server's arguments.
     config_path: str | None = None
     #: Remarks for the report.
     notes: tuple[str, ...] = field(default=())
@@ -303,23 +303,23 @@ class Plan(Struct, frozen=True):
     pipelines: tuple[PipelinePlan, ...] = ()
     #: Parts of the configuration with another meaning than it seems.
     config_notes: tuple[ConfigNote, ...] = ()
-    #: Where in the configuration file a JSON pointer leads.
+    #: The positions of JSON pointers in the configuration file.
     config_positions: ConfigPositions | None = None
     #: Whether the server polls the file system.
     polls: bool = True
-    #: Paths that do not exist for the server, because nothing is mounted there.
+    #: Paths that do not exist for the server, because there is no mount.
     outside: tuple[OutsideMounts, ...] = ()
-    #: Files that the server needs, at or behind such paths: where links lead, credentials, keys.
+    #: Files that the server needs, at or through such paths: targets of links, credentials, keys.
     outside_files: tuple[OutsideFile, ...] = ()
     #: The route to each remote storage that the models need.
     routes: tuple[StorageRoute, ...] = ()
-    #: What is decided for each model in a store.
+    #: The decisions for each model in a store.
     stores: tuple[StorePlan, ...] = ()
-    #: The model cache; None where it is off or nothing is known of it.
+    #: The model cache; None if it is off or unknown.
     cache: CachePlan | None = None
-    #: The CPU extension; None where none is named.
+    #: The CPU extension; None if none is named.
     extension: ExtensionPlan | None = None
-    #: The memory of the loaded versions; None where that is not known.
+    #: The memory of the loaded versions; None if it is unknown.
     memory: MemoryEstimate | None = None
 
     @property

@@ -1,4 +1,4 @@
-"""Reasons why the server does not serve its deployment, as data: reasons to end, and what it leaves out."""
+"""Reasons why the server does not serve its deployment, as data: reasons to end, and left out parts."""
 
 from __future__ import annotations
 
@@ -44,37 +44,37 @@ class StartProblem(Struct, frozen=True):
     ]
     #: The status code.
     status: str
-    #: The exit code; None where the process is never started.
+    #: The exit code; None if the process is never started.
     exit_code: int | None
     #: The lines in the server's log or on its standard error.
     log: tuple[str, ...]
-    #: The file that it is about, as the server writes it.
+    #: The file of the problem, as the server writes it.
     path: str | None = None
-    #: What the server's message quotes.
+    #: The quoted text in the server's message.
     text: str = ""
     #: How the system call fails.
     failure: Failure | None = None
-    #: The argument to blame.
+    #: The argument that causes it.
     option: str | None = None
-    #: The index of the character at which reading the configuration file stops.
+    #: The index of the character at which the server stops reading the configuration file.
     at: int | None = None
     #: The JSON pointer of the server's message.
     pointer: str | None = None
-    #: The rule of the schema that is broken.
+    #: The violated rule of the schema.
     keyword: str = ""
-    #: What was probably meant.
+    #: The probably intended text.
     suggestion: str | None = None
     #: The port that cannot be opened.
     port: int | None = None
-    #: A sentence on what other releases make of it.
+    #: A sentence on the behaviour of other releases.
     hint: str = ""
-    #: What to do, as a sentence.
+    #: The remedy, as a sentence.
     remedy: str = ""
-    #: The server's own code does not check: what it does is left to chance.
+    #: Whether the server's own code does not check it, so that the result is undefined.
     undefined: bool = False
     #: A key that the schema requires.
     missing: str = ""
-    #: The pointer of a key that has its place, or of one too many.
+    #: The pointer of a key in its position, or of a superfluous one.
     sibling: str | None = None
 
     @property
@@ -90,23 +90,23 @@ class StartProblem(Struct, frozen=True):
 
 
 class ExtensionPlan(Struct, frozen=True):
-    """What the server does with the CPU extension at start-up, before it looks at any model.
+    """What the server does with the CPU extension at start-up, before it reads any model.
 
-    * ``path``: the path as the server was given it.
+    * ``path``: the path in the server's arguments.
     * ``absolute_path``: the same as an absolute server path.
-    * ``problem``: what is wrong with it, empty for nothing.
+    * ``problem``: the fault, empty for none.
     * ``ends``: whether the process ends because of it.
-    * ``exit_code``: the exit code of that end, None where it is not known.
-    * ``hangs``: whether start-up waits for it for ever.
+    * ``exit_code``: the exit code of that end, None if it is unknown.
+    * ``hangs``: whether start-up waits for it without end.
     * ``loaded``: whether OpenVINO loaded it here.
-    * ``untried``: why that was not tried or shows nothing.
+    * ``untried``: why that was not tried or proves nothing.
     * ``timed_out``: whether the deadline for it passed.
     * ``expected``: the OpenVINO library of the release.
-    * ``missing``: what it needs and not every image has.
-    * ``kind``: the kind of file, where it is no regular one.
+    * ``missing``: libraries that it needs and not every image has.
+    * ``kind``: the kind of file, if it is not a regular one.
     * ``failure``: the system call that fails on it.
-    * ``inspection``: what its bytes hold.
-    * ``report``: what OpenVINO did with it.
+    * ``inspection``: the content of its bytes.
+    * ``report``: OpenVINO's result for it.
     """
 
     path: str
@@ -140,7 +140,7 @@ class ExtensionPlan(Struct, frozen=True):
 
     @property
     def unavailable(self) -> bool:
-        """Returns whether its bytes could not be read, or its load did not end, so that the result is not known."""
+        """Whether its bytes could not be read, or its load did not end, so that the result is unknown."""
         return bool(self.untried) and (
             self.inspection is None or bool(self.inspection.fault) or self.timed_out
         )
@@ -149,9 +149,9 @@ class ExtensionPlan(Struct, frozen=True):
 class OutsideMounts(Struct, frozen=True):
     """A path that does not exist for the server: it is under no mount and not in the image."""
 
-    #: The path, as the server is given it.
+    #: The path in the server's settings.
     path: str
-    #: Whether this host has something there.
+    #: Whether the path exists on this host.
     here: bool
     #: Whether no image of OVMS has it.
     sure: bool
@@ -160,27 +160,27 @@ class OutsideMounts(Struct, frozen=True):
 class OutsideFile(Struct, frozen=True):
     """A file that the server needs and does not have: its path, or the target of a link to it, is under no mount."""
 
-    #: The path of the link, or of the file where no link leads to it; absolute.
+    #: The path of the link, or of the file if no link leads to it; absolute.
     path: str
     #: The path to which it leads, under no mount; the same as ``path`` for a file that is named itself.
     target: str
-    #: What the file is for: ``model``: served with it; ``mapping``: a mapping_config.json, which is left out then;
+    #: The use of the file: ``model``: served with it; ``mapping``: a mapping_config.json, which is left out then;
     #: ``key``: credentials or a key.
     use: Literal["model", "mapping", "key"]
     #: The option, variable or key that names it; empty for a model's own file.
     named_by: str = ""
-    #: The model, where it is one's.
+    #: The model, if the file belongs to one.
     model: str | None = None
-    #: Its path on this host; None where this host has no such file either.
+    #: Its path on this host; None if this host has no such file either.
     host: str | None = None
     #: Whether no image of OVMS has it.
     sure: bool = True
 
 
 class ServableBelow(Struct, frozen=True):
-    """A directory below a base path that can be served, where the base path itself cannot."""
+    """A directory below a base path that can be served, while the base path itself cannot."""
 
-    #: Its path, as the server would be given it.
+    #: Its path for the server's arguments.
     path: str
     #: ``graph``: with a graph.pbtxt; ``generative``: a generative model without one; ``model``: with versions.
     kind: Literal["graph", "generative", "model"]
@@ -191,39 +191,39 @@ class GraphFault(Struct, frozen=True):
 
     #: Its path, as the server writes it.
     path: str
-    #: What is wrong.
+    #: The fault.
     reason: Literal["missing", "denied", "empty", "directory"]
-    #: The status code that it ends with.
+    #: Its status code.
     status: str
     #: The lines that the server logs.
     log: tuple[str, ...]
     #: How the system call fails.
     failure: Failure | None = None
-    #: What can be served below the base path, where graph.pbtxt is missing.
+    #: The servables below the base path, if graph.pbtxt is missing.
     below: tuple[ServableBelow, ...] = ()
 
 
 class SkippedEntry(Struct, frozen=True):
-    """An entry of a list that is not loaded, and nothing is registered under its name."""
+    """An entry of a list that is not loaded; nothing is registered under its name."""
 
     #: The entry.
     entry: ModelEntry
-    #: ``refused``: it alone, a parameter is wrong; ``aborts``: with it the server gives up the list;
-    #: ``after_abort``: it comes after such an entry; of a graph: ``occupied``, a model has its name;
-    #: ``duplicate``, another graph has it.
+    #: ``refused``: only this entry, a parameter is wrong; ``aborts``: at it the server gives up the list;
+    #: ``after_abort``: it follows such an entry; of a graph: ``occupied``, a model has its name; ``duplicate``,
+    #: another graph has it.
     reason: Literal["refused", "aborts", "after_abort", "occupied", "duplicate"]
     #: The status code.
     status: str = "OK"
     #: The lines that the server logs.
     log: tuple[str, ...] = ()
-    #: The parameter that is wrong.
+    #: The wrong parameter.
     parameter: str = ""
 
 
 class LibraryFault(Struct, frozen=True):
     """A library that the server cannot open: of a custom loader or of custom nodes."""
 
-    #: Which of them.
+    #: The kind of the library.
     kind: Literal["loader", "nodes"]
     #: The library's name in the configuration.
     name: str
@@ -233,20 +233,19 @@ class LibraryFault(Struct, frozen=True):
     pointer: str
     #: The lines that the server logs.
     log: tuple[str, ...]
-    #: What is wrong.
+    #: The fault.
     reason: Literal["missing", "denied", "escapes", "relative", "not_a_library"]
     #: How the system call fails.
     failure: Failure | None = None
 
 
 class ConfigNote(Struct, frozen=True):
-    """Something configured that the server accepts, with another meaning than it seems."""
+    """A setting that the server accepts with another meaning than it seems to have."""
 
-    #: ``policy``: a version policy that it does not understand, so that latest 1 holds; ``policy_item``: one of its
-    #: items is not a valid number; ``nul``: a text that ends for the server at its NUL character; the others name
-    #: what is doubled, ignored or missing.
-    #: ``subconfig_not_json``: a graph's subconfig file is no JSON; ``subconfig_skipped``: one is not read, since that
-    #: of a graph before it lists no models.
+    #: ``policy``: a version policy that the server does not understand, so that latest 1 applies; ``policy_item``:
+    #: one of its items is not a valid number; ``nul``: a text that ends for the server at its NUL character; the
+    #: others name the doubled, ignored or missing part. ``subconfig_not_json``: a graph's subconfig file is not JSON;
+    #: ``subconfig_skipped``: one is not read, since that of an earlier graph lists no models.
     kind: Literal[
         "doubled_key",
         "ignored_key",
@@ -260,13 +259,13 @@ class ConfigNote(Struct, frozen=True):
     ]
     #: Its JSON pointer; empty for the command line.
     pointer: str
-    #: What it is about.
+    #: Its subject.
     text: str
-    #: The model that it is about.
+    #: Its model.
     model: str | None = None
     #: The lines that the server logs.
     log: tuple[str, ...] = ()
-    #: The file at fault, or the message of a parser.
+    #: The faulty file, or the message of a parser.
     other: str = ""
-    #: For a key next to ``config``: whether the release's schema accepts it there, with its value.
+    #: For a key next to ``config``: whether the release's schema accepts it in the entry, with its value.
     movable: bool = False

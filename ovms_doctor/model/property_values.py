@@ -1,7 +1,7 @@
 """Values of plugin_config that can be shown: those of OpenVINO's own properties; all others can be secrets.
 
-A property that no plugin has is often a wrong spelling of one that holds a secret, or a setting of a plugin of
-the user's own. Its texts and long numbers are hidden, short numbers and truth values are kept.
+A property that no plugin has is often a wrong spelling of one with a secret, or a setting of the user's own plugin.
+Its texts and long numbers are hidden, short numbers and truth values are kept.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ SECRET_PART = lazy_pattern(
     re.IGNORECASE,
 )
 _SECRET_NAME = lazy_pattern(r"(key|token|secret|passw(or)?d|credentials?)$", re.IGNORECASE)
-#: Properties that OVMS takes and no plugin lists any more, and groups of properties by device.
+#: Properties that OVMS accepts and no plugin lists any more, and groups of properties by device.
 _OTHER_PROPERTIES = frozenset(
     {
         "CPU_BIND_THREAD",
@@ -44,12 +44,12 @@ _TOKENS = {
     '"': lazy_pattern(r"""(?P<text>"(?:[^"\\]|\\.)*(?:"|$)|'(?:[^'\\]|\\.)*(?:'|$))""" + _REST, re.DOTALL),
     '\\"': lazy_pattern(r"""(?P<text>\\"(?:[^"\\]|\\[^"])*(?:\\"|$))""" + _REST, re.DOTALL),
 }
-#: Words of other notations, which are no secrets and show what is wrong.
+#: Words of other notations, which are not secrets and show the fault.
 _WORDS = frozenset("true false null True False None yes no on off".split())
-#: What neither separates nor quotes anything in JSON.
+#: Characters that neither separate nor quote anything in JSON.
 _BARE = lazy_pattern(r"""[^\s{}\[\]:,"'\\\x80-\uffff]+""")
 _SCALAR = lazy_pattern(r"-?\d+(?:\.\d*)?(?:[eE][-+]?\d+)?|true|false|null")
-#: From this length on, in characters, a number can be an identifier.
+#: A number of this length, in characters, or longer can be an identifier.
 _LONG_NUMBER = 6
 
 _TRUTH = lazy_pattern(r"yes|no|true|false|on|off", re.IGNORECASE)
@@ -74,13 +74,13 @@ def is_shown(name: str) -> bool:
 
 
 def names_no_secret(name: str) -> bool:
-    """Whether a member of an object that is not plugin_config holds no secret, by the end of its name."""
+    """Whether a member of an object that is not plugin_config contains no secret, by the end of its name."""
     return _SECRET_NAME.search(name) is None
 
 
 def hide_property_values(text: str, mask: Mask = short_mask, shows: IsShown = is_shown) -> str:
-    """The value of plugin_config as a JSON text without values that can be secrets; a text that is no JSON object
-    is hidden whole."""
+    """Returns the value of plugin_config as a JSON text without values that can be secrets; a text that is not a
+    JSON object is hidden whole."""
     try:
         value = json.loads(text)
     except (ValueError, RecursionError):
@@ -98,7 +98,8 @@ def can_have_plugin_config(data: bytes) -> bool:
 
 
 def hide_in_document(text: str, mask: Mask = same_length) -> str:
-    """A server configuration or a graph, possibly malformed, without the secrets in its values of plugin_config."""
+    """Returns a server configuration or a graph, possibly malformed, without the secrets in its values of
+    plugin_config."""
     if "\\u" not in text and "plugin" not in text.lower():
         return text
     parts: list[str] = []
@@ -122,13 +123,13 @@ def hide_in_document(text: str, mask: Mask = same_length) -> str:
 
 
 def hide_malformed(text: str) -> str:
-    """A JSON document without what stands at and behind its first error, or without its one text: no reader knows what
-    is a name there and what a value. Brackets, quotes and separators stay, and a word stays one, so that the error is
-    the same one."""
+    """Returns a JSON document with everything at and after its first error hidden, or its one text: there, names and
+    values cannot be told apart. Brackets, quotes and separators stay, and a word stays one, so that the error is the
+    same one."""
     try:
         value = json.loads(text)
     except json.JSONDecodeError as error:
-        # A text in which the error lies begins before it.
+        # A text with the error inside begins before it.
         begin = error.pos
     except (ValueError, RecursionError):
         begin = 0
@@ -147,7 +148,7 @@ def _is_name(text: str) -> bool:
 
 
 def _hide_text(text: str, start: int, mask: Mask) -> tuple[int, str]:
-    """Where the quoted text at ``start`` ends, and itself hidden."""
+    """Returns the end of the quoted text at ``start``, and the hidden text."""
     token = _TOKENS['"'].match(text, start)
     if token is None or token["text"] is None:
         return start, ""
@@ -156,8 +157,8 @@ def _hide_text(text: str, start: int, mask: Mask) -> tuple[int, str]:
 
 
 def _hide_object(text: str, start: int, quote: str, mask: Mask, shows: IsShown) -> tuple[str, int]:
-    """The object that begins at ``start`` without values that can be secrets, and where it ends; of a list, which is no
-    value of plugin_config, none is shown.
+    """Returns the object that begins at ``start`` without values that can be secrets, and its end; of a list, which
+    is not a value of plugin_config, none is shown.
 
     ``quote``: how texts in it are quoted.
     """
@@ -195,13 +196,13 @@ def _hidden(content: str, quoted: bool, mask: Mask) -> str:
     if not content or ((scalar or _TRUTH.fullmatch(content)) and len(content) < _LONG_NUMBER):
         return content
     if quoted or not scalar:
-        # A word without quotes stays one where the place of everything stays.
+        # A word without quotes stays one if all positions must stay.
         return _as_word(content) if mask is same_length and not quoted else mask(content)
     return re.sub(r"\d", "9", content)
 
 
 def _masked_word(word: str) -> str:
-    """A word behind the first error: itself where it is of no more than signs, as those of a comment."""
+    """Returns a masked word after the first error; a word of only signs, as of a comment, unchanged."""
     return word if word in _WORDS or not any(map(str.isalnum, word)) else _as_word(word)
 
 
@@ -210,7 +211,7 @@ def _as_word(text: str) -> str:
 
 
 def _content(token: re.Match[str], quote: str) -> str:
-    """A token without its quotes."""
+    """Returns a token without its quotes."""
     if token["text"] is None:
         return token[0]
     mark = quote if token[0].startswith(quote) else token[0][0]
@@ -219,7 +220,7 @@ def _content(token: re.Match[str], quote: str) -> str:
 
 
 def _unescaped(name: str) -> str:
-    """A name as JSON reads it."""
+    """Returns a name as JSON reads it."""
     if "\\" not in name:
         return name
     try:

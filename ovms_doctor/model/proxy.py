@@ -1,4 +1,4 @@
-"""The value of a proxy variable, taken apart once, so that neither its user nor its password is kept."""
+"""The value of a proxy variable, parsed once, so that neither its user nor its password is kept."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from msgspec import Struct, field
 
 from ovms_doctor.model.pattern import lazy_pattern
 
-#: What the server's S3 client makes of a value: it takes it, ends over it, or cannot read it and goes direct.
+#: How the server's S3 client reads a value: it uses it, ends because of it, or cannot read it and connects directly.
 S3Reading: TypeAlias = Literal["", "taken", "ends", "unread"]
 #: The problem of a value that cannot be read, or that a client reads in another way than intended.
 ProxyProblem: TypeAlias = Literal[
@@ -30,10 +30,16 @@ _S3 = lazy_pattern(r"(https?)://(([^:]{1,128}):([^@]{1,256})@)?([^:/]{1,255})(:(
 
 
 class Proxy(Struct, frozen=True, omit_defaults=True):
-    """A proxy as a variable names it. ``scheme`` in lower case; ``host`` without user and password; ``port`` None
-    where none is named. ``s3``: how the S3 client reads it, empty for a variable with an empty value. ``user``:
-    whether it has a user; ``odd_password``: whether its password has ``%`` or ``@``, which clients read in different
-    ways. ``problem``: what is wrong with the form, empty for nothing."""
+    """A proxy as a variable names it.
+
+    ``scheme``: in lower case.
+    ``host``: without user and password.
+    ``port``: None if none is named.
+    ``s3``: how the S3 client reads it, empty for a variable with an empty value.
+    ``user``: whether it has a user.
+    ``odd_password``: whether its password has ``%`` or ``@``, which clients read in different ways.
+    ``problem``: the fault of its form, empty for none.
+    """
 
     scheme: str = ""
     host: str = ""
@@ -45,7 +51,7 @@ class Proxy(Struct, frozen=True, omit_defaults=True):
 
 
 def read_proxy(text: str) -> Proxy:
-    """``text`` is a variable's whole value."""
+    """Returns the proxy in ``text``, a variable's whole value."""
     if not text:
         return Proxy()
     scheme, _, rest = text.rpartition("://") if "://" in text else ("", "", text)

@@ -1,4 +1,4 @@
-"""The plan for a model to be pulled, or for a configuration to be changed."""
+"""The plan for pulling a model, or for changing a configuration."""
 
 from __future__ import annotations
 
@@ -8,12 +8,11 @@ from msgspec import Struct
 
 from ovms_doctor.model.facts import Writability
 
-#: What the server is started for (server_settings.hpp OvmsServerMode).
+#: The mode of the server (server_settings.hpp OvmsServerMode).
 StartMode: TypeAlias = Literal[
     "serve", "in_memory", "pull", "pull_and_start", "configure", "list_models", "modify_config"
 ]
-#: What is wrong with a pull.
-#:
+#: The fault of a pull.
 #: - ``escapes``: the path of the directory contains “..”.
 #: - ``denied``, ``read_only``: the model's directory, or graph.pbtxt in it, cannot be written.
 #: - ``not_directory``: the path of the directory is not a directory.
@@ -21,9 +20,9 @@ StartMode: TypeAlias = Literal[
 #: - ``resumed``: the same, and the download continues.
 #: - ``rewritten``: graph.pbtxt was not written by the server, and is replaced.
 #: - ``no_organisation``: the name on Hugging Face has no organisation.
-#: - ``endpoint``: HF_ENDPOINT is no address.
-#: - ``timeout``: a time limit is no number.
-#: - ``token_unread``, ``cache_unread``: variables that other clients of Hugging Face read.
+#: - ``endpoint``: HF_ENDPOINT is not an address.
+#: - ``timeout``: a time limit is not a number.
+#: - ``token_unread``, ``cache_unread``: variables that only other clients of Hugging Face read.
 #: - ``no_optimum``: the image has no optimum-cli.
 #: - ``not_converted``: the files of another organisation are cloned as they are.
 #: - ``space``: the file system is smaller than the model.
@@ -49,48 +48,48 @@ PullFaultKind: TypeAlias = Literal[
 
 #: How a model is fetched: by ``git clone``, by optimum-cli, or one GGUF file by its address.
 Method: TypeAlias = Literal["clone", "optimum", "gguf"]
-#: Whether the model's directory is there already: ``kept`` as it is, ``resumed`` or ``replaced``.
+#: Whether the model's directory already exists: ``kept`` as it is, ``resumed`` or ``replaced``.
 Existing: TypeAlias = Literal["absent", "kept", "resumed", "replaced"]
 
 
 class PullFault(Struct, frozen=True):
-    """One thing that is wrong with a pull."""
+    """One fault of a pull."""
 
-    #: What it is.
+    #: The kind of the fault.
     kind: PullFaultKind
     #: Whether the process ends because of it.
     ends: bool = False
     #: The file or directory, as the server writes it; empty for a setting.
     path: str = ""
-    #: What is at fault: a variable, a file's name.
+    #: The faulty variable or file's name.
     subject: str = ""
     #: The status code and the lines that the server logs.
     status: str = ""
     log: tuple[str, ...] = ()
-    #: What is known of the rights at ``path``.
+    #: The known rights at ``path``.
     rights: Writability | None = None
-    #: Bytes that are needed, at the least, of ``space``.
+    #: The least needed bytes of ``space``.
     needed: int = 0
     #: Whether the release certainly does so.
     certain: bool = True
 
 
 class PullPlan(Struct, frozen=True):
-    """A model that the server is to fetch before it serves it, or instead of serving."""
+    """A model that the server fetches before it serves it, or instead of serving."""
 
-    #: What the server is started for.
+    #: The mode of the server.
     mode: StartMode
-    #: The model's name on Hugging Face, ``ORG/MODEL``; empty where nothing is pulled.
+    #: The model's name on Hugging Face, ``ORG/MODEL``; empty if nothing is pulled.
     source: str = ""
-    #: The directory that it is pulled into, as the server writes it; of other modes the file that is written.
+    #: The directory into which it is pulled, as the server writes it; in other modes the written file.
     directory: str = ""
-    #: How it is fetched; None where nothing is.
+    #: How it is fetched; None if nothing is.
     method: Method | None = None
     #: The effect on its directory.
     existing: Existing = "absent"
-    #: What the model is to do; empty where the server infers it from what it downloads.
+    #: The model's task; empty if the server infers it from the download.
     task: str = ""
-    #: What is wrong, in the server's order.
+    #: The faults, in the server's order.
     faults: tuple[PullFault, ...] = ()
 
     @property
@@ -100,5 +99,5 @@ class PullPlan(Struct, frozen=True):
 
     @property
     def ends(self) -> PullFault | None:
-        """The first fault with which the process ends; None where there is none."""
+        """Returns the first fault with which the process ends; None if there is none."""
         return next((fault for fault in self.faults if fault.ends), None)

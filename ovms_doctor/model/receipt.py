@@ -6,12 +6,12 @@ from typing import Literal, TypeAlias
 
 from msgspec import Struct
 
-#: What the first key of the JSON document holds.
+#: The value of the first key of the JSON document.
 FORMAT = "ovms-doctor receipt"
-#: Raised in its second number when keys are added, in its first when one changes or goes.
+#: The second number rises when keys are added, the first when a key changes or is removed.
 SCHEMA_VERSION = "1.0"
 
-#: What is done with a path; ``read_below``: a library in C++ reads files of its own choice in and below the directory.
+#: The action on a path; ``read_below``: a library in C++ reads files of its own choice in and below the directory.
 Action: TypeAlias = Literal["read", "listed", "looked_up", "written", "removed", "loaded", "read_below"]
 
 

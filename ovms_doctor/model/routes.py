@@ -1,4 +1,4 @@
-"""The way that each storage client of the server takes: direct or through a proxy."""
+"""The route of each storage client of the server: direct or through a proxy."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from msgspec import Struct
 Client: TypeAlias = Literal["s3", "gcs", "azure", "hf-clone", "hf-files"]
 
 
-#: ``direct``: no proxy is set; ``proxy``: through it; ``ends``: the server ends over the value; ``unread``: the value
-#: cannot be read and the client goes direct; ``exempt``: no_proxy names the host.
+#: ``direct``: no proxy is set; ``proxy``: through it; ``ends``: the server ends because of the value; ``unread``: the
+#: value cannot be read and the client connects directly; ``exempt``: no_proxy names the host.
 Way: TypeAlias = Literal["direct", "proxy", "ends", "unread", "exempt"]
 
 
@@ -19,16 +19,16 @@ class Route(Struct, frozen=True):
 
     #: Directly or through a proxy.
     way: Way
-    #: The variable that decides; empty where none does.
+    #: The variable that decides; empty if none does.
     variable: str = ""
 
 
 class Exemption(Struct, frozen=True):
-    """A host that is listed as one to reach without a proxy."""
+    """A host in a list of hosts to reach without a proxy."""
 
-    #: The variable that lists it; empty where none does.
+    #: The variable with the list; empty for none.
     variable: str = ""
-    #: The host that the client sends its requests to.
+    #: The host of the client's requests.
     host: str = ""
     #: The entry for it, as written.
     entry: str = ""
@@ -44,7 +44,7 @@ class StorageRoute(Struct, frozen=True):
 
     #: The client.
     client: Client
-    #: The models' names; none for what is pulled.
+    #: The models' names; empty for a pull.
     models: tuple[str, ...]
     #: Its route.
     route: Route

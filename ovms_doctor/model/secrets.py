@@ -1,4 +1,4 @@
-"""A value that is used here and written nowhere: keys, tokens, proxies with a password in them."""
+"""A value that is used here and never written: keys, tokens, proxies with a password in them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Secret:
         self.__value = value
 
     def open(self) -> str:
-        """The text itself; for who sends it to where it belongs."""
+        """Returns the text itself, for code that sends it to its recipient."""
         return self.__value
 
     def __repr__(self) -> str:

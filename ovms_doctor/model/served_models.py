@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from ovms_doctor.model.parameters import ANY, Dimension
 
-#: How the server calls an element type in its messages (precision.cpp), by OpenVINO's name.
+#: The server's name of an element type in its messages (precision.cpp), by OpenVINO's name.
 PRECISIONS = {
     "bf16": "BF16",
     "f64": "FP64",
@@ -67,15 +67,15 @@ ServableState: TypeAlias = Literal["available", "not_loaded", "retired"]
 class ServedInput(Struct, frozen=True):
     """One input of a served model."""
 
-    #: The name that clients use: from mapping_config.json where it names one.
+    #: The name that clients use: from mapping_config.json if it names one.
     name: str
     #: The name inside the model.
     model_name: str
-    #: The server's word for the element type: `FP32`, `I64`, `STRING`.
+    #: The server's name of the element type: `FP32`, `I64`, `STRING`.
     precision: str
     #: The dimensions after shape, batch and layout were applied.
     shape: tuple[Dimension, ...]
-    #: The layout of what clients send: `N...`, `NHWC`.
+    #: The layout of the clients' tensor: `N...`, `NHWC`.
     layout: str = "N..."
     #: Whether its shape is set to `auto`.
     shape_auto: bool = False
@@ -84,17 +84,17 @@ class ServedInput(Struct, frozen=True):
 
     @property
     def datatype(self) -> str:
-        """The KServe datatype that a request must name."""
+        """Returns the KServe datatype that a request must name."""
         return DATATYPES.get(self.precision, "INVALID")
 
     @property
     def shape_text(self) -> str:
-        """The shape as the server writes it: `(1,3,-1,[200~500])`."""
+        """Returns the shape as the server writes it: `(1,3,-1,[200~500])`."""
         return "(" + ",".join(str(dimension) for dimension in self.shape) + ")"
 
     @property
     def batch_index(self) -> int | None:
-        """The position of the batch by the layout (`Layout::retrieveBatchIndex`); `None` where it names none."""
+        """Returns the position of the batch by the layout (`Layout::retrieveBatchIndex`); `None` if it names none."""
         letters = self.layout.replace("...", ".")
         index = letters.find("N")
         if index < 0 or ("." in letters and index > letters.find(".")):
@@ -103,7 +103,7 @@ class ServedInput(Struct, frozen=True):
 
     @property
     def batch(self) -> Dimension | None:
-        """The batch dimension; the first one where the layout names none; `None` for a scalar."""
+        """Returns the batch dimension; the first one if the layout names none; `None` for a scalar."""
         index = self.batch_index
         if index is None:
             return self.shape[0] if self.shape else None
@@ -125,7 +125,7 @@ class ServedModel(Struct, frozen=True):
     batch_auto: bool = False
     #: Whether requests reach it.
     state: ServableState = "available"
-    #: The server path of the file that OpenVINO reads; empty where it is not known.
+    #: The server path of the file that OpenVINO reads; empty if it is unknown.
     path: str = ""
     #: Whether the element types, names and shapes of its inputs are known.
     known: bool = True
@@ -137,26 +137,26 @@ class ServedModel(Struct, frozen=True):
 
 
 class ServedGraph(Struct, frozen=True):
-    """A pipeline, MediaPipe graph or generative model: what is served under a name without versions."""
+    """A pipeline, MediaPipe graph or generative model: a servable under a name without versions."""
 
     #: The name that clients use.
     name: str
-    #: What it is.
+    #: The kind of servable.
     kind: Literal["pipeline", "graph", "generative"]
     #: Whether requests reach it.
     state: ServableState = "available"
     #: The inputs of a pipeline; empty for a graph.
     inputs: tuple[ServedInput, ...] = ()
-    #: The limits in the files of a generative model; `None` where nothing is known.
+    #: The limits in the files of a generative model; `None` if they are unknown.
     generative: GenerativeLimits | None = None
 
 
 class GenerativeLimits(Struct, frozen=True):
     """The limits for requests in the files of a generative model."""
 
-    #: What it does, by its graph: `text_generation`, `embeddings`, `rerank`, `image_generation`, …; empty: unknown.
+    #: Its task, by its graph: `text_generation`, `embeddings`, `rerank`, `image_generation`, …; empty: unknown.
     task: str = ""
-    #: The longest prompt with its answer, in tokens; `None` where no file has it.
+    #: The longest prompt with its answer, in tokens; `None` if no file has it.
     max_length: int | None = None
     #: Whether a chat template is there; `None` where it was not looked for.
     chat_template: bool | None = None

@@ -20,24 +20,24 @@ class S3Path(Struct, frozen=True):
 
     #: The path as configured.
     path: str
-    #: The bucket; empty where there is none.
+    #: The bucket; empty if there is none.
     bucket: str
-    #: The key; it begins with a slash where the path names a host.
+    #: The key; it begins with a slash if the path names a host.
     key: str = ""
-    #: The host that the path names in a form that the server reads.
+    #: The host in the path, in a form that the server reads.
     host: str = ""
     #: Its port.
     port: str = ""
-    #: The bucket looks like HOST:PORT in a form that the server does not read, and why; else empty.
+    #: Why the bucket looks like HOST:PORT in a form that the server does not read; empty if it does not.
     host_like: Literal["", "key", "bucket", "host"] = ""
 
 
 class Endpoint(Struct, frozen=True):
     """The address of the S3 client's requests."""
 
-    #: Where it is read: the variable, the path, or ``aws`` for Amazon's own.
+    #: Its source: the variable, the path, or ``aws`` for Amazon's own.
     source: Literal["S3_ENDPOINT", "path", "aws"]
-    #: What the client is given, without a user.
+    #: The client's endpoint, without a user.
     text: str
     #: The scheme.
     scheme: Literal["http", "https"]
@@ -45,11 +45,11 @@ class Endpoint(Struct, frozen=True):
     host: str
     #: The port; None for the scheme's own.
     port: int | None = None
-    #: Why the endpoint cannot be reached; empty where it can.
+    #: Why the endpoint cannot be reached; empty if it can.
     problem: EndpointProblem = ""
     #: Whether scheme and host are known.
     readable: bool = True
-    #: What comes before the bucket in the path of every request, such as ``/store``.
+    #: The path before the bucket in every request, such as ``/store``.
     path: str = ""
 
 
@@ -58,21 +58,21 @@ class S3Client(Struct, frozen=True):
 
     #: ``keys``: exactly those of the environment; ``chain``: the SDK's own search.
     credentials: Literal["keys", "chain", "anonymous"]
-    #: Where the bucket's name goes.
+    #: The position of the bucket's name.
     addressing: Addressing
-    #: Where requests are sent.
+    #: The address of the requests.
     endpoint: Endpoint
-    #: The region; None where it is looked up elsewhere (a profile, EC2's metadata, at last us-east-1).
+    #: The region; None if it comes from elsewhere (a profile, EC2's metadata, at last us-east-1).
     region: str | None
-    #: Where it is read: the variable, ``profile``, ``metadata``.
+    #: Its source: the variable, ``profile``, ``metadata``.
     region_from: str
-    #: The address of HeadBucket; None where it is not known.
+    #: The address of HeadBucket; None if it is unknown.
     url: str | None
-    #: Whether the keys are set to nothing, at least one.
+    #: Whether at least one of the keys is empty.
     empty_keys: bool = False
-    #: Whether the session token is used or ignored; empty where none is set.
+    #: Whether the session token is used or ignored; empty if none is set.
     token: Literal["", "used", "ignored"] = ""
-    #: Whether the variables are known well enough.
+    #: Whether enough of the variables is known.
     sure: bool = False
 
 
@@ -81,7 +81,7 @@ class GcsPath(Struct, frozen=True):
 
     #: The path as configured.
     path: str
-    #: The bucket; empty where there is none.
+    #: The bucket; empty if there is none.
     bucket: str
     #: The key.
     key: str = ""
@@ -92,7 +92,7 @@ class GcsClient(Struct, frozen=True):
 
     #: ``file``: a key file; ``search``: gcloud's own file, then the metadata server.
     credentials: Literal["anonymous", "file", "search"]
-    #: The key file as the variable names it; None where its value is not known or is no path.
+    #: The key file as the variable names it; None if its value is unknown or not a path.
     key_file: str | None = None
     #: The endpoint; empty for Google's own.
     endpoint: str = ""
@@ -100,7 +100,7 @@ class GcsClient(Struct, frozen=True):
     endpoint_from: str = ""
     #: A variable for an emulator that this release does not read.
     unread: str = ""
-    #: Whether the variables are known well enough.
+    #: Whether enough of the variables is known.
     sure: bool = False
 
 
@@ -132,23 +132,23 @@ KeyFault: TypeAlias = Literal["", "content", "missing", "denied", "directory", "
 
 
 class StoreFault(Struct, frozen=True):
-    """Why a model in a store is never served, whatever is in the store."""
+    """Why a model in a store is never served, with any content of the store."""
 
-    #: What is wrong.
+    #: The fault.
     kind: FaultKind
     #: The status code.
     status: str
     #: The lines that the server logs.
     log: tuple[str, ...] = ()
-    #: Whether the process ends over it, with exit code 1.
+    #: Whether the process ends because of it, with exit code 1.
     ends: bool = False
     #: Whether status and log are certain.
     exact: bool = True
-    #: What is wrong with a key file.
+    #: The fault of a key file.
     key: KeyFault = ""
-    #: How reading the key file fails.
+    #: The failure of reading the key file.
     failure: Failure | None = None
-    #: What the key file holds.
+    #: The content of the key file.
     inspection: KeyFileInspection | None = None
 
 
@@ -159,21 +159,21 @@ class CopyFacts(Struct, frozen=True):
     version: int
     #: Its path as the server writes it, without a slash at its end.
     path: str
-    #: What is downloaded, with names below the directory.
+    #: The downloaded files, with names below the directory.
     files: tuple[CopiedFile, ...] = ()
-    #: What is in the store and is not downloaded: for its suffix or, in S3, because it is deeper than one
+    #: Files in the store that are not downloaded: because of their suffix or, in S3, because they are deeper than one
     #: directory.
     left_out: tuple[str, ...] = ()
     #: Those of ``files`` that must be restored before they can be read.
     archived: tuple[str, ...] = ()
     #: Whether there are more keys than the one page that the server requests.
     cut: bool = False
-    #: The directories that it makes below the version's own.
+    #: The directories that the server makes below the version's own.
     directories: tuple[str, ...] = ()
 
     @property
     def size(self) -> int:
-        """Bytes that are downloaded."""
+        """Returns the downloaded bytes."""
         return sum(file.size for file in self.files)
 
 

@@ -1,17 +1,17 @@
-"""How a target in a store is listed, so that target detection and prediction have the same questions. Imports no
+"""How a target in a store is listed, so that target detection and prediction have the same questions. It imports no
 other module of the package."""
 
 from __future__ import annotations
 
 from ovms_doctor.model.facts import ListStore, StoreAccess
 
-#: Pages of 1,000 keys that are listed of a target at most.
+#: The most pages of 1,000 keys that are listed of a target.
 TARGET_PAGES = 100
 
 
 def target_key(access: StoreAccess, path: str) -> str:
-    """The key that ``path`` names in the bucket of ``access``, as the server's client reads it: nothing for the bucket
-    itself; of ``s3://HOST:PORT/BUCKET/KEY`` with a slash before it (parsePath in s3filesystem.cpp and
+    """Returns the key of ``path`` in the bucket of ``access``, as the server's client reads it: nothing for the
+    bucket itself; for ``s3://HOST:PORT/BUCKET/KEY`` with a slash before it (parsePath in s3filesystem.cpp and
     gcsfilesystem.cpp, v2022.1 to v2026.3)."""
     rest = path.partition("://")[2]
     if rest == access.bucket:
@@ -23,7 +23,7 @@ def target_key(access: StoreAccess, path: str) -> str:
 
 
 def target_listing(access: StoreAccess, path: str) -> ListStore:
-    """The one list of everything below a target, or below a model's base path. The prefix ends in a slash
-    (``appendSlash`` in filesystem.hpp), but for the bucket itself."""
+    """Returns the one list of everything below a target, or below a model's base path. The prefix ends in a slash
+    (``appendSlash`` in filesystem.hpp), except for the bucket itself."""
     key = target_key(access, path)
     return ListStore(access, key if not key or key.endswith("/") else f"{key}/", TARGET_PAGES)

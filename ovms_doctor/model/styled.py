@@ -1,7 +1,7 @@
-"""Text with styles, and where it is written without any.
+"""Text with styles, and its output without any.
 
-Most runs go to a file or a pipe, and rich, which is for terminals, takes longer to import than such a run
-takes to write.
+Most runs write to a file or a pipe, and the import of rich, which is for terminals, takes longer than such a run
+needs to write.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Styled:
         self.parts = list(parts)
 
     def append(self, text: str, style: str = "") -> Styled:
-        """Add a part; returns itself."""
+        """Adds a part; returns itself."""
         self.parts.append((text, style))
         return self
 
@@ -36,15 +36,15 @@ class Styled:
         return "".join(text for text, _ in self.parts)
 
     def rich(self) -> Text:
-        """The same for rich, which is imported by this."""
+        """Returns the same for rich, which this imports."""
         from rich.text import Text
 
         return Text.assemble(*self.parts)
 
 
 class PlainOutput:
-    """Returns the output for text that is not for a terminal: no colour, lines of 100 cells. ``file``: standard
-    output where None."""
+    """The output for text that is not for a terminal: no colour, lines of 100 cells. ``file``: standard output if
+    None."""
 
     width = PLAIN_WIDTH
     is_terminal = False

@@ -23,16 +23,16 @@ _USER_IN_URL = lazy_pattern(
     r"""|(?P<slash>(?<=\w):/(?!/)|(?<![:\w/])//|(?<=:)////?)(?P<pair>[^/\s@'":]+?(?::|%3A)[^\s'"@/]+)@""",
     re.IGNORECASE,
 )
-#: What signs a URL, or is a key in it.
+#: The signature of a URL, or a key in it.
 _SIGNATURE_IN_URL = lazy_pattern(
     r"""(?P<name>(?:[?&;#]|%3F|%23|%26)(?:x-(?:amz|goog)-(?:signature|credential|security-token)|sig|signature|sas"""
     r"""|(?:access_?|auth_?)?token|(?:api_?|access_?|account_?)?key|secret|passw(?:or)?d)(?:=|%3D))"""
     r"""(?P<value>(?:(?!%26)[^&\s'"<>#;])+)""",
     re.IGNORECASE,
 )
-#: How an address begins, also one with a mistake or one that a shell has normalised.
+#: The beginning of an address, also with a mistake or normalised by a shell.
 _ADDRESS = lazy_pattern(r"[A-Za-z][\w+.-]*:/|//")
-#: A member of a JSON object, whose own quotes may be escaped, that holds a secret by its name.
+#: A member of a JSON object, whose own quotes may be escaped, that contains a secret by its name.
 _SECRET_MEMBER = lazy_pattern(
     r"""(?P<name>(?P<quote>\\?")(?:token|[\w-]*(?:passw(?:or)?d|passphrase|secret|credential|(?:api|access|private)[_-]?key"""
     r"""|(?:hf|access|auth|api|bearer)[_-]?token)[\w-]*)(?P=quote)\s{0,9}:\s{0,9}(?P=quote))(?P<value>[^"\\]+)""",
@@ -44,14 +44,14 @@ _BARE_MEMBER = lazy_pattern(
     r"""|(?:hf|access|auth|api|bearer)[_-]?token)["']?\s{0,9}:\s{0,9}["']?)(?P<value>[^\s"'\\,{}\[\]]+)""",
     re.IGNORECASE,
 )
-#: Tokens that their form shows: of Hugging Face, OpenAI, GitHub, GitLab, Slack and AWS, and JSON Web Tokens.
+#: Tokens with a known form: of Hugging Face, OpenAI, GitHub, GitLab, Slack and AWS, and JSON Web Tokens.
 _TOKEN = lazy_pattern(
     r"""\b(?:hf_[A-Za-z0-9]{30,}|sk-(?:proj-|ant-|or-)?[A-Za-z0-9_]{32,}|gh[pousr]_[A-Za-z0-9]{30,}"""
     r"""|github_pat_[A-Za-z0-9_]{40,}|glpat-[A-Za-z0-9_-]{20,}|xox[abprs]-[A-Za-z0-9-]{20,}|(?:AKIA|ASIA)[A-Z0-9]{16}"""
     r"""|eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{4,}(?:\.[A-Za-z0-9_-]*)?)(?![A-Za-z0-9])"""
 )
 _MEMBER_WORDS = ("token", "passw", "passphrase", "secret", "credential", "key")
-#: Values that are no secret, whatever their name: a tensor can be called ``token``, and has a shape and a layout.
+#: Values that are not secrets under any name: a tensor can be called ``token``, and has a shape and a layout.
 _NO_SECRET = lazy_pattern(r"\([-\d:,\s]*\)|auto|true|false|null|(?:[NCHWD?]|\.{3})+(?::(?:[NCHWD?]|\.{3})+)?")
 _TOKEN_BEGINNINGS = (
     "hf_",
@@ -75,17 +75,17 @@ _UNESCAPE = lazy_pattern(r"\\x(?:(5c)|([89a-f][0-9a-f])|\{(d[89a-f][0-9a-f]{2})\
 
 
 def escape(text: str) -> str:
-    """``text`` without surrogates: it can be encoded as UTF-8, and :func:`unescape` gives it back."""
+    """Returns ``text`` without surrogates: it can be encoded as UTF-8, and :func:`unescape` restores it."""
     return _ESCAPE.sub(_escaped, text)
 
 
 def unescape(text: str) -> str:
-    """Returns the text that :func:`escape` got. Sequences that it does not write are not changed."""
+    """Returns the original text of :func:`escape`. Sequences that it does not write are not changed."""
     return _UNESCAPE.sub(unescape_match, text) if "\\x" in text else text
 
 
 def short_mask(_text: str) -> str:
-    """:data:`HIDDEN` for any text."""
+    """Returns :data:`HIDDEN` for any text."""
     return HIDDEN
 
 
@@ -95,12 +95,12 @@ def same_length(text: str) -> str:
 
 
 def redact(text: str, mask: Callable[[str], str] = short_mask) -> str:
-    """``text`` with the users, passwords and signatures of URLs in it, members of JSON objects that hold a secret by
-    their names, and tokens of a known form replaced by what ``mask`` makes of them."""
+    """Returns ``text`` with ``mask`` applied to the users, passwords and signatures of URLs in it, members of JSON
+    objects that contain a secret by their names, and tokens of a known form."""
     text = redact_address(text, mask)
     if any(begin in text for begin in _TOKEN_BEGINNINGS):
         text = _TOKEN.sub(lambda match: mask(match[0]), text)
-    # Quicker than the patterns, of which no match is without one of these.
+    # Faster than the patterns: each match contains one of these.
     lowered = text.lower()
     if not any(word in lowered for word in _MEMBER_WORDS):
         return text
@@ -112,14 +112,14 @@ def redact(text: str, mask: Callable[[str], str] = short_mask) -> str:
 
 
 def can_hold_secret(data: bytes) -> bool:
-    """Whether :func:`redact` may change a text of these bytes, ASCII or Latin-1: quicker than to try it, which is worth
-    it for thousands of texts."""
+    """Whether :func:`redact` may change a text of these bytes, ASCII or Latin-1: faster than a try, which matters
+    for thousands of texts."""
     return _SIGN_OF_SECRET.search(data.lower()) is not None
 
 
 def redact_address(text: str, mask: Callable[[str], str] = short_mask) -> str:
-    """An address or a path with what ``mask`` makes of the users, passwords and signatures in it. The rest, names
-    of files among it, is left as it is."""
+    """Returns an address or a path with ``mask`` applied to the users, passwords and signatures in it. The rest,
+    names of files among it, is unchanged."""
     if "@" in text:
         text = _USER_IN_URL.sub(lambda match: _without_user(match, mask), text)
     if "=" in text or "%3" in text:
@@ -128,12 +128,12 @@ def redact_address(text: str, mask: Callable[[str], str] = short_mask) -> str:
 
 
 def redact_typed(text: str) -> str:
-    """The value of an option: an address without user, password and signature; the name of a file as it is."""
+    """Returns the value of an option: an address without user, password and signature; the name of a file unchanged."""
     return redact_address(text) if _ADDRESS.match(text) else text
 
 
 def can_be_secret(value: str) -> bool:
-    """Whether the value of a member of an object can be a secret, by its form: no shape, layout or truth value."""
+    """Whether the value of a member of an object can be a secret, by its form: not a shape, layout or truth value."""
     return _NO_SECRET.fullmatch(value) is None
 
 
@@ -152,7 +152,7 @@ def _escaped(match: re.Match[str]) -> str:
 
 
 def escape_surrogate(char: str) -> str:
-    """The escape of one surrogate."""
+    """Returns the escape of one surrogate."""
     code = ord(char)
     if 0xDC80 <= code <= 0xDCFF:
         return f"\\x{code - 0xDC00:02x}"
@@ -160,7 +160,7 @@ def escape_surrogate(char: str) -> str:
 
 
 def unescape_match(match: re.Match[str]) -> str:
-    """The character whose escape was matched: a backslash, a byte's two digits or a surrogate's four."""
+    """Returns the character of a matched escape: a backslash, a byte's two digits or a surrogate's four."""
     backslash, byte, surrogate = match.groups()
     if backslash:
         return "\\"
@@ -168,7 +168,7 @@ def unescape_match(match: re.Match[str]) -> str:
 
 
 def size_in_words(count: int) -> str:
-    """Bytes for a person, in the largest unit of which there is one, rounded down; GiB with one decimal."""
+    """Returns bytes for the user, in the largest unit that gives at least one, rounded down; GiB with one decimal."""
     if count >= 1 << 30:
         return f"{count / (1 << 30):.1f} GiB"
     if count >= 1 << 20:

@@ -1,8 +1,8 @@
-"""Names in facts replaced by pseudonyms, so that the facts can be given to somebody who is not to know the names.
+"""Replaces names in facts by pseudonyms, so that the facts can be sent to people who must not read the names.
 
-Every text of the facts goes through :mod:`replace`, which keeps the words that rules can compare with and replaces all
-others: a text of a new kind holds no name even where nobody has thought of it. A pseudonym has the length and the
-capitals of its text, so that sizes, positions and relations between names stay as they are.
+Every text of the facts goes through :mod:`replace`, which keeps the words that rules can compare with and replaces
+all others: so a text of a new kind contains no name either. A pseudonym has the length and the capitals of its text,
+so that sizes, positions and relations between names stay as they are.
 """
 
 from ovms_doctor.model.pseudonyms.facts import RedactedFacts, redact_facts, restore_facts

@@ -1,7 +1,7 @@
 """IP addresses: those of one network stay in one network, whose kind stays (private, link-local, public).
 
-``0.0.0.0``, ``127.0.0.0/8``, ``::``, ``::1`` and the address of the metadata service of clouds are the same for
-everybody and stay as they are.
+``0.0.0.0``, ``127.0.0.0/8``, ``::``, ``::1`` and the address of the metadata service of clouds are the same on every
+host and stay as they are.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _WITH_COLONS = lazy_pattern(
     r"(?:[0-9]{1,3}(?:\.[0-9]{1,3}){3}|[0-9A-Fa-f]{1,4})?(?![0-9A-Za-z:])"
 )
 _METADATA_SERVICE = "169.254.169.254"
-#: First numbers behind which a second one decides whether a network is private, and the second ones that are.
+#: First numbers after which a second one decides whether a network is private, and the private second ones.
 _SPLIT = {172: range(16, 32), 192: range(168, 169), 169: range(254, 255), 100: range(64, 128)}
 #: First numbers that stay: this network, private, loopback, and all from the multicast addresses on.
 _FIXED = {0, 10, 127, *range(224, 256)}
@@ -30,7 +30,7 @@ _FIXED_V6 = (0xFC00, 0xFD00, 0xFE00, 0xFF00)
 
 
 def ipv4(text: str, mark: str, names: PseudonymMap) -> str | None:
-    """The pseudonym of an IPv4 address whose numbers ``mark`` separates; None where the text stays as it is."""
+    """Returns the pseudonym of an IPv4 address with ``mark`` between its numbers; None if the text stays as it is."""
     parts = text.split(mark)
     numbers = [int(part) for part in parts]
     if any(number > 255 for number in numbers) or any(part != str(int(part)) for part in parts):
@@ -46,8 +46,8 @@ def ipv4(text: str, mark: str, names: PseudonymMap) -> str | None:
 
 
 def _candidates(index: int, number: int, first: int) -> list[int]:
-    """The numbers that may stand for one of an address: of as many digits, and of the same kind of network. None where
-    it stays: 0, which networks end in, and 255."""
+    """Returns the numbers that may replace one of an address: with as many digits, and of the same kind of network.
+    None if it stays: 0, in which networks end, and 255."""
     if number in (0, 255):
         return []
     same = [item for item in range(1, 255) if len(str(item)) == len(str(number))]
@@ -66,9 +66,10 @@ def _candidates(index: int, number: int, first: int) -> list[int]:
 def between_addresses(
     text: str, change: Callable[[str], str], replaced: Callable[[str, str], str], names: PseudonymMap
 ) -> str:
-    """The text with its IPv6 and hardware addresses replaced, and with what ``change`` makes of the text between them.
+    """Returns the text with its IPv6 and hardware addresses replaced, and with ``change`` applied to the text
+    between them.
 
-    ``replaced`` takes note of an address and its pseudonym and gives the pseudonym.
+    ``replaced``: notes an address and its pseudonym, and returns the pseudonym.
     """
     if ":" not in text:
         return change(text)
@@ -98,7 +99,7 @@ def _ipv6(text: str, names: PseudonymMap) -> str | None:
     if address.is_loopback or address.is_unspecified:
         return None
     if "." in text:
-        # The last two groups are written as an IPv4 address; those before them are the same for everybody.
+        # The last two groups are written as an IPv4 address; those before them are the same on every host.
         tail = text.rpartition(":")[2]
         new_tail = ipv4(tail, ".", names)
         return None if new_tail is None else text[: -len(tail)] + new_tail
@@ -109,7 +110,7 @@ def _ipv6(text: str, names: PseudonymMap) -> str | None:
         value = int(group, 16)
         fixed = value == 0 or (index == 0 and any(first & 0xFF00 == item for item in _FIXED_V6))
         new.append(f"{value:x}" if fixed else _group(value, ":".join(groups[:index]), names))
-    # What `::` leaves out are zeros, which stay zeros.
+    # `::` replaces zeros, which stay zeros.
     left, _, right = text.partition("::")
     before = left.split(":") if left else []
     behind = right.split(":") if right else []
@@ -118,13 +119,13 @@ def _ipv6(text: str, names: PseudonymMap) -> str | None:
 
 
 def _as_written(new: str, old: str) -> str:
-    """A group with zeros before it, and in capitals, where the one that it stands for is."""
+    """Returns a group with the leading zeros and the capitals of the original group."""
     new = new.rjust(len(old), "0")
     return new.upper() if any(char.isupper() for char in old) else new
 
 
 def _group(value: int, before: str, names: PseudonymMap) -> str:
-    """A group of as many digits that is not zero."""
+    """Returns a group of as many digits that is not zero."""
     digits = f"{value:x}"
     out = ""
     for index, digit in enumerate(digits):

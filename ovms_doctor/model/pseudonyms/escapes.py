@@ -80,7 +80,7 @@ def _meaning(written: str, kind: str) -> str:
 
 
 def _written(text: str, before: str, kind: str) -> str:
-    """The text by the escapes that stood there before."""
+    """Returns the text with the escapes of the original."""
     if kind == "unicode":
         prefixes = re.findall(r"\\+u", before)
         data = text.encode("utf-16-be", "surrogatepass")

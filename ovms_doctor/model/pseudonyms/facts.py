@@ -1,4 +1,4 @@
-"""Facts and options without names, and back with the map."""
+"""Facts and options without names, and their restoration with the map."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from ovms_doctor.model.pseudonyms.replace import Replacer
 from ovms_doctor.model.pseudonyms.restore import Restorer
 
 _TEXT: Content = "text"
-#: A store gives its keys in the order of their bytes, and rules rely on it.
+#: Fields in byte order: a store returns its keys so, and rules rely on it.
 _SORTED: Mapping[type[Any], frozenset[str]] = {
     StoreListing: frozenset({"objects", "prefixes"}),
     VersionCopy: frozenset({"files", "directories"}),
@@ -33,7 +33,7 @@ class RedactedFacts(Struct, frozen=True):
 
     * ``facts``: the facts.
     * ``options``: the options of the run.
-    * ``host``: the host's name, where one was recorded.
+    * ``host``: the host's name, if one was recorded.
     * ``entries``: how many different words were replaced, by kind.
     * ``replacements``: how many replacements were made, by kind.
     """
@@ -48,9 +48,9 @@ class RedactedFacts(Struct, frozen=True):
 def redact_facts(
     facts: Facts, options: CheckOptions, host: str, names: PseudonymMap, known: KnownWords
 ) -> RedactedFacts:
-    """The facts and options with pseudonyms, which are added to ``names``. Secrets are to be removed before."""
+    """Returns the facts and options with pseudonyms, which are added to ``names``. Secrets must be removed before."""
     replacer = Replacer(names, known)
-    # The first run finds the names, so that they are also found in messages that stand before them.
+    # The first run finds the names, so that they are also found in earlier messages.
     _all_changed(facts, options, host, replacer)
     replacer.counts.clear()
     replacer.used.clear()
@@ -62,7 +62,7 @@ def redact_facts(
 def restore_facts(
     facts: Facts, options: CheckOptions, host: str, names: Mapping[str, str]
 ) -> tuple[Facts, CheckOptions, str]:
-    """The facts, the options and the host's name with the real texts for the pseudonyms.
+    """Returns the facts, the options and the host's name with the real texts instead of the pseudonyms.
 
     ``names``: pseudonym → real text.
     """
@@ -84,14 +84,14 @@ def _all_changed(
 
 
 class _Walk:
-    """Goes through data types, and changes the texts in them."""
+    """Visits data types, and changes the texts in them."""
 
     def __init__(self, replacer: Replacer | Restorer) -> None:
         self._replacer = replacer
         self._known: dict[tuple[FieldContent, str], tuple[str, dict[Kind, int]]] = {}
 
     def value(self, value: Any, content: FieldContent) -> Any:
-        """A value with all texts in it changed; the same object where nothing is changed."""
+        """Returns a value with all texts in it changed; the same object if nothing is changed."""
         if isinstance(value, str):
             return self._text(value, content)
         if isinstance(value, bytes):
@@ -151,7 +151,7 @@ class _Walk:
 
     def _bytes(self, data: bytes) -> bytes:
         text = data.decode("utf-8", "surrogateescape")
-        # In what is no text, bytes that are not UTF-8 are no letters.
+        # In data that is not text, bytes that are not UTF-8 are not letters.
         parts = _NOT_UTF_8.split(text) if "\0" in text else [text]
         new = "".join(
             part if index % 2 else self._replacer.text(part) for index, part in enumerate(parts)

@@ -1,4 +1,4 @@
-"""Which fields of a data type hold texts."""
+"""Which fields of a data type contain texts."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ _fields: dict[type, tuple[str, ...]] = {}
 
 
 def fields_with_text(kind: type[Struct]) -> tuple[str, ...]:
-    """The fields that can hold a text or bytes, in themselves or in a part of them; none whose text is one of a few."""
+    """Returns the fields that can contain a text or bytes, directly or in a part; without fields that allow only a
+    few texts."""
     known = _fields.get(kind)
     if known is None:
         hints = get_type_hints(kind)
@@ -20,13 +21,13 @@ def fields_with_text(kind: type[Struct]) -> tuple[str, ...]:
 
 
 def own_texts(kind: type[Struct]) -> tuple[str, ...]:
-    """The fields that can hold a text or bytes in themselves, not in another data type."""
+    """Returns the fields that can directly contain a text or bytes, not in another data type."""
     hints = get_type_hints(kind)
     return tuple(name for name in kind.__struct_fields__ if _holds(hints[name], parts=False))
 
 
 def data_types(kind: Any) -> set[type[Struct]]:
-    """The data types of a type: itself, and those of its fields."""
+    """Returns the data types of a type: itself, and those of its fields."""
     found: set[type[Struct]] = set()
     waiting = [kind]
     while waiting:

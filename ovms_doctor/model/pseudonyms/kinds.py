@@ -1,5 +1,5 @@
-"""What the texts of facts and options hold, field by field. A text field without an entry is ``text``; a test demands
-that each has one, so that somebody has decided."""
+"""The kinds of texts in facts and options, field by field. A text field without an entry is ``text``; a test
+requires an entry for each, so that every field has been decided."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from typing import Any, Literal, TypeAlias
 from ovms_doctor.model import container, environment, facts, live, log, mounts, options, proxy
 from ovms_doctor.model.facts import answers, preparation
 
-#: What is replaced, as the map and the receipt call it. ``name``: of a container, volume, project and the like;
-#: ``word``: a word of a message or document that this program does not know; ``number``: a long number in a name.
+#: The kind of a replaced text, as in the map and the receipt. ``name``: of a container, volume, project and the like;
+#: ``word``: a word of a message or document that this program does not have; ``number``: a long number in a name.
 Kind: TypeAlias = Literal["host", "address", "user", "bucket", "model", "name", "path", "word", "number"]
-#: What a field holds. ``text``: messages and documents with names in them; ``arguments``: words of a command line.
+#: The content of a field. ``text``: messages and documents with names in them; ``arguments``: a command line.
 Content: TypeAlias = Literal["host", "user", "bucket", "model", "name", "path", "text", "arguments"]
-#: Of a row, what each of its texts holds.
+#: For a row, the content of each of its texts.
 FieldContent: TypeAlias = Content | tuple[Content, ...]
 
 _TEXT: FieldContent = "text"
 
 
 def _fields(path: str = "", text: str = "", **others: str) -> dict[str, FieldContent]:
-    """The fields of one type by what they hold, their names separated by blanks."""
+    """Returns the fields of one type by their content, their names separated by blanks."""
     table: dict[str, FieldContent] = dict.fromkeys(path.split(), "path")
     table.update(dict.fromkeys(text.split(), _TEXT))
     for content, names in others.items():

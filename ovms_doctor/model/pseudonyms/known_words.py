@@ -1,4 +1,4 @@
-"""The words that are not replaced: those of OVMS, OpenVINO and this program, which name nobody."""
+"""The words that are not replaced: those of OVMS, OpenVINO and this program, which identify nobody."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from ovms_doctor.model.pattern import lazy_pattern
 
 #: Spaces and marks of other scripts that separate words.
 SPACES = "\x80-\xa0\u1680\u2000-\u200f\u2028-\u202f\u205f-\u2064\u3000\ufeff"
-#: A character of a name that holds no path: letters of all scripts, what is written with them, bytes that are not
-#: UTF-8, digits, and ``_.+@-``.
+#: A character of a name without a path: letters of all scripts and their marks, bytes that are not UTF-8, digits, and
+#: ``_.+@-``.
 NAME_CHARACTER = rf"[^\x00-\x2a,/:-?\[-^`{{-\x7f{SPACES}]"
-#: Kept also in the names of hosts, users, paths, models and buckets, beside the files and directories that the rules
-#: know: what a name means to the server, to an engine or to a store, and what identifies nobody.
+#: Kept also in the names of hosts, users, paths, models and buckets, in addition to the files and directories of the
+#: rules: names with a meaning for the server, an engine or a store, and names that identify nobody.
 _IN_NAMES = """
     py weekly nightly main gz
     v ver version versions rev revision release latest current model models modelserver server serving ovms
@@ -41,7 +41,7 @@ _IN_NAMES = """
 """
 #: Names in examples that this program prints.
 _EXAMPLES = frozenset({"acme", "resnet", "yolo"})
-#: Names of files and directories that stand in this program.
+#: Names of files and directories in this program's texts.
 _FILE_NAME = lazy_pattern(
     r"\$?\.?[\w.{}/*+@#-]*\.(?:xml|bin|json|pbtxt|onnx|pdmodel|pdiparams|pb|tflite|gguf|safetensors|jinja|txt|model|so"
     r"|pt|pth|h5|blob|index|lfswip|yaml|yml|md)[.*]*|(?:\.[a-z0-9]{1,12})+|~?/[\w./+@$#-]+"
@@ -57,9 +57,9 @@ COMPOUND = lazy_pattern(f"{NAME_CHARACTER}+")
 class KnownWords(Struct, frozen=True):
     """The words that are kept.
 
-    * ``words``: those that stand in this program, in small letters: a rule can compare with no other.
+    * ``words``: those in this program's texts, in small letters: a rule can compare with no other.
     * ``names``: those of them that are kept in names too.
-    * ``compounds``: names of several words that stand in this program, such as ``text_generation``.
+    * ``compounds``: names of several words in this program's texts, such as ``text_generation``.
     """
 
     words: frozenset[str]
@@ -68,7 +68,7 @@ class KnownWords(Struct, frozen=True):
 
     @staticmethod
     def of(texts: Iterable[str]) -> KnownWords:
-        """The known words, from the texts that stand in this program."""
+        """Returns the known words, from this program's texts."""
         words: set[str] = set()
         names = set(_IN_NAMES.split())
         compounds: set[str] = set()
@@ -92,5 +92,5 @@ def _parts(text: str) -> Iterable[str]:
 
 
 def capital_parts(word: str) -> list[str]:
-    """The parts of a word, each of which begins with a capital: ``Stable``, ``Diffusion``, ``Pipeline``."""
+    """Returns the parts of a word, each of which begins with a capital: ``Stable``, ``Diffusion``, ``Pipeline``."""
     return re.split("(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", word)

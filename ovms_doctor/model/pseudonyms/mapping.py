@@ -1,4 +1,4 @@
-"""Which pseudonym stands for which text: letters for letters, of the same number and with the same capitals."""
+"""The pseudonym of each text: letters for letters, of the same number and with the same capitals."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ _VOWELS, _CONSONANTS = "aeiou", "bdfgklmnprstvz"
 _ASCII = "abcdefghijklmnopqrstuvwxyz"
 _CYRILLIC = "абвгдежзийклмнопрстуфхцчшщыэюя"
 _HEX = "0123456789abcdef"
-#: Letters that a backslash before them makes an escape of: no pseudonym begins with one, since a text may have a
-#: backslash before a name without meaning an escape.
+#: Letters that form an escape with a backslash before them. No pseudonym begins with one, since a text may have a
+#: backslash before a name that does not mean an escape.
 _ESCAPE_LETTERS = frozenset("abfnrtuvx")
-#: Tries to find a pseudonym that nothing else has; of two letters there are few.
+#: How often an unused pseudonym is tried; two letters have few.
 _TRIES = 2_000
-#: From this length on, in letters, two texts that are one edit apart have pseudonyms that are.
+#: For texts of this length, in letters, or longer: if they are one edit apart, so are their pseudonyms.
 _COMPARED = 4
 
 
 class MapEntry(Struct, frozen=True):
-    """A pseudonym and what it stands for.
+    """A pseudonym and its real text.
 
     * ``pseudonym``: the text in the redacted file.
     * ``text``: the real text.
-    * ``kind``: what it names.
+    * ``kind``: the kind of the name.
     """
 
     pseudonym: str
@@ -38,18 +38,18 @@ class MapEntry(Struct, frozen=True):
 
 
 class PseudonymMap:
-    """A growing set of pseudonyms. Those of the same key and the same texts are the same.
+    """A growing set of pseudonyms. The same key and the same texts give the same pseudonyms.
 
-    Each stands for one text only, and is neither one of the known words nor one of the real texts that came before.
+    Each has one text only, and is neither one of the known words nor one of the earlier real texts.
     """
 
     def __init__(self, key: bytes, known: Iterable[str] = (), entries: Iterable[MapEntry] = ()) -> None:
-        """``known``: words that are no pseudonyms, in small letters; ``entries``: those of an earlier file."""
+        """``known``: words that cannot be pseudonyms, in small letters. ``entries``: those of an earlier file."""
         self.key = key
         self._taken = set(known)
         #: Text → pseudonym, both in small letters.
         self._pseudonyms: dict[str, str] = {}
-        #: What a text is without one of its letters → such texts.
+        #: A text without one of its letters → such texts.
         self._near: dict[str, list[str]] = {}
         self._entries: dict[str, MapEntry] = {}
         for entry in entries:
@@ -57,21 +57,21 @@ class PseudonymMap:
             self._add(small(entry.text), small(entry.pseudonym))
 
     def entries(self) -> tuple[MapEntry, ...]:
-        """All that was replaced, as it was written, by kind and text."""
+        """Returns all replaced texts, as written, by kind and text."""
         return tuple(sorted(self._entries.values(), key=lambda entry: (entry.kind, entry.text)))
 
     def note(self, text: str, pseudonym: str, kind: Kind) -> str:
-        """The pseudonym, which is now listed. The kind of the first one counts."""
+        """Lists the pseudonym and returns it. The kind of the first call counts."""
         if pseudonym not in self._entries:
             self._entries[pseudonym] = MapEntry(pseudonym, text, kind)
         return pseudonym
 
     def kind(self, pseudonym: str) -> Kind:
-        """What a listed pseudonym stands for."""
+        """Returns the kind of a listed pseudonym."""
         return self._entries[pseudonym].kind
 
     def letters(self, text: str) -> str:
-        """The pseudonym of a text of letters, possibly with digits among them."""
+        """Returns the pseudonym of a text of letters, possibly with digits among them."""
         plain = small(text)
         pseudonym = self._pseudonyms.get(plain)
         if pseudonym is None:
@@ -80,8 +80,8 @@ class PseudonymMap:
         return with_capitals(pseudonym, text)
 
     def hexadecimal(self, text: str) -> str:
-        """The pseudonym of a text of hexadecimal digits: the beginning of one is that of the other, for a container is
-        often called by the first digits of its id."""
+        """Returns the pseudonym of a text of hexadecimal digits: the beginning of a text has the beginning of its
+        pseudonym, because a container is often named by the first digits of its id."""
         digits = []
         plain = text.lower()
         for index, digit in enumerate(plain):
@@ -90,7 +90,7 @@ class PseudonymMap:
         return with_capitals("".join(digits), text)
 
     def digits(self, text: str) -> str:
-        """The pseudonym of a long number: as many digits, zeros at the beginning kept."""
+        """Returns the pseudonym of a long number: as many digits, zeros at the beginning kept."""
         zeros = len(text) - len(text.lstrip("0"))
         first, rest = text[zeros : zeros + 1], text[zeros + 1 :]
         if not first:
@@ -101,7 +101,7 @@ class PseudonymMap:
         return "0" * zeros + out
 
     def number_in_range(self, context: str, number: int, candidates: range | list[int]) -> int:
-        """One of ``candidates`` for one of them, a different one for each."""
+        """Returns one of ``candidates`` for one of them, a different one for each."""
         numbers = self._numbers(context, len(candidates))
         return [item for _, item in sorted(zip(numbers, candidates, strict=True))][
             list(candidates).index(number)
@@ -124,15 +124,16 @@ class PseudonymMap:
                     _letter(char, number, _ASCII) for char, number in zip(text, numbers, strict=False)
                 )
             else:
-                # All texts of this length are names, or words of this program's: it stays what it is.
+                # All texts of this length are names, or words of this program: the text stays.
                 return text
-            # Where names are so short that hardly any are left, the first letter does not matter.
+            # Of names so short that few are left, the first letter does not matter.
             if found not in self._taken and (found[0] not in _ESCAPE_LETTERS or turn >= _TRIES):
                 return found
         raise AssertionError("unreachable")
 
     def _one_edit_away(self, text: str) -> str | None:
-        """The pseudonym of a text that differs by one letter, edited in the same place; None where there is none."""
+        """Returns the pseudonym of a text that differs by one letter, edited at the same position; None if there is
+        none."""
         if len(text) < _COMPARED or not text.isascii():
             return None
         for part in (text, *shorter(text)):
@@ -176,12 +177,12 @@ class PseudonymMap:
         return hmac.new(self.key, text.encode("utf-8", "surrogatepass"), hashlib.sha256).digest()
 
     def _order(self, context: str, choices: str) -> list[str]:
-        """The choices in an order that the key and the context decide."""
+        """Returns the choices in an order that depends on the key and the context."""
         numbers = self._numbers(context, len(choices))
         return [choice for _, choice in sorted(zip(numbers, choices, strict=True))]
 
     def _numbers(self, text: str, number: int) -> Iterator[int]:
-        """``number`` numbers of 16 bits."""
+        """Yields ``number`` numbers of 16 bits."""
         for block in count():
             digest = self._digest(f"letters:{block}:{text}")
             for index in range(0, len(digest), 2):
@@ -192,7 +193,7 @@ class PseudonymMap:
 
 
 def _readable(text: str, numbers: Iterator[int]) -> str:
-    """Letters that can be pronounced."""
+    """Returns letters that can be pronounced."""
     vowel = next(numbers) % 2 == 1
     letters = []
     for char, number in zip(text, numbers, strict=False):
@@ -202,7 +203,8 @@ def _readable(text: str, numbers: Iterator[int]) -> str:
 
 
 def _letter(char: str, number: int, choices: str) -> str:
-    """A letter that takes as many bytes of UTF-8 as ``char``; a digit for a digit, a byte that is not UTF-8 for one."""
+    """Returns a letter with as many bytes of UTF-8 as ``char``; a digit for a digit, a byte that is not UTF-8 for
+    one."""
     if char.isascii():
         return str(number % 10) if char.isdigit() else choices[number % len(choices)]
     if "\ud800" <= char <= "\udfff":
@@ -214,7 +216,7 @@ def _letter(char: str, number: int, choices: str) -> str:
 
 
 def small(text: str) -> str:
-    """The text in small letters, one for each of its own and of the same size."""
+    """Returns the text in small letters, one for each of its own and of the same size."""
     lower = text.lower()
     if len(lower) == len(text) and text.isascii():
         return lower
@@ -232,7 +234,7 @@ def _small(char: str) -> str:
 
 
 def with_capitals(pseudonym: str, text: str) -> str:
-    """The pseudonym with capitals where the text has them."""
+    """Returns the pseudonym with the capitals of the text."""
     if text.islower() or len(pseudonym) != len(text):
         return pseudonym
     return "".join(
@@ -241,5 +243,5 @@ def with_capitals(pseudonym: str, text: str) -> str:
 
 
 def shorter(text: str) -> Iterator[str]:
-    """The text without each of its letters."""
+    """Yields the text without each of its letters."""
     return (text[:index] + text[index + 1 :] for index in range(len(text)))

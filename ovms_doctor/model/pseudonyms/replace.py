@@ -1,4 +1,4 @@
-"""One text without its names: words that this program knows stay, all others are replaced."""
+"""One text without its names: known words of this program stay, all others are replaced."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ _RUN = rf"(?:[A-Za-z0-9]|[^\x00-\x7f{SPACES}])+"
 ADDRESS_OR_RUN = lazy_pattern(rf"(?P<ipv4>{addresses.IPV4})|(?P<run>{_RUN})")
 PIECE = lazy_pattern(rf"[0-9]+|(?:[A-Za-z]|[^\x00-\x7f{SPACES}])+")
 _HEX = lazy_pattern(r"(?=[a-f]*[0-9])(?=[0-9]*[a-f])[0-9a-f]{8,}|(?=[A-F]*[0-9])(?=[0-9]*[A-F])[0-9A-F]{8,}")
-#: A run of letters and digits that changes between them this often is an id, not a name with a number.
+#: A run of letters and digits that changes between them at least this often is an id, not a name with a number.
 _CHANGES = 3
-#: From this length on, in digits, a number in a name is the number of an account or a customer.
+#: A number of at least so many digits in a name is the number of an account or a customer.
 _LONG_NUMBER = 9
-#: Parts of a model's name by which the server chooses what to do with it (default_task_detector.cpp).
+#: Parts of a model's name by which the server chooses its task (default_task_detector.cpp).
 TASK_PART = lazy_pattern("(rerank|embed)", re.IGNORECASE)
 
-#: Members of documents that hold a name, and those that hold a path.
+#: Members of documents with a name, and those with a path.
 _NAME_KEYS = "name|model_name|node_name|library_name|loader_name|servable_name|graph_name|_name_or_path"
 _PATH_KEYS = "(?:[a-z_]+_)?path|subconfig|cache_dir|custom_loader_config_file"
-#: Where a text holds a name or a path, whatever words that is made of.
+#: The positions of names and paths in a text, independent of their words.
 _PLACES = lazy_pattern(
     rf"""(?:(?<=["'])(?:{_NAME_KEYS})["']|\b(?:{_PATH_KEYS})["']?)\s*:\s*["'](?P<member>[^"'\n]*)"""
     r"""|[{,]name="(?P<label>[^"\n]*)\""""
@@ -45,7 +45,7 @@ _PLACES = lazy_pattern(
     r"""|\b(?P<before>(?:model|servable|pipeline|graph|bucket|host|container|user|definition|project|profile)s?"""
     r"""(?: name| definition)?(?: with name)?[:=]? ?["']?)"""
     rf"""(?P<after>{NAME_CHARACTER}+)"""
-    # OpenVINO leaves out the space behind the value in some releases.
+    # OpenVINO leaves out the space after the value in some releases.
     r"""|\bWrong value (?P<value>\S+?)(?= ?for property key)"""
     r"""|arn:[\w-]*:[^:\s]*:[^:\s]*:(?P<account>[0-9]{6,})"""
     rf"""|(?P<relative>{NAME_CHARACTER}+(?:/+{NAME_CHARACTER}*)+)"""
@@ -62,22 +62,22 @@ _NOT_NAMES = frozenset({"--plugin_config"})
 
 
 class Replacer:
-    """Texts in, texts out. The first run over all texts collects the names; what the second gives is the result."""
+    """Replaces names in texts. The first run over all texts collects the names; the second returns the result."""
 
     def __init__(self, names: PseudonymMap, known: KnownWords) -> None:
         self.names = names
         self.known = known
-        #: Names of files, models, hosts and the like, as far as one of their words is replaced.
+        #: Names of files, models, hosts and the like in which a word is replaced.
         self.found: set[str] = set()
-        #: The pseudonyms that were written.
+        #: The used pseudonyms.
         self.used: set[str] = set()
-        #: What was replaced, how often, by kind.
+        #: The number of replacements, by kind.
         self.counts: dict[Kind, int] = {}
 
     # -- names ---------------------------------------------------------------------------------------------
 
     def name(self, text: str, content: Content) -> str:
-        """A name, path or address."""
+        """Returns a name, path or address with pseudonyms."""
         return escapes.changed(text, partial(self._name, content=content), backslashes=False)
 
     def _name(self, text: str, content: Content) -> str:
@@ -115,7 +115,7 @@ class Replacer:
     # -- messages and documents ------------------------------------------------------------------------------
 
     def text(self, text: str) -> str:
-        """A message, a line of a log, or a document."""
+        """Returns a message, a line of a log, or a document with pseudonyms."""
         if "\0" in text:
             text = escapes.with_wide_letters(text, self._text)
         return escapes.changed(text, self._text, backslashes=True)
@@ -159,7 +159,7 @@ class Replacer:
         return self._replaced_words(text, "word", self._is_known)
 
     def arguments(self, arguments: tuple[str, ...]) -> tuple[str, ...]:
-        """The words of a command line."""
+        """Returns a command line with pseudonyms."""
         out: list[str] = []
         before = ""
         for word in arguments:
@@ -221,7 +221,7 @@ class Replacer:
             if not text or keeps(text):
                 return before + text + behind
             return before + self._noted(text, self.names.letters(text), kind) + behind
-        # The server looks for these in the name of a directory.
+        # The server searches the name of a directory for these.
         parts = TASK_PART.split(text)
         return "".join(
             part if index % 2 or len(part) < 2 else self._noted(part, self.names.letters(part), kind)
@@ -229,8 +229,8 @@ class Replacer:
         )
 
     def _class_name(self, text: str) -> tuple[str, str, str]:
-        """The known beginning and the known end of a class name, and what lies between: the server looks at how the
-        names of the classes of models begin and end (``StableDiffusion…``, ``…ForCausalLM``)."""
+        """Returns the known beginning and the known end of a class name, and the part between: the server reads the
+        beginning and the end of models' class names (``StableDiffusion…``, ``…ForCausalLM``)."""
         parts = capital_parts(text)
         if len(parts) == 1:
             return "", text, ""
@@ -247,7 +247,7 @@ class Replacer:
         return small(word) in self.known.names
 
     def _all_known(self, text: str) -> bool:
-        """Whether a name is one word that this program knows, and so perhaps no name."""
+        """Whether a name is one known word of this program, and so perhaps not a name."""
         return text.isalnum() and self._is_known(text)
 
     def _noted_address(self, text: str, pseudonym: str) -> str:
@@ -262,7 +262,7 @@ class Replacer:
 
 
 def _is_user(parts: list[str], index: int) -> bool:
-    """Whether a component of an absolute path is the name of a user: that below /home."""
+    """Whether a component of an absolute path is the name of a user: the one below /home."""
     return index == 2 and parts[0] == "" and parts[1] in ("home", "Users")
 
 
@@ -271,7 +271,7 @@ def _is_option(word: str) -> bool:
 
 
 def _named(before: str) -> Content:
-    """What is named behind these words."""
+    """Returns the kind of name that follows these words."""
     for word in ("bucket", "host", "user"):
         if before.lower().startswith(word):
             return word

@@ -1,4 +1,4 @@
-"""Texts with the real names for the pseudonyms in them."""
+"""Texts with the real names instead of the pseudonyms in them."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ class Restorer:
     def __init__(self, texts: Mapping[str, str]) -> None:
         """``texts``: pseudonym → real text, as the map lists them."""
         self._texts = texts
-        # Addresses with colons, which are no runs of letters and digits.
+        # Addresses with colons, which are not runs of letters and digits.
         colons = sorted((name for name in texts if ":" in name), key=len, reverse=True)
         self._colons = re.compile(f"({'|'.join(map(re.escape, colons))})") if colons else None
-        #: Needed by the walk only.
+        #: Only for the walk.
         self.counts: dict[Kind, int] = {}
 
     def name(self, text: str, content: Content) -> str:
-        """A name, path or address."""
+        """Returns a name, path or address with the real texts."""
         return escapes.changed(text, self._restored, backslashes=False)
 
     def text(self, text: str) -> str:
-        """A message, a line of a log, or a document."""
+        """Returns a message, a line of a log, or a document with the real texts."""
         return escapes.changed(
             escapes.with_wide_letters(text, self._restored), self._restored, backslashes=True
         )
 
     def arguments(self, arguments: tuple[str, ...]) -> tuple[str, ...]:
-        """The words of a command line."""
+        """Returns a command line with the real texts."""
         return tuple(map(self.text, arguments))
 
     def _restored(self, text: str) -> str:

@@ -1,4 +1,4 @@
-"""The protobuf messages that a graph.pbtxt is made of, by release of OVMS.
+"""The protobuf messages of a graph.pbtxt, by release of OVMS.
 
 Source: the .proto files of OVMS at each tag v2023.0 to v2026.3 and of MediaPipe's framework. A row of
 data/graph-messages.json is ``[type, label, default, since, until]``; a field that changed has several rows.
@@ -40,12 +40,12 @@ class FieldType(Struct, frozen=True):
     type: str
     #: ``required``, ``repeated``, or empty for an optional field.
     label: Label = ""
-    #: The default value as the .proto file has it; empty for none.
+    #: The default value in the .proto file; empty for none.
     default: str = ""
 
 
 class MessageType(Struct, frozen=True):
-    """A message as one release knows it."""
+    """A message in one release."""
 
     #: The name below the package ``mediapipe``.
     name: str
@@ -56,7 +56,7 @@ class MessageType(Struct, frozen=True):
 
     @property
     def full_name(self) -> str:
-        """The name with its package, as error messages have it."""
+        """Returns the name with its package, as in error messages."""
         return f"mediapipe.{self.name}"
 
 
@@ -72,7 +72,7 @@ def _table() -> dict[str, Any]:
 
 @cache
 def message_type(name: str, release: Release) -> MessageType | None:
-    """The message ``name`` (without its package) in ``release``, None where the release has none of that name."""
+    """Returns the message ``name`` (without its package) in ``release``, None if the release has none of that name."""
     row = _table()["messages"].get(name)
     if row is None or not _holds(row["releases"], release):
         return None
@@ -87,7 +87,7 @@ def message_type(name: str, release: Release) -> MessageType | None:
 
 @cache
 def enumeration(name: str, release: Release) -> dict[str, int] | None:
-    """The values of the enumeration ``name`` by their names, None where it is none of the release."""
+    """Returns the values of the enumeration ``name`` by their names, None if the release does not have it."""
     rows = _table()["enums"].get(name)
     if rows is None:
         return None

@@ -1,7 +1,7 @@
 """Names of MediaPipe's stock calculators and of their option messages.
 
-Source: the MediaPipe fork that OVMS is built with. Which of them a release's binary links is not recorded, so a name
-of this list is never reported as unknown.
+Source: the MediaPipe fork with which OVMS is built. It is not recorded which of them a release's binary links, so a
+name of this list is never reported as unknown.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ def _names() -> dict[str, list[str]]:
 
 @cache
 def stock_options() -> frozenset[str]:
-    """The option messages, without their package."""
+    """Returns the option messages, without their package."""
     return frozenset(_names()["options"])
 
 
 @cache
 def stock_calculators() -> frozenset[str]:
-    """The calculators and subgraphs."""
+    """Returns the calculators and subgraphs."""
     return frozenset(_names()["calculators"])

@@ -12,8 +12,8 @@ from typing import Any
 
 from ovms_doctor.model.releases.release import Release
 
-#: A part of OpenVINO's last line, and the kind of broken model in the table that it belongs to. A suffix as
-#: second value: only for a file with it.
+#: A part of OpenVINO's last line, and its kind of broken model in the table. A suffix as second value: only for a
+#: file with it.
 _CASES = (
     ("Incorrect weights in bin file", "", "bin-short"),
     ("Empty weights data in bin file", "", "bin-missing"),
@@ -39,7 +39,7 @@ def _table() -> dict[str, Any]:
 
 def text_of_release(release: Release, line: str, path: str) -> tuple[str, str] | None:
     """Returns the OpenVINO of an OVMS release, and the last line that it writes about the fault that another
-    OpenVINO reports as ``line`` about ``path``. None where that is not known, or the fault is not in the table."""
+    OpenVINO reports as ``line`` about ``path``. None if that is unknown, or the fault is not in the table."""
     for part, suffix, case in _CASES:
         if part in line and path.lower().endswith(suffix) and case not in _NAMES_ITS_OWN:
             return _of_case(case, release, path)

@@ -12,7 +12,7 @@ import msgspec
 
 from ovms_doctor.model.releases.release import Release
 
-#: Element types that not every release knows; all others are as old as IR version 10.
+#: Element types that not every release has; all others are as old as IR version 10.
 _ELEMENT_TYPES = {
     "nf4": (2023, 2),
     "string": (2023, 3),
@@ -30,7 +30,7 @@ _ELEMENT_TYPES = {
 def _table() -> dict[str, Any]:
     import pkgutil
 
-    # importlib.resources would bring in more modules than this whole package has.
+    # importlib.resources would import more modules than this whole package has.
     data = pkgutil.get_data("ovms_doctor.model.releases", "data/opset-operations.json")
     assert data is not None
     table: dict[str, Any] = msgspec.json.decode(data)
@@ -39,48 +39,48 @@ def _table() -> dict[str, Any]:
 
 @cache
 def _operations(opset: str) -> dict[str, str]:
-    """Lower-cased type → first release, for one opset: OpenVINO compares types without regard to case."""
+    """Returns lower-cased type → first release, for one opset: OpenVINO compares types without regard to case."""
     known: dict[str, str] = _table()["first_release"].get(opset, {})
     return {name.lower(): release for name, release in known.items()}
 
 
 @cache
 def standard_opsets() -> frozenset[str]:
-    """``opset1`` … the newest that any release registers."""
+    """Returns ``opset1`` … the newest that any release registers."""
     return frozenset(_table()["first_release"])
 
 
 def is_standard_opset(opset: str) -> bool:
-    """Whether a layer's ``version`` names an opset of OpenVINO's own; any other needs an extension."""
+    """Whether a layer's ``version`` names one of OpenVINO's own opsets; any other needs an extension."""
     return opset in standard_opsets()
 
 
 @cache
 def newest_opset() -> int:
-    """The number of the newest opset that any release registers."""
+    """Returns the number of the newest opset that any release registers."""
     return max(int(name.removeprefix("opset")) for name in standard_opsets() if name[5:].isdigit())
 
 
 def is_newer_opset(opset: str) -> bool:
-    """Whether a layer's ``version`` names an opset of OpenVINO's own that is newer than all known here."""
+    """Whether a layer's ``version`` names one of OpenVINO's own opsets that is newer than all known here."""
     number = opset.removeprefix("opset")
     return opset != number and number.isascii() and number.isdecimal() and int(number[:9]) > newest_opset()
 
 
 @lru_cache(maxsize=4096)
 def operation_since(type_name: str, opset: str) -> Release | None:
-    """First OpenVINO release whose ``opset`` has this operation; None where none has."""
+    """Returns the first OpenVINO release whose ``opset`` has this operation; None if none has."""
     text = _operations(opset).get(type_name.lower())
     return None if text is None else _minor(text)
 
 
 def element_type_since(name: str) -> Release | None:
-    """First OpenVINO release that knows the element type; None where every known release does."""
+    """Returns the first OpenVINO release that has the element type; None if every known release has it."""
     numbers = _ELEMENT_TYPES.get(name.lower())
     return None if numbers is None else Release(numbers)
 
 
 @cache
 def _minor(text: str) -> Release:
-    """``2025.4.1`` → 2025.4: OVMS names year and minor of the OpenVINO it carries."""
+    """Returns 2025.4 for ``2025.4.1``: OVMS has the year and minor number of its OpenVINO."""
     return Release(tuple(int(number) for number in text.split(".")[:2]))

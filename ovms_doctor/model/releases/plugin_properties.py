@@ -20,7 +20,7 @@ _FIRST = Release((2023, 0))
 def _table() -> dict[str, Any]:
     import pkgutil
 
-    # importlib.resources would bring in more modules than this whole package has.
+    # importlib.resources would import more modules than this whole package has.
     data = pkgutil.get_data("ovms_doctor.model.releases", "data/plugin-properties.json")
     assert data is not None
     table: dict[str, Any] = json.loads(data)
@@ -34,8 +34,8 @@ def devices_with_properties() -> tuple[str, ...]:
 
 @cache
 def supported_properties(device: str, release: Release) -> frozenset[str] | None:
-    """The keys that the plugin of ``device`` (``CPU``, ``AUTO``; no list, no number) lists in ``release``; None
-    where that is not known. A release newer than the table counts as its newest."""
+    """Returns the keys that the plugin of ``device`` (``CPU``, ``AUTO``; no list, no number) lists in ``release``;
+    None if they are unknown. A release newer than the table counts as its newest."""
     keys = _table()["devices"].get(device)
     wheel = _wheel(release)
     if keys is None or wheel is None:
@@ -45,12 +45,12 @@ def supported_properties(device: str, release: Release) -> frozenset[str] | None
 
 @cache
 def ever_supported(device: str) -> frozenset[str]:
-    """The keys that the plugin lists in any release: what an NPU's plugin lists also hangs on its driver."""
+    """Returns the keys that the plugin lists in any release: the list of an NPU's plugin also depends on its driver."""
     return frozenset(_table()["devices"].get(device, ()))
 
 
 def _wheel(release: Release) -> str | None:
-    """The OpenVINO release whose list holds for an OVMS release."""
+    """Returns the OpenVINO release whose list applies to an OVMS release."""
     if release < _FIRST:
         return None
     found: str | None = None

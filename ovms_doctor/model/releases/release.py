@@ -1,4 +1,4 @@
-"""A release of OpenVINO Model Server, and the behaviours that came and went with one."""
+"""A release of OpenVINO Model Server, and the behaviours that began or ended with one."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ovms_doctor.model.pattern import lazy_pattern
 
 
 class ReleaseError(ValueError):
-    """The text names no release that this program has rules for."""
+    """The text does not name a release for which this program has rules."""
 
 
 class Release(Struct, frozen=True, order=True):
@@ -21,12 +21,13 @@ class Release(Struct, frozen=True, order=True):
 
     @property
     def known(self) -> bool:
-        """The rules were read from this very release's source, or from one it only patches."""
+        """Whether the rules were read from this exact release's source, or from a release that it only patches."""
         return self.numbers[:2] in {release.numbers[:2] for release in KNOWN_RELEASES}
 
     @property
     def recorded(self) -> bool:
-        """The server's own code of this release was run and recorded; other releases rest on reading it."""
+        """Whether the server's own code of this release was run and recorded; the rules of other releases come from
+        reading the source."""
         return self.numbers[:2] in ((2025, 4), (2026, 3))
 
     def at_least(self, *numbers: int) -> bool:
@@ -35,29 +36,29 @@ class Release(Struct, frozen=True, order=True):
     # -- messages ----------------------------------------------------------------------------------
     @property
     def has_old_schema_message(self) -> bool:
-        """A violation of a schema is logged as “Given config is invalid” (schema.cpp, until v2023.3)."""
+        """Whether a violation of a schema is logged as “Given config is invalid” (schema.cpp, until v2023.3)."""
         return not self.at_least(2024, 0)
 
     # -- the model directory -----------------------------------------------------------------------
     @property
     def serves_single_file(self) -> bool:
-        """A model path may name a file, served as version 1 (modelmanager.cpp, v2026.3)."""
+        """Whether a model path may name a file, served as version 1 (modelmanager.cpp, v2026.3)."""
         return self.at_least(2026, 3)
 
     @property
     def uses_std_filesystem(self) -> bool:
-        """Looking into a version directory throws where access is denied (v2025.1); before, opendir
-        and readdir only reported "missing", and a directory named ``x.xml`` counted as a file."""
+        """Whether reading a version directory throws if access is denied (v2025.1); before, opendir and readdir only
+        reported "missing", and a directory named ``x.xml`` counted as a file."""
         return self.at_least(2025, 1)
 
     @property
     def tells_names_with_dots(self) -> bool:
-        """``/a../m`` and ``/..m`` are not read as the directory above (filesystem.hpp, v2023.0)."""
+        """Whether ``/a../m`` and ``/..m`` are not read as the directory above (filesystem.hpp, v2023.0)."""
         return self.at_least(2023, 0)
 
     @property
     def backslash_escapes(self) -> bool:
-        """``..\\`` in a path is forbidden too, on Linux as well (filesystem.hpp, v2025.2)."""
+        """Whether ``..\`` in a path is forbidden too, on Linux as well (filesystem.hpp, v2025.2)."""
         return self.at_least(2025, 2)
 
     @property
@@ -70,7 +71,7 @@ class Release(Struct, frozen=True, order=True):
 
     @property
     def reads_saved_model(self) -> bool:
-        """A path ending in ``saved_model.pb`` is cut to its directory (v2023.0)."""
+        """Whether a path ending in ``saved_model.pb`` is cut to its directory (v2023.0)."""
         return self.at_least(2023, 0)
 
     @property
@@ -79,35 +80,36 @@ class Release(Struct, frozen=True, order=True):
 
     @property
     def names_missing_file_new(self) -> bool:
-        """The wording "no valid model file found" (v2026.3)."""
+        """Whether the text is "no valid model file found" (v2026.3)."""
         return self.at_least(2026, 3)
 
     # -- a model that was read ---------------------------------------------------------------------
     @property
     def refuses_no_inputs(self) -> bool:
-        """OV_NO_INPUTS and OV_NO_OUTPUTS (v2024.4); before, such a model was served."""
+        """Whether a model without inputs or outputs is refused: OV_NO_INPUTS and OV_NO_OUTPUTS (v2024.4); before, it
+        was served."""
         return self.at_least(2024, 4)
 
     @property
     def names_outputs(self) -> bool:
-        """Outputs without a name are called ``out_N`` (v2025.0); before, the load failed."""
+        """Whether outputs without a name are called ``out_N`` (v2025.0); before, the load failed."""
         return self.at_least(2025, 0)
 
     # -- start-up ----------------------------------------------------------------------------------
     @property
     def needs_a_port(self) -> bool:
-        """No port at all is a usage error (v2025.1); before, gRPC listened on 9178."""
+        """Whether no port at all is a usage error (v2025.1); before, gRPC listened on 9178."""
         return self.at_least(2025, 1)
 
     @property
     def looks_for_generative_model(self) -> bool:
-        """In single-model mode, ``config.json`` or ``model_index.json`` in the model path turns it into a
+        """Whether, in single-model mode, ``config.json`` or ``model_index.json`` in the model path makes it a
         generative model (cli_parser.cpp, v2026.3)."""
         return self.at_least(2026, 3)
 
     @property
     def finds_graphs(self) -> bool:
-        """``graph.pbtxt`` below a base path makes it a MediaPipe graph (modelmanager.cpp, v2025.1)."""
+        """Whether ``graph.pbtxt`` below a base path makes it a MediaPipe graph (modelmanager.cpp, v2025.1)."""
         return self.at_least(2025, 1)
 
     # -- config.json -------------------------------------------------------------------------------
@@ -117,12 +119,12 @@ class Release(Struct, frozen=True, order=True):
 
     @property
     def strict_policy(self) -> bool:
-        """The schema describes ``model_version_policy`` (v2022.3.0.1); before, any object passed."""
+        """Whether the schema describes ``model_version_policy`` (v2022.3.0.1); before, any object passed."""
         return self.at_least(2022, 3, 0, 1)
 
     @property
     def config_has_one_key(self) -> bool:
-        """Keys beside ``config`` are refused (v2024.0)."""
+        """Whether keys next to ``config`` are refused (v2024.0)."""
         return self.at_least(2024, 0)
 
 
@@ -140,7 +142,8 @@ _PATTERN = lazy_pattern(r"v?(\d{4}(?:\.\d{1,4}){1,3})")
 
 
 def parse_release(text: str) -> Release:
-    """``2025.4``, ``v2026.3``, ``2022.3.0.1`` → Release; ReleaseError for anything else, or older than 2022.1."""
+    """Returns the Release of ``2025.4``, ``v2026.3``, ``2022.3.0.1``. Raises ReleaseError for any other text, or one
+    older than 2022.1."""
     match = _PATTERN.fullmatch(text.strip())
     if match is None:
         raise ReleaseError(f"{text!r} is not a release of OVMS; write it like 2025.4")

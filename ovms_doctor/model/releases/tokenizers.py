@@ -1,7 +1,7 @@
 """The operations of libopenvino_tokenizers, which OVMS adds by itself since v2024.5 (modelmanager.cpp).
 
-Its absence is only a warning in the server's log; its images carry it. Source: the names that the library
-of openvino-tokenizers 2026.4.1 registers.
+Its absence is only a warning in the server's log; the images contain it. Source: the names that the library of
+openvino-tokenizers 2026.4.1 registers.
 """
 
 from __future__ import annotations
@@ -19,5 +19,5 @@ TOKENIZER_OPERATIONS = frozenset(
 
 
 def brings_tokenizers(release: Release) -> bool:
-    """The server adds the tokenizers' library to OpenVINO at every start."""
+    """Whether the server adds the tokenizers' library to OpenVINO at every start."""
     return release.at_least(2024, 5)

@@ -33,21 +33,21 @@ class CachePlan(Struct, frozen=True):
     * ``absolute_path``: the same as an absolute server path.
     * ``configured``: whether it is named with --cache_dir; else the cache is on because the directory exists.
     * ``effect``: what the cache does to a model that is to use it.
-    * ``ends``: the text of the exception with which the process ends because of the cache, empty where it does not.
+    * ``ends``: the text of the exception with which the process ends because of the cache, empty if it does not.
     * ``failure``: the failed system call behind that exception.
     * ``failed_path``: the server path on which that call fails.
     * ``failed_path_rights``: rights on the directory in which the cache's directory cannot be created.
     * ``created``: whether the server creates the directory at its start.
     * ``engine_makes``: whether the container's engine creates it before the start.
-    * ``rights``: what the server's user may do with the directory, None where that is not known.
-    * ``kept``: whether written files remain when the container is removed, None where that is not known.
+    * ``rights``: what the server's user may do with the directory, None if it is unknown.
+    * ``kept``: whether written files remain when the container is removed, None if it is unknown.
     * ``in_memory``: whether it is a tmpfs.
-    * ``blobs``: the number of blobs, None where that was not looked at.
+    * ``blobs``: the number of blobs, None if that was not looked at.
     * ``stuck``: blobs that the server can neither use nor replace.
     * ``exception``: the exception of a model that is ``refused`` or ``aborts``; ``<hash>`` in it replaces a name that
       OpenVINO computes.
     * ``throws``: whether the exception comes when the property is set, not when the model is compiled.
-    * ``probe``: the result of a file that was really written, None where none was.
+    * ``probe``: the result of a file that was really written, None if none was.
     """
 
     path: str

@@ -110,7 +110,7 @@ class RequestPosition(Struct, frozen=True):
     path: str = ""
     #: Byte offset in the body; `None` if there is none.
     offset: int | None = None
-    #: The name of the wrong input; empty where no input is wrong.
+    #: The name of the wrong input; empty if no input is wrong.
     input: str = ""
 
 

@@ -217,7 +217,7 @@ class Container(Struct, frozen=True, omit_defaults=True):
     engine: Engine = ""
     #: Whether that engine is on another host: the paths and devices are that host's.
     elsewhere: bool = False
-    #: Name of the image as written; empty where it is not known.
+    #: Name of the image as written; empty if it is unknown.
     image: str = ""
     #: Labels of the image that are about OVMS.
     labels: tuple[tuple[str, str], ...] = ()
@@ -277,7 +277,7 @@ class Container(Struct, frozen=True, omit_defaults=True):
     user_namespace: Literal["", "rootless", "remapped"] = field(default="", name="namespaced")
     #: Map of the user namespace; empty if there is none or it is unknown.
     id_map: tuple[IdRange, ...] = ()
-    #: Whether it runs, and how it ended; None where the source has no state.
+    #: Whether it runs, and how it ended; None if the source has no state.
     state: ContainerState | None = None
     #: Directories on the engine's host that contain the container's files, topmost first.
     layers: tuple[str, ...] = ()

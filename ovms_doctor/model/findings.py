@@ -19,13 +19,13 @@ SEVERITIES: tuple[Severity, ...] = ("error", "warning", "info")
 class Subject(Struct, frozen=True):
     """What a finding is about.
 
-    * ``model``: the model's name, None where it is about no model.
-    * ``version``: the model's version, None where it is about none.
-    * ``path``: the path on this host, None where it is about none or this host does not have it.
-    * ``server_path``: the path on the server, None where it is about none.
-    * ``line``: the line of ``document`` that it is about, from 1; None where it is about no line.
-    * ``column``: the column in that line, from 1, in characters (bytes in a graph); None where ``line`` is.
-    * ``document``: the file with that line, as a path on this host, else on the server; None where ``line`` is.
+    * ``model``: the model's name, None if it is about no model.
+    * ``version``: the model's version, None if it is about none.
+    * ``path``: the path on this host, None if it is about none or this host does not have it.
+    * ``server_path``: the path on the server, None if it is about none.
+    * ``line``: the line of ``document`` that it is about, from 1; None if it is about no line.
+    * ``column``: the column in that line, from 1, in characters (bytes in a graph); None if ``line`` is.
+    * ``document``: the file with that line, as a path on this host, else on the server; None if ``line`` is.
     """
 
     model: str | None = None
@@ -52,9 +52,9 @@ class Step(Struct, frozen=True):
     """One thing to do.
 
     * ``text``: what to do, in one sentence.
-    * ``command``: the command for a shell, quoted, with the real path and uid; None where there is none.
-    * ``location``: the place that the command or setting belongs to, None where that is clear.
-    * ``effect``: what the step does, None where it does nothing.
+    * ``command``: the command for a shell, quoted, with the real path and uid; None if there is none.
+    * ``location``: the place that the command or setting belongs to, None if that is clear.
+    * ``effect``: what the step does, None if it does nothing.
     """
 
     text: str
@@ -137,8 +137,8 @@ class Finding(Struct, frozen=True):
     * ``confidence``: how sure the prediction is.
     * ``server_log``: the whole messages that the server writes, after the log prefix.
     * ``evidence``: what it rests on.
-    * ``recovers``: what makes the server pick up a repair, None where nothing does.
-    * ``remedy``: what to do about it, None where nothing is known.
+    * ``recovers``: what makes the server pick up a repair, None if nothing does.
+    * ``remedy``: what to do about it, None if nothing is known.
     * ``docs``: the page about the code.
     * ``caused_by``: fingerprints of the findings from which it follows, set where all findings are known.
     * ``relative``: the subject's path below the base path, for the fingerprint only.

@@ -174,19 +174,19 @@ class Observations(Struct, frozen=True):
     name_problem: str = ""
     #: The tries to connect, in order, up to the first that succeeded.
     connections: tuple[ConnectionTry, ...] = ()
-    #: Addresses and ports on which this host listens; None where the server is on another host or they are not known.
+    #: Addresses and ports on which this host listens; None if the server is on another host or they are not known.
     listening: tuple[tuple[str, int], ...] | None = None
     #: The protocol of the answer to a request in plain HTTP, or to the opening of HTTP/2.
     protocol: Protocol = ""
     #: The first bytes of that answer, as text.
     greeting: str = ""
-    #: The TLS handshake, None where none was tried.
+    #: The TLS handshake, None if none was tried.
     tls: TlsResult | None = None
     #: The answers to GET, in the order of the requests.
     answers: tuple[HttpAnswer, ...] = ()
     #: The answers over gRPC.
     calls: tuple[GrpcAnswer, ...] = ()
-    #: Whether the gRPC library is installed; None where it is not needed.
+    #: Whether the gRPC library is installed; None if it is not needed.
     grpc_installed: bool | None = None
     #: The requests for inference, if the user requested them.
     probes: tuple[InferenceProbe, ...] = ()
@@ -194,7 +194,7 @@ class Observations(Struct, frozen=True):
     through_proxy: HttpAnswer | None = None
     #: The number of queries.
     looks: int = 0
-    #: Why the probe itself ended early; empty where it did not.
+    #: Why the probe itself ended early; empty if it did not.
     problem: str = ""
 
 

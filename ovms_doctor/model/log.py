@@ -92,7 +92,7 @@ class GenerativeStatistics(Struct, frozen=True):
     #: The highest number of active requests, and of waiting ones.
     max_requests: int
     max_waiting: int
-    #: The highest share of the cache in use, in percent; None where the release does not log it.
+    #: The highest share of the cache in use, in percent; None if the release does not log it.
     max_cache_usage: float | None
     #: Lines with 99 % and more, and the first and last of them.
     cache_full_lines: int
@@ -113,7 +113,7 @@ class ServerStart(Struct, frozen=True):
 
     #: Name of the pod, container or file where the log holds several servers, else empty.
     source: str
-    #: Time and line of the first message; time None where that has none.
+    #: Time and line of the first message; time None if that has none.
     at: str | None
     line: int
     #: The release and the OpenVINO of the banner.
@@ -187,7 +187,7 @@ class LogProblem(Struct, frozen=True):
     #: The writer: ``ovms``, or another library that writes into the same stream.
     origin: str
     count: int
-    #: Time of the first and last occurrence, None where the line has no time.
+    #: Time of the first and last occurrence, None if the line has no time.
     first_at: str | None
     last_at: str | None
     first_line: int

@@ -158,58 +158,58 @@ class GenerativeLimits(Struct, frozen=True):
     task: str = ""
     #: The longest prompt with its answer, in tokens; `None` if no file has it.
     max_length: int | None = None
-    #: Whether a chat template is there; `None` where it was not looked for.
+    #: Whether there is a chat template; `None` if it was not searched for.
     chat_template: bool | None = None
     #: `best_of_limit` of graph.pbtxt.
     best_of_limit: int = 20
-    #: `max_tokens_limit` of graph.pbtxt; `None` where it is not set.
+    #: `max_tokens_limit` of graph.pbtxt; `None` if it is not set.
     max_tokens_limit: int | None = None
-    #: Whether the model takes images; `None` where it was not looked at.
+    #: Whether the model accepts images; `None` if that was not determined.
     vision: bool | None = None
-    #: `--allowed_media_domains` and `--allowed_local_media_path`; `None` where they are not set.
+    #: `--allowed_media_domains` and `--allowed_local_media_path`; `None` if they are not set.
     media_domains: tuple[str, ...] | None = None
     media_path: str | None = None
 
 
 class ServedModels(Struct, frozen=True):
-    """Everything that a request can name."""
+    """All servables that a request can name."""
 
     #: Each loaded or failed version of each model.
     models: tuple[ServedModel, ...] = ()
-    #: The version that a request without one gets, by model; a model that is not listed has none.
+    #: The version for a request without one, by model; a model that is not listed has none.
     default_versions: tuple[tuple[str, int], ...] = ()
     #: Pipelines, graphs and generative models.
     graphs: tuple[ServedGraph, ...] = ()
-    #: Names of models that are configured, whether or not any version is loaded.
+    #: Names of configured models, with or without a loaded version.
     names: frozenset[str] = frozenset()
     #: Whether the server was built with MediaPipe, as the official images are.
     mediapipe: bool = True
-    #: Whether metrics are on.
+    #: Whether metrics are enabled.
     metrics: bool = False
-    #: Whether an API key is required by generative endpoints.
+    #: Whether generative endpoints require an API key.
     api_key: bool = False
-    #: The REST and the gRPC port; `None` where it is not known, 0 where there is none.
+    #: The REST and the gRPC port; `None` if it is unknown, 0 if there is none.
     rest_port: int | None = None
     grpc_port: int | None = None
 
     def find(self, name: str, version: int) -> ServedModel | None:
-        """One version of a model."""
+        """Returns one version of a model."""
         for model in self.models:
             if model.name == name and model.version == version:
                 return model
         return None
 
     def default_version(self, name: str) -> int | None:
-        """The version that a request without one gets."""
+        """Returns the version for a request without one."""
         return dict(self.default_versions).get(name)
 
     def graph(self, name: str) -> ServedGraph | None:
-        """The pipeline or graph of a name."""
+        """Returns the pipeline or graph of a name."""
         return next((graph for graph in self.graphs if graph.name == name), None)
 
 
 def dimension_matches(dimension: Dimension, value: int) -> bool:
-    """`Dimension::match` of a number."""
+    """Returns the result of `Dimension::match` for a number."""
     if value < -1:
         return False
     return dimension.low == ANY or dimension.low <= value <= dimension.high

@@ -1,8 +1,4 @@
-"""The messages that OVMS writes, as templates: filled in for a prediction, matched to explain a line.
-
-Each template is the message after the log prefix, word for word as in the server's sources (its comment names file
-and release); ``{name}`` is a value that the server fills in.
-"""
+"""The messages of OVMS, as templates: filled in for a prediction, matched to explain a line."""
 
 from __future__ import annotations
 
@@ -14,18 +10,22 @@ from ovms_doctor.model.pattern import lazy_pattern
 
 
 class Message(Struct, frozen=True):
-    """One message of the server. ``text`` with ``{fields}``; ``source`` the file it is logged in."""
+    """One message of the server.
+
+    ``text``: the message with ``{fields}``.
+    ``source``: the source file that logs it.
+    """
 
     text: str
     source: str
 
     def __call__(self, **values: object) -> str:
-        """The message as the server writes it. Values are inserted as they are, braces and all."""
+        """Returns the message as the server writes it. Values are inserted as they are, braces included."""
         parts = _FIELD.split(self.text)
         return "".join(str(values[part]) if index % 2 else part for index, part in enumerate(parts))
 
     def pattern(self) -> re.Pattern[str]:
-        """A pattern that finds this message anywhere in a log line."""
+        """Returns a pattern that finds this message anywhere in a log line."""
         parts = _FIELD.split(self.text)
         body = "".join("(.*?)" if index % 2 else re.escape(part) for index, part in enumerate(parts))
         return re.compile(body + r"\s*$" if parts[-1] == "" else body, re.DOTALL)
@@ -35,7 +35,7 @@ _FIELD = lazy_pattern(r"\{(\w+)\}")
 
 # -- server.cpp ------------------------------------------------------------------------------------------
 ENDS_BY_EXCEPTION = Message("Exception catch: {what} - will now terminate.", "server.cpp")
-#: The same for a number that is none, as the port of a proxy.
+#: The same for a text that is not a number, as the port of a proxy.
 ENDS_BY_NUMBER = Message("Exception catch: stoi - will now terminate.", "server.cpp")
 
 # -- grpcservermodule.cpp, httpservermodule.cpp, and the libraries that they and logging.cpp use --------------
@@ -395,7 +395,7 @@ NO_TASK = Message(
     "cli_parser.cpp (v2026.3)",
 )
 
-#: What ``Status::string()`` gives for the codes that the rules use (status.cpp, unchanged since v2022.1;
+#: The result of ``Status::string()`` for the codes that the rules use (status.cpp, unchanged since v2022.1;
 #: OV_NO_INPUTS and OV_NO_OUTPUTS since v2024.4).
 STATUS_TEXT = {
     "OK": "OK",

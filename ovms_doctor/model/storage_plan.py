@@ -181,8 +181,8 @@ class StoreFacts(Struct, frozen=True):
     """What a store answers about one model's base path.
 
     * ``access``: how the server's client speaks to the bucket.
-    * ``unavailable``: why the store was not queried, one sentence, empty where it was.
-    * ``refusal``: the refused call that ends it for the server's client, None where none does.
+    * ``unavailable``: why the store was not queried, one sentence, empty if it was.
+    * ``refusal``: the refused call that ends it for the server's client, None if none does.
     * ``reason``: of a refused HeadBucket, which has no text, the store's answer to a list of the same bucket; None
       where that was answered (``lists``).
     * ``lists``: whether the store lists the bucket that it refuses to HeadBucket.

@@ -35,7 +35,7 @@ def cores() -> int:
 
 
 def free_memory() -> int | None:
-    """Returns the bytes that can still be used before the kernel kills a process; None where that cannot be
+    """Returns the bytes that can still be used before the kernel kills a process; None if that cannot be
     determined.
 
     The lower one of the host's available memory (MemAvailable, proc(5)) and of the rest in the control group of this

@@ -29,7 +29,7 @@ class MetadataUnavailableError(Exception):
 class ServerMetadata(Struct, frozen=True):
     """The metadata of a server and its models."""
 
-    #: The text of its version: `2026.3.0.6f3df706b`; empty where it does not report one.
+    #: The text of its version: `2026.3.0.6f3df706b`; empty if it does not report one.
     version: str = ""
     #: The answer of `/v1/config`.
     config: bytes = b""

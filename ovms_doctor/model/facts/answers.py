@@ -30,7 +30,7 @@ class PathStatus(AnswerBase, frozen=True):
 
     * ``kind``: the kind of file, after links.
     * ``size``: its size in bytes.
-    * ``resolved``: the server path that links lead to, None where no link is on the way.
+    * ``resolved``: the server path that links lead to, None if no link is on the way.
     """
 
     kind: FileKind
@@ -92,7 +92,7 @@ class Denial(FactData, frozen=True):
     * ``gid``: its group.
     * ``mode``: its mode bits, as a number.
     * ``how``: whether a process with the server's ids tried, or the rights were computed.
-    * ``acl``: its POSIX access control list in short text form, None where it has none.
+    * ``acl``: its POSIX access control list in short text form, None if it has none.
     """
 
     path: str = field(name="at")
@@ -121,7 +121,7 @@ class Failure(AnswerBase, frozen=True):
     """A system call that failed as the server's own call would.
 
     * ``errno``: the error number, as on Linux.
-    * ``denial``: why access was refused, None where that is not known.
+    * ``denial``: why access was refused, None if it is unknown.
     """
 
     errno: int
@@ -138,7 +138,7 @@ class Unavailable(AnswerBase, frozen=True):
 
     * ``reason``: why it could not be collected.
     * ``timed_out``: whether the deadline passed.
-    * ``outside``: the server path under no mount to which a link leads, None where that is not the reason.
+    * ``outside``: the server path under no mount to which a link leads, None if that is not the reason.
     """
 
     reason: str
@@ -150,7 +150,7 @@ class FileSample(FactData, frozen=True):
     """A file that belongs to a model.
 
     * ``path``: the server path.
-    * ``size``: its size in bytes, None where nothing is there or it is no file.
+    * ``size``: its size in bytes, None if nothing is there or it is no file.
     """
 
     path: str
@@ -192,7 +192,7 @@ class Operation(FactData, frozen=True):
 class Tensor(FactData, frozen=True):
     """An input or output of a model.
 
-    * ``names``: its names, none where it has none.
+    * ``names``: its names, none if it has none.
     * ``element_type``: its element type.
     * ``shape``: its shape as OpenVINO prints it.
     """
@@ -208,7 +208,7 @@ class WeightsInspection(FactData, frozen=True):
     * ``element_type``: their element type.
     * ``size``: how many bytes they take in the file.
     * ``converted``: how OpenVINO takes a Convert behind them: ``decompression`` keeps them as they are stored,
-      ``plain`` computes them anew; empty where there is none.
+      ``plain`` computes them anew; empty if there is none.
     """
 
     element_type: str
@@ -222,13 +222,13 @@ class ModelInspection(AnswerBase, frozen=True):
     * ``format``: the model's format.
     * ``files``: the files that belong to the model.
     * ``faults``: what is wrong with its bytes.
-    * ``operations``: the operations that it uses, none where the format does not list them.
-    * ``element_types``: the element types that it uses, none where the format does not list them.
-    * ``inputs``: its inputs, None where its bytes do not list them.
-    * ``outputs``: its outputs, None where its bytes do not list them.
+    * ``operations``: the operations that it uses, none if the format does not list them.
+    * ``element_types``: the element types that it uses, none if the format does not list them.
+    * ``inputs``: its inputs, None if its bytes do not list them.
+    * ``outputs``: its outputs, None if its bytes do not list them.
     * ``ir_version``: the version of OpenVINO's format, None for other formats.
-    * ``writer``: the program that wrote the model, None where it is not recorded.
-    * ``weights_needed``: how many bytes of weights it needs, None where that is not recorded.
+    * ``writer``: the program that wrote the model, None if it is not recorded.
+    * ``weights_needed``: how many bytes of weights it needs, None if that is not recorded.
     * ``weights``: its constants by element type.
     * ``states``: what it keeps from one inference to the next, each under the name of its variable.
     * ``runtime_options``: properties that the export wrote for the runtime, each with its value.
@@ -257,11 +257,11 @@ class LoadReport(AnswerBase, frozen=True):
     * ``stage``: the step that was reached.
     * ``message``: OpenVINO's whole error text.
     * ``runtime``: the version of OpenVINO.
-    * ``signal``: the signal that ended the child process (outcome ``crashed``), None where none did.
+    * ``signal``: the signal that ended the child process (outcome ``crashed``), None if none did.
     * ``inputs``: the model's own inputs.
     * ``outputs``: the model's own outputs.
     * ``detail``: more on how loading ended.
-    * ``step``: the step of the preparation that failed, empty where none did.
+    * ``step``: the step of the preparation that failed, empty if none did.
     * ``prepared_inputs``: the inputs after the preparation.
     """
 
@@ -283,15 +283,15 @@ class LibraryInspection(AnswerBase, frozen=True, tag="LibrarySeen"):
 
     * ``size``: its size in bytes.
     * ``fault``: why it cannot be loaded as a library: ``empty``, ``not ELF``, ``no library`` (an object file or a
-      program), ``cut off`` (the file ends before what must be loaded), ``damaged``; empty where it can be.
+      program), ``cut off`` (the file ends before what must be loaded), ``damaged``; empty if it can be.
     * ``detail``: the fault in one sentence.
-    * ``bits``: 32 or 64, 0 where that is not known.
+    * ``bits``: 32 or 64, 0 if it is unknown.
     * ``machine``: the processor it was built for, as in ``x86-64``.
     * ``needed``: the libraries that it needs.
     * ``search_paths``: where the dynamic linker looks for them, ``$ORIGIN`` as written.
     * ``symbol_versions``: the versions of symbols that it needs, as ``GLIBC_2.38``.
-    * ``entry``: whether it has the entry point of an OpenVINO extension, None where that is not known.
-    * ``local_openvino``: the name of the OpenVINO library on this host, ``libopenvino.so.2641``; empty where there
+    * ``entry``: whether it has the entry point of an OpenVINO extension, None if it is unknown.
+    * ``local_openvino``: the name of the OpenVINO library on this host, ``libopenvino.so.2641``; empty if there
       is none.
     """
 
@@ -319,9 +319,9 @@ class Writability(AnswerBase, frozen=True):
     * ``readable``: whether access(2) grants reading (R_OK).
     * ``read_only``: whether it is mounted read-only, for everybody.
     * ``how``: whether a process with the server's ids tried, or the rights were computed.
-    * ``acl``: its POSIX access control list in short text form, None where it has none.
-    * ``free``: bytes that this user may still take of the file system, None where that is not known.
-    * ``free_files``: files that this user may still create, None where that is not known or not limited.
+    * ``acl``: its POSIX access control list in short text form, None if it has none.
+    * ``free``: bytes that this user may still take of the file system, None if it is unknown.
+    * ``free_files``: files that this user may still create, None if it is unknown or not limited.
     """
 
     kind: FileKind
@@ -372,7 +372,7 @@ class ListeningSocket(FactData, frozen=True):
 
     * ``address``: its address, ``0.0.0.0`` or ``::`` for all.
     * ``port``: its port.
-    * ``program``: the name of the program that has it, empty where that is not known.
+    * ``program``: the name of the program that has it, empty if it is unknown.
     """
 
     address: str
@@ -385,7 +385,7 @@ class NetworkInspection(AnswerBase, frozen=True):
 
     * ``listeners``: the sockets that listen on the ports of the question.
     * ``missing_addresses``: those addresses of the question that this host does not have.
-    * ``first_open_port``: the lowest port that needs no capability (net.ipv4.ip_unprivileged_port_start), None where
+    * ``first_open_port``: the lowest port that needs no capability (net.ipv4.ip_unprivileged_port_start), None if
       that is not known.
     * ``servers``: the arguments of each ``ovms`` that runs on this host, without secrets; only where something listens.
     * ``uid``: the user of this process.

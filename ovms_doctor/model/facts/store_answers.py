@@ -28,7 +28,7 @@ _NETWORK_CONDITIONS = (
 class StoreResponse(AnswerBase, frozen=True, tag="StoreAnswered"):
     """The store did what was requested.
 
-    * ``region``: the bucket's region, empty where the store does not report it.
+    * ``region``: the bucket's region, empty if the store does not report it.
     """
 
     region: str = ""
@@ -64,11 +64,11 @@ class StoreRefusal(AnswerBase, frozen=True):
     """A store, or a proxy before it, does not do what was requested.
 
     * ``call``: the request.
-    * ``status``: the HTTP status, 0 where nothing answered.
-    * ``code``: the store's own error code (``AccessDenied``), empty where it gives none.
+    * ``status``: the HTTP status, 0 if nothing answered.
+    * ``code``: the store's own error code (``AccessDenied``), empty if it gives none.
     * ``message``: its error message, cut, without secrets.
-    * ``problem``: what happened instead of an answer, empty where one came.
-    * ``region``: the bucket's region, empty where the store does not report it.
+    * ``problem``: what happened instead of an answer, empty if one came.
+    * ``region``: the bucket's region, empty if the store does not report it.
     * ``host``: the host and port to which the request went.
     * ``key``: of several objects that were requested together, the one that is refused.
     """

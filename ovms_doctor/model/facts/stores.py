@@ -26,9 +26,9 @@ class StoreAccess(FactData, frozen=True):
       Google's ``file``, or none (``anonymous``).
     * ``endpoint``: ``scheme://host[:port][/path]``, empty for the store's own.
     * ``addressing``: whether the name of S3's bucket is in the path or in the host name.
-    * ``region``: the region that requests are signed for, empty where none is configured.
+    * ``region``: the region that requests are signed for, empty if none is configured.
     * ``token``: whether a session token is sent with the keys.
-    * ``profile``: the name of the AWS profile, empty where none is used.
+    * ``profile``: the name of the AWS profile, empty if none is used.
     * ``files``: the server paths of the AWS credentials and configuration files, or of Google's file.
     * ``proxy``: the variable whose value names the proxy, empty for none.
     * ``self_signed``: for Google's ``file``: whether a service account signs its tokens itself and fetches none.

@@ -58,7 +58,7 @@ class Release(Struct, frozen=True, order=True):
 
     @property
     def backslash_escapes(self) -> bool:
-        """Whether ``..\`` in a path is forbidden too, on Linux as well (filesystem.hpp, v2025.2)."""
+        r"""Whether ``..\`` in a path is forbidden too, on Linux as well (filesystem.hpp, v2025.2)."""
         return self.at_least(2025, 2)
 
     @property

@@ -92,7 +92,7 @@ def as_utf8(data: bytes) -> bytes:
 def tokens(data: bytes) -> Iterator[Start | bytes]:
     """Yields start tags, and the names of elements that end (also after an empty element's start tag).
 
-    ``data`` comes from :func:`as_utf8`. Raises XmlError where pugixml fails.
+    ``data`` comes from :func:`as_utf8`. Raises XmlError if pugixml fails.
     """
     open_names: list[bytes] = []
     position = data.find(b"<")
@@ -170,7 +170,7 @@ def read_conforming(data: bytes, elements: Elements) -> str | None:
 
 
 def read_elements(data: bytes, elements: Elements) -> None:
-    """Calls ``elements`` with those of ``data`` by the rules of pugixml. Raises XmlError where pugixml fails."""
+    """Calls ``elements`` with those of ``data`` by the rules of pugixml. Raises XmlError if pugixml fails."""
     offset = 0
     elements.position = lambda: offset
     for token in tokens(data):

@@ -81,7 +81,7 @@ class Tally:
         self.paths: dict[str, int] = {}
         self.purposes: list[str] = [COMMAND]
         self.installation: set[str] = set()
-        #: By protocol, host, port and component: the number of contacts; None if it is not known.
+        #: By protocol, host, port and component: the number of contacts; None if it is unknown.
         self.contacts: dict[tuple[str, str, str, str], int | None] = {}
         #: By name and component.
         self.lookups: Counter[tuple[str, str]] = Counter()

@@ -33,7 +33,7 @@ CONFIGURED_PATH = "the configured path"
 class Context(Struct, frozen=True):
     """The input of a check: the deployment, its settled plan and the facts for the plan."""
 
-    #: Everything the server was given.
+    #: The arguments, files and environment of the server.
     deployment: Deployment
     #: The predicted result.
     plan: Plan

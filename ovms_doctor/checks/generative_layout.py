@@ -165,8 +165,8 @@ def _in_versions(context: Context, model: ModelPlan) -> Iterator[Finding]:
 
 
 def hides_versions(context: Context, model: ModelPlan) -> bool:
-    """Whether the server takes a directory with versions of a classic model for a generative model because of files of
-    Hugging Face."""
+    """Whether files of Hugging Face cause the server to read a directory with versions of a classic model as a
+    generative model."""
     arguments = context.deployment.arguments
     if model.kind != "generative" or (arguments is not None and arguments.value("task") is not None):
         return False

@@ -1,4 +1,4 @@
-"""The models that graphs take: their subconfig files, and the names in their nodes."""
+"""The models that graphs use: their subconfig files, and the names in their nodes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""mapping_config.json: the model is served whatever the file contains, with or without its names."""
+"""mapping_config.json: the model is served for any content of the file, with or without its names."""
 
 from __future__ import annotations
 

@@ -57,7 +57,7 @@ def advice_for(
     else:
         message = f"{path} does not exist for the server: no mount covers it (mounted: {mount_list})"
     if inside is not None and posixpath.dirname(inside.rstrip("/")) == nearest:
-        # The path is that of a version directory: the server takes its model's.
+        # The path is that of a version directory: the server needs its model's.
         inside = nearest
     unsure = "" if outside.sure else "; the image may contain it"
     state = "exists" if outside.here else "does not exist, or cannot be accessed"
@@ -96,7 +96,7 @@ def similar_path(context: Context, path: str) -> tuple[str, str] | None:
     """Returns ``path`` with the path of a mount instead of a similar one, and the path of that mount; None if there is
     none.
 
-    ``/models/m`` and ``/models`` for ``/model/m``, where ``/models`` is mounted.
+    ``/models/m`` and ``/models`` for ``/model/m``, if ``/models`` is mounted.
     """
     from difflib import SequenceMatcher
 

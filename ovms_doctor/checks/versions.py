@@ -160,7 +160,7 @@ def _missed(context: Context, model: ModelPlan) -> Iterator[Finding]:
 
 
 def _ends_later(context: Context, model: ModelPlan) -> Finding:
-    """Returns the finding on a version that an exception delays from start-up to the first poll, where it ends the
+    """Returns the finding on a version that an exception delays from start-up to the first poll, at which it ends the
     process."""
     return context.finding(
         RUNTIME_CRASH,

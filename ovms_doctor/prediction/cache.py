@@ -269,7 +269,7 @@ def _exception(call: str, number: int, base: CachePlan, release: Release, *, bar
 
 
 def _line(release: Release) -> int:
-    """Returns the effect where OpenVINO catches the exception; only known for measured releases."""
+    """Returns the effect if OpenVINO catches the exception; only known for measured releases."""
     for since, line in (((2026, 2), 117), ((2026, 1), 118), ((2026, 0), 110), ((2025, 4), 114)):
         if release.at_least(*since):
             return line

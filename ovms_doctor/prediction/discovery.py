@@ -219,7 +219,7 @@ def _ask_ahead(
 def _of_likely_file(
     version_directory: VersionDirectory, listing: Listing, ahead: QuestionsOfFile
 ) -> Iterable[AnyQuestion]:
-    """Returns the questions about the model's file, where the list alone shows which one it is: all its entries are
+    """Returns the questions about the model's file, if the list alone shows which one it is: all its entries are
     regular files."""
     if any(entry.kind != "regular" for entry in listing.entries):
         return ()

@@ -1,8 +1,8 @@
 """The CPU extension at start-up: modelmanager.cpp's constructor, before the configuration or any model is read (the
 same in all releases, v2022.1 to v2026.3).
 
-``ov::Core::add_extension`` opens the library with dlopen(3), looks for its entry point and calls it. Any exception
-there is not caught, and the process ends with exit code 1; a crash ends it with the signal's.
+``ov::Core::add_extension`` opens the library with dlopen(3), searches its entry point and calls it. Any exception there
+is not caught, and the process ends with exit code 1; a crash ends it with the signal's.
 """
 
 from __future__ import annotations
@@ -206,8 +206,8 @@ def _beside(name: str, extension: ExtensionPlan, facts: Facts) -> bool:
 def _by_loading(
     extension: ExtensionPlan, library: LibraryInspection, deployment: Deployment, facts: Facts
 ) -> ExtensionPlan:
-    """Loads it in a child process, where the result is valid for the server: this runs the library's code, so the
-    user must have named it, and it must be for the OpenVINO that is both in the release and on this host."""
+    """Loads it in a child process, if the result is valid for the server: this runs the library's code, so the user
+    must have named it, and it must be for the OpenVINO that is both in the release and on this host."""
     reason = _not_loaded(extension, library, deployment)
     if reason:
         return replace(extension, untried=reason)

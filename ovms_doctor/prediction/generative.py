@@ -46,7 +46,7 @@ def look_for_generative(
     if task is not None:
         return Generative(task)
     if is_remote(model_path):
-        # The server looks for local files: under a name such as s3:// it finds none.
+        # The server searches local files: for a name such as s3:// it finds none.
         return Generative()
     absolute_path = absolute(model_path, working_directory)
     found = None

@@ -85,8 +85,8 @@ class Loader(Struct, frozen=True):
     def attempt(
         self, version: int, path: str, names: tuple[str, ...], *, single_file: bool, kept: bool = False
     ) -> Attempt:
-        """Returns the result of loading ``path`` as ``version``. ``kept``: the server still holds the model that it
-        read at an earlier try. Raises FactsMissingError."""
+        """Returns the result of loading ``path`` as ``version``. ``kept``: the server still has the model that it read
+        at an earlier try. Raises FactsMissingError."""
         version_directory = VersionDirectory(
             self.model, version, path, absolute(path, self.working_directory), names, self.release
         )

@@ -1,8 +1,8 @@
 """The file of ``--log_path``: the server appends to it from its start, and ends if it cannot be opened.
 
-Source: configure_logger (logging.cpp, all releases) makes spdlog's basic_file_sink, whose constructor throws;
-Server::start (server.cpp) logs the exception and returns 1. spdlog 1.15 (OVMS since v2025.3) makes the directories
-that are missing (file_helper-inl.h), spdlog 1.4 does not.
+Source: configure_logger (logging.cpp, all releases) creates spdlog's basic_file_sink, whose constructor throws;
+Server::start (server.cpp) logs the exception and returns 1. spdlog 1.15 (OVMS since v2025.3) creates the missing
+directories (file_helper-inl.h), spdlog 1.4 does not.
 """
 
 from __future__ import annotations

@@ -128,10 +128,11 @@ class MountedFacts(Facts):
         return cast(A, answer)
 
     def _above_mounts(self, path: str) -> tuple[str, ...]:
-        """Returns the entries of a directory that the engine makes, because mounts lie below it and the image does not
-        have it: the next names on the way to the mounts. Empty if the image may have it, or it is mounted.
+        """Returns the entries of a directory that the engine creates, because mounts are below it and the image does
+        not have it: the next names on the way to the mounts. Empty if the image may have it, or it is mounted.
 
-        The runtime makes the way to a mount with mode 0755 (runc, libcontainer/rootfs_linux.go ``createMountpoint``).
+        The runtime creates the directories above a mount with mode 0755 (runc, libcontainer/rootfs_linux.go
+        ``createMountpoint``).
         """
         names = _names(path)
         if not self._known or not path.startswith("/") or not _absent_from_image(names) or ".." in names:
@@ -248,8 +249,8 @@ class MountedFacts(Facts):
         return self._lies_below_mount(top)
 
     def _lies_below_mount(self, top: str) -> bool:
-        """Whether a path at or below ``top`` that the server was given ends with one that exists below a mount: it is
-        the host's path of what is mounted (``/srv/models/m`` of ``/models/m``, also if that is mounted at ``/data``).
+        """Whether a path at or below ``top`` that is configured ends with one that exists below a mount: it is the
+        host's path of what is mounted (``/srv/models/m`` of ``/models/m``, also if that is mounted at ``/data``).
         Raises FactsMissingError."""
         tails = {
             path[at:]

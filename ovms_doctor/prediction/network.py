@@ -152,7 +152,7 @@ def _endpoint_problem(
         return _not_opened("port_not_permitted", endpoint, release, endpoint.bind_address)
     if network is not None and uses_host_network(deployment):
         if not _is_itself(endpoint.port, deployment, network):
-            # gRPC's port is first tried on all addresses of IPv4, whatever its bind address.
+            # gRPC's port is first tried on all addresses of IPv4, for any bind address.
             binds = (_ANY,) if endpoint.interface == "gRPC" else endpoint.addresses
             for address in binds:
                 if any(_overlaps(item, endpoint.port, address) for item in network.listeners):

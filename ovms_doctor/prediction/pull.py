@@ -86,7 +86,7 @@ def _with(plan: PullPlan, existing: Existing, faults: tuple[PullFault, ...]) -> 
     return replace(plan, existing=existing, faults=faults)
 
 
-# -- a directory that is there --------------------------------------------------------------------------
+# -- an existing directory -----------------------------------------------------------------------------
 
 
 def _existing(

@@ -256,7 +256,7 @@ def _single(
         path = join_base_path(arguments.model_path or "", root)
         entry = ModelEntry(arguments.model_name or "", path, parameters=arguments.parameters)
     if generative.task is not None:
-        # It is not a model with versions, whatever directories exist.
+        # It is not a model with versions, even if version directories exist.
         model = ModelPlan(entry, Detection("OK"), kind="generative")
         if is_remote(entry.base_path):
             cause = CouldNotLook(entry.base_path, "a generative model in remote storage is not followed")

@@ -74,7 +74,7 @@ def _names_nothing(context: Context, path: str) -> Finding:
 def _matches_nothing(context: Context, model: ModelPlan) -> Finding:
     found = ", ".join(str(version) for version in sorted(set(model.detection.found)))
     facts = [item.facts for item in context.plan.stores if item.model == model.entry.name]
-    # In a store a requested version can exist where the server does not list it.
+    # In a store a requested version can exist although the server does not list it.
     hidden = {version for one in facts if one is not None for version in one.hidden}
     return context.finding(
         POLICY_MATCHES_NOTHING,

@@ -1,4 +1,4 @@
-"""The image of the container: an old release behind the tag latest, or no driver for a model's device."""
+"""The image of the container: an old release with the tag latest, or no driver for a model's device."""
 
 from __future__ import annotations
 

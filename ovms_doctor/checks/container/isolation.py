@@ -137,7 +137,7 @@ def _unlabelled(
 
 
 def _ids(context: Context, container: Container) -> Iterator[Finding]:
-    """Yields a finding on the server's ids on the host, where they explain why access is denied."""
+    """Yields a finding on the server's ids on the host, if they explain why access is denied."""
     user = context.deployment.user
     inside = _inside(user.uid, container.id_map)
     if not container.user_namespace or inside is None or inside == user.uid:

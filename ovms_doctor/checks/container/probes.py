@@ -53,7 +53,7 @@ def _failure(context: Context, container: Container, listening: Listening, probe
         if not container.has_own_addresses:
             return ""
         return f"the server does not listen on port {port}"
-    # An engine's health check runs in the container, where the loopback address is the server's.
+    # An engine's health check runs in the container: the loopback address is the server's.
     if port not in listening.reachable and probe.kind != "health":
         return f"the server listens on port {port} of the loopback address only"
     if probe.method == "grpc":

@@ -1,4 +1,4 @@
-"""Base paths, version directories and the files in them: is everything where the server looks for it?"""
+"""Base paths, version directories and the files in them: whether they are in the paths that the server reads."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The base path itself: is there a directory that the server can list?"""
+"""The base path itself: whether there is a directory that the server can list."""
 
 from __future__ import annotations
 

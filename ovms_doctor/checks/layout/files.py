@@ -1,4 +1,4 @@
-"""The files of one version: is there a complete model, and only one?"""
+"""The files of one version: whether there is a complete model, and only one."""
 
 from __future__ import annotations
 

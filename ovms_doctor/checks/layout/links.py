@@ -56,8 +56,8 @@ _ENDS = ("GOOGLE_APPLICATION_CREDENTIALS", "--api_key_file")
 
 
 def check(context: Context) -> Iterator[Finding]:
-    """Yields one finding for each version with files outside of all named directories; where the mounts are known,
-    one for all files outside of them."""
+    """Yields one finding for each version with files outside of all named directories; if the mounts are known, one for
+    all files outside of them."""
     if context.plan.outside_files:
         yield _outside_mounts(context, context.plan.outside_files)
     yield from _outside_targets(context)

@@ -104,7 +104,7 @@ def _named(context: Context, entry: ModelEntry, item: ServableBelow) -> str:
 
 
 def _without_graph(context: Context) -> bool:
-    """Whether the server makes a generative model's graph itself: in single-model mode, since v2026.2 with --task."""
+    """Whether the server creates a generative model's graph itself: in single-model mode, since v2026.2 with --task."""
     return context.single and context.deployment.release.at_least(2026, 2)
 
 

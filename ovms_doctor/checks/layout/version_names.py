@@ -212,7 +212,7 @@ def _no_version(context: Context, model: ModelPlan) -> Finding:
 
 
 def _other_kind(context: Context, model: ModelPlan) -> ServableAdvice | None:
-    """Returns the advice on a base path that holds a model of another program, or a generative model, or is above a
+    """Returns the advice on a base path that contains a model of another program, or a generative model, or is above a
     model; None if its own directories are wrong."""
     base, listing = model.entry.base_path, model.detection.listing
     files = [entry.name for entry in listing.entries if entry.kind != "directory"] if listing else []

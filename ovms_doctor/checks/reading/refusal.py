@@ -302,7 +302,7 @@ def steps_for(context: Context, code: Code, path: str) -> tuple[Step, ...]:
 
 
 def _rename_weights(context: Context, cause: ReadRefused) -> tuple[Step, ...]:
-    """Returns the step that gives the weights the name that OpenVINO looks for."""
+    """Returns the step that gives the weights the name that OpenVINO expects."""
     fault = _first_fault(cause.inspection)
     if fault is None or not fault.kind.startswith("weights-"):
         return ()

@@ -20,7 +20,7 @@ _OTHER_REGION = frozenset(
     "PermanentRedirect TemporaryRedirect AuthorizationHeaderMalformed IllegalLocationConstraintException".split()
 )
 _NO_BUCKET = frozenset({"NoSuchBucket", "InvalidBucketName"})
-#: Makes the finding on a refusal of one kind.
+#: Returns the finding on a refusal of one kind.
 Check = Callable[[Context, Refusal], Finding]
 
 

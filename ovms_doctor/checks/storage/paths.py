@@ -151,7 +151,7 @@ def check_bucket(context: Context, item: StorePlan) -> Iterator[Finding]:
 
 
 def check_model(context: Context, model: ModelPlan) -> Iterator[Finding]:
-    """Yields findings on paths that look like those in a store, but are local to the server."""
+    """Yields findings on paths that seem to be in a store, but are local to the server."""
     path, base = model.entry.base_path, model.detection.problem
     scheme = remote_but_for_capitals(path)
     if base is not None and base.kind == "missing" and scheme:

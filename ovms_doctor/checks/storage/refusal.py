@@ -112,7 +112,7 @@ def refusal_finding(
     """Returns the finding on a refusal, for all models that it is about.
 
     ``detail``: a sentence on what the server does, in addition to what it serves. ``detail_if_unknown``: what the
-    server does if it is refused too, where that is not known. ``recovers``: how a running server applies the remedy.
+    server does if it is refused too, if that is not known. ``recovers``: how a running server applies the remedy.
     ``depends_on_network``: whether it is only known for a server on this host. ``causes``: codes of findings on the
     path and the environment, of any severity, from which this one may follow.
     """

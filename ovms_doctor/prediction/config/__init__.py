@@ -1,1 +1,1 @@
-"""config.json: its bytes, its schema, its entries, and what the server makes of each."""
+"""config.json: its bytes, its schema, its entries, and how the server reads each."""

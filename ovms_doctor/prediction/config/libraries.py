@@ -40,8 +40,7 @@ class _Look(Struct, frozen=True):
 def custom_loaders(
     document: dict[str, Any], root: str, working_directory: str, release: Release, facts: Facts
 ) -> Libraries:
-    """Reads ``custom_loader_config_list``: of equal names, the first library that opens counts. Raises
-    FactsMissingError."""
+    """Reads ``custom_loader_config_list``: of equal names, the first that opens counts. Raises FactsMissingError."""
     look = _Look(root, working_directory, release, facts)
     items = [
         (

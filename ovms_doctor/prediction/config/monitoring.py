@@ -22,7 +22,7 @@ LIST = "/monitoring/metrics/metrics_list"
 
 
 def families(release: Release) -> frozenset[str]:
-    """Returns the names that a list of metrics may hold."""
+    """Returns the names that a list of metrics may contain."""
     later = [names for since, names in _SINCE if release.at_least(*since)]
     return frozenset(_FAMILIES) | frozenset(" ".join(later).split())
 

@@ -71,7 +71,7 @@ class ConfigEntry(Struct, frozen=True):
 class Subconfig(Struct, frozen=True):
     """The reason why the server reads no models from a graph's subconfig file, nor from those of later graphs.
 
-    * ``reason``: it is no JSON, or has no ``model_config_list``.
+    * ``reason``: it is not JSON, or has no ``model_config_list``.
     * ``message``: the parser's own text.
     """
 

@@ -1,1 +1,1 @@
-"""MediaPipe graphs: where the server looks for graph.pbtxt, how it parses it, and what it validates."""
+"""MediaPipe graphs: the paths at which the server searches for graph.pbtxt, its parser, and its validation."""

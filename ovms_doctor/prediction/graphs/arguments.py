@@ -1,4 +1,4 @@
-"""The options of a graph that the server makes itself, as its arguments set them (graph_cli_parser.cpp,
+"""The options of a graph that the server creates itself, as its arguments set them (graph_cli_parser.cpp,
 embeddings_graph_cli_parser.cpp, rerank_graph_cli_parser.cpp, image_generation_graph_cli_parser.cpp)."""
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ _SWITCHES = frozenset("enable_prefix_caching dynamic_split_fuse normalize trunca
 
 
 def graph_options(calculator: Calculator, arguments: ServerArguments | None) -> tuple[GraphField, ...]:
-    """Returns the fields of the node's options that the arguments set, but for ``models_path``. Values that the
-    server's own parser of the task refuses are left out."""
+    """Returns the fields of the node's options that the arguments set, except ``models_path``. Values that the server's
+    own parser of the task refuses are left out."""
     if arguments is None:
         return ()
     fields = []

@@ -1,4 +1,4 @@
-"""The predicted result for a graph that the server finds, or makes in memory."""
+"""The predicted result for a graph that the server finds, or creates in memory."""
 
 from __future__ import annotations
 
@@ -113,9 +113,9 @@ def _sessions(message: GraphMessage) -> tuple[Session, ...]:
 def follow_in_memory(
     name: str, task: str, base_path: str, deployment: Deployment, facts: Facts, models_path: str = "."
 ) -> GraphPlan:
-    """Returns the result for the graph that the server makes for a generative model of ``task``: in memory (since
-    v2026.2), or as the graph.pbtxt of a model that it has pulled. ``models_path``: the path in the graph, relative
-    to the base path."""
+    """Returns the result for the graph that the server creates for a generative model of ``task``: in memory (since
+    v2026.2), or as the graph.pbtxt of a model that it has pulled. ``models_path``: the path in the graph, relative to
+    the base path."""
     calculator = next((one for one in CALCULATORS if _TASKS.get(one.title) == task), None)
     if calculator is None or task == "python":
         return GraphPlan("", (task,), doubts=(f"a model for the task {task} is not followed",))

@@ -87,7 +87,7 @@ class IrFile(Struct, frozen=True):
     exception: str = ""
     #: The result of the static reading.
     inspection: ModelInspection | None = None
-    #: OpenVINO's report, where it read the model and refused it or crashed.
+    #: OpenVINO's report, if it read the model and refused it or crashed.
     report: LoadReport | None = None
 
 
@@ -178,7 +178,7 @@ class ModelDirectory:
             return JsonFile("invalid", detail=f"it is not valid JSON{position}", exception=_PARSE_ERROR)
 
     def ir(self, name: str) -> IrFile:
-        """Returns the IR ``NAME.xml`` with ``NAME.bin``, read without OpenVINO, and also with it where requested."""
+        """Returns the IR ``NAME.xml`` with ``NAME.bin``, read without OpenVINO, and also with it if requested."""
         xml, weights = f"{name}.xml", f"{name}.bin"
         self.prepare(xml, weights)
         for file in (xml, weights):

@@ -39,7 +39,7 @@ def _dangling(absolute_path: str, listing: Listing, facts: Facts) -> str:
 
 
 def _task_by_files(names: frozenset[str]) -> str:
-    """Returns the task where config.json does not show it: the server's own detection needs this file, but a graph does
+    """Returns the task if config.json does not show it: the server's own detection needs this file, but a graph does
     not."""
     if "model_index.json" in names:
         return "image_generation"

@@ -415,7 +415,7 @@ def _language(context: ServableContext) -> Iterator[ServableFault]:
         return
     vision = [f"openvino_vision_embeddings_model.{suffix}" for suffix in ("xml", "bin")]
     if name == "openvino_language_model" and any(directory.has(each) for each in vision):
-        # A vision-language model without its text embeddings is served as a text model, until a request comes.
+        # A vision-language model without its text embeddings is served as a text model, until a request arrives.
         yield context.fault(
             "text_embeddings",
             "requests",

@@ -46,7 +46,7 @@ class Token(Struct, frozen=True):
     line: int
     #: The column of its first byte, from 1.
     column: int
-    #: The column behind its last byte.
+    #: The column after its last byte.
     end: int
 
 

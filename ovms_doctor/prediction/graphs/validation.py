@@ -167,7 +167,7 @@ def _streams(name: str, message: GraphMessage) -> Iterator[GraphProblem]:
 
 
 def _pass_through(name: str, message: GraphMessage) -> Iterator[GraphProblem]:
-    """Yields the problems of graphs that take the whole KServe request (tag REQUEST) or give the whole response (tag
+    """Yields the problems of graphs that receive the whole KServe request (tag REQUEST) or give the whole response (tag
     RESPONSE)."""
     requests = [field for field in message.all("input_stream") if _prefix(field) == "REQUEST"]
     responses = [field for field in message.all("output_stream") if _prefix(field) == "RESPONSE"]

@@ -1,9 +1,9 @@
 """Changes after the running server read its files: the plan for a start now, compared with the running server.
 
 When the server reads what (modelmanager.cpp watcher, updateConfigurationWithoutConfigFile; modelconfig.cpp
-isReloadRequired, all releases): config.json where its content changes, and the names of the version directories, at
-every poll; the files in a version's directory, mapping_config.json among them, when the version is loaded, and never
-again. With ``--file_system_poll_wait_seconds 0`` nothing is read again.
+isReloadRequired, all releases): config.json if its content changes, and the names of the version directories, at every
+poll; the files in a version's directory, mapping_config.json among them, when the version is loaded, and never again.
+With ``--file_system_poll_wait_seconds 0`` nothing is read again.
 """
 
 from __future__ import annotations

@@ -273,7 +273,7 @@ def _with_rest(status: LiveStatus) -> LiveStatus:
     if ready is False and server == "ovms":
         server = "starting"
     named = last.get(_ready_path(status.model)) if status.model else None
-    # A look that failed matters only if no other one replaces it.
+    # A failed query matters only if no other one replaces it.
     if looks:
         unusable = [item for item in unusable if item[0] != "/v1/config"]
     return replace(
@@ -317,7 +317,7 @@ def _health(answer: HttpAnswer | None) -> bool | None:
 
 
 def _servables(looks: Sequence[States], last: dict[str, HttpAnswer]) -> tuple[LiveServable, ...]:
-    """Returns the servables of the last look, with the earlier results for the same versions."""
+    """Returns the servables of the last query, with the earlier results for the same versions."""
     found = []
     for name, versions in looks[-1].items():
         items = []
@@ -331,7 +331,7 @@ def _servables(looks: Sequence[States], last: dict[str, HttpAnswer]) -> tuple[Li
 
 def _version(number: int, history: Sequence[tuple[str, str]]) -> LiveVersion:
     """Returns a version with its history. A version that fails is tried again at each poll, and shows LOADING/OK in
-    between: one look with an error code proves it, one without does not."""
+    between: one query with an error code proves it, one without does not."""
     state, code = history[-1]
     if state == "AVAILABLE":
         return LiveVersion(number, state, code, "available")

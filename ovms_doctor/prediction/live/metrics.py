@@ -68,7 +68,7 @@ def read_metrics(text: str) -> Samples:
 
 def metrics_table(samples: Samples, earlier: tuple[Samples, float] | None = None) -> tuple[LiveMetrics, ...]:
     """Returns one row for each servable and interface that has requests, most requests first; a servable without
-    requests has one row. ``earlier``: the samples of an earlier look, and the number of seconds since then."""
+    requests has one row. ``earlier``: the samples of an earlier query, and the number of seconds since then."""
     now = _Figures(samples)
     before = _Figures(earlier[0]) if earlier else None
     seconds = earlier[1] if earlier else 0.0

@@ -140,7 +140,7 @@ class ParameterValidation(Struct, frozen=True):
         )
 
     def _without_device(self, base: Attempt) -> Attempt:
-        """Returns the result where nothing can be compiled for the device, whatever this host's OpenVINO reports."""
+        """Returns the result if nothing can be compiled for the device, for any report of this host's OpenVINO."""
         if self._verdict.works is not False:
             return base
         cause = ParameterRefused(self.path, "target_device", "device")

@@ -3,9 +3,9 @@
 OVMS passes the text unchanged to ``ov::Core::compile_model`` (modelinstance.cpp loadOVCompiledModel, every release).
 The rules are OpenVINO's, tried on a Linux host without a GPU or NPU: all of them with its releases 2023.0, 2024.0,
 2025.0 and 2026.4, those in which the releases differ with 2023.1 to 2023.3 too. A release between two tried ones
-behaves like both of them; where they differ, the result is open. No release of 2022 was tried: a device that all later
-ones refuse is assumed to fail there too. A device whose node may not be opened is assumed to count as missing; this was
-not tried, because no such device was available.
+behaves like both of them; if they differ, the result is not known. No release of 2022 was tried: a device that all
+later ones refuse is assumed to fail there too. A device whose node may not be opened is assumed to count as missing;
+this was not tried, because no such device was available.
 """
 
 from __future__ import annotations

@@ -43,7 +43,7 @@ def as_text(value: Any, depth: int = _DEPTH) -> str:
 
 
 def parse_json(text: str, **options: Any) -> Any:
-    """Returns a text as RapidJSON takes it, with :func:`last_of_equals`; ``options`` are those of
+    """Returns a text as RapidJSON reads it, with :func:`last_of_equals`; ``options`` are those of
     ``rapidjson.Decoder``.
 
     Raises ValueError, RecursionError.

@@ -1,4 +1,4 @@
-"""The KServe binary extension: buffers behind the JSON of a REST body (http_rest_api_handler.cpp)."""
+"""The KServe binary extension: buffers after the JSON of a REST body (http_rest_api_handler.cpp)."""
 
 from msgspec.structs import replace
 
@@ -27,7 +27,7 @@ def json_length(request: ClientRequest) -> int | None:
 
 
 def message_of(request: ClientRequest, release: Release) -> InferMessage:
-    """Returns the message that the server makes of an HTTP request (`prepareGrpcRequest`). Raises StatusError."""
+    """Returns the server's message for an HTTP request (`prepareGrpcRequest`). Raises StatusError."""
     length = json_length(request)
     body = request.body
     end = len(body) if length is None else length

@@ -1,7 +1,7 @@
 """Images in chat messages, as far as the server refuses them before it decodes them.
 
-From `parseMessages` (openai_completions.cpp) until 2026.2; from `loadImage` (image_utils.cpp) since 2026.3, where
-only models with vision accept images.
+From `parseMessages` (openai_completions.cpp) until 2026.2; from `loadImage` (image_utils.cpp) since 2026.3, when only
+models with vision accept images.
 """
 
 from __future__ import annotations

@@ -45,7 +45,7 @@ class Converter:
         hint = processing_hint(model_input, self._release)
         elements = self._elements(sent, index)
         if hint == "string":
-            # Until 2026.2 the strings become one row, whatever the shape.
+            # Until 2026.2 the strings become one row, for any shape.
             return sent.shape if self._release.at_least(2026, 3) and not self._tfs else (len(elements),)
         if hint == "string 2D":
             return len(elements), max((len(text) for text in elements), default=0) + 1

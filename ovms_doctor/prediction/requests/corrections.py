@@ -377,7 +377,7 @@ class _Correction:
     def _one_of_batch(
         self, entry: dict[str, Any], model_input: ServedInput, shape: list[int], flat: list[Any]
     ) -> str | None:
-        """Takes the first of a batch, if the model takes one at a time; returns the change."""
+        """Takes the first of a batch, if the model accepts one at a time; returns the change."""
         batch, index = model_input.batch, model_input.batch_index
         assert self.model is not None
         if index != 0 or batch is None or not batch.static or batch.low != 1 or not shape or shape[0] <= 1:

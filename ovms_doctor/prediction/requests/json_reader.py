@@ -128,7 +128,7 @@ class _Reader:
         return self.body[position] if position < self.end else 0
 
     def skip(self, position: int) -> int:
-        """Returns the offset behind white space."""
+        """Returns the offset after white space."""
         match = _WHITESPACE.match(self.body, position)
         assert match is not None
         return match.end()
@@ -152,7 +152,7 @@ class _Reader:
         return value
 
     def value(self, position: int) -> tuple[JsonValue, int]:
-        """Returns the value that begins at an offset, with all that it holds, and the offset behind it."""
+        """Returns the value that begins at an offset, with its content, and the offset after it."""
         stack: list[_Open] = []
         finished: JsonValue | None = None
         while True:
@@ -271,7 +271,7 @@ class _Reader:
             position = self.escape(position)
 
     def escape(self, position: int) -> int:
-        """Check one escape sequence; return the offset behind it."""
+        """Checks one escape sequence; returns the offset after it."""
         kind = self.peek(position + 1)
         if kind != 0 and kind in b'"\\/bfnrt':
             return position + 2
@@ -304,7 +304,7 @@ class _Reader:
         return self.number(position)
 
     def digits(self, position: int) -> int:
-        """Returns the offset behind decimal digits."""
+        """Returns the offset after decimal digits."""
         match = _DIGITS.match(self.body, position)
         assert match is not None
         return match.end()
@@ -336,7 +336,7 @@ class _Reader:
         return JsonNumber(start, end, None), end
 
     def exponent(self, position: int) -> tuple[bytes | None, int]:
-        """Returns the sign and digits of an exponent, `None` without one, and the offset behind it."""
+        """Returns the sign and digits of an exponent, `None` without one, and the offset after it."""
         if self.peek(position) not in (0x45, 0x65):
             return None, position
         position += 1

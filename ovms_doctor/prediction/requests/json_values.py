@@ -1,6 +1,6 @@
 """The values of a JSON document as RapidJSON keeps them, with their byte offsets.
 
-A request body may hold millions of numbers. Consecutive plain numbers of an array are one `NumberRun`, so the tree
+A request body may contain millions of numbers. Consecutive plain numbers of an array are one `NumberRun`, so the tree
 of a body is small and every value can still be found in the body's bytes.
 """
 
@@ -33,7 +33,7 @@ class JsonLiteral(msgspec.Struct, frozen=True, gc=False):
 
     #: Offset of the first byte.
     start: int
-    #: Offset behind the last byte.
+    #: Offset after the last byte.
     end: int
     #: `True`, `False`, or `None` for null.
     value: bool | None
@@ -44,7 +44,7 @@ class JsonNumber(msgspec.Struct, frozen=True, gc=False):
 
     #: Offset of the first byte.
     start: int
-    #: Offset behind the last byte.
+    #: Offset after the last byte.
     end: int
     #: The value of an integer; `None` for a double.
     integer: int | None
@@ -55,7 +55,7 @@ class JsonString(msgspec.Struct, frozen=True, gc=False):
 
     #: Offset of the first quotation mark.
     start: int
-    #: Offset behind the last quotation mark.
+    #: Offset after the last quotation mark.
     end: int
     #: The decoded bytes, without the quotation marks. They may be any bytes, including NUL.
     value: bytes
@@ -71,7 +71,7 @@ class NumberRun(msgspec.Struct, frozen=True, gc=False):
 
     #: Offset of the first byte.
     start: int
-    #: Offset behind the last comma.
+    #: Offset after the last comma.
     end: int
     #: The number of numbers.
     count: int
@@ -86,7 +86,7 @@ class LiteralRun(msgspec.Struct, frozen=True, gc=False):
 
     #: Offset of the first byte.
     start: int
-    #: Offset behind the last comma.
+    #: Offset after the last comma.
     end: int
     #: The number of values.
     count: int
@@ -97,7 +97,7 @@ class JsonArray(msgspec.Struct, frozen=True):
 
     #: Offset of `[`.
     start: int
-    #: Offset behind `]`.
+    #: Offset after `]`.
     end: int
     #: The elements in order, runs of plain numbers and literals folded.
     items: "tuple[JsonItem, ...]"
@@ -119,7 +119,7 @@ class JsonObject(msgspec.Struct, frozen=True):
 
     #: Offset of `{`.
     start: int
-    #: Offset behind `}`.
+    #: Offset after `}`.
     end: int
     #: The members in order.
     members: tuple[JsonMember, ...]

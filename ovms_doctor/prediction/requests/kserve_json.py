@@ -138,7 +138,7 @@ class KServeJson:
         return names
 
     def _input(self, item: JsonObject, path: str, *, only: bool) -> InferTensor:
-        """Parses one input. Members are read in the server's order, whatever their order in the document."""
+        """Parses one input. Members are read in the server's order, not in the document's."""
         code = "REST_COULD_NOT_PARSE_INPUT"
         name = item.find(b"name")
         if not isinstance(name, JsonString):

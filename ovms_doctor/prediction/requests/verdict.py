@@ -178,7 +178,7 @@ def _table(
 
 
 def _compared(tensor: InferTensor, item: ServedInput, size: int | None, release: Release) -> str:
-    """Returns the fault of one input, in a few words."""
+    """Returns a short text on the fault of one input."""
     encoded = tensor.datatype in ("BYTES", "STRING") and processing_hint(item, release) != "string"
     if encoded:
         hint = processing_hint(item, release)

@@ -65,7 +65,7 @@ def of_s3(location: S3Path, client: S3Client, deployment: Deployment) -> StoreFa
 
 def is_container_itself(host: str, deployment: Deployment) -> bool:
     """Whether a host is the loopback address of a container in which no store runs: it has a network of its own, and no
-    proxy takes its requests."""
+    proxy receives its requests."""
     return is_loopback_of_container(host, deployment) and route("s3", deployment.environment).way == "direct"
 
 
@@ -137,8 +137,8 @@ def _key_fault(
 def of_gcs(location: GcsPath, client: GcsClient, deployment: Deployment) -> StoreFault | None:
     """Returns the fault for a path without a bucket, or for an endpoint that is the container itself.
 
-    Google's library tries a refused connection again for 15 minutes (LimitedTimeRetryPolicy), and the server takes
-    the error for a directory that does not exist (gcsfilesystem.cpp, isDirectory).
+    Google's library tries a refused connection again for 15 minutes (LimitedTimeRetryPolicy), and the server reads the
+    error as a directory that does not exist (gcsfilesystem.cpp, isDirectory).
     """
     if location.bucket:
         scheme, host, _ = gcs.endpoint_parts(gcs.endpoint_url(client))

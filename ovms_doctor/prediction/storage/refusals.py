@@ -60,7 +60,7 @@ def in_words(refusal: StoreRefusal) -> str:
 
 
 def store_unavailable(path: str, answer: StoreRefusal | Unavailable) -> CouldNotLook:
-    """Returns the cause for a path that could not be looked at because of ``answer``."""
+    """Returns the cause for a path that could not be read because of ``answer``."""
     if isinstance(answer, Unavailable):
         return CouldNotLook(path, answer.reason, answer.timed_out)
     return CouldNotLook(path, in_words(answer), answer.problem == "timeout")

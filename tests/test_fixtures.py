@@ -229,7 +229,7 @@ def test_an_unknown_kind_is_refused(tmp_path: Path) -> None:
         made(tmp_path, TreeEntry("x", "socket", ()))
 
 
-def test_package_data_about_openvino_is_whole() -> None:
+def test_package_data_about_openvino_is_complete() -> None:
     data = files("ovms_doctor.model.releases") / "data"
     operations = json.loads((data / "opset-operations.json").read_text("utf-8"))
     assert operations["first_release"]["opset15"]["StringTensorUnpack"] == "2024.4.0"

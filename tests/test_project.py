@@ -170,7 +170,7 @@ def _may_import(unit: str, name: str) -> bool:
         ("cli", "ovms_doctor.__version__", True),
     ],
 )
-def test_the_rule_itself(unit: str, name: str, allowed: bool) -> None:
+def test_the_import_rule(unit: str, name: str, allowed: bool) -> None:
     assert _may_import(unit, name) is allowed
 
 
@@ -319,7 +319,7 @@ def test_every_library_used_is_declared() -> None:
 
 
 @pytest.mark.needs_module("hatchling")
-def test_wheel_holds_the_whole_package(tmp_path: Path) -> None:
+def test_wheel_contains_the_whole_package(tmp_path: Path) -> None:
     """Data files and the marker for type checkers are shipped; nothing but the package and its manual page is."""
     command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
@@ -473,7 +473,7 @@ TOP_LEVEL = set(
 
 
 @pytest.mark.skipif(not (ROOT / ".git").exists(), reason="this is no git checkout")
-def test_top_level_holds_only_the_project() -> None:
+def test_top_level_contains_only_the_project() -> None:
     tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     assert {line.partition("/")[0] for line in tracked.splitlines()} == TOP_LEVEL
 

@@ -166,7 +166,7 @@ def test_a_file_instead_of_the_directory(release: str) -> None:
 
 @pytest.mark.parametrize("release", RELEASES)
 @pytest.mark.parametrize("sticky", [True, False])
-def test_blobs_in_the_way(release: str, sticky: bool) -> None:
+def test_existing_blobs_without_write_permission(release: str, sticky: bool) -> None:
     blob = f"{CACHE}/2.blob"
     rights = {blob: ""} if sticky else {CACHE: "rx", blob: ""}
     disk = _disk(files={blob: "x", f"{CACHE}/1.blob": "x", f"{CACHE}/notes": ""}, rights=rights)

@@ -390,7 +390,7 @@ def test_how_a_check_ends() -> None:
     assert found.remedy.summary == CODES["OVD101"].remedy
 
 
-def test_a_check_that_is_not_imported_counts_as_the_one_that_is() -> None:
+def test_a_check_that_is_not_imported_has_the_same_outcome() -> None:
     """Where no path names a store, the check of stores is not run: with the same outcome."""
     storage = next(check for check in CHECKS if check.name == "storage")
     for path, found in (("/models/m", []), ("S3://b/m", ["OVD645"])):

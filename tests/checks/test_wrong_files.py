@@ -177,14 +177,14 @@ def test_the_same_as_a_target_directory(world_dir: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["best.pt", "model.safetensors", "train.pkl", "dump.zip", "model.gguf"])
-def test_no_finding_for_such_a_file_beside_a_model(name: str, world_dir: Path) -> None:
+def test_other_formats_beside_a_model_are_not_reported(name: str, world_dir: Path) -> None:
     for directory in (world_dir, world_dir / "m", good_model(world_dir / "m" / "1")):
         directory.joinpath(name).write_bytes(b"x")
     assert findings(world_dir) == []
     assert findings(world_dir / "m") == []
 
 
-def test_half_an_ir_beside_a_checkpoint_stays_half_an_ir(world_dir: Path) -> None:
+def test_an_incomplete_ir_beside_a_checkpoint_is_reported_as_such(world_dir: Path) -> None:
     good_model(world_dir / "m" / "1").joinpath("model.bin").unlink()
     (world_dir / "m" / "1" / "best.pt").write_bytes(b"x")
     (finding,) = findings(world_dir / "m")

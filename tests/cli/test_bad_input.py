@@ -13,7 +13,7 @@ from tests.cli.helpers import check, codes, good_model
 from tests.cli.run import ovms_doctor
 
 
-def test_a_missing_target_is_a_usage_error_with_the_way_out(world_dir: Path) -> None:
+def test_a_missing_target_is_a_usage_error_with_a_hint(world_dir: Path) -> None:
     (world_dir / "models").mkdir()
     result = ovms_doctor("check", "./modles", cwd=world_dir)
     assert result.code == 2

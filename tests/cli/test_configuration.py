@@ -85,7 +85,7 @@ def test_when_all_is_ignored_the_run_passes_and_does_not_call_it_fine(project: P
 
 
 @pytest.mark.parametrize("arguments", [("--no-config",), ("--no-ignores",)])
-def test_both_ways_to_leave_it_out(project: Path, arguments: tuple[str, ...]) -> None:
+def test_each_option_disables_the_configuration(project: Path, arguments: tuple[str, ...]) -> None:
     write(project, IGNORED)
     assert codes(check(project, *arguments)) == {"OVD101": "counts", "OVD111": "counts"}
 

@@ -62,7 +62,7 @@ def ran(monkeypatch: pytest.MonkeyPatch) -> list[tuple[object, ...]]:
 
 
 @pytest.mark.parametrize("line", [*PLAIN, "explain OVD101", "explain Missing model directory /1"])
-def test_both_ways_read_the_same(
+def test_both_parsers_read_the_same(
     line: str, ran: list[tuple[object, ...]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)

@@ -30,7 +30,7 @@ def environment_options(environment: dict[str, str]) -> Iterator[str]:
         yield from ("--env", f"{name}={value}")
 
 
-def test_a_configuration_file_in_a_store_has_a_way_out() -> None:
+def test_a_configuration_file_in_a_store_is_a_usage_error_with_a_hint() -> None:
     result = ovms_doctor("check", "s3://bucket/a b/config.json")
     assert result.code == 2
     assert b"local files only" in result.err

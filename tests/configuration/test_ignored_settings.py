@@ -144,7 +144,7 @@ def test_help_makes_the_newest_release_ignore_the_task(release: str, refused: bo
     assert arguments.prints_help is not refused
 
 
-def test_versions_are_nothing_to_a_generative_model() -> None:
+def test_a_generative_model_ignores_version_directories() -> None:
     plan, found = plan_and_findings(MemoryFiles({"/m/1/a.onnx": "good"}), (*SINGLE, "--task", "embeddings"))
     assert (plan.outcome, plan.models[0].versions, plan.models[0].served) == ("serves", (), ())
     assert [item.code for item in found] == ["OVD366", "OVD122"]
@@ -187,7 +187,7 @@ def test_a_policy_of_a_wrong_form_in_an_old_configuration(
     assert settle(deployed(release), memory_files).models[0].requested == requested
 
 
-def test_a_policy_with_a_value_of_another_kind_is_left_to_chance() -> None:
+def test_a_policy_with_a_value_of_another_kind_is_unpredictable() -> None:
     memory_files = configured_files(
         listed(entry(model_version_policy={"latest": {"num_versions": "2"}})), "/m"
     )
@@ -244,7 +244,7 @@ def test_a_policy_on_the_command_line_that_ends_the_process(
         ('{"specific": {"versions": 1}}', "2023.0"),
     ],
 )
-def test_a_policy_on_the_command_line_that_is_left_to_chance(text: str, release: str) -> None:
+def test_a_policy_on_the_command_line_with_unpredictable_result(text: str, release: str) -> None:
     memory_files = MemoryFiles({"/m/1/a.onnx": "good"})
     plan, found = plan_and_findings(memory_files, (*SINGLE, "--model_version_policy", text), release)
     assert (plan.outcome, plan.exit_code, plan.models) == ("unknown", None, ())
@@ -301,7 +301,7 @@ def test_texts_that_are_cut(value: Any, expected: Any) -> None:
 # -- an entry without base_path ------------------------------------------------------------------------
 
 
-def test_an_entry_without_base_path_is_the_cause_and_nothing_is_renamed() -> None:
+def test_an_entry_without_base_path_is_the_cause_without_a_suggested_name() -> None:
     memory_files = configured_files(listed(entry(base_path=None)), **{"/c/m/1/a.onnx": "good"})
     _, found = plan_and_findings(memory_files, CONFIG)
     cause, follows = found

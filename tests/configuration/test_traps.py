@@ -202,7 +202,7 @@ def test_an_unreadable_graph_is_not_a_graph() -> None:
     assert [(model.entry.name, model.kind) for model in models] == [("m", "classic"), ("n", "graph")]
 
 
-def test_a_pipe_named_graph_pbtxt_holds_the_server_up() -> None:
+def test_a_pipe_named_graph_pbtxt_blocks_the_server() -> None:
     memory_files = configured_files(listed(entry(base_path=None), entry("n", "/n")), "/n")
     memory_files.odd["/c/m/graph.pbtxt"] = "fifo"
     plan = settle(deployed("2026.3"), memory_files)
@@ -332,7 +332,7 @@ def test_a_syntax_error_points_at_the_character() -> None:
         ("$HOME/m", "variables"),
     ],
 )
-def test_paths_that_mean_something_else(base_path: str, part: str) -> None:
+def test_paths_that_the_server_interprets_differently(base_path: str, part: str) -> None:
     found = [
         item
         for item in findings(configured_files(listed(entry(base_path=base_path))))

@@ -113,7 +113,7 @@ def test_container_killed_by_a_user(engine: Engine) -> None:
     assert (state.status, state.exit_code, state.oom_killed) == ("exited", 137, False)
 
 
-def test_ended_by_itself(engine: Engine) -> None:
+def test_container_that_ended_by_itself(engine: Engine) -> None:
     state = see(engine.ended(engine.run("--exit", "64")))[1].state
     assert state is not None
     assert (state.exit_code, state.oom_killed, state.restarts) == (64, False, 0)

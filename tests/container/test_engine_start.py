@@ -258,7 +258,7 @@ def test_a_volume_over_the_directory_of_the_file(world_dir: Path) -> None:
         assert "OVD718" not in codes(line(*models, *others, arguments=arguments))
 
 
-def test_a_volume_that_holds_the_file_hides_nothing(world_dir: Path) -> None:
+def test_a_volume_with_the_file_is_not_reported_as_hiding(world_dir: Path) -> None:
     arguments = ("--config_path", "/conf/c.json", "--port", "9000")
     good_model(world_dir / "models" / "m" / "1")
     result = line("-v", f"{world_dir}/models:/models", "-v", "vol:/conf", arguments=arguments)

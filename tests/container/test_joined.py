@@ -265,7 +265,7 @@ def _with_version_3(engine: Engine, top: Path, *, broken: bool = False) -> Recor
     ],
     ids=["over", "repaired", "broken"],
 )
-def test_log_against_the_answers(
+def test_the_newest_state_of_log_and_server_counts(
     engine: Engine, world_dir: Path, state: str, broken: bool, rows: Rows
 ) -> None:
     """The newest state counts: a failure that only the log shows is over if the version is AVAILABLE now."""

@@ -189,7 +189,9 @@ def test_only_grpc_is_published(options: str, arguments: str, models: tuple[str,
         ("-p 9000:9000", "--port 9000 --rest_port 8000 --rest_bind_address 127.0.0.1"),
     ],
 )
-def test_it_is_not_shown_that_rest_was_meant(options: str, arguments: str, models: tuple[str, ...]) -> None:
+def test_a_port_that_may_be_grpc_is_not_reported(
+    options: str, arguments: str, models: tuple[str, ...]
+) -> None:
     assert found(ports(models, options, arguments), "OVD720") == []
 
 

@@ -99,7 +99,7 @@ def test_saved_inspect_of_another_host(engine: Engine, baked: str, tmp_path: Pat
     assert result.code == 3
 
 
-def test_files_that_one_layer_alone_does_not_tell(engine: Engine, baked: str) -> None:
+def test_files_that_several_layers_contain(engine: Engine, baked: str) -> None:
     """The container wrote files beside the model: only all layers together show the directory."""
     made = started(engine, baked, *SERVED)
     packed = io.BytesIO()

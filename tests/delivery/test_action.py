@@ -141,7 +141,7 @@ def test_wrong_usage(work: Path, light_installation: Path, checkout: Path) -> No
     assert completed.outputs()["exit-code"] == "2"
 
 
-def test_arguments_run_nothing(work: Path, light_installation: Path, checkout: Path) -> None:
+def test_arguments_run_no_commands(work: Path, light_installation: Path, checkout: Path) -> None:
     completed = job(work, light_installation, checkout, arguments="'$(touch made)' `touch made` ; touch made")
     assert completed.run() != 0
     assert not (work / "made").exists()

@@ -45,7 +45,7 @@ def test_a_repository_needs_few_turns_and_no_question_twice() -> None:
 
 
 @pytest.mark.slow
-def test_many_questions_are_collected_in_portions_that_lose_none() -> None:
+def test_portions_lose_no_questions() -> None:
     names = [f"m{number}" for number in range(2200)]
     files = MemoryFiles({f"/r/{name}/1/a.onnx": "good" for name in names})
     collector = Counting(files)

@@ -22,7 +22,7 @@ HEAVY = set(
 )
 
 
-def test_the_index_holds_what_the_checks_declare() -> None:
+def test_the_index_contains_the_declared_codes() -> None:
     assert [(check.name, check.summary) for check in index().checks] == [
         (check.name, check.summary) for check in CHECKS
     ]

@@ -229,7 +229,7 @@ def test_text_that_only_the_documentation_contains() -> None:
     assert "no release logs it" in note.general.meaning
 
 
-def test_the_cause_in_a_pasted_log_goes_before_what_follows_from_it() -> None:
+def test_the_cause_in_a_pasted_log_precedes_its_effects() -> None:
     lines = [
         log.NO_MODEL_FILE(model="m", version=1, path="/m/1"),
         "STATUS CHANGE: Version 1 of model m status change. New status: "
@@ -320,7 +320,7 @@ def test_hostile_text_is_answered(text: str) -> None:
     assert len(found["OVD106"]["path"]) <= 4096
 
 
-def test_message_filled_with_itself() -> None:
+def test_message_whose_values_contain_its_text() -> None:
     """A name may contain the text that the server writes around it."""
     for code, text in WRITTEN:
         filled = re.sub(r"\{(\w+)\}", lambda _, text=text: text, text)  # type: ignore[misc]

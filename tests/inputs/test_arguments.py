@@ -187,7 +187,7 @@ def test_parameters_are_handed_on_as_they_were_written() -> None:
     assert dict(parameters.values) == {"shape": '"(1,3)"', "nireq": '"2"'}
 
 
-def test_options_that_change_nothing_beside_a_configuration() -> None:
+def test_options_without_effect_with_a_configuration() -> None:
     arguments = [*CONFIG, *REST, "--layout", "NCHW", "--mean", "1"]
     assert read_arguments(arguments, parse_release(NEW)).without_effect == ("--layout", "--mean")
 

@@ -46,7 +46,7 @@ def test_files_that_compose_refuses_are_refused(keys: str) -> None:
 @pytest.mark.parametrize(
     "keys", [keys for keys, config in CASES.items() if config and keys not in ENGINE_REFUSES]
 )
-def test_files_that_compose_accepts_are_read_alike(keys: str) -> None:
+def test_files_that_compose_accepts_are_read_equally(keys: str) -> None:
     assert read_alike(read(keys)) == recorded(CASES[keys])
 
 

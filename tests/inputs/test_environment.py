@@ -67,7 +67,7 @@ class TestCommandLine:
         assert result.code == 2
         assert result.err.count(b"\n") == 1
 
-    def test_recorded_facts_hold_it_without_its_value(self, world_dir: Path) -> None:
+    def test_recorded_facts_contain_the_variable_without_its_value(self, world_dir: Path) -> None:
         good_model(world_dir / "m" / "1")
         facts = world_dir / "facts.json"
         arguments = ["--env", "GRPC_SERVERS=64", "--env", "API_KEY=HUSH"]

@@ -510,7 +510,7 @@ def test_states(state: dict[str, Any], expected: ContainerState) -> None:
     assert read(pod(status={"containerStatuses": [{"name": "server", "state": state}]})).state == expected
 
 
-def test_a_server_without_arguments_that_ends_again_and_again() -> None:
+def test_a_server_without_arguments_that_ends_repeatedly() -> None:
     last = {"terminated": {"reason": "Completed", "exitCode": 0}}
     state = {"waiting": {"reason": "CrashLoopBackOff"}}
     status = {"containerStatuses": [{"name": "server", "state": state, "lastState": last, "restartCount": 4}]}

@@ -127,7 +127,7 @@ def test_models(files: tuple[str, ...]) -> None:
     assert (found.target.kind, names(found)) == ("model", ["top"])
 
 
-def test_empty_versions_make_a_model_unless_there_are_models_beside() -> None:
+def test_empty_versions_make_a_model_unless_models_are_beside_them() -> None:
     assert resolve(directories=("1", "2")).target.kind == "model"
     assert resolve("a/1/m.onnx", directories=("1",)).target.kind == "repository"
 

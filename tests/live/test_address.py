@@ -99,7 +99,7 @@ def _cases() -> list[tuple[str, dict[str, str]]]:
 
 @pytest.mark.needs_module("requests")
 @pytest.mark.parametrize("tls", [False, True])
-def test_python_requests_goes_the_predicted_way(tls: bool) -> None:
+def test_python_requests_uses_the_predicted_route(tls: bool) -> None:
     """The requests library itself, in each of these environments."""
     from requests.utils import get_environ_proxies, select_proxy
 
@@ -134,7 +134,7 @@ def test_a_password_is_not_kept() -> None:
 
 @pytest.mark.needs_module("pycurl")
 @pytest.mark.slow
-def test_curl_goes_the_predicted_way(tmp_path: Path) -> None:
+def test_curl_uses_the_predicted_route(tmp_path: Path) -> None:
     """libcurl itself, with a proxy that does not exist: a request that fails because of it was sent to it."""
     script = tmp_path / "way.py"
     script.write_text(_CURL)

@@ -99,7 +99,7 @@ def test_a_container_without_an_address(document: dict[str, Any], reason: str) -
         (_document(*_ARGUMENTS, ports={"8000": "10.0.0.5:18000"}), "gpu1.lan", "http://10.0.0.5:18000"),
     ],
 )
-def test_the_address_for_a_container_beside_its_files(
+def test_the_address_for_a_container_with_its_files(
     document: dict[str, Any], engine_host: str, url: str
 ) -> None:
     """REST if there is a REST port; on the engine's host if that is another one."""

@@ -63,7 +63,7 @@ def _resets(connection: socket.socket) -> None:
 
 
 @pytest.mark.parametrize("sent", [_truncated, _endless, _endless_headers, _drips, _resets])
-def test_an_answer_that_is_not_whole(sent: Callable[[socket.socket], None]) -> None:
+def test_an_incomplete_answer(sent: Callable[[socket.socket], None]) -> None:
     with listener(_raw("/v1/config", sent)) as port:
         code, document = live(f"127.0.0.1:{port}", "--timeout", "1", "--interval", "0.05")
     assert code == 1

@@ -52,7 +52,7 @@ def _in_namespace(*arguments: str, before: str = "", **environment: str) -> tupl
         ("[::1]:8000", "OVD887", "refused"),
     ],
 )
-def test_ways_that_end_at_the_connection(server: str, code: str, result: str) -> None:
+def test_routes_that_fail_at_the_connection(server: str, code: str, result: str) -> None:
     exit_code, document = _in_namespace(server)
     assert (exit_code, [item["code"] for item in document["findings"]]) == (1, [code])
     assert result in document["live"]["steps"][-1]["detail"]

@@ -71,7 +71,7 @@ def test_a_report_in_a_file_leaves_the_text(broken: Path, tmp_path: Path, form: 
     assert b"OVD312" in path.read_bytes()
 
 
-def test_json_holds_the_keys_of_the_contract(broken: Path) -> None:
+def test_json_contains_the_keys_of_the_contract(broken: Path) -> None:
     document = _document(broken)
     log = document["log"]
     assert (log["release"], log["release_from"], log["level"]) == ("2026.3", "log", "INFO")

@@ -175,7 +175,7 @@ FORMS = {
         lambda key: tuple(CAUSES.get(_cause(key), ())),
     ),
 )
-def test_other_forms_of_the_prefix_change_nothing(key: str, form: str) -> None:
+def test_other_forms_of_the_prefix_give_the_same_result(key: str, form: str) -> None:
     run = recorded()[key]
     changed = FORMS[form](run["stdout"]) + run["stderr"]
     diagnosis, findings = diagnose(read(changed.encode("utf-8", "surrogateescape")))
@@ -317,7 +317,7 @@ def test_failed_image_pipelines_are_one_cause() -> None:
     assert alone.causes == (("OVD822",),)
 
 
-def test_names_of_fields_that_say_nothing_are_not_quoted() -> None:
+def test_meaningless_field_names_are_not_quoted() -> None:
     text = "Libgit2 clone error: -1 message: unexpected http status code: 401"
     _, findings = diagnose(read(f"{start()}\n{record(text, level='error')}\n".encode()))
     assert "error2" not in findings[0].detail

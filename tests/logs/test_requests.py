@@ -199,7 +199,7 @@ def test_c_api() -> None:
     assert (item.interface, item.api, item.succeeded) == ("C-API", None, 1)
 
 
-def test_names_may_hold_anything() -> None:
+def test_names_may_contain_any_characters() -> None:
     name = "a; version: 7; b"
     (item,) = read(_log(_grpc(1, name), _total(1))).requests
     assert item.servable == name
@@ -283,7 +283,7 @@ def test_cache_with_free_space_has_no_finding() -> None:
     assert diagnose(read(_log(text)))[1] == ()
 
 
-def test_failures_that_info_holds_are_shown() -> None:
+def test_failures_at_level_info_are_shown() -> None:
     log = read(packed("traffic-2025.4-INFO.log.xz"))
     assert log.requests == ()
     assert {servable for servable, _, _ in log.failures} == {"broken", "pipe"}

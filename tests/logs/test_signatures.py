@@ -117,7 +117,7 @@ def test_lines_that_are_not_the_log(text: str, expected: list[str]) -> None:
         "hello world, how are you",
     ],
 )
-def test_lines_that_mean_nothing(text: str) -> None:
+def test_lines_without_a_meaning(text: str) -> None:
     assert not explain(text)
 
 

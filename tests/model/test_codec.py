@@ -102,7 +102,7 @@ def test_the_strategies_make_every_type() -> None:
     assert questions <= set(re.findall(r"st\.builds\((\w+)", text))
 
 
-def test_equal_facts_give_equal_text_however_they_were_made() -> None:
+def test_equal_facts_are_written_as_equal_text() -> None:
     """A computed value that equals the default is omitted, as one that was never set."""
     computed = Preparation(device="-CPU-".strip("-"))
     assert codec.dump(Facts({LoadModel("/m", "read", computed): Failure(2)}), {}) == codec.dump(

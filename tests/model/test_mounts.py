@@ -64,7 +64,7 @@ def test_the_deepest_mount_decides(server: str, host: str | None) -> None:
         ("/srv/modelsx", None),
     ],
 )
-def test_back_again(host: str, server: str | None) -> None:
+def test_a_host_path_is_mapped_to_its_server_path(host: str, server: str | None) -> None:
     assert TABLE.to_server(host) == server
 
 

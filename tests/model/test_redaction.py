@@ -219,7 +219,7 @@ def test_a_message_quotes_no_secret(text: str, redacted: str) -> None:
         ),
     ],
 )
-def test_a_line_of_the_log_shows_no_secret_and_all_else(text: str, redacted: str) -> None:
+def test_a_line_of_the_log_shows_everything_except_secrets(text: str, redacted: str) -> None:
     assert redact_log_text(text) == redacted
 
 

@@ -195,7 +195,7 @@ def test_an_earlier_equal_key_is_read_too() -> None:
         assert problem.status == status
 
 
-def test_the_name_kept_for_the_one_input() -> None:
+def test_the_reserved_name_of_a_single_input() -> None:
     omitted = parsed(shape={"ANONYMOUS_INPUT_NAME": "(7,7)", "x": "(1,3)"})
     assert [name for name, _ in omitted.shapes] == ["x"]
     assert [(warning.kind, warning.log) for warning in omitted.warnings] == [

@@ -113,7 +113,7 @@ def test_output_of_a_check_is_not_shown(tmp_path: Path, models: Path) -> None:
     assert b"hello" not in text.out + text.err
 
 
-def test_its_texts_do_nothing_to_a_terminal(tmp_path: Path, models: Path) -> None:
+def test_texts_of_a_plugin_do_not_control_a_terminal(tmp_path: Path, models: Path) -> None:
     site = install(DIST, tmp_path / "site", ["acme-hostile-text", "acme-not-applicable"])
     for arguments in (
         ["check", str(models), "--load", "none", "--verbose"],
@@ -400,7 +400,7 @@ def test_nothing_is_imported_or_started_unnecessarily(
 @pytest.mark.parametrize(
     "number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL], ids=lambda item: item.name
 )
-def test_no_check_is_left_behind(tmp_path: Path, models: Path, number: signal.Signals) -> None:
+def test_no_process_of_a_check_remains(tmp_path: Path, models: Path, number: signal.Signals) -> None:
     site = install(DIST, tmp_path / "site", ["acme-hangs"])
     pid_file = tmp_path / "pid"
     process = subprocess.Popen(

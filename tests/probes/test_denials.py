@@ -44,7 +44,7 @@ def tree(world_dir: Path) -> Path:
     return world_dir
 
 
-def test_directories_on_the_way_and_files_that_a_server_reads(tree: Path) -> None:
+def test_parent_directories_and_files_that_a_server_reads(tree: Path) -> None:
     found = denied(tree / "closed/team/m", tree / "closed")
     assert paths(found.directories, tree / "closed") == ["team", "team/m", "team/m/1"]
     assert paths(found.files, tree / "closed") == ["team/m/1/model.bin", "team/m/1/model.xml"]
@@ -109,7 +109,7 @@ def test_one_remedy_gives_all_rights(world_dir: Path) -> None:
 
 
 @pytest.mark.needs_root
-def test_of_many_paths_the_whole_tree_is_meant(world_dir: Path) -> None:
+def test_many_denied_paths_have_one_remedy_for_the_tree(world_dir: Path) -> None:
     for number in range(10):
         for file in good_model(world_dir / "models" / f"m{number}" / "1").iterdir():
             file.chmod(0o600)

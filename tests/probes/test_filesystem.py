@@ -158,7 +158,7 @@ def test_a_directory_is_not_read_and_a_file_not_listed(top: str) -> None:
     assert _files().readable(f"{top}/none") == Failure(errno.ENOENT)
 
 
-def test_reading_leaves_the_access_time_alone(top: str) -> None:
+def test_reading_does_not_change_the_access_time(top: str) -> None:
     Path(top, "file").write_text("text")
     os.utime(f"{top}/file", ns=(1, 2))
     before = os.stat(f"{top}/file").st_atime_ns
@@ -382,7 +382,7 @@ class TestAsTheServersUser:
         denial = Denial(f"{top}/doctors", "search", 1001, 1001, 0o700, "predicted")
         assert second == repr(Failure(errno.EACCES, denial))
 
-    def test_nothing_of_the_package_needs_to_be_readable_for_the_user(self, top: str) -> None:
+    def test_the_package_need_not_be_readable_for_the_user(self, top: str) -> None:
         """All modules are imported before the ids change: an installation in root's home works."""
         with LocalCollector(SERVER) as collector:
             questions: list[AnyQuestion] = [ListDirectory(top), InspectModel(f"{top}/none.onnx", "onnx")]

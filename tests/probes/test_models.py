@@ -74,7 +74,7 @@ def test_without_mounts_a_path_is_passed_on_unchanged(top: str) -> None:
     assert answer.files == (FileSample(path, 3),)
 
 
-def test_a_model_that_is_not_there_is_still_handed_on(top: str) -> None:
+def test_a_missing_model_is_passed_to_openvino(top: str) -> None:
     """OpenVINO's own text about it is needed."""
     mounts = [Mount(f"{top}/srv", "/models")]
     answer = _models(_loaded, mounts).answer(LoadModel("/models/m/1/none.onnx", "read"))

@@ -50,7 +50,7 @@ def test_a_pipe_without_a_writer_times_out(pipe: str) -> None:
         read_named_file(pipe, 100, patience=0.01)
 
 
-def test_a_pipe_is_read_to_its_end_however_late_it_is_written(pipe: str) -> None:
+def test_a_slowly_written_pipe_is_read_to_its_end(pipe: str) -> None:
     def write() -> None:
         with open(pipe, "wb") as file:
             file.write(b"a" * 200_000)

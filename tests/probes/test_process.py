@@ -233,7 +233,7 @@ class TestMisbehaviour:
         if start == "fail":
             assert str(ended) == "it ended with status 1: RuntimeError: cannot start"
 
-    def test_answers_left_behind_are_not_taken_for_others(self) -> None:
+    def test_late_answers_are_not_used_for_other_questions(self) -> None:
         with Worker("files", FileOptions(), LONG) as worker:
             for _, answer in worker.answer([StatPath("/a"), StatPath("/raise"), StatPath("/b")]):
                 assert isinstance(answer, PathStatus)
@@ -265,7 +265,7 @@ class TestMisbehaviour:
         assert isinstance(ended, ChildExit)
         assert "No such file or directory: '/nowhere/python'" in str(ended)
 
-    def test_files_that_hang_are_not_waited_for_again_below(self) -> None:
+    def test_paths_below_a_hanging_file_do_not_wait_again(self) -> None:
         answered: list[AnyQuestion] = []
         questions: list[AnyQuestion] = [
             StatPath("/a"),

@@ -170,7 +170,7 @@ def test_a_mistake_of_usage_has_its_receipt(line: str, tmp_path: Path) -> None:
     assert saved(path)["processes"] == []
 
 
-def test_behind_two_dashes_it_is_the_servers(models: Path, tmp_path: Path) -> None:
+def test_receipt_after_two_dashes_belongs_to_the_server(models: Path, tmp_path: Path) -> None:
     result = ovms_doctor("check", "-q", "--", "--model_path", models / "m", "--receipt", cwd=tmp_path)
     assert TITLE.encode() not in result.err
     result = ovms_doctor("check", "-q", "--receipt", "--", "--model_path", models / "m", "--model_name", "m")

@@ -127,7 +127,7 @@ def test_documents_fulfil_the_schema(name: str) -> None:
 
 
 @each_sample
-def test_documents_are_what_the_types_say(name: str) -> None:
+def test_documents_match_their_types(name: str) -> None:
     """Read again with validation, a document is unchanged."""
     written = document(name)
     read = msgspec.convert(written, ReportDocument)
@@ -368,7 +368,7 @@ def test_the_parts_are_the_document(name: str) -> None:
     assert "".join(document_parts(SAMPLES[name]())) == dumps(to_document(SAMPLES[name]()))
 
 
-def test_a_part_holds_one_model_or_finding() -> None:
+def test_a_part_contains_one_model_or_finding() -> None:
     made = samples.report(*(samples.model(f"model-{number}") for number in range(500)))
     parts = list(document_parts(made))
     assert max(map(len, parts)) < len("".join(parts)) / 100

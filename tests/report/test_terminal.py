@@ -109,7 +109,7 @@ def test_hostile_names_add_no_control_sequences(name: str) -> None:
     assert b"[red]markup[/red]" in sent
 
 
-def test_the_colours_are_only_ever_ours() -> None:
+def test_only_the_programs_own_colours_are_written() -> None:
     """The name contains a colour sequence: it is displayed as text, not sent."""
     assert b"\\x{1b}[31m" in COLOUR.sub(b"", on_terminal("hostile"))
     assert b"evil\x1b[31m" not in on_terminal("hostile")

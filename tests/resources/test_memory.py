@@ -193,7 +193,7 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("4g", '{"all": {}}', []),
     ],
 )
-def test_a_limit_is_held_against_the_range(
+def test_a_limit_is_compared_with_the_range(
     repository: Path, limit: str, policy: str | None, codes: list[str]
 ) -> None:
     arguments = ["--model-version-policy", policy] if policy else []

@@ -82,7 +82,7 @@ RAW: tuple[tuple[bytes, str], ...] = (
 
 
 @pytest.mark.parametrize(("document", "expected"), FILES)
-def test_facts_kept_of_a_key_file(document: Any, expected: tuple[Any, ...]) -> None:
+def test_facts_of_a_key_file_contain_no_secret(document: Any, expected: tuple[Any, ...]) -> None:
     description = described(json.dumps(document).encode())
     assert (
         description.form,

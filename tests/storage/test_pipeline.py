@@ -109,7 +109,7 @@ def test_a_marker_alone_is_a_version() -> None:
 # -- what is downloaded --------------------------------------------------------------------------------
 
 
-def test_variables_of_a_saved_model_stay_behind() -> None:
+def test_variables_of_a_saved_model_are_not_downloaded() -> None:
     tree = {
         "m/1/saved_model.pb": "good",
         "m/1/variables/variables.index": "x",
@@ -169,7 +169,7 @@ def test_one_refused_object_fails_all_versions(path: str) -> None:
 
 
 @schemes
-def test_a_refusal_is_met_without_loading_too(path: str) -> None:
+def test_a_refusal_is_reported_without_loading_too(path: str) -> None:
     bucket = Bucket({"m/1/a.onnx": "good"}, refused={"m/1/a.onnx": DENIED})
     planned = model(store_deployment(path, load="none"), bucket)
     assert states(planned) == {1: "LOADING/UNKNOWN"}

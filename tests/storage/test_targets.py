@@ -123,7 +123,7 @@ def test_layouts(
     ],
 )
 @pytest.mark.parametrize("as_", [None, "model", "repository"])
-def test_the_same_tree_on_this_host_is_understood_alike(keys: tuple[str, ...], as_: Any) -> None:
+def test_the_same_tree_on_this_host_is_understood_equally(keys: tuple[str, ...], as_: Any) -> None:
     files = MemoryFiles({f"/top/m/{key}": "good" for key in keys})
     bucket = Bucket({f"m/{key}": "good" for key in keys}, others=files)
     local: ResolvedTarget = settled(
@@ -258,7 +258,7 @@ def test_only_the_key_file_of_a_store_has_permissions_here() -> None:
         ("az://c/m", {}, ("AWS_PROFILE",), ""),
     ],
 )  # fmt: skip
-def test_credentials_that_were_kept_back_are_named(
+def test_withheld_credentials_are_named(
     path: str, environment: dict[str, str], omitted: tuple[str, ...], text: str
 ) -> None:
     environment_variables = variables(environment.items())

@@ -224,7 +224,7 @@ def test_versions_behind_the_first_page() -> None:
     assert "version 2 of" in findings["OVD660"].message
 
 
-def test_variables_that_stay_behind() -> None:
+def test_variables_that_are_not_downloaded_are_reported() -> None:
     tree = {"m/1/saved_model.pb": "good", "m/1/variables/variables.index": "x"}
     lacking = {"/": (Fault("saved-model-variables-missing", "s3://b1x/m/1/variables", False, "no", "no"),)}
     finding = only(Bucket(tree, faults=lacking), load="none")

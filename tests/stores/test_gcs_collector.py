@@ -113,7 +113,7 @@ def test_a_delimited_list_ends_at_the_next_slash(emulated_store: GoogleStore) ->
 
 @needs_emulator
 @pytest.mark.parametrize("key", ODD)
-def test_keys_may_hold_anything(emulated_store: GoogleStore, key: str, tmp_path: Path) -> None:
+def test_keys_may_contain_any_characters(emulated_store: GoogleStore, key: str, tmp_path: Path) -> None:
     assert emulated_store.read(key, 0, 100) == FileContent(key.encode(), len(key.encode()))
     assert emulated_store.download(key, str(tmp_path / "file")) == StoreResponse()
     assert (tmp_path / "file").read_bytes() == key.encode()
@@ -173,7 +173,7 @@ def test_pages_of_a_thousand_keys(pages: int, more: bool) -> None:
     assert (answer.more, fake.kinds()) == (more, ["list"] * pages)
 
 
-def test_a_page_may_be_short_or_empty_though_others_follow() -> None:
+def test_a_page_may_be_short_or_empty_before_further_pages() -> None:
     with FakeGcs({f"m/{number:04}": b"" for number in range(1001)}, page=400) as fake:
         fake.behaviours.append(first("list", 1, Reply(200, b'{"nextPageToken": "MA=="}')))
         answer = store(fake.url).list("m/", 1, False)

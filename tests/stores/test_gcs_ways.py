@@ -504,7 +504,7 @@ def test_no_secret_is_in_an_answer(fake: FakeGcs) -> None:
 
 
 @pytest.mark.needs_command("squid", "openssl")
-def test_the_way_through_a_real_proxy(fake: FakeGcs, tmp_path: Path) -> None:
+def test_requests_through_a_real_proxy(fake: FakeGcs, tmp_path: Path) -> None:
     with squid_server("someone", "w@rd") as squid, FakeGcs(OBJECTS, tls=certificate(tmp_path)) as encrypted:
         address = f"127.0.0.1:{squid.port}"
         google_store = store(fake.url, fake.service_account(), proxy=squid.url)

@@ -72,13 +72,13 @@ def test_remedies_for_azure_use_azures_tools() -> None:
         ("the value of AWS_PROFILE is not known", "--env-file"),
     ],
 )
-def test_the_remedy_goes_by_the_reason(reason: str, arguments: str) -> None:
+def test_the_remedy_depends_on_the_reason(reason: str, arguments: str) -> None:
     remedy = report(store_deployment(), Bucket(GOOD, listing=Unavailable(reason)))["OVD903"].remedy
     assert remedy is not None
     assert arguments in remedy.summary
 
 
-def test_an_endpoint_set_to_nothing_is_named() -> None:
+def test_an_empty_endpoint_variable_is_named() -> None:
     found = report(store_deployment(environment={**KEYS, "S3_ENDPOINT": ""}), Bucket(GOOD))["OVD903"]
     assert "S3_ENDPOINT, which is set to nothing" in found.message
 

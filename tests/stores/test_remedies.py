@@ -124,7 +124,7 @@ def test_files_behind_the_first_page_explain_the_missing_model() -> None:
     assert "0000.txt" in findings["OVD111"].evidence[0].observation
 
 
-def test_external_data_that_stays_behind_is_why_it_is_not_read() -> None:
+def test_missing_external_data_explains_the_unreadable_model() -> None:
     tree = {"m/1/a.onnx": "bad", "m/1/a.onnx_data": "x", "m/1/notes.txt": "x"}
     missing = Fault("external-data-missing", "s3://b1x/m/1/a.onnx_data", True, "is not there", "stat")
     findings = report(store_deployment(), Bucket(tree, faults={"a.onnx": (missing,)}))
@@ -136,7 +136,7 @@ def test_external_data_that_stays_behind_is_why_it_is_not_read() -> None:
     assert "OVD661" not in report(store_deployment(), Bucket(tree, faults={"a.onnx": (missing,)}))
 
 
-def test_an_object_that_is_kept_from_a_server_with_one_key() -> None:
+def test_an_object_denied_to_a_server_with_one_key() -> None:
     refused = {"m/1/a.onnx": StoreRefusal("GetObject", 403, "AccessDenied")}
     made = container("docker", AWS_ACCESS_KEY_ID="x", S3_ENDPOINT="http://192.0.2.1:9")
     findings = report(made, Bucket(GOOD, refused=refused))

@@ -65,7 +65,7 @@ def test_kserve(data: Any, datatype: str, prefix: str) -> None:
         ("no list", "FP32"),
     ],
 )
-def test_kserve_changes_nothing(data: Any, datatype: str) -> None:
+def test_unchanged_kserve_data_has_no_difference(data: Any, datatype: str) -> None:
     assert kserve(data, datatype) == []
 
 

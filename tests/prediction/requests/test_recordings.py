@@ -127,7 +127,7 @@ ONE_MODEL = ServedModels((_model("fc", 1, _FC),), (("fc", 1),), mediapipe=False,
         ("all-urls-2025.4", ONE_MODEL),
     ],
 )
-def test_answers_at_all_urls(name: str, models: ServedModels) -> None:
+def test_answers_match_the_recordings_at_all_urls(name: str, models: ServedModels) -> None:
     release = parse_release(name.rpartition("-")[2])
     differ = []
     for row in recorded(f"{name}.json.gz"):

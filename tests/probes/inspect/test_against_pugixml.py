@@ -142,7 +142,7 @@ def difference(file: Path, data: bytes) -> str:
 
 
 @pytest.mark.parametrize("name", TEXTS)
-def test_mutations_are_read_alike(name: str, tmp_path: Path) -> None:
+def test_mutations_are_read_equally(name: str, tmp_path: Path) -> None:
     chance = random.Random(name)
     every = [TEXTS[name], *(mutated(TEXTS[name], chance) for _ in range(MUTATIONS))]
     assert [found for data in every if (found := difference(tmp_path / "net.xml", data))] == []
@@ -168,7 +168,7 @@ def test_mutations_are_read_alike(name: str, tmp_path: Path) -> None:
         b"<a><!DOCTYPE a></a>",
     ],
 )
-def test_short_texts_are_read_alike(data: bytes, tmp_path: Path) -> None:
+def test_short_texts_are_read_equally(data: bytes, tmp_path: Path) -> None:
     assert difference(tmp_path / "net.xml", data) == ""
 
 

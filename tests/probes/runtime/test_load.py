@@ -98,7 +98,7 @@ def test_all_names_of_an_input(
     assert load["inputs"] == [tensor(expected, "f32", "[1,4]")]
 
 
-def test_long_names_are_whole(tmp_path: Path) -> None:
+def test_long_names_are_not_cut(tmp_path: Path) -> None:
     names = [f"{letter * 100}" for letter in "abcdefghijklmnopqrstuvwxyz"]
     model = write(tmp_path, ir(parameter(names=",".join(names)), result()))
     (load,) = run([(model, "read")]).loads

@@ -72,7 +72,7 @@ class Context(Struct, frozen=True):
         )
 
     def confidence(self) -> Confidence:
-        """The confidence of a rule: high for the releases that were recorded, medium for those known from source."""
+        """Returns the confidence of a rule: high for recorded releases, medium for releases known from source only."""
         return "high" if self.deployment.release.recorded else "medium"
 
     def recovers(self, attempt: Attempt | None = None) -> Recovers:

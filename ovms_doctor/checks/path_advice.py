@@ -68,7 +68,7 @@ def into_version(
 
 
 def listed(path: str, observation: str, how: str = "list") -> Evidence:
-    """Returns evidence from a list of ``path``. ``how``: the command for a local list."""
+    """Returns evidence from a list of ``path``. ``how``: the method of a local list."""
     return Evidence(observation, "list of the store" if is_remote(path) else how)
 
 

@@ -267,7 +267,7 @@ def _quoted(cause: AccessFails) -> tuple[Evidence, ...]:
 
 
 def _mapping(context: Context, model: ModelPlan, attempt: Attempt) -> Iterator[Finding]:
-    """The server ignores a mapping_config.json that it has no permission to read, and logs nothing."""
+    """Yields a finding on a mapping_config.json that the server may not read: it ignores the file, and logs nothing."""
     if attempt.mapping is None or attempt.mapping.denial is None:
         return
     denial = attempt.mapping.denial

@@ -30,6 +30,6 @@ def locate(context: Context, pointer: str) -> str:
 
 
 def config_evidence(context: Context, pointer: str, text: str) -> tuple[Evidence, ...]:
-    """``text`` as evidence, with the line and column of a JSON pointer if they are known."""
+    """Returns ``text`` as evidence, with the line and column of a JSON pointer if they are known."""
     position = context.position(pointer)
     return (Evidence(f"{position}: {text}" if position else text, "read of the configuration"),)

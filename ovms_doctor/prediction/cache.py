@@ -68,8 +68,8 @@ def cache_problem(cache: CachePlan) -> StartProblem:
 
 
 def uses_cache(parameters: ParsedParameters | None) -> bool:
-    """Applies ``ModelInstance::setCacheOptions``: models whose shape follows the requests, or with a custom loader, do
-    not use the cache."""
+    """Whether the model uses the cache (``ModelInstance::setCacheOptions``): a model with a custom loader does not, nor
+    does one whose shape follows the requests, unless it allows the cache."""
     if parameters is None:
         return True
     if parameters.custom_loader is not None:
@@ -248,8 +248,8 @@ def _no_directory(base: CachePlan, release: Release) -> CachePlan:
 
 
 def _not_searchable(base: CachePlan, release: Release) -> CachePlan:
-    """The directory cannot be searched, so the check for a blob fails. In OpenVINO 2026.2 the exception leaves a
-    function that must not throw, and so ends the process."""
+    """Returns the result for a directory that cannot be searched: the check for a blob fails. In OpenVINO 2026.2 the
+    exception leaves a function that must not throw, and so ends the process."""
     if not release.at_least(2025, 2):
         return replace(base, effect="uncached")
     aborts = release.at_least(2026, 2)
@@ -269,7 +269,7 @@ def _exception(call: str, number: int, base: CachePlan, release: Release, *, bar
 
 
 def _line(release: Release) -> int:
-    """Returns the effect if OpenVINO catches the exception; only known for measured releases."""
+    """Returns the line of core.cpp in the text of the exception, by the measured releases."""
     for since, line in (((2026, 2), 117), ((2026, 1), 118), ((2026, 0), 110), ((2025, 4), 114)):
         if release.at_least(*since):
             return line

@@ -232,7 +232,8 @@ def _by_loading(
 
 
 def _exit_code(report: LoadReport, deployment: Deployment) -> int | None:
-    """As a shell and Docker show the end by a signal. What the server does about SIGILL depends on the release."""
+    """Returns the exit code for an end by a signal, as a shell and Docker show it. The server's reaction to SIGILL
+    depends on the release."""
     if report.signal is None or (report.signal == _SIGILL and not deployment.release.at_least(2026, 3)):
         return None
     return 128 + report.signal

@@ -194,7 +194,7 @@ def _effect(cache: CachePlan, rights: Writability) -> str:
 
 
 def _affected(model: ModelPlan) -> list[Attempt]:
-    """The attempts that fail because of the cache."""
+    """Returns the attempts that fail because of the cache."""
     if not model.tried:
         return []
     tried = [version.attempt for version in model.versions if version.attempt is not None]

@@ -81,7 +81,7 @@ def _finding(context: Context, fault: LibraryFault) -> Finding:
 
 
 def _needed_by(context: Context, fault: LibraryFault) -> str:
-    """The pipelines or models that are not served because the library is missing."""
+    """Returns the pipelines or models that are not served because the library is missing."""
     if fault.kind == "nodes":
         names = [
             pipeline.name

@@ -392,7 +392,7 @@ def _evidence(context: Context, problem: StartProblem) -> tuple[Evidence, ...]:
 
 
 def _host_limits(limits: HostLimits) -> list[Evidence]:
-    """The limits of the host, by which the server limits the numbers of its workers."""
+    """Returns the limits of the host, by which the server limits the numbers of its workers."""
     known = []
     if limits.cores is not None:
         known.append(Evidence(f"processors that the server counts: {limits.cores}", "read from this host"))

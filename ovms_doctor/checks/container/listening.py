@@ -32,7 +32,7 @@ class Listening(Struct, frozen=True):
         return tuple(port for port, local in pairs if port is not None and not local)
 
     def describe(self) -> str:
-        """``gRPC on 9000 and REST on 8000``."""
+        """Returns the ports as text: ``gRPC on 9000 and REST on 8000``."""
         parts = []
         for name, port, local in (("gRPC", self.grpc, self.grpc_local), ("REST", self.rest, self.rest_local)):
             if port is not None:

@@ -32,7 +32,7 @@ class ServableAdvice(Struct, frozen=True):
 
 
 def advice_on(context: Context, model: ModelPlan) -> ServableAdvice | None:
-    """Returns the advice on a base path in which the server finds no version; None if another finding reports it."""
+    """Returns the advice on a base path in which the server finds no version; None if there is nothing to serve."""
     entries = model.detection.listing.entries if model.detection.listing else ()
     files = {entry.name for entry in entries if entry.kind != "directory"}
     if is_generative(files):

@@ -200,7 +200,7 @@ def _not_available(status: LiveStatus, servable: LiveServable) -> Finding:
 
 
 def _looks(number: int) -> str:
-    """``1 look``, ``4 looks``."""
+    """Returns the number of queries as text: ``1 look``, ``4 looks``."""
     return f"{number} look" if number == 1 else f"{number} looks"
 
 

@@ -96,7 +96,8 @@ def _warning(context: Context, model: ModelPlan, warning: ParameterWarning) -> F
 
 
 def _renamed_keys(context: Context, model: ModelPlan, warning: ParameterWarning) -> Finding:
-    """Deprecated plugin_config keys, which the server passes to OpenVINO under their new names."""
+    """Returns the finding on deprecated plugin_config keys, which the server passes to OpenVINO under their new
+    names."""
     pairs = [
         (line.partition(" ")[0], line.rpartition("Use ")[2].partition(" instead")[0].strip())
         for line in warning.log

@@ -41,8 +41,8 @@ def key_of(item: StorePlan) -> str:
 
 
 def policy(access: StoreAccess, keys: Sequence[str], *more: dict[str, str], everybody: bool = False) -> str:
-    """The smallest policy with which the server can list and read the objects below ``keys``, for IAM and compatible
-    stores. ``everybody``: as a policy of the bucket, for requests without credentials."""
+    """Returns the smallest policy with which the server can list and read the objects below ``keys``, for IAM and
+    compatible stores. ``everybody``: whether it is a policy of the bucket, for requests without credentials."""
     partition = "aws"
     for beginning, name in (("cn-", "aws-cn"), ("us-gov-", "aws-us-gov")):
         if access.region.startswith(beginning) and not access.endpoint:

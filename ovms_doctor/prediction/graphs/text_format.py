@@ -144,7 +144,7 @@ class _Parser:
         return self._message(kind, kind.name)
 
     def _any_message(self) -> GraphMessage:
-        """A google.protobuf.Any: ``{ [type.googleapis.com/mediapipe.X] { … } }``."""
+        """Parses a google.protobuf.Any: ``{ [type.googleapis.com/mediapipe.X] { … } }``."""
         self._depth += 1
         end = ">" if self._take("<") else "}"
         if end == "}":
@@ -189,7 +189,7 @@ class _Parser:
         self._separator()
 
     def _bracketed(self, kind: MessageType | None, fields: list[GraphField]) -> None:
-        """An extension: ``[mediapipe.X.ext] { … }``."""
+        """Parses an extension: ``[mediapipe.X.ext] { … }``."""
         line, column = self._tokens.current.line, self._tokens.current.column
         self._expect("[")
         name = self._dotted()

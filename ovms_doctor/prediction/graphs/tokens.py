@@ -64,7 +64,7 @@ class Tokenizer:
         self.next()
 
     def next(self) -> None:
-        """Moves on to the next token."""
+        """Reads the next token."""
         previous = self.current
         while True:
             self._skip_blank()

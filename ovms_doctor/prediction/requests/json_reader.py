@@ -134,7 +134,7 @@ class _Reader:
         return match.end()
 
     def count(self) -> None:
-        """Note one more separate value."""
+        """Counts one more separate value."""
         self.values += 1
         if self.values > MAX_VALUES:
             raise JsonSizeError
@@ -215,7 +215,7 @@ class _Reader:
         )
 
     def key(self, position: int, holder: _Open) -> int:
-        """Read the name of a member; return the offset of its value."""
+        """Reads the name of a member; returns the offset of its value."""
         if self.peek(position) != 0x22:
             raise JsonSyntaxError(MISSING_NAME, position)
         self.count()

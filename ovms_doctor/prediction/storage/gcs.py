@@ -41,7 +41,7 @@ def choose_client(environment: ServerEnvironment, release: Release) -> GcsClient
 
 
 def endpoint_url(client: GcsClient) -> str:
-    """The URL of the endpoint that a variable names; empty for Google's own."""
+    """Returns the URL of the endpoint that a variable names; empty for Google's own."""
     endpoint = client.endpoint
     return f"http://{endpoint}" if endpoint and "://" not in endpoint else endpoint
 

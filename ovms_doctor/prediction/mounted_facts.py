@@ -92,7 +92,7 @@ class MountedFacts(Facts):
         self._unavailable = tuple(
             _names(item.server) for item in deployment.unavailable_paths if item.server != "/"
         )
-        #: A relative path starts at the container's directory, which is not this process's.
+        #: Relative paths are relative to the container's directory, which is not this process's.
         named_paths = [deployment.config_path]
         if deployment.arguments is not None:
             named_paths += [deployment.arguments.config_path, deployment.arguments.model_path]
@@ -249,9 +249,9 @@ class MountedFacts(Facts):
         return self._lies_below_mount(top)
 
     def _lies_below_mount(self, top: str) -> bool:
-        """Whether a path at or below ``top`` that is configured ends with one that exists below a mount: it is the
-        host's path of what is mounted (``/srv/models/m`` of ``/models/m``, also if that is mounted at ``/data``).
-        Raises FactsMissingError."""
+        """Whether a configured path at or below ``top`` ends with a path that exists below a mount: then it is the host
+        path of a mounted path (``/srv/models/m`` of ``/models/m``, also if that is mounted at ``/data``). Raises
+        FactsMissingError."""
         tails = {
             path[at:]
             for path in self._named_paths

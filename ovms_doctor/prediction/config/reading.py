@@ -328,7 +328,7 @@ def _graph_directory(config: dict[str, Any], root: str) -> str:
 
 def graph_files(config: dict[str, Any], root: str, release: Release) -> tuple[str, ...]:
     """Returns the paths at which the server searches for graph.pbtxt (``MediapipeGraphConfig::parseNode`` and
-    ``CheckStartFromGraph``). Without a graph path, the graph's directory is the one with its name next to the
+    ``CheckStartFromGraph``). Without a graph path, it is the directory with the graph's name next to the
     configuration."""
     base = _graph_directory(config, root)
     named = config.get("graph_path", _GRAPH_FILE)

@@ -139,7 +139,7 @@ class _Scanner:
     def run(self) -> None:
         while self.at < len(self.text):
             match = (_QUOTED if self.quoted else _UNQUOTED).match(self.text, self.at)
-            assert match is not None  # the last alternative takes any character
+            assert match is not None  # the last alternative matches any character
             self.at = match.end()
             self.token(str(match.lastgroup), match)
         if self.quoted:

@@ -34,15 +34,15 @@ class SeverityRule(Struct, frozen=True):
 
 
 class KnownFinding(Struct, frozen=True):
-    """An entry of a baseline: a finding that was there when it was written.
+    """An entry of a baseline: a finding that existed when the baseline was written.
 
     * ``fingerprint``: the finding's fingerprint.
     * ``code``: its code.
     * ``name``: the name that belongs to the code.
-    * ``model``: the model that it is about, or null.
-    * ``version``: the version that it is about, or null.
+    * ``model``: the model of the finding, or null.
+    * ``version``: the version of the finding, or null.
     * ``message``: the finding in one sentence, for people.
-    * ``reason``: why it is accepted; free text of the project's.
+    * ``reason``: why it is accepted; free text of the project.
     * ``expires``: the last day on which it is accepted, as YYYY-MM-DD; null for always.
     """
 

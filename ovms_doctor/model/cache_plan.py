@@ -18,7 +18,7 @@ class StuckBlob(Struct, frozen=True):
 
     * ``path``: the server path.
     * ``problem``: why the server cannot use it.
-    * ``rights``: what the server's user may do with it.
+    * ``rights``: the rights of the server's user to write it.
     """
 
     path: str
@@ -27,26 +27,26 @@ class StuckBlob(Struct, frozen=True):
 
 
 class CachePlan(Struct, frozen=True):
-    """The model cache that the server turns on at its start.
+    """The model cache that the server enables at its start.
 
     * ``path``: the directory as the server names it.
     * ``absolute_path``: the same as an absolute server path.
     * ``configured``: whether it is named with --cache_dir; else the cache is on because the directory exists.
-    * ``effect``: what the cache does to a model that is to use it.
+    * ``effect``: the effect of the cache on a model that should use it.
     * ``ends``: the text of the exception with which the process ends because of the cache, empty if it does not.
-    * ``failure``: the failed system call behind that exception.
+    * ``failure``: the failed system call that causes the exception.
     * ``failed_path``: the server path on which that call fails.
     * ``failed_path_rights``: rights on the directory in which the cache's directory cannot be created.
     * ``created``: whether the server creates the directory at its start.
     * ``engine_makes``: whether the container's engine creates it before the start.
-    * ``rights``: what the server's user may do with the directory, None if it is unknown.
-    * ``kept``: whether written files remain when the container is removed, None if it is unknown.
+    * ``rights``: the rights of the server's user to write in the directory, None if they are unknown.
+    * ``kept``: whether written files remain when the container is removed, None if that is unknown.
     * ``in_memory``: whether it is a tmpfs.
-    * ``blobs``: the number of blobs, None if that was not looked at.
+    * ``blobs``: the number of blobs, None if they were not counted.
     * ``stuck``: blobs that the server can neither use nor replace.
     * ``exception``: the exception of a model that is ``refused`` or ``aborts``; ``<hash>`` in it replaces a name that
       OpenVINO computes.
-    * ``throws``: whether the exception comes when the property is set, not when the model is compiled.
+    * ``throws``: whether the exception occurs when the property is set, not when the model is compiled.
     * ``probe``: the result of a file that was really written, None if none was.
     """
 

@@ -28,7 +28,7 @@ class Example(Struct, frozen=True):
 
 
 class Code(Struct, frozen=True, kw_only=True):
-    """One code, for ever: a published number or name never gets another meaning.
+    """One code: a published number or name never gets another meaning.
 
     Everything beyond these fields is in the code's Markdown page.
     """

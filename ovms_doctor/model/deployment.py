@@ -1,4 +1,4 @@
-"""The Deployment: everything that the server was given, read from any source."""
+"""The Deployment: all settings of the server, read from any source."""
 
 from __future__ import annotations
 
@@ -182,7 +182,7 @@ class ServerArguments(Struct, frozen=True):
 
 
 class Deployment(Struct, frozen=True, dict=True):
-    """Everything that the server was given."""
+    """All settings of the server."""
 
     #: Whether arguments name one model, or there is a configuration file.
     mode: Mode

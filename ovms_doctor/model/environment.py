@@ -66,13 +66,13 @@ _NUMBER = lazy_pattern(r"\d{1,9}")
 
 
 class Variable(Struct, frozen=True, dict=True, omit_defaults=True):
-    """A variable that OVMS or a client of its reads.
+    """A variable that OVMS or one of its clients reads.
 
     * ``name``: its name.
-    * ``empty``: whether it is set to nothing.
-    * ``number``: its value where that is a number, None if it is not a number or is not kept.
-    * ``proxy``: the proxy that it names (``HTTP_proxy`` and its like among them), None for other variables.
-    * ``text``: its value where that is a path, address or word and no secret; None if it is not kept, such as the
+    * ``empty``: whether its value is empty.
+    * ``number``: its value if that is a number, None if it is not a number or is not kept.
+    * ``proxy``: the proxy that it names (also for names such as ``HTTP_proxy``), None for other variables.
+    * ``text``: its value if that is a path, address or word and not a secret; None if it is not kept, such as the
       content of a file instead of its path.
     * ``foreign_key``: for AWS_ACCESS_KEY_ID: whether it does not have the form of Amazon's keys, and so is a key of
       another store.

@@ -17,13 +17,13 @@ SEVERITIES: tuple[Severity, ...] = ("error", "warning", "info")
 
 
 class Subject(Struct, frozen=True):
-    """What a finding is about.
+    """The subject of a finding.
 
     * ``model``: the model's name, None if it is about no model.
     * ``version``: the model's version, None if it is about none.
     * ``path``: the path on this host, None if it is about none or this host does not have it.
     * ``server_path``: the path on the server, None if it is about none.
-    * ``line``: the line of ``document`` that it is about, from 1; None if it is about no line.
+    * ``line``: the line in ``document``, from 1; None if it is about no line.
     * ``column``: the column in that line, from 1, in characters (bytes in a graph); None if ``line`` is.
     * ``document``: the file with that line, as a path on this host, else on the server; None if ``line`` is.
     """
@@ -40,8 +40,8 @@ class Subject(Struct, frozen=True):
 class Evidence(Struct, frozen=True):
     """One observation.
 
-    * ``observation``: what was observed.
-    * ``how``: by what means (``list``, ``stat as uid 5000``, ``read_model in a child`` …).
+    * ``observation``: the observed fact.
+    * ``how``: the means of the observation (``list``, ``stat as uid 5000``, ``read_model in a child`` …).
     """
 
     observation: str
@@ -49,12 +49,12 @@ class Evidence(Struct, frozen=True):
 
 
 class Step(Struct, frozen=True):
-    """One thing to do.
+    """One action.
 
-    * ``text``: what to do, in one sentence.
+    * ``text``: the action, in one sentence.
     * ``command``: the command for a shell, quoted, with the real path and uid; None if there is none.
-    * ``location``: the place that the command or setting belongs to, None if that is clear.
-    * ``effect``: what the step does, None if it does nothing.
+    * ``location``: the file or place of the command or setting, None if that is clear.
+    * ``effect``: the effect of the step, None if it has none.
     """
 
     text: str
@@ -64,10 +64,10 @@ class Step(Struct, frozen=True):
 
 
 class Remedy(Struct, frozen=True):
-    """What to do about a finding.
+    """The remedy for a finding.
 
-    * ``summary``: what to do, in general.
-    * ``steps``: what to do here; one that begins with Or is another way to the same end.
+    * ``summary``: the remedy in general.
+    * ``steps``: the steps for this case; a step that begins with Or is an alternative to the steps before it.
     """
 
     summary: str
@@ -110,9 +110,9 @@ class Occurrences(Struct, frozen=True):
 class Suppression(Struct, frozen=True):
     """Why a finding is not reported as one.
 
-    * ``source``: what decides so: a baseline, or the project's configuration.
-    * ``reason``: the reason that is given there; or empty.
-    * ``expires``: the last day on which that holds, as YYYY-MM-DD; None for always.
+    * ``source``: the source of this decision: a baseline, or the project's configuration.
+    * ``reason``: the reason in that source; or empty.
+    * ``expires``: the last day on which it applies, as YYYY-MM-DD; None for always.
     """
 
     source: Literal["baseline", "configuration"]
@@ -126,23 +126,23 @@ def is_about_itself(code: str) -> bool:
 
 
 class Finding(Struct, frozen=True):
-    """A prediction about the server, or a diagnosis of what it did.
+    """A prediction about the server, or a diagnosis of its behaviour.
 
     * ``code``: its code.
     * ``name``: the name that belongs to the code.
-    * ``severity``: how bad it is for what was requested of the server.
-    * ``subject``: what it is about.
+    * ``severity``: how bad it is for the requested use of the server.
+    * ``subject``: its subject.
     * ``message``: the finding in one sentence.
-    * ``detail``: what the server does about it.
-    * ``confidence``: how sure the prediction is.
+    * ``detail``: how the server behaves because of it.
+    * ``confidence``: how certain the prediction is.
     * ``server_log``: the whole messages that the server writes, after the log prefix.
-    * ``evidence``: what it rests on.
-    * ``recovers``: what makes the server pick up a repair, None if nothing does.
-    * ``remedy``: what to do about it, None if nothing is known.
+    * ``evidence``: the observations that it is based on.
+    * ``recovers``: the action after which the server uses a repair, None if there is none.
+    * ``remedy``: the remedy, None if none is known.
     * ``docs``: the page about the code.
-    * ``caused_by``: fingerprints of the findings from which it follows, set where all findings are known.
+    * ``caused_by``: fingerprints of the findings from which it follows, set when all findings are known.
     * ``relative``: the subject's path below the base path, for the fingerprint only.
-    * ``causes``: what it follows from, if there are such findings.
+    * ``causes``: the possible causes, if there are such findings.
     * ``fingerprint``: code, model, version and relative path as a hash: the same on another host.
     """
 

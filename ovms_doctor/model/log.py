@@ -85,7 +85,7 @@ class RequestStatistics(Struct, frozen=True):
 class GenerativeStatistics(Struct, frozen=True):
     """The figures that the executor of generative models logs."""
 
-    #: Name of the pod, container or file where the log holds several servers, else empty.
+    #: Name of the pod, container or file if the log has several servers, else empty.
     source: str
     #: Lines of the scheduler.
     lines: int
@@ -111,7 +111,7 @@ class GenerativeStatistics(Struct, frozen=True):
 class ServerStart(Struct, frozen=True):
     """One start of the server."""
 
-    #: Name of the pod, container or file where the log holds several servers, else empty.
+    #: Name of the pod, container or file if the log has several servers, else empty.
     source: str
     #: Time and line of the first message; time None if that has none.
     at: str | None
@@ -136,7 +136,7 @@ class ServerStart(Struct, frozen=True):
 class ServableHistory(Struct, frozen=True):
     """A model's version, a pipeline or a graph, in its last start."""
 
-    #: Name of the pod, container or file where the log holds several servers, else empty.
+    #: Name of the pod, container or file if the log has several servers, else empty.
     source: str
     #: The servable's name.
     name: str
@@ -219,7 +219,7 @@ class ClockJump(Struct, frozen=True):
 class LogSummary(Struct, frozen=True):
     """All facts from a log."""
 
-    #: The servers in it; one empty name where there is only one.
+    #: The servers in it; one empty name for a single server.
     sources: tuple[str, ...]
     #: Lines, and records of the server among them.
     lines: int
@@ -229,7 +229,7 @@ class LogSummary(Struct, frozen=True):
     #: The release of the last banner, its OpenVINO.
     release: str | None
     openvino: str | None
-    #: The most detailed level that the log holds; None without any record.
+    #: The most detailed level in the log; None without any record.
     level: LogLevel | None
     first_at: str | None
     last_at: str | None

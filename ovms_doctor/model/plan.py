@@ -307,7 +307,7 @@ class Plan(Struct, frozen=True):
     config_positions: ConfigPositions | None = None
     #: Whether the server polls the file system.
     polls: bool = True
-    #: Paths that do not exist for the server, because there is no mount.
+    #: Paths that do not exist for the server, because no mount contains them.
     outside: tuple[OutsideMounts, ...] = ()
     #: Files that the server needs, at or through such paths: targets of links, credentials, keys.
     outside_files: tuple[OutsideFile, ...] = ()

@@ -33,7 +33,7 @@ _OTHER_PROPERTIES = frozenset(
         "GPU_THROUGHPUT_STREAMS",
     }
 )
-#: Properties of OpenVINO that hold a secret.
+#: Properties of OpenVINO with a secret as value.
 _SECRET_PROPERTIES = frozenset({"CACHE_ENCRYPTION_CALLBACKS"})
 #: Names of devices that are keys in DEVICE_PROPERTIES: ``GPU``, ``GPU.1``, ``MULTI:CPU,GPU``.
 _DEVICE = lazy_pattern(r"(?:CPU|GPU|NPU|AUTO|MULTI|HETERO|BATCH)(?:[.:(][\w.:,()-]*)?")

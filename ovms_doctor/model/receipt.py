@@ -19,9 +19,10 @@ class ReceiptPath(Struct, frozen=True):
     """A path of this host.
 
     * ``path``: the absolute path.
-    * ``actions``: what was done with it, or tried: read, listed (a directory), looked_up (its status or link), written,
-      removed, loaded (a shared library), read_below (a library in C++ read files of its own choice in and below it).
-    * ``by``: the processes that did it, by their purposes.
+    * ``actions``: the actions on it, also failed ones: read, listed (a directory), looked_up (its status or link),
+      written, removed, loaded (a shared library), read_below (a library in C++ read files of its own choice in and
+      below it).
+    * ``by``: the purposes of the processes that did it.
     """
 
     path: str
@@ -32,11 +33,11 @@ class ReceiptPath(Struct, frozen=True):
 class ReceiptProcess(Struct, frozen=True):
     """Processes with one purpose and one command line.
 
-    * ``purpose``: what they are for; other where a library or a third-party check started them.
+    * ``purpose``: their purpose; other if a library or a third-party check started them.
     * ``command``: the command line without secrets; empty for a copy of the process that started it.
-    * ``count``: how many were started, or tried to be.
-    * ``pids``: process ids, as far as they are known, of at most 1,000 of them.
-    * ``recorded``: whether what they did is in this receipt.
+    * ``count``: how many starts were made, failed ones included.
+    * ``pids``: known process ids, of at most 1,000 processes.
+    * ``recorded``: whether this receipt contains their actions.
     """
 
     purpose: str
@@ -52,8 +53,8 @@ class ReceiptContact(Struct, frozen=True):
     * ``protocol``: tcp, udp, or unix for a socket of this host.
     * ``host``: the IP address or name; of a socket of this host its path.
     * ``port``: the port; null for a socket of this host.
-    * ``connections``: how many connections were made or tried; null where a library decides that.
-    * ``by``: what connected, such as the S3 client.
+    * ``connections``: how many connections were made or tried; null if a library decides that.
+    * ``by``: the component that connected, such as the S3 client.
     """
 
     protocol: str
@@ -68,7 +69,7 @@ class ReceiptLookup(Struct, frozen=True):
 
     * ``name``: the name.
     * ``count``: how often.
-    * ``by``: what looked it up.
+    * ``by``: the component that looked it up.
     """
 
     name: str
@@ -88,15 +89,15 @@ class UnlistedPaths(Struct, frozen=True):
 
 
 class ReceiptHead(Struct, frozen=True):
-    """What the receipt is about.
+    """The general data of the receipt.
 
     * ``format``: ovms-doctor receipt.
     * ``schema_version``: MAJOR.MINOR; within a major version, keys are only added.
     * ``tool_version``: the version of ovms-doctor.
     * ``started_at``: when the run began, as ISO 8601.
     * ``arguments``: the command line without secrets.
-    * ``exit_code``: the exit code that the run would have without this receipt.
-    * ``complete``: whether everything was recorded that can be.
+    * ``exit_code``: the exit code of the run without this receipt.
+    * ``complete``: whether everything was recorded that can be recorded.
     * ``limits``: what is not recorded, in sentences.
     """
 
@@ -111,19 +112,19 @@ class ReceiptHead(Struct, frozen=True):
 
 
 class Receipt(Struct, frozen=True):
-    """What a run read, wrote, started and contacted.
+    """The files, processes and contacts of a run.
 
-    * ``receipt``: what the receipt is about.
-    * ``files``: paths that were read, listed or looked up, but for those below.
-    * ``system``: paths below /proc, /sys and /dev; also those that were written, such as /dev/null, and settings of the
-      run's own processes in /proc/self.
-    * ``installation``: directories of Python and its packages, from which modules were read; what was read there is not
+    * ``receipt``: the general data of the receipt.
+    * ``files``: paths that were read, listed or looked up, except those below.
+    * ``system``: paths below /proc, /sys and /dev; also written ones, such as /dev/null, and settings of the run's
+      own processes in /proc/self.
+    * ``installation``: directories of Python and its packages, from which modules were read; the modules are not
       listed.
     * ``written``: paths that were written, made or removed.
     * ``processes``: the processes that were started.
     * ``contacts``: the addresses that were contacted.
     * ``lookups``: the names that were looked up.
-    * ``unlisted``: paths beyond the number that is listed.
+    * ``unlisted``: paths beyond the listed number.
     """
 
     receipt: ReceiptHead

@@ -178,21 +178,22 @@ class CopyFacts(Struct, frozen=True):
 
 
 class StoreFacts(Struct, frozen=True):
-    """What a store answers about one model's base path.
+    """A store's answers about one model's base path.
 
-    * ``access``: how the server's client speaks to the bucket.
+    * ``access``: how the server's client accesses the bucket.
     * ``unavailable``: why the store was not queried, one sentence, empty if it was.
     * ``refusal``: the refused call that ends it for the server's client, None if none does.
-    * ``reason``: of a refused HeadBucket, which has no text, the store's answer to a list of the same bucket; None
-      where that was answered (``lists``).
+    * ``reason``: for a refused HeadBucket, which has no text, the store's answer to a list of the same bucket; None
+      if that was answered (``lists``).
     * ``lists``: whether the store lists the bucket that it refuses to HeadBucket.
-    * ``applies_to_server``: whether this host reaches the store as the server does: it runs here, in this network.
+    * ``applies_to_server``: whether this host reaches the store as the server does: the server runs here, in this
+      network.
     * ``empty``: whether no key begins with the path.
     * ``others``: the entries next to an empty path.
     * ``keys``: how many keys the server gets.
     * ``more``: whether there are others after that page.
     * ``hidden``: the versions among them that the server never gets.
-    * ``copies``: what the server downloads, for each version.
+    * ``copies``: the server's downloads, for each version.
     """
 
     access: StoreAccess | None = None
@@ -210,7 +211,7 @@ class StoreFacts(Struct, frozen=True):
 
 
 class StorePlan(Struct, frozen=True):
-    """What the server's client decides for one model.
+    """The decisions of the server's client for one model.
 
     * ``model``: the model's name.
     * ``path``: its base path.
@@ -218,8 +219,8 @@ class StorePlan(Struct, frozen=True):
     * ``s3``: the path and the client of a model in S3.
     * ``gcs``: the path and the client of a model in Google Cloud Storage.
     * ``azure``: the path of a model in Azure, whose client has nothing to decide.
-    * ``fault``: why the model is never served, whatever the store holds.
-    * ``facts``: what the store answers, None for Azure and where a fault decides before.
+    * ``fault``: why the model is never served, with any content of the store.
+    * ``facts``: the store's answers, None for Azure and if a fault decides before.
     """
 
     model: str

@@ -48,7 +48,7 @@ def parse(raw: bytes) -> tuple[AclEntry, ...] | None:
 
 
 def pack(entries: tuple[AclEntry, ...]) -> bytes:
-    """The attribute's value, as setxattr(2) takes it."""
+    """Returns the attribute's value for setxattr(2)."""
     named = (USER, GROUP)
     return HEADER.pack(VERSION) + b"".join(
         ENTRY.pack(entry.tag, entry.rights, entry.id if entry.tag in named else 0xFFFFFFFF)

@@ -165,7 +165,7 @@ class Collector:
 
 
 def _without_rights(answer: Answer) -> Answer:
-    """Returns the content of a copy, whatever its rights on this host."""
+    """Returns the content of a copy, without its rights on this host."""
     if isinstance(answer, Failure) and answer.errno == errno.EACCES:
         return Unavailable("this program's own user has no right to read the copy")
     if isinstance(answer, Writability):

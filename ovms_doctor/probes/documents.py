@@ -1,4 +1,4 @@
-"""Files that a document holds: the config maps and secrets of a manifest, where its container mounts them."""
+"""Files in a document: the config maps and secrets of a manifest, at the paths where its container mounts them."""
 
 from __future__ import annotations
 

@@ -129,7 +129,7 @@ class LocalFiles:
         return PathTimes(status.st_mtime, status.st_ctime)
 
     def writability(self, path: str) -> Writability | Failure | Unavailable:
-        """Returns what the user may do with the path, links followed."""
+        """Returns the user's rights to write at the path, links followed."""
         resolved = self._find(path)
         if not isinstance(resolved, ResolvedPath):
             return resolved

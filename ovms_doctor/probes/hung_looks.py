@@ -10,7 +10,7 @@ from ovms_doctor.probes.file_systems import RemoteMount, remote_mount
 from ovms_doctor.probes.processes.child import ChildExit
 from ovms_doctor.probes.remote_files import not_answering
 
-#: Seconds that any read of a file may take, however many hung before.
+#: The least seconds for any read of a file, after any number of reads that hung.
 _SHORTEST_LOOK = 0.5
 #: The number of consecutive questions that hung on one network file system, after which it is not read again.
 _MOST_HUNG = 4

@@ -68,7 +68,7 @@ _OF_HOST = (StatHost, InspectNetwork)
 _LOADS: tuple[LoadKind, ...] = ("load", "tokenizers", "pipelines")
 #: The number of models for which another process is started: its start takes as long as about this many models.
 _WORTH_A_START = {"inspect": 100, "load": 20, "compile": 2}
-#: Seconds for the start of a child process, in addition to the time for a look at the file system.
+#: Seconds for the start of a child process, in addition to the time for a read of the file system.
 _START = 10.0
 _SIGKILL = 9
 
@@ -290,8 +290,8 @@ class LocalCollector:
         begin: Callable[[AnyQuestion], None],
         answers: _Answers,
     ) -> None:
-        """Repeats failed questions alone: another process may have used the memory, or an earlier model may have
-        damaged the process."""
+        """Loads the models. Repeats failed questions separately: another process may have used the memory, or an
+        earlier model may have damaged the process."""
         if not questions:
             return
         times = self._times_to_load(questions)
@@ -348,7 +348,7 @@ class LocalCollector:
         return pool
 
     def _memory(self) -> int | None:
-        """Returns the bytes that loading may take now."""
+        """Returns the bytes that loading may use now."""
         known = [limit for limit in (self._memory_limit, capacity.free_memory()) if limit is not None]
         return min(known) if known else None
 

@@ -143,7 +143,7 @@ class NamedFile(io.RawIOBase):
         return self._descriptor
 
     def readinto(self, buffer: Any) -> int:
-        """Reads at most as many bytes as the buffer holds; 0 at the end."""
+        """Reads at most as many bytes as the buffer can store; 0 at the end."""
         view = memoryview(buffer).cast("B")
         data = self._read(len(view))
         view[: len(data)] = data

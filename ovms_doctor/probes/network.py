@@ -30,8 +30,8 @@ _LARGEST_TABLE = 64 << 20
 
 
 def inspect_network(ports: Collection[int], addresses: Collection[str], root: str = "") -> NetworkInspection:
-    """Returns what listens on ``ports``, and which of ``addresses`` this host does not have. ``root``: the directory
-    above /proc."""
+    """Returns the listening sockets on ``ports``, and which of ``addresses`` this host does not have. ``root``: the
+    directory above /proc."""
     found = [item for item in _listening(root) if item[1] in ports]
     programs = _programs({inode for _, _, inode in found}, root) if found else {}
     listeners = tuple(

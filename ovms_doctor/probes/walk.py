@@ -123,7 +123,7 @@ class Walker:
             self._plain[path] = resolved
 
     def _walk(self, names: list[str]) -> ResolvedPath | Stop:
-        """Returns what an absolute path of these names leads to."""
+        """Returns the resolved path for an absolute path of these names."""
         base, used = self._start(names)
         last = len(names) - 1 if names and names[-1] else len(names) - 2
         if last < used:

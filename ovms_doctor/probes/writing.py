@@ -20,7 +20,7 @@ _PREFIX = ".ovms-doctor-probe-"
 def writability(
     resolved: ResolvedPath, kind: FileKind, judge: TriedAccess | PredictedAccess, *, read_only: bool
 ) -> Writability:
-    """Returns what the judge's user may do with ``resolved``.
+    """Returns the rights of the judge's user to write at ``resolved``.
 
     ``read_only``: whether it is mounted read-only for the server; a read-only mount of this host is detected here. As
         in access(2): a read-only mount refuses writing to all users, root too.

@@ -272,7 +272,7 @@ def _long_volume(item: VolumeEntry, project: Project) -> ContainerMount:
 
 
 def _named_volume(mount: ContainerMount, project: Project) -> ContainerMount:
-    """Returns the mount of a named volume; of one made of a directory of the host, that directory is its source."""
+    """Returns the mount of a named volume; if the volume is a directory of the host, that directory is its source."""
     key = mount.name
     volume = convert(project.defined("volumes", key), Volume, f"volumes.{for_message(key)}")
     options = {name: _text(value) for name, value in (volume.driver_opts or {}).items() if value is not None}

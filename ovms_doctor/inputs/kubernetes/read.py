@@ -129,7 +129,7 @@ def _choose(choices: Sequence[_Choice], name: str | None, source_name: str) -> t
 
 
 def _likeness(choice: _Choice) -> int:
-    """Returns how similar a container is to OVMS; 0 for no similarity."""
+    """Returns how similar a container is to one of OVMS; 0 for no similarity."""
     image, name = string(choice.container, "image"), choice.name
     arguments = [
         word

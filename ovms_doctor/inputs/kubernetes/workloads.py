@@ -142,7 +142,8 @@ def _workload(document: Mapping[str, Any]) -> Workload | None:
 
 
 def _operator(document: Mapping[str, Any]) -> Workload:
-    """The custom resource of the OpenVINO operator, which is no longer maintained: the operator created the pods."""
+    """Returns the workload of the OpenVINO operator's custom resource; the operator is no longer maintained, and
+    created the pods."""
     image = string(table(document, "spec"), "image_name")
     made = _started(document, {"containers": [{"name": "ovms", "image": image}]}, {})
     made.arguments_unavailable = (
@@ -156,7 +157,7 @@ def _operator(document: Mapping[str, Any]) -> Workload:
 
 
 def _runtime(document: Mapping[str, Any]) -> Workload | None:
-    """Returns the workload of a serving runtime alone, with its placeholders."""
+    """Returns the workload of a serving runtime without an InferenceService, with its placeholders."""
     spec = table(document, "spec")
     if not objects(spec, "containers"):
         return None

@@ -165,7 +165,7 @@ class Requests:
             return self.tally("", "REST", "OpenAI")
         return None
 
-    # -- what follows ----------------------------------------------------------------------------------
+    # -- the next lines ------------------------------------------------------------------------------
 
     def named(self, thread: bytes, servable: str, stamp: bytes) -> None:
         """Moves a request of the OpenAI API, which names its servable only in its body, to that servable's tally."""

@@ -98,7 +98,7 @@ class ServerLog:
         There may be more numbers than lines. Returns the number of lines.
         """
         if not self.first_at:
-            # The first record's time, whatever its message.
+            # The first record's time, for any message.
             stamped = _STAMP.search(block, 0, end)
             self.first_at = stamped[1] if stamped else b""
         requests = self.requests
@@ -252,7 +252,7 @@ class ServerLog:
             )
 
     def name(self, source: str) -> None:
-        """Renames the server, before its results are taken."""
+        """Renames the server, before its results are read."""
         self.source = self.events.source = source
         for start in self.events.starts:
             start.source = source

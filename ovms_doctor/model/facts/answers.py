@@ -19,7 +19,7 @@ EntryKind: TypeAlias = Literal[
 #: A process with the server's ids tried, or the rights were computed.
 AccessMethod: TypeAlias = Literal["tried", "predicted"]
 Right: TypeAlias = Literal["search", "read"]
-#: The steps between reading and compiling, as the server takes them.
+#: The steps between reading and compiling, in the server's order.
 PreparationStep: TypeAlias = Literal[
     "", "input layout", "output layout", "preprocessing", "build", "reshape", "batch"
 ]
@@ -66,7 +66,7 @@ class Listing(AnswerBase, frozen=True):
     """A directory's entries.
 
     * ``entries``: the entries without ``.`` and ``..``, in the order in which the file system returned them; the
-      server takes the first match.
+      server uses the first match.
     """
 
     entries: tuple[Entry, ...]
@@ -107,9 +107,9 @@ class Denial(FactData, frozen=True):
 class Denials(AnswerBase, frozen=True):
     """All paths below a directory on which the server's user lacks a right, as far as this process can list them.
 
-    * ``directories``: those that it cannot enter or list, those above first.
+    * ``directories``: those that it cannot enter or list, upper ones first.
     * ``files``: those that it cannot read.
-    * ``more``: whether there may be others, because not everything was looked at.
+    * ``more``: whether there may be others, because not everything was read.
     """
 
     directories: tuple[Denial, ...] = ()
@@ -150,7 +150,7 @@ class FileSample(FactData, frozen=True):
     """A file that belongs to a model.
 
     * ``path``: the server path.
-    * ``size``: its size in bytes, None if nothing is there or it is no file.
+    * ``size``: its size in bytes, None if it does not exist or is not a file.
     """
 
     path: str
@@ -158,13 +158,13 @@ class FileSample(FactData, frozen=True):
 
 
 class Fault(FactData, frozen=True):
-    """Something about a model's bytes, found without OpenVINO.
+    """A fault of a model's bytes, found without OpenVINO.
 
     * ``kind``: one of the names in ``probes/inspect`` (``git-lfs-pointer``, ``weights-too-small``, …).
     * ``path``: the server path of the file.
     * ``fatal``: whether OpenVINO refuses the model because of it.
     * ``detail``: the fault in one sentence.
-    * ``evidence``: what was found: bytes, sizes, a layer's name.
+    * ``evidence``: the found bytes, sizes, or a layer's name.
     """
 
     kind: str
@@ -206,8 +206,8 @@ class WeightsInspection(FactData, frozen=True):
     """Constants of one element type.
 
     * ``element_type``: their element type.
-    * ``size``: how many bytes they take in the file.
-    * ``converted``: how OpenVINO takes a Convert behind them: ``decompression`` keeps them as they are stored,
+    * ``size``: their size in the file, in bytes.
+    * ``converted``: how OpenVINO handles a Convert after them: ``decompression`` keeps them as they are stored,
       ``plain`` computes them anew; empty if there is none.
     """
 
@@ -217,11 +217,11 @@ class WeightsInspection(FactData, frozen=True):
 
 
 class ModelInspection(AnswerBase, frozen=True):
-    """What the bytes of a model hold, read without OpenVINO.
+    """The content of a model's bytes, read without OpenVINO.
 
     * ``format``: the model's format.
     * ``files``: the files that belong to the model.
-    * ``faults``: what is wrong with its bytes.
+    * ``faults``: the faults of its bytes.
     * ``operations``: the operations that it uses, none if the format does not list them.
     * ``element_types``: the element types that it uses, none if the format does not list them.
     * ``inputs``: its inputs, None if its bytes do not list them.
@@ -230,7 +230,7 @@ class ModelInspection(AnswerBase, frozen=True):
     * ``writer``: the program that wrote the model, None if it is not recorded.
     * ``weights_needed``: how many bytes of weights it needs, None if that is not recorded.
     * ``weights``: its constants by element type.
-    * ``states``: what it keeps from one inference to the next, each under the name of its variable.
+    * ``states``: its states between inferences, each under the name of its variable.
     * ``runtime_options``: properties that the export wrote for the runtime, each with its value.
     """
 
@@ -250,9 +250,9 @@ class ModelInspection(AnswerBase, frozen=True):
 
 
 class LoadReport(AnswerBase, frozen=True):
-    """What OpenVINO did with a model or a CPU extension.
+    """OpenVINO's result for a model or a CPU extension.
 
-    * ``level``: how far the model was to be loaded.
+    * ``level``: how far the model should be loaded.
     * ``outcome``: how loading ended.
     * ``stage``: the step that was reached.
     * ``message``: OpenVINO's whole error text.
@@ -279,20 +279,20 @@ class LoadReport(AnswerBase, frozen=True):
 
 
 class LibraryInspection(AnswerBase, frozen=True, tag="LibrarySeen"):
-    """What the bytes of a shared library hold.
+    """The content of a shared library's bytes.
 
     * ``size``: its size in bytes.
     * ``fault``: why it cannot be loaded as a library: ``empty``, ``not ELF``, ``no library`` (an object file or a
-      program), ``cut off`` (the file ends before what must be loaded), ``damaged``; empty if it can be.
+      program), ``cut off`` (the file ends before a part that must be loaded), ``damaged``; empty if it can be loaded.
     * ``detail``: the fault in one sentence.
     * ``bits``: 32 or 64, 0 if it is unknown.
-    * ``machine``: the processor it was built for, as in ``x86-64``.
+    * ``machine``: the processor for which it was built, as in ``x86-64``.
     * ``needed``: the libraries that it needs.
-    * ``search_paths``: where the dynamic linker looks for them, ``$ORIGIN`` as written.
+    * ``search_paths``: where the dynamic linker searches for them, ``$ORIGIN`` as written.
     * ``symbol_versions``: the versions of symbols that it needs, as ``GLIBC_2.38``.
-    * ``entry``: whether it has the entry point of an OpenVINO extension, None if it is unknown.
-    * ``local_openvino``: the name of the OpenVINO library on this host, ``libopenvino.so.2641``; empty if there
-      is none.
+    * ``entry``: whether it has the entry point of an OpenVINO extension, None if that is unknown.
+    * ``local_openvino``: the name of the OpenVINO library on this host, ``libopenvino.so.2641``; empty if there is
+      none.
     """
 
     size: int
@@ -308,7 +308,7 @@ class LibraryInspection(AnswerBase, frozen=True, tag="LibrarySeen"):
 
 
 class Writability(AnswerBase, frozen=True):
-    """What the server's user may do with a path that exists.
+    """The rights of the server's user on an existing path.
 
     * ``kind``: the kind of file, after links.
     * ``uid``: its owner.
@@ -317,11 +317,11 @@ class Writability(AnswerBase, frozen=True):
     * ``writable``: whether access(2) grants writing (W_OK).
     * ``searchable``: whether access(2) grants searching (X_OK).
     * ``readable``: whether access(2) grants reading (R_OK).
-    * ``read_only``: whether it is mounted read-only, for everybody.
+    * ``read_only``: whether it is mounted read-only, for all users.
     * ``how``: whether a process with the server's ids tried, or the rights were computed.
     * ``acl``: its POSIX access control list in short text form, None if it has none.
-    * ``free``: bytes that this user may still take of the file system, None if it is unknown.
-    * ``free_files``: files that this user may still create, None if it is unknown or not limited.
+    * ``free``: bytes that this user may still use on the file system, None if that is unknown.
+    * ``free_files``: files that this user may still create, None if that is unknown or not limited.
     """
 
     kind: FileKind
@@ -350,14 +350,14 @@ class WriteProbe(AnswerBase, frozen=True, tag="Probed"):
 
 
 class KeyFileInspection(AnswerBase, frozen=True, tag="KeyFileSeen"):
-    """What a file with credentials for Google Cloud is, without any of its secrets.
+    """The kind of a file with credentials for Google Cloud, without any of its secrets.
 
     * ``size``: its size in bytes.
     * ``form``: ``object`` (a JSON object), ``json`` (other JSON), ``binary`` (it begins as PKCS#12 does), ``other``.
-    * ``credentials``: the type that the object names, where it is one of Google's; ``other`` for anything else, empty
-      where it names none.
-    * ``project_id``: the project that it names, where that has the form of one; else empty.
-    * ``missing_keys``: keys that its type needs and that are missing, empty or no text.
+    * ``credentials``: the type that the object names, if it is one of Google's; ``other`` for any other type, empty
+      if it names none.
+    * ``project_id``: the project that it names, if that has the form of a project; else empty.
+    * ``missing_keys``: keys that its type needs and that are missing, empty or not text.
     """
 
     size: int
@@ -368,11 +368,11 @@ class KeyFileInspection(AnswerBase, frozen=True, tag="KeyFileSeen"):
 
 
 class ListeningSocket(FactData, frozen=True):
-    """A TCP socket of this host that listens.
+    """A listening TCP socket of this host.
 
     * ``address``: its address, ``0.0.0.0`` or ``::`` for all.
     * ``port``: its port.
-    * ``program``: the name of the program that has it, empty if it is unknown.
+    * ``program``: the name of its program, empty if it is unknown.
     """
 
     address: str
@@ -381,15 +381,16 @@ class ListeningSocket(FactData, frozen=True):
 
 
 class NetworkInspection(AnswerBase, frozen=True):
-    """What decides on this host whether a server can open its ports.
+    """The facts of this host that decide whether a server can open its ports.
 
     * ``listeners``: the sockets that listen on the ports of the question.
     * ``missing_addresses``: those addresses of the question that this host does not have.
-    * ``first_open_port``: the lowest port that needs no capability (net.ipv4.ip_unprivileged_port_start), None if
-      that is not known.
-    * ``servers``: the arguments of each ``ovms`` that runs on this host, without secrets; only where something listens.
+    * ``first_open_port``: the lowest port that needs no capability (net.ipv4.ip_unprivileged_port_start), None if it
+      is unknown.
+    * ``servers``: the arguments of each ``ovms`` that runs on this host, without secrets; only if a program listens.
     * ``uid``: the user of this process.
-    * ``opens_any_port``: whether this process passes the capability NET_BIND_SERVICE on to the programs it starts.
+    * ``opens_any_port``: whether this process passes the capability NET_BIND_SERVICE on to the programs that it
+      starts.
     """
 
     listeners: tuple[ListeningSocket, ...] = ()

@@ -39,11 +39,11 @@ class Fact(Struct, frozen=True):
 
 
 class FactsFile(Struct, frozen=True):
-    """Facts that were collected on one host, to be judged on any other.
+    """Facts collected on one host, for a diagnosis on any other.
 
     * ``format``: the kind of this file.
     * ``schema_version``: version of this form: the second number grows with added keys.
-    * ``header``: what was requested when the facts were collected.
+    * ``header``: the request when the facts were collected.
     * ``facts``: all facts, sorted by question.
     """
 
@@ -54,7 +54,7 @@ class FactsFile(Struct, frozen=True):
 
 
 class FactsFileError(Exception):
-    """A document cannot be read as facts; the message is one sentence for a person."""
+    """A document cannot be read as facts; the message is one sentence for the user."""
 
 
 def dump(facts: Facts, header: Mapping[str, Any]) -> str:

@@ -14,7 +14,7 @@ LoadLevel: TypeAlias = Literal["read", "compile"]
 
 
 class Preparation(FactData, frozen=True):
-    """What the server does to a model between reading and compiling it, and how it compiles it.
+    """The server's changes to a model between reading and compiling it, and how it compiles it.
 
     * ``layouts``: rows of input or output, the tensor's real name, its layout, the model's layout. A tensor that is
       not named keeps its own layout or gets ``N...``.
@@ -22,10 +22,10 @@ class Preparation(FactData, frozen=True):
       ``scale`` and the value as JSON.
     * ``reshape``: rows of a tensor's real name and its requested shape, as OpenVINO writes it.
     * ``batch``: the batch to set, as OpenVINO writes it, None for none.
-    * ``device``: the device that the model is compiled for.
+    * ``device``: the device for which the model is compiled.
     * ``config``: plugin properties, each with its value as JSON.
-    * ``untouched``: whether layouts and preprocessing are left out altogether, the default ones too. The server
-      keeps a model of an earlier try, which had them.
+    * ``untouched``: whether all layouts and preprocessing are left out, the default ones too. The server keeps a
+      model of an earlier try, which had them.
     """
 
     layouts: tuple[tuple[str, ...], ...] = ()

@@ -1,9 +1,8 @@
 """The questions of the rules.
 
-Every path in a question is the *server's* path, but for StatHost's; a collector maps it to this host's.
-InspectNetwork is about this host itself.
-Every question about a path is answered with the rights of the server's user.
-Paths are text as ``os.fsdecode`` gives it (bytes that are not UTF-8 become lone surrogates).
+Every path in a question is the *server's* path, except that of StatHost; a collector maps it to this host's.
+InspectNetwork is about this host itself. Every question about a path is answered with the rights of the server's
+user. Paths are text as ``os.fsdecode`` returns it (bytes that are not UTF-8 become lone surrogates).
 """
 
 from __future__ import annotations
@@ -35,7 +34,7 @@ class StatPath(Question[PathStatus | Failure | Unavailable], frozen=True):
     """stat(2) of a path, links followed.
 
     * ``path``: the server path.
-    * ``own``: whether this process's own rights are used, only to understand what the user named.
+    * ``own``: whether this process's own rights are used, only to resolve a path that the user named.
     """
 
     path: str
@@ -45,7 +44,7 @@ class StatPath(Question[PathStatus | Failure | Unavailable], frozen=True):
 class StatHost(Question[PathStatus | Failure | Unavailable], frozen=True):
     """stat(2) of a path of *this host*, links followed, with this process's own rights; mounts are ignored.
 
-    Needed where a server path is under no mount: perhaps the host path with the same name was meant.
+    Needed if a server path is under no mount: perhaps the host path with the same name was meant.
 
     * ``path``: the path of this host.
     """
@@ -66,7 +65,7 @@ class ListDirectory(Question[Listing | Failure | Unavailable], frozen=True):
     """The entries of a directory, in the file system's order.
 
     * ``path``: the server path.
-    * ``own``: whether this process's own rights are used, only to understand what the user named.
+    * ``own``: whether this process's own rights are used, only to resolve a path that the user named.
     """
 
     path: str
@@ -103,9 +102,9 @@ class ReadFile(Question[FileContent | Failure | Unavailable], frozen=True):
 
 
 class InspectModel(Question[ModelInspection | Failure | Unavailable], frozen=True):
-    """What the bytes of a model hold, read without OpenVINO.
+    """The content of a model's bytes, read without OpenVINO.
 
-    * ``path``: the server path that the server hands to ``read_model``: a file, of a SavedModel the directory,
+    * ``path``: the server path that the server passes to ``read_model``: a file, of a SavedModel the directory,
       ending in ``/``.
     * ``format``: the model's format.
     """
@@ -115,11 +114,11 @@ class InspectModel(Question[ModelInspection | Failure | Unavailable], frozen=Tru
 
 
 class LoadModel(Question[LoadReport | Unavailable], frozen=True):
-    """What OpenVINO does with a model, tried in a child process.
+    """OpenVINO's result for a model, tried in a child process.
 
-    * ``path``: the server path that the server hands to ``read_model``.
-    * ``level``: how far the model is to be loaded.
-    * ``preparation``: what is done to the model before it is compiled, None to take it as it is and compile it with
+    * ``path``: the server path that the server passes to ``read_model``.
+    * ``level``: how far the model should be loaded.
+    * ``preparation``: the changes to the model before it is compiled, None to leave it unchanged and compile it with
       the server's defaults on CPU.
     * ``extension``: the server path of a CPU extension that is loaded first, which runs its code; None for none.
     * ``tokenizers``: whether the openvino_tokenizers of this program's own environment is loaded first.
@@ -133,12 +132,12 @@ class LoadModel(Question[LoadReport | Unavailable], frozen=True):
 
 
 class LoadPipeline(Question[LoadReport | Unavailable], frozen=True):
-    """What OpenVINO GenAI does with the directory of a generative model (level ``compile``), tried in a child process,
+    """OpenVINO GenAI's result for the directory of a generative model (level ``compile``), tried in a child process,
     on the CPU.
 
     * ``path``: the server path of the directory.
-    * ``task``: what the server loads it for, as in ``--task``.
-    * ``config``: the properties to compile it with, each with its value as JSON.
+    * ``task``: the task for which the server loads it, as in ``--task``.
+    * ``config``: the properties for the compilation, each with its value as JSON.
     """
 
     path: str
@@ -147,7 +146,7 @@ class LoadPipeline(Question[LoadReport | Unavailable], frozen=True):
 
 
 class InspectLibrary(Question[LibraryInspection | Failure | Unavailable], frozen=True):
-    """What the bytes of a shared library hold, which is not loaded. Only after StatPath reported a regular file.
+    """The content of a shared library's bytes; it is not loaded. Only after StatPath reported a regular file.
 
     * ``path``: the server path.
     """
@@ -156,8 +155,8 @@ class InspectLibrary(Question[LibraryInspection | Failure | Unavailable], frozen
 
 
 class LoadExtension(Question[LoadReport | Unavailable], frozen=True):
-    """What OpenVINO does with a CPU extension (level ``read``), tried in a child process: this runs the library's
-    code. Only for a library that the user named, and that was built for the very OpenVINO on this host.
+    """OpenVINO's result for a CPU extension (level ``read``), tried in a child process: this runs the library's
+    code. Only for a library that the user named, and that was built for exactly the OpenVINO on this host.
 
     * ``path``: the server path.
     """
@@ -166,7 +165,7 @@ class LoadExtension(Question[LoadReport | Unavailable], frozen=True):
 
 
 class InspectKeyFile(Question[KeyFileInspection | Failure | Unavailable], frozen=True):
-    """What kind of key a file holds, never the key itself. Only after StatPath reported a regular file.
+    """The kind of key in a file, never the key itself. Only after StatPath reported a regular file.
 
     * ``path``: the server path.
     """
@@ -175,7 +174,8 @@ class InspectKeyFile(Question[KeyFileInspection | Failure | Unavailable], frozen
 
 
 class CheckWritable(Question[Writability | Failure | Unavailable], frozen=True):
-    """access(2) of a path for writing, and what else decides whether files can be created there; nothing is written.
+    """access(2) of a path for writing, and the other facts that decide whether files can be created there; nothing
+    is written.
 
     * ``path``: the server path.
     """
@@ -184,8 +184,8 @@ class CheckWritable(Question[Writability | Failure | Unavailable], frozen=True):
 
 
 class ProbeWrite(Question[WriteProbe | Failure | Unavailable], frozen=True):
-    """A file that is created, written and removed in a directory, as the server's user. Only where the user requests
-    it: the one question that changes anything.
+    """A file that is created, written and removed in a directory, as the server's user. Only if the user requests
+    it: no other question changes anything.
 
     * ``path``: the server path of the directory.
     """
@@ -194,11 +194,11 @@ class ProbeWrite(Question[WriteProbe | Failure | Unavailable], frozen=True):
 
 
 class InspectNetwork(Question[NetworkInspection | Unavailable], frozen=True):
-    """Who listens on ports of *this host*, and whether it has addresses; with this process's own rights. No port is
-    opened: a server that starts at the same moment is not disturbed.
+    """The programs that listen on ports of *this host*, and whether it has addresses; with this process's own
+    rights. No port is opened: a server that starts at the same moment is not disturbed.
 
     * ``ports``: the TCP ports.
-    * ``addresses``: IP addresses that a server is to bind.
+    * ``addresses``: IP addresses that a server will bind.
     """
 
     ports: tuple[int, ...]
@@ -210,7 +210,7 @@ class InspectNetwork(Question[NetworkInspection | Unavailable], frozen=True):
         return "/proc/net"
 
 
-#: Any of the questions that a facts file can have.
+#: Any question that a facts file can have.
 AnyQuestion: TypeAlias = (
     CheckWritable
     | ProbeWrite

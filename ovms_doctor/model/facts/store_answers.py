@@ -26,7 +26,7 @@ _NETWORK_CONDITIONS = (
 
 
 class StoreResponse(AnswerBase, frozen=True, tag="StoreAnswered"):
-    """The store did what was requested.
+    """A store's answer to a successful request.
 
     * ``region``: the bucket's region, empty if the store does not report it.
     """
@@ -39,7 +39,7 @@ class StoredObject(FactData, frozen=True):
 
     * ``key``: its key.
     * ``size``: its size in bytes.
-    * ``archived``: whether its storage class demands that it is restored before it can be read.
+    * ``archived``: whether its storage class requires that it is restored before it can be read.
     """
 
     key: str
@@ -51,8 +51,8 @@ class StoreListing(AnswerBase, frozen=True):
     """Keys of a store.
 
     * ``objects``: the objects in the order of their keys' bytes.
-    * ``more``: whether there are other keys behind the last one.
-    * ``prefixes``: of a delimited list, the beginnings of the keys behind the next slash, with that slash.
+    * ``more``: whether there are other keys after the last one.
+    * ``prefixes``: of a delimited list, the beginnings of the keys up to the next slash, with that slash.
     """
 
     objects: tuple[StoredObject, ...]
@@ -61,16 +61,16 @@ class StoreListing(AnswerBase, frozen=True):
 
 
 class StoreRefusal(AnswerBase, frozen=True):
-    """A store, or a proxy before it, does not do what was requested.
+    """A refusal of a request by a store, or by a proxy before it.
 
     * ``call``: the request.
-    * ``status``: the HTTP status, 0 if nothing answered.
-    * ``code``: the store's own error code (``AccessDenied``), empty if it gives none.
+    * ``status``: the HTTP status, 0 without an answer.
+    * ``code``: the store's own error code (``AccessDenied``), empty if it has none.
     * ``message``: its error message, cut, without secrets.
-    * ``problem``: what happened instead of an answer, empty if one came.
+    * ``problem``: the failure instead of an answer, empty if there was an answer.
     * ``region``: the bucket's region, empty if the store does not report it.
-    * ``host``: the host and port to which the request went.
-    * ``key``: of several objects that were requested together, the one that is refused.
+    * ``host``: the host and port of the request.
+    * ``key``: of several objects that were requested together, the refused one.
     """
 
     call: StoreCall

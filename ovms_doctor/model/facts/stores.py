@@ -1,7 +1,7 @@
 """The questions about a store (S3, Google Cloud Storage).
 
-Every request is sent as the server's client would send it: with its address, its way of naming the bucket, its
-proxy and its credentials. None of these types holds a secret: a question names the variables, the probe has their
+Every request is sent as the server's client would send it: with its address, its way of naming the bucket, its proxy
+and its credentials. None of these types contains a secret: a question names the variables, the probe has their
 values.
 """
 
@@ -114,11 +114,11 @@ class CopiedFile(FactData, frozen=True):
 
 
 class VersionCopy(FactData, frozen=True):
-    """What the server downloads of one version.
+    """The part of one version that the server downloads.
 
     * ``access``: the client and the bucket.
     * ``prefix``: the beginning of the objects' keys; the rest of a key is the file's name.
-    * ``files``: the files that are downloaded.
+    * ``files``: the downloaded files.
     * ``directories``: the directories that the server creates for them.
     * ``limit``: how many bytes of it may be downloaded here, 0 for no limit.
     """
@@ -136,7 +136,7 @@ class VersionCopy(FactData, frozen=True):
 
 
 class InspectCopy(Question[ModelInspection | Failure | StoreRefusal | Unavailable], frozen=True):
-    """What the bytes of a model in a store hold, read without OpenVINO. Of the weights only what is needed is
+    """The content of the bytes of a model in a store, read without OpenVINO. Of the weights only the needed part is
     downloaded. Paths in the answer are ``scheme://bucket/key``.
 
     * ``copy``: the files that the server downloads.
@@ -155,13 +155,13 @@ class InspectCopy(Question[ModelInspection | Failure | StoreRefusal | Unavailabl
 
 
 class LoadCopy(Question[LoadReport | StoreRefusal | Unavailable], frozen=True):
-    """What OpenVINO does with a model in a store; all its files are downloaded first.
+    """OpenVINO's result for a model in a store; all its files are downloaded first.
 
     * ``copy``: the files that the server downloads.
     * ``file``: the model's file below the version's directory; of a SavedModel the directory, empty or ending in
       ``/``.
-    * ``level``: how far the model is to be loaded.
-    * ``preparation``: what is done to the model before it is compiled, None to take it as it is.
+    * ``level``: how far the model should be loaded.
+    * ``preparation``: the changes to the model before it is compiled, None to leave it unchanged.
     * ``extension``: the server path of a CPU extension that is loaded first, None for none.
     """
 

@@ -1,7 +1,7 @@
 r"""Texts in which letters are written by escapes: ``\u0066`` of JSON, ``%66`` of URLs, ``\146`` and ``\x66`` of
 protobuf's text format and of logs, bytes with zeros between them (UTF-16).
 
-What is changed is the text that they stand for, and it is written with the same escapes.
+The change is applied to the unescaped text, and the result is written with the same escapes.
 """
 
 from __future__ import annotations
@@ -25,11 +25,14 @@ _OTHER = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "a": "\a", "v":
 
 
 def changed(text: str, change: Change, *, backslashes: bool) -> str:
-    """``text`` with what ``change`` makes of the text that it stands for. ``change`` gives as many characters as it
-    takes, each of the same number of bytes. ``backslashes``: whether they begin escapes; in names they do not."""
+    """Returns ``text`` with ``change`` applied to its unescaped form.
+
+    ``change``: returns as many characters as it gets, each of the same number of bytes.
+    ``backslashes``: whether backslashes begin escapes; in names they do not.
+    """
     if "%" not in text and not (backslashes and "\\" in text):
         return change(text)
-    parts: list[tuple[str, str, str]] = []  # what stands there, what it stands for, the kind of escape
+    parts: list[tuple[str, str, str]] = []  # the escaped text, the unescaped text, the kind of escape
     end = 0
     for match in (_ESCAPES if backslashes else _PERCENT_ONLY).finditer(text):
         if match.start() > end:
@@ -52,7 +55,8 @@ def changed(text: str, change: Change, *, backslashes: bool) -> str:
 
 
 def with_wide_letters(text: str, change: Change) -> str:
-    """A text, one character for each byte or not, with zeros between its letters where it is UTF-16 or UTF-32."""
+    """Returns a changed text with zeros between its letters if it is UTF-16 or UTF-32. The text has one character
+    for each byte, or not."""
     if "\0" not in text:
         return text
 

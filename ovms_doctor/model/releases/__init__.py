@@ -1,4 +1,4 @@
-"""Which OVMS release changed what. Data and comparisons, no rules; it imports nothing from the package.
+"""Which OVMS release changed what: data and comparisons, no rules.
 
 The dates of changes come from the server's sources at each release tag (v2022.1 … v2026.3).
 """

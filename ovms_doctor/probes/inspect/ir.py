@@ -53,7 +53,7 @@ class IrText(Struct, frozen=True):
 
     @property
     def claimed(self) -> bool:
-        """Whether OpenVINO's IR frontend takes the file: first element ``<net>``, version 10 or 11."""
+        """Whether OpenVINO's IR frontend accepts the file: first element ``<net>``, version 10 or 11."""
         return _is_net(self.document) and _header_version(self.plain, self.document) in (10, 11)
 
     def inspect(self, path: str, size: int) -> ModelInspection:

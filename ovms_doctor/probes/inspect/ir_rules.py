@@ -40,7 +40,7 @@ LEAST_INPUTS: dict[str, int] = {
 
 
 class Constant(Struct, frozen=True):
-    """Bytes that a constant takes from the weights file. ``reached``: OpenVINO will read it."""
+    """Bytes of a constant in the weights file. ``reached``: whether OpenVINO will read it."""
 
     layer: str
     offset: int

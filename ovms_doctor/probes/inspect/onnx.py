@@ -51,7 +51,7 @@ class _Model(Struct):
 
 
 def claims(source: Source) -> bool:
-    """Whether OpenVINO takes the file for ONNX: the first three fields are different ones of ModelProto.
+    """Whether OpenVINO reads the file as ONNX: the first three fields are different ones of ModelProto.
 
     Source: ``is_valid_model`` of the ONNX frontend, which reads no further fields.
     """
@@ -281,7 +281,7 @@ def _judge(tensor: _External, location: str, full: str, root: str, size: int | N
         predicate = f"is kept in {location}, which is not there"
         return _fault(faults.EXTERNAL_DATA_MISSING, full, tensor, predicate, f"stat {location}: no such file")
     if not re.fullmatch(r"[0-9]{1,19}", tensor.offset) or not re.fullmatch(r"[0-9]{1,19}", tensor.length):
-        # std::stoull is laxer than this pattern, so this alone proves nothing.
+        # std::stoull accepts more than this pattern, so this proves nothing by itself.
         wrong = f"offset={tensor.offset!r:.40} length={tensor.length!r:.40}"
         return _fault(
             faults.EXTERNAL_DATA_TOO_SMALL, full, tensor, f"has no usable place in {location}", wrong, False

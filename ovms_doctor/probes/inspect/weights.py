@@ -43,7 +43,8 @@ def weights_path(model: str) -> str:
 
 
 def inspect_weights(model: str, verdict: Verdict) -> Weights:
-    """``verdict`` has the bytes that the model needs. Reads some blocks only, whatever the size."""
+    """Inspects the weights file. ``verdict`` has the bytes that the model needs. Reads only some blocks of a file of
+    any size."""
     path = weights_path(model)
     try:
         descriptor, status = open_regular(path)

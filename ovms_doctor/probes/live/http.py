@@ -1,4 +1,4 @@
-"""GET requests to one server, each with a limit of size and a deadline that holds for the whole answer."""
+"""GET requests to one server, each with a limit of size and a deadline for the whole answer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Requests for inference, sent only where the user requests them: zeros by the model's metadata, or one token."""
+"""Requests for inference, sent only if the user requests them: zeros by the model's metadata, or one token."""
 
 from __future__ import annotations
 

@@ -212,7 +212,7 @@ def _send(child: Child, batches: list[list[AnyQuestion]]) -> None:
 
 
 def _batches(questions: list[AnyQuestion], alone: int) -> list[list[AnyQuestion]]:
-    """Yields the questions in order, the first ones alone."""
+    """Returns the questions in batches, in order, the first ones one by one."""
     singles = [[question] for question in questions[:alone]]
     rest = range(alone, len(questions), _BATCH)
     return [*singles, *(questions[start : start + _BATCH] for start in rest)]

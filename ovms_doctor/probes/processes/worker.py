@@ -112,7 +112,7 @@ def _stores() -> Starter:
     return lambda line: start(decode_options(line, StoreOptions))
 
 
-#: Imports what a kind of worker needs, before its options are known.
+#: Imports the modules of a kind of worker, before its options are known.
 _KINDS: dict[str, Callable[[], Starter]] = {
     "files": _files,
     "inspect": _inspect,

@@ -63,5 +63,5 @@ class ChildRecords:
 
 
 def record_child() -> None:
-    """Records what this child does from now on; the descriptor RECORDS is the file."""
+    """Records this child's actions from now on; the descriptor RECORDS is the file."""
     record_to(ChildRecords(RECORDS))

@@ -1,7 +1,7 @@
-"""OpenVINO's Python binding imported: its extension module alone, else the package ``openvino`` around it.
+"""OpenVINO's Python binding imported: only its extension module, else the package ``openvino`` around it.
 
 ``import openvino`` reports the import to its maker over the network, writes files into HOME and imports numpy, which
-takes several times as long as all the rest. The extension module does none of this. It needs two things of the
+takes several times as long as all the rest. The extension module does none of this. It needs two objects of the
 package, which it imports by name at their use:
 
 - ``numpy.float32``, to recognize such a value among the properties of a compilation (all releases);

@@ -37,7 +37,7 @@ class Pipelines:
     """OpenVINO GenAI in this process."""
 
     def __init__(self) -> None:
-        #: Bytes that a load may take, None for no limit of its own.
+        #: Bytes that a load may use, None for no limit of its own.
         self.memory_limit: int | None = None
         #: The version of OpenVINO GenAI; empty before it is prepared.
         self.version = ""

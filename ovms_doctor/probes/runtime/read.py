@@ -54,7 +54,7 @@ class Runtime:
     """OpenVINO in this process."""
 
     def __init__(self) -> None:
-        #: Bytes that a load may take, None for no limit of its own.
+        #: Bytes that a load may use, None for no limit of its own.
         self.memory_limit: int | None = None
         #: The loaded extensions, each with OpenVINO's text if it failed. None can be unloaded.
         self._extensions: dict[str, str | None] = {}

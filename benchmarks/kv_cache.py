@@ -61,9 +61,11 @@ print(json.dumps((found[-1] - found[0]) / (rounds * tokens * requests)))
 
 
 class Measured(NamedTuple):
-    """Bytes of a token: the middle of the predicted range, and the growth of the process."""
+    """The predicted and the measured size of a token in the KV cache."""
 
+    #: Bytes: the middle of the predicted range.
     predicted: float
+    #: Bytes: the growth of the process.
     measured: float
 
     @property

@@ -43,17 +43,21 @@ finally:
 
 @dataclass(frozen=True)
 class Command:
-    """A command: its arguments, and the exit code that means success."""
+    """A command to be measured."""
 
+    #: Its arguments.
     arguments: Sequence[str]
+    #: The exit code that means success.
     code: int = 0
 
 
 @dataclass
 class Runs:
-    """The costs of one command's runs in seconds: wall time, and processor time with all children."""
+    """The costs of one command's runs, in seconds."""
 
+    #: Wall time of each run.
     wall: list[float] = field(default_factory=list)
+    #: Processor time of each run, with all children.
     cpu: list[float] = field(default_factory=list)
 
     def of(self, kind: str) -> list[float]:

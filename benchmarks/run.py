@@ -62,14 +62,21 @@ if len(sys.argv) > 2:
 
 @dataclass(frozen=True)
 class Setting:
-    """The amount of work: runs of short and of long commands, models, and the factor for the large tree."""
+    """The amount of work."""
 
+    #: Number of runs of short commands.
     short: int
+    #: Number of runs of long commands.
     long: int
+    #: Number of models in the small tree.
     models: int
+    #: Number of models in the tree of medium size.
     many: int
+    #: How many times more models the large tree has.
     factor: int
+    #: Whether ``import openvino`` is also measured with its telemetry.
     plain: bool
+    #: Number of models in the configuration.
     entries: int
 
 

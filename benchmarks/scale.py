@@ -56,10 +56,13 @@ main(["-H", "127.0.0.1", "-p", port])
 
 @dataclass(frozen=True)
 class Cost:
-    """The cost of one run: processor seconds with all children, MiB of the parent and of its largest child."""
+    """The cost of one run."""
 
+    #: Processor seconds with all children.
     cpu: float
+    #: Peak memory of the parent in MiB.
     parent: float
+    #: Peak memory of the largest child in MiB.
     child: float
 
 

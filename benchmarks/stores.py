@@ -54,9 +54,11 @@ if found != 3 * models:
 
 @dataclass
 class Counted:
-    """The transferred data: requests by method, bytes that the server sent."""
+    """The transferred data."""
 
+    #: Number of requests by method.
     requests: dict[str, int]
+    #: Bytes that the server sent.
     received: int = 0
 
     @property

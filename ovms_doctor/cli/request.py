@@ -322,6 +322,7 @@ def _say_error(
 class _Judgement(NamedTuple):
     """The result for a request or an error text."""
 
+    #: The findings.
     findings: tuple[Finding, ...]
     #: Why the server's answer is unknown; empty if it is known.
     unjudged: str
@@ -329,7 +330,9 @@ class _Judgement(NamedTuple):
     last: tuple[str, str]
     #: Writes the part of the output above the findings.
     write_body: Callable[[TextWriter], None]
+    #: Makes the object ``request`` of the JSON report.
     request_info: Callable[[], RequestInfo]
+    #: The release whose rules were used.
     release: Release
 
 

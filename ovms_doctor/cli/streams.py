@@ -30,6 +30,7 @@ class _OutputFile(io.FileIO):
     """Standard output that keeps the error of a failed write: a text buffer discards the text that it could not
     write."""
 
+    #: The error of the last failed write; None if all succeeded.
     failure: OSError | None = None
 
     def write(self, data: Any, /) -> int:

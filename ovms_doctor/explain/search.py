@@ -140,8 +140,9 @@ class _Template(Struct, frozen=True):
     fields: tuple[str, ...]
     #: Whether the match may extend over several lines.
     several_lines: bool
-    #: The longest literal, unchanged and in lower case: a message without it does not match.
+    #: The longest literal: a message without it does not match.
     longest: str
+    #: The longest literal in lower case.
     longest_folded: str
 
     @property

@@ -28,8 +28,9 @@ class Signature(Struct, frozen=True):
     code: str
     #: The file that writes the message: one of OVMS, or the name of a library.
     source: str
-    #: The first and the last release with the message; None for the newest known.
+    #: The first release with the message.
     since: str
+    #: The last release with the message; None for the newest known.
     until: str | None = None
 
     @property
@@ -45,6 +46,9 @@ class Signature(Struct, frozen=True):
 
 
 class _Signatures(Struct, frozen=True):
+    """The content of ``data/signatures.json``."""
+
+    #: The signatures.
     signatures: tuple[Signature, ...]
 
 

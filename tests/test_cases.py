@@ -31,7 +31,7 @@ CASES = [
 ]
 
 
-def test_all_cases_are_there() -> None:
+def test_all_cases_exist() -> None:
     assert len(CASES) == 1162
     assert {case.release for case in CASES} == {"2025.4", "2026.3"}
 

@@ -147,7 +147,7 @@ def test_a_directory_that_cannot_be_written(release: str, frozen: bool) -> None:
         assert "cannot set permissions" in "".join(findings[0].server_log)
 
 
-def test_a_blob_that_is_there_may_be_the_models_own() -> None:
+def test_an_existing_blob_may_belong_to_the_model() -> None:
     """The model then loads. So the only prediction is that nothing new is written."""
     disk = _disk(files={f"{CACHE}/1.blob": "x"}, rights={CACHE: "rx"})
     planned, findings = _plan_and_findings(_deployment("2025.4"), disk)
@@ -293,7 +293,7 @@ def test_no_files_left() -> None:
 
 
 @pytest.mark.parametrize(("free", "blobs", "reported"), [(99, 0, True), (100, 0, False), (99, 1, False)])
-def test_less_free_space_than_the_size_of_the_weights(free: int, blobs: int, reported: bool) -> None:
+def test_less_free_space_than_the_weights_need(free: int, blobs: int, reported: bool) -> None:
     class LargeWeightsDisk(Disk):
         def answer(self, question: AnyQuestion) -> Answer:
             answer = super().answer(question)
@@ -396,7 +396,7 @@ def _container_deployment(source: str, **more: object) -> Deployment:
 
 
 @pytest.mark.parametrize("uid", [0, 5000])
-def test_a_directory_that_the_engine_makes_is_roots(uid: int) -> None:
+def test_a_directory_that_the_engine_creates_belongs_to_root(uid: int) -> None:
     deployment = replace(_container_deployment("docker-run", created_by_engine=True), user=User(uid, uid))
     planned, findings = _plan_and_findings(deployment, Disk({"/m/1/a.onnx": "good"}))
     assert planned.outcome == "serves"

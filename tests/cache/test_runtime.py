@@ -166,7 +166,7 @@ def test_a_blob_of_roots(world_dir: Path, model: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize("device", ["AUTO", "MULTI:CPU", "HETERO:CPU"])
-def test_other_devices_fare_the_same(world_dir: Path, model: Path, device: str) -> None:
+def test_other_devices_behave_as_predicted(world_dir: Path, model: Path, device: str) -> None:
     cache = world_dir / "cache"
     cache.mkdir(mode=0o700)
     predicted = _predicted_plan(model, cache, "--target_device", device)

@@ -152,7 +152,7 @@ def test_acls_count(
 
 @ROOT_TAKES_IDS
 @pytest.mark.parametrize("mode", [0o700, 0o722, 0o755, 0o777])
-def test_the_collector_tries_it(world_dir: Path, mode: int) -> None:
+def test_the_collector_tries_to_write_into_the_cache(world_dir: Path, mode: int) -> None:
     path = world_dir / "cache"
     path.mkdir()
     path.chmod(mode)

@@ -201,7 +201,7 @@ def test_a_custom_image_may_contain_the_files(world_dir: Path) -> None:
     assert found(run(world_dir, *SERVED, image="registry.example.com/ours/server:1")) == []
 
 
-def test_a_link_into_the_image_may_lead_somewhere(world_dir: Path) -> None:
+def test_a_link_into_the_image_may_resolve(world_dir: Path) -> None:
     directory = good_model(world_dir / "models" / "m" / "1")
     (directory / "model.bin").unlink()
     (directory / "model.bin").symlink_to("/usr/share/models/model.bin")

@@ -149,7 +149,7 @@ def test_a_tokenizer_that_is_served_needs_no_extension(version: Path) -> None:
 
 
 @pytest.mark.parametrize("load", ["none", "read"])
-def test_a_model_that_other_tools_may_refuse_is_worth_knowing(version: Path, load: str) -> None:
+def test_a_model_that_other_tools_may_refuse_is_an_info(version: Path, load: str) -> None:
     xml, _ = pair(version)
     assert findings(version, "--load", load) == []
     xml.write_bytes(b"\n" + xml.read_bytes())

@@ -49,7 +49,7 @@ def test_each_directory_gets_a_different_number(
     assert result.document["models"][0]["served_versions"] == sorted(map(int, numbers.values()))
 
 
-def test_of_many_the_first_are_named(world_dir: Path) -> None:
+def test_the_first_of_many_are_named(world_dir: Path) -> None:
     for number in range(9, 20):
         (world_dir / "m" / f"v{number}").mkdir(parents=True)
     (finding,) = findings("--as", "model", world_dir / "m")

@@ -81,7 +81,7 @@ def notes(result: Result) -> list[str]:
     return found
 
 
-def test_an_entry_holds_until_its_day(project: Path) -> None:
+def test_an_entry_is_valid_until_its_day(project: Path) -> None:
     written(project, "--baseline-expires", "2999-12-31")
     assert check(project, "--baseline", project / "known.json").code == 0
     edit(project, expires="2000-01-01")

@@ -77,7 +77,7 @@ def test_an_ignored_finding_is_counted_and_shown_with_its_reason(project: Path) 
     assert "explain OVD101" not in text
 
 
-def test_when_all_is_ignored_the_run_passes_and_does_not_call_it_fine(project: Path) -> None:
+def test_a_run_with_only_ignored_findings_passes_and_counts_them(project: Path) -> None:
     write(project, '[[ignore]]\ncode = "OVD1"\nreason = "x"\n')
     result = check(project)
     assert (result.code, result.document["summary"]["verdict"]) == (0, "pass")

@@ -40,7 +40,7 @@ def download_output(*amounts: tuple[int, int], path: str = PATH) -> Terminal:
     return terminal
 
 
-def test_a_download_shows_how_far_it_is() -> None:
+def test_a_download_shows_its_progress() -> None:
     line, end = download_output((120 * MIB, 400 * MIB)).lines
     assert line.endswith(f"downloading {PATH} 120 of 400 MiB [###       ]  30%")
     assert end == ""

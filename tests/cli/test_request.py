@@ -287,7 +287,7 @@ def test_only_metadata_are_requested(server: str, tmp_path: Path) -> None:
     assert set(_Server.requested_paths) == {"GET /v1/config", "GET /v2", "GET /v2/models/fc"}
 
 
-def test_a_server_that_is_not_there(tmp_path: Path) -> None:
+def test_a_server_that_refuses_the_connection(tmp_path: Path) -> None:
     result = ovms_doctor("request", write(tmp_path, GOOD), "--url", "http://127.0.0.1:9")
     assert (result.code, result.text) == (2, "")
     assert "Connection refused" in result.err.decode()

@@ -112,7 +112,7 @@ def test_one_model(store_runs: StoreRuns, below: str) -> None:
     assert result.document["models"][0]["versions"][0]["state_basis"] == "read"
 
 
-def test_one_here_and_one_there_are_one_configuration(store_runs: StoreRuns) -> None:
+def test_a_local_and_a_remote_target_are_one_configuration(store_runs: StoreRuns) -> None:
     result = check(store_runs.path("/dense-ir"), FIXTURES / "dense-onnx", *store_runs.environment_options())
     assert served(result) == {"dense-ir": [1], "dense-onnx": [1]}
     assert result.document["server"]["mode"] == "config"

@@ -104,7 +104,7 @@ def test_a_file_that_cannot_be_opened_is_wrong_usage(model: Path) -> None:
         ("check m --nonsense", 2, '"$@" 2>/dev/full'),
     ],
 )
-def test_the_document_is_there_without_the_other_streams(
+def test_the_document_is_written_without_the_other_streams(
     arguments: str, code: int, line: str, model: Path
 ) -> None:
     completed = shell(line, *arguments.split(), "--format", "json", cwd=model)
@@ -147,7 +147,7 @@ class TestRemovedWorkingDirectory:
         ],
         ids=lambda arguments: arguments[0],
     )
-    def test_absolute_paths_are_all_that_is_needed(self, arguments: list[str], model: Path) -> None:
+    def test_absolute_paths_are_sufficient(self, arguments: list[str], model: Path) -> None:
         completed = self.run(model, *(word.replace("{}", str(model)) for word in arguments))
         assert (completed.returncode, completed.stderr) == (0, b"")
         assert completed.stdout

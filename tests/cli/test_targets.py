@@ -73,7 +73,7 @@ def test_weights_are_not_a_model(world_dir: Path) -> None:
     )
 
 
-def test_of_links_into_nested_directories_the_outer_one_is_mounted(world_dir: Path) -> None:
+def test_the_outer_directory_of_nested_link_targets_is_mounted(world_dir: Path) -> None:
     store, models = world_dir / "store", world_dir / "models"
     good_model(store / "1")
     (models / "a" / "1").mkdir(parents=True)
@@ -118,7 +118,7 @@ def test_a_pipeline_with_unknown_state_is_not_green(world_dir: Path) -> None:
     assert "pipeline p" in looked["reason"]
 
 
-def test_a_version_that_a_pipeline_names_and_that_is_not_there(world_dir: Path) -> None:
+def test_a_missing_version_that_a_pipeline_names(world_dir: Path) -> None:
     result = check(_pipeline(world_dir, version=7), "--bare-metal")
     (finding,) = result.document["findings"]
     assert "version 7 of the model m, which the node n names, is not served" in finding["message"]

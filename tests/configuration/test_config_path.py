@@ -106,13 +106,13 @@ def test_the_key_that_is_mounted_is_named(kind: str, world_dir: Path) -> None:
     assert steps(finding) == ["Give the server --config_path /cfg/ovms.json"]
 
 
-def test_a_key_that_is_there_is_read(world_dir: Path) -> None:
+def test_an_existing_key_is_read(world_dir: Path) -> None:
     result = pod(world_dir, "ConfigMap", ["config.json"], {"mountPath": "/cfg"})
     assert "OVD405" not in [item["code"] for item in result.document["findings"]]
     assert result.document["models"][0]["name"] == "m"
 
 
-def test_a_key_that_is_not_there_mounted_as_a_file(world_dir: Path) -> None:
+def test_a_missing_key_mounted_as_a_file(world_dir: Path) -> None:
     """Kubernetes mounts an empty directory; nothing on this host needs to be removed."""
     mount = {"mountPath": "/cfg/config.json", "subPath": "config.json"}
     result = pod(world_dir, "ConfigMap", ["ovms.json"], mount)

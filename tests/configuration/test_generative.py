@@ -125,7 +125,7 @@ def test_a_generative_model_accepts_arguments_that_a_classic_model_refuses() -> 
 
 
 @pytest.mark.parametrize(("exists", "code"), [(True, None), (False, 64)])
-def test_a_cpu_extension_that_is_not_there(exists: bool, code: int | None) -> None:
+def test_a_missing_cpu_extension(exists: bool, code: int | None) -> None:
     memory_files = MemoryFiles({"/repo/m/1/a.onnx": "good", **({"/e.so": "x"} if exists else {})})
     plan = settle(deployed("2026.3", (*ARGUMENTS, "--cpu_extension", "/e.so")), memory_files)
     assert plan.exit_code == code

@@ -347,7 +347,7 @@ def test_a_library_is_an_error_if_a_model_needs_it(needed: bool) -> None:
         assert found[1].caused_by == (found[0].fingerprint,)
 
 
-def test_of_equal_pipelines_one_is_served() -> None:
+def test_one_of_several_equal_pipelines_is_served() -> None:
     models = {"type": "DL model", "model_name": "m"}
     pipeline = _pipeline("l")
     node = {key: value for key, value in pipeline["nodes"][0].items() if key != "library_name"}
@@ -389,7 +389,7 @@ def test_of_equal_pipelines_one_is_served() -> None:
         ('{"a": 01}', "Missing a comma or '}' after an object member."),
     ],
 )
-def test_why_it_is_not_json(text: str, message: str) -> None:
+def test_the_reason_for_invalid_json(text: str, message: str) -> None:
     (found,) = findings(configured_files(text))
     assert found.code == "OVD403"
     assert message in found.message
@@ -480,7 +480,7 @@ def test_the_fault_of_a_mapping(text: str, message: str) -> None:
     assert "json.tool" not in str(warning.remedy.steps)
 
 
-def test_a_key_of_old_is_named_with_its_present_name() -> None:
+def test_an_old_key_is_named_with_its_present_name() -> None:
     memory_files = MemoryFiles({"/m/1/a.onnx": "good"})
     arguments = (*SINGLE, "--target_device", "CPU", "--plugin_config", '{"CPU_THREADS_NUM": "4"}')
     _, found = plan_and_findings(memory_files, arguments)

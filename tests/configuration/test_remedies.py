@@ -72,7 +72,7 @@ def test_explanation_of_a_value(config: Any, release: str, message: str) -> None
     assert message in found.detail
 
 
-def test_a_key_that_came_later_is_not_taken_for_another() -> None:
+def test_a_key_of_a_newer_release_is_not_replaced_by_another() -> None:
     (found,) = findings(configured_files({"mediapipe_config_list": [], "model_config_list": []}), "2022.1")
     assert "mediapipe_config_list came with OVMS 2023.0." in found.detail
     assert "Did you mean" not in found.detail

@@ -259,7 +259,7 @@ def test_pipelines_that_the_configuration_alone_shows_to_fail(
     )
 
 
-def test_of_two_pipelines_with_one_name_the_first_counts() -> None:
+def test_the_first_of_two_pipelines_with_one_name_counts() -> None:
     plan = planned(listed(entry(), pipeline_config_list=[PIPELINE, PIPELINE]), "2026.3", "/m")
     assert [(item.fault.reason, item.fault.pointer) for item in plan.pipelines if item.fault] == [
         ("duplicate", "/pipeline_config_list/1")

@@ -153,7 +153,7 @@ def test_a_mount_of_this_host_keeps_its_rights(world_dir: Path) -> None:
 
 
 @pytest.mark.needs_root
-def test_of_two_mounts_only_the_copy_is_spared(world_dir: Path) -> None:
+def test_only_the_copy_of_two_mounts_is_exempt(world_dir: Path) -> None:
     for name in ("volume", "bound"):
         closed(good_model(world_dir / name / "1").parent)
     entries = [{"config": {"name": name, "base_path": f"/{name}"}} for name in ("volume", "bound")]

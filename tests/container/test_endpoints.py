@@ -142,7 +142,7 @@ def test_addresses(monkeypatch: pytest.MonkeyPatch, url: str, message: str) -> N
     assert "hunter2" not in repr(lookup)
 
 
-def test_context_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_context(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DOCKER_CONTEXT", "nowhere")
     lookup = look_at_container("resnet", 20)
     assert "nowhere does not exist" in str(lookup.problem)

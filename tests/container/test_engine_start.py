@@ -312,7 +312,7 @@ def test_a_pod_with_a_key_that_is_missing_is_not_started(tmp_path: Path) -> None
     assert "confg.json" in finding(result, "OVD717")["message"]
 
 
-def test_a_key_that_is_there_or_optional_starts_the_pod(tmp_path: Path) -> None:
+def test_an_existing_or_optional_key_starts_the_pod(tmp_path: Path) -> None:
     assert "OVD717" not in codes(pod(tmp_path, "config.json"))
     assert "OVD717" not in codes(pod(tmp_path, "confg.json", source={"optional": True}))
     # A running pod had the key at its start.

@@ -133,7 +133,7 @@ def test_in_a_compose_file(world_dir: Path) -> None:
         KEYS,
     ],
 )
-def test_an_endpoint_that_is_another(options: tuple[str, ...]) -> None:
+def test_an_endpoint_at_another_address(options: tuple[str, ...]) -> None:
     line = shlex.join(["docker", "run", *options, STOCK, *S3])
     result = ovms_doctor("check", "--format", "json", "--timeout", "1", "--docker-run", line)
     assert found(result, "OVD648") == []

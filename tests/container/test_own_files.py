@@ -81,7 +81,7 @@ def test_broken_model_of_the_image(engine: Engine, baked: str, alive: bool) -> N
 
 
 @pytest.mark.parametrize("alive", [True, False], ids=["running", "dead"])
-def test_not_in_the_image_either(engine: Engine, baked: str, alive: bool) -> None:
+def test_a_file_missing_in_the_image_too(engine: Engine, baked: str, alive: bool) -> None:
     arguments = ("--model_name", "m", "--model_path", "/models-of-nobody/m", "--port", "9000")
     made = started(engine, baked, *arguments, PRETEND="" if alive else "1")
     if not alive:

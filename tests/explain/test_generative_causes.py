@@ -110,6 +110,6 @@ def test_refused_property_of_a_classic_model_is_not_a_graph_setting() -> None:
         ),
     ],
 )
-def test_message_for_one_thing_is_not_taken_for_another(text: str, expected: list[str]) -> None:
+def test_message_is_not_confused_with_a_similar_one(text: str, expected: list[str]) -> None:
     assert _codes(text) == expected
     assert explain(text)

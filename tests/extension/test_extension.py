@@ -230,7 +230,7 @@ def test_a_library_that_brings_another_operation(library: Path, tmp_path: Path) 
 # -- what it asks for besides ------------------------------------------------------------------------------
 
 
-def test_a_library_that_not_every_image_has(tmp_path: Path) -> None:
+def test_a_library_missing_in_some_images(tmp_path: Path) -> None:
     plain_library(tmp_path / "other", "libother.so")
     library = build(tmp_path / "ext", made.ENTRY, f"-L{tmp_path / 'other'}", "-lother")
     judged = judge(model(tmp_path, "ReLU", "opset1"), library)
@@ -265,7 +265,7 @@ def test_load_none_loads_no_extension(library: Path, tmp_path: Path) -> None:
     assert judged.settled.plan.outcome == "unknown"
 
 
-def test_for_another_openvino_it_is_only_read(library: Path, tmp_path: Path) -> None:
+def test_an_extension_for_another_openvino_is_only_read(library: Path, tmp_path: Path) -> None:
     """It is right for the release. The OpenVINO here could not load it, and the model is not reported as failing."""
     other = for_other_openvino(library, tmp_path / "libmine.so")
     judged = judge(model(tmp_path), other, release="2023.3")

@@ -80,7 +80,7 @@ def test_no_extension_is_searched_if_none_is_named() -> None:
     assert missing.value.questions == (StatPath("/ext/e.so"),)
 
 
-def test_its_code_is_run_only_for_the_openvino_that_is_at_hand() -> None:
+def test_extension_code_is_run_only_for_the_installed_openvino() -> None:
     with pytest.raises(FactsMissingError) as missing:
         course(LOCAL_LIBRARY)
     assert missing.value.questions == (LoadExtension(PATH),)
@@ -122,7 +122,7 @@ def test_library_missing_on_this_host_is_not_a_finding(message: str, reason: str
     assert extension.problem == "refused"
 
 
-def test_a_c_library_that_no_image_of_the_release_has() -> None:
+def test_a_c_library_missing_in_every_image_of_the_release() -> None:
     found = course(replace(LOCAL_LIBRARY, symbol_versions=("GLIBC_2.41",)))
     assert (found.problem, found.ends, found.missing) == ("libraries", True, ("GLIBC_2.41",))
     with pytest.raises(FactsMissingError):

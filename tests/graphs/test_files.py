@@ -268,7 +268,7 @@ def run(root: Path, release: str = "2026.3", devices: str = "") -> Result:
 
 
 @pytest.mark.parametrize("device", ["GPU", "GPU.0", "NPU"])
-def test_a_device_that_the_container_has_not(chat: Any, device: str) -> None:
+def test_a_device_that_the_container_lacks(chat: Any, device: str) -> None:
     result = run(chat(f'device: "{device}"'))
     assert (codes(result), exit_code(result)) == (["OVD374"], 1)
     assert "--device /dev/" in result.text
@@ -348,7 +348,7 @@ def test_weights_for_the_npu(chat: Any, sym: bool, expected: list[str]) -> None:
 # -- side packets ---------------------------------------------------------------------------------------
 
 
-def test_a_side_packet_that_the_server_has_not(chat: Any) -> None:
+def test_a_side_packet_that_the_server_lacks(chat: Any) -> None:
     root = chat("")
     text = (root / "graph.pbtxt").read_text()
     (root / "graph.pbtxt").write_text(text.replace("LLM_NODE_RESOURCES:llm", "LLM_NODE_RESOURCES:chat"))

@@ -84,7 +84,7 @@ def test_a_vision_language_model(world_dir: Path) -> None:
         ("rerank", "2026.3", ""),
     ],
 )
-def test_models_path_that_is_not_there(model: Any, task: str, release: str, line: str) -> None:
+def test_missing_models_path(model: Any, task: str, release: str, line: str) -> None:
     root = model(task)
     path = root / "graph.pbtxt"
     path.write_text(path.read_text().replace('models_path: "./"', 'models_path: "/gone"'))

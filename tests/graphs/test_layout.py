@@ -117,7 +117,7 @@ def test_a_release_that_needs_a_list_of_graphs(repository: Callable[[str], Path]
     assert "OVD381" not in codes(check(config, release="2025.0"))
 
 
-def test_a_task_that_the_release_has_not(world_dir: Path) -> None:
+def test_a_task_that_the_release_lacks(world_dir: Path) -> None:
     root = world_dir / "repository"
     model = root / "whisper"
     model.mkdir(parents=True)

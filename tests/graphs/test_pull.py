@@ -349,7 +349,7 @@ def test_add_to_config(repository: Path, other: Callable[..., Result]) -> None:
     assert (list(findings(refused)), server(refused)["exit_code"]) == (["OVD385"], 1)
 
 
-def test_a_base_path_that_is_not_there_is_added_all_the_same(other: Callable[..., Result]) -> None:
+def test_a_missing_base_path_is_added(other: Callable[..., Result]) -> None:
     arguments = ("--add_to_config", "--config_path", "/models/config.json", "--model_name", "m")
     result = other(*arguments, "--model_path", "/models/none")
     assert (list(findings(result)), server(result)["exit_code"]) == (["OVD106"], 0)

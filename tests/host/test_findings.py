@@ -200,7 +200,7 @@ def test_a_target_has_no_known_devices(host: Path) -> None:
 # -- remote storage ------------------------------------------------------------------------------------
 
 
-def test_a_container_without_mounts_is_followed_to_its_store() -> None:
+def test_the_store_of_a_container_without_mounts_is_queried() -> None:
     line = f"docker run -e https_proxy=http://u:canary@proxy.test {OVMS}:2026.3"
     arguments = "--model_path s3://bucket/m --model_name m --port 9000"
     run = ovms_doctor("check", "--docker-run", f"{line} {arguments}", "-f", "json")

@@ -106,7 +106,7 @@ RANGE = "rest_workers count should be from 2 to 10000"
         ),
     ],
 )
-def test_workers_that_the_host_does_not_bear(
+def test_workers_that_exceed_the_limits_of_the_host(
     host: Host | None, release: str, arguments: tuple[str, ...], expected: str | None
 ) -> None:
     assert refusal(host, release, *arguments) == expected

@@ -201,7 +201,7 @@ def test_several_servers() -> None:
     assert "Pod/p/server, Pod/p/second" in refused(json.dumps(pod("--port=1", others=(second,))))
 
 
-def test_of_a_deployment_and_its_pods_the_one_in_trouble() -> None:
+def test_the_failing_pod_of_a_deployment_is_selected() -> None:
     template = {"spec": pod("--port=1")["spec"]}
     deployment = {"kind": "Deployment", "metadata": {"name": "d"}, "spec": {"template": template}}
     old = {
@@ -521,7 +521,7 @@ def test_a_server_without_arguments_that_ends_repeatedly() -> None:
     )
 
 
-def test_a_pod_that_finds_no_node() -> None:
+def test_a_pod_without_a_suitable_node() -> None:
     conditions = [{"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/3"}]
     found = read(pod(status={"phase": "Pending", "conditions": conditions}))
     assert found.state == ContainerState("waiting", reason="Unschedulable", message="0/3")

@@ -133,7 +133,7 @@ def test_empty_versions_make_a_model_unless_models_are_beside_them() -> None:
 
 
 @pytest.mark.parametrize(("name", "kind"), [("1", "model"), ("007", "model"), ("3d-unet", "model")])
-def test_a_version_directory_is_its_parents_and_a_name_is_not(name: str, kind: str) -> None:
+def test_a_version_directory_belongs_to_its_parent(name: str, kind: str) -> None:
     found = resolve("m.onnx", name=name)
     assert found.target.kind == kind
     assert names(found) == (["srv"] if name.isdigit() else [name])

@@ -178,7 +178,7 @@ def test_dated_files_are_one_log_oldest_first() -> None:
     assert grouped(names) == [("", ["o.log-20261101.gz", "o.log-20261102", "o.log"])]
 
 
-def test_other_files_are_servers_of_their_own() -> None:
+def test_other_files_are_separate_servers() -> None:
     assert grouped(["a/x.log", "b/y.log"]) == [("x.log", ["a/x.log"]), ("y.log", ["b/y.log"])]
     assert grouped(["a/x.log", "b/x.log"]) == [("a/x.log", ["a/x.log"]), ("b/x.log", ["b/x.log"])]
 

@@ -296,7 +296,7 @@ def test_executor_that_ends_the_server_is_quoted_and_no_value() -> None:
     assert "names" not in found.detail
 
 
-def test_failed_image_pipelines_are_one_cause() -> None:
+def test_failed_image_pipelines_have_one_cause() -> None:
     lines = [
         start(),
         record(f"Failed to create Image2ImagePipeline from disk: {NO_WEIGHTS}", level="warning"),

@@ -61,7 +61,7 @@ def test_releases_are_known_and_in_order() -> None:
         assert item.until is None or first <= parse_release(item.until)
 
 
-def test_no_message_is_there_twice() -> None:
+def test_no_message_exists_twice() -> None:
     own = {(code, text) for code, entry in codes().items() for text in (*entry.messages, *entry.texts)}
     keys = [(item.code, item.text) for item in ALL]
     assert len(keys) == len(set(keys))

@@ -232,7 +232,7 @@ def test_presence(name: str, host_devices: HostDevices | None, user: User, expec
         ("AUTO:GPU,FOO", GPU, [("FOO", "unknown")]),
     ],
 )
-def test_devices_that_a_list_leaves_out(
+def test_devices_missing_in_a_list(
     text: str, host_devices: HostDevices | None, passed: list[tuple[str, str]]
 ) -> None:
     verdict = judged(text, host_devices)

@@ -60,7 +60,7 @@ def test_a_refused_value(properties: dict[str, object], level: str, world_dir: P
     ],
     ids=str,
 )
-def test_a_value_that_is_taken(properties: dict[str, object], level: str, world_dir: Path) -> None:
+def test_an_accepted_value(properties: dict[str, object], level: str, world_dir: Path) -> None:
     assert judge(world_dir, level, **properties) == ([], "AVAILABLE")
 
 

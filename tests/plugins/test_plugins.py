@@ -214,7 +214,7 @@ def test_programs_started_by_a_check_are_ended_too(tmp_path: Path, models: Path)
     _until_gone(int(pid_file.read_text()))
 
 
-def test_of_garbage_the_good_part_is_kept(tmp_path: Path, models: Path) -> None:
+def test_the_valid_part_of_garbage_is_kept(tmp_path: Path, models: Path) -> None:
     site = install(DIST, tmp_path / "site", ["acme-garbage"])
     result = check(site, models)
     assert statuses(result) == {"acme-garbage": "crashed"}

@@ -71,7 +71,7 @@ def test_a_model_is_added(config: Any) -> None:
     assert (plan.outcome, plan.exit_code, plan.starts, found) == ("exits", 0, False, [])
 
 
-def test_a_model_that_is_there_already() -> None:
+def test_an_existing_model() -> None:
     text = output("2026.3/add-to-config/INFO")
     plan, (found,) = ends(ADD, NAMED)
     assert (plan.exit_code, found.code, found.severity) == (1, "OVD393", "error")
@@ -84,7 +84,7 @@ def test_a_model_is_removed() -> None:
     assert (plan.exit_code, found) == (0, [])
 
 
-def test_a_model_to_be_removed_is_not_there() -> None:
+def test_a_missing_model_to_be_removed() -> None:
     text = output("2026.3/remove-from-config-not-there/INFO")
     arguments = (*REMOVE[:-1], "nosuch")
     plan, (found,) = ends(arguments, NAMED)

@@ -181,7 +181,7 @@ def test_another_process_is(program: str, servers: tuple[tuple[str, ...], ...]) 
     assert bare(host, "--port", "9000")[0].outcome == "exits"
 
 
-def test_a_container_that_runs_has_its_ports_already() -> None:
+def test_a_running_container_occupies_its_ports_itself() -> None:
     host = Host(listens(("0.0.0.0", 8000, "docker-proxy")))
     line = BRIDGE.format("-p 8000:8000") + "--rest_port 8000"
     running = ContainerState("running", started_at="2026-11-28T10:00:00Z")
@@ -204,13 +204,13 @@ def test_a_privileged_port_needs_root_on_bare_metal() -> None:
     assert bare(host, "--port", "1024")[0].outcome == "serves"
 
 
-def test_a_host_may_leave_low_ports_to_everybody() -> None:
+def test_a_host_may_allow_low_ports_for_all_users() -> None:
     host = Host(NetworkInspection(first_open_port=80))
     assert bare(host, "--port", "81")[0].outcome == "serves"
     assert bare(Host(NetworkInspection(first_open_port=None)), "--port", "81")[0].outcome == "serves"
 
 
-def test_a_process_that_passes_the_capability_on_may() -> None:
+def test_a_process_that_passes_on_the_capability() -> None:
     passes = NetworkInspection(first_open_port=1024, uid=5000, opens_any_port=True)
     assert bare(Host(passes), "--port", "81")[0].outcome == "serves"
     assert bare(Host(passes), "--port", "81", uid=6000)[0].outcome == "exits"
@@ -257,7 +257,7 @@ def test_one_of_several_addresses_is_enough() -> None:
     assert finding.server_log[-1].endswith("at 127.0.0.1,203.0.113.7:8000")
 
 
-def test_loopback_and_every_address_are_there() -> None:
+def test_loopback_and_every_address_exist() -> None:
     for address in ("127.0.0.1", "0.0.0.0", "::1"):
         assert bare(Host(), "--rest_port", "8000", "--rest_bind_address", address)[0].outcome == "serves"
 

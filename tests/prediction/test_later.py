@@ -22,7 +22,7 @@ def test_versions_that_throw_one_after_the_other_wait_for_a_poll_each() -> None:
     assert all(state is not None and state.error_code == "OK" for state in later.values())
 
 
-def test_a_hang_at_a_later_poll_leaves_a_server_that_came_up() -> None:
+def test_a_hang_at_a_later_poll_does_not_end_a_started_server() -> None:
     files = model_of("1")
     files.denied["/m/1"] = "read"
     files.odd["/m/2/a.onnx"] = "fifo"

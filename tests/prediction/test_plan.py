@@ -49,7 +49,7 @@ def test_one_broken_version_above_a_good_one_is_stable() -> None:
     assert states(plan) == states(plan, later=True) == {1: "AVAILABLE/OK", 2: "LOADING/UNKNOWN"}
 
 
-def test_two_broken_versions_take_the_good_one_down_at_the_next_poll() -> None:
+def test_two_broken_versions_retire_the_good_one_at_the_next_poll() -> None:
     plan = only(model_of("1", "2", "3", bad=("2", "3")))
     assert plan.served == (1,)
     assert plan.served_later == ()

@@ -21,7 +21,7 @@ from tests.probes.odd import use_odd_workers
 pytestmark = pytest.mark.usefixtures("started_workers")
 
 
-def test_a_child_that_waited_long_for_its_first_question_is_not_taken_for_a_hanging_one(
+def test_a_child_that_waited_for_its_first_question_is_not_hanging(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It starts before the files are read, which takes minutes for thousands of files."""
@@ -51,7 +51,7 @@ def _some_files(directory: Path, count: int) -> list[InspectModel]:
     return questions
 
 
-def test_early_questions_are_answered_once_each(tmp_path: Path) -> None:
+def test_each_early_question_is_answered_once(tmp_path: Path) -> None:
     questions = _some_files(tmp_path, 90)
     portions = [questions[start : start + 30] for start in range(0, 90, 30)]
     pool = Pool("inspect", ModelOptions(), 2)

@@ -118,7 +118,7 @@ class TestMisbehaviour:
                 PathStatus,
             ]
 
-    def test_of_many_questions_only_that_one_is_lost_that_ended_the_child(self) -> None:
+    def test_only_the_question_that_ended_the_child_is_lost(self) -> None:
         """Also if the child ended with answers that it had not sent."""
         names = [f"fine-{number}" for number in range(700)]
         for number in (0, 70, 71, 350, 699):
@@ -159,7 +159,7 @@ class TestMisbehaviour:
             answers += _ask(worker, "last")
         assert [type(answer) for answer in answers] == [PathStatus] * 3
 
-    def test_of_many_questions_that_one_is_found_that_hangs(self) -> None:
+    def test_the_hanging_question_is_found_among_many(self) -> None:
         """The answers before it were sent in time."""
         names = [f"fine-{number}" for number in range(150)]
         names[100] = "hang"
@@ -375,7 +375,7 @@ def test_no_child_outlives_its_parent(ending: str, user: str) -> None:
 
 
 @pytest.mark.parametrize("user", [None, pytest.param(Ids(5000, 5000), marks=pytest.mark.needs_root)])
-def test_a_child_that_hangs_dies_by_the_signal_of_its_parents_death(user: Ids | None) -> None:
+def test_a_hanging_child_ends_with_its_parent(user: Ids | None) -> None:
     """Not only by the end of its input: the kernel forgets the request when ids change."""
     with LocalCollector(user) as collector:
         collector.collect([StatPath("/")])

@@ -162,7 +162,7 @@ def test_a_full_disk(models: Path) -> None:
 @pytest.mark.parametrize(
     "line", ["check", "check x --load deep", "status", "logs", "check --facts /nonexistent"]
 )
-def test_a_mistake_of_usage_has_its_receipt(line: str, tmp_path: Path) -> None:
+def test_a_usage_error_writes_a_receipt(line: str, tmp_path: Path) -> None:
     path = tmp_path / "r.json"
     result = ovms_doctor(*line.split(), f"--receipt={path}")
     assert result.code == 2
@@ -208,7 +208,7 @@ def test_workers_that_start_early_are_recorded(models: Path, tmp_path: Path) -> 
 
 
 @pytest.mark.slow
-def test_an_interrupted_run_has_its_receipt(tmp_path: Path) -> None:
+def test_an_interrupted_run_writes_a_receipt(tmp_path: Path) -> None:
     path = tmp_path / "r.json"
     with http_server(replay("2025.4-single")) as server:
         command = [sys.executable, "-u", "-m", "ovms_doctor", "status", f"127.0.0.1:{server.port}", "--watch"]

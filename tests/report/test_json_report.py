@@ -333,7 +333,7 @@ def test_host_path(path: str, expected: str | None) -> None:
 
 
 @each_sample
-def test_nothing_in_the_text_acts_on_a_terminal(name: str) -> None:
+def test_the_text_does_not_control_a_terminal(name: str) -> None:
     text = dumps(to_document(SAMPLES[name]()))
     assert text.endswith("}\n")
     acting = {char for char in text if unicodedata.category(char) in ("Cc", "Cf", "Cs", "Zl", "Zp")} - {"\n"}
@@ -385,7 +385,7 @@ def test_the_page_names_every_key() -> None:
     assert {key for key in keys if f"`{key}`" not in page} == set()
 
 
-def test_the_page_reads_names_back_as_we_do() -> None:
+def test_the_page_unescapes_names_like_the_program() -> None:
     (code,) = re.findall(r"```python\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL)
     names: dict[str, Any] = {}
     exec(compile(code, PAGE.name, "exec"), names)

@@ -121,7 +121,7 @@ def test_a_failing_remedy_does_not_stop_the_others(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "text", ["a\ntouch pwned", "a\r\ntouch pwned", "$(touch pwned)", "`touch pwned`", "\x1b[2J"]
 )
-def test_other_peoples_texts_are_comments(tmp_path: Path, text: str) -> None:
+def test_untrusted_texts_are_comments(tmp_path: Path, text: str) -> None:
     bad = finding("OVD101", step("true", text), step(f"echo '{text}'\n", effect="reads"), message=text)
     bad = replace(bad, subject=Subject(text))
     written = script(bad, finding("OVD111", step("echo \x1b[2J\ntouch pwned")))

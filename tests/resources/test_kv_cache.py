@@ -170,7 +170,7 @@ def test_caches_of_several_graphs_add_up(world_dir: Path) -> None:
     assert "a cache_size of 3 fits" in result.text
 
 
-def test_one_long_request_can_be_too_much(world_dir: Path) -> None:
+def test_one_long_request_can_exceed_the_cache(world_dir: Path) -> None:
     root = make(world_dir / "chat")
     path = root / "config.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), "max_position_embeddings": 4_000_000}))

@@ -104,7 +104,7 @@ def test_one_unknown_download_makes_all_unknown() -> None:
     assert set(states(failed).values()) == {"LOADING/UNKNOWN"}
 
 
-def test_the_log_names_the_directory_of_the_last_download_that_went_well() -> None:
+def test_the_log_names_the_directory_of_the_last_successful_download() -> None:
     tree = {"m/2/a.onnx": "good", "m/3/a.onnx": "bad"}
     second = model(store_deployment(), Bucket(tree, refused={"m/2/a.onnx": DENIED})).versions[0].attempt
     assert second is not None
@@ -134,7 +134,7 @@ def test_a_part_outside_its_directory_is_not_followed(key: str) -> None:
 
 
 @pytest.mark.parametrize("release", ["2022.3", "2024.5"])
-def test_an_older_server_and_a_directory_called_like_a_model(release: str) -> None:
+def test_an_older_server_and_a_directory_named_like_a_model(release: str) -> None:
     planned = model(store_deployment(release=release), Bucket({"m/1/a.onnx/b": "x"}))
     assert planned.served == ()
     newer = model(store_deployment(), Bucket({"m/1/a.onnx/b": "x"}))

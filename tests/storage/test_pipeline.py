@@ -91,7 +91,7 @@ def test_a_path_without_objects_is_invalid(path: str) -> None:
 
 
 @schemes
-def test_a_slash_at_the_end_does_no_harm(path: str) -> None:
+def test_a_slash_at_the_end_is_ignored(path: str) -> None:
     assert states(model(store_deployment(path + "/"), Bucket({"m/1/a.onnx": "good"}))) == {1: "AVAILABLE/OK"}
 
 

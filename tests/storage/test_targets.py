@@ -211,7 +211,7 @@ def deployed(request: CheckOptions, bucket: Bucket) -> Deployment:
     return found
 
 
-def test_targets_here_and_there_are_one_configuration() -> None:
+def test_local_and_remote_targets_are_one_configuration() -> None:
     files = MemoryFiles({"/srv/models/m/1/a.onnx": "good"})
     bucket = Bucket({"m/1/a.onnx": "good", "n/1/a.onnx": "good"}, others=files)
     request = CheckOptions(

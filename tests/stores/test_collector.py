@@ -425,7 +425,7 @@ def test_a_proxys_own_answer(faulty: Make, headers: dict[str, str], body: bytes,
         ("", ""),
     ],
 )
-def test_a_proxy_is_taken_apart_as_the_server_does(text: str, url: str) -> None:
+def test_a_proxy_is_parsed_like_in_the_server(text: str, url: str) -> None:
     assert proxies(text) == ({"http": url, "https": url} if url else {})
 
 

@@ -151,7 +151,7 @@ def test_a_path_that_is_not_a_prefix_of_any_object() -> None:
 
 
 @pytest.mark.parametrize("scheme", ["s3", "gs"])
-def test_a_bucket_that_is_missed_for_a_slash_is_not_empty(scheme: str) -> None:
+def test_a_bucket_missed_because_of_a_slash_is_not_empty(scheme: str) -> None:
     missed = only(Bucket({"1/a.onnx": "good"}), path=f"{scheme}://b1x//")
     assert missed.code == "OVD659"
     assert (

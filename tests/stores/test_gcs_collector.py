@@ -296,12 +296,12 @@ def test_an_interrupted_download_begins_anew(fake: FakeGcs, tmp_path: Path) -> N
     [b"[]", b'"x"', b"null", b"", b"{", b'{"items": 1}', b'{"items": [1]}', b'{"items": [{}]}', b"\xff\xfe",
      b'{"items": [{"name": 5}]}', b'{"items": [{"name": "a", "size": "x"}]}', b"<html>Log in</html>"],
 )  # fmt: skip
-def test_an_answer_that_is_not_the_store_s(fake: FakeGcs, body: bytes) -> None:
+def test_an_answer_from_another_server_than_the_store(fake: FakeGcs, body: bytes) -> None:
     fake.behaviours.append(always("list", Reply(200, body)))
     assert refused(store(fake.url).list("m/", 1, False)).problem == "unreadable"
 
 
-def test_a_page_that_is_not_the_store_s(fake: FakeGcs) -> None:
+def test_a_page_from_another_server_than_the_store(fake: FakeGcs) -> None:
     fake.behaviours.append(always("list", Reply(403, b"<!DOCTYPE html><html>Blocked</html>")))
     answer = refused(store(fake.url).list("m/", 1, False))
     assert (answer.status, answer.problem) == (403, "unreadable")

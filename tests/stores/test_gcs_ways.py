@@ -298,7 +298,7 @@ def test_no_setting_of_this_process_is_used(
     assert all("userProject" not in request.query for request in fake.requests)
 
 
-def test_without_an_endpoint_it_is_google_s_own(
+def test_without_an_endpoint_googles_address_is_used(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Whatever this process's settings are. The request goes through our proxy, which refuses it."""
@@ -397,7 +397,7 @@ def test_ports_that_are_not_named(value: str, url: str) -> None:
 
 
 @pytest.mark.parametrize("value", ["socks5://127.0.0.1:1", "socks5h://127.0.0.1:1", "ftp://127.0.0.1:1"])
-def test_a_kind_of_proxy_that_cannot_be_taken(fake: FakeGcs, value: str) -> None:
+def test_an_unsupported_kind_of_proxy(fake: FakeGcs, value: str) -> None:
     with pytest.raises(ProxyChangedError):
         read_proxy(value)
     assert isinstance(store(fake.url, proxy=value).list("", 1, False), Unavailable)

@@ -78,9 +78,7 @@ def test_the_bucket_before_the_host() -> None:
         ("timeout", {"https_proxy": "", "http_proxy": "http://proxy:912"}, ["OVD604"]),
     ],
 )
-def test_a_proxy_that_was_meant_and_is_not_taken(
-    problem: str, environment: dict[str, str], named: list[str]
-) -> None:
+def test_a_proxy_setting_without_effect(problem: str, environment: dict[str, str], named: list[str]) -> None:
     refusal = StoreRefusal("HeadBucket", problem=problem, host="s3:443")  # type: ignore[arg-type]
     findings = report(store_deployment(environment={**AWS, **environment}), Bucket(GOOD, head=refusal))
     assert causes(findings, "OVD657") == named

@@ -140,7 +140,7 @@ def test_variables_are_not_downloaded(results: dict[str, dict[str, Any]], locati
 
 @pytest.mark.parametrize("location", ["s3", "gs"])
 @pytest.mark.parametrize("name", sorted(DOWNLOAD_FAILS))
-def test_a_directory_that_is_not_called_by_its_number(
+def test_a_directory_that_is_not_named_by_its_number(
     results: dict[str, dict[str, Any]], name: str, location: str
 ) -> None:
     """The same states with another reason: it is not downloaded."""

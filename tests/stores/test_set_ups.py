@@ -341,6 +341,6 @@ def test_google(name: str, world_dir: Path) -> None:
             assert ("token" in store.kinds()) is (release < "2025.3")
 
 
-def test_there_are_enough_of_them() -> None:
+def test_enough_cases_exist() -> None:
     count = len(S3_ROWS) + len(IAM_ROWS) + len(FAULTS) + len(GOOGLE) + 5 + 3
     assert count >= 40

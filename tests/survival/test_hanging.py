@@ -65,9 +65,7 @@ def test_the_deadlines_of_several_dead_mounts_do_not_add_up(
     assert waits[:4] == [2.0, 1.0, 0.5, 0.5]
 
 
-def test_a_child_that_the_kernel_does_not_let_die_is_reported(
-    odd: None, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_child_that_cannot_be_killed_is_reported(odd: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """Not every test machine can have a hanging mount: here the child's exit status never arrives, as if it
     waited in the kernel."""
     monkeypatch.setattr(start, "PATIENCE", 0.0)

@@ -69,7 +69,7 @@ def test_unchanged_kserve_data_has_no_difference(data: Any, datatype: str) -> No
     assert kserve(data, datatype) == []
 
 
-def test_of_several_outputs_the_last_is_kept() -> None:
+def test_the_last_of_several_outputs_is_kept() -> None:
     outputs = [{"name": "a"}, {"name": "b"}]
     assert len(found("KServe", {"inputs": [], "outputs": outputs})) == 1
     assert found("KServe", {"inputs": [], "outputs": outputs[:1]}) == []

@@ -59,7 +59,7 @@ def test_images(url: str, release: str, domains: tuple[str, ...] | None, text: s
     ("release", "status"),
     [("2026.3", "INVALID_ARGUMENT"), ("2026.2", "INTERNAL"), ("2025.1", "INTERNAL"), ("2025.0", "")],
 )
-def test_models_that_do_not_see(release: str, status: str) -> None:
+def test_models_without_vision(release: str, status: str) -> None:
     """The texts and statuses of the server's own tests (llmnode_test.cpp)."""
     found = answer("data:image/png;base64,iVBORw0KGgo=", release, vision=False)
     assert found.succeeds is (not status)

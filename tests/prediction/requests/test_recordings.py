@@ -20,7 +20,7 @@ from tests.prediction.requests.worlds import handler_world, kfs_world, recorded,
 HANDLER = recorded("handler-2026.3.json.gz")
 
 
-def test_all_recordings_are_there() -> None:
+def test_all_recordings_exist() -> None:
     assert sum(len(case["requests"]) for case in HANDLER.values()) == 484
     sizes = {
         name: len(recorded(f"{name}.json.gz"))

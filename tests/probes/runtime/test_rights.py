@@ -17,7 +17,7 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.mark.parametrize("extension", [True, False], ids=["extension", "package"])
-def test_reads_and_compiles_each_format_once_its_libraries_are_out_of_reach(
+def test_reads_and_compiles_each_format_without_access_to_its_libraries(
     make_package: MakePackage, world_dir: Path, extension: bool
 ) -> None:
     """OpenVINO is below a directory of mode 0700, and the process changes to another user after the

@@ -91,6 +91,7 @@ class ShellCommand(Struct, frozen=True):
 class ShellText(Struct):
     """A text split into commands."""
 
+    #: The commands, in order.
     commands: list[ShellCommand] = field(default_factory=list)
     #: The text of the expansion for each mark, for messages.
     names: list[str] = field(default_factory=list)

@@ -19,7 +19,7 @@ ALL_RELEASES = "The same in all releases from 2022.1 on."
 
 
 class Example(Struct, frozen=True):
-    """The smallest case that gives the finding, and the same case after the remedy. ``m`` is a model's directory."""
+    """The smallest case with the finding, and the same case after the remedy. ``m`` is a model's directory."""
 
     #: Files, arguments or configuration with the problem, a line each.
     before: str

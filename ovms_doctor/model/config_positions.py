@@ -17,7 +17,9 @@ _TOKEN = lazy_pattern(r'[ \t\r\n]*(?:("(?:[^"\\]|\\.)*")|([{}\[\],:])|([^\s{}\[\
 class LineColumn(Struct, frozen=True):
     """Line and column, from 1; columns count characters."""
 
+    #: The line, from 1.
     line: int
+    #: The column, from 1, in characters.
     column: int
 
     def __str__(self) -> str:
@@ -53,6 +55,7 @@ class _Open(Struct):
 class Index(Struct):
     """The positions of keys and values in a text.
 
+    ``text``: the text.
     ``keys``: pointer → index of the key's first quote; of equal keys the first.
     ``values``: pointer → index of the value.
     ``again``: pointers of repeated keys, and their indexes.
@@ -147,7 +150,9 @@ def last_key(pointer: str) -> str:
 class ConfigPositions(Struct, frozen=True):
     """The positions in a configuration file, which are computed only when needed."""
 
+    #: The path of the file.
     path: str
+    #: The content of the file.
     data: bytes
 
     def at(self, pointer: str) -> LineColumn | None:

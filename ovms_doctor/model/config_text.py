@@ -9,9 +9,11 @@ _FOREIGN = 0x10FF00
 
 
 class ConfigText(Struct, frozen=True):
-    """The text that the parser reads. ``foreign``: whether it has bytes that are not UTF-8."""
+    """The text that the parser reads."""
 
+    #: The text.
     text: str
+    #: Whether it has bytes that are not UTF-8.
     foreign: bool
 
     @staticmethod

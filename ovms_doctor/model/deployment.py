@@ -135,12 +135,17 @@ class ArgumentRefusal(Struct, frozen=True):
 class ServerArguments(Struct, frozen=True):
     """The server's own argument line, parsed. None: not set."""
 
+    #: Path of the configuration file.
     config_path: str | None = None
+    #: Base path of the model.
     model_path: str | None = None
+    #: Name of the model.
     model_name: str | None = None
+    #: The model version policy, as JSON text.
     model_version_policy: str | None = None
     #: gRPC port.
     port: int | None = None
+    #: REST port.
     rest_port: int | None = None
     #: Options whose effect on the served models is not predicted.
     not_predicted: tuple[str, ...] = ()

@@ -100,10 +100,15 @@ class CausedBy(Struct, frozen=True):
 class Occurrences(Struct, frozen=True):
     """How often a log shows the problem, and where first and last. Times as the server wrote them."""
 
+    #: The number of occurrences.
     count: int
+    #: Time of the first one; None if its line has none.
     first_at: str | None
+    #: Time of the last one; None if its line has none.
     last_at: str | None
+    #: Line of the first one.
     first_line: int
+    #: Line of the last one.
     last_line: int
 
 

@@ -23,8 +23,9 @@ class GraphProblem(Struct, frozen=True):
     reason: str
     #: The whole messages that the server logs, and protobuf's own lines on standard error.
     log: tuple[str, ...] = ()
-    #: Line and column in the file, from 1; 0 if there is none.
+    #: Line in the file, from 1; 0 if there is none.
     line: int = 0
+    #: Column in that line, from 1; 0 if there is none.
     column: int = 0
     #: The name of the faulty calculator, stream or field; empty for none.
     subject: str = ""
@@ -119,8 +120,9 @@ LOADED: tuple[Verdict, ...] = ("requests", "advice")
 class ServableFault(Struct, frozen=True):
     """One fault of a node's model or its settings."""
 
-    #: The kind of the fault, which determines its effect on the server.
+    #: The kind of the fault.
     kind: ServableFaultKind
+    #: The effect on the server.
     verdict: Verdict
     #: The node's name.
     node: str
@@ -130,8 +132,9 @@ class ServableFault(Struct, frozen=True):
     subject: str = ""
     #: Details of the fault: how a file is damaged, which values the release accepts.
     detail: str = ""
-    #: The status code's name and the whole lines that the server logs.
+    #: The name of the status code.
     status: str = ""
+    #: The whole lines that the server logs.
     log: tuple[str, ...] = ()
     #: Whether the release certainly does so.
     certain: bool = True
@@ -145,8 +148,9 @@ class ServableFault(Struct, frozen=True):
 class KvCache(Struct, frozen=True):
     """The cache of keys and values of a language model."""
 
-    #: Bytes of a token, at least and at most.
+    #: The least bytes of a token.
     low: int
+    #: The most bytes of a token.
     high: int
     #: The precision of the cache, as in ``u8``; empty if it is unknown.
     precision: str

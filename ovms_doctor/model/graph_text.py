@@ -11,9 +11,10 @@ from msgspec import Struct
 class TextFault(Struct, frozen=True):
     """An error that protobuf's parser reports."""
 
-    #: Line and column from 1, as protobuf prints them (bytes; a tab ends at the next multiple of eight); both 0 for
-    #: an error of the whole text.
+    #: Line from 1, as protobuf prints it; 0 for an error of the whole text.
     line: int
+    #: Column from 1, as protobuf prints it (bytes; a tab ends at the next multiple of eight); 0 for an error of the
+    #: whole text.
     column: int
     #: The parser's own text.
     message: str
@@ -66,8 +67,9 @@ class GraphField(Struct, frozen=True):
     name: str
     #: The value; for an enumeration the name of the constant, or its number if it has no name.
     value: Value
-    #: The position of the name, from 1.
+    #: The line of the name, from 1.
     line: int
+    #: The column of the name, from 1.
     column: int
 
 

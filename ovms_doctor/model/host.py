@@ -14,7 +14,9 @@ IMAGE_GROUPS = (39, 44)
 class User(Struct, frozen=True):
     """The user of the server, with exactly these supplementary groups."""
 
+    #: User id.
     uid: int
+    #: Group id.
     gid: int
     #: Supplementary groups.
     groups: tuple[int, ...] = ()

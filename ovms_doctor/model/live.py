@@ -333,8 +333,9 @@ class Drift(Struct, frozen=True):
     logged: bool
     #: Whether the next poll of the server reads the change.
     next_poll: bool
-    #: Names of the configuration that the server does not list, and names that only the server lists.
+    #: Names in the configuration that the server does not list.
     missing: tuple[str, ...] = ()
+    #: Names that only the server lists.
     extra: tuple[str, ...] = ()
     #: Whether a start would not serve the changed files, as predicted.
     breaks: bool = False

@@ -55,6 +55,7 @@ NO_MAPPING = Mapping("")
 class MappingEffects(Struct, frozen=True):
     """The effect of a mapping on a model's inputs or outputs.
 
+    ``side``: whether the inputs or the outputs.
     ``unknown``: names in it that are not tensors of the model, and so have no effect.
     ``lost``: client's name → the tensors that share it, of which clients reach only the last.
     """

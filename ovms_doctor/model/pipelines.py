@@ -58,8 +58,9 @@ PipelineFaultKind: TypeAlias = Literal[
 class PipelineFault(Struct, frozen=True):
     """Why a pipeline is not served: the first reason that the server's validation finds."""
 
-    #: The pipeline's name and the JSON pointer of the faulty part.
+    #: The pipeline's name.
     name: str
+    #: The JSON pointer of the faulty part.
     pointer: str
     #: The reason.
     reason: PipelineFaultKind
@@ -67,11 +68,13 @@ class PipelineFault(Struct, frozen=True):
     subject: str
     #: The server's lines.
     log: tuple[str, ...]
-    #: The validated node, and the other node of the connection.
+    #: The validated node.
     node: str = ""
+    #: The other node of the connection.
     other: str = ""
-    #: The node's needed and actual value: shapes or precisions, the version of a model.
+    #: The value that the node needs: shapes or precisions, the version of a model.
     needed: str = ""
+    #: The value that the node gets.
     provided: str = ""
 
 
@@ -80,9 +83,9 @@ class PipelineFeed(Struct, frozen=True):
 
     #: The input's name.
     name: str
-    #: The model of the node that gets it, with its version (0: the default one); empty for a custom node and the
-    #: response, whose inputs are in no file.
+    #: The model of the node that gets it; empty for a custom node and the response, whose inputs are in no file.
     model: str
+    #: The version of that model; 0: the default one.
     version: int
     #: The input of that model.
     input: str
@@ -91,8 +94,9 @@ class PipelineFeed(Struct, frozen=True):
 class PipelinePlan(Struct, frozen=True):
     """A pipeline and its state after start-up."""
 
-    #: Its name and the JSON pointer of its definition.
+    #: Its name.
     name: str
+    #: The JSON pointer of its definition.
     pointer: str
     #: Whether it is AVAILABLE right after start-up; None if that is unknown.
     available: bool | None

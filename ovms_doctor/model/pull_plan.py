@@ -63,8 +63,9 @@ class PullFault(Struct, frozen=True):
     path: str = ""
     #: The faulty variable or file's name.
     subject: str = ""
-    #: The status code and the lines that the server logs.
+    #: The status code.
     status: str = ""
+    #: The lines that the server logs.
     log: tuple[str, ...] = ()
     #: The known rights at ``path``.
     rights: Writability | None = None

@@ -166,8 +166,9 @@ class GenerativeLimits(Struct, frozen=True):
     max_tokens_limit: int | None = None
     #: Whether the model accepts images; `None` if that was not determined.
     vision: bool | None = None
-    #: `--allowed_media_domains` and `--allowed_local_media_path`; `None` if they are not set.
+    #: `--allowed_media_domains`; `None` if it is not set.
     media_domains: tuple[str, ...] | None = None
+    #: `--allowed_local_media_path`; `None` if it is not set.
     media_path: str | None = None
 
 
@@ -188,8 +189,9 @@ class ServedModels(Struct, frozen=True):
     metrics: bool = False
     #: Whether generative endpoints require an API key.
     api_key: bool = False
-    #: The REST and the gRPC port; `None` if it is unknown, 0 if there is none.
+    #: The REST port; `None` if it is unknown, 0 if there is none.
     rest_port: int | None = None
+    #: The gRPC port; `None` if it is unknown, 0 if there is none.
     grpc_port: int | None = None
 
     def find(self, name: str, version: int) -> ServedModel | None:

@@ -88,7 +88,7 @@ def _through(todo: list[str], mounts: dict[str, str]) -> RemoteMount | None:
 
 
 def _names(path: str) -> list[str]:
-    """The names of a path, the first one last."""
+    """Returns the names of a path, the first one last."""
     return [name for name in path.split("/") if name not in ("", ".")][::-1]
 
 

@@ -118,7 +118,7 @@ class LocalFiles:
         return PathStatus(kind, resolved.size, resolved.server if resolved.linked else None)
 
     def times(self, path: str) -> PathTimes | Failure | Unavailable:
-        """The times of stat(2), links followed."""
+        """Returns the times of stat(2), links followed."""
         resolved = self._find(path)
         if not isinstance(resolved, ResolvedPath):
             return resolved

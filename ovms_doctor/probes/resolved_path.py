@@ -13,6 +13,10 @@ class ResolvedPath(Struct, frozen=True):
     ``server``: the resolved server path.
     ``host``: the path with which this process reaches it (through the descriptor of a root, if necessary; empty for a
         directory of the container that is only known to contain a mount).
+    ``mode``: its type and permission bits, as in stat(2).
+    ``uid``: its owner.
+    ``gid``: its group.
+    ``size``: its size in bytes.
     ``followed``: the number of links on the way, which is limited.
     ``linked``: whether ``server`` differs from the requested path.
     """

@@ -20,6 +20,8 @@ Kind: TypeAlias = Literal["text", "number", "size", "switch"]
 class Option(Struct, frozen=True):
     """One option.
 
+    ``name``: its name without dashes.
+    ``kind``: the kind of its value.
     ``since``: the first release that has it.
     ``until``: the first release that no longer has it.
     """

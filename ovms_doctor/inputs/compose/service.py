@@ -302,7 +302,7 @@ def _file(item: str | FileEntry, kind: str, directory: str, project: Project) ->
 
 
 def _environment(service: Service, project: Project) -> dict[str, str]:
-    """The variables: files first, then ``environment``."""
+    """Returns the variables: files first, then ``environment``."""
     known: dict[str, str] = {}
     files = [service.env_file] if isinstance(service.env_file, str) else service.env_file
     for item in files:

@@ -14,8 +14,12 @@ from ovms_doctor.model.pattern import lazy_pattern
 
 
 class ForeignLine(Struct, frozen=True):
-    """A line that does not continue a message. ``origin``: ``ovms`` for a line that the server prints without a
-    prefix."""
+    """A line that does not continue a message.
+
+    ``origin``: its writer; ``ovms`` for a line that the server prints without a prefix.
+    ``level``: its level.
+    ``message``: its text.
+    """
 
     origin: str
     level: LogLevel

@@ -34,8 +34,9 @@ class ShellCommand(Struct, frozen=True):
 
     #: The arguments after its name.
     words: tuple[str, ...]
-    #: Its standard input, `None` if that is the terminal; and the file that it comes from.
+    #: Its standard input, `None` if that is the terminal.
     stdin: str | None = None
+    #: The file of the standard input; `None` if it is not a file.
     stdin_file: str | None = None
 
 

@@ -58,9 +58,13 @@ class RunCommand(Struct, frozen=True):
 class RunLine(Struct):
     """A run line in parts, with the results of reading it."""
 
+    #: The command that creates the container.
     command: RunCommand
+    #: Its options.
     options: Options
+    #: The text of the line, split into commands.
     text: ShellText
+    #: The known values of its expansions.
     context: ShellContext
     #: Returns the text of an environment file, None if it cannot be read.
     read_file: Callable[[str], str | None] | None = None

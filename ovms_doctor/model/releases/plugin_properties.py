@@ -61,7 +61,7 @@ def _wheel(release: Release) -> str | None:
 
 
 def _covers(span: list[str], wheel: str) -> bool:
-    """``span``: first and last release, or a longer list that names each."""
+    """Whether a span contains a release. ``span``: first and last release, or a longer list that names each."""
     if len(span) != 2:
         return wheel in span
     order = _table()["releases"]

@@ -14,6 +14,7 @@ class ReleaseError(ValueError):
 class Release(Struct, frozen=True, order=True):
     """A release, compared number by number: 2022.3 < 2022.3.0.1 < 2023.0."""
 
+    #: Its numbers, from the year on.
     numbers: tuple[int, ...]
 
     def __str__(self) -> str:

@@ -25,6 +25,7 @@ class ContainerLookup(Struct, frozen=True):
         the process' uid_map) and ``Problems`` (the failed queries).
     ``log``: the first and last lines of the container's output.
     ``problem``: one sentence, with the remedy, if the engine or the container could not be reached.
+    ``timed_out``: whether the engine did not answer in time.
     ``endpoint``: the engine's address.
     ``local``: whether the engine runs on this host, so that its paths and processes are this host's.
     """
@@ -67,7 +68,10 @@ class NamesQuestion(Struct, frozen=True):
 
 
 class ContainerNames(Struct, frozen=True):
-    """The names of all containers; empty if the engine does not return them."""
+    """The names of all containers.
+
+    ``names``: the names; empty if the engine does not return them.
+    """
 
     names: tuple[str, ...] = ()
 

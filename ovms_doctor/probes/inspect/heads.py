@@ -49,7 +49,12 @@ _SAFETENSORS = lazy_pattern(rb'\A.{8}\{\s*"', re.DOTALL)
 
 
 class Head(Struct, frozen=True):
-    """The result of reading the first bytes: a kind of fault, the end of a sentence ("is ..."), the evidence."""
+    """The result of reading the first bytes.
+
+    ``kind``: the kind of fault.
+    ``description``: the end of a sentence ("is ...").
+    ``evidence``: the evidence.
+    """
 
     kind: str
     description: str

@@ -26,7 +26,13 @@ _INT64 = 1 << 63
 
 
 class Problem(Struct):
-    """A fault of a graph that OpenVINO would fail on. ``layer`` names the position for the user."""
+    """A fault of a graph that OpenVINO would fail on.
+
+    ``kind``: the kind of fault.
+    ``detail``: the fault in words.
+    ``evidence``: the evidence for it.
+    ``fatal``: whether OpenVINO refuses the model because of it.
+    """
 
     kind: str
     detail: str
@@ -35,7 +41,13 @@ class Problem(Struct):
 
 
 class OutputPort(Struct):
-    """An output port: number, precision as written, dimensions as written (-1: dynamic), tensor names."""
+    """An output port.
+
+    ``number``: its number.
+    ``precision``: its precision as written.
+    ``names``: its tensor names.
+    ``dimensions``: its dimensions as written (-1: dynamic).
+    """
 
     number: int | None
     precision: str | None
@@ -46,8 +58,16 @@ class OutputPort(Struct):
 class Layer(Struct):
     """One ``<layer>``.
 
+    ``number``: its id, None if that is not a number.
+    ``name``: its name.
+    ``type``: its operation type.
+    ``version``: its opset, None if it has none.
     ``data``: its ``<data>`` attributes, None if it has none.
+    ``inputs``: the numbers of its input ports.
+    ``outputs``: its output ports.
+    ``bodies``: the graphs inside it.
     ``decompression``: whether it is marked as a layer that unpacks weights.
+    ``output_names``: its ``output_names`` attribute, None if it has none.
     """
 
     number: int | None
@@ -72,8 +92,13 @@ class Edge(Struct):
 
 
 class Graph(Struct):
-    """A network or a body. ``problems`` are those that stop OpenVINO while it reads this graph, whether or not its
-    outputs depend on them."""
+    """A network or a body.
+
+    ``layers``: its layers.
+    ``edges``: its edges.
+    ``problems``: those that stop OpenVINO while it reads this graph, whether or not its outputs depend on them.
+    ``sections``: the names of its sections.
+    """
 
     layers: list[Layer] = field(default_factory=list)
     edges: list[Edge] = field(default_factory=list)
@@ -87,6 +112,7 @@ class Document(Struct):
     ``root``: the first element's name, None if there is no element.
     ``version``: the text of its version attribute.
     ``version_span``: the position of that text.
+    ``graph``: the network.
     ``writer``: the program that wrote the file.
     ``deepest``: the depth of nested bodies.
     ``options``: the runtime options that the export wrote.

@@ -40,7 +40,13 @@ LEAST_INPUTS: dict[str, int] = {
 
 
 class Constant(Struct, frozen=True):
-    """Bytes of a constant in the weights file. ``reached``: whether OpenVINO will read it."""
+    """Bytes of a constant in the weights file.
+
+    ``layer``: the name of its layer.
+    ``offset``: the first byte in the file.
+    ``size``: the number of bytes.
+    ``reached``: whether OpenVINO will read it.
+    """
 
     layer: str
     offset: int
@@ -49,7 +55,12 @@ class Constant(Struct, frozen=True):
 
 
 class Verdict(Struct):
-    """``wants_weights``: a constant is built, so a weights file must be there, even for 0 bytes."""
+    """The problems and constants of a graph.
+
+    ``problems``: the problems.
+    ``constants``: the constants.
+    ``wants_weights``: whether a constant is built, so that a weights file must exist, even for 0 bytes.
+    """
 
     problems: list[Problem] = field(default_factory=list)
     constants: list[Constant] = field(default_factory=list)
@@ -201,7 +212,8 @@ class _Judge:
             self._problem(faults.SHAPE_BAD, detail, f'shape="{printable(shape)}"', fatal=reached)
 
     def _constant(self, layer: Layer, reached: bool) -> None:
-        """Source: ``set_constant_num_buffer``: the range in the file, then its size against the shape."""
+        """Notes a constant: the range in the file, then its size against the shape. Source:
+        ``set_constant_num_buffer``."""
         data = layer.data
         name = layer.name
         if data is None:

@@ -125,7 +125,7 @@ def _read_model(source: Source, model: _Model) -> None:
 
 
 def _read_graph(source: Source, start: int, end: int, model: _Model, depth: int) -> None:
-    """GraphProto: node 1, initializer 5, input 11, output 12. ``depth`` 0 is the main graph."""
+    """Reads a GraphProto: node 1, initializer 5, input 11, output 12. ``depth`` 0 is the main graph."""
     if depth > _MAX_DEPTH:
         return
     for number, value, begin, stop in fields(source, start, end):
@@ -144,7 +144,7 @@ def _read_graph(source: Source, start: int, end: int, model: _Model, depth: int)
 
 
 def _read_node(source: Source, start: int, end: int, model: _Model, depth: int) -> None:
-    """NodeProto: name 3, op_type 4, attribute 5, domain 7."""
+    """Reads a NodeProto: name 3, op_type 4, attribute 5, domain 7."""
     name = kind = domain = ""
     for number, value, begin, stop in fields(source, start, end):
         if value >= 0:
@@ -161,7 +161,7 @@ def _read_node(source: Source, start: int, end: int, model: _Model, depth: int) 
 
 
 def _read_attribute(source: Source, start: int, end: int, model: _Model, depth: int) -> None:
-    """AttributeProto: tensor 5 and 10, graph 6 and 11."""
+    """Reads an AttributeProto: tensor 5 and 10, graph 6 and 11."""
     for number, value, begin, stop in fields(source, start, end):
         if value >= 0:
             continue
@@ -172,7 +172,7 @@ def _read_attribute(source: Source, start: int, end: int, model: _Model, depth: 
 
 
 def _read_tensor(source: Source, start: int, end: int, model: _Model, *, certain: bool) -> str:
-    """TensorProto: dims 1, data_type 2, name 8, external_data 13, data_location 14. Returns the name."""
+    """Reads a TensorProto and returns its name: dims 1, data_type 2, name 8, external_data 13, data_location 14."""
     name, kind, location, dims = "", 0, 0, 1
     outside: dict[str, str] = {}
     for number, value, begin, stop in fields(source, start, end):
@@ -215,7 +215,8 @@ def _packed(source: Source, start: int, end: int) -> list[int]:
 
 
 def _read_value(source: Source, start: int, end: int) -> Tensor:
-    """ValueInfoProto: name 1, type 2 → tensor_type 1 → elem_type 1, shape 2 → dim 1 → dim_value 1."""
+    """Returns the tensor of a ValueInfoProto: name 1, type 2 → tensor_type 1 → elem_type 1, shape 2 → dim 1 →
+    dim_value 1."""
     name, element, shape = "", "dynamic", "[...]"
     for number, value, begin, stop in fields(source, start, end):
         if value >= 0:
@@ -272,7 +273,7 @@ def _external(path: str, tensors: list[_External], files: list[FileSample]) -> l
 
 
 def _judge(tensor: _External, location: str, full: str, root: str, size: int | None) -> Fault | None:
-    """Source: messages of the ONNX frontend of 2026.4.1, each case tried."""
+    """Returns the fault of an external tensor. Source: messages of the ONNX frontend of 2026.4.1, each case tried."""
     real = os.path.realpath(full)
     if os.path.lexists(full) and not real.startswith(root.rstrip("/") + "/"):
         predicate = f"is kept in {location}, which is outside of the model's directory ({real})"

@@ -48,7 +48,7 @@ def claims_frozen(source: Source) -> bool:
 
 
 def inspect_frozen(path: str, source: Source) -> ModelInspection:
-    """A GraphDef in one file."""
+    """Inspects a GraphDef in one file."""
     files = (FileSample(path, source.size),)
     try:
         operations = graph_def(source, 0, source.size)
@@ -65,7 +65,7 @@ def inspect_frozen(path: str, source: Source) -> ModelInspection:
 
 
 def inspect_saved_model(path: str) -> ModelInspection | Failure:
-    """``path`` is the directory, ending in ``/``."""
+    """Inspects a SavedModel. ``path``: the directory, ending in ``/``."""
     if not os.path.isdir(path):
         try:
             os.stat(path)
@@ -113,7 +113,7 @@ def inspect_tflite(path: str, source: Source) -> ModelInspection:
 
 
 def inspect_paddle(path: str, source: Source, descriptor: int) -> ModelInspection:
-    """ProgramDesc: blocks 1 → vars 3 → name 1, persistable 3; ops 4 → type 3."""
+    """Inspects a ProgramDesc: blocks 1 → vars 3 → name 1, persistable 3; ops 4 → type 3."""
     head = recognise(os.pread(descriptor, HEAD_BYTES, 0), source.size)
     model = FileSample(path, source.size)
     if source.size == 0:
@@ -209,7 +209,7 @@ def _no_saved_model(main: str, error: OSError) -> ModelInspection | Failure:
 
 
 def _read_saved_model(path: str, source: Source, descriptor: int) -> tuple[list[Fault], dict[str, list[str]]]:
-    """SavedModel: meta_graphs 2 → graph_def 2."""
+    """Reads a SavedModel: meta_graphs 2 → graph_def 2."""
     operations: dict[str, list[str]] = {}
     graphs = 0
     try:

@@ -41,7 +41,7 @@ class Source:
         return self._block[index]
 
     def read(self, start: int, end: int) -> bytes:
-        """The bytes of a span, 1 MiB at most."""
+        """Returns the bytes of a span, 1 MiB at most."""
         end = min(end, start + _SHORT)
         index = start - self._start
         if index >= 0 and end - self._start <= len(self._block):

@@ -26,6 +26,12 @@ _UNCLEAR = frozenset({faults.WEIGHTS_BAD_REFERENCE, faults.ELEMENT_TYPE_UNKNOWN}
 
 
 class Weights(Struct, frozen=True):
+    """The result for a weights file.
+
+    ``sample``: the file.
+    ``faults``: its faults.
+    """
+
     sample: FileSample
     faults: tuple[Fault, ...]
 

@@ -47,8 +47,10 @@ class XmlError(Exception):
 class Start(NamedTuple):
     """A start tag.
 
+    ``name``: the element's name.
     ``attributes``: the span of the attributes' text.
     ``empty``: whether the element ends at once (``<a/>``).
+    ``offset``: where the tag begins.
     ``end``: where the text after the tag begins.
     """
 

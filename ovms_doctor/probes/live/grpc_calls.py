@@ -188,7 +188,7 @@ def _infer(caller: _Caller, question: LiveQuestion, metadata: Any) -> InferenceP
 
 
 def _messages() -> dict[str, Any]:
-    """A class for each message, made at run time."""
+    """Returns a class for each message, made at run time."""
     from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
     file = descriptor_pb2.FileDescriptorProto(name="ovms_doctor_live.proto", package="live", syntax="proto3")

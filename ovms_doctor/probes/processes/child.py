@@ -51,7 +51,7 @@ class ChildExit(Struct, frozen=True):
 
 
 def not_started(error: Exception) -> ChildExit:
-    """The end of a child that could not be started."""
+    """Returns the end of a child that could not be started."""
     return ChildExit(None, None, False, f"no child process can be started: {error}", False)
 
 

@@ -54,7 +54,7 @@ _START = (
 
 
 def receipt_of(tally: Tally, arguments: Sequence[str], exit_code: int) -> Receipt:
-    """The receipt of the run with these arguments, without secrets; names that are not UTF-8 are escaped."""
+    """Returns the receipt of the run with these arguments, without secrets; names that are not UTF-8 are escaped."""
     rows = [
         (path, path_kinds(bits), _texts(path_purposes(tally, bits)))
         for path, bits in sorted(tally.paths.items())

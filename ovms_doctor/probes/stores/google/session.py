@@ -134,8 +134,14 @@ def open_session(proxy: StoreProxy, last: LastResponse, allowed: Callable[[str, 
 
 
 class ReceivedResponse(Struct, frozen=True):
-    """The response instead of the requested data. ``at_proxy``: whether the failure was at the proxy or on the way
-    to it."""
+    """The response instead of the requested data.
+
+    ``problem``: the failure of the connection; empty for none.
+    ``status``: the HTTP status; 0 without a response.
+    ``code``: the error code in the response.
+    ``message``: the error message in the response.
+    ``at_proxy``: whether the failure was at the proxy or on the way to it.
+    """
 
     problem: StoreProblem = ""
     status: int = 0

@@ -95,7 +95,7 @@ def is_remote(path: str) -> bool:
 
 def remote_but_for_capitals(path: str) -> str:
     """Returns the prefix of remote storage that ``path``, a local one to the server, has in capitals; empty for
-    none. A relative path is joined to the root directory."""
+    none. The prefix may be inside ``path``, because the server adds a directory before a relative path."""
     return next((one for one in REMOTE_PREFIXES if one in path.lower() and one not in path), "")
 
 

@@ -226,6 +226,6 @@ def _is_misspelt_secret(name: str) -> bool:
 
 
 def _name_only(value: str) -> str:
-    """Returns only the name of ``NAME=VALUE``; a whole command line is hidden."""
+    """Returns ``NAME=VALUE`` with the value hidden; a whole command line is hidden."""
     name, equals, _ = value.partition("=")
     return f"{name}={HIDDEN}" if equals and name.isidentifier() else HIDDEN

@@ -341,6 +341,6 @@ def _secret(text: str) -> ContainerMount | None:
 
 
 def _is_rootless(line: RunLine) -> bool:
-    """Whether the user of the line is not root: Podman has no daemon, so that user owns the container."""
+    """Whether Podman starts the container as a user other than root: it has no daemon, so that user owns it."""
     ids = line.context.ids
     return line.podman and not line.command.sudo and ids is not None and ids[0] != 0

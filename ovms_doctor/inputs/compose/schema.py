@@ -1,5 +1,8 @@
 """The keys of a Compose service that describe its container, with the types that Compose allows for them
-(compose-spec.json). ``msgspec`` checks the types; keys for which Compose allows several forms keep them."""
+(compose-spec.json). ``msgspec`` checks the types; keys for which Compose allows several forms keep them.
+
+Each field has the name and the meaning of its key in Compose.
+"""
 
 from __future__ import annotations
 

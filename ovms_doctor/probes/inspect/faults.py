@@ -5,35 +5,35 @@ OpenVINO 2026.4.1 does with it ("depends": it differs by fault, e.g. whether the
 
 | kind | what it is | read_model |
 |---|---|---|
-| empty-file | the model file is empty      | refuses; Paddle reads an empty model |
+| empty-file | the model file is empty | refuses; Paddle reads an empty model |
 | git-lfs-pointer | a Git LFS pointer was copied in place of the file | refuses |
 | html-page | a web page (login, "not found") was saved in place of the file | refuses |
-| archive | gzip, zip, tar, xz, 7z, zstd or bzip2, not unpacked       | refuses |
+| archive | gzip, zip, tar, xz, 7z, zstd or bzip2, not unpacked | refuses |
 | zero-filled | only zero bytes: an interrupted or preallocated copy | refuses |
-| apple-double | macOS metadata (``._name``) instead of the file         | refuses |
+| apple-double | macOS metadata (``._name``) instead of the file | refuses |
 | text | plain text or JSON | refuses |
 | wrong-format | another model format, or an image, under this suffix | depends on what it is |
-| directory | a directory has the name of the model file   | depends: read as a SavedModel |
+| directory | a directory has the name of the model file | depends: read as a SavedModel |
 | not-regular | FIFO, socket or device | may hang; never opened here |
 | too-large-to-read | XML beyond the limit of this reader, or out of memory | not judged |
 | not-ir | XML whose first element is not ``<net>`` | refuses |
-| xml-malformed | OpenVINO's XML parser fails, usually at a cut end  | refuses |
+| xml-malformed | OpenVINO's XML parser fails, usually at a cut end | refuses |
 | xml-tolerated | not well-formed XML, yet OpenVINO's parser accepts it | loads |
 | ir-version | ``<net version>`` is not 10 or 11 | refuses |
 | graph-empty | no layer, or no Parameter and no Result: an empty model | loads |
 | layer-bad | a layer, port or edge lacks a mandatory attribute, or it is not a number | refuses |
 | layer-duplicate-id | two layers with one id: the last wins | loads; a follow-up fault may be fatal |
 | layer-without-version | a layer without ``version`` (its opset) | refuses |
-| edge-dangling | an edge to or from a missing layer           | depends: only what outputs reach is built |
+| edge-dangling | an edge to or from a missing layer | depends: only what outputs reach is built |
 | edge-cycle | layers that feed each other | refuses |
 | port-missing | an edge names a port that its layer does not have | refuses if reached |
 | input-not-connected | a declared input without an edge | depends |
-| element-type-unknown | an element type or precision unknown to OpenVINO      | refuses if reached |
+| element-type-unknown | an element type or precision unknown to OpenVINO | refuses if reached |
 | shape-bad | a Parameter's shape that cannot be parsed | refuses |
 | crash-prone | a pattern that is known to crash read_model | crashes, does not refuse |
 | weights-missing | no same-stem ``.bin`` where constants need one | refuses |
-| weights-suffix-case | the weights exist, in another case (``.BIN``)       | refuses |
-| weights-other-name | a ``.bin`` that belongs to no ``.xml`` exists      | refuses |
+| weights-suffix-case | the weights exist, in another case (``.BIN``) | refuses |
+| weights-other-name | a ``.bin`` that belongs to no ``.xml`` exists | refuses |
 | weights-unreadable | ``.bin`` could not be opened here | not judged |
 | weights-too-small | a constant lies beyond the end of ``.bin`` | refuses |
 | weights-lfs-pointer | ``.bin`` is a Git LFS pointer | depends on its size: else garbage weights |
@@ -44,10 +44,10 @@ OpenVINO 2026.4.1 does with it ("depends": it differs by fault, e.g. whether the
 | weights-all-zero | ``.bin`` is zeros throughout | loads, wrong results |
 | weights-trailing-bytes | ``.bin`` is longer than the constants need | loads |
 | dangling-link | a symbolic link to a weights file leads nowhere | refuses if needed |
-| external-data-missing | ONNX external data file is missing   | refuses |
+| external-data-missing | ONNX external data file is missing | refuses |
 | external-data-too-small | ONNX external data ends before a tensor does | refuses |
 | external-data-outside | ONNX external data outside of the model's directory | not judged |
-| truncated | the file ends within a record, or is not a record   | refuses |
+| truncated | the file ends within a record, or is not a record | refuses |
 | saved-model-missing-pb | no ``saved_model.pb`` in the directory | refuses |
 | saved-model-empty | ``saved_model.pb`` without any graph | refuses |
 | saved-model-variables-missing | variables, but no ``variables.index`` or data | not judged |

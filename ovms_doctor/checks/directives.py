@@ -52,7 +52,7 @@ def check(context: Context) -> Iterator[Finding]:
         detail=(
             "The server ends with exit code 0 nevertheless."
             if written
-            else f"The server ends with exit code {problem.exit_code}; the file stays as it is."
+            else f"The server ends with exit code {problem.exit_code}; the file remains unchanged."
         ),
         log=problem.log,
         evidence=_evidence(problem),

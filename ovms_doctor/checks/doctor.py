@@ -103,7 +103,7 @@ PLUGIN_FINDING_REFUSED = Code(
     code="OVD907",
     name="plugin-finding-refused",
     severity="warning",
-    summary="A third-party check returned something that is no finding of its own",
+    summary="A third-party check returned something that is not a finding of its own",
     remedy=(
         "Report it to the distribution that is named, or leave the check out with --ignore and its name."
     ),

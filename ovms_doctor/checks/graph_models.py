@@ -69,7 +69,7 @@ def check(context: Context) -> Iterator[Finding]:
 def _not_read(context: Context, note: ConfigNote) -> Finding:
     if note.kind == "subconfig_not_json":
         message, document = (
-            f"{note.text}, which lists the models of the graph {note.model}, is no JSON: {note.other}",
+            f"{note.text}, which lists the models of the graph {note.model}, is not JSON: {note.other}",
             note.text,
         )
     else:
@@ -88,7 +88,7 @@ def _not_read(context: Context, note: ConfigNote) -> Finding:
         log=note.log,
         evidence=(Evidence(f"{document}: {note.other or 'no list of models'}", "read as the server's user"),),
         recovers="restart" if context.single else "config_change",
-        steps=(Step("Look at the file.", f"cat {quote(context.host(document))}", "host", "reads"),),
+        steps=(Step("Read the file.", f"cat {quote(context.host(document))}", "host", "reads"),),
     )
 
 

@@ -37,7 +37,10 @@ CALCULATOR_UNKNOWN = Code(
     remedy="Name a calculator that the release has, or use a release that has it.",
     log=(server_log.GRAPH_NOT_INITIALIZED,),
     recovers="config_change",
-    releases="EmbeddingsCalculator is gone since 2025.4, RerankCalculator since 2026.2: their successors end in OV.",
+    releases=(
+        "EmbeddingsCalculator does not exist since 2025.4, RerankCalculator since 2026.2. "
+        "The names of their successors end in OV."
+    ),
     see_also=("OVD361",),
     example=Example('calculator: "HttpLlmCalculator"', 'calculator: "HttpLLMCalculator"'),
 )
@@ -183,9 +186,9 @@ def _show(context: Context, path: str, line: int) -> Step:
     """Returns the step that shows a line of a file."""
     host = quote(context.host(path))
     if not line:
-        return Step("Look at the file.", f"head -n 40 {host}", "host", "reads")
+        return Step("Read the file.", f"head -n 40 {host}", "host", "reads")
     first = max(1, line - 3)
-    return Step("Look at the line.", f"sed -n {first},{line + 3}p {host}", "host", "reads")
+    return Step("Read the line.", f"sed -n {first},{line + 3}p {host}", "host", "reads")
 
 
 def _steps(context: Context, graph: GraphPlan, fault: ServableFault) -> tuple[Step, ...]:
@@ -195,7 +198,7 @@ def _steps(context: Context, graph: GraphPlan, fault: ServableFault) -> tuple[St
     if fault.kind == "not_converted":
         return convert(context, directory, next(iter(graph.tasks), "text_generation"))
     if fault.kind in ("file_damaged", "json_invalid") and "Git LFS pointer" in fault.detail:
-        text = "Fetch what the pointers of Git LFS stand for."
+        text = "Fetch the files that the Git LFS pointers refer to."
         return (Step(text, f"git -C {host} lfs pull", "host", "changes files"),)
     if fault.kind in ("tokenizer", "detokenizer", "tokenizer_new", "extension_old"):
         pin = ".".join(str(number) for number in release.numbers[:2])
@@ -210,7 +213,7 @@ def _steps(context: Context, graph: GraphPlan, fault: ServableFault) -> tuple[St
             ),
         )
     if "Git LFS pointer" in fault.detail:
-        text = "Fetch the files that the pointers stand for (in a clone), or pull the model again."
+        text = "Fetch the files that the pointers refer to (in a clone), or pull the model again."
         return (Step(text, f"git -C {host} lfs pull", "host", "changes files"),)
     if fault.kind == "file_denied":
         user = context.deployment.user

@@ -83,7 +83,7 @@ LOG_FILE_NOT_WRITABLE = Code(
     code="OVD847",
     name="log-file-not-writable",
     severity="error",
-    summary="The file of --log_path cannot be written: the server ends over it",
+    summary="The file of --log_path cannot be written, so the server ends",
     remedy=(
         "Name a path that the server's user may write to, or leave --log_path out: the log goes to "
         "standard output anyway."
@@ -187,7 +187,7 @@ def _detail(context: Context, problem: StartProblem) -> str:
     if problem.status == "FAILED_TO_START_REST_SERVER" and context.deployment.release.at_least(2025, 0):
         end = f"The server waits 5 seconds and ends with exit code {problem.exit_code}; nothing is served."
     if problem.kind == "port_not_permitted" and problem.option == "--port":
-        end += " It reports the port as busy, whatever keeps it from opening it."
+        end += " It reports every such error as a busy port."
     return end
 
 

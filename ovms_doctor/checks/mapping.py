@@ -39,7 +39,7 @@ MAPPING_INVALID = Code(
         "Error while parsing model mapping for model",
     ),
     recovers="config_change",
-    releases="Until 2022.3 each half is validated separately, and values that are no strings are accepted.",
+    releases="Until 2022.3 each half is validated separately, and values that are not strings are accepted.",
     see_also=("OVD204", "OVD464"),
     example=Example('{"inputs": {"x": 5}}', '{"inputs": {"x": "image"}}'),
 )

@@ -23,7 +23,7 @@ REPOSITORY_NOT_WRITABLE = Code(
     remedy="Mount the repository so that the server's user can write to it, or serve the model without pulling it.",
     log=(server_log.FILE_NOT_WRITTEN, server_log.CLONE_FAILED, server_log.PATH_ESCAPES),
     recovers="restart",
-    releases=f"{_SINCE} graph.pbtxt is written anew at every start, also where the model is there already.",
+    releases=f"{_SINCE} The server writes graph.pbtxt again at every start, also if the model is already there.",
     see_also=("OVD386",),
     example=Example(
         "-v /srv/models:/models:ro … --source_model", "-v /srv/models:/models:rw … --source_model"
@@ -37,7 +37,7 @@ PULL_UNFINISHED = Code(
     remedy="Start the pull once more with --overwrite_models.",
     recovers="restart",
     releases=(
-        "Until 2026.0 a directory that is there is taken as it is. Files of Git LFS that are pointers are resumed in "
+        "Until 2026.0 the server uses an existing directory unchanged. It resumes Git LFS files that are pointers in "
         "2026.1, missing ones too since 2026.2, where the directory is a Git repository."
     ),
     see_also=("OVD367", "OVD366"),
@@ -199,11 +199,11 @@ _MESSAGES: Mapping[PullFaultKind, _Message] = {
     "denied": lambda context, pull, fault: f"{context.who} has no write permission on {fault.path}",
     "read_only": lambda context, pull, fault: f"{fault.path} is on a read-only mount",
     "not_directory": lambda context, pull, fault: (
-        f"{fault.path} cannot be written: it is no directory or lies in none"
+        f"{fault.path} cannot be written: it or a parent is not a directory"
     ),
     "unfinished": lambda context, pull, fault: (
-        f"{pull.directory} holds {fault.subject}: an earlier pull did not come to its end, and the server takes the "
-        "directory as it is"
+        f"{pull.directory} holds {fault.subject}: an earlier pull did not finish, and the server uses the "
+        "directory unchanged"
     ),
     "resumed": lambda context, pull, fault: (
         f"{pull.directory} holds {fault.subject}: the server continues with an unfinished download"
@@ -213,12 +213,16 @@ _MESSAGES: Mapping[PullFaultKind, _Message] = {
     ),
     "no_organisation": lambda context, pull, fault: (
         f"{fault.subject} names no organisation on Hugging Face; "
-        + ("models called so lie below OpenVINO/" if fault.certain else "few models lie at the top")
+        + (
+            "models with such names are below OpenVINO/"
+            if fault.certain
+            else "few models are at the top level"
+        )
     ),
     "endpoint": lambda context, pull, fault: (
         "HF_ENDPOINT is set to nothing or does not begin with https:// or http://"
     ),
-    "timeout": lambda context, pull, fault: f"{fault.subject} is no number of milliseconds",
+    "timeout": lambda context, pull, fault: f"{fault.subject} is not a number of milliseconds",
     "token_unread": lambda context, pull, fault: (
         f"{fault.subject} is set and HF_TOKEN is not: the server reads only HF_TOKEN"
     ),
@@ -229,7 +233,7 @@ _MESSAGES: Mapping[PullFaultKind, _Message] = {
         f"{fault.subject} is to be converted, and the image has no optimum-cli"
     ),
     "not_converted": lambda context, pull, fault: (
-        f"{fault.subject} is cloned as it is published; only models below OpenVINO/ are surely converted"
+        f"{fault.subject} is cloned as it is published; only models below OpenVINO/ are certain to be converted"
     ),
     "space": lambda context, pull, fault: (
         f"{fault.path} has {_free(fault)} GB free, and {pull.source} needs about {fault.needed / _GB:.1f} GB, by its "

@@ -100,8 +100,8 @@ MODEL_TYPE_UNKNOWN = Code(
     code="OVD370",
     name="model-type-unknown",
     severity="error",
-    summary="The release does not know the kind of model that config.json names",
-    remedy="Use a release that knows it.",
+    summary="The release does not support the kind of model that config.json names",
+    remedy="Use a release that supports it.",
     recovers="restart",
     releases="Each release adds kinds of models.",
     see_also=("OVD369",),
@@ -219,7 +219,7 @@ FAULTS: Mapping[ServableFaultKind, tuple[Code, _Sentence]] = {
     ),
     "model_type": (
         MODEL_TYPE_UNKNOWN,
-        lambda fault: f"The release does not know the model_type “{fault.subject}” of {fault.path}",
+        lambda fault: f"The release does not support the model_type “{fault.subject}” of {fault.path}",
     ),
     "tokenizer": (TOKENIZER_MISSING, _NEEDED),
     "detokenizer": (TOKENIZER_MISSING, _NEEDED),
@@ -232,7 +232,7 @@ FAULTS: Mapping[ServableFaultKind, tuple[Code, _Sentence]] = {
     "extension_old": (
         TOKENIZER_OF_OTHER_RELEASE,
         lambda fault: (
-            f"{fault.path} was converted by openvino_tokenizers {fault.detail}, which the release does not know"
+            f"{fault.path} was converted by openvino_tokenizers {fault.detail}, which the release does not support"
         ),
     ),
     "chat_template": (CHAT_TEMPLATE_MISSING, lambda fault: f"{fault.path} holds no chat template"),
@@ -273,7 +273,7 @@ FAULTS: Mapping[ServableFaultKind, tuple[Code, _Sentence]] = {
     ),
     "npu_quantisation": (
         GENERATIVE_SETTING_REFUSED,
-        lambda fault: f"{fault.path} tells {fault.subject}, and the NPU is meant for symmetric ones",
+        lambda fault: f"{fault.path} shows {fault.subject}, and the NPU is intended for symmetric ones",
     ),
     "side_packet": (
         GRAPH_NOT_WIRED,

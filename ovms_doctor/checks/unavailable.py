@@ -63,13 +63,13 @@ _BY_REASON = (
     ("file of a secret", "Save the secret's file on this host, and name it with --mount FILE:PATH."),
     (
         "custom loader",
-        "See in the server's log what the custom loader makes of the model: it is not run here.",
+        "Read in the server's log how the custom loader loads the model: ovms-doctor does not run it.",
     ),
-    ("is not followed", "See in the server's log what becomes of it."),
+    ("is not followed", "Read the result in the server's log."),
     ("it is larger than", "Shorten the file, or split what it configures."),
     (
         "lacks a library here",
-        "Install OpenVINO's library of that device on this host, or see in the server's log how the model loads.",
+        "Install OpenVINO's library of that device on this host, or read in the server's log how the model loads.",
     ),
     (
         "which GPUs and NPUs",
@@ -93,7 +93,7 @@ def _of_mount(container: Container, mount: ContainerMount) -> LookRemedy:
         return LookRemedy(text, (Step(text, command, "kubernetes", "reads"), named))
     if mount.kind == "tmpfs":
         return LookRemedy(
-            f"{server} is empty until something in the container writes there: look into the container."
+            f"{server} is empty until something in the container writes there: inspect the container."
         )
     if kubernetes:
         text = f"Copy what the pod has at {server}, and name the copy."

@@ -50,8 +50,8 @@ OPERATION_NOT_IN_RELEASE = Code(
         NOT_IN_OPSET,
     ),
     releases=(
-        "Each release of OVMS carries the OpenVINO of the same number. Newer opsets came in parts: "
-        "an opset that a release knows may still lack the operation."
+        "Each release of OVMS contains the OpenVINO of the same number. Newer opsets were added in parts: "
+        "an opset that a release supports may still lack the operation."
     ),
     see_also=("OVD321", "OVD323", "OVD324"),
     example=Example("OVMS 2024.1, a layer of opset15", "OVMS 2025.4, the same model"),
@@ -61,7 +61,7 @@ ELEMENT_TYPE_NOT_IN_RELEASE = Code(
     code="OVD323",
     name="element-type-not-in-release",
     severity="error",
-    summary="The model uses an element type that the OpenVINO in this release does not know",
+    summary="The model uses an element type that the OpenVINO in this release does not support",
     remedy=(
         "Use a release of OVMS with an OpenVINO that has the type, or convert the model to a type "
         "that this one has."
@@ -72,7 +72,7 @@ ELEMENT_TYPE_NOT_IN_RELEASE = Code(
         "is not a member of enum element::Type_t",
         "Incorrect type: {type}",
     ),
-    releases="OVMS knows a type from the release on that has the number of the OpenVINO that introduced it.",
+    releases="OVMS supports a type since the release with the number of the OpenVINO that introduced it.",
     see_also=("OVD322",),
     example=Example("OVMS 2023.3, weights in f8e4m3", "OVMS 2024.0, the same model"),
 )

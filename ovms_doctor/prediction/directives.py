@@ -150,7 +150,7 @@ def look_at_list(deployment: Deployment, arguments: ServerArguments, facts: Fact
         return _ending_of_exception("status", status, path)
     if not isinstance(status, PathStatus) or status.kind != "directory":
         line = server_log.LIST_NO_DIRECTORY(path=path)
-        return Ending(0, "OK", f"{path} is no directory: no model is listed", (line,), path)
+        return Ending(0, "OK", f"{path} is not a directory: no model is listed", (line,), path)
     listing = facts.ask(ListDirectory(full))
     if isinstance(listing, Failure):
         return _ending_of_exception("directory iterator cannot open directory", listing, path)
@@ -199,7 +199,7 @@ def _in_text(path: str, text: ConfigText, name: str, deployment: Deployment, *, 
         document = parse(text).value
     except NotJsonError as error:
         line = server_log.CONFIG_NOT_JSON(error=error.message)
-        return _refused("JSON_INVALID", path, f"{path} is no JSON for the server", line)
+        return _refused("JSON_INVALID", path, f"the server cannot read {path} as JSON", line)
     except NestingError:
         raise NotKnownError(path, "it is nested deeper than is followed here") from None
     if not isinstance(document, dict):
@@ -210,7 +210,7 @@ def _in_text(path: str, text: ConfigText, name: str, deployment: Deployment, *, 
         return _refused("JSON_INVALID", path, f"{path} has no list model_config_list")
     if not all(isinstance(item, dict) for item in models):
         raise NotKnownError(
-            path, "an entry of model_config_list is no object, which the server does not check"
+            path, "an entry of model_config_list is not an object, which the server does not check"
         )
     listed = any(_is_named(item, name) for item in models)
     if adds and listed:

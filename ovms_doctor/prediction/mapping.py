@@ -87,12 +87,14 @@ def _against_schema(keyword: str, key: str) -> str:
     keys."""
     if keyword == "additionalProperties":
         close = similar_names(key.lower(), ("inputs", "outputs"), 1, 0.6)
-        return f"{key} is no key here" + (
+        return f"{key} is not a key of this file" + (
             f": did you mean {close[0]}?" if close else "; only inputs and outputs are"
         )
     if key in ("", "#"):
-        return "it is no object"
-    return f"{key} is no object" if key in ("inputs", "outputs") else f"the value of {key} is no text"
+        return "it is not an object"
+    return (
+        f"{key} is not an object" if key in ("inputs", "outputs") else f"the value of {key} is not a string"
+    )
 
 
 def _halves(document: Any, path: str) -> Mapping:

@@ -59,7 +59,7 @@ def test_a_generative_model_below_the_path(name: str, world_dir: Path) -> None:
     generative(world_dir / name)
     finding = single(world_dir)
     assert finding["code"] == "OVD101"
-    assert f"the generative model lies deeper, in /models/{name}" in finding["message"]
+    assert f"the generative model is in a deeper directory, /models/{name}" in finding["message"]
     quoted_path = f"'/models/{name}'" if " " in name else f"/models/{name}"
     assert steps(finding) == f"Give the server --model_path {quoted_path}"
     assert finding["recovers"] == "restart"
@@ -100,7 +100,7 @@ def test_several_below_the_path(world_dir: Path) -> None:
     good_model(world_dir / "resnet" / "1")
     generative(world_dir / "llm" / "chat", graph=True)
     finding = single(world_dir)
-    assert "the models lie deeper, in /models/resnet, /models/llm/chat" in finding["message"]
+    assert "the models are in deeper directories: /models/resnet, /models/llm/chat" in finding["message"]
     assert "For /models/resnet: --model_path /models/resnet" in steps(finding)
     assert "For /models/llm/chat: --model_path /models/llm/chat" in steps(finding)
     assert f"ovms-doctor check {world_dir}" in steps(finding)
@@ -131,7 +131,7 @@ def test_an_entry_of_the_graphs(release: str, world_dir: Path) -> None:
     finding = configured(world_dir, document, release)
     assert finding["code"] == "OVD448"
     assert steps(finding) == 'Give the server "base_path": "/models/llm/chat"'
-    assert "the graph lies deeper, in /models/llm/chat" in finding["message"]
+    assert "the graph is in a deeper directory, /models/llm/chat" in finding["message"]
 
 
 @pytest.mark.parametrize("release", ["2026.3", "2025.4"])
@@ -176,7 +176,7 @@ def test_a_model_on_another_path_keeps_its_remedy(world_dir: Path) -> None:
     good_model(world_dir / "old" / "1")
     (world_dir / "model.onnx").write_bytes(b"x")
     finding = single(world_dir)
-    assert "the model's files lie in the directory itself" in finding["message"]
+    assert "the model's files are in the directory itself" in finding["message"]
 
 
 def test_a_served_model_may_have_others_below_it(world_dir: Path) -> None:

@@ -55,7 +55,7 @@ def remedy_text(found: Finding) -> str:
         (mounted("config", "kubernetes", name="ours", options=("secret",)), ["kubectl get secret ours"]),
         (mounted("config", "kubernetes", name="a, b", options=("projected",)), ["--mount ./copy:/models"]),
         (mounted("config", "compose", name="ours"), ["Save the files", "--mount ./copy:/models"]),
-        (mounted("tmpfs"), ["look into the container"]),
+        (mounted("tmpfs"), ["inspect the container"]),
         (mounted("other", "kubernetes", name="nfs"), ["kubectl cp"]),
     ],
 )
@@ -79,7 +79,7 @@ def test_a_path_in_the_image() -> None:
         ("boto3 cannot be loaded here (No module named 'boto3'): pip install boto3", "pip install boto3"),
         ("not among the recorded facts", "ovms-doctor collect"),
         ("interrupted", "Run it again"),
-        ("the custom loader l is not run", "See in the server's log"),
+        ("the custom loader l is not run", "Read in the server's log"),
     ],
 )
 def test_by_the_reason(reason: str, part: str) -> None:

@@ -378,7 +378,7 @@ def test_one_of_several_equal_pipelines_is_served() -> None:
         ("{\n // no\n}", "config.json:2:2 is not valid JSON for the server: here is a comment"),
         ("{'a': 1}", "single quotes"),
         ('{"a": True}', "True is written true"),
-        ('{"a": NaN}', "NaN is no number"),
+        ('{"a": NaN}', "NaN is not a number"),
         ("{a: 1}", "a key has no double quotes"),
         ('{"a": 1 "b": 2}', "a comma is missing"),
         ('{"a" 1}', "a colon is missing"),
@@ -464,10 +464,13 @@ def test_a_graphs_argument_at_fault() -> None:
     [
         (
             '{\n "input": {}}',
-            ":2:2 does not match the server's schema (input is no key here: did you mean inputs?)",
+            ":2:2 does not match the server's schema (input is not a key of this file: did you mean inputs?)",
         ),
-        ('{"inputs": {\n "x": 5}}', ":2:2 does not match the server's schema (the value of x is no text)"),
-        ('{"inputs": 5}', "(inputs is no object)"),
+        (
+            '{"inputs": {\n "x": 5}}',
+            ":2:2 does not match the server's schema (the value of x is not a string)",
+        ),
+        ('{"inputs": 5}', "(inputs is not an object)"),
         ('{"inputs": {},}', "mapping_config.json:1:15 is not JSON (there is a comma before the closing “}”)"),
     ],
 )

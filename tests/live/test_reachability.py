@@ -112,7 +112,7 @@ def test_grpc_requested_of_the_rest_port() -> None:
     with http_server(replay("2026.3-config")) as server:
         code, document = live(f"127.0.0.1:{server.port}", "--grpc")
     assert (code, codes(document)) == (1, ["OVD889"])
-    assert "is no gRPC port" in document["findings"][0]["message"]
+    assert "is not a gRPC port" in document["findings"][0]["message"]
 
 
 def test_tls_requested_of_a_plain_port() -> None:

@@ -109,7 +109,7 @@ def test_all_available_is_exit_code_0() -> None:
     ("typed", "advice"),
     [
         ("FC", "Request fc (names differ in capital letters)."),
-        ("fc/1", "A version is no part of the name: /v2/models/fc/versions/1."),
+        ("fc/1", "A version is not part of the name: /v2/models/fc/versions/1."),
         ("nosuch", "Request one of those that are served: fc."),
     ],
 )

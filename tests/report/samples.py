@@ -119,7 +119,7 @@ NO_VERSION = Finding(
     "no-version-directory",
     "error",
     Subject("detector-flat", None, "/srv/models/detector-flat", "/models/detector-flat"),
-    "The server finds no version in /models/detector-flat: the model's files lie in the directory itself",
+    "The server finds no version in /models/detector-flat: the model's files are in the directory itself",
     "The server keeps running and answers “ready”, but serves nothing under this name.",
     "high",
     ("No version found for model in path: /models/detector-flat",),

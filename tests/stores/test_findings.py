@@ -172,7 +172,7 @@ def test_a_page_for_people_is_not_the_answer_of_a_store(status: int, code: str) 
     assert (finding.code, finding.severity) == (code, "error")
     assert "without the error code of a store" in finding.message
     assert finding.remedy is not None
-    assert "Look at what answers at 127.0.0.1:9001" in finding.remedy.summary
+    assert "Check what answers at 127.0.0.1:9001" in finding.remedy.summary
     assert finding.remedy.steps == ()
 
 

@@ -230,7 +230,7 @@ def test_suggested_path(path: str, meant: str) -> None:
 def test_the_bucket_twice_in_the_path() -> None:
     finding = report(store_deployment("s3://b1x/b1x/m"), Bucket(GOOD))["OVD659"]
     assert finding.remedy is not None
-    assert "whether s3://b1x/m is meant" in finding.remedy.steps[0].text
+    assert "whether s3://b1x/m is the intended path" in finding.remedy.steps[0].text
 
 
 @pytest.mark.parametrize(

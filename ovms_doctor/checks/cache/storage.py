@@ -48,7 +48,9 @@ CACHE_PROBE_FAILED = Code(
     recovers="restart",
     releases=ALL_RELEASES,
     see_also=("OVD505", "OVD508"),
-    example=Example("/srv/cache   a quota of 0 bytes for uid 5000", "/srv/cache   a quota with room"),
+    example=Example(
+        "/srv/cache   a quota of 0 bytes for uid 5000", "/srv/cache   a quota with free space for uid 5000"
+    ),
 )
 
 

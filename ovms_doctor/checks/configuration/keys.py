@@ -48,7 +48,7 @@ GRAPH_IGNORES_PARAMETERS = Code(
     summary="An entry is a graph, for which parameters of a model have no effect",
     remedy=(
         "Move the settings into subconfig.json or the graph itself; or move graph.pbtxt away, if the entry "
-        "is not meant as a graph."
+        "is not intended as a graph."
     ),
     recovers="config_change",
     releases="Since 2025.1.",
@@ -154,7 +154,7 @@ def _policy(context: Context, note: ConfigNote) -> Finding:
     detail = "The server warns about it, and serves the latest version."
     message = f"{position}{policy_text} is not a valid policy: the server uses latest 1"
     if note.kind == "policy_item":
-        message = f"{position}{policy_text}: the server ignores items that are no number greater than 0"
+        message = f"{position}{policy_text}: the server ignores items that are not a number greater than 0"
         detail = "The server warns about each of them, and uses the others."
     elif undefined:
         message = f"{position}{policy_text} contains a value of a type that the server does not expect"

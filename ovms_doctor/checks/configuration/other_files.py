@@ -111,7 +111,7 @@ def _volume_mounted(context: Context, path: str, volume: ContainerMount) -> Othe
     if volume.kind == "volume" and volume.name and container is not None and container.source != "kubernetes":
         # A source without a slash is the name of a volume; Compose puts the project's name before it.
         file = posixpath.basename(path)
-        text = "Mount the file: a path of the host has a slash, a word without one is the name of a volume."
+        text = "Mount the file: a path of the host contains a slash, and a word without one is the name of a volume."
         if container.source == "compose":
             steps = (Step(text, f'volumes: ["./{file}:{path}:ro"]', "compose", "restarts the server"),)
         else:

@@ -57,7 +57,9 @@ def advice_below(
     path_list = ", ".join(item.path for item in below[:_SHOWN]) + (" …" if len(below) > _SHOWN else "")
     one = len(below) == 1
     return ServableAdvice(
-        f"the {kind} lies deeper, in {path_list}" if one else f"the {kind}s lie deeper, in {path_list}",
+        f"the {kind} is in a deeper directory, {path_list}"
+        if one
+        else f"the {kind}s are in deeper directories: {path_list}",
         serve_steps(context, entry, below),
         f"Name the directory of the {kind}." if one else f"Name the directory of one {kind}.",
         _recovers(context),

@@ -56,7 +56,7 @@ NESTED_MODELS = Code(
     code="OVD125",
     name="nested-models",
     severity="warning",
-    summary="A sub-directory of the target is no model, but holds directories that are models",
+    summary="A sub-directory of the target is not a model, but contains directories that are models",
     remedy="Name the sub-directory as a target of its own, and its models in the server's configuration.",
     releases=ALL_RELEASES,
     see_also=("OVD101", "OVD123"),
@@ -94,10 +94,12 @@ def _nested_models(context: Context, note: Note) -> Finding:
         note.text,
         path=path,
         severity="warning" if context.plan.models else "error",
-        detail="A server that is given this directory's sub-directories as base paths finds no version in it.",
+        detail="A server with this directory's sub-directories as base paths finds no version in it.",
         evidence=(Evidence(note.text, "list"),),
         steps=(
-            Step("Check the models that lie deeper.", f"ovms-doctor check {quoted}", "host", "reads"),
+            Step(
+                "Check the models in the deeper directories.", f"ovms-doctor check {quoted}", "host", "reads"
+            ),
             Step("Give the server the models of the deeper directory as base paths."),
         ),
     )

@@ -47,7 +47,7 @@ VERSION_NAME_NOT_A_NUMBER = Code(
     code="OVD102",
     name="version-name-not-a-number",
     severity="error",
-    summary="A sub-directory's name does not begin with a number, so the server does not take it as a version",
+    summary="A sub-directory's name does not begin with a number, so the server does not use it as a version",
     remedy="Rename the directory to a plain number greater than 0, for instance v1 to 1.",
     log=(
         server_log.VERSION_NOT_NUMBER,
@@ -161,7 +161,7 @@ def _no_version(context: Context, model: ModelPlan) -> Finding:
             message += "the directory is a version directory itself"
             steps = (parent,)
         else:
-            message += "the model's files lie in the directory itself"
+            message += "the model's files are in the directory itself"
             steps = _into_a_version(context, model, [(entry.name, entry.kind) for entry in entries])
     elif wrong and all(item.reading == "not_number" for item in model.detection.names):
         code = VERSION_NAME_NOT_A_NUMBER

@@ -66,7 +66,7 @@ def live_gap(status: LiveStatus) -> str:
         return "gRPC is not installed in this Python: pip install grpcio"
     if status.server == "ovms" and status.servables is None and not status.unusable:
         if status.address.grpc and status.model is None:
-            return "over gRPC a server lists no servables: name one with --model, or look at the REST port"
+            return "over gRPC a server lists no servables: name one with --model, or check the REST port"
         if not status.address.grpc and status.refused_access is None:
             return "the server does not list its servables"
     return ""

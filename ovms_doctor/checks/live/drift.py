@@ -126,7 +126,7 @@ def _reload_steps(context: Context, status: LiveStatus, drift: Drift) -> tuple[S
         steps.append(Step("See which file the container has.", command, "host", "reads"))
         steps.append(
             Step(
-                "Mount the directory that holds the file in place of the file, so that a replaced file is seen.",
+                "Mount the directory that holds the file, not the file: then the container receives a replaced file.",
                 None,
                 "docker run",
                 "restarts the server",
@@ -171,8 +171,8 @@ def _added(context: Context, status: LiveStatus, drift: Drift) -> Finding:
     elif context.plan.polls:
         message = f"{subject}, and the server, which polls, does not have it."
         detail = (
-            "The files are newer than what the server serves. Its log says why, where it tried to load the version. A "
-            "directory that was put in the place of a mounted one is not seen in the container before its restart."
+            "The files are newer than what the server serves. If it tried to load the version, its log contains the "
+            "reason. A directory that replaces a mounted one appears in the container only after its restart."
         )
         severity = "error"
         steps = (_see_directory(context, changed.path), _restart(context, "Restart the server."))
@@ -235,7 +235,9 @@ def _versions(status: LiveStatus, drift: Drift) -> str:
 
 def _removed(context: Context, drift: Drift) -> Finding:
     path = drift.paths[0].path if drift.paths else _base(context, drift)
-    message = f"Version {drift.version} of {drift.model} is served, and its directory is gone."
+    message = (
+        f"Version {drift.version} of {drift.model} is served, and its directory does not exist any more."
+    )
     if drift.next_poll:
         detail, severity = f"{_NEXT_POLL} The version is retired then.", "info"
     else:

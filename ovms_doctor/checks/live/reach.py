@@ -52,7 +52,7 @@ def _name_unknown(status: LiveStatus) -> Finding:
         "No client on this host reaches the server by this name.",
         evidence=(Evidence(f"{host}: {status.observations.name_problem}", "getaddrinfo"),),
         steps=(
-            Step("See what the resolver knows of it.", f"getent ahosts {quote(host)}", "host", "reads"),
+            Step("Check how this host resolves the name.", f"getent ahosts {quote(host)}", "host", "reads"),
             Step("The names of containers and services are known inside of their own network only."),
         ),
     )
@@ -149,7 +149,7 @@ def _other_protocol(status: LiveStatus) -> Finding:
                 Step("Name the certificate of the authority that signed it: --ca FILE.")
                 if tls.problem == "certificate"
                 else Step("Use a name that is in the certificate."),
-                Step("Or look without checking it: --insecure."),
+                Step("Or connect without checking the certificate: --insecure."),
             ),
         )
     if address.tls and observed.protocol in ("http", "http2"):
@@ -180,7 +180,7 @@ def _other_protocol(status: LiveStatus) -> Finding:
             "The REST port is another one: --rest_port of the server's arguments.",
             evidence=evidence,
             steps=(
-                Step("Look at it over gRPC.", f"ovms-doctor status {quote(f'grpc://{address.netloc}')}"),
+                Step("Check it over gRPC.", f"ovms-doctor status {quote(f'grpc://{address.netloc}')}"),
                 Step("Name the REST port: where the server was started without --rest_port, there is none."),
             ),
         )
@@ -188,11 +188,11 @@ def _other_protocol(status: LiveStatus) -> Finding:
         return finding(
             OTHER_PROTOCOL,
             status,
-            f"{address.netloc} is no gRPC port: it speaks HTTP/1.1.",
+            f"{address.netloc} is not a gRPC port: it speaks HTTP/1.1.",
             "The gRPC port is another one: --port of the server's arguments.",
             evidence=evidence,
             steps=(
-                Step("Look at it over HTTP.", f"ovms-doctor status {quote(f'http://{address.netloc}')}"),
+                Step("Check it over HTTP.", f"ovms-doctor status {quote(f'http://{address.netloc}')}"),
                 Step("Name the gRPC port: where the server was started without --port, there is none."),
             ),
         )
@@ -246,7 +246,7 @@ def _not_ovms(status: LiveStatus) -> Finding:
                 Evidence(text, "requests") for text in (problem, *observed.name_problem.split()) if text
             ),
             steps=(
-                Step("Look at the server's log and at its processors."),
+                Step("Check the server's log and the load of its processors."),
                 Step("Give a longer time for each request: --timeout SECONDS."),
             ),
         )
@@ -292,7 +292,7 @@ def _gateway_error(status: LiveStatus) -> Finding:
         evidence=tuple(Evidence(answer_text(item), "GET") for item in answers[:6]),
         steps=(
             Step(
-                "On the server's host, look at the server itself.",
+                "On the server's host, check the server itself.",
                 "ovms-doctor status localhost:8000",
                 "host",
                 "reads",

@@ -130,7 +130,7 @@ def _servables(status: LiveStatus) -> Iterator[Finding]:
             evidence=(Evidence(f"/v1/config of {status.address.netloc}", "GET"),),
             steps=(
                 Step(
-                    "Look at what it was given: its arguments and config.json.",
+                    "Check its arguments and config.json.",
                     f"ovms-doctor check --container {container_of(status)}",
                     "host",
                     "reads",
@@ -171,7 +171,7 @@ def _not_available(status: LiveStatus, servable: LiveServable) -> Finding:
             "reads",
         ),
         Step(
-            "Or look for it in the files.",
+            "Or search the files for the reason.",
             f"ovms-doctor check --container {container_of(status)}",
             "host",
             "reads",
@@ -282,7 +282,7 @@ def _named(status: LiveStatus) -> Iterator[Finding]:
     close = same or similar_names(name, names, 3, 0.6)
     steps = []
     if base in names and version.isdecimal():
-        steps.append(Step(f"A version is no part of the name: /v2/models/{base}/versions/{version}."))
+        steps.append(Step(f"A version is not part of the name: /v2/models/{base}/versions/{version}."))
     elif close:
         text = "names differ in capital letters" if same else "the nearest name"
         steps.append(Step(f"Request {' or '.join(close)} ({text})."))

@@ -9,10 +9,8 @@ SERVABLE_STUCK = Code(
     name="servable-stuck",
     severity="error",
     summary="Every request to a servable fails since some moment",
-    remedy=(
-        "Look at what the log holds from that moment on; a restart of the server clears an error of a device."
-    ),
-    releases="Seen where the log holds DEBUG messages.",
+    remedy="Read the log from that moment on; a restart of the server clears an error of a device.",
+    releases="Reported only if the log contains DEBUG messages.",
     see_also=("OVD816", "OVD824"),
     example=Example("every request fails since 14:02:11", "the server restarted"),
 )
@@ -26,7 +24,7 @@ WAITING_DOMINATES = Code(
         "Raise --nireq, or set PERFORMANCE_HINT to THROUGHPUT; where the processors are busy, give "
         "the container more of them or add servers."
     ),
-    releases="Seen where the log holds DEBUG messages.",
+    releases="Reported only if the log contains DEBUG messages.",
     see_also=("OVD745",),
     example=Example("--nireq 1                               with 16 clients", "--nireq 4"),
 )
@@ -51,7 +49,7 @@ LOG_ENDS_WHILE_LOADING = Code(
     severity="warning",
     summary="The log breaks off while a model is being loaded",
     remedy=(
-        "Look at how the process ended: docker inspect shows the exit code and OOMKilled, dmesg "
+        "Check how the process ended: docker inspect shows the exit code and OOMKilled, dmesg "
         "whether the kernel killed it."
     ),
     releases=ALL_RELEASES,

@@ -10,7 +10,7 @@ PIPELINE_RUN_FAILS = Code(
     severity="error",
     summary="A node of a pipeline fails while a request runs",
     remedy=(
-        "Look at the node that the message names: a custom node's library, or the shapes that it passes on."
+        "Check the node that the message names: a custom node's library, or the shapes that it passes on."
     ),
     releases=ALL_RELEASES,
     see_also=("OVD442", "OVD816"),

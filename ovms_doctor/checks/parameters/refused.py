@@ -160,7 +160,7 @@ DEVICE_NOT_AVAILABLE = Code(
     recovers="config_change",
     releases=(
         "Without target_device the server takes CPU until 2026.2; since 2026.3 a GPU, if there is "
-        "one. An empty target_device is no device until 2026.2."
+        "one. Until 2026.2 an empty target_device is not a device."
     ),
     see_also=("OVD433", "OVD342"),
     example=Example('"target_device": "cpu"', '"target_device": "CPU"'),

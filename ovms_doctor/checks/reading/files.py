@@ -19,7 +19,7 @@ NOT_A_MODEL = Code(
     name="not-a-model",
     severity="error",
     summary="The file is not a model of any format that OpenVINO reads",
-    remedy="Look at the content of the file, and replace it with the model.",
+    remedy="Read the content of the file, and replace it with the model.",
     log=(
         server_log.READ_FAILED,
         *UNREADABLE,

@@ -292,7 +292,7 @@ def steps_for(context: Context, code: Code, path: str) -> tuple[Step, ...]:
     if code in _COPY_AGAIN:
         return (
             Step(
-                "Look at the file, then copy it again from a complete source.",
+                "Inspect the file, then copy it again from a complete source.",
                 f"ls -la {directory} && head -c 200 {quote(host)}",
                 "host",
                 "reads",
@@ -318,6 +318,6 @@ def _steps_in_store(context: Context, code: Code, path: str) -> tuple[Step, ...]
     if code is GIT_LFS_POINTER:
         return (Step("Run git lfs pull where the repository was cloned, and upload the file again."),)
     if code in _COPY_AGAIN:
-        text = "Look at the file, then upload it again from a complete source."
+        text = "Inspect the file, then upload it again from a complete source."
         return (path_advice.look(context, path.rpartition("/")[0], text),)
     return ()

@@ -33,7 +33,7 @@ COMPILE_REFUSED = Code(
         "Cannot compile model into target device; error:",
     ),
     releases=(
-        "What a plugin compiles differs from release to release. Since 2026.3 a model without "
+        "Each release's plugins compile a different set of models. Since 2026.3 a model without "
         "target_device goes to a GPU where one is found; before, to the CPU."
     ),
     see_also=("OVD341", "OVD343"),

@@ -63,7 +63,7 @@ ADDRESS = Code(
     see_also=("OVD874", "OVD885"),
     example=Example(
         before="POST /v1/models/m:predict            to OVMS 2026.3",
-        after="POST /v2/models/m/infer              with the inputs as KServe wants them",
+        after="POST /v2/models/m/infer              with the inputs in KServe's format",
     ),
 )
 NOT_SERVED = Code(
@@ -206,7 +206,7 @@ ALTERED = Code(
     code="OVD883",
     name="request-values-altered",
     severity="warning",
-    summary="A request is answered, and its values are taken otherwise than they were meant",
+    summary="A request is answered, but the server reads its values differently than intended",
     remedy="Send rows of one length, and values within the range of their datatype.",
     releases="All releases with KServe.",
     see_also=("OVD878",),
@@ -217,7 +217,7 @@ UNREACHABLE = Code(
     name="request-not-received",
     severity="error",
     summary="A client's error shows that the request did not reach the server's API",
-    remedy="Look with `ovms-doctor status HOST:PORT` at what answers there.",
+    remedy="Check what answers there with `ovms-doctor status HOST:PORT`.",
     log=("failed to connect to all addresses", "Connection refused", "Received message larger than max"),
     releases="All releases.",
     see_also=("OVD885",),

@@ -311,7 +311,7 @@ def error_text_findings(proof: ErrorProof | None, models: ServedModels) -> tuple
 def _proved(proof: ErrorProof, parts: dict[str, str]) -> str:
     named = f" the input {parts['input']}" if parts.get("input") else " an input"
     if "expected" in parts and "actual" in parts:
-        return f"For{named} the server wants {parts['expected']} and was sent {parts['actual']}."
+        return f"For{named} the server requires {parts['expected']} and receives {parts['actual']}."
     if "offset" in parts:
         return f"The body stops being JSON at byte {parts['offset']}: {parts.get('error', '')}"
     if proof.code == "INVALID_MISSING_INPUT" and parts.get("input"):

@@ -48,7 +48,7 @@ def not_found(context: Context, refusal: Refusal) -> Finding:
     if refusal.not_from_a_store:
         answer = f"answers that {refusal.bucket} does not exist, without the error code of a store"
         message = f"{host or 'The store'} {answer}"
-        remedy = f"Look at what answers at {host or 'this address'}, or on the way to it: it is not a store."
+        remedy = f"Check what answers at {host or 'this address'}, or on the way to it: it is not a store."
         steps = ()
     return refusal_finding(
         context,

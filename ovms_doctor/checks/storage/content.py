@@ -99,7 +99,9 @@ def _empty(context: Context, item: StorePlan, facts: StoreFacts, model: ModelPla
         message += f"; did you mean {meant}?"
         steps = (Step(f"Write {meant}, which exists."),)
     elif key.startswith(f"{name}/"):
-        text = f"The bucket is in the path twice: check whether {bucket}{key[len(name) :]} is meant."
+        text = (
+            f"The bucket is in the path twice: check whether {bucket}{key[len(name) :]} is the intended path."
+        )
         steps = (path_advice.look(context, bucket, text),)
     beside = ", ".join(facts.others[:_MAX_LISTED]) or "nothing"
     if len(facts.others) > _MAX_LISTED:

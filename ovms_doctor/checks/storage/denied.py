@@ -89,7 +89,9 @@ def access_denied(context: Context, refusal: Refusal) -> Finding:
     elif answer.call == "HeadBucket" and not answer.code:
         detail = "The reason is not known: the answer to HeadBucket has no text."
     if refusal.not_from_a_store:
-        remedy = f"Look at what answers at {answer.host or 'this address'}, or on the way to it: it is not a store."
+        remedy = (
+            f"Check what answers at {answer.host or 'this address'}, or on the way to it: it is not a store."
+        )
     elif not refusal.lacks_rights:
         remedy = "Follow the error message of the store, which is in the evidence."
     return refusal_finding(

@@ -352,7 +352,7 @@ def _foreign_keys(context: Context, client: S3Client, *, accepted: bool) -> Iter
     yield _finding(
         context,
         AWS_KEYS_OF_ANOTHER_STORE,
-        f"AWS_ACCESS_KEY_ID is no key of Amazon's, and the server sends its requests to {client.endpoint.host}: "
+        f"AWS_ACCESS_KEY_ID is not a key of Amazon's, and the server sends its requests to {client.endpoint.host}: "
         "S3_ENDPOINT is not set",
         f"AWS_ACCESS_KEY_ID={HIDDEN}, not the form of Amazon's own; no S3_ENDPOINT",
         "medium",

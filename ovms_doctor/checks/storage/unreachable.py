@@ -60,7 +60,7 @@ _REMEDIES = {
     "refused": "Check whether the store runs and listens on this port.",
     "tls": "Check whether this is the port for TLS. The server trusts only the certificates of its image.",
     "timeout": "Check the network between them: a firewall, or a proxy that is required and not set.",
-    "unreadable": "Look at what answers at this address: it is not a store.",
+    "unreadable": "Check what answers at this address: it is not a store.",
 }
 
 

@@ -346,7 +346,9 @@ def hint_for(found: Violation, release: Release) -> str:
     if found.keyword == "required" and found.schema.endswith("config") and not release.base_path_optional:
         return "base_path may be left out since OVMS 2025.1 only."
     if found.keyword == "maxProperties" and found.schema.endswith("model_config"):
-        return "Nothing may stand beside “config” since OVMS 2024.0, and it may not be doubled."
+        return (
+            "Since OVMS 2024.0 “config” is the only key that an entry may have, and it may not be repeated."
+        )
     if found.keyword == "oneOf" and key == "model_version_policy":
         return (
             'It is {"all": {}}, {"latest": {"num_versions": 1}} or {"specific": {"versions": [1, 2]}}, with numbers '

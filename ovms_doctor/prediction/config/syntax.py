@@ -57,7 +57,7 @@ def why_not_json(text: str, at: int, error: str = "") -> str:
 
 def _about_word(word: str, before: str) -> str:
     if word in _NUMBERS:
-        return f"{word} is no number in JSON"
+        return f"{word} is not a number in JSON"
     if word in _SPELLED:
         return f"{word} is written {_SPELLED[word]} in JSON"
     if before.endswith(("{", ",")):

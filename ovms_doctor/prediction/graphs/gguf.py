@@ -31,7 +31,9 @@ def gguf_faults(context: ServableContext, models_path: str) -> Iterator[Servable
         yield context.fault("file_denied", "failed", path=path, subject=name, status=LLM_FAILED, log=log)
     elif data is not None and not data.startswith(b"GGUF"):
         reason = (
-            "it is a Git LFS pointer" if data.startswith(b"version https://git-lfs") else "it is no GGUF file"
+            "it is a Git LFS pointer"
+            if data.startswith(b"version https://git-lfs")
+            else "it is not a GGUF file"
         )
         yield context.fault(
             "file_damaged", "failed", path=path, subject=name, detail=reason, status=LLM_FAILED, log=log

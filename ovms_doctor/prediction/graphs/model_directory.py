@@ -254,4 +254,4 @@ def _exception_of(fault: Fault) -> str:
 
 
 def _refuse(text: str) -> Any:
-    raise ValueError(f"{text} is no number of JSON")
+    raise ValueError(f"{text} is not a number in JSON")

@@ -51,7 +51,7 @@ def _reason(problem: str, text: str) -> str:
         "absent": "the server does not have it",
         "access": "the server's user has no right to open it",
         "removed": "the release does not have it any more",
-        "unknown": f"OpenVINO knows no device of this name{f'; {meant} is one' if meant else ''}",
+        "unknown": f"OpenVINO has no device with this name{f'; {meant} is one' if meant else ''}",
     }
     return texts.get(problem, "OpenVINO does not take it")
 

@@ -232,7 +232,7 @@ def _scheduler(context: ServableContext) -> Iterator[ServableFault]:
             "eviction_block",
             "requests",
             subject="max_cache_size",
-            detail=f"max_cache_size {size} is no multiple of {_BLOCK}",
+            detail=f"max_cache_size {size} is not a multiple of {_BLOCK}",
             option="cache_eviction_config",
             exception=f"CacheEvictionConfig.max_cache_size in tokens must be a multiple of block size {_BLOCK}",
         )

@@ -111,7 +111,12 @@ def _queue(name: str, data: bytes, message: GraphMessage) -> Iterator[GraphProbl
         if number is None or abs(number) > _INT_MAX:
             text = f"Invalid OVMS_GRAPH_QUEUE_MAX_SIZE value: '{value_text}'. Expected integer or 'AUTO'."
             yield GraphProblem(
-                "queue", _INVALID, f"“{value_text}” is no size of a queue", (text,), line, subject=value_text
+                "queue",
+                _INVALID,
+                f"“{value_text}” is not a valid size of a queue",
+                (text,),
+                line,
+                subject=value_text,
             )
             return
         if number < 0:

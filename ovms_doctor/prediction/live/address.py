@@ -22,7 +22,7 @@ def read_address(text: str, *, grpc: bool = False) -> Address:
     ``:8000``, ``grpc://host:9000``, ``8000``. A path is a separate field. Raises AddressError."""
     typed = text.strip()
     if not typed or len(typed) > _LONGEST or any(char.isspace() or not char.isprintable() for char in typed):
-        raise AddressError("it is no address of a server: give URL, HOST or HOST:PORT")
+        raise AddressError("it is not an address of a server: give URL, HOST or HOST:PORT")
     scheme, separator, rest = typed.partition("://")
     if not separator:
         scheme, rest = "", typed
@@ -55,7 +55,7 @@ def _host_and_port(location: str) -> tuple[str, int | None]:
         parts = urlsplit(f"//{location}")
         host = parts.hostname or ""
     except ValueError:
-        raise AddressError("it is no address of a server: give URL, HOST or HOST:PORT") from None
+        raise AddressError("it is not an address of a server: give URL, HOST or HOST:PORT") from None
     tail = (
         location[location.rfind("]") + 1 :].rpartition(":")[2]
         if ":" in location[location.rfind("]") + 1 :]
@@ -70,5 +70,5 @@ def _host_and_port(location: str) -> tuple[str, int | None]:
 
 def _port(text: str) -> int:
     if not (text.isascii() and text.isdecimal()) or not 0 < int(text[:6]) < 65_536 or len(text) > 5:
-        raise AddressError(f"{text[:20]} is no port: ports are 1 to 65535")
+        raise AddressError(f"{text[:20]} is not a port: ports are 1 to 65535")
     return int(text)

@@ -78,7 +78,7 @@ def read_model_list(body: bytes) -> tuple[tuple[str, ...], bool]:
     document = _object(body)
     entries = document.get("data")
     if not isinstance(entries, list) or document.get("object") != "list":
-        raise AnswerError("it is no list of models")
+        raise AnswerError("it is not a list of models")
     rows = [item for item in entries if isinstance(item, dict) and isinstance(item.get("id"), str)]
     names = tuple(item["id"][:_LONGEST_NAME] for item in rows)[:_MOST_SERVABLES]
     return names, bool(rows) and all(item.get("owned_by") == "OVMS" for item in rows)
@@ -89,7 +89,7 @@ def read_metadata(body: bytes) -> tuple[tuple[str, ...], tuple[str, ...]]:
     document = _object(body)
     versions, inputs = document.get("versions"), document.get("inputs")
     if not isinstance(versions, list) or not isinstance(inputs, list):
-        raise AnswerError("it is no metadata of a model")
+        raise AnswerError("it is not the metadata of a model")
     datatypes = tuple(str(item.get("datatype")) for item in inputs if isinstance(item, dict))
     return tuple(str(item)[:20] for item in versions[:_MOST_VERSIONS]), datatypes
 
@@ -100,5 +100,5 @@ def _object(body: bytes) -> dict[str, Any]:
     except (ValueError, RecursionError):
         raise AnswerError("it is not JSON") from None
     if not isinstance(document, dict):
-        raise AnswerError("it is no JSON object")
+        raise AnswerError("it is not a JSON object")
     return document

@@ -69,7 +69,7 @@ class Converter:
             return None
         if model_input.layout == "N...":
             self.doubts.append(
-                "a layout that the model's file names goes before the default one, and is not read"
+                "a layout in the model's file replaces the default one, and ovms-doctor does not read it"
             )
         if not _accepts_nhwc(model_input.layout, len(model_input.shape)):
             raise StatusError("UNSUPPORTED_LAYOUT", "", _at(sent))

@@ -167,7 +167,7 @@ class _Correction:
         for key in ("instances", "signature_name"):
             self.document.pop(key, None)
         self.document["inputs"] = entries
-        return "Write each input as KServe wants it: name, shape, datatype and data."
+        return "Write each input with the fields that KServe requires: name, shape, datatype and data."
 
     def _parse_input(self) -> str | None:
         path = self.answer.position.path

@@ -27,9 +27,9 @@ def models_from_metadata(data: bytes) -> tuple[ServedModel, ...]:
     try:
         document = json.loads(data)
     except (ValueError, RecursionError):
-        raise MetadataError("it is no JSON") from None
+        raise MetadataError("it is not JSON") from None
     if not isinstance(document, dict):
-        raise MetadataError("it is no JSON object")
+        raise MetadataError("it is not a JSON object")
     if "modelSpec" in document or "metadata" in document:
         return (_from_tfs(document),)
     if not isinstance(document.get("inputs"), list):
@@ -71,7 +71,7 @@ def _from_tfs(document: dict[str, Any]) -> ServedModel:
         version = int(spec.get("version") or 1)
         return ServedModel(str(spec["name"]), version, tuple(inputs), tuple(signature.get("outputs") or ()))
     except (KeyError, TypeError, AttributeError, ValueError):
-        raise MetadataError("it is no metadata of TensorFlow Serving") from None
+        raise MetadataError("it is not metadata in the format of TensorFlow Serving") from None
 
 
 def served_from_answers(config: bytes, metadata: dict[str, bytes]) -> ServedModels:
@@ -79,9 +79,9 @@ def served_from_answers(config: bytes, metadata: dict[str, bytes]) -> ServedMode
     try:
         states = json.loads(config)
     except (ValueError, RecursionError):
-        raise MetadataError("the answer of /v1/config is no JSON") from None
+        raise MetadataError("the answer of /v1/config is not JSON") from None
     if not isinstance(states, dict):
-        raise MetadataError("the answer of /v1/config is no JSON object")
+        raise MetadataError("the answer of /v1/config is not a JSON object")
     models: list[ServedModel] = []
     defaults: list[tuple[str, int]] = []
     for name, value in list(states.items())[:_MOST]:

@@ -60,7 +60,7 @@ def _of_s3(path: str, deployment: Deployment, environment: ServerEnvironment) ->
         return f"where the server sends its requests cannot be determined from {source}"
     way = s3_route(deployment.environment, deployment.release)
     if way.way == "ends":
-        return "the server ends before it asks"
+        return "the server ends before it sends a request to the store"
     proxy = _proxy(way)
     if client.credentials == "anonymous":
         return StoreAccess(
@@ -99,11 +99,11 @@ def _of_profile(
     )
     named = any(environment.filled(name) for name in _NAMED_FILES)
     if any(environment.filled(name) and environment.text(name) is None for name in _NAMED_FILES):
-        return "where the server's AWS profiles lie is not known"
+        return "the location of the server's AWS profiles is not known"
     if deployment.bare_metal and not named:
-        return "the home directory of the server's user, where its AWS profiles lie, is not known"
+        return "the home directory of the server's user, which contains its AWS profiles, is not known"
     if not deployment.bare_metal and not deployment.mounts:
-        return f"the server's AWS profiles lie in its container: --mount ~/.aws:{_PROFILES[0].rpartition('/')[0]}"
+        return f"the server's AWS profiles are in its container: --mount ~/.aws:{_PROFILES[0].rpartition('/')[0]}"
     region = "" if client.region_from == "profile" else _region(client)
     return StoreAccess(
         "s3", bucket, "profile", address, "path", region, profile=profile, files=files, proxy=proxy
@@ -145,7 +145,7 @@ def _of_gcs(
     if client.credentials == "search":
         return "the server takes Google's credentials from where it runs (gcloud's file, the metadata server)"
     if client.key_file is None:
-        return "where the server's Google credentials lie is not known"
+        return "the location of the server's Google credentials is not known"
     # The library's second line (google-cloud-cpp 2.x) uses no token server for a service account.
     signs = gcs.reads_emulator_endpoint(deployment.release)
     files = (client.key_file,)

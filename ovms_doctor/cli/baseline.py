@@ -39,13 +39,15 @@ def read_baseline(path: str, limits: DocumentLimits) -> tuple[KnownFinding, ...]
     try:
         found = msgspec.json.decode(data, type=Baseline).findings
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path}: is no baseline of ovms-doctor: {error}") from None
+        raise UsageError(f"{path}: is not a baseline of ovms-doctor: {error}") from None
     for entry in found:
         try:
             if entry.expires is not None:
                 date.fromisoformat(entry.expires)
         except ValueError:
-            raise UsageError(f"{path}: expires of {entry.fingerprint} is no day like 2027-03-31") from None
+            raise UsageError(
+                f"{path}: expires of {entry.fingerprint} is not a date like 2027-03-31"
+            ) from None
     return found
 
 

@@ -105,13 +105,16 @@ def _check(typed: CheckOptions, output: OutputOptions) -> int:
         except UsageError:
             raise
         except interrupts.InterruptedRunError:
-            report = failed_report("interrupted before anything was looked at", run_start)
+            report = failed_report("interrupted before anything was inspected", run_start)
         except Exception as error:  # noqa: BLE001 - a report in any case, never a traceback
             from ovms_doctor.cli.failure_text import failure_text
 
             report = failed_report(failure_text(error), run_start)
         if interrupts.requested():
-            notes = (*report.notes, "The run was interrupted: what was not looked at by then is not judged.")
+            notes = (
+                *report.notes,
+                "The run was interrupted; what it had not inspected by then is not judged.",
+            )
             report = replace(report, notes=notes, exit_code=EXIT_INTERRUPTED)
         if output.write_baseline is not None and report.error is None and not interrupts.requested():
             report = _write_baseline(report, output, limits_of(typed))
@@ -217,7 +220,7 @@ def run_collect(typed: CheckOptions, output: OutputOptions) -> int:
                 if redaction.same
                 else "the report on the redacted facts differs from the report on the facts: say so in the ticket, and "
                 "add the report",
-                f"{redaction_map}: what the pseudonyms stand for, readable by its owner only; keep it, and do not "
+                f"{redaction_map}: the real names for the pseudonyms, readable by its owner only; keep it, and do not "
                 "send it with the facts",
             ]
         write(text, output.facts_output)

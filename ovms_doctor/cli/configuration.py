@@ -79,7 +79,7 @@ def _table(path: str, data: bytes) -> dict[str, Any] | None:
     try:
         document: dict[str, Any] = _toml().loads(data.decode("utf-8"))
     except (ValueError, RecursionError) as error:
-        raise UsageError(f"{path}: is no TOML: {error}") from None
+        raise UsageError(f"{path}: is not valid TOML: {error}") from None
     if os.path.basename(path) != SHARED:
         return document
     tools = document.get("tool")

@@ -89,7 +89,7 @@ class ConfiguredOptions:
             key_label = f"{label}: {key}" if label else key
             if key not in names or key in NEVER:
                 raise self._error(
-                    f"{key_label} is no option that a configuration sets{_nearest_name(key, names)}"
+                    f"{key_label} is not an option that a configuration can set{_nearest_name(key, names)}"
                 )
             if key in NAMED_ONLY and not self.named:
                 raise self._error(
@@ -154,7 +154,7 @@ class ConfiguredOptions:
             label = f"[[ignore]] {number}"
             for key, value in entry.items():
                 if key not in _RULE_KEYS:
-                    raise self._error(f"{label}: {key} is no key of it ({', '.join(_RULE_KEYS)})")
+                    raise self._error(f"{label}: {key} is not one of its keys ({', '.join(_RULE_KEYS)})")
                 if key != "expires" and not (isinstance(value, str) and value.strip()):
                     raise self._error(f"{label}: {key} is a text")
             for key in ("code", "reason"):

@@ -48,7 +48,7 @@ def _tail(text: str | None) -> int | None:
     if text is None:
         return None
     if not text.isdecimal() or not 1 <= len(text) <= 9 or int(text) == 0:
-        raise UsageError(f"--tail: {text} is no number of lines")
+        raise UsageError(f"--tail: {text} is not a number of lines")
     return int(text)
 
 

@@ -132,7 +132,7 @@ def _check(path: str) -> None:
     if not status.writable:
         raise UsageError(f"{shown}: Permission denied")
     if status.size and not _is_receipt(path):
-        raise UsageError(f"{shown}: the file exists and is no receipt; it is not replaced. {hint}")
+        raise UsageError(f"{shown}: the file exists and is not a receipt; it is not replaced. {hint}")
 
 
 def _check_directory(directory: str, shown: str, hint: str) -> None:

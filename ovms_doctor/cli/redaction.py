@@ -27,7 +27,9 @@ FORMAT = "ovms-doctor redaction map"
 _LARGEST = 1 << 30
 #: The number of keys to try until the report on the facts stays the same.
 _TRIES = 5
-_WARNING = "Keep this file. Who has it can read the real names in the facts: do not send it with them."
+_WARNING = (
+    "Keep this file. Everybody who has it can read the real names in the facts; do not send it with them."
+)
 #: The receipt's names for the kinds of replaced names: singular, plural.
 _NAMES: Mapping[Kind, tuple[str, str]] = {
     "host": ("part of host names", "parts of host names"),
@@ -115,7 +117,7 @@ def read_map(path: str) -> RedactionMap:
         file = decode_json(read_named_file(path, _LARGEST), _MapFile)
         entries = tuple(msgspec.convert(entry, MapEntry) for entry in file.entries)
     except (JsonFormatError, msgspec.ValidationError, UnicodeDecodeError):
-        raise UsageError(f"{path}: is no redaction map of ovms-doctor, and is left as it is") from None
+        raise UsageError(f"{path}: is not a redaction map of ovms-doctor; it is not changed") from None
     return RedactionMap(bytes.fromhex(file.key), entries)
 
 

@@ -136,7 +136,7 @@ def _seconds(name: str, text: str | None, default: float, least: float) -> float
     except ValueError:
         value = -1.0
     if not least <= value <= _LONGEST:
-        raise UsageError(f"{name}: {text} is no number of seconds from {least:g} to {_LONGEST:g}")
+        raise UsageError(f"{name}: {text} is not a number of seconds from {least:g} to {_LONGEST:g}")
     return value
 
 
@@ -147,7 +147,7 @@ def _authorization(path: str | None) -> str:
     data = read_named_file(path, _LONGEST_KEY, shown=f"--api-key-file: {path}")
     key = data.decode("utf-8", "replace").partition("\n")[0].strip()
     if not key or not key.isascii() or not key.isprintable():
-        raise UsageError(f"--api-key-file: the first line of {path} is no key")
+        raise UsageError(f"--api-key-file: the first line of {path} is not a key")
     return f"Bearer {key}"
 
 

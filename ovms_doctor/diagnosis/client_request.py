@@ -125,7 +125,5 @@ def _meant_name(request: ClientRequest, models: ServedModels) -> tuple[str, tupl
             scores.append((hits / max(1, len(model.inputs)), model.name))
     best = max(scores, default=(0.0, names[0]))[1]
     others = len(names) - 1
-    note = (
-        f"No path was given: the body is judged as one for {best}, not for one of {others} others (--path)."
-    )
+    note = f"No path is given; the body is judged as one for {best}, not for one of {others} others (--path)."
     return best, (note,)

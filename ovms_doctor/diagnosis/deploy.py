@@ -194,7 +194,7 @@ def _policy(text: str | None) -> VersionPolicy:
         policy = None
     if policy is None:
         raise UsageError(
-            f"--model-version-policy {shortened(text)!r} is no policy; "
+            f"--model-version-policy {shortened(text)!r} is not a policy; "
             'write it like \'{"latest": {"num_versions": 2}}\''
         )
     return policy
@@ -223,5 +223,5 @@ def server_path(path: str, options: CheckOptions) -> str:
     """Returns the server path of a path of this host. Raises UsageError for a path outside all mounts."""
     found = options.mount_table.to_server(path)
     if found is None:
-        raise UsageError(f"{path} is under none of the mounts: the server would not see it")
+        raise UsageError(f"{path} is under none of the mounts, so the server cannot reach it")
     return found

@@ -129,7 +129,7 @@ def _explained(finding: Finding, findings: Sequence[Finding], context: Context) 
     finding = _without_own_command(finding)
     if causes:
         # The reason is in the same report.
-        remedy = None if finding.remedy is None else Remedy("Repair what it follows from.")
+        remedy = None if finding.remedy is None else Remedy("Correct its cause.")
         return replace(finding, causes=tuple(dict.fromkeys(causes)), remedy=remedy)
     detail = finding.detail
     if _is_predicted_to_serve(finding, context):

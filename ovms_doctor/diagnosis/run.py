@@ -177,7 +177,7 @@ def _unseen_cache(path: str, facts: Facts) -> CouldNotLook:
         answer = facts.get(question)
         if isinstance(answer, Unavailable) and answer.timed_out:
             return CouldNotLook(path, answer.reason, timed_out=True)
-    return CouldNotLook(path, "the directory of the cache was not seen")
+    return CouldNotLook(path, "the directory of the cache was not inspected")
 
 
 #: The checks that need the model's file to have been found and inspected.

@@ -206,7 +206,7 @@ def _read_code(value: object) -> tuple[Code, str]:
     if not is_name(code.name):
         raise PluginMessageError(f"name: {code.name} is not in kebab case")
     if code.docs and not code.docs.startswith(("https://", "http://")):
-        raise PluginMessageError(f"docs: {code.docs} is no https address")
+        raise PluginMessageError(f"docs: {code.docs} is not an https address")
     texts = tuple(item if isinstance(item, str) else item.text for item in code.log)
     return replace(code, log=texts), match[1]
 

@@ -401,9 +401,7 @@ def _looked_through(
 
 def _ended(ended: ChildExit, action: str, limit: float) -> PluginProblem:
     if ended.timed_out:
-        return PluginProblem(
-            "timed_out", CHECK_TIMED_OUT, f"it was given {limit:g} s {action}, and was ended"
-        )
+        return PluginProblem("timed_out", CHECK_TIMED_OUT, f"it had {limit:g} s {action}, and was ended")
     return PluginProblem("crashed", CHECK_CRASHED, read_sentence(str(ended)))
 
 

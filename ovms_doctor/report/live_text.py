@@ -110,7 +110,7 @@ def _client_address(status: LiveStatus) -> str:
     base = status.address.url
     if (year, minor) >= (2026, 3):
         text = (
-            f"OpenAI clients: base URL {base}/v3 or {base}/v1; TensorFlow Serving's API is gone since 2026.3"
+            f"OpenAI clients: base URL {base}/v3 or {base}/v1; TensorFlow Serving's API was removed in 2026.3"
         )
     elif (year, minor) >= (2024, 2):
         text = f"OpenAI clients: base URL {base}/v3"

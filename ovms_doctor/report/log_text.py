@@ -59,7 +59,7 @@ _PLAIN_BARS = "_.:-=+*#"
 #: Width of the sparkline, in cells.
 _SPARKLINE = 60
 _WHERE_TO_LOOK = (
-    "What kills a server is not in its log (exit codes 132, 134, 135, 137, 139, OOMKilled): docker inspect or "
+    "A server that is killed does not log it (exit codes 132, 134, 135, 137, 139, OOMKilled): docker inspect or "
     'kubectl describe pod shows it, and ovms-doctor explain "exit 137" what it means.'
 )
 #: States of servables that are no longer configured.
@@ -370,7 +370,7 @@ def verdict(diagnosis: LogDiagnosis, findings: Sequence[Finding]) -> tuple[str, 
     """Returns the mark and the sentence."""
     log = diagnosis.summary
     if not log.records and not log.problems:
-        return OPEN, "there is no line of OVMS in this log"
+        return OPEN, "this log has no line of OVMS"
     last = {start.source: start for start in log.starts}
     errors = sum(finding.severity == "error" for finding in findings)
     warnings = sum(finding.severity == "warning" for finding in findings)

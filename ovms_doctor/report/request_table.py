@@ -13,7 +13,7 @@ from ovms_doctor.report.text_writer import TextWriter
 _COLUMNS = (
     Column("input", 24, 10),
     Column("sent", 30, 14),
-    Column("model wants", 30, 14),
+    Column("model expects", 30, 14),
     Column("verdict"),
 )
 

@@ -136,13 +136,13 @@ def test_other_formats(project: Path, form: str) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("{}", "is no baseline"),
-        ('{"format": "other", "schema_version": "1.0", "findings": []}', "is no baseline"),
-        ("\udcff", "is no baseline"),
+        ("{}", "is not a baseline"),
+        ('{"format": "other", "schema_version": "1.0", "findings": []}', "is not a baseline"),
+        ("\udcff", "is not a baseline"),
         (
             '{"format": "ovms-doctor baseline", "schema_version": "1.0", "findings": '
             '[{"fingerprint": "x", "code": "OVD101", "expires": "soon"}]}',
-            "is no day",
+            "is not a date",
         ),
     ],
 )

@@ -182,7 +182,7 @@ def test_the_text_report(metadata: Path, tmp_path: Path) -> None:
     message = "Invalid input precision - Expected: FP32; Actual: FP64; input name: input name: x"
     assert result.code == 1
     lines = result.text.splitlines()
-    assert " x      FP64 (1,3)  FP32 (1,3)   datatype FP32 is needed" in lines
+    assert " x      FP64 (1,3)  FP32 (1,3)     datatype FP32 is needed" in lines
     assert lines[-1] == f"✗ the server answers 400 “{message}”"
     assert "OVD876" in result.text
     quiet = ovms_doctor("request", write(tmp_path, wrong), "--metadata", str(metadata), "--quiet")

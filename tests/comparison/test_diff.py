@@ -145,14 +145,14 @@ def test_reports_of_the_first_form_are_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "is no report of ovms-doctor"),
-        ("[]", "is no report of ovms-doctor"),
+        ("", "is not a report of ovms-doctor"),
+        ("[]", "is not a report of ovms-doctor"),
         ('{"schema_version": "2.0", "summary": {}, "findings": []}', "has the form 2.0"),
         (
             '{"schema_version": "1.0", "summary": {}, "findings": [{"code": 7}]}',
-            "is no report of ovms-doctor",
+            "is not a report of ovms-doctor",
         ),
-        ("\udcff", "is no report of ovms-doctor"),
+        ("\udcff", "is not a report of ovms-doctor"),
     ],
 )
 def test_documents_that_are_not_a_report(tmp_path: Path, text: str, message: str) -> None:

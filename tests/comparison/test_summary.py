@@ -70,7 +70,7 @@ def test_unreadable_report_is_named(tmp_path: Path) -> None:
     (tmp_path / "reports" / "other.txt").write_text("not looked at")
     result = summary(tmp_path, report())
     assert result.code == 3
-    assert "broken.json: is no report of ovms-doctor" in " ".join(result.text.split())
+    assert "broken.json: is not a report of ovms-doctor" in " ".join(result.text.split())
     assert "other.txt" not in result.text
 
 

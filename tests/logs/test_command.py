@@ -121,7 +121,7 @@ def test_no_line_of_the_server(tmp_path: Path) -> None:
     path.write_text("hello\nworld\n", "utf-8")
     result = ovms_doctor("logs", path)
     assert result.code == 3
-    assert result.text.splitlines()[-1] == "? there is no line of OVMS in this log"
+    assert result.text.splitlines()[-1] == "? this log has no line of OVMS"
 
 
 @pytest.mark.parametrize(

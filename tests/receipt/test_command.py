@@ -182,7 +182,7 @@ def test_a_configuration_does_not_set_it(models: Path, tmp_path: Path) -> None:
     config.write_text('receipt = "x"\n')
     result = check(models, "--config", config)
     assert result.code == 2
-    assert b"receipt is no option that a configuration sets" in result.err
+    assert b"receipt is not an option that a configuration can set" in result.err
 
 
 def test_secrets(models: Path, tmp_path: Path) -> None:

@@ -147,7 +147,7 @@ def read_report(data: bytes, source: str) -> SavedReport:
     try:
         report = _DECODER.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise SavedReportError(f"{source}: is no report of ovms-doctor ({error})") from None
+        raise SavedReportError(f"{source}: is not a report of ovms-doctor ({error})") from None
     if not report.schema_version.startswith("1."):
         raise SavedReportError(
             f"{source}: has the form {report.schema_version[:20]}, and this version of ovms-doctor reads 1.x"

@@ -264,7 +264,7 @@ def _live_metrics(live: LiveInfo) -> Table:
 
 
 def _request_inputs(request: RequestInfo) -> Table:
-    return _table("Inputs", "input, sent, model wants, verdict", [_input(item) for item in request.inputs])
+    return _table("Inputs", "input, sent, model expects, verdict", [_input(item) for item in request.inputs])
 
 
 def _input(item: InputComparison) -> tuple[tuple[str, ...], Kind]:

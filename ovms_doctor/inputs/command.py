@@ -206,7 +206,7 @@ def _shell(words: Sequence[str], context: ShellContext, depth: int) -> ServerCom
             continue
         if command.unknown:
             raise UnknownArgumentsError(
-                f"The server's arguments hold {command.unknown}, which only the container's shell knows."
+                f"The server's arguments hold {command.unknown}, which only the container's shell sets."
             )
         found.append((command, _follow(command.words, context, depth + 1)))
     if not found:

@@ -155,7 +155,7 @@ def _security(settings: EngineSettings, *, any_namespace: bool) -> tuple[str, ..
     found = settings.all("security-opt")
     for text in found:
         if not re.fullmatch(r"no-new-privileges.*|[^=:]+[=:].+|disable", text, re.DOTALL):
-            raise RefusedValueError(f'"{for_message(text)}" is no security option')
+            raise RefusedValueError(f'"{for_message(text)}" is not a security option')
     mode = settings.last("userns")
     if mode and mode != "host" and not any_namespace:
         raise RefusedValueError(f'--userns takes host alone, and not "{for_message(mode)}"')

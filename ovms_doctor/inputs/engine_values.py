@@ -83,7 +83,7 @@ def check_user(text: str) -> str:
     for part in text.split(":", 1):
         if _NUMBER.fullmatch(part) and not 0 <= int(part) <= _LARGEST_ID:
             raise RefusedValueError(
-                f'"{for_message(text)}" is no user: the engine takes ids from 0 to {_LARGEST_ID}'
+                f'"{for_message(text)}" is not a user: the engine takes ids from 0 to {_LARGEST_ID}'
             )
     return text
 
@@ -155,7 +155,7 @@ def read_ports(text: str) -> tuple[PublishedPort, ...]:
     if not container:
         raise RefusedValueError(f'"{for_message(text)}" names no port of the container')
     if protocol not in ("tcp", "udp", "sctp"):
-        raise RefusedValueError(f'"{for_message(protocol)}" is no protocol: tcp, udp or sctp')
+        raise RefusedValueError(f'"{for_message(protocol)}" is not a protocol: tcp, udp or sctp')
     address = _address(address)
     first, end = _port_range(container)
     if not host:
@@ -202,7 +202,7 @@ def read_restart(text: str) -> str:
     name, colon, count = text.partition(":")
     if name not in ("", "no", "always", "unless-stopped", "on-failure") or (colon and not name):
         raise RefusedValueError(
-            f'"{for_message(text)}" is no restart policy: no, always, unless-stopped or on-failure[:times]'
+            f'"{for_message(text)}" is not a restart policy: no, always, unless-stopped or on-failure[:times]'
         )
     if colon and count and (name != "on-failure" or not re.fullmatch(r"\d{1,9}", count, re.ASCII)):
         raise RefusedValueError(f'"{for_message(text)}": only on-failure takes a number of times')
@@ -276,7 +276,7 @@ def _port_range(text: str) -> tuple[int, int]:
     start, dash, end = text.partition("-")
     numbers = [start, end] if dash else [start, start]
     if not all(_PORT.fullmatch(number) for number in numbers) or max(map(int, numbers)) > 65535:
-        raise RefusedValueError(f'"{for_message(text)}" is no port from 0 to 65535')
+        raise RefusedValueError(f'"{for_message(text)}" is not a port from 0 to 65535')
     if int(numbers[1]) < int(numbers[0]):
         raise RefusedValueError(f'the range of ports "{for_message(text)}" runs backwards')
     return int(numbers[0]), int(numbers[1])

@@ -89,7 +89,7 @@ def read_mount(text: str, directory: str, *, podman: bool = False) -> ContainerM
     fields = _mount_fields(text, podman)
     kind = fields.get("type", "volume").lower()
     if kind not in _KINDS and not (podman and kind in ("devpts", "glob", "ramfs", "artifact")):
-        raise RefusedValueError(f'"{for_message(kind)}" is no type of mount: bind, volume, tmpfs or image')
+        raise RefusedValueError(f'"{for_message(kind)}" is not a type of mount: bind, volume, tmpfs or image')
     if "target" not in fields:
         raise RefusedValueError(f'the mount "{for_message(kind)}" has no target')
     if not podman:
@@ -209,7 +209,7 @@ def _check_modes(modes: list[str], podman: bool) -> None:
     else:
         unknown = [word for word in modes if not any(word in group for group in _MODES)]
     if unknown:
-        raise RefusedValueError(f'"{for_message(unknown[0])}" is no option of a volume')
+        raise RefusedValueError(f'"{for_message(unknown[0])}" is not an option of a volume')
     if not podman and any(sum(word in group for word in modes) > 1 for group in _MODES):
         raise RefusedValueError("a volume has options that exclude each other")
 

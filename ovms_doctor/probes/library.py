@@ -70,7 +70,7 @@ def inspect_library(path: str, here: str = "") -> LibraryInspection | Failure | 
     with os.fdopen(descriptor, "rb") as file:
         status = os.fstat(file.fileno())
         if not stat.S_ISREG(status.st_mode):
-            return Unavailable("it is no regular file")
+            return Unavailable("it is not a regular file")
         if status.st_size > LARGEST:
             return Unavailable(f"it has {status.st_size} bytes: too large to be looked at")
         return _inspect(file, status.st_size, here)
@@ -131,7 +131,7 @@ def _bytes_to_load(file: BinaryIO, head: bytes) -> int:
 def _read(elf: Any, inspection: LibraryInspection) -> LibraryInspection:
     kind = elf.header["e_type"]
     if kind != "ET_DYN":
-        return replace(inspection, fault="no library", detail=f"it is no shared library ({kind})")
+        return replace(inspection, fault="no library", detail=f"it is not a shared library ({kind})")
     segments = list(islice(elf.iter_segments(), _MOST_TAGS))
     dynamic = next((segment for segment in segments if segment["p_type"] == "PT_DYNAMIC"), None)
     if dynamic is None:

@@ -119,7 +119,7 @@ def test_an_engine_that_does_not_listen_is_reported(monkeypatch: pytest.MonkeyPa
     assert "not running" in str(look(monkeypatch, f"unix://{path}").problem)
     assert "does not exist" in str(look(monkeypatch, f"unix://{tmp_path}/none").problem)
     (tmp_path / "file").touch()
-    assert "Nobody listens" in str(look(monkeypatch, f"unix://{tmp_path}/file").problem)
+    assert "No process listens" in str(look(monkeypatch, f"unix://{tmp_path}/file").problem)
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
     assert "not running" in str(look(monkeypatch, f"tcp://127.0.0.1:{port}").problem)

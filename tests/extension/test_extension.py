@@ -125,7 +125,7 @@ def _object(good: Path, target: Path) -> None:
         (_empty, "OVD352", ("exits", 1), "empty"),
         (_head, "OVD352", ("exits", 1), "ends after 20 bytes"),
         (_half, "OVD352", ("exits", None), "are to be loaded"),
-        (_object, "OVD352", ("exits", 1), "no shared library"),
+        (_object, "OVD352", ("exits", 1), "not a shared library"),
         (_directory, "OVD351", ("exits", 1), "not a file but a directory"),
         (_fifo, "OVD358", ("never_ends", None), "FIFO"),
         (_bits, "OVD353", ("exits", 1), "32-bit"),

@@ -354,7 +354,7 @@ def test_arguments_that_the_parser_of_a_task_refuses(release: str) -> None:
     ("arguments", "hint"),
     [
         (["--file_system_poll_wait_seconds", "-1"],
-         "The server takes no negative number, whatever its help says: 0 turns the polls off."),
+         "The server takes no negative number, although its help says so: 0 turns the polls off."),
         (["--log_level", "debug"], "Levels are written in capitals."),
         (["--grpc_workers", "0"], ""),
     ],

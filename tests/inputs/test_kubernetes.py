@@ -481,7 +481,7 @@ def test_a_template_without_limits_may_get_the_namespaces() -> None:
 def test_invalid_quantity_is_reported() -> None:
     found = read(pod(resources={"limits": {"memory": "2GB"}}))
     assert found.limits.memory is None
-    assert any("no quantity" in problem for problem in found.problems)
+    assert any("not a quantity" in problem for problem in found.problems)
 
 
 def test_a_pod_that_was_evicted() -> None:

@@ -160,7 +160,7 @@ def test_not_applicable_and_could_not_look(tmp_path: Path, models: Path) -> None
         ("acme-no-check", "crashed", "OVD906", "is a dict, not a Check"),
         ("acme-claims", "could_not_look", "OVD906", "it claims the code OVD101"),
         ("acme-foreign-code", "crashed", "OVD907", "OVD101 is not one of its own codes"),
-        ("acme-writes-into-pipes", "crashed", "OVD901", "what it wrote is no answer"),
+        ("acme-writes-into-pipes", "crashed", "OVD901", "its output is not an answer"),
     ],
 )
 def test_a_bad_check_leaves_the_others_intact(

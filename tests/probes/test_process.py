@@ -194,8 +194,8 @@ class TestMisbehaviour:
     def test_an_invalid_answer_ends_the_child(self) -> None:
         with Worker("files", FileOptions(), LONG) as worker:
             garbled, valid = _ask(worker, "garble", "fine")
-        assert garbled == ChildExit(None, None, False, "what it wrote is no answer")
-        assert str(garbled) == "it failed: what it wrote is no answer"
+        assert garbled == ChildExit(None, None, False, "its output is not an answer")
+        assert str(garbled) == "it failed: its output is not an answer"
         assert isinstance(valid, PathStatus)
 
     def test_endless_output_ends_the_child(self, monkeypatch: pytest.MonkeyPatch) -> None:

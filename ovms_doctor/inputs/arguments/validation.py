@@ -350,7 +350,7 @@ def hint_for(refusal: ArgumentRefusal, release: Release) -> str:
     if unknown is not None:
         return f"{unknown}."
     if refusal.option == "--file_system_poll_wait_seconds" and refusal.stage == "parse":
-        return "The server takes no negative number, whatever its help says: 0 turns the polls off."
+        return "The server takes no negative number, although its help says so: 0 turns the polls off."
     if refusal.option == "--log_level":
         return "Levels are written in capitals."
     return ""

@@ -125,7 +125,7 @@ def read_env_file(text: str, variables: Mapping[str, str], name: str) -> dict[st
         key = _KEY.match(text, at)
         line = text.count("\n", 0, at) + 1
         if key is None:
-            raise RefusedValueError(f"line {line} of {name} is no variable")
+            raise RefusedValueError(f"line {line} of {name} is not a variable")
         at = key.end()
         if key[2] is None:
             if key[1] in variables:

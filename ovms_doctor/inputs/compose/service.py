@@ -240,7 +240,7 @@ def _short_volume(text: str, project: Project) -> ContainerMount:
 def _long_volume(item: VolumeEntry, project: Project) -> ContainerMount:
     if item.type not in _VOLUME_TYPES:
         raise RefusedValueError(
-            f'"{for_message(item.type)}" in volumes is no type of mount: bind, volume or tmpfs'
+            f'"{for_message(item.type)}" in volumes is not a type of mount: bind, volume or tmpfs'
         )
     options = {"bind": item.bind, "volume": item.volume, "image": item.image}.get(
         item.type

@@ -188,7 +188,7 @@ def read_words(
                 f"The argument {word} is not a text: Kubernetes refuses the manifest. Put it into quotes."
             )
         else:
-            problems.append("An argument is no text: Kubernetes refuses the manifest.")
+            problems.append("An argument is not text: Kubernetes refuses the manifest.")
             continue
         arguments.append(word)
     return tuple(arguments), unknown

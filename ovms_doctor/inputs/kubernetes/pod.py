@@ -131,7 +131,7 @@ def _amount(resources: Mapping[str, Any], name: str, problems: list[str]) -> flo
         return None
     found = quantity(value)
     if found is None:
-        problems.append(f"The amount of {name} is no quantity: Kubernetes refuses the manifest.")
+        problems.append(f"The amount of {name} is not a quantity: Kubernetes refuses the manifest.")
         return None
     # Whole bytes are kept exact: a float has 53 bits.
     return float(found) if name == "cpu" else math.ceil(found)

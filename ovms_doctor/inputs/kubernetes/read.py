@@ -78,7 +78,7 @@ def read_kubernetes(text: str, *, source_name: str, container: str | None = None
     documents = read_documents(text, source_name)
     if not any(string(document, "kind") for document in documents):
         refuse_template(documents, source_name)
-        raise DocumentError(f"{source_name} is no manifest of Kubernetes: nothing in it has a kind")
+        raise DocumentError(f"{source_name} is not a Kubernetes manifest: nothing in it has a kind")
     choices = [
         _Choice(workload, item)
         for workload in find_workloads(documents)

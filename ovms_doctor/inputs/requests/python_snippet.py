@@ -75,13 +75,13 @@ def parse_python(text: str) -> tuple[ClientRequest, ...]:
         tree = ast.parse(_without_prompts(text))
     except SyntaxError as error:
         position = f" (line {error.lineno})" if error.lineno else ""
-        raise DocumentError(f"the snippet is no valid Python{position}: {error.msg}") from None
+        raise DocumentError(f"the snippet is not valid Python{position}: {error.msg}") from None
     except ValueError:
         raise DocumentError(
-            "the snippet is no valid Python: it is not UTF-8 text, or has a null byte"
+            "the snippet is not valid Python: it is not UTF-8 text, or has a null byte"
         ) from None
     except (RecursionError, MemoryError):
-        raise DocumentError("the snippet is no valid Python: it is nested too deep") from None
+        raise DocumentError("the snippet is not valid Python: it is nested too deep") from None
     snippet = _Snippet()
     try:
         snippet.run(tree.body)

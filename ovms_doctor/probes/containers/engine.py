@@ -95,7 +95,7 @@ def _client(timeout: float, found: dict[str, Any]) -> Any:
 def _look(name: str, timeout: float, found: dict[str, Any]) -> None:
     if not _NAME.fullmatch(name):
         raise ContainerLookupError(
-            "That is no name and no id that a container can have: docker ps -a lists them."
+            "That can be neither a name nor an id of a container: docker ps -a lists them."
         )
     end = time.monotonic() + timeout
     client = _client(timeout, found)
@@ -239,7 +239,7 @@ def _try_socket(path: str, timeout: float) -> None:
             ) from None
         except ConnectionRefusedError:
             raise ContainerLookupError(
-                f"Nobody listens at the socket {path}: the container engine is not running."
+                f"No process listens on the socket {path}: the container engine is not running."
             ) from None
         except TimeoutError:
             raise ContainerLookupError(

@@ -53,7 +53,7 @@ def inspect_frozen(path: str, source: Source) -> ModelInspection:
     try:
         operations = graph_def(source, 0, source.size)
     except ProtobufError as error:
-        detail = f"The file is no complete TensorFlow graph: at byte {error.offset}, {error.reason}"
+        detail = f"The file is not a complete TensorFlow graph: at byte {error.offset}, {error.reason}"
         return ModelInspection("frozen", files, (_truncated(path, detail, error),))
     found: tuple[Fault, ...] = ()
     if not operations:
@@ -132,7 +132,7 @@ def inspect_paddle(path: str, source: Source, descriptor: int) -> ModelInspectio
                 Fault(head.kind, path, True, f"The .pdmodel file is {head.description}", head.evidence)
             )
         else:
-            detail = f"The .pdmodel file is no complete program: at byte {error.offset}, {error.reason}"
+            detail = f"The .pdmodel file is not a complete program: at byte {error.offset}, {error.reason}"
             found.append(_truncated(path, detail, error))
     beside = (
         path[: -len(".pdmodel")] + ".pdiparams" if path.lower().endswith(".pdmodel") else path + ".pdiparams"
@@ -224,7 +224,7 @@ def _read_saved_model(path: str, source: Source, descriptor: int) -> tuple[list[
         head = recognise(os.pread(descriptor, HEAD_BYTES, 0), source.size)
         if head is not None:
             return [Fault(head.kind, path, True, f"saved_model.pb is {head.description}", head.evidence)], {}
-        detail = f"saved_model.pb is no complete SavedModel: at byte {error.offset}, {error.reason}"
+        detail = f"saved_model.pb is not a complete SavedModel: at byte {error.offset}, {error.reason}"
         return [_truncated(path, detail, error)], {}
     if graphs == 0:
         kind = faults.EMPTY_FILE if source.size == 0 else faults.SAVED_MODEL_EMPTY

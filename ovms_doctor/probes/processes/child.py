@@ -135,7 +135,7 @@ class Child:
         """Whether the process has ended."""
         return self.process.has_ended()
 
-    def spoiled(self, reason: str = "what it wrote is no answer") -> ChildExit:
+    def spoiled(self, reason: str = "its output is not an answer") -> ChildExit:
         """Ends a child that wrote an invalid answer: its memory may be damaged."""
         self._exit = replace(self.end(0.0), signal=None, exit=None, timed_out=False, stderr=reason)
         return self._exit

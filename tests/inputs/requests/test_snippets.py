@@ -327,7 +327,7 @@ def test_prompts_of_a_session_are_left_out() -> None:
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("import requests\n\nrequests.post(", "no valid Python (line 3)"),
+        ("import requests\n\nrequests.post(", "not valid Python (line 3)"),
         ("import requests\n" + "-" * 100_000 + "1", "nested too deep"),
         ("import requests\nx = " + "[" * 99 + "]" * 99, "no request of a client that is known is sent in it"),
     ],

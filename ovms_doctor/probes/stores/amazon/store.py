@@ -229,7 +229,11 @@ class AmazonStore:
         if status in _ELSEWHERE or (status == 301 and not (code or region)):
             # The server's client would follow to any host: libcurl does, with the SDK's own settings.
             return StoreRefusal(
-                call, status, problem="unreadable", message="it sends who asks elsewhere", host=host
+                call,
+                status,
+                problem="unreadable",
+                message="it redirects requests to another address",
+                host=host,
             )
         return StoreRefusal(call, status, code, message, region=region, host=host)
 

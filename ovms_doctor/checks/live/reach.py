@@ -286,7 +286,7 @@ def _gateway_error(status: LiveStatus) -> Finding:
         GATEWAY_ERROR,
         status,
         f"A gateway at {status.address.netloc}{server} answers {code} {_OF_GATEWAYS[code or 502]}: "
-        "it reaches no server behind it.",
+        "it does not reach the server.",
         "OVMS answers /v2 with 200 from the moment it listens: it has ended, has not started to listen, or is "
         "elsewhere than the gateway expects it.",
         evidence=tuple(Evidence(answer_text(item), "GET") for item in answers[:6]),

@@ -238,7 +238,7 @@ def _steps(context: Context, graph: GraphPlan, fault: ServableFault) -> tuple[St
     if fault.line and graph.path:
         return (_show(context, graph.path, fault.line),)
     if fault.path:
-        return (Step("See what is there.", f"ls -la {host}", "host", "reads"),)
+        return (Step("List what is there.", f"ls -la {host}", "host", "reads"),)
     return ()
 
 

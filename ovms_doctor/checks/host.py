@@ -265,7 +265,7 @@ def _steps(context: Context, problem: StartProblem) -> tuple[Step, ...]:
         return _steps_for_file(context, problem)
     if problem.kind == "published_address":
         return (
-            Step("See which addresses this host has.", "ip -brief address", "host", "reads"),
+            Step("List the addresses of this host.", "ip -brief address", "host", "reads"),
             Step("Publish the port on one of them, or without an address on all."),
         )
     if problem.kind == "address_is_name":
@@ -273,7 +273,7 @@ def _steps(context: Context, problem: StartProblem) -> tuple[Step, ...]:
         return (_argument(context, "Name an IP address.", f"{problem.option} {address}"),)
     if problem.kind == "address_not_local":
         if uses_host_network(context.deployment):
-            look = Step("See which addresses this host has.", "ip -brief address", "host", "reads")
+            look = Step("List the addresses of this host.", "ip -brief address", "host", "reads")
             return (look, Step(f"Leave {problem.option} out, or name one of them."))
         publish = f"-p {problem.text}:{problem.port}:{problem.port}"
         location = _step_location(context)
@@ -291,7 +291,7 @@ def _steps(context: Context, problem: StartProblem) -> tuple[Step, ...]:
     if problem.kind == "port_not_permitted":
         return _steps_for_right(context, problem)
     command = f"ss --listening --tcp --numeric --processes 'sport = :{problem.port}'"
-    look = Step("See what listens there.", command, "host", "reads")
+    look = Step("Check which process listens there.", command, "host", "reads")
     if problem.kind == "published_port":
         return (look, Step("Stop it, or publish another port of the host."))
     return (look, Step(f"Stop it, or give the server another port with {problem.option}."))

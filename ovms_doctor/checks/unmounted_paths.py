@@ -121,7 +121,7 @@ def _steps(
         similar = similar_path(context, context.absolute(outside.path))
         hint = () if similar is None else (Step(f"Did you mean {similar[0]}? {similar[1]} is mounted."),)
         return hint + tuple(
-            Step("See what is mounted.", f"ls -la {quote(mount.host)}", "host", "reads")
+            Step("List what is mounted.", f"ls -la {quote(mount.host)}", "host", "reads")
             for mount in _bound(context)[:1]
         )
     # A file is mounted with its directory, which contains the files that it refers to.

@@ -88,7 +88,7 @@ OPERATION_UNKNOWN = Code(
         NOT_IN_OPSET,
         NEWER_OPSET,
     ),
-    releases="The table of operations reaches to OpenVINO 2026.4; a later one may know the operation.",
+    releases="The table of operations reaches to OpenVINO 2026.4; a later one may support the operation.",
     see_also=("OVD321", "OVD322"),
     example=Example('<layer type="FancyRelu" version="opset1">', '<layer type="ReLU" version="opset1">'),
 )

@@ -113,4 +113,4 @@ def _steps(context: Context, fault: GraphFault) -> tuple[Step, ...]:
         denial = fault.failure.denial
         return steps_for(context, denial, directory=denial.right == "search")
     command = f"ls -la {quote(posixpath.dirname(host) or '/')}"
-    return (Step("See what is there.", command, "host", "reads"),)
+    return (Step("List what is there.", command, "host", "reads"),)

@@ -170,7 +170,7 @@ def _refused_device(context: Context, device: str) -> Finding:
         recovers="restart",
         steps=(
             Step(
-                "See which devices there are.",
+                "List the devices.",
                 f"ls -la {quote(posixpath.dirname(device))}",
                 "host",
                 "reads",
@@ -195,7 +195,7 @@ def _missing_key(context: Context, mount: ContainerMount) -> Finding:
         evidence=(Evidence(f"{kind} {mount.name}: no key {mount.missing_key}", "read in the manifest"),),
         steps=(
             Step(
-                "See which keys it has in the cluster.",
+                "List its keys in the cluster.",
                 f"kubectl describe {resource} {quote(mount.name)}",
                 "kubernetes",
                 "reads",

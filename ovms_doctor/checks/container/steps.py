@@ -56,7 +56,7 @@ def log_step(container: Container, source: str = "log") -> Step:
     name = shlex.quote(container.name or container.id[:12] or container.source_name)
     if source == "events":
         return Step(
-            "See what stopped it.",
+            "Check what stopped it.",
             f"{engine} events --since 24h --until 0s --filter container={name}",
             "host",
             "reads",

@@ -146,7 +146,7 @@ def _finding(context: Context, model: ModelPlan, problem: BaseProblem) -> Findin
         )
     if problem.kind == "missing":
         step = Step(
-            "See what is there.",
+            "List what is there.",
             f"ls -la {quote(posixpath.dirname(context.host(base)) or '/')}",
             "host",
             "reads",

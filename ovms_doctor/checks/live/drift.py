@@ -123,7 +123,7 @@ def _reload_steps(context: Context, status: LiveStatus, drift: Drift) -> tuple[S
     if drift.single_file_mount and container is not None and container.name:
         (changed,) = drift.paths
         command = f"docker exec {quote(container.name)} cat {quote(changed.path)}"
-        steps.append(Step("See which file the container has.", command, "host", "reads"))
+        steps.append(Step("Check which file the container has.", command, "host", "reads"))
         steps.append(
             Step(
                 "Mount the directory that holds the file, not the file: then the container receives a replaced file.",

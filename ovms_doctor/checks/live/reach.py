@@ -101,7 +101,7 @@ def _not_connected(status: LiveStatus) -> Finding:
             evidence += (Evidence(f"listening ports: {everything}", "sockets of this host"),)
     steps.append(
         Step(
-            "See which port the container publishes for it.",
+            "Check which port the container publishes for it.",
             "docker ps --format '{{.Names}} {{.Ports}}'",
             "host",
             "reads",

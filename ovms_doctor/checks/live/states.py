@@ -52,7 +52,9 @@ def states(status: LiveStatus) -> Iterator[Finding]:
                 for item in status.observations.answers
                 if item.path == path
             )[:3],
-            steps=(Step("Look at it.", f"curl -sS -i {quote(status.address.url + path)}", "host", "reads"),),
+            steps=(
+                Step("Read the answer.", f"curl -sS -i {quote(status.address.url + path)}", "host", "reads"),
+            ),
             relative=path,
         )
     yield from (_probe_fails(status, item) for item in status.observations.probes if _is_refused(item))

@@ -153,7 +153,7 @@ def key_hint(line: str, release: Release) -> str:
     if suggestion(device):
         return f'Correct the device first: "target_device": "{suggestion(device)}".'
     if device.partition(":")[0].partition(".")[0] not in REGISTERED:
-        return f"Correct the device first: OpenVINO does not know it. {device_hint(device)}"
+        return f"Correct the device first: OpenVINO does not support it. {device_hint(device)}"
     renamed = _RENAMED.get(key)
     if renamed is not None and device.partition(":")[0].partition(".")[0] in devices_with(renamed, release):
         return f"Replace {key} by {renamed}: the server does that by itself only where the value is a string."

@@ -148,7 +148,7 @@ DEVICE_NOT_AVAILABLE = Code(
     code="OVD432",
     name="device-not-available",
     severity="error",
-    summary="OpenVINO does not know the target device, or the machine does not have it",
+    summary="OpenVINO does not support the target device, or the machine does not have it",
     remedy=(
         "Write devices in upper case: CPU, GPU, NPU, AUTO, AUTO:GPU,CPU. "
         f"Give a container its devices with --device. {_RELOAD}"

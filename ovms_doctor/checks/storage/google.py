@@ -121,7 +121,7 @@ def check(context: Context, stores: Sequence[StorePlan]) -> Iterator[Finding]:
         yield _finding(
             context,
             GCS_CREDENTIALS_EMPTY,
-            f"{_FILE} is empty: the server looks for gcloud's own file, then asks the metadata server",
+            f"{_FILE} is empty: the server looks for gcloud's own file, then uses the metadata server",
             f"{_FILE}=",
         )
     if client.unread:

@@ -336,7 +336,7 @@ def _amazon(context: Context, client: S3Client) -> Iterator[Finding]:
         yield _finding(
             context,
             AWS_REGION_NOT_SET,
-            "No region is set: the S3 client asks EC2's metadata service for it, then uses us-east-1",
+            "No region is set: the S3 client requests it from EC2's metadata service, then uses us-east-1",
             "neither AWS_REGION nor AWS_DEFAULT_REGION",
             "low",
         )

@@ -19,7 +19,9 @@ def container_address(
     state = container.state
     if state is not None and state.status in _ENDED:
         code = "" if state.exit_code is None else f" with exit code {state.exit_code}"
-        raise AddressError(f"it does not run ({state.status}{code}): ovms-doctor check --container tells why")
+        raise AddressError(
+            f"it does not run ({state.status}{code}): ovms-doctor check --container reports the reason"
+        )
     option = "--port" if grpc else "--rest_port"
     kind = "gRPC" if grpc else "REST"
     if container.arguments is None:

@@ -36,7 +36,7 @@ def output_options(parsed: Mapping[str, Any]) -> OutputOptions:
     """Returns the typed options of the report."""
     values = values_of(OutputOptions, parsed)
     for name in ("select", "ignore"):
-        values[name] = patterns(values.get(name, ()))
+        values[name] = patterns(f"--{name}", values.get(name, ()))
     if "adjustments" in parsed:
         values["adjustments"] = parsed["adjustments"]
     return OutputOptions(**values)

@@ -116,10 +116,16 @@ def variable(text: str) -> tuple[str, str]:
     return pair
 
 
-def patterns(texts: Iterable[str]) -> tuple[str, ...]:
+def patterns(option: str, texts: Iterable[str]) -> tuple[str, ...]:
     """Returns the code prefixes and names of ``--select`` or ``--ignore``: each value is one, or several between
-    commas."""
-    return tuple(part.strip() for text in texts for part in text.split(",") if part.strip())
+    commas. Raises UsageError for a value without any: it would select everything."""
+    found: list[str] = []
+    for text in texts:
+        parts = [part.strip() for part in text.split(",") if part.strip()]
+        if not parts:
+            raise UsageError(f"{option} {shortened(text)!r}: it has no code and no name of a check")
+        found += parts
+    return tuple(found)
 
 
 def server_address(text: str) -> str:

@@ -112,7 +112,7 @@ def test_wrong_usage_with_json_is_a_document_too(arguments: list[str], world_dir
     assert json.loads((world_dir / "report.json").read_text())["error"] == result.document["error"]
 
 
-@pytest.mark.parametrize("pattern", ["OVD999", "OVD1,OVD999", "no-such-check", "OVD101;OVD102"])
+@pytest.mark.parametrize("pattern", ["OVD999", "OVD1,OVD999", "no-such-check", "OVD101;OVD102", "", " , "])
 @pytest.mark.parametrize("option", ["--select", "--ignore"])
 def test_a_pattern_without_a_match_is_a_usage_error(option: str, pattern: str, world_dir: Path) -> None:
     good_model(world_dir / "m" / "1")

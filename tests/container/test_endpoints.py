@@ -187,7 +187,7 @@ def test_package_that_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("name", ["", "../info", "a b", "-f", "é", "a\n", "a?all=1"])
 def test_names_that_no_container_can_have(name: str) -> None:
-    assert "no name" in str(look_at_container(name, 20).problem)
+    assert "neither a name" in str(look_at_container(name, 20).problem)
 
 
 @pytest.mark.needs_root

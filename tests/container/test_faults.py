@@ -96,7 +96,10 @@ def served(document: dict[str, Any], *, log: bytes) -> Any:
     """Answers as an engine does, one request for each connection; ``log``: the container's output."""
 
     def reply(connection: socket.socket) -> None:
-        path = [*connection.recv(1 << 16).split(b" "), b""][1]
+        request = b""
+        while b"\r\n\r\n" not in request and (part := connection.recv(1 << 16)):
+            request += part
+        path = [*request.split(b" "), b""][1]
         if path.endswith(b"/version"):
             connection.sendall(body(b'{"ApiVersion": "1.41", "Components": [{"Name": "Engine"}]}'))
         elif path.endswith(b"/info"):

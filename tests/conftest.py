@@ -197,15 +197,15 @@ def started_workers(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def world_dir() -> Iterator[Path]:
+def public_dir() -> Iterator[Path]:
     """An empty directory that every user can enter and list; the umask is 022 while the test runs."""
-    with world_directory() as path:
+    with public_directory() as path:
         yield path
 
 
 @contextmanager
-def world_directory() -> Iterator[Path]:
-    """As ``world_dir``, for fixtures of a wider scope.
+def public_directory() -> Iterator[Path]:
+    """As ``public_dir``, for fixtures of a wider scope.
 
     It is not below ``tmp_path``, which pytest creates for its own user only. It is removed afterwards,
     whatever modes the test has set in it.

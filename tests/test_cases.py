@@ -40,8 +40,8 @@ def test_all_cases_exist() -> None:
 @pytest.mark.parametrize(
     "case", sampled(CASES, kind_of_outcome, every=20), ids=lambda case: f"{case.release}-{case.id}"
 )
-def test_prediction_equals_recording(case: Case, world_dir: Path) -> None:
-    directory = world_dir / "case"
+def test_prediction_equals_recording(case: Case, public_dir: Path) -> None:
+    directory = public_dir / "case"
     request, settled = look_at(case, directory)
     document = document_of(settled)
     _same_outcome(case, document)

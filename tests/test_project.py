@@ -384,7 +384,7 @@ COINED = frozenset(
     "Died Threw Came General World ask_aside setbacks contained fate by_place everything aside room rooms meeting "
     "begun told said asked seen shown given wanted done came trouble place places words what where "
     "why heard unmet foretold "
-    "threw nobody".split()
+    "threw nobody world_directory DeviceWorld worlds host_world".split()
 )
 #: The same for variables, parameters and fields.
 COINED_VARIABLES = frozenset(
@@ -394,7 +394,9 @@ COINED_VARIABLES = frozenset(
     "nobody".split()
 )
 #: The same for variables outside of the package, where arguments and outputs were often called so.
-COINED_TEST_VARIABLES = COINED_VARIABLES | frozenset("words shown here there world how which".split())
+COINED_TEST_VARIABLES = COINED_VARIABLES | frozenset(
+    "words shown here there world world_dir how which".split()
+)
 #: Code that is no part of the package, but read by the same people.
 OTHER_CODE = sorted(
     path for name in ("tests", "scripts", "benchmarks", "fixtures") for path in (ROOT / name).rglob("*.py")

@@ -41,18 +41,18 @@ def served(document: dict[str, Any]) -> dict[str, list[int]]:
 
 @pytest.mark.needs_root
 @pytest.mark.parametrize("seed", sampled(SEEDS, lambda seed: None, every=4))
-def test_a_healthy_repository_and_one_mistake(seed: int, world_dir: Path) -> None:
+def test_a_healthy_repository_and_one_mistake(seed: int, public_dir: Path) -> None:
     chance = random.Random(seed)
     release = chance.choice(RELEASES)
-    models = build_repository(seed, world_dir / "models")
-    document = report(world_dir / "models", release)
+    models = build_repository(seed, public_dir / "models")
+    document = report(public_dir / "models", release)
     assert document["findings"] == []
     assert served(document) == {model.name: [max(model.versions)] for model in models}
     assert document["summary"]["verdict"] == "pass"
 
     mistake, victim = chance.choice(sorted(MISTAKES)), chance.choice(models)
     MISTAKES[mistake](victim)
-    document = report(world_dir / "models", release)
+    document = report(public_dir / "models", release)
     assert {finding["subject"].get("model") for finding in document["findings"]} == {victim.name}
     assert document["summary"]["errors"] > 0
     assert document["summary"]["verdict"] == "fail"
@@ -86,11 +86,11 @@ def commands_of(finding: dict[str, Any], top: Path) -> list[str]:
 
 @pytest.mark.needs_root
 @pytest.mark.slow
-def test_a_command_that_is_followed_removes_its_finding(world_dir: Path) -> None:
+def test_a_command_that_is_followed_removes_its_finding(public_dir: Path) -> None:
     """For some of the recorded cases of each code."""
     tried: dict[str, int] = {}
     for number, case in enumerate(load_cases("2026.3", "serving").values()):
-        top = world_dir / str(number)
+        top = public_dir / str(number)
         _, run = look_at(case, top)
         for finding in document_of(run)["findings"]:
             if not commands_of(finding, top) or tried.get(finding["code"], 0) == _MOST:
@@ -99,7 +99,7 @@ def test_a_command_that_is_followed_removes_its_finding(world_dir: Path) -> None
             shutil.rmtree(top)
             options, run = look_at(case, top)
             for command in commands_of(finding, top):
-                subprocess.run(["sh", "-c", command], check=True, cwd=world_dir)
+                subprocess.run(["sh", "-c", command], check=True, cwd=public_dir)
             with LocalCollector(options.user) as collector:
                 left = document_of(look(options, Facts(), collector))["findings"]
             assert finding["fingerprint"] not in {item["fingerprint"] for item in left}, (

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import world_directory
+from tests.conftest import public_directory
 
 pytestmark = pytest.mark.slow
 
@@ -22,15 +22,15 @@ SHIPPED = ("LICENSE", "README.md", "fixtures", "ovms_doctor", "pyproject.toml", 
 
 
 @pytest.fixture
-def clone(world_dir: Path) -> Path:
+def clone(public_dir: Path) -> Path:
     """A fresh clone of the project: no virtual environment, no caches; a space in its path."""
-    return _clone(world_dir / "the clone")
+    return _clone(public_dir / "the clone")
 
 
 @pytest.fixture(scope="module")
 def set_up() -> Iterator[Path]:
     """A clone with a virtual environment ``venv``, which takes seconds to create. Each test leaves it working."""
-    with world_directory() as directory:
+    with public_directory() as directory:
         clone = _clone(directory / "set up")
         assert _make_venv(clone).returncode == 0
         yield clone

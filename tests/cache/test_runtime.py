@@ -58,11 +58,11 @@ def _openvino(path: Path, cache: Path, uid: int, device: str = "CPU") -> tuple[i
 
 
 @pytest.fixture
-def model(world_dir: Path) -> Path:
+def model(public_dir: Path) -> Path:
     """A model that every user can read; the umask is 022."""
-    path = world_dir / "m" / "1" / "m.xml"
+    path = public_dir / "m" / "1" / "m.xml"
     path.parent.mkdir(parents=True)
-    assert _openvino(path, world_dir, 0)[0] == 0
+    assert _openvino(path, public_dir, 0)[0] == 0
     return path
 
 
@@ -108,8 +108,8 @@ CASES = {
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_a_directory(world_dir: Path, model: Path, name: str) -> None:
-    case, cache = CASES[name], world_dir / "cache"
+def test_a_directory(public_dir: Path, model: Path, name: str) -> None:
+    case, cache = CASES[name], public_dir / "cache"
     cache.mkdir()
     if case.make is not None:
         case.make(cache)
@@ -145,10 +145,10 @@ BLOBS = {
 
 
 @pytest.mark.parametrize("name", BLOBS)
-def test_a_blob_of_roots(world_dir: Path, model: Path, name: str) -> None:
+def test_a_blob_of_roots(public_dir: Path, model: Path, name: str) -> None:
     """The blob belongs to this model, so the model's load reads it."""
     mode, blob_mode, empty = BLOBS[name]
-    cache = world_dir / "cache"
+    cache = public_dir / "cache"
     cache.mkdir()
     assert "compiled" in _openvino(model, cache, 0)[1]
     (blob,) = cache.glob("*.blob")
@@ -166,16 +166,16 @@ def test_a_blob_of_roots(world_dir: Path, model: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize("device", ["AUTO", "MULTI:CPU", "HETERO:CPU"])
-def test_other_devices_behave_as_predicted(world_dir: Path, model: Path, device: str) -> None:
-    cache = world_dir / "cache"
+def test_other_devices_behave_as_predicted(public_dir: Path, model: Path, device: str) -> None:
+    cache = public_dir / "cache"
     cache.mkdir(mode=0o700)
     predicted = _predicted_plan(model, cache, "--target_device", device)
     code, result = _openvino(model, cache, UID, device)
     assert predicted.exit_code == (128 - code if code < 0 else 1 if result.startswith("refused") else None)
 
 
-def test_uncached_model_does_not_fail_because_of_the_cache(world_dir: Path, model: Path) -> None:
-    cache = world_dir / "cache"
+def test_uncached_model_does_not_fail_because_of_the_cache(public_dir: Path, model: Path) -> None:
+    cache = public_dir / "cache"
     cache.mkdir(mode=0o700)
     predicted = _predicted_plan(model, cache, "--batch_size", "auto")
     assert predicted.cache is not None

@@ -97,9 +97,9 @@ def _try(ids: Ids, path: str) -> Any:
 
 @ROOT_TAKES_IDS
 @pytest.mark.parametrize("owner", OWNERS, ids=str)
-def test_prediction_agrees_with_the_kernel(world_dir: Path, owner: tuple[int, int]) -> None:
+def test_prediction_agrees_with_the_kernel(public_dir: Path, owner: tuple[int, int]) -> None:
     """All combinations of some owners, modes and users."""
-    paths = [world_dir / f"{mode:o}" for mode in MODES]
+    paths = [public_dir / f"{mode:o}" for mode in MODES]
     for path, mode in zip(paths, MODES, strict=True):
         path.mkdir()
         os.chown(path, *owner)
@@ -126,9 +126,9 @@ def test_prediction_agrees_with_the_kernel(world_dir: Path, owner: tuple[int, in
     st.sampled_from([SERVER, Ids(1001, 1001), Ids(1002, 1002, (2001,))]),
 )
 def test_acls_count(
-    world_dir: Path, owner: tuple[int, int], mode: int, user: int, group: int, mask: int, ids: Ids
+    public_dir: Path, owner: tuple[int, int], mode: int, user: int, group: int, mask: int, ids: Ids
 ) -> None:
-    path = world_dir / "acl"
+    path = public_dir / "acl"
     path.mkdir(exist_ok=True)
     os.chown(path, *owner)
     path.chmod(0o755)
@@ -152,8 +152,8 @@ def test_acls_count(
 
 @ROOT_TAKES_IDS
 @pytest.mark.parametrize("mode", [0o700, 0o722, 0o755, 0o777])
-def test_the_collector_tries_to_write_into_the_cache(world_dir: Path, mode: int) -> None:
-    path = world_dir / "cache"
+def test_the_collector_tries_to_write_into_the_cache(public_dir: Path, mode: int) -> None:
+    path = public_dir / "cache"
     path.mkdir()
     path.chmod(mode)
     tried, predicted = _try(SERVER, str(path)), _predict(SERVER, str(path))
@@ -164,8 +164,8 @@ def test_the_collector_tries_to_write_into_the_cache(world_dir: Path, mode: int)
 
 
 @ROOT_TAKES_IDS
-def test_inaccessible_parent_is_reported(world_dir: Path) -> None:
-    closed = world_dir / "closed"
+def test_inaccessible_parent_is_reported(public_dir: Path) -> None:
+    closed = public_dir / "closed"
     (closed / "cache").mkdir(parents=True)
     closed.chmod(0o700)
     answer = _try(SERVER, str(closed / "cache"))
@@ -175,18 +175,18 @@ def test_inaccessible_parent_is_reported(world_dir: Path) -> None:
     assert answer.denial.path == str(closed)
 
 
-def test_a_mount_of_the_servers_that_is_read_only(world_dir: Path) -> None:
-    (world_dir / "cache").mkdir()
+def test_a_mount_of_the_servers_that_is_read_only(public_dir: Path) -> None:
+    (public_dir / "cache").mkdir()
     for read_only in (True, False):
         files = open_files(
-            None, (), MountTable([Mount(str(world_dir), "/opt", read_only), Mount("/usr", "/opt/else")])
+            None, (), MountTable([Mount(str(public_dir), "/opt", read_only), Mount("/usr", "/opt/else")])
         )
         answer = files.writability("/opt/cache")
         assert isinstance(answer, Writability)
         assert (answer.read_only, answer.writable) == (read_only, not read_only)
         if read_only:
             assert files.probe("/opt/cache") == Failure(errno.EROFS)
-    assert os.listdir(world_dir / "cache") == []
+    assert os.listdir(public_dir / "cache") == []
 
 
 MOUNTED = """
@@ -219,12 +219,12 @@ print(json.dumps(result))
 @ROOT_TAKES_IDS
 @pytest.mark.needs_command("unshare")
 @pytest.mark.needs_command("mount")
-def test_mounts_that_refuse_even_root(world_dir: Path) -> None:
+def test_mounts_that_refuse_even_root(public_dir: Path) -> None:
     """This runs in a mount namespace of its own."""
-    (world_dir / "dir").mkdir()
-    (world_dir / "dir").chmod(0o777)
+    (public_dir / "dir").mkdir()
+    (public_dir / "dir").chmod(0o777)
     root = str(Path(__file__).parents[2])
-    command = ["unshare", "-m", sys.executable, "-c", MOUNTED, str(world_dir), root]
+    command = ["unshare", "-m", sys.executable, "-c", MOUNTED, str(public_dir), root]
     run = subprocess.run(command, capture_output=True, text=True)
     if run.returncode == 9 or "unshare failed" in run.stderr:
         pytest.skip(f"nothing can be mounted here: {run.stderr.strip()}")
@@ -243,8 +243,8 @@ def test_mounts_that_refuse_even_root(world_dir: Path) -> None:
 
 
 @ROOT_TAKES_IDS
-def test_the_probe_leaves_nothing(world_dir: Path) -> None:
-    good, bad = world_dir / "good", world_dir / "bad"
+def test_the_probe_leaves_nothing(public_dir: Path) -> None:
+    good, bad = public_dir / "good", public_dir / "bad"
     for path, mode in ((good, 0o777), (bad, 0o755)):
         path.mkdir()
         path.chmod(mode)
@@ -258,16 +258,16 @@ def test_the_probe_leaves_nothing(world_dir: Path) -> None:
     assert [os.listdir(path) for path in (good, bad)] == [[], []]
 
 
-def test_without_the_servers_user_nothing_is_written(world_dir: Path) -> None:
-    world_dir.chmod(0o777)
+def test_without_the_servers_user_nothing_is_written(public_dir: Path) -> None:
+    public_dir.chmod(0o777)
     judge = PredictedAccess(Ids(5000, 5000))
     files = LocalFiles(Walker(open_bases((), NO_MOUNTS, hold=False), judge), judge, "predict")
-    assert isinstance(files.probe(str(world_dir)), Unavailable)
-    assert os.listdir(world_dir) == []
+    assert isinstance(files.probe(str(public_dir)), Unavailable)
+    assert os.listdir(public_dir) == []
 
 
-def test_a_file_is_not_a_writable_directory(world_dir: Path) -> None:
-    file = world_dir / "file"
+def test_a_file_is_not_a_writable_directory(public_dir: Path) -> None:
+    file = public_dir / "file"
     file.write_text("")
     answer = open_files(None).writability(str(file))
     assert isinstance(answer, Writability)

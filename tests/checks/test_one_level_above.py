@@ -55,9 +55,9 @@ def single(top: Path, release: str = "2026.3") -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("name", ["Qwen3-8B-int4-ov", "OpenVINO/Qwen3-8B", "a b", "v1-chat"])
-def test_a_generative_model_below_the_path(name: str, world_dir: Path) -> None:
-    generative(world_dir / name)
-    finding = single(world_dir)
+def test_a_generative_model_below_the_path(name: str, public_dir: Path) -> None:
+    generative(public_dir / name)
+    finding = single(public_dir)
     assert finding["code"] == "OVD101"
     assert f"the generative model is in a deeper directory, /models/{name}" in finding["message"]
     quoted_path = f"'/models/{name}'" if " " in name else f"/models/{name}"
@@ -65,81 +65,81 @@ def test_a_generative_model_below_the_path(name: str, world_dir: Path) -> None:
     assert finding["recovers"] == "restart"
 
 
-def test_the_path_that_is_named_serves_it(world_dir: Path) -> None:
+def test_the_path_that_is_named_serves_it(public_dir: Path) -> None:
     """After the remedy, the server treats the directory as a generative model."""
-    generative(world_dir / "chat")
-    named = re.findall(r"--model_path (\S+)", steps(single(world_dir)))
-    options = ("check", "--format", "json", "--mount", f"{world_dir}:/models", "--")
+    generative(public_dir / "chat")
+    named = re.findall(r"--model_path (\S+)", steps(single(public_dir)))
+    options = ("check", "--format", "json", "--mount", f"{public_dir}:/models", "--")
     arguments = ("--model_path", *named, "--model_name", "m", "--port", "9000")
     document = ovms_doctor(*options, *arguments).document
     assert not [item for item in document["findings"] if item["code"] in ("OVD101", "OVD102")]
 
 
-def test_remedy_for_older_releases(world_dir: Path) -> None:
-    generative(world_dir / "chat")
-    assert "--model_path /models/chat --task TASK" in steps(single(world_dir, "2026.2"))
-    assert "Put a graph.pbtxt into /models/chat" in steps(single(world_dir, "2025.4"))
+def test_remedy_for_older_releases(public_dir: Path) -> None:
+    generative(public_dir / "chat")
+    assert "--model_path /models/chat --task TASK" in steps(single(public_dir, "2026.2"))
+    assert "Put a graph.pbtxt into /models/chat" in steps(single(public_dir, "2025.4"))
 
 
-def test_a_graph_below_the_path(world_dir: Path) -> None:
-    generative(world_dir / "chat", graph=True)
+def test_a_graph_below_the_path(public_dir: Path) -> None:
+    generative(public_dir / "chat", graph=True)
     for release in ("2026.3", "2025.4"):
-        assert steps(single(world_dir, release)) == "Give the server --model_path /models/chat"
+        assert steps(single(public_dir, release)) == "Give the server --model_path /models/chat"
     assert '"mediapipe_config_list": {"name": "m", "base_path": "/models/chat"}' in steps(
-        single(world_dir, "2024.5")
+        single(public_dir, "2024.5")
     )
 
 
-def test_a_model_with_versions_below_the_path(world_dir: Path) -> None:
-    good_model(world_dir / "resnet" / "1")
-    (world_dir / "docs").mkdir()
-    assert steps(single(world_dir)) == "Give the server --model_path /models/resnet"
+def test_a_model_with_versions_below_the_path(public_dir: Path) -> None:
+    good_model(public_dir / "resnet" / "1")
+    (public_dir / "docs").mkdir()
+    assert steps(single(public_dir)) == "Give the server --model_path /models/resnet"
 
 
-def test_several_below_the_path(world_dir: Path) -> None:
-    good_model(world_dir / "resnet" / "1")
-    generative(world_dir / "llm" / "chat", graph=True)
-    finding = single(world_dir)
+def test_several_below_the_path(public_dir: Path) -> None:
+    good_model(public_dir / "resnet" / "1")
+    generative(public_dir / "llm" / "chat", graph=True)
+    finding = single(public_dir)
     assert "the models are in deeper directories: /models/resnet, /models/llm/chat" in finding["message"]
     assert "For /models/resnet: --model_path /models/resnet" in steps(finding)
     assert "For /models/llm/chat: --model_path /models/llm/chat" in steps(finding)
-    assert f"ovms-doctor check {world_dir}" in steps(finding)
+    assert f"ovms-doctor check {public_dir}" in steps(finding)
 
 
 # -- other sources ---------------------------------------------------------------------------------------
 
 
-def test_a_target(world_dir: Path) -> None:
-    generative(world_dir / "llm" / "chat")
-    (finding,) = findings("--as", "model", world_dir / "llm")
-    assert steps(finding) == f"Give the server --model_path {world_dir}/llm/chat"
+def test_a_target(public_dir: Path) -> None:
+    generative(public_dir / "llm" / "chat")
+    (finding,) = findings("--as", "model", public_dir / "llm")
+    assert steps(finding) == f"Give the server --model_path {public_dir}/llm/chat"
 
 
-def test_a_base_path_of_the_configuration(world_dir: Path) -> None:
-    generative(world_dir / "llm" / "chat", graph=True)
+def test_a_base_path_of_the_configuration(public_dir: Path) -> None:
+    generative(public_dir / "llm" / "chat", graph=True)
     entry = {"config": {"name": "m", "base_path": "/models/llm"}}
-    finding = configured(world_dir, {"model_config_list": [entry]})
+    finding = configured(public_dir, {"model_config_list": [entry]})
     assert finding["code"] == "OVD101"
     assert steps(finding) == 'Give the server "base_path": "/models/llm/chat"'
     assert finding["recovers"] == "config_change"
 
 
 @pytest.mark.parametrize("release", ["2026.3", "2024.5"])
-def test_an_entry_of_the_graphs(release: str, world_dir: Path) -> None:
-    generative(world_dir / "llm" / "chat", graph=True)
+def test_an_entry_of_the_graphs(release: str, public_dir: Path) -> None:
+    generative(public_dir / "llm" / "chat", graph=True)
     document = {"model_config_list": [], "mediapipe_config_list": [{"name": "g", "base_path": "/models/llm"}]}
-    finding = configured(world_dir, document, release)
+    finding = configured(public_dir, document, release)
     assert finding["code"] == "OVD448"
     assert steps(finding) == 'Give the server "base_path": "/models/llm/chat"'
     assert "the graph is in a deeper directory, /models/llm/chat" in finding["message"]
 
 
 @pytest.mark.parametrize("release", ["2026.3", "2025.4"])
-def test_a_configuration_needs_a_graph(release: str, world_dir: Path) -> None:
+def test_a_configuration_needs_a_graph(release: str, public_dir: Path) -> None:
     """The path is right; moving the files into a version directory would not help."""
-    generative(world_dir / "chat")
+    generative(public_dir / "chat")
     entry = {"config": {"name": "m", "base_path": "/models/chat"}}
-    finding = configured(world_dir, {"model_config_list": [entry]}, release)
+    finding = configured(public_dir, {"model_config_list": [entry]}, release)
     assert finding["code"] == "OVD381"
     assert "Write the graph that serves it" in steps(finding)
     assert "mv " not in steps(finding)
@@ -162,27 +162,27 @@ def test_a_configuration_needs_a_graph(release: str, world_dir: Path) -> None:
         [".cache/chat/config.json", ".cache/chat/tokenizer.json", ".cache/chat/model.safetensors"],
     ],
 )
-def test_directories_below_without_models_are_not_suggested(files: list[str], world_dir: Path) -> None:
+def test_directories_below_without_models_are_not_suggested(files: list[str], public_dir: Path) -> None:
     for name in files:
-        (world_dir / name).parent.mkdir(parents=True, exist_ok=True)
-        (world_dir / name).write_bytes(b"x")
-    finding = single(world_dir)
+        (public_dir / name).parent.mkdir(parents=True, exist_ok=True)
+        (public_dir / name).write_bytes(b"x")
+    finding = single(public_dir)
     assert finding["code"] in ("OVD101", "OVD102")
     assert "deeper" not in finding["message"]
 
 
-def test_a_model_on_another_path_keeps_its_remedy(world_dir: Path) -> None:
+def test_a_model_on_another_path_keeps_its_remedy(public_dir: Path) -> None:
     """The model files in the base path are the model, whatever a directory beside them contains."""
-    good_model(world_dir / "old" / "1")
-    (world_dir / "model.onnx").write_bytes(b"x")
-    finding = single(world_dir)
+    good_model(public_dir / "old" / "1")
+    (public_dir / "model.onnx").write_bytes(b"x")
+    finding = single(public_dir)
     assert "the model's files are in the directory itself" in finding["message"]
 
 
-def test_a_served_model_may_have_others_below_it(world_dir: Path) -> None:
-    good_model(world_dir / "1")
-    good_model(world_dir / "backup" / "1")
-    generative(world_dir / "chat", graph=True)
-    options = ("check", "--format", "json", "--mount", f"{world_dir}:/models", "--")
+def test_a_served_model_may_have_others_below_it(public_dir: Path) -> None:
+    good_model(public_dir / "1")
+    good_model(public_dir / "backup" / "1")
+    generative(public_dir / "chat", graph=True)
+    options = ("check", "--format", "json", "--mount", f"{public_dir}:/models", "--")
     arguments = ("--model_path", "/models", "--model_name", "m", "--port", "9000")
     assert ovms_doctor(*options, *arguments).document["findings"] == []

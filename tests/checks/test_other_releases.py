@@ -28,16 +28,16 @@ def test_an_unknown_fault_has_no_text_of_another_release() -> None:
     assert text_of_release(parse_release("2024.3"), "something else", "/m/a.xml") is None
 
 
-def test_texts_of_other_releases_are_quoted_only_if_they_differ(world_dir: Path) -> None:
-    (world_dir / "m" / "1").mkdir(parents=True)
-    (world_dir / "m" / "1" / "a.xml").write_text("no model")
-    (world_dir / "m" / "1" / "a.bin").write_text("x")
+def test_texts_of_other_releases_are_quoted_only_if_they_differ(public_dir: Path) -> None:
+    (public_dir / "m" / "1").mkdir(parents=True)
+    (public_dir / "m" / "1" / "a.xml").write_text("no model")
+    (public_dir / "m" / "1" / "a.bin").write_text("x")
 
     def quoted(release: str) -> list[str]:
-        (finding,) = findings(world_dir / "m", "--ovms-version", release)
+        (finding,) = findings(public_dir / "m", "--ovms-version", release)
         return [item["what"] for item in finding["evidence"] if "reports of such a file" in item["how"]]
 
     (old,) = quoted("2025.4")
     assert "model format: xml is supported" in old
-    assert str(world_dir / "m" / "1" / "a.xml") in old
+    assert str(public_dir / "m" / "1" / "a.xml") in old
     assert quoted("2026.3") == []

@@ -53,9 +53,9 @@ def linked(top: Path, name: str = "m", *, relative: bool = False) -> Path:
 
 
 @pytest.mark.parametrize("relative", [False, True])
-def test_links_out_of_the_mount(relative: bool, world_dir: Path) -> None:
-    linked(world_dir, relative=relative)
-    result = run(world_dir, *SERVED)
+def test_links_out_of_the_mount(relative: bool, public_dir: Path) -> None:
+    linked(public_dir, relative=relative)
+    result = run(public_dir, *SERVED)
     (finding,) = found(result)
     assert (result.code, finding["severity"], finding["subject"]["model"]) == (1, "error", "m")
     assert len(finding["evidence"]) == 2
@@ -66,34 +66,34 @@ def test_links_out_of_the_mount(relative: bool, world_dir: Path) -> None:
 
 
 @pytest.mark.parametrize("relative", [False, True])
-def test_the_mount_of_the_remedy_helps(relative: bool, world_dir: Path) -> None:
-    linked(world_dir, relative=relative)
-    mount = found(run(world_dir, *SERVED))[0]["remedy"]["steps"][0]["command"]
-    assert codes(run(world_dir, *SERVED, options=tuple(shlex.split(mount)))) == []
+def test_the_mount_of_the_remedy_helps(relative: bool, public_dir: Path) -> None:
+    linked(public_dir, relative=relative)
+    mount = found(run(public_dir, *SERVED))[0]["remedy"]["steps"][0]["command"]
+    assert codes(run(public_dir, *SERVED, options=tuple(shlex.split(mount)))) == []
 
 
-def test_the_copy_of_the_remedy_helps(world_dir: Path) -> None:
-    linked(world_dir)
-    command = found(run(world_dir, *SERVED))[0]["remedy"]["steps"][1]["command"]
+def test_the_copy_of_the_remedy_helps(public_dir: Path) -> None:
+    linked(public_dir)
+    command = found(run(public_dir, *SERVED))[0]["remedy"]["steps"][1]["command"]
     subprocess.run(["sh", "-ec", command], check=True)
-    (world_dir / "models").rename(world_dir / "old")
-    (world_dir / "models.copy").rename(world_dir / "models")
-    assert codes(run(world_dir, *SERVED)) == []
+    (public_dir / "models").rename(public_dir / "old")
+    (public_dir / "models.copy").rename(public_dir / "models")
+    assert codes(run(public_dir, *SERVED)) == []
 
 
-def test_all_files_of_all_models_at_once(world_dir: Path) -> None:
-    linked(world_dir, "a")
-    linked(world_dir, "b", relative=True)
-    good_model(world_dir / "store" / "whole")
-    (world_dir / "models" / "c").mkdir()
-    (world_dir / "models" / "c" / "1").symlink_to(world_dir / "store" / "whole")
-    (world_dir / "models" / "d").symlink_to(world_dir / "store" / "d")
-    good_model(world_dir / "store" / "d" / "1")
-    good_model(world_dir / "models" / "good" / "1")
+def test_all_files_of_all_models_at_once(public_dir: Path) -> None:
+    linked(public_dir, "a")
+    linked(public_dir, "b", relative=True)
+    good_model(public_dir / "store" / "whole")
+    (public_dir / "models" / "c").mkdir()
+    (public_dir / "models" / "c" / "1").symlink_to(public_dir / "store" / "whole")
+    (public_dir / "models" / "d").symlink_to(public_dir / "store" / "d")
+    good_model(public_dir / "store" / "d" / "1")
+    good_model(public_dir / "models" / "good" / "1")
     names = ("a", "b", "c", "d", "good")
     entries = [{"config": {"name": name, "base_path": f"/models/{name}"}} for name in names]
-    (world_dir / "models" / "c.json").write_text(json.dumps({"model_config_list": entries}))
-    result = run(world_dir, "--config_path", "/models/c.json", "--port", "9000")
+    (public_dir / "models" / "c.json").write_text(json.dumps({"model_config_list": entries}))
+    result = run(public_dir, "--config_path", "/models/c.json", "--port", "9000")
     (finding,) = found(result)
     assert finding["message"].startswith("6 files are not in the container")
     assert {item["subject"]["model"] for item in result.document["findings"]} == {None, "a", "b", "c", "d"}
@@ -104,24 +104,24 @@ def test_all_files_of_all_models_at_once(world_dir: Path) -> None:
     assert state == [1]
     mount = finding["remedy"]["steps"][0]["command"]
     after = run(
-        world_dir, "--config_path", "/models/c.json", "--port", "9000", options=tuple(shlex.split(mount))
+        public_dir, "--config_path", "/models/c.json", "--port", "9000", options=tuple(shlex.split(mount))
     )
     assert codes(after) == []
 
 
-def test_a_version_without_links_keeps_its_own_cause(world_dir: Path) -> None:
+def test_a_version_without_links_keeps_its_own_cause(public_dir: Path) -> None:
     """The links of another model do not explain its failure."""
-    linked(world_dir, "a")
-    (world_dir / "models" / "empty").mkdir()
+    linked(public_dir, "a")
+    (public_dir / "models" / "empty").mkdir()
     entries = [{"config": {"name": name, "base_path": f"/models/{name}"}} for name in ("a", "empty")]
-    (world_dir / "models" / "c.json").write_text(json.dumps({"model_config_list": entries}))
-    (other,) = found(run(world_dir, "--config_path", "/models/c.json", "--port", "9000"), "OVD101")
+    (public_dir / "models" / "c.json").write_text(json.dumps({"model_config_list": entries}))
+    (other,) = found(run(public_dir, "--config_path", "/models/c.json", "--port", "9000"), "OVD101")
     assert other["caused_by"] == []
 
 
-def test_a_snapshot_of_hugging_face(world_dir: Path) -> None:
+def test_a_snapshot_of_hugging_face(public_dir: Path) -> None:
     """Its files are links to a directory beside the mount: only the snapshot of the cache is mounted."""
-    cache = world_dir / "hub" / "models--x"
+    cache = public_dir / "hub" / "models--x"
     snapshot = cache / "snapshots" / "abc"
     snapshot.mkdir(parents=True)
     good_model(cache / "blobs")
@@ -136,138 +136,145 @@ def test_a_snapshot_of_hugging_face(world_dir: Path) -> None:
     assert codes(result) == ["OVD384"]
 
 
-def test_a_mapping_is_left_out(world_dir: Path) -> None:
-    version = good_model(world_dir / "models" / "m" / "1")
-    (world_dir / "mapping.json").write_text('{"inputs": {}, "outputs": {}}')
-    (version / "mapping_config.json").symlink_to(world_dir / "mapping.json")
-    result = run(world_dir, *SERVED)
+def test_a_mapping_is_left_out(public_dir: Path) -> None:
+    version = good_model(public_dir / "models" / "m" / "1")
+    (public_dir / "mapping.json").write_text('{"inputs": {}, "outputs": {}}')
+    (version / "mapping_config.json").symlink_to(public_dir / "mapping.json")
+    result = run(public_dir, *SERVED)
     (finding,) = found(result)
     assert (result.code, finding["severity"]) == (0, "warning")
     assert "mapping_config.json" in finding["detail"]
 
 
-def test_a_remedy_for_compose_has_the_form_of_compose(world_dir: Path) -> None:
-    linked(world_dir)
-    service = {"image": IMAGE, "command": list(SERVED), "volumes": [f"{world_dir}/models:/models"]}
-    (world_dir / "compose.yaml").write_text(json.dumps({"services": {"ovms": service}}))
-    result = ovms_doctor("check", "--format", "json", "--compose", world_dir / "compose.yaml")
+def test_a_remedy_for_compose_has_the_form_of_compose(public_dir: Path) -> None:
+    linked(public_dir)
+    service = {"image": IMAGE, "command": list(SERVED), "volumes": [f"{public_dir}/models:/models"]}
+    (public_dir / "compose.yaml").write_text(json.dumps({"services": {"ovms": service}}))
+    result = ovms_doctor("check", "--format", "json", "--compose", public_dir / "compose.yaml")
     step = found(result)[0]["remedy"]["steps"][0]
     assert (step["where"], step["command"]) == (
         "compose",
-        f'volumes: ["{world_dir}/store/m:{world_dir}/store/m:ro"]',
+        f'volumes: ["{public_dir}/store/m:{public_dir}/store/m:ro"]',
     )
 
 
-def test_a_target_with_mounts(world_dir: Path) -> None:
-    linked(world_dir)
-    arguments = ("check", "--format", "json", "--mount", f"{world_dir}/models:/models", world_dir / "models")
+def test_a_target_with_mounts(public_dir: Path) -> None:
+    linked(public_dir)
+    arguments = (
+        "check",
+        "--format",
+        "json",
+        "--mount",
+        f"{public_dir}/models:/models",
+        public_dir / "models",
+    )
     assert len(found(ovms_doctor(*arguments))) == 1
 
 
 # -- where there must be no finding ---------------------------------------------------------------------------
 
 
-def test_links_within_the_mounts(world_dir: Path) -> None:
-    good_model(world_dir / "models" / "store")
-    (world_dir / "models" / "m" / "1").mkdir(parents=True)
+def test_links_within_the_mounts(public_dir: Path) -> None:
+    good_model(public_dir / "models" / "store")
+    (public_dir / "models" / "m" / "1").mkdir(parents=True)
     for suffix in ("xml", "bin"):
-        (world_dir / "models" / "m" / "1" / f"model.{suffix}").symlink_to(f"/models/store/model.{suffix}")
-    good_model(world_dir / "other")
-    (world_dir / "models" / "m" / "2").symlink_to("/data")
-    assert found(run(world_dir, *SERVED, options=("-v", f"{world_dir}/other:/data"))) == []
+        (public_dir / "models" / "m" / "1" / f"model.{suffix}").symlink_to(f"/models/store/model.{suffix}")
+    good_model(public_dir / "other")
+    (public_dir / "models" / "m" / "2").symlink_to("/data")
+    assert found(run(public_dir, *SERVED, options=("-v", f"{public_dir}/other:/data"))) == []
 
 
-def test_unused_links_are_not_reported(world_dir: Path) -> None:
-    version = good_model(world_dir / "models" / "m" / "1")
-    (world_dir / "notes").mkdir()
+def test_unused_links_are_not_reported(public_dir: Path) -> None:
+    version = good_model(public_dir / "models" / "m" / "1")
+    (public_dir / "notes").mkdir()
     for name in ("README.md", "labels.txt"):
-        (version / name).symlink_to(world_dir / "notes" / name)
-    (world_dir / "models" / "m" / "docs").symlink_to(world_dir / "notes")
-    assert codes(run(world_dir, *SERVED)) == []
+        (version / name).symlink_to(public_dir / "notes" / name)
+    (public_dir / "models" / "m" / "docs").symlink_to(public_dir / "notes")
+    assert codes(run(public_dir, *SERVED)) == []
 
 
 @pytest.mark.parametrize("path", ["/srv/models/m", "/elsewhere/m"])
-def test_a_base_path_outside_all_mounts_has_a_separate_finding(path: str, world_dir: Path) -> None:
-    good_model(world_dir / "models" / "m" / "1")
+def test_a_base_path_outside_all_mounts_has_a_separate_finding(path: str, public_dir: Path) -> None:
+    good_model(public_dir / "models" / "m" / "1")
     arguments = ("--model_path", path, "--model_name", "m", "--port", "9000")
-    result = run(world_dir, *arguments)
+    result = run(public_dir, *arguments)
     assert found(result) == []
     assert codes(result) == ["OVD106"]
     assert "Give the server the path /models/m." in json.dumps(result.document) or path != "/srv/models/m"
 
 
-def test_a_custom_image_may_contain_the_files(world_dir: Path) -> None:
-    linked(world_dir)
-    assert found(run(world_dir, *SERVED, image="registry.example.com/ours/server:1")) == []
+def test_a_custom_image_may_contain_the_files(public_dir: Path) -> None:
+    linked(public_dir)
+    assert found(run(public_dir, *SERVED, image="registry.example.com/ours/server:1")) == []
 
 
-def test_a_link_into_the_image_may_resolve(world_dir: Path) -> None:
-    directory = good_model(world_dir / "models" / "m" / "1")
+def test_a_link_into_the_image_may_resolve(public_dir: Path) -> None:
+    directory = good_model(public_dir / "models" / "m" / "1")
     (directory / "model.bin").unlink()
     (directory / "model.bin").symlink_to("/usr/share/models/model.bin")
-    assert found(run(world_dir, *SERVED)) == []
+    assert found(run(public_dir, *SERVED)) == []
 
 
-def test_on_this_host_all_links_lead_somewhere(world_dir: Path) -> None:
-    linked(world_dir)
-    arguments = ("--model_path", world_dir / "models" / "m", "--model_name", "m", "--port", "9000")
+def test_on_this_host_all_links_lead_somewhere(public_dir: Path) -> None:
+    linked(public_dir)
+    arguments = ("--model_path", public_dir / "models" / "m", "--model_name", "m", "--port", "9000")
     assert codes(ovms_doctor("check", "--format", "json", "--", *arguments)) == []
 
 
 # -- keys ------------------------------------------------------------------------------------------------
 
 
-def test_credentials_for_google(world_dir: Path) -> None:
-    good_model(world_dir / "models" / "m" / "1")
-    (world_dir / "key.json").write_text("{}")
-    options = ("-e", f"GOOGLE_APPLICATION_CREDENTIALS={world_dir}/key.json")
+def test_credentials_for_google(public_dir: Path) -> None:
+    good_model(public_dir / "models" / "m" / "1")
+    (public_dir / "key.json").write_text("{}")
+    options = ("-e", f"GOOGLE_APPLICATION_CREDENTIALS={public_dir}/key.json")
     arguments = ("--model_path", "gs://bucket/m", "--model_name", "m", "--port", "9000")
-    result = run(world_dir, *arguments, options=options)
+    result = run(public_dir, *arguments, options=options)
     (finding,) = found(result)
     assert finding["severity"] == "error"
-    assert f"{world_dir}/key.json, which is not in the container" in finding["message"]
+    assert f"{public_dir}/key.json, which is not in the container" in finding["message"]
     (end,) = found(result, "OVD640")
     assert end["caused_by"] == [finding["fingerprint"]]
     # They are not read for a model that is in no store.
-    assert codes(run(world_dir, *SERVED, options=options)) == []
+    assert codes(run(public_dir, *SERVED, options=options)) == []
 
 
 @pytest.mark.parametrize(
     ("keys", "count"), [((), 1), (("-e", "AWS_ACCESS_KEY_ID=A", "-e", "AWS_SECRET_ACCESS_KEY=B"), 0)]
 )
-def test_credentials_for_amazon(keys: tuple[str, ...], count: int, world_dir: Path) -> None:
+def test_credentials_for_amazon(keys: tuple[str, ...], count: int, public_dir: Path) -> None:
     """With keys in the environment, no file is read."""
-    good_model(world_dir / "models" / "m" / "1")
-    (world_dir / "credentials").write_text("[default]\n")
-    options = ("-e", f"AWS_SHARED_CREDENTIALS_FILE={world_dir}/credentials", "-e", "AWS_PROFILE=p", *keys)
+    good_model(public_dir / "models" / "m" / "1")
+    (public_dir / "credentials").write_text("[default]\n")
+    options = ("-e", f"AWS_SHARED_CREDENTIALS_FILE={public_dir}/credentials", "-e", "AWS_PROFILE=p", *keys)
     options += ("-e", "S3_ENDPOINT=http://127.0.0.1:9")
     arguments = ("--model_path", "s3://bucket/m", "--model_name", "m", "--port", "9000")
-    assert len(found(run(world_dir, *arguments, options=options))) == count
+    assert len(found(run(public_dir, *arguments, options=options))) == count
 
 
-def test_the_file_of_the_api_key(world_dir: Path) -> None:
-    good_model(world_dir / "models" / "m" / "1")
-    (world_dir / "api.key").write_text("secret")
-    arguments = (*SERVED, "--api_key_file", f"{world_dir}/api.key")
-    result = run(world_dir, *arguments)
+def test_the_file_of_the_api_key(public_dir: Path) -> None:
+    good_model(public_dir / "models" / "m" / "1")
+    (public_dir / "api.key").write_text("secret")
+    arguments = (*SERVED, "--api_key_file", f"{public_dir}/api.key")
+    result = run(public_dir, *arguments)
     assert result.document["server"]["exit_code"] == 64
     (finding,) = found(result)
     assert finding["message"].startswith("--api_key_file names ")
     mount = finding["remedy"]["steps"][0]["command"]
-    assert codes(run(world_dir, *arguments, options=tuple(shlex.split(mount)))) == []
+    assert codes(run(public_dir, *arguments, options=tuple(shlex.split(mount)))) == []
 
 
-def test_a_key_of_a_custom_loader(world_dir: Path) -> None:
-    good_model(world_dir / "models" / "m" / "1")
-    (world_dir / "model.key").write_text("secret")
+def test_a_key_of_a_custom_loader(public_dir: Path) -> None:
+    good_model(public_dir / "models" / "m" / "1")
+    (public_dir / "model.key").write_text("secret")
     loader = {
         "config": {"loader_name": "l", "library_path": "/models/l.so", "loader_config_file": "relative"}
     }
-    options = {"loader_name": "l", "key_file": f"{world_dir}/model.key", "model_file": "model.xml"}
+    options = {"loader_name": "l", "key_file": f"{public_dir}/model.key", "model_file": "model.xml"}
     entry = {"config": {"name": "m", "base_path": "/models/m", "custom_loader_options": options}}
     document = {"model_config_list": [entry], "custom_loader_config_list": [loader]}
-    (world_dir / "models" / "c.json").write_text(json.dumps(document))
-    (finding,) = found(run(world_dir, "--config_path", "/models/c.json", "--port", "9000"))
+    (public_dir / "models" / "c.json").write_text(json.dumps(document))
+    (finding,) = found(run(public_dir, "--config_path", "/models/c.json", "--port", "9000"))
     assert (finding["severity"], finding["subject"]["model"]) == ("warning", "m")
     assert "custom_loader_options.key_file names" in finding["message"]
 
@@ -275,10 +282,10 @@ def test_a_key_of_a_custom_loader(world_dir: Path) -> None:
 # -- a version that is a link ------------------------------------------------------------------------------
 
 
-def test_a_version_with_a_dangling_link(world_dir: Path) -> None:
-    (world_dir / "m").mkdir()
-    (world_dir / "m" / "1").symlink_to("gone")
-    result = ovms_doctor("check", "--format", "json", "--as", "model", world_dir / "m")
+def test_a_version_with_a_dangling_link(public_dir: Path) -> None:
+    (public_dir / "m").mkdir()
+    (public_dir / "m" / "1").symlink_to("gone")
+    result = ovms_doctor("check", "--format", "json", "--as", "model", public_dir / "m")
     (finding,) = result.document["findings"]
     assert finding["code"] == "OVD101"
     assert "“1” is a link that leads to no directory" in finding["message"]
@@ -298,11 +305,11 @@ def test_a_version_with_a_dangling_link(world_dir: Path) -> None:
         ("good", None),
     ],
 )
-def test_full_path_under_no_mount_is_reported(text: str, outside: str | None, world_dir: Path) -> None:
-    (world_dir / "good").write_text("x")
-    (world_dir / "link").symlink_to(text)
+def test_full_path_under_no_mount_is_reported(text: str, outside: str | None, public_dir: Path) -> None:
+    (public_dir / "good").write_text("x")
+    (public_dir / "link").symlink_to(text)
     files = open_files(
-        Ids(0, 0), (), MountTable((Mount(str(world_dir), "/models"), Mount(str(world_dir), "/models/top")))
+        Ids(0, 0), (), MountTable((Mount(str(public_dir), "/models"), Mount(str(public_dir), "/models/top")))
     )
     answer = files.status("/models/top/link")
     assert (answer.outside if isinstance(answer, Unavailable) else None) == outside

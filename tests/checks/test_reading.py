@@ -18,11 +18,11 @@ MODEL = Path(__file__).parents[2] / "fixtures/models/dense-ir/1"
 
 
 @pytest.fixture
-def version(world_dir: Path) -> Path:
+def version(public_dir: Path) -> Path:
     """A version directory with a good model that every user can read."""
-    directory = world_dir / "models" / "m" / "1"
+    directory = public_dir / "models" / "m" / "1"
     shutil.copytree(MODEL, directory)
-    for path in (world_dir / "models").rglob("*"):
+    for path in (public_dir / "models").rglob("*"):
         path.chmod(0o755 if path.is_dir() else 0o644)
     return directory
 

@@ -35,42 +35,42 @@ def renamed(finding: dict[str, Any]) -> dict[str, str]:
     ],
 )
 def test_each_directory_gets_a_different_number(
-    names: list[str], numbers: dict[str, str], world_dir: Path
+    names: list[str], numbers: dict[str, str], public_dir: Path
 ) -> None:
     for name in names:
-        good_model(world_dir / "m" / name)
-    (finding,) = findings(world_dir / "m")
+        good_model(public_dir / "m" / name)
+    (finding,) = findings(public_dir / "m")
     assert finding["code"] == "OVD102"
     assert renamed(finding) == numbers
     for step in finding["remedy"]["steps"]:
         subprocess.run(["sh", "-ec", step["command"]], check=True)
-    result = check(world_dir / "m", "--model-version-policy", '{"all": {}}')
+    result = check(public_dir / "m", "--model-version-policy", '{"all": {}}')
     assert result.document["findings"] == []
     assert result.document["models"][0]["served_versions"] == sorted(map(int, numbers.values()))
 
 
-def test_the_first_of_many_are_named(world_dir: Path) -> None:
+def test_the_first_of_many_are_named(public_dir: Path) -> None:
     for number in range(9, 20):
-        (world_dir / "m" / f"v{number}").mkdir(parents=True)
-    (finding,) = findings("--as", "model", world_dir / "m")
+        (public_dir / "m" / f"v{number}").mkdir(parents=True)
+    (finding,) = findings("--as", "model", public_dir / "m")
     assert renamed(finding) == {"v9": "9", "v10": "10", "v11": "11", "v12": "12"}
 
 
-def test_dates_keep_their_day(world_dir: Path) -> None:
+def test_dates_keep_their_day(public_dir: Path) -> None:
     """The server reads only the year of each name and opens a directory that does not exist."""
     for name in ("2024-05-01", "2024-06-01"):
-        good_model(world_dir / "m" / name)
-    (misnamed,) = [item for item in findings(world_dir / "m") if item["code"] == "OVD103"]
+        good_model(public_dir / "m" / name)
+    (misnamed,) = [item for item in findings(public_dir / "m") if item["code"] == "OVD103"]
     assert renamed(misnamed) == {"2024-05-01": "20240501", "2024-06-01": "20240601"}
     for step in misnamed["remedy"]["steps"]:
         subprocess.run(["sh", "-ec", step["command"]], check=True)
-    result = check(world_dir / "m")
+    result = check(public_dir / "m")
     assert result.document["findings"] == []
     assert result.document["models"][0]["served_versions"] == [20240601]
 
 
-def test_a_leading_number_may_be_a_backup(world_dir: Path) -> None:
-    good_model(world_dir / "m" / "3-final")
-    (finding,) = findings(world_dir / "m")
+def test_a_leading_number_may_be_a_backup(public_dir: Path) -> None:
+    good_model(public_dir / "m" / "3-final")
+    (finding,) = findings(public_dir / "m")
     commands = [step["command"] for step in finding["remedy"]["steps"]]
     assert [command.rpartition("/")[2] for command in commands] == ["3", "m.3-final"]

@@ -89,9 +89,9 @@ def test_models_are_not_parsed_as_documents(name: str) -> None:
     assert not may_be_document(name)
 
 
-def test_the_option_is_a_usage_error(world_dir: Path) -> None:
-    (world_dir / "compose.yaml").write_text(COMPOSE)
-    result = ovms_doctor("check", "compose.yaml", cwd=world_dir)
+def test_the_option_is_a_usage_error(public_dir: Path) -> None:
+    (public_dir / "compose.yaml").write_text(COMPOSE)
+    result = ovms_doctor("check", "compose.yaml", cwd=public_dir)
     assert (result.code, result.out) == (2, b"")
     assert (
         result.err
@@ -99,15 +99,15 @@ def test_the_option_is_a_usage_error(world_dir: Path) -> None:
     )
 
 
-def test_as_model_treats_the_target_as_a_model(world_dir: Path) -> None:
-    (world_dir / "compose.yaml").write_text(COMPOSE)
-    assert codes(check("--as", "model", world_dir / "compose.yaml")) == ["OVD108"]
+def test_as_model_treats_the_target_as_a_model(public_dir: Path) -> None:
+    (public_dir / "compose.yaml").write_text(COMPOSE)
+    assert codes(check("--as", "model", public_dir / "compose.yaml")) == ["OVD108"]
 
 
-def test_recorded_facts_are_named_with_their_option(world_dir: Path) -> None:
-    good_model(world_dir / "m" / "1")
-    assert ovms_doctor("collect", "m", "-o", "facts.json", "--load", "none", cwd=world_dir).code == 0
-    result = ovms_doctor("check", "facts.json", cwd=world_dir)
+def test_recorded_facts_are_named_with_their_option(public_dir: Path) -> None:
+    good_model(public_dir / "m" / "1")
+    assert ovms_doctor("collect", "m", "-o", "facts.json", "--load", "none", cwd=public_dir).code == 0
+    result = ovms_doctor("check", "facts.json", cwd=public_dir)
     assert (result.code, result.out) == (2, b"")
     assert b"ovms-doctor check --facts facts.json" in result.err
 
@@ -138,63 +138,63 @@ FOREIGN = [
 
 @pytest.mark.parametrize("release", ["2026.3", "2025.4"])
 @pytest.mark.parametrize(("name", "remedy"), FOREIGN)
-def test_a_model_of_another_program(name: str, remedy: str, release: str, world_dir: Path) -> None:
-    (world_dir / name).write_bytes(b"x")
-    (finding,) = findings("--ovms-version", release, world_dir / name)
+def test_a_model_of_another_program(name: str, remedy: str, release: str, public_dir: Path) -> None:
+    (public_dir / name).write_bytes(b"x")
+    (finding,) = findings("--ovms-version", release, public_dir / name)
     assert finding["code"] == {"2026.3": "OVD108", "2025.4": "OVD107"}[release]
     assert remedy in step_texts(finding)
     assert "mkdir" not in step_texts(finding)
 
 
 @pytest.mark.parametrize(("name", "remedy"), FOREIGN)
-def test_the_same_in_a_version_directory(name: str, remedy: str, world_dir: Path) -> None:
-    good_model(world_dir / "good" / "1")
-    (world_dir / "m" / "1").mkdir(parents=True)
-    (world_dir / "m" / "1" / name).write_bytes(b"x")
-    (finding,) = findings(world_dir)
+def test_the_same_in_a_version_directory(name: str, remedy: str, public_dir: Path) -> None:
+    good_model(public_dir / "good" / "1")
+    (public_dir / "m" / "1").mkdir(parents=True)
+    (public_dir / "m" / "1" / name).write_bytes(b"x")
+    (finding,) = findings(public_dir)
     assert (finding["code"], finding["subject"]["model"]) == ("OVD111", "m")
     assert f"holds {name}: " in finding["message"]
     assert remedy in step_texts(finding)
 
 
 @pytest.mark.parametrize(("name", "remedy"), FOREIGN)
-def test_the_same_without_a_version_directory(name: str, remedy: str, world_dir: Path) -> None:
-    good_model(world_dir / "good" / "1")
-    (world_dir / "m" / "runs").mkdir(parents=True)
-    (world_dir / "m" / name).write_bytes(b"x")
-    (finding,) = findings("--as", "model", world_dir / "m")
+def test_the_same_without_a_version_directory(name: str, remedy: str, public_dir: Path) -> None:
+    good_model(public_dir / "good" / "1")
+    (public_dir / "m" / "runs").mkdir(parents=True)
+    (public_dir / "m" / name).write_bytes(b"x")
+    (finding,) = findings("--as", "model", public_dir / "m")
     assert finding["code"] in ("OVD101", "OVD102", "OVD381")
     assert remedy in step_texts(finding)
     assert "mv " not in step_texts(finding), "to move it would not help"
 
 
-def test_the_same_as_a_target_directory(world_dir: Path) -> None:
-    (world_dir / "yolo").mkdir()
-    (world_dir / "yolo" / "best.pt").write_bytes(b"x")
-    (finding,) = findings(world_dir / "yolo")
+def test_the_same_as_a_target_directory(public_dir: Path) -> None:
+    (public_dir / "yolo").mkdir()
+    (public_dir / "yolo" / "best.pt").write_bytes(b"x")
+    (finding,) = findings(public_dir / "yolo")
     assert finding["code"] == "OVD123"
-    assert f"yolo export model={world_dir}/yolo/best.pt format=openvino" in step_texts(finding)
+    assert f"yolo export model={public_dir}/yolo/best.pt format=openvino" in step_texts(finding)
 
 
 @pytest.mark.parametrize("name", ["best.pt", "model.safetensors", "train.pkl", "dump.zip", "model.gguf"])
-def test_other_formats_beside_a_model_are_not_reported(name: str, world_dir: Path) -> None:
-    for directory in (world_dir, world_dir / "m", good_model(world_dir / "m" / "1")):
+def test_other_formats_beside_a_model_are_not_reported(name: str, public_dir: Path) -> None:
+    for directory in (public_dir, public_dir / "m", good_model(public_dir / "m" / "1")):
         directory.joinpath(name).write_bytes(b"x")
-    assert findings(world_dir) == []
-    assert findings(world_dir / "m") == []
+    assert findings(public_dir) == []
+    assert findings(public_dir / "m") == []
 
 
-def test_an_incomplete_ir_beside_a_checkpoint_is_reported_as_such(world_dir: Path) -> None:
-    good_model(world_dir / "m" / "1").joinpath("model.bin").unlink()
-    (world_dir / "m" / "1" / "best.pt").write_bytes(b"x")
-    (finding,) = findings(world_dir / "m")
+def test_an_incomplete_ir_beside_a_checkpoint_is_reported_as_such(public_dir: Path) -> None:
+    good_model(public_dir / "m" / "1").joinpath("model.bin").unlink()
+    (public_dir / "m" / "1" / "best.pt").write_bytes(b"x")
+    (finding,) = findings(public_dir / "m")
     assert (finding["code"], "no .bin" in finding["message"]) == ("OVD111", True)
 
 
-def test_a_file_of_no_model_has_no_step_that_moves_it(world_dir: Path) -> None:
-    (world_dir / "labels.csv").write_text("a,b")
+def test_a_file_of_no_model_has_no_step_that_moves_it(public_dir: Path) -> None:
+    (public_dir / "labels.csv").write_text("a,b")
     for release in ("2026.3", "2025.4"):
-        (finding,) = findings("--ovms-version", release, world_dir / "labels.csv")
+        (finding,) = findings("--ovms-version", release, public_dir / "labels.csv")
         assert finding["remedy"]["steps"] == []
         assert "config.json" in finding["remedy"]["summary"]
 
@@ -219,10 +219,10 @@ MODEL_CONFIGS = [
 )
 @pytest.mark.parametrize("document", MODEL_CONFIGS)
 def test_the_config_of_a_model_is_not_a_server_configuration(
-    document: dict[str, Any], release: str, arguments: str, world_dir: Path
+    document: dict[str, Any], release: str, arguments: str, public_dir: Path
 ) -> None:
-    (world_dir / "config.json").write_text(json.dumps(document))
-    config = world_dir / "config.json"
+    (public_dir / "config.json").write_text(json.dumps(document))
+    config = public_dir / "config.json"
     for found in (
         findings("--ovms-version", release, config),
         served_with(config, "--ovms-version", release),
@@ -230,8 +230,8 @@ def test_the_config_of_a_model_is_not_a_server_configuration(
         (finding,) = found
         assert finding["code"] == "OVD404"
         assert "the config.json of a model" in finding["message"]
-        assert arguments.format(top=world_dir) in step_texts(finding)
-        assert f"ovms-doctor check {world_dir} " in step_texts(finding) + " "
+        assert arguments.format(top=public_dir) in step_texts(finding)
+        assert f"ovms-doctor check {public_dir} " in step_texts(finding) + " "
 
 
 @pytest.mark.parametrize(
@@ -243,16 +243,16 @@ def test_the_config_of_a_model_is_not_a_server_configuration(
         ["architectures"],
     ],
 )
-def test_other_violations_of_the_schema_are_unchanged(document: Any, world_dir: Path) -> None:
-    (world_dir / "config.json").write_text(json.dumps(document))
-    (finding,) = findings(world_dir / "config.json")
+def test_other_violations_of_the_schema_are_unchanged(document: Any, public_dir: Path) -> None:
+    (public_dir / "config.json").write_text(json.dumps(document))
+    (finding,) = findings(public_dir / "config.json")
     assert finding["code"] == "OVD404"
     assert "of a model" not in finding["message"]
 
 
-def test_an_empty_directory_instead_of_the_file(world_dir: Path) -> None:
-    (world_dir / "config.json").mkdir()
-    for found in (findings(world_dir / "config.json"), served_with(world_dir / "config.json")):
+def test_an_empty_directory_instead_of_the_file(public_dir: Path) -> None:
+    (public_dir / "config.json").mkdir()
+    for found in (findings(public_dir / "config.json"), served_with(public_dir / "config.json")):
         (finding,) = found
         assert finding["code"] == "OVD403"
         assert "empty directory" in finding["message"]
@@ -261,19 +261,19 @@ def test_an_empty_directory_instead_of_the_file(world_dir: Path) -> None:
         ]
     (command,) = [step["command"] for step in finding["remedy"]["steps"] if step["command"]]
     subprocess.run(["sh", "-ec", command], check=True)
-    (world_dir / "config.json").write_text('{"model_config_list": []}')
-    assert "OVD403" not in codes(check(world_dir / "config.json"))
+    (public_dir / "config.json").write_text('{"model_config_list": []}')
+    assert "OVD403" not in codes(check(public_dir / "config.json"))
 
 
-def test_a_directory_that_holds_the_file(world_dir: Path) -> None:
-    (world_dir / "conf.d").mkdir()
-    (world_dir / "conf.d" / "config.json").write_text("{}")
-    (finding,) = served_with(world_dir / "conf.d")
+def test_a_directory_that_holds_the_file(public_dir: Path) -> None:
+    (public_dir / "conf.d").mkdir()
+    (public_dir / "conf.d" / "config.json").write_text("{}")
+    (finding,) = served_with(public_dir / "conf.d")
     assert finding["code"] == "OVD403"
     assert "empty" not in finding["message"]
-    assert step_texts(finding).strip() == f"Did you mean {world_dir}/conf.d/config.json?"
+    assert step_texts(finding).strip() == f"Did you mean {public_dir}/conf.d/config.json?"
 
 
-def test_a_directory_of_models_may_be_called_json(world_dir: Path) -> None:
-    good_model(world_dir / "m.json" / "1")
-    assert findings(world_dir / "m.json") == []
+def test_a_directory_of_models_may_be_called_json(public_dir: Path) -> None:
+    good_model(public_dir / "m.json" / "1")
+    assert findings(public_dir / "m.json") == []

@@ -11,9 +11,9 @@ from tests.cli.helpers import good_model
 from tests.cli.run import ovms_doctor
 
 
-def test_as_me_assumes_this_processs_user_on_this_host(world_dir: Path) -> None:
-    good_model(world_dir / "m" / "1")
-    result = ovms_doctor("check", world_dir / "m", "--as-me", "--load", "none", "-f", "json")
+def test_as_me_assumes_this_processs_user_on_this_host(public_dir: Path) -> None:
+    good_model(public_dir / "m" / "1")
+    result = ovms_doctor("check", public_dir / "m", "--as-me", "--load", "none", "-f", "json")
     assert result.code == 0
     server = result.document["server"]
     assert (server["user"]["uid"], server["user"]["gid"]) == (os.geteuid(), os.getegid())
@@ -21,10 +21,10 @@ def test_as_me_assumes_this_processs_user_on_this_host(world_dir: Path) -> None:
     assert (server["user_from"], server["bare_metal"]) == ("--as-me", True)
 
 
-def test_facts_keep_the_user(world_dir: Path) -> None:
-    good_model(world_dir / "m" / "1")
-    facts = world_dir / "facts.json"
-    assert ovms_doctor("collect", world_dir / "m", "--as-me", "--load", "none", "-o", facts).code == 0
+def test_facts_keep_the_user(public_dir: Path) -> None:
+    good_model(public_dir / "m" / "1")
+    facts = public_dir / "facts.json"
+    assert ovms_doctor("collect", public_dir / "m", "--as-me", "--load", "none", "-o", facts).code == 0
     server = ovms_doctor("check", "--facts", facts, "-f", "json").document["server"]
     assert (server["user"]["uid"], server["user_from"]) == (os.geteuid(), "--as-me")
 

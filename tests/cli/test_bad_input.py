@@ -13,9 +13,9 @@ from tests.cli.helpers import check, codes, good_model
 from tests.cli.run import ovms_doctor
 
 
-def test_a_missing_target_is_a_usage_error_with_a_hint(world_dir: Path) -> None:
-    (world_dir / "models").mkdir()
-    result = ovms_doctor("check", "./modles", cwd=world_dir)
+def test_a_missing_target_is_a_usage_error_with_a_hint(public_dir: Path) -> None:
+    (public_dir / "models").mkdir()
+    result = ovms_doctor("check", "./modles", cwd=public_dir)
     assert result.code == 2
     assert result.err == (b"ovms-doctor: ./modles: no such file or directory. Did you mean ./models?\n")
     assert result.out == b""
@@ -47,8 +47,8 @@ def test_a_missing_target_is_a_usage_error_with_a_hint(world_dir: Path) -> None:
     ],
     ids=" ".join,
 )
-def test_usage_errors_are_one_line(arguments: list[str], world_dir: Path) -> None:
-    result = ovms_doctor(*arguments, cwd=world_dir)
+def test_usage_errors_are_one_line(arguments: list[str], public_dir: Path) -> None:
+    result = ovms_doctor(*arguments, cwd=public_dir)
     assert result.code == 2
     assert result.err.startswith(b"ovms-doctor: ")
     assert result.err.count(b"\n") == 1
@@ -74,9 +74,9 @@ def test_usage_errors_are_one_line(arguments: list[str], world_dir: Path) -> Non
     ids=lambda value: value[0] if isinstance(value, list) else "",
 )
 def test_a_value_beyond_its_limit_is_wrong_usage_that_names_the_limit(
-    arguments: list[str], limit: str, world_dir: Path
+    arguments: list[str], limit: str, public_dir: Path
 ) -> None:
-    result = ovms_doctor("check", ".", *arguments, cwd=world_dir)
+    result = ovms_doctor("check", ".", *arguments, cwd=public_dir)
     assert (result.code, result.out) == (2, b"")
     assert result.err.startswith(b"ovms-doctor: " + arguments[0].encode() + b" ")
     assert limit.encode() in result.err
@@ -102,63 +102,63 @@ def test_a_policy_of_the_servers_own_arguments_gets_the_servers_own_verdict(poli
     ],
     ids=" ".join,
 )
-def test_wrong_usage_with_json_is_a_document_too(arguments: list[str], world_dir: Path) -> None:
-    result = ovms_doctor(*arguments, cwd=world_dir)
+def test_wrong_usage_with_json_is_a_document_too(arguments: list[str], public_dir: Path) -> None:
+    result = ovms_doctor(*arguments, cwd=public_dir)
     assert result.code == 2
     assert result.err.count(b"\n") == 1
     assert result.err.decode() == f"ovms-doctor: {result.document['error']}\n"
-    written = ovms_doctor(*arguments, "-o", "report.json", cwd=world_dir)
+    written = ovms_doctor(*arguments, "-o", "report.json", cwd=public_dir)
     assert (written.code, written.out) == (2, b"")
-    assert json.loads((world_dir / "report.json").read_text())["error"] == result.document["error"]
+    assert json.loads((public_dir / "report.json").read_text())["error"] == result.document["error"]
 
 
 @pytest.mark.parametrize("pattern", ["OVD999", "OVD1,OVD999", "no-such-check", "OVD101;OVD102", "", " , "])
 @pytest.mark.parametrize("option", ["--select", "--ignore"])
-def test_a_pattern_without_a_match_is_a_usage_error(option: str, pattern: str, world_dir: Path) -> None:
-    good_model(world_dir / "m" / "1")
-    result = ovms_doctor("check", "m", option, pattern, "--load", "none", cwd=world_dir)
+def test_a_pattern_without_a_match_is_a_usage_error(option: str, pattern: str, public_dir: Path) -> None:
+    good_model(public_dir / "m" / "1")
+    result = ovms_doctor("check", "m", option, pattern, "--load", "none", cwd=public_dir)
     assert (result.code, result.out) == (2, b"")
     assert option.encode() in result.err
 
 
-def test_patterns_are_separated_by_commas(world_dir: Path) -> None:
-    (world_dir / "m").mkdir()
-    assert codes(check("m", "--load", "none", cwd=world_dir)) == ["OVD123"]
-    assert codes(check("m", "--load", "none", "--ignore", "OVD2, OVD123", cwd=world_dir)) == []
-    assert codes(check("m", "--load", "none", "--select", "OVD2,permissions", cwd=world_dir)) == []
-    assert codes(check("m", "--load", "none", "--select", "OVD2,OVD12", cwd=world_dir)) == ["OVD123"]
+def test_patterns_are_separated_by_commas(public_dir: Path) -> None:
+    (public_dir / "m").mkdir()
+    assert codes(check("m", "--load", "none", cwd=public_dir)) == ["OVD123"]
+    assert codes(check("m", "--load", "none", "--ignore", "OVD2, OVD123", cwd=public_dir)) == []
+    assert codes(check("m", "--load", "none", "--select", "OVD2,permissions", cwd=public_dir)) == []
+    assert codes(check("m", "--load", "none", "--select", "OVD2,OVD12", cwd=public_dir)) == ["OVD123"]
 
 
-def test_an_option_of_the_recorded_run_has_no_effect_beside_facts(world_dir: Path) -> None:
-    good_model(world_dir / "m" / "1")
-    assert ovms_doctor("collect", "m", "-o", "facts.json", "--load", "none", cwd=world_dir).code == 0
+def test_an_option_of_the_recorded_run_has_no_effect_beside_facts(public_dir: Path) -> None:
+    good_model(public_dir / "m" / "1")
+    assert ovms_doctor("collect", "m", "-o", "facts.json", "--load", "none", cwd=public_dir).code == 0
     for arguments in (["--user", "0"], ["--load", "none"], ["--download-limit", "1g"], ["--mount", "/a:/b"]):
-        result = ovms_doctor("check", "--facts", "facts.json", *arguments, cwd=world_dir)
+        result = ovms_doctor("check", "--facts", "facts.json", *arguments, cwd=public_dir)
         assert (result.code, result.out) == (2, b"")
         assert arguments[0].encode() in result.err
-    assert ovms_doctor("check", "--facts", "facts.json", "--ovms-version", "2025.4", cwd=world_dir).code == 0
+    assert ovms_doctor("check", "--facts", "facts.json", "--ovms-version", "2025.4", cwd=public_dir).code == 0
 
 
-def test_a_file_that_is_not_a_model(world_dir: Path) -> None:
-    (world_dir / "notes.txt").write_text("hello")
-    result = check(world_dir / "notes.txt")
+def test_a_file_that_is_not_a_model(public_dir: Path) -> None:
+    (public_dir / "notes.txt").write_text("hello")
+    result = check(public_dir / "notes.txt")
     assert result.code == 1
     assert codes(result) == ["OVD108"]
     assert result.document["server"]["exit_code"] == 1
 
 
-def test_an_empty_directory(world_dir: Path) -> None:
-    (world_dir / "models").mkdir()
-    result = check(world_dir / "models")
+def test_an_empty_directory(public_dir: Path) -> None:
+    (public_dir / "models").mkdir()
+    result = check(public_dir / "models")
     assert result.code == 1
     assert codes(result) == ["OVD123"]
 
 
 @pytest.mark.needs_root
-def test_a_directory_that_may_not_be_read(world_dir: Path) -> None:
-    good_model(world_dir / "models" / "m" / "1")
-    (world_dir / "models").chmod(0o700)
-    result = check(world_dir / "models")
+def test_a_directory_that_may_not_be_read(public_dir: Path) -> None:
+    good_model(public_dir / "models" / "m" / "1")
+    (public_dir / "models").chmod(0o700)
+    result = check(public_dir / "models")
     assert result.code == 1
     assert set(codes(result)) <= {"OVD201", "OVD202"}
 
@@ -178,78 +178,78 @@ HOSTILE = [
 @pytest.mark.slow
 @pytest.mark.parametrize("name", [*HOSTILE, b"bad\xff\xfeutf8"], ids=repr)
 @pytest.mark.parametrize("format_", ["text", "json"])
-def test_hostile_names_are_never_shown_raw(name: str | bytes, format_: str, world_dir: Path) -> None:
+def test_hostile_names_are_never_shown_raw(name: str | bytes, format_: str, public_dir: Path) -> None:
     raw = os.fsencode(name)
-    model = os.fsencode(world_dir) + b"/models/" + raw
+    model = os.fsencode(public_dir) + b"/models/" + raw
     os.makedirs(model + b"/1_" + raw)
     os.makedirs(model + b"/2")
     with open(model + b"/2/" + raw + b".xml", "wb") as file:
         file.write(b"\x1b[2J not xml")
     with open(model + b"/2/" + raw + b".bin", "wb") as file:
         file.write(b"x")
-    result = ovms_doctor("check", world_dir / "models", "--format", format_)
+    result = ovms_doctor("check", public_dir / "models", "--format", format_)
     assert result.code == 1
     text = result.out.decode()  # valid UTF-8, whatever the names hold
     assert not [c for c in text if c != "\n" and (ord(c) < 32 or ord(c) == 127 or "\u202a" <= c <= "\u202e")]
     if format_ == "json":
         document = json.loads(text)
         assert document["models"][0]["versions"]
-    assert not (world_dir / "pwned").exists()
+    assert not (public_dir / "pwned").exists()
 
 
 @pytest.mark.slow
-def test_a_hundred_thousand_files_in_one_version(world_dir: Path) -> None:
-    version = good_model(world_dir / "m" / "1")
+def test_a_hundred_thousand_files_in_one_version(public_dir: Path) -> None:
+    version = good_model(public_dir / "m" / "1")
     for number in range(100_000):
         os.close(os.open(f"{version}/{number:06}.txt", os.O_CREAT | os.O_WRONLY))
-    result = check(world_dir / "m", "--load", "none")
+    result = check(public_dir / "m", "--load", "none")
     assert result.code == 0
     assert result.document["models"][0]["served_versions"] == [1]
 
 
 class TestFactsFiles:
-    def collected(self, world_dir: Path) -> Path:
-        good_model(world_dir / "models" / "m" / "1")
-        facts = world_dir / "facts.json"
-        result = ovms_doctor("collect", world_dir / "models", "-o", facts)
+    def collected(self, public_dir: Path) -> Path:
+        good_model(public_dir / "models" / "m" / "1")
+        facts = public_dir / "facts.json"
+        result = ovms_doctor("collect", public_dir / "models", "-o", facts)
         assert (result.code, result.out) == (0, b"")
         (line,) = result.err.splitlines()
         assert line.endswith(b"secrets are replaced by ***")
         return facts
 
-    def test_a_moved_repository_has_the_same_findings(self, world_dir: Path) -> None:
-        facts = self.collected(world_dir)
-        (world_dir / "models" / "m" / "2").mkdir()
-        elsewhere = check(world_dir / "models")
-        ovms_doctor("collect", world_dir / "models", "-o", facts)
-        (world_dir / "models").rename(world_dir / "elsewhere")
+    def test_a_moved_repository_has_the_same_findings(self, public_dir: Path) -> None:
+        facts = self.collected(public_dir)
+        (public_dir / "models" / "m" / "2").mkdir()
+        elsewhere = check(public_dir / "models")
+        ovms_doctor("collect", public_dir / "models", "-o", facts)
+        (public_dir / "models").rename(public_dir / "elsewhere")
         from_facts = check("--facts", facts)
         assert from_facts.code == elsewhere.code == 1
         for key in ("findings", "models", "server"):
             assert from_facts.document[key] == elsewhere.document[key]
 
-    def test_another_release_may_be_named(self, world_dir: Path) -> None:
-        facts = self.collected(world_dir)
+    def test_another_release_may_be_named(self, public_dir: Path) -> None:
+        facts = self.collected(public_dir)
         result = check("--facts", facts, "--ovms-version", "2025.4")
         assert result.code == 0
         assert result.document["server"]["release"] == "2025.4"
 
-    def test_cut_in_half(self, world_dir: Path) -> None:
-        facts = self.collected(world_dir)
+    def test_cut_in_half(self, public_dir: Path) -> None:
+        facts = self.collected(public_dir)
         text = facts.read_text()
         facts.write_text(text[: len(text) // 2])
         self.refused(facts)
 
-    def test_of_another_major_version(self, world_dir: Path) -> None:
-        facts = self.collected(world_dir)
+    def test_of_another_major_version(self, public_dir: Path) -> None:
+        facts = self.collected(public_dir)
         document = json.loads(facts.read_text())
         document["schema_version"] = "2.0"
         facts.write_text(json.dumps(document))
         self.refused(facts)
 
     @pytest.mark.parametrize("text", ["", "{}", "[]", "null", "\x00\xff", '{"schema_version": "1.0"}'])
-    def test_no_facts_at_all(self, text: str, world_dir: Path) -> None:
-        facts = world_dir / "facts.json"
+    def test_no_facts_at_all(self, text: str, public_dir: Path) -> None:
+        facts = public_dir / "facts.json"
         facts.write_text(text)
         self.refused(facts)
 

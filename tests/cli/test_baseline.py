@@ -18,10 +18,10 @@ MODELS = Path(__file__).parents[2] / "fixtures" / "models"
 
 
 @pytest.fixture
-def project(world_dir: Path) -> Path:
+def project(public_dir: Path) -> Path:
     for name in ("dense-ir", "model1", "model2"):
-        shutil.copytree(MODELS / name, world_dir / "models" / name)
-    return world_dir
+        shutil.copytree(MODELS / name, public_dir / "models" / name)
+    return public_dir
 
 
 def check(project: Path, *arguments: str | Path) -> Result:

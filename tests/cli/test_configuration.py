@@ -24,12 +24,12 @@ NAME = "ovms-doctor.toml"
 
 
 @pytest.fixture
-def project(world_dir: Path) -> Path:
+def project(public_dir: Path) -> Path:
     """A directory with three models: one has no weights, one has no version directory."""
-    shutil.copytree(MODELS / "dense-ir", world_dir / "models" / "good")
-    shutil.copytree(MODELS / "model1", world_dir / "models" / "old")
-    shutil.copytree(MODELS / "model2", world_dir / "models" / "flat")
-    return world_dir
+    shutil.copytree(MODELS / "dense-ir", public_dir / "models" / "good")
+    shutil.copytree(MODELS / "model1", public_dir / "models" / "old")
+    shutil.copytree(MODELS / "model2", public_dir / "models" / "flat")
+    return public_dir
 
 
 def check(project: Path, *arguments: str, cwd: Path | None = None) -> Result:

@@ -28,31 +28,31 @@ def snapshot(top: Path) -> dict[str, tuple[int, int, int, int, bytes]]:
     return found
 
 
-def test_a_run_writes_no_files(world_dir: Path) -> None:
-    good_model(world_dir / "models" / "m" / "1")
-    home = world_dir / "home"
-    scratch = world_dir / "tmp"
+def test_a_run_writes_no_files(public_dir: Path) -> None:
+    good_model(public_dir / "models" / "m" / "1")
+    home = public_dir / "home"
+    scratch = public_dir / "tmp"
     for directory in (home, scratch):
         directory.mkdir()
         directory.chmod(0o777)
-    before = snapshot(world_dir / "models")
+    before = snapshot(public_dir / "models")
     environment = {"HOME": str(home), "PATH": os.environ["PATH"], "TMPDIR": str(scratch)}
     result = ovms_doctor(
-        "check", world_dir / "models", "--load", "compile", cwd=world_dir, environment=environment
+        "check", public_dir / "models", "--load", "compile", cwd=public_dir, environment=environment
     )
     assert result.code == 0
-    assert snapshot(world_dir / "models") == before
+    assert snapshot(public_dir / "models") == before
     assert list(home.iterdir()) == []
     assert list(scratch.iterdir()) == []
 
 
 @pytest.mark.slow
 @pytest.mark.needs_command("strace")
-def test_no_socket_is_opened(world_dir: Path) -> None:
-    good_model(world_dir / "models" / "m" / "1")
-    trace = world_dir / "trace"
+def test_no_socket_is_opened(public_dir: Path) -> None:
+    good_model(public_dir / "models" / "m" / "1")
+    trace = public_dir / "trace"
     command = ["strace", "-f", "-e", "trace=socket,connect", "-o", str(trace), sys.executable]
-    arguments = ["-m", "ovms_doctor", "check", str(world_dir / "models"), "--load", "compile"]
+    arguments = ["-m", "ovms_doctor", "check", str(public_dir / "models"), "--load", "compile"]
     completed = subprocess.run(command + arguments, capture_output=True, check=False)
     assert completed.returncode == 0, completed.stderr
     calls = re.findall(r"(?:socket|connect)\(.*", trace.read_text())

@@ -64,9 +64,9 @@ def test_azure_is_reported_as_not_checked(path: str) -> None:
     assert CANARY not in text + result.text
 
 
-def test_a_model_beside_one_in_azure(world_dir: Path) -> None:
-    good_model(world_dir / "here" / "1")
-    text = ovms_doctor("check", "az://container/m", world_dir / "here").text
+def test_a_model_beside_one_in_azure(public_dir: Path) -> None:
+    good_model(public_dir / "here" / "1")
+    text = ovms_doctor("check", "az://container/m", public_dir / "here").text
     assert text.endswith(
         "? did not look at 1 of 2 models (in Azure); the other model is served as its owner expects\n"
     )

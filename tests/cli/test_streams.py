@@ -28,10 +28,10 @@ def shell(line: str, *arguments: object, cwd: Path) -> subprocess.CompletedProce
 
 
 @pytest.fixture
-def model(world_dir: Path) -> Path:
-    good_model(world_dir / "m" / "1")
-    (world_dir / "server.log").write_text(LOG)
-    return world_dir
+def model(public_dir: Path) -> Path:
+    good_model(public_dir / "m" / "1")
+    (public_dir / "server.log").write_text(LOG)
+    return public_dir
 
 
 COMMANDS = [

@@ -17,34 +17,34 @@ def _served(base_path: str, directory: Path) -> Result:
     return ovms_doctor("check", "--format", "json", "--", *arguments, cwd=directory)
 
 
-def test_a_models_file_is_served(world_dir: Path) -> None:
-    good_model(world_dir / "m")
-    result = check(world_dir / "m" / "model.xml")
+def test_a_models_file_is_served(public_dir: Path) -> None:
+    good_model(public_dir / "m")
+    result = check(public_dir / "m" / "model.xml")
     assert (result.code, codes(result)) == (0, [])
     assert result.document["models"][0]["served_versions"] == [1]
 
 
 @pytest.mark.parametrize("typed", ["m/1", "m/1/", "m/1/.", "./m//1/."])
-def test_a_version_directory_as_base_path_in_any_spelling(world_dir: Path, typed: str) -> None:
-    good_model(world_dir / "m" / "1")
-    result = _served(typed, world_dir)
+def test_a_version_directory_as_base_path_in_any_spelling(public_dir: Path, typed: str) -> None:
+    good_model(public_dir / "m" / "1")
+    result = _served(typed, public_dir)
     assert codes(result) == ["OVD101"]
     (step,) = result.document["findings"][0]["remedy"]["steps"]
-    model = os.path.realpath(world_dir / "m")
+    model = os.path.realpath(public_dir / "m")
     assert step["text"] == f"Give the server the directory above: --model_path {model}"
-    corrected = _served(model, world_dir)
+    corrected = _served(model, public_dir)
     assert (corrected.code, codes(corrected)) == (0, [])
 
 
-def test_a_model_named_with_a_number_is_not_a_version_directory(world_dir: Path) -> None:
-    good_model(world_dir / "5" / "1")
-    result = _served("5/.", world_dir)
+def test_a_model_named_with_a_number_is_not_a_version_directory(public_dir: Path) -> None:
+    good_model(public_dir / "5" / "1")
+    result = _served("5/.", public_dir)
     assert (result.code, codes(result)) == (0, [])
 
 
-def test_the_report_names_the_interpretation_of_a_directory(world_dir: Path) -> None:
-    good_model(world_dir / "models" / "m" / "1")
-    top = os.path.realpath(world_dir / "models")
+def test_the_report_names_the_interpretation_of_a_directory(public_dir: Path) -> None:
+    good_model(public_dir / "models" / "m" / "1")
+    top = os.path.realpath(public_dir / "models")
     for arguments, kind, other in [
         ([top], "repository", "model"),
         ([f"{top}/m"], "model", "repository"),
@@ -56,15 +56,15 @@ def test_the_report_names_the_interpretation_of_a_directory(world_dir: Path) -> 
         assert document["server"]["targets"] == [{"path": arguments[0], "kind": kind}]
 
 
-def test_the_interpretation_of_a_file_is_not_reported(world_dir: Path) -> None:
-    good_model(world_dir / "m")
-    result = ovms_doctor("check", world_dir / "m" / "model.xml", "--load", "none")
+def test_the_interpretation_of_a_file_is_not_reported(public_dir: Path) -> None:
+    good_model(public_dir / "m")
+    result = ovms_doctor("check", public_dir / "m" / "model.xml", "--load", "none")
     assert "understood as" not in result.text
 
 
-def test_weights_are_not_a_model(world_dir: Path) -> None:
-    (world_dir / "w.bin").write_bytes(b"weights")
-    result = check(world_dir / "w.bin")
+def test_weights_are_not_a_model(public_dir: Path) -> None:
+    (public_dir / "w.bin").write_bytes(b"weights")
+    result = check(public_dir / "w.bin")
     assert codes(result) == ["OVD108"]
     (step,) = result.document["findings"][0]["remedy"]["steps"]
     assert (step["text"], step["command"]) == (
@@ -73,8 +73,8 @@ def test_weights_are_not_a_model(world_dir: Path) -> None:
     )
 
 
-def test_the_outer_directory_of_nested_link_targets_is_mounted(world_dir: Path) -> None:
-    store, models = world_dir / "store", world_dir / "models"
+def test_the_outer_directory_of_nested_link_targets_is_mounted(public_dir: Path) -> None:
+    store, models = public_dir / "store", public_dir / "models"
     good_model(store / "1")
     (models / "a" / "1").mkdir(parents=True)
     (models / "b").mkdir()
@@ -110,21 +110,21 @@ def _pipeline(directory: Path, *, shape: str | None = None, version: int | None 
     return path
 
 
-def test_a_pipeline_with_unknown_state_is_not_green(world_dir: Path) -> None:
-    result = check(_pipeline(world_dir, shape="(-1,3)"), "--bare-metal")
+def test_a_pipeline_with_unknown_state_is_not_green(public_dir: Path) -> None:
+    result = check(_pipeline(public_dir, shape="(-1,3)"), "--bare-metal")
     assert result.code == 3
     looked = {item["name"]: item for item in result.document["checks"]}["configuration"]
     assert looked["status"] == "could_not_look"
     assert "pipeline p" in looked["reason"]
 
 
-def test_a_missing_version_that_a_pipeline_names(world_dir: Path) -> None:
-    result = check(_pipeline(world_dir, version=7), "--bare-metal")
+def test_a_missing_version_that_a_pipeline_names(public_dir: Path) -> None:
+    result = check(_pipeline(public_dir, version=7), "--bare-metal")
     (finding,) = result.document["findings"]
     assert "version 7 of the model m, which the node n names, is not served" in finding["message"]
     assert "Name a version that is served (1)" in finding["remedy"]["steps"][0]["text"]
 
 
-def test_a_pipeline_with_the_version_that_is_served(world_dir: Path) -> None:
-    result = check(_pipeline(world_dir, version=1), "--bare-metal")
+def test_a_pipeline_with_the_version_that_is_served(public_dir: Path) -> None:
+    result = check(_pipeline(public_dir, version=1), "--bare-metal")
     assert (result.code, codes(result)) == (0, [])

@@ -119,16 +119,16 @@ def test_findings_about_the_doctor_take_no_part(tmp_path: Path) -> None:
     assert changes(tmp_path, report(), report(finding("OVD903", None, "warning"))) == {}
 
 
-def test_real_reports_and_facts(world_dir: Path, tmp_path: Path) -> None:
+def test_real_reports_and_facts(public_dir: Path, tmp_path: Path) -> None:
     """Facts are first turned into findings; what was repaired in between is reported as fixed."""
-    shutil.copytree(MODELS, world_dir / "models")
+    shutil.copytree(MODELS, public_dir / "models")
     facts, new = tmp_path / "facts.json", tmp_path / "new.json"
-    ovms_doctor("collect", world_dir / "models", "--load", "none", "-o", facts)
-    model = world_dir / "models" / "model2"
+    ovms_doctor("collect", public_dir / "models", "--load", "none", "-o", facts)
+    model = public_dir / "models" / "model2"
     (model / "1").mkdir()
     for path in [*model.glob("ir_model.*")]:
         path.rename(model / "1" / path.name)
-    ovms_doctor("check", world_dir / "models", "--load", "none", "-o", f"json:{new}")
+    ovms_doctor("check", public_dir / "models", "--load", "none", "-o", f"json:{new}")
     document = ovms_doctor("diff", facts, new, "--format", "json").document
     by_change = {(item["change"], item["code"]) for item in document["differences"]}
     assert ("fixed", "OVD101") in by_change

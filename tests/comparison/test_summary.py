@@ -85,11 +85,11 @@ def test_files_below_directories(tmp_path: Path) -> None:
     assert result.document["reports"] == 2
 
 
-def test_facts_are_judged(tmp_path: Path, world_dir: Path) -> None:
-    (world_dir / "m").mkdir()
-    (world_dir / "m" / "model.onnx").touch()
+def test_facts_are_judged(tmp_path: Path, public_dir: Path) -> None:
+    (public_dir / "m").mkdir()
+    (public_dir / "m" / "model.onnx").touch()
     facts = tmp_path / "facts.json"
-    assert ovms_doctor("collect", world_dir / "m", "--load", "none", "-o", facts).code == 0
+    assert ovms_doctor("collect", public_dir / "m", "--load", "none", "-o", facts).code == 0
     document = ovms_doctor("summary", facts, "--format", "json").document
     assert [kind["code"] for kind in document["affected"]] == ["OVD101"]
 

@@ -42,10 +42,10 @@ def check(top: Path, path: str) -> Result:
 
 
 @pytest.fixture
-def top(world_dir: Path) -> Path:
-    good_model(world_dir / "m" / "1")
-    (world_dir / "config.json").write_text(CONFIG)
-    return world_dir
+def top(public_dir: Path) -> Path:
+    good_model(public_dir / "m" / "1")
+    (public_dir / "config.json").write_text(CONFIG)
+    return public_dir
 
 
 @pytest.mark.parametrize(
@@ -69,10 +69,10 @@ def test_the_file_that_exists_is_named_and_serves(path: str, top: Path) -> None:
 
 
 @pytest.mark.parametrize("others", [["a.json", "b.json"], ["notes.txt"], []])
-def test_nothing_is_suggested_for_several_or_no_candidates(others: list[str], world_dir: Path) -> None:
+def test_nothing_is_suggested_for_several_or_no_candidates(others: list[str], public_dir: Path) -> None:
     for name in others:
-        (world_dir / name).write_text("{}")
-    finding = missing(check(world_dir, "/models/server.json"))
+        (public_dir / name).write_text("{}")
+    finding = missing(check(public_dir, "/models/server.json"))
     assert "Did you mean" not in finding["detail"]
 
 
@@ -101,27 +101,27 @@ def pod(
 
 
 @pytest.mark.parametrize("kind", ["ConfigMap", "Secret"])
-def test_the_key_that_is_mounted_is_named(kind: str, world_dir: Path) -> None:
-    finding = missing(pod(world_dir, kind, ["ovms.json"], {"mountPath": "/cfg"}))
+def test_the_key_that_is_mounted_is_named(kind: str, public_dir: Path) -> None:
+    finding = missing(pod(public_dir, kind, ["ovms.json"], {"mountPath": "/cfg"}))
     assert steps(finding) == ["Give the server --config_path /cfg/ovms.json"]
 
 
-def test_an_existing_key_is_read(world_dir: Path) -> None:
-    result = pod(world_dir, "ConfigMap", ["config.json"], {"mountPath": "/cfg"})
+def test_an_existing_key_is_read(public_dir: Path) -> None:
+    result = pod(public_dir, "ConfigMap", ["config.json"], {"mountPath": "/cfg"})
     assert "OVD405" not in [item["code"] for item in result.document["findings"]]
     assert result.document["models"][0]["name"] == "m"
 
 
-def test_a_missing_key_mounted_as_a_file(world_dir: Path) -> None:
+def test_a_missing_key_mounted_as_a_file(public_dir: Path) -> None:
     """Kubernetes mounts an empty directory; nothing on this host needs to be removed."""
     mount = {"mountPath": "/cfg/config.json", "subPath": "config.json"}
-    result = pod(world_dir, "ConfigMap", ["ovms.json"], mount)
+    result = pod(public_dir, "ConfigMap", ["ovms.json"], mount)
     (finding,) = [item for item in result.document["findings"] if item["code"] == "OVD403"]
     assert "rmdir" not in json.dumps(finding)
     assert "key" in " ".join(steps(finding))
 
 
-def test_a_violation_inside_a_config_map(world_dir: Path) -> None:
+def test_a_violation_inside_a_config_map(public_dir: Path) -> None:
     text = CONFIG.replace('"name"', '"nmae"')
     source = {
         "kind": "ConfigMap",
@@ -137,9 +137,9 @@ def test_a_violation_inside_a_config_map(world_dir: Path) -> None:
     }
     spec = {"containers": [container], "volumes": [{"name": "cfg", "configMap": {"name": "cfg"}}]}
     workload = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p"}, "spec": spec}
-    (world_dir / "pod.json").write_text(
+    (public_dir / "pod.json").write_text(
         json.dumps({"kind": "List", "apiVersion": "v1", "items": [source, workload]})
     )
-    result = ovms_doctor("check", "--format", "json", "--kubernetes", world_dir / "pod.json")
+    result = ovms_doctor("check", "--format", "json", "--kubernetes", public_dir / "pod.json")
     (finding,) = [item for item in result.document["findings"] if item["code"] == "OVD404"]
     assert (result.code, finding["subject"]["line"]) == (1, 1) or "nmae" in finding["message"]

@@ -53,11 +53,11 @@ def followed(document: dict[str, Any]) -> tuple[int, dict[str, Any]]:
     ],
 )
 def test_the_mount_is_guessed_from_the_end_of_the_path(
-    world_dir: Path, config_in: str, models_in: str, base: str, mount: str | None
+    public_dir: Path, config_in: str, models_in: str, base: str, mount: str | None
 ) -> None:
-    model(world_dir / models_in / "a")
-    (world_dir / config_in).mkdir(exist_ok=True)
-    code, document = check(write(world_dir / config_in, base))
+    model(public_dir / models_in / "a")
+    (public_dir / config_in).mkdir(exist_ok=True)
+    code, document = check(write(public_dir / config_in, base))
     assert (code, {one["code"] for one in document["findings"]}) == (3, {"OVD903"})
     assert document["models"][0]["versions"] == []
     (command,) = [step["command"] for step in document["findings"][0]["remedy"]["steps"]]
@@ -65,68 +65,68 @@ def test_the_mount_is_guessed_from_the_end_of_the_path(
         assert command.endswith(f"--mount DIRECTORY:{TOP}")
         return
     host, _, server = mount.partition(":")
-    assert command.endswith(f"--mount {(world_dir / host).resolve()}:{server}")
+    assert command.endswith(f"--mount {(public_dir / host).resolve()}:{server}")
     code, document = followed(document)
     assert (code, document["findings"], document["models"][0]["served_versions"]) == (0, [], [1])
 
 
-def test_all_models_below_one_directory_have_one_remedy(world_dir: Path) -> None:
+def test_all_models_below_one_directory_have_one_remedy(public_dir: Path) -> None:
     for name in ("a", "b"):
-        model(world_dir / name)
-    code, document = check(write(world_dir, f"{TOP}/a", f"{TOP}/b"))
+        model(public_dir / name)
+    code, document = check(write(public_dir, f"{TOP}/a", f"{TOP}/b"))
     assert (code, [one["code"] for one in document["findings"]]) == (3, ["OVD903", "OVD903"])
     code, document = followed(document)
     assert (code, document["findings"]) == (0, [])
 
 
-def test_a_missing_model_beside_others_is_missing(world_dir: Path) -> None:
+def test_a_missing_model_beside_others_is_missing(public_dir: Path) -> None:
     """The directory above the base path exists: the paths are those of this host."""
-    model(world_dir / "a")
-    code, document = check(write(world_dir, str(world_dir / "a"), str(world_dir / "gone")))
+    model(public_dir / "a")
+    code, document = check(write(public_dir, str(public_dir / "a"), str(public_dir / "gone")))
     assert (code, [one["code"] for one in document["findings"]]) == (1, ["OVD106"])
 
 
-def test_a_server_on_this_host_has_this_hosts_paths(world_dir: Path) -> None:
-    model(world_dir / "a")
-    code, document = check(write(world_dir, f"{TOP}/a"), "--bare-metal")
+def test_a_server_on_this_host_has_this_hosts_paths(public_dir: Path) -> None:
+    model(public_dir / "a")
+    code, document = check(write(public_dir, f"{TOP}/a"), "--bare-metal")
     assert (code, [one["code"] for one in document["findings"]]) == (1, ["OVD106"])
 
 
-def test_an_equal_name_one_level_up_is_not_suggested(world_dir: Path) -> None:
-    model(world_dir / "a")
-    (world_dir / "conf").mkdir()
-    _, document = check(write(world_dir / "conf", f"{TOP}/a"))
+def test_an_equal_name_one_level_up_is_not_suggested(public_dir: Path) -> None:
+    model(public_dir / "a")
+    (public_dir / "conf").mkdir()
+    _, document = check(write(public_dir / "conf", f"{TOP}/a"))
     (command,) = [step["command"] for step in document["findings"][0]["remedy"]["steps"]]
     assert command.endswith(f"--mount DIRECTORY:{TOP}")
 
 
-def test_a_configuration_beside_the_mounts_is_read(world_dir: Path) -> None:
+def test_a_configuration_beside_the_mounts_is_read(public_dir: Path) -> None:
     """The target itself is always mounted, whatever the other mounts are."""
-    model(world_dir / "models" / "a")
-    config = write(world_dir, f"{TOP}/a", f"{TOP}/b")
-    code, document = check(config, "--mount", f"{world_dir / 'models'}:{TOP}")
+    model(public_dir / "models" / "a")
+    config = write(public_dir, f"{TOP}/a", f"{TOP}/b")
+    code, document = check(config, "--mount", f"{public_dir / 'models'}:{TOP}")
     assert (code, [one["code"] for one in document["findings"]]) == (1, ["OVD106"])
     assert [one["served_versions"] for one in document["models"]] == [[1], []]
 
 
-def test_a_repository_under_no_mount_is_a_mistake(world_dir: Path) -> None:
-    model(world_dir / "models" / "a")
-    (world_dir / "other").mkdir()
-    result = ovms_doctor("check", world_dir / "models", "--mount", f"{world_dir / 'other'}:/models")
+def test_a_repository_under_no_mount_is_a_mistake(public_dir: Path) -> None:
+    model(public_dir / "models" / "a")
+    (public_dir / "other").mkdir()
+    result = ovms_doctor("check", public_dir / "models", "--mount", f"{public_dir / 'other'}:/models")
     assert result.code == 2
     assert b"is under none of the mounts" in result.err
 
 
 @pytest.mark.parametrize("listed", [{"base_path": f"{TOP}/g"}, {"graph_path": f"{TOP}/g/graph.pbtxt"}])
-def test_graphs_too(world_dir: Path, listed: dict[str, str]) -> None:
-    (world_dir / "g").mkdir()
-    path = world_dir / "config.json"
+def test_graphs_too(public_dir: Path, listed: dict[str, str]) -> None:
+    (public_dir / "g").mkdir()
+    path = public_dir / "config.json"
     path.write_text(
         json.dumps({"model_config_list": [], "mediapipe_config_list": [{"name": "g", **listed}]}), "utf-8"
     )
     code, document = check(path)
     assert (code, [one["code"] for one in document["findings"]]) == (3, ["OVD903"])
     (command,) = [step["command"] for step in document["findings"][0]["remedy"]["steps"]]
-    assert command.endswith(f"--mount {world_dir.resolve()}:{TOP}")
+    assert command.endswith(f"--mount {public_dir.resolve()}:{TOP}")
     code, document = followed(document)
     assert (code, [one["code"] for one in document["findings"]]) == (1, ["OVD448"])

@@ -274,9 +274,9 @@ def check(source: Source, directory: Path, *more: str) -> Result:
 
 
 @pytest.mark.parametrize("make", HEALTHY, ids=lambda make: make.__name__)
-def test_healthy_deployments_have_no_findings(world_dir: Path, make: Callable[[Path], Source]) -> None:
-    models = repository(world_dir)
-    result = check(make(models), world_dir)
+def test_healthy_deployments_have_no_findings(public_dir: Path, make: Callable[[Path], Source]) -> None:
+    models = repository(public_dir)
+    result = check(make(models), public_dir)
     document = result.document
     assert document["findings"] == []
     # There is no request, no log and no running server; the ports of this host are checked only where they matter.
@@ -321,8 +321,8 @@ NOT_READABLE = [kserve_storage, claim, elsewhere, named_volume, baked]
 
 
 @pytest.mark.parametrize("make", NOT_READABLE, ids=lambda make: make.__name__)
-def test_unreadable_deployments_are_not_judged(world_dir: Path, make: Callable[[Path], Source]) -> None:
-    result = check(make(repository(world_dir)), world_dir)
+def test_unreadable_deployments_are_not_judged(public_dir: Path, make: Callable[[Path], Source]) -> None:
+    result = check(make(repository(public_dir)), public_dir)
     document = result.document
     assert {item["code"] for item in document["findings"]} == {"OVD903"}
     assert "could_not_look" in {item["status"] for item in document["checks"]}
@@ -331,9 +331,9 @@ def test_unreadable_deployments_are_not_judged(world_dir: Path, make: Callable[[
 
 
 @pytest.mark.parametrize("make", [kserve_storage, claim, elsewhere], ids=lambda make: make.__name__)
-def test_mount_locates_the_files(world_dir: Path, make: Callable[[Path], Source]) -> None:
-    models = repository(world_dir)
+def test_mount_locates_the_files(public_dir: Path, make: Callable[[Path], Source]) -> None:
+    models = repository(public_dir)
     inside = "/mnt/models" if make is kserve_storage else "/models"
-    result = check(make(models), world_dir, "--mount", f"{models}:{inside}:ro")
+    result = check(make(models), public_dir, "--mount", f"{models}:{inside}:ro")
     assert result.document["findings"] == []
     assert result.code == 0

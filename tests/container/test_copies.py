@@ -119,63 +119,63 @@ def test_mounts_that_count_as_a_copy(mounted: ContainerMount, typed: Mount, righ
 
 
 @pytest.mark.needs_root
-def test_permissions_of_a_copy_are_not_checked(world_dir: Path) -> None:
-    good_model(world_dir / "copy" / "m" / "1")
-    closed(world_dir / "copy" / "m")
-    arguments = ("--mount", f"{world_dir}/copy:/models")
-    result = check(world_dir, *arguments)
+def test_permissions_of_a_copy_are_not_checked(public_dir: Path) -> None:
+    good_model(public_dir / "copy" / "m" / "1")
+    closed(public_dir / "copy" / "m")
+    arguments = ("--mount", f"{public_dir}/copy:/models")
+    result = check(public_dir, *arguments)
     assert (result.code, codes(result)) == (0, [])
     assert result.document["models"][0]["served_versions"] == [1]
     assert "content and layout, not the rights" in notes(result)
-    assert f"--mount {world_dir}/copy:/models:rights" in notes(result)
-    text = ovms_doctor("check", "--kubernetes", world_dir / "pod.json", *arguments).text
+    assert f"--mount {public_dir}/copy:/models:rights" in notes(result)
+    text = ovms_doctor("check", "--kubernetes", public_dir / "pod.json", *arguments).text
     assert "content and layout, not the rights" in " ".join(text.split())
 
 
 @pytest.mark.needs_root
-def test_rights_of_a_copy_that_has_those_of_the_original(world_dir: Path) -> None:
-    good_model(world_dir / "copy" / "m" / "1")
-    closed(world_dir / "copy" / "m")
-    result = check(world_dir, "--mount", f"{world_dir}/copy:/models:rights")
+def test_rights_of_a_copy_that_has_those_of_the_original(public_dir: Path) -> None:
+    good_model(public_dir / "copy" / "m" / "1")
+    closed(public_dir / "copy" / "m")
+    result = check(public_dir, "--mount", f"{public_dir}/copy:/models:rights")
     assert codes(result) == ["OVD201"]
     assert "with its rights" in notes(result)
 
 
 @pytest.mark.needs_root
-def test_a_mount_of_this_host_keeps_its_rights(world_dir: Path) -> None:
-    good_model(world_dir / "copy" / "m" / "1")
-    closed(world_dir / "copy" / "m")
-    bound = {"hostPath": {"path": f"{world_dir}/copy"}}
-    for arguments in ((), ("--mount", f"{world_dir}/copy:/models")):
-        result = check(world_dir, *arguments, volume=bound)
+def test_a_mount_of_this_host_keeps_its_rights(public_dir: Path) -> None:
+    good_model(public_dir / "copy" / "m" / "1")
+    closed(public_dir / "copy" / "m")
+    bound = {"hostPath": {"path": f"{public_dir}/copy"}}
+    for arguments in ((), ("--mount", f"{public_dir}/copy:/models")):
+        result = check(public_dir, *arguments, volume=bound)
         assert codes(result) == ["OVD201"]
         assert "copy" not in notes(result)
 
 
 @pytest.mark.needs_root
-def test_only_the_copy_of_two_mounts_is_exempt(world_dir: Path) -> None:
+def test_only_the_copy_of_two_mounts_is_exempt(public_dir: Path) -> None:
     for name in ("volume", "bound"):
-        closed(good_model(world_dir / name / "1").parent)
+        closed(good_model(public_dir / name / "1").parent)
     entries = [{"config": {"name": name, "base_path": f"/{name}"}} for name in ("volume", "bound")]
-    (world_dir / "c.json").write_text(json.dumps({"model_config_list": entries}))
-    volumes = ["vol:/volume", f"{world_dir}/bound:/bound", f"{world_dir}/c.json:/c.json"]
+    (public_dir / "c.json").write_text(json.dumps({"model_config_list": entries}))
+    volumes = ["vol:/volume", f"{public_dir}/bound:/bound", f"{public_dir}/c.json:/c.json"]
     service = {"image": IMAGE, "command": ["--config_path", "/c.json", "--port", "9000"], "volumes": volumes}
-    (world_dir / "compose.yaml").write_text(
+    (public_dir / "compose.yaml").write_text(
         json.dumps({"services": {"ovms": service}, "volumes": {"vol": None}})
     )
-    arguments = ("--compose", world_dir / "compose.yaml", "--mount", f"{world_dir}/volume:/volume")
+    arguments = ("--compose", public_dir / "compose.yaml", "--mount", f"{public_dir}/volume:/volume")
     result = ovms_doctor("check", "--format", "json", *arguments)
     found = [(item["code"], item["subject"]["model"]) for item in result.document["findings"]]
     assert found == [("OVD202", "bound")]
 
 
-def test_layout_and_content_of_a_copy(world_dir: Path) -> None:
-    (world_dir / "copy" / "m").mkdir(parents=True)
-    (world_dir / "copy" / "m" / "model.onnx").write_bytes(b"x")
-    assert codes(check(world_dir, "--mount", f"{world_dir}/copy:/models")) == ["OVD101"]
-    good_model(world_dir / "copy" / "m" / "1")
-    (world_dir / "copy" / "m" / "1" / "model.bin").write_bytes(b"")
-    assert codes(check(world_dir, "--mount", f"{world_dir}/copy:/models")) == ["OVD308"]
+def test_layout_and_content_of_a_copy(public_dir: Path) -> None:
+    (public_dir / "copy" / "m").mkdir(parents=True)
+    (public_dir / "copy" / "m" / "model.onnx").write_bytes(b"x")
+    assert codes(check(public_dir, "--mount", f"{public_dir}/copy:/models")) == ["OVD101"]
+    good_model(public_dir / "copy" / "m" / "1")
+    (public_dir / "copy" / "m" / "1" / "model.bin").write_bytes(b"")
+    assert codes(check(public_dir, "--mount", f"{public_dir}/copy:/models")) == ["OVD308"]
 
 
 class _Answers(LocalCollector):
@@ -215,14 +215,14 @@ def test_copy_is_read_as_this_user(answer: Answer, expected: Answer) -> None:
 
 
 @pytest.mark.needs_root
-def test_a_cache_in_a_copy(world_dir: Path) -> None:
+def test_a_cache_in_a_copy(public_dir: Path) -> None:
     """Whether the server can write into the volume is not known."""
-    good_model(world_dir / "copy" / "m" / "1")
-    (world_dir / "copy" / "cache").mkdir()
-    file = manifest(world_dir, {"persistentVolumeClaim": {"claimName": "models"}})
+    good_model(public_dir / "copy" / "m" / "1")
+    (public_dir / "copy" / "cache").mkdir()
+    file = manifest(public_dir, {"persistentVolumeClaim": {"claimName": "models"}})
     document = json.loads(file.read_text())
     document["spec"]["containers"][0]["args"] = [*SERVED, "--cache_dir", "/models/cache"]
     file.write_text(json.dumps(document))
     arguments = ("check", "--format", "json", "--kubernetes", file, "--mount")
-    assert codes(ovms_doctor(*arguments, f"{world_dir}/copy:/models")) == []
-    assert codes(ovms_doctor(*arguments, f"{world_dir}/copy:/models:rights")) == ["OVD505"]
+    assert codes(ovms_doctor(*arguments, f"{public_dir}/copy:/models")) == []
+    assert codes(ovms_doctor(*arguments, f"{public_dir}/copy:/models:rights")) == ["OVD505"]

@@ -152,10 +152,10 @@ def sources(
 
 @pytest.mark.parametrize("name", CASES)
 def test_every_source_gives_the_same_diagnosis(
-    engine: Engine, world_dir: Path, tmp_path: Path, name: str
+    engine: Engine, public_dir: Path, tmp_path: Path, name: str
 ) -> None:
     case = CASES[name]
-    started = case.make(world_dir)
+    started = case.make(public_dir)
     made = start(engine, case, started)
     for source, arguments in sources(engine, made, started, tmp_path).items():
         result = check(*arguments)
@@ -168,16 +168,16 @@ def test_every_source_gives_the_same_diagnosis(
 
 @pytest.mark.parametrize("name", ["killed at its memory limit", "a path of the host", "another user"])
 def test_recorded_facts_give_the_same_report_without_an_engine(
-    engine: Engine, world_dir: Path, tmp_path: Path, name: str
+    engine: Engine, public_dir: Path, tmp_path: Path, name: str
 ) -> None:
     case = CASES[name]
-    made = start(engine, case, case.make(world_dir))
+    made = start(engine, case, case.make(public_dir))
     facts = tmp_path / "facts.json"
     collected = ovms_doctor("collect", "--container", made, "-o", facts)
     assert (collected.code, collected.out) == (0, b"")
     before = check("--container", made)
     engine.clear()
-    shutil.rmtree(world_dir / "models")
+    shutil.rmtree(public_dir / "models")
     # Modules that cannot be imported here must not be needed.
     (tmp_path / "docker.py").write_text("raise ImportError\n")
     environment = {
@@ -194,11 +194,11 @@ def test_recorded_facts_give_the_same_report_without_an_engine(
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_text_fits_a_screen(engine: Engine, world_dir: Path, name: str) -> None:
+def test_text_fits_a_screen(engine: Engine, public_dir: Path, name: str) -> None:
     """For each finding the problem and the remedy; the container's state in the header; the verdict in the
     last line."""
     case = CASES[name]
-    made = start(engine, case, case.make(world_dir))
+    made = start(engine, case, case.make(public_dir))
     result = ovms_doctor("check", "--container", made)
     lines = result.text.splitlines()
     states = {"killed": "exited with 137", "exited": "exited with", "restarting": "r"}

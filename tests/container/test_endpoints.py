@@ -191,10 +191,10 @@ def test_names_that_no_container_can_have(name: str) -> None:
 
 
 @pytest.mark.needs_root
-def test_socket_of_others(monkeypatch: pytest.MonkeyPatch, world_dir: Path) -> None:
+def test_socket_of_others(monkeypatch: pytest.MonkeyPatch, public_dir: Path) -> None:
     """This is the child's code, run in this process: the test's user cannot start Python in directories of
     other users."""
-    path = world_dir / "s"
+    path = public_dir / "s"
     with listening(path, replying(b"")) as url:
         path.chmod(0o600)
         monkeypatch.setenv("DOCKER_HOST", url)

@@ -39,12 +39,12 @@ def saved(engine: Engine, name: str, lookup: ContainerLookup) -> Container:
     return read_inspect(read_text(text), source="inspect", source_name=name, log=lookup.log, info=lookup.info)
 
 
-def test_healthy_container(engine: Engine, world_dir: Path) -> None:
+def test_healthy_container(engine: Engine, public_dir: Path) -> None:
     made = engine.run(
         "--port", "9000", "--model_path", "/models/m", name="ovms-doctor-test-healthy",
         user="1234:5678", environment={"GRPC_SERVERS": "4", "MY_SECRET": "hunter2"}, working_dir="/work",
         host={
-            "binds": [f"{world_dir}:/models:ro,z"], "tmpfs": {"/scratch": "size=1m"}, "group_add": ["44"],
+            "binds": [f"{public_dir}:/models:ro,z"], "tmpfs": {"/scratch": "size=1m"}, "group_add": ["44"],
             "mem_limit": "256m", "nano_cpus": 500_000_000, "cap_drop": ["ALL"], "read_only": True,
             "restart_policy": {"Name": "on-failure", "MaximumRetryCount": 3}, "pids_limit": 100,
             "ulimits": [{"Name": "nofile", "Soft": 1000, "Hard": 2000}], "security_opt": ["no-new-privileges"],
@@ -61,7 +61,7 @@ def test_healthy_container(engine: Engine, world_dir: Path) -> None:
     assert (models.server, models.kind, models.host, models.read_only) == (
         "/models",
         "bind",
-        str(world_dir),
+        str(public_dir),
         True,
     )
     assert (models.options, models.created_by_engine) == (("z",), True)
@@ -130,19 +130,19 @@ def test_restarting(engine: Engine) -> None:
     assert container.restart == "always"
 
 
-def test_container_that_never_started(engine: Engine, world_dir: Path) -> None:
+def test_container_that_never_started(engine: Engine, public_dir: Path) -> None:
     """The host path does not exist: the engine reports it at the start and keeps the text."""
-    missing = {"Type": "bind", "Source": str(world_dir / "later"), "Target": "/models"}
-    (world_dir / "later").mkdir()
+    missing = {"Type": "bind", "Source": str(public_dir / "later"), "Target": "/models"}
+    (public_dir / "later").mkdir()
     made = engine.create("--port", "9000", host={"mounts": [missing]}, ports=[9000])
-    (world_dir / "later").rmdir()
+    (public_dir / "later").rmdir()
     with pytest.raises(Exception, match="later"):
         engine.api.start(made)
     container = see(made)[1]
     assert container.state is not None
     assert (container.state.status, container.state.started_at) == ("created", "")
     assert [(item.host, item.created_by_engine) for item in container.mounts] == [
-        (str(world_dir / "later"), False)
+        (str(public_dir / "later"), False)
     ]
     assert container.log == ()
 

@@ -42,13 +42,13 @@ def finding(result: Result, code: str) -> dict[str, Any]:
 # -- the engine creates a directory ----------------------------------------------------------------------
 
 
-def test_a_directory_is_created_for_the_models(world_dir: Path) -> None:
+def test_a_directory_is_created_for_the_models(public_dir: Path) -> None:
     """The server comes up without a model, or ends, as with an empty directory."""
     arguments = ("--model_path", "/models", "--model_name", "m", "--port", "9000")
     for result in (
-        line("-v", f"{world_dir}/modles:/models", arguments=arguments),
-        compose(world_dir, f"{world_dir}/modles:/models", arguments=arguments),
-        compose(world_dir, "./modles:/models", arguments=arguments),
+        line("-v", f"{public_dir}/modles:/models", arguments=arguments),
+        compose(public_dir, f"{public_dir}/modles:/models", arguments=arguments),
+        compose(public_dir, "./modles:/models", arguments=arguments),
     ):
         assert codes(result) == ["OVD714", "OVD101"]
         assert result.document["server"]["outcome"] == "serves"
@@ -57,21 +57,21 @@ def test_a_directory_is_created_for_the_models(world_dir: Path) -> None:
         assert finding(result, "OVD101")["server_log"] == ["No version found for model in path: /models"]
 
 
-def test_a_created_directory_is_empty(world_dir: Path) -> None:
-    result = line("-v", f"{world_dir}/modles:/models")
+def test_a_created_directory_is_empty(public_dir: Path) -> None:
+    result = line("-v", f"{public_dir}/modles:/models")
     assert codes(result) == ["OVD714", "OVD106"]
     assert (result.document["server"]["outcome"], result.document["server"]["exit_code"]) == ("exits", 1)
-    (world_dir / "modles").mkdir()
-    again = line("-v", f"{world_dir}/modles:/models")
+    (public_dir / "modles").mkdir()
+    again = line("-v", f"{public_dir}/modles:/models")
     assert again.document["server"]["outcome"] == "exits", "the same as with the directory that was created"
     assert finding(again, "OVD106")["server_log"] == finding(result, "OVD106")["server_log"]
 
 
-def test_a_directory_is_created_for_the_configuration(world_dir: Path) -> None:
-    good_model(world_dir / "models" / "m" / "1")
+def test_a_directory_is_created_for_the_configuration(public_dir: Path) -> None:
+    good_model(public_dir / "models" / "m" / "1")
     arguments = ("--config_path", "/c.json", "--port", "9000")
     result = line(
-        "-v", f"{world_dir}/models:/models", "-v", f"{world_dir}/c.jsn:/c.json", arguments=arguments
+        "-v", f"{public_dir}/models:/models", "-v", f"{public_dir}/c.jsn:/c.json", arguments=arguments
     )
     assert codes(result) == ["OVD714", "OVD403"]
     assert finding(result, "OVD403")["server_log"] == [
@@ -79,15 +79,15 @@ def test_a_directory_is_created_for_the_configuration(world_dir: Path) -> None:
     ]
 
 
-def test_source_that_the_server_does_not_need_may_be_created(world_dir: Path) -> None:
-    good_model(world_dir / "models" / "m" / "1")
+def test_source_that_the_server_does_not_need_may_be_created(public_dir: Path) -> None:
+    good_model(public_dir / "models" / "m" / "1")
     options = (
         "-v",
-        f"{world_dir}/models:/models",
+        f"{public_dir}/models:/models",
         "-v",
-        f"{world_dir}/logs:/logs",
+        f"{public_dir}/logs:/logs",
         "-v",
-        f"{world_dir}/x:/data",
+        f"{public_dir}/x:/data",
     )
     assert codes(line(*options)) == []
 
@@ -95,52 +95,52 @@ def test_source_that_the_server_does_not_need_may_be_created(world_dir: Path) ->
 # -- the engine refuses ----------------------------------------------------------------------------------
 
 
-def test_a_bind_mount_is_refused(world_dir: Path) -> None:
+def test_a_bind_mount_is_refused(public_dir: Path) -> None:
     long = {
         "type": "bind",
-        "source": f"{world_dir}/modles",
+        "source": f"{public_dir}/modles",
         "target": "/models",
         "bind": {"create_host_path": False},
     }
     for result in (
-        line("--mount", f"type=bind,source={world_dir}/modles,target=/models"),
-        line("-v", f"{world_dir}/modles:/models", engine="podman"),
-        compose(world_dir, long),
+        line("--mount", f"type=bind,source={public_dir}/modles,target=/models"),
+        line("-v", f"{public_dir}/modles:/models", engine="podman"),
+        compose(public_dir, long),
     ):
         assert codes(result) == ["OVD714"]
         server = result.document["server"]
         assert (result.code, server["outcome"], server["exit_code"]) == (1, "exits", None)
-    text = ovms_doctor("check", "--compose", world_dir / "compose.yaml").text
+    text = ovms_doctor("check", "--compose", public_dir / "compose.yaml").text
     assert text.splitlines()[-1] == "✗ the engine does not start the container: no model is served"
 
 
-def test_a_missing_mount_source_is_reported(world_dir: Path) -> None:
-    good_model(world_dir / "models" / "m" / "1")
-    models = ("-v", f"{world_dir}/models:/models")
-    result = line(*models, "--mount", f"type=bind,source={world_dir}/logs,target=/logs")
+def test_a_missing_mount_source_is_reported(public_dir: Path) -> None:
+    good_model(public_dir / "models" / "m" / "1")
+    models = ("-v", f"{public_dir}/models:/models")
+    result = line(*models, "--mount", f"type=bind,source={public_dir}/logs,target=/logs")
     assert codes(result) == ["OVD714"]
-    created = f"type=bind,source={world_dir}/logs,target=/logs,bind-create-src"
+    created = f"type=bind,source={public_dir}/logs,target=/logs,bind-create-src"
     assert codes(line(*models, "--mount", created)) == []
-    (world_dir / "logs").mkdir()
-    assert codes(line(*models, "--mount", f"type=bind,source={world_dir}/logs,target=/logs")) == []
+    (public_dir / "logs").mkdir()
+    assert codes(line(*models, "--mount", f"type=bind,source={public_dir}/logs,target=/logs")) == []
 
 
-def test_a_dangling_link_does_not_exist(world_dir: Path) -> None:
-    (world_dir / "models").symlink_to("gone")
-    assert codes(line("--mount", f"type=bind,source={world_dir}/models,target=/models")) == ["OVD714"]
+def test_a_dangling_link_does_not_exist(public_dir: Path) -> None:
+    (public_dir / "models").symlink_to("gone")
+    assert codes(line("--mount", f"type=bind,source={public_dir}/models,target=/models")) == ["OVD714"]
 
 
 @pytest.mark.needs_root
-def test_path_that_only_root_can_read_exists(world_dir: Path) -> None:
-    good_model(world_dir / "closed" / "models" / "m" / "1")
-    os.chmod(world_dir / "closed", 0o700)
+def test_path_that_only_root_can_read_exists(public_dir: Path) -> None:
+    good_model(public_dir / "closed" / "models" / "m" / "1")
+    os.chmod(public_dir / "closed", 0o700)
     assert "OVD714" not in codes(
-        line("--mount", f"type=bind,source={world_dir}/closed/models,target=/models")
+        line("--mount", f"type=bind,source={public_dir}/closed/models,target=/models")
     )
 
 
-def test_a_secret_of_a_compose_file(world_dir: Path) -> None:
-    good_model(world_dir / "models" / "m" / "1")
+def test_a_secret_of_a_compose_file(public_dir: Path) -> None:
+    good_model(public_dir / "models" / "m" / "1")
     service = {
         "image": IMAGE,
         "command": list(SERVED),
@@ -148,31 +148,31 @@ def test_a_secret_of_a_compose_file(world_dir: Path) -> None:
         "secrets": ["key"],
     }
     document = {"services": {"ovms": service}, "secrets": {"key": {"file": "./key.txt"}}}
-    (world_dir / "compose.yaml").write_text(json.dumps(document))
-    assert codes(ovms_doctor("check", "--format", "json", "--compose", world_dir / "compose.yaml")) == [
+    (public_dir / "compose.yaml").write_text(json.dumps(document))
+    assert codes(ovms_doctor("check", "--format", "json", "--compose", public_dir / "compose.yaml")) == [
         "OVD714"
     ]
-    (world_dir / "key.txt").write_text("x")
-    assert codes(ovms_doctor("check", "--format", "json", "--compose", world_dir / "compose.yaml")) == []
+    (public_dir / "key.txt").write_text("x")
+    assert codes(ovms_doctor("check", "--format", "json", "--compose", public_dir / "compose.yaml")) == []
 
 
-def test_a_mount_of_the_command_line_replaces_it(world_dir: Path) -> None:
+def test_a_mount_of_the_command_line_replaces_it(public_dir: Path) -> None:
     """A copy of another host's directory."""
-    good_model(world_dir / "copy" / "m" / "1")
+    good_model(public_dir / "copy" / "m" / "1")
     command = shlex.join(
         ["docker", "run", "--mount", "type=bind,source=/srv/gone,target=/models", IMAGE, *SERVED]
     )
-    arguments = ("--docker-run", command, "--mount", f"{world_dir}/copy:/models")
+    arguments = ("--docker-run", command, "--mount", f"{public_dir}/copy:/models")
     assert codes(ovms_doctor("check", "--format", "json", *arguments)) == []
 
 
-def test_a_device_that_the_host_lacks(world_dir: Path) -> None:
-    good_model(world_dir / "models" / "m" / "1")
-    models = ("-v", f"{world_dir}/models:/models")
+def test_a_device_that_the_host_lacks(public_dir: Path) -> None:
+    good_model(public_dir / "models" / "m" / "1")
+    models = ("-v", f"{public_dir}/models:/models")
     for result in (
         line(*models, "--device", "/dev/none/renderD128"),
         line(*models, "--device", "/dev/none:/dev/dri:rwm"),
-        compose(world_dir, "./models:/models", devices=["/dev/none:/dev/dri"]),
+        compose(public_dir, "./models:/models", devices=["/dev/none:/dev/dri"]),
     ):
         assert codes(result) == ["OVD715"]
         assert result.document["server"]["outcome"] == "exits"
@@ -180,9 +180,9 @@ def test_a_device_that_the_host_lacks(world_dir: Path) -> None:
         assert "OVD715" not in codes(line(*models, "--device", device))
 
 
-def test_all_missing_paths_are_reported_at_once(world_dir: Path) -> None:
+def test_all_missing_paths_are_reported_at_once(public_dir: Path) -> None:
     """The engine reports only one of them at each start."""
-    options = [f"type=bind,source={world_dir}/{name},target=/{name}" for name in ("a", "b")]
+    options = [f"type=bind,source={public_dir}/{name},target=/{name}" for name in ("a", "b")]
     result = line(
         "--mount", options[0], "--mount", options[1], "--device", "/dev/none", "--device", "/dev/null"
     )
@@ -192,9 +192,9 @@ def test_all_missing_paths_are_reported_at_once(world_dir: Path) -> None:
 
 
 @pytest.mark.parametrize("remote", [("-H", "tcp://192.0.2.1:2375"), ("--context", "far")])
-def test_an_engine_of_another_host(remote: tuple[str, ...], world_dir: Path) -> None:
+def test_an_engine_of_another_host(remote: tuple[str, ...], public_dir: Path) -> None:
     """The paths and devices are those of another host."""
-    arguments = ("--mount", f"type=bind,source={world_dir}/gone,target=/models", "--device", "/dev/none")
+    arguments = ("--mount", f"type=bind,source={public_dir}/gone,target=/models", "--device", "/dev/none")
     command = shlex.join(["docker", *remote, "run", *arguments, IMAGE, *SERVED])
     result = ovms_doctor("check", "--format", "json", "--docker-run", command)
     assert (result.code, codes(result)) == (3, ["OVD903"])
@@ -205,38 +205,38 @@ def test_an_engine_of_another_host(remote: tuple[str, ...], world_dir: Path) -> 
     assert codes(ovms_doctor("check", "--format", "json", "--docker-run", near)) == ["OVD714", "OVD715"]
 
 
-def test_a_manifest_is_for_another_host(world_dir: Path) -> None:
+def test_a_manifest_is_for_another_host(public_dir: Path) -> None:
     container = {
         "name": "ovms",
         "image": IMAGE,
         "args": list(SERVED),
         "volumeMounts": [{"name": "m", "mountPath": "/models"}],
     }
-    volume = {"name": "m", "hostPath": {"path": f"{world_dir}/gone"}}
+    volume = {"name": "m", "hostPath": {"path": f"{public_dir}/gone"}}
     pod = {"apiVersion": "v1", "kind": "Pod", "spec": {"containers": [container], "volumes": [volume]}}
-    (world_dir / "pod.json").write_text(json.dumps(pod))
-    result = ovms_doctor("check", "--format", "json", "--kubernetes", world_dir / "pod.json")
+    (public_dir / "pod.json").write_text(json.dumps(pod))
+    result = ovms_doctor("check", "--format", "json", "--kubernetes", public_dir / "pod.json")
     assert "OVD714" not in codes(result)
 
 
 # -- a volume over the configuration file ----------------------------------------------------------------
 
 
-def test_a_volume_at_the_path_of_the_file(world_dir: Path) -> None:
+def test_a_volume_at_the_path_of_the_file(public_dir: Path) -> None:
     """A source without a slash is the name of a volume, and a volume is a directory."""
-    good_model(world_dir / "models" / "m" / "1")
-    (world_dir / "config.json").write_text("{}")
+    good_model(public_dir / "models" / "m" / "1")
+    (public_dir / "config.json").write_text("{}")
     arguments = ("--config_path", "/config.json", "--port", "9000")
     for result in (
-        line("-v", f"{world_dir}/models:/models", "-v", "config.json:/config.json", arguments=arguments),
+        line("-v", f"{public_dir}/models:/models", "-v", "config.json:/config.json", arguments=arguments),
         line(
             "-v",
-            f"{world_dir}/models:/models",
+            f"{public_dir}/models:/models",
             "--mount",
             "source=conf,target=/config.json",
             arguments=arguments,
         ),
-        line("-v", f"{world_dir}/models:/models", "--tmpfs", "/config.json", arguments=arguments),
+        line("-v", f"{public_dir}/models:/models", "--tmpfs", "/config.json", arguments=arguments),
     ):
         assert codes(result) == ["OVD403"]
         assert (result.document["server"]["outcome"], result.document["server"]["exit_code"]) == ("exits", 1)
@@ -245,23 +245,23 @@ def test_a_volume_at_the_path_of_the_file(world_dir: Path) -> None:
     assert "$PWD" in finding(named, "OVD403")["remedy"]["steps"][0]["command"]
 
 
-def test_a_volume_over_the_directory_of_the_file(world_dir: Path) -> None:
-    (world_dir / "models" / "conf").mkdir(parents=True)
-    (world_dir / "models" / "conf" / "c.json").write_text('{"model_config_list": []}')
+def test_a_volume_over_the_directory_of_the_file(public_dir: Path) -> None:
+    (public_dir / "models" / "conf").mkdir(parents=True)
+    (public_dir / "models" / "conf" / "c.json").write_text('{"model_config_list": []}')
     arguments = ("--config_path", "/models/conf/c.json", "--port", "9000")
-    models = ("-v", f"{world_dir}/models:/models")
+    models = ("-v", f"{public_dir}/models:/models")
     result = line(*models, "-v", "vol:/models/conf", arguments=arguments)
     hidden = finding(result, "OVD718")
     assert (hidden["severity"], result.document["server"]["outcome"]) == ("warning", "unknown")
-    assert f"hides {world_dir}/models/conf/c.json" in hidden["message"]
+    assert f"hides {public_dir}/models/conf/c.json" in hidden["message"]
     for others in ((), ("-v", "vol:/cache"), ("-v", "vol:/models/conf/deeper")):
         assert "OVD718" not in codes(line(*models, *others, arguments=arguments))
 
 
-def test_a_volume_with_the_file_is_not_reported_as_hiding(world_dir: Path) -> None:
+def test_a_volume_with_the_file_is_not_reported_as_hiding(public_dir: Path) -> None:
     arguments = ("--config_path", "/conf/c.json", "--port", "9000")
-    good_model(world_dir / "models" / "m" / "1")
-    result = line("-v", f"{world_dir}/models:/models", "-v", "vol:/conf", arguments=arguments)
+    good_model(public_dir / "models" / "m" / "1")
+    result = line("-v", f"{public_dir}/models:/models", "-v", "vol:/conf", arguments=arguments)
     assert "OVD718" not in codes(result)
     assert result.document["server"]["outcome"] == "unknown"
 

@@ -112,9 +112,9 @@ def served(document: dict[str, Any], *, log: bytes) -> Any:
     return reply
 
 
-def test_container_that_vanishes_between_two_questions(world_dir: Path, tmp_path: Path) -> None:
+def test_container_that_vanishes_between_two_questions(public_dir: Path, tmp_path: Path) -> None:
     """Its document was already received, which is enough."""
-    document = docker_document(repository(world_dir))
+    document = docker_document(repository(public_dir))
     document["Config"]["Tty"] = False
     gone = b'{"message": "No such container"}'
     head = HEAD.replace(b"200 OK", b"404 Not Found")
@@ -135,12 +135,12 @@ def test_container_that_was_removed(engine: Engine) -> None:
         store_unavailable(result, "could_not_look", "has no container")
 
 
-def test_engine_of_another_host(world_dir: Path) -> None:
+def test_engine_of_another_host(public_dir: Path) -> None:
     """Over TCP: the mounted directory is on the other host, although this host may have one with the same name."""
     document = docker_document(Path("/srv/of/another/host"))
     with listening(None, served(document, log=body(b""))) as url:
         result = check(url, "--no-live")
-        mounted = check(url, "--no-live", "--mount", f"{repository(world_dir)}:/models")
+        mounted = check(url, "--no-live", "--mount", f"{repository(public_dir)}:/models")
     (finding,) = result.document["findings"]
     assert (finding["code"], result.code) == ("OVD903", 3)
     assert "/srv/of/another/host, which is not on this host" in finding["message"]
@@ -176,8 +176,8 @@ def test_inspect_of_an_image_is_a_usage_error(tmp_path: Path) -> None:
     assert "--inspect" in usage("--inspect", path)
 
 
-def test_inspect_through_a_pipe(world_dir: Path) -> None:
-    text = json.dumps([docker_document(repository(world_dir))]).encode()
+def test_inspect_through_a_pipe(public_dir: Path) -> None:
+    text = json.dumps([docker_document(repository(public_dir))]).encode()
     result = ovms_doctor("check", "--inspect", "-", "--format", "json", stdin=text)
     assert (codes(result), result.code) == ([], 0)
 
@@ -222,9 +222,9 @@ def test_invalid_document_is_a_usage_error(tmp_path: Path, option: str, text: st
 @pytest.mark.parametrize(
     "quoted", ["'{0}:/models:ro'", '"{0}:/models:ro"', "{0}:/mod'el's:ro", "{0}\\:/models:ro"]
 )
-def test_quoting_of_a_shell(world_dir: Path, quoted: str) -> None:
+def test_quoting_of_a_shell(public_dir: Path, quoted: str) -> None:
     """Spaces, quotes and line ends as a shell reads them."""
-    top = world_dir / "with space"
+    top = public_dir / "with space"
     top.mkdir()
     models = repository(top)
     quoted_path = str(models) if quoted[0] in "'\"" else str(models).replace(" ", "\\ ")

@@ -46,8 +46,8 @@ def _causes(document: dict[str, Any], code: str) -> list[str]:
     return [codes[cause] for cause in found["caused_by"]]
 
 
-def test_a_matching_server_has_no_findings(engine: Engine, world_dir: Path) -> None:
-    result = _check(Recorded(engine, world_dir))
+def test_a_matching_server_has_no_findings(engine: Engine, public_dir: Path) -> None:
+    result = _check(Recorded(engine, public_dir))
     document = result.document
     assert (result.code, _rows(document)) == (0, [])
     assert document["live"]["release"] == "2026.3"
@@ -84,9 +84,9 @@ _CONFIGURED: Rows = [("OVD848", "error", None, None)]
     ids=["version", "mapping", "configuration", "all three"],
 )
 def test_changes_after_the_recorded_start_are_distinguished(
-    engine: Engine, world_dir: Path, changes: tuple[Callable[[Recorded], None], ...], rows: Rows
+    engine: Engine, public_dir: Path, changes: tuple[Callable[[Recorded], None], ...], rows: Rows
 ) -> None:
-    started = Recorded(engine, world_dir, *_NO_POLLS)
+    started = Recorded(engine, public_dir, *_NO_POLLS)
     for change in changes:
         change(started)
     document = _check(started).document
@@ -96,9 +96,9 @@ def test_changes_after_the_recorded_start_are_distinguished(
             assert "newer than what" in finding["detail"]
 
 
-def test_a_polling_server_loads_new_files_by_itself(engine: Engine, world_dir: Path) -> None:
+def test_a_polling_server_loads_new_files_by_itself(engine: Engine, public_dir: Path) -> None:
     """A file newer than the last poll is not a fault; a mapping is never read again."""
-    started = Recorded(engine, world_dir, "--file_system_poll_wait_seconds", "100000")
+    started = Recorded(engine, public_dir, "--file_system_poll_wait_seconds", "100000")
     _version_3(started)
     _mapping(started)
     _configuration(started)
@@ -111,9 +111,9 @@ def test_a_polling_server_loads_new_files_by_itself(engine: Engine, world_dir: P
     ]
 
 
-def test_a_configuration_that_the_server_refuses(engine: Engine, world_dir: Path) -> None:
+def test_a_configuration_that_the_server_refuses(engine: Engine, public_dir: Path) -> None:
     """The server continues with the configuration that it read before; at a start it ends."""
-    started = Recorded(engine, world_dir)
+    started = Recorded(engine, public_dir)
     started.configure(text='{"model_config_list": [')
     result = _check(started)
     assert _rows(result.document) == [("OVD403", "error", None, None), ("OVD848", "warning", None, None)]
@@ -122,8 +122,8 @@ def test_a_configuration_that_the_server_refuses(engine: Engine, world_dir: Path
     assert "the running server serves all 2 servables; started now: the process ends" in text
 
 
-def test_files_that_break_after_the_load(engine: Engine, world_dir: Path) -> None:
-    started = Recorded(engine, world_dir)
+def test_files_that_break_after_the_load(engine: Engine, public_dir: Path) -> None:
+    started = Recorded(engine, public_dir)
     (started.models / "fc/1/model.bin").write_bytes(b"xx")
     document = _check(started).document
     assert _rows(document) == [("OVD308", "error", "fc", 1), ("OVD850", "warning", "fc", 1)]
@@ -151,7 +151,7 @@ _GRAPH_LINE = (
     ids=["as it was", "changed", "broken"],
 )
 def test_a_graph_that_is_changed_after_it_was_loaded(
-    engine: Engine, world_dir: Path, text: str, rows: Rows
+    engine: Engine, public_dir: Path, text: str, rows: Rows
 ) -> None:
     def prepare(models: Path) -> None:
         (models / "g").mkdir()
@@ -163,7 +163,7 @@ def test_a_graph_that_is_changed_after_it_was_loaded(
     log = start_log()
     # The recorded server has no MediaPipe, so this line is made from the format in the server's source.
     log += _GRAPH_LINE.format(log.splitlines()[-1][:25])
-    started = Recorded(engine, world_dir, prepare=prepare, log=log)
+    started = Recorded(engine, public_dir, prepare=prepare, log=log)
     started.answer({**_BOTH, "g": {1: "AVAILABLE/OK"}})
     if text != _GRAPH:
         (started.models / "g/graph.pbtxt").write_text(text)
@@ -173,16 +173,16 @@ def test_a_graph_that_is_changed_after_it_was_loaded(
         assert _causes(document, "OVD850") == ["OVD361"]
 
 
-def test_a_removed_directory_is_handled(engine: Engine, world_dir: Path) -> None:
-    started = Recorded(engine, world_dir, *_NO_POLLS)
+def test_a_removed_directory_is_handled(engine: Engine, public_dir: Path) -> None:
+    started = Recorded(engine, public_dir, *_NO_POLLS)
     shutil.rmtree(started.models / "fc/1")
     document = _check(started).document
     assert ("OVD850", "warning", "fc", 1) in _rows(document)
     assert _causes(document, "OVD850") == ["OVD101"]
 
 
-def test_a_load_that_fails_follows_from_its_files(engine: Engine, world_dir: Path) -> None:
-    started = Recorded(engine, world_dir)
+def test_a_load_that_fails_follows_from_its_files(engine: Engine, public_dir: Path) -> None:
+    started = Recorded(engine, public_dir)
     (started.models / "two/1/model.bin").write_bytes(b"xx")
     started.answer({"fc": {1: "AVAILABLE/OK"}, "two": {1: "LOADING/UNKNOWN"}})
     document = _check(started).document
@@ -190,8 +190,8 @@ def test_a_load_that_fails_follows_from_its_files(engine: Engine, world_dir: Pat
     assert _causes(document, "OVD894") == ["OVD308"]
 
 
-def test_a_load_that_fails_without_a_reason_in_the_files(engine: Engine, world_dir: Path) -> None:
-    started = Recorded(engine, world_dir)
+def test_a_load_that_fails_without_a_reason_in_the_files(engine: Engine, public_dir: Path) -> None:
+    started = Recorded(engine, public_dir)
     started.answer({"fc": {1: "AVAILABLE/OK"}, "two": {1: "LOADING/UNKNOWN"}})
     result = _check(started)
     assert (result.code, _rows(result.document)) == (1, [("OVD894", "error", "two", 1)])
@@ -200,10 +200,10 @@ def test_a_load_that_fails_without_a_reason_in_the_files(engine: Engine, world_d
     assert "the answers of the server are newer" in detail
 
 
-def test_a_prediction_that_the_running_server_contradicts(engine: Engine, world_dir: Path) -> None:
+def test_a_prediction_that_the_running_server_contradicts(engine: Engine, public_dir: Path) -> None:
     """Nothing has changed since the load: what works is not an error."""
     started = Recorded(
-        engine, world_dir, prepare=lambda models: (models / "fc/1/model.bin").write_bytes(b"xx")
+        engine, public_dir, prepare=lambda models: (models / "fc/1/model.bin").write_bytes(b"xx")
     )
     result = _check(started)
     (finding,) = (item for item in result.document["findings"] if item["code"] == "OVD308")
@@ -211,9 +211,9 @@ def test_a_prediction_that_the_running_server_contradicts(engine: Engine, world_
     assert "serves it nevertheless" in finding["detail"]
 
 
-def test_a_version_that_a_polling_server_does_not_have(engine: Engine, world_dir: Path) -> None:
+def test_a_version_that_a_polling_server_does_not_have(engine: Engine, public_dir: Path) -> None:
     """The directory has existed for longer than two polls, and the server does not list it."""
-    started = Recorded(engine, world_dir)
+    started = Recorded(engine, public_dir)
     _version_3(started)
     before = os.stat(started.models / "two/3").st_ctime
     while time.time() < before + 3:
@@ -224,16 +224,16 @@ def test_a_version_that_a_polling_server_does_not_have(engine: Engine, world_dir
     assert "which polls" in document["findings"][0]["message"]
 
 
-def test_a_model_that_is_configured_and_not_listed(engine: Engine, world_dir: Path) -> None:
-    started = Recorded(engine, world_dir)
+def test_a_model_that_is_configured_and_not_listed(engine: Engine, public_dir: Path) -> None:
+    started = Recorded(engine, public_dir)
     started.answer({"fc": {1: "AVAILABLE/OK"}})
     result = _check(started)
     assert (result.code, _rows(result.document)) == (1, [("OVD894", "error", "two", None)])
     assert "does not list it" in result.document["findings"][0]["message"]
 
 
-def test_a_server_that_still_starts(engine: Engine, world_dir: Path) -> None:
-    started = Recorded(engine, world_dir)
+def test_a_server_that_still_starts(engine: Engine, public_dir: Path) -> None:
+    started = Recorded(engine, public_dir)
     started.answer({}, v2_health_ready=[503, "application/json", '{"error":"Server is not ready"}'])
     result = _check(started)
     assert (result.code, _rows(result.document)) == (0, [("OVD893", "warning", None, None)])
@@ -266,10 +266,10 @@ def _with_version_3(engine: Engine, top: Path, *, broken: bool = False) -> Recor
     ids=["over", "repaired", "broken"],
 )
 def test_the_newest_state_of_log_and_server_counts(
-    engine: Engine, world_dir: Path, state: str, broken: bool, rows: Rows
+    engine: Engine, public_dir: Path, state: str, broken: bool, rows: Rows
 ) -> None:
     """The newest state counts: a failure that only the log shows is over if the version is AVAILABLE now."""
-    started = _with_version_3(engine, world_dir, broken=broken)
+    started = _with_version_3(engine, public_dir, broken=broken)
     started.answer(
         {"fc": {1: "END/OK", 2: "END/OK", 3: state}, "two": {1: "AVAILABLE/OK"}, "img": {1: "AVAILABLE/OK"}}
     )
@@ -279,12 +279,12 @@ def test_the_newest_state_of_log_and_server_counts(
         assert _causes(document, "OVD894") == ["OVD312"]
 
 
-def test_saved_facts_give_the_same_findings(engine: Engine, world_dir: Path) -> None:
-    started = Recorded(engine, world_dir, *_NO_POLLS)
+def test_saved_facts_give_the_same_findings(engine: Engine, public_dir: Path) -> None:
+    started = Recorded(engine, public_dir, *_NO_POLLS)
     for change in (_version_3, _mapping, _configuration):
         change(started)
     started.answer({**_BOTH, "two": {1: "LOADING/UNKNOWN"}})
-    file = world_dir / "facts.json"
+    file = public_dir / "facts.json"
     ovms_doctor("collect", "--container", started.id[:12], "-o", str(file))
     lookup = _check(started)
     engine.clear()
@@ -294,8 +294,8 @@ def test_saved_facts_give_the_same_findings(engine: Engine, world_dir: Path) -> 
     assert again.document["live"]["servables"] == lookup.document["live"]["servables"]
 
 
-def test_the_server_is_not_queried_on_request(engine: Engine, world_dir: Path) -> None:
-    started = Recorded(engine, world_dir)
+def test_the_server_is_not_queried_on_request(engine: Engine, public_dir: Path) -> None:
+    started = Recorded(engine, public_dir)
     started.answer({"fc": {1: "LOADING/UNKNOWN"}})
     for arguments in (("--no-live",), ("--select", "layout")):
         result = _check(started, *arguments)
@@ -303,9 +303,9 @@ def test_the_server_is_not_queried_on_request(engine: Engine, world_dir: Path) -
         assert "live" not in result.document
 
 
-def test_a_server_that_does_not_answer(engine: Engine, world_dir: Path) -> None:
+def test_a_server_that_does_not_answer(engine: Engine, public_dir: Path) -> None:
     """The container runs, and nothing listens on the port that its arguments name."""
-    started = Recorded(engine, world_dir)
+    started = Recorded(engine, public_dir)
     other = engine.run(
         "--model_path", "/models/m", "--model_name", "m", "--rest_port", str(free_port()),
         host={"network_mode": "host"},
@@ -319,11 +319,11 @@ def test_a_server_that_does_not_answer(engine: Engine, world_dir: Path) -> None:
 
 
 @pytest.mark.needs_command("strace")
-def test_only_the_engine_and_the_server_are_contacted(engine: Engine, world_dir: Path) -> None:
+def test_only_the_engine_and_the_server_are_contacted(engine: Engine, public_dir: Path) -> None:
     """This also holds if the shell has a proxy."""
-    started = Recorded(engine, world_dir)
+    started = Recorded(engine, public_dir)
     environment = {"http_proxy": "http://127.0.0.1:9", "https_proxy": "http://127.0.0.1:9"}
     arguments = ("check", "--container", started.id[:12])
-    assert contacted(world_dir / "trace", *arguments, environment=environment) == {
+    assert contacted(public_dir / "trace", *arguments, environment=environment) == {
         ("127.0.0.1", started.port)
     }

@@ -101,7 +101,7 @@ def test_podman_calls_the_host_otherwise() -> None:
     assert "host.containers.internal" in steps(finding)
 
 
-def test_in_a_compose_file(world_dir: Path) -> None:
+def test_in_a_compose_file(public_dir: Path) -> None:
     environment = {
         "S3_ENDPOINT": "http://localhost:9000",
         "AWS_ACCESS_KEY_ID": "a",
@@ -109,13 +109,13 @@ def test_in_a_compose_file(world_dir: Path) -> None:
     }
     service = {"image": STOCK, "command": list(S3), "environment": environment}
     services = {"ovms": service, "minio": {"image": "minio/minio"}}
-    (world_dir / "compose.yaml").write_text(json.dumps({"services": services}))
-    result = ovms_doctor("check", "--format", "json", "--compose", f"{world_dir}/compose.yaml:ovms")
+    (public_dir / "compose.yaml").write_text(json.dumps({"services": services}))
+    result = ovms_doctor("check", "--format", "json", "--compose", f"{public_dir}/compose.yaml:ovms")
     assert "http://SERVICE:9000" in steps(found(result, "OVD648")[0])
     service["network_mode"] = "service:minio"
-    (world_dir / "compose.yaml").write_text(json.dumps({"services": services}))
+    (public_dir / "compose.yaml").write_text(json.dumps({"services": services}))
     result = ovms_doctor(
-        "check", "--format", "json", "--timeout", "2", "--compose", f"{world_dir}/compose.yaml:ovms"
+        "check", "--format", "json", "--timeout", "2", "--compose", f"{public_dir}/compose.yaml:ovms"
     )
     assert found(result, "OVD648") == []
 
@@ -149,9 +149,9 @@ def test_on_this_host_localhost_is_this_host() -> None:
 
 
 @pytest.fixture
-def models(world_dir: Path) -> tuple[str, ...]:
-    good_model(world_dir / "m" / "1")
-    return ("-v", f"{world_dir}:/models")
+def models(public_dir: Path) -> tuple[str, ...]:
+    good_model(public_dir / "m" / "1")
+    return ("-v", f"{public_dir}:/models")
 
 
 def ports(models: tuple[str, ...], options: str, arguments: str, image: str = STOCK) -> Result:

@@ -13,21 +13,21 @@ from tests.cli.run import ovms_doctor
 from tests.container.engine import Engine
 
 
-def _run(engine: Engine, world_dir: Path, name: str) -> str:
+def _run(engine: Engine, public_dir: Path, name: str) -> str:
     made = engine.run(
         "--port",
         "9000",
         "--model_path",
         "/models/m",
         name=name,
-        host={"binds": [f"{world_dir}:/models:ro,z"]},
+        host={"binds": [f"{public_dir}:/models:ro,z"]},
     )
     engine.until(made, lambda now: bool(now["State"]["Running"]) and bool(engine.api.logs(made)))
     return made
 
 
-def test_output_is_read(engine: Engine, world_dir: Path) -> None:
-    made = _run(engine, world_dir, "ovms-doctor-test-log")
+def test_output_is_read(engine: Engine, public_dir: Path) -> None:
+    made = _run(engine, public_dir, "ovms-doctor-test-log")
     whole = b"".join(container_pieces("ovms-doctor-test-log"))
     assert whole.splitlines() == bytes(engine.api.logs(made)).splitlines()
     last = b"".join(container_pieces("ovms-doctor-test-log", tail=1))
@@ -35,8 +35,8 @@ def test_output_is_read(engine: Engine, world_dir: Path) -> None:
     assert b"".join(container_pieces("ovms-doctor-test-log", since=int(time.time()) + 3600)) == b""
 
 
-def test_logs_of_a_container(engine: Engine, world_dir: Path) -> None:
-    _run(engine, world_dir, "ovms-doctor-test-log-2")
+def test_logs_of_a_container(engine: Engine, public_dir: Path) -> None:
+    _run(engine, public_dir, "ovms-doctor-test-log-2")
     result = ovms_doctor("logs", "--container", "ovms-doctor-test-log-2", "--tail", "100", "--format", "json")
     assert result.document["log"]["release"].startswith("2025.4")
 
@@ -69,8 +69,8 @@ def test_invalid_since_is_rejected(text: str) -> None:
     assert since_seconds(text) is None
 
 
-def test_check_of_a_container_uses_its_log(engine: Engine, world_dir: Path) -> None:
-    _run(engine, world_dir, "ovms-doctor-test-log-3")
+def test_check_of_a_container_uses_its_log(engine: Engine, public_dir: Path) -> None:
+    _run(engine, public_dir, "ovms-doctor-test-log-3")
     arguments = ("check", "--container", "ovms-doctor-test-log-3", "--load", "none", "--format", "json")
     (check,) = [item for item in ovms_doctor(*arguments).document["checks"] if item["name"] == "logs"]
     assert check["status"] == "ran"

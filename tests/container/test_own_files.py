@@ -22,12 +22,12 @@ BAKED = f"{IMAGE.partition('/')[0]}/baked:1"
 
 
 @pytest.fixture
-def baked(engine: Engine, world_dir: Path) -> Iterator[str]:
+def baked(engine: Engine, public_dir: Path) -> Iterator[str]:
     """An image with the model dense and a broken one, copied into it with COPY."""
     made = engine.create()
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w") as archive:
-        archive.add(repository(world_dir, "dense-ir", "truncated-weights"), "models")
+        archive.add(repository(public_dir, "dense-ir", "truncated-weights"), "models")
     assert engine.api.put_archive(made, "/", packed.getvalue())
     repository_name, _, tag = BAKED.rpartition(":")
     engine.api.commit(made, repository_name, tag)

@@ -36,8 +36,8 @@ def test_its_labels(own_engine: Engine) -> None:
 
 
 @pytest.mark.usefixtures("own_engine")
-def test_the_image_reports_the_same_as_the_program(world_dir: Path) -> None:
-    models = world_dir / "models"
+def test_the_image_reports_the_same_as_the_program(public_dir: Path) -> None:
+    models = public_dir / "models"
     shutil.copytree(ROOT / "fixtures" / "models", models)
     arguments = ("check", models, "--load", "none", "--format", "json")
     inside = run(["-v", f"{models}:{models}:ro", "--cap-drop", "ALL"], *arguments)
@@ -48,11 +48,11 @@ def test_the_image_reports_the_same_as_the_program(world_dir: Path) -> None:
         assert document[key] == outside.document[key]
 
 
-def test_the_full_image_loads_models(own_full_engine: Engine, world_dir: Path) -> None:
+def test_the_full_image_loads_models(own_full_engine: Engine, public_dir: Path) -> None:
     image = own_full_engine.api.inspect_image(OWN_FULL)
     assert image["Config"]["User"] == "5000:5000"
     assert image["Size"] < 700 << 20
-    models = world_dir / "models"
+    models = public_dir / "models"
     # The environment of the tests also has OpenVINO GenAI, which loads the pipelines of generative models.
     shutil.copytree(ROOT / "fixtures" / "models", models, ignore=shutil.ignore_patterns("chat"))
     arguments = ("check", models, "--load", "compile", "--format", "json")
@@ -67,10 +67,10 @@ def test_the_full_image_loads_models(own_full_engine: Engine, world_dir: Path) -
 
 
 @pytest.mark.usefixtures("own_engine")
-def test_a_right_that_is_missing_is_tried_as_the_user(world_dir: Path) -> None:
-    good_model(world_dir / "m" / "1")
-    (world_dir / "m" / "1").chmod(0o700)
-    options = ["-v", f"{world_dir}/m:/models/m:ro"]
+def test_a_right_that_is_missing_is_tried_as_the_user(public_dir: Path) -> None:
+    good_model(public_dir / "m" / "1")
+    (public_dir / "m" / "1").chmod(0o700)
+    options = ["-v", f"{public_dir}/m:/models/m:ro"]
     arguments = ("check", "/models/m", "--as-me", "--load", "none", "--format", "json")
     document = json.loads(run(options, *arguments).output)
     assert document["server"]["user"] == {"uid": 5000, "gid": 5000, "groups": []}
@@ -82,14 +82,14 @@ def test_a_right_that_is_missing_is_tried_as_the_user(world_dir: Path) -> None:
     assert (completed.code, json.loads(completed.output)["findings"]) == (0, [])
 
 
-def test_it_examines_a_neighbour_through_the_engines_socket(own_engine: Engine, world_dir: Path) -> None:
-    good_model(world_dir / "good" / "1")
-    (world_dir / "empty").mkdir()
+def test_it_examines_a_neighbour_through_the_engines_socket(own_engine: Engine, public_dir: Path) -> None:
+    good_model(public_dir / "good" / "1")
+    (public_dir / "empty").mkdir()
     name = "ovms-doctor-neighbour"
     made = own_engine.run(
         *("--model_name", "empty", "--model_path", "/models/empty", "--port", "9000"),
         name=name,
-        host={"binds": [f"{world_dir}:/models:ro"]},
+        host={"binds": [f"{public_dir}:/models:ro"]},
         environment={"PRETEND": "1"},
     )
     own_engine.ended(made)
@@ -98,7 +98,7 @@ def test_it_examines_a_neighbour_through_the_engines_socket(own_engine: Engine, 
     assert stat.S_ISSOCK(Path(socket).stat().st_mode)
     options = [
         *("-v", f"{socket}:/var/run/docker.sock", "--group-add", str(group)),
-        *("-v", f"{world_dir}:{world_dir}:ro"),
+        *("-v", f"{public_dir}:{public_dir}:ro"),
     ]
     arguments = ("check", "--container", name, "--load", "none", "--format", "json")
     inside = run(options, *arguments)

@@ -71,16 +71,16 @@ def run_container(
 
 
 @pytest.fixture
-def models(world_dir: Path) -> Path:
+def models(public_dir: Path) -> Path:
     """A repository with one good model."""
-    good_model(world_dir / "models" / "m" / "1")
-    return world_dir / "models"
+    good_model(public_dir / "models" / "m" / "1")
+    return public_dir / "models"
 
 
 @pytest.fixture
-def reports(world_dir: Path) -> Path:
+def reports(public_dir: Path) -> Path:
     """A volume that belongs to the pod's group, as the kubelet sets it."""
-    directory = world_dir / "reports"
+    directory = public_dir / "reports"
     directory.mkdir()
     directory.chmod(0o2770)
     os.chown(directory, 0, 5000)
@@ -183,9 +183,9 @@ class TestKServe:
         assert "OVD101" in message
 
 
-def test_a_list_of_targets_is_checked_in_parts(models: Path, reports: Path, world_dir: Path) -> None:
+def test_a_list_of_targets_is_checked_in_parts(models: Path, reports: Path, public_dir: Path) -> None:
     (models / "empty" / "1").mkdir(parents=True)
-    targets = world_dir / "targets"
+    targets = public_dir / "targets"
     targets.mkdir()
     lines = ["/models/m", "/models/empty", "", "/models/absent"]
     (targets / "targets.txt").write_text("".join(f"{line}\n" for line in lines))

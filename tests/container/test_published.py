@@ -49,9 +49,9 @@ def _status(started: Recorded) -> tuple[int, dict[str, Any]]:
     return result.code, result.document
 
 
-def test_a_published_port(engine: Engine, world_dir: Path, network: str) -> None:
+def test_a_published_port(engine: Engine, public_dir: Path, network: str) -> None:
     port = free_port()
-    started = Recorded(engine, world_dir, network=network, published={8000: port})
+    started = Recorded(engine, public_dir, network=network, published={8000: port})
     code, document = _status(started)
     assert (code, codes(document), document["live"]["url"]) == (0, [], f"http://127.0.0.1:{port}")
     assert _curl(port) == 0
@@ -60,9 +60,9 @@ def test_a_published_port(engine: Engine, world_dir: Path, network: str) -> None
 
 
 def test_the_address_of_the_container_if_no_port_is_published(
-    engine: Engine, world_dir: Path, network: str
+    engine: Engine, public_dir: Path, network: str
 ) -> None:
-    started = Recorded(engine, world_dir, network=network)
+    started = Recorded(engine, public_dir, network=network)
     own = engine.api.inspect_container(started.id)["NetworkSettings"]["Networks"][network]["IPAddress"]
     code, document = _status(started)
     assert (code, codes(document), document["live"]["url"]) == (0, [], f"http://{own}:8000")
@@ -70,10 +70,10 @@ def test_the_address_of_the_container_if_no_port_is_published(
     assert joined["live"]["url"] == f"http://{own}:8000"
 
 
-def test_a_port_that_is_published_without_a_listener(engine: Engine, world_dir: Path, network: str) -> None:
+def test_a_port_that_is_published_without_a_listener(engine: Engine, public_dir: Path, network: str) -> None:
     """The engine's own proxy accepts the connection and closes it."""
     port = free_port()
-    started = Recorded(engine, world_dir, network=network, published={9999: port})
+    started = Recorded(engine, public_dir, network=network, published={9999: port})
     code, document = live(f"localhost:{port}")
     assert (code, codes(document)) == (1, ["OVD888"])
     assert "when nothing listens on it inside" in document["findings"][0]["detail"]
@@ -82,9 +82,9 @@ def test_a_port_that_is_published_without_a_listener(engine: Engine, world_dir: 
     assert "OVD721" in codes(check)
 
 
-def test_another_port_than_the_published_one(engine: Engine, world_dir: Path, network: str) -> None:
+def test_another_port_than_the_published_one(engine: Engine, public_dir: Path, network: str) -> None:
     port, other = free_port(), free_port()
-    Recorded(engine, world_dir, network=network, published={8000: port})
+    Recorded(engine, public_dir, network=network, published={8000: port})
     code, document = live(f"localhost:{other}")
     assert (code, codes(document)) == (1, ["OVD887"])
     assert str(port) in document["findings"][0]["evidence"][-1]["what"]
@@ -92,10 +92,10 @@ def test_another_port_than_the_published_one(engine: Engine, world_dir: Path, ne
 
 
 def test_a_server_that_is_bound_to_the_loopback_of_its_container(
-    engine: Engine, world_dir: Path, network: str
+    engine: Engine, public_dir: Path, network: str
 ) -> None:
     port = free_port()
-    Recorded(engine, world_dir, "--rest_bind_address", "127.0.0.1", network=network, published={8000: port})
+    Recorded(engine, public_dir, "--rest_bind_address", "127.0.0.1", network=network, published={8000: port})
     code, document = live(f"localhost:{port}")
     assert (code, codes(document)) == (1, ["OVD888"])
     assert "127.0.0.1 of the container" in document["findings"][0]["detail"]

@@ -15,11 +15,11 @@ from tests.receipt.trace import compare, traced
 pytestmark = [pytest.mark.engine, pytest.mark.needs_command("docker", "dockerd", "strace")]
 
 
-def test_a_container(engine: Engine, world_dir: Path) -> None:
-    started = Recorded(engine, world_dir)
+def test_a_container(engine: Engine, public_dir: Path) -> None:
+    started = Recorded(engine, public_dir)
     environment = {"http_proxy": "http://127.0.0.1:9", "https_proxy": "http://127.0.0.1:9"}
     arguments = ("check", "--container", started.id[:12])
-    trace, receipt = traced(world_dir, *arguments, environment=environment)
+    trace, receipt = traced(public_dir, *arguments, environment=environment)
     compare(trace, receipt, started.models)
     engines = [item for item in receipt["contacts"] if item["protocol"] == "unix"]
     assert {(item["host"], item["by"]) for item in engines} == {

@@ -22,9 +22,9 @@ def line(top: Path, image: str, *more: str) -> Result:
 
 
 @pytest.fixture
-def top(world_dir: Path) -> Path:
-    good_model(world_dir / "models" / "m" / "1")
-    return world_dir
+def top(public_dir: Path) -> Path:
+    good_model(public_dir / "models" / "m" / "1")
+    return public_dir
 
 
 @pytest.mark.parametrize("tag", ["2021.4", "2021.4.2-gpu", "2020.1", f"2021.1{DIGEST}"])

@@ -163,8 +163,10 @@ def hidden(*arguments: str | Path, **more: Any) -> int:
 
 
 @pytest.mark.parametrize("make", SOURCES, ids=lambda make: make.__name__)
-def test_no_source_leaks(world_dir: Path, tmp_path: Path, make: Callable[[Path, Path], CommandInput]) -> None:
-    arguments, extra, stdin = make(repository(world_dir, "dense-ir", "truncated-weights"), tmp_path)
+def test_no_source_leaks(
+    public_dir: Path, tmp_path: Path, make: Callable[[Path, Path], CommandInput]
+) -> None:
+    arguments, extra, stdin = make(repository(public_dir, "dense-ir", "truncated-weights"), tmp_path)
     settings: dict[str, Any] = {"environment": {**os.environ, **extra}, "stdin": stdin}
     ends = {hidden("check", *arguments, *form, **settings) for form in FORMATS}
     assert ends == ({2} if make in REFUSED else {1})
@@ -180,8 +182,8 @@ def test_no_source_leaks(world_dir: Path, tmp_path: Path, make: Callable[[Path, 
 
 
 @pytest.mark.needs_command("dockerd")
-def test_the_engines_answers_leak_no_secret(engine: Engine, world_dir: Path, tmp_path: Path) -> None:
-    models = repository(world_dir, "dense-ir", "truncated-weights")
+def test_the_engines_answers_leak_no_secret(engine: Engine, public_dir: Path, tmp_path: Path) -> None:
+    models = repository(public_dir, "dense-ir", "truncated-weights")
     made = engine.run(
         *ARGUMENTS,
         environment={**ENVIRONMENT, "PRETEND": "1"},

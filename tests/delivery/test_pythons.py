@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import world_directory
+from tests.conftest import public_directory
 from tests.delivery.paths import ROOT, VERSIONS, interpreter
 
 pytestmark = pytest.mark.slow
@@ -59,7 +59,7 @@ def test_quick_start_and_selected_tests(version: str) -> None:
     python = interpreter(version)
     if python is None:
         pytest.skip(f"this host has no CPython {version}")
-    with world_directory() as scratch:
+    with public_directory() as scratch:
         clone, home = scratch / "the clone", scratch / "home"
         home.mkdir()
         for name in SHIPPED:

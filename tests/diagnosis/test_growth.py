@@ -17,7 +17,7 @@ from ovms_doctor.model.facts import Answer, AnyQuestion, Facts
 from ovms_doctor.model.options import CheckOptions
 from ovms_doctor.probes.collector import Collector
 from ovms_doctor.probes.processes import pool, single
-from tests.conftest import world_directory
+from tests.conftest import public_directory
 
 MODEL = Path(__file__).parents[2] / "fixtures" / "models" / "dense-ir" / "1"
 FILES = {path.name: path.read_bytes() for path in MODEL.iterdir()}
@@ -73,7 +73,7 @@ def test_questions_and_messages_grow_with_the_models(monkeypatch: pytest.MonkeyP
         monkeypatch.setattr(module, "read_answers", counting_read)
     figures = {}
     for models in (10, 20, 40):
-        with world_directory() as directory:
+        with public_directory() as directory:
             for key, data in keys(models).items():
                 path = directory / key
                 path.parent.mkdir(parents=True, exist_ok=True)

@@ -21,7 +21,7 @@ from ovms_doctor.model.options import CheckOptions
 from ovms_doctor.model.output_options import OutputOptions
 from ovms_doctor.report.json_report import to_document
 from tests.cases_run import collector
-from tests.conftest import world_directory
+from tests.conftest import public_directory
 from tests.logs.recorded import recorded
 
 DATA = Path(__file__).parents[1] / "data" / "faults"
@@ -49,8 +49,8 @@ _OF_OPENVINO = re.compile(r"Exception from|Check '")
 
 @pytest.fixture(scope="module")
 def root_directory() -> Iterator[Path]:
-    with world_directory() as directory:
-        with tarfile.open(fileobj=io.BytesIO((DATA / "worlds.tar.xz").read_bytes())) as archive:
+    with public_directory() as directory:
+        with tarfile.open(fileobj=io.BytesIO((DATA / "models.tar.xz").read_bytes())) as archive:
             archive.extractall(directory, filter="data")
         for path in directory.rglob("*.json"):
             path.write_text(path.read_text().replace(RECORDED_BELOW, str(directory)))

@@ -181,16 +181,16 @@ def test_until_2023_there_were_other_entry_points(tmp_path: Path) -> None:
 
 @pytest.mark.needs_root
 def test_an_extension_unreadable_for_the_server_is_reported(
-    library_without_operations: Path, world_dir: Path
+    library_without_operations: Path, public_dir: Path
 ) -> None:
-    shutil.copy(library_without_operations, world_dir / "libmine.so")
-    models = model(world_dir, "ReLU", "opset1")
-    (world_dir / "libmine.so").chmod(0o640)
-    judged = judge(models, world_dir / "libmine.so", as_user=True)
+    shutil.copy(library_without_operations, public_dir / "libmine.so")
+    models = model(public_dir, "ReLU", "opset1")
+    (public_dir / "libmine.so").chmod(0o640)
+    judged = judge(models, public_dir / "libmine.so", as_user=True)
     assert (judged.codes, judged.outcome) == (["OVD351"], ("exits", 1))
     assert "mode 0640" in judged.only.evidence[0].observation
-    (world_dir / "libmine.so").chmod(0o644)
-    assert judge(models, world_dir / "libmine.so", as_user=True).codes == []
+    (public_dir / "libmine.so").chmod(0o644)
+    assert judge(models, public_dir / "libmine.so", as_user=True).codes == []
 
 
 # -- loaded in a child -----------------------------------------------------------------------------------

@@ -92,19 +92,19 @@ def gguf(kind: str) -> bytes:
     return b"GGUF" + struct.pack("<IQQ", 3, 0, 2) + pairs
 
 
-def snapshot(world_dir: Path) -> Path:
+def snapshot(public_dir: Path) -> Path:
     """A Hugging Face cache with one model: files are links to ../../blobs."""
-    directory = unpack("llm-2025.4", world_dir)
+    directory = unpack("llm-2025.4", public_dir)
     without_version(directory)
     (directory / "graph.pbtxt").write_text(graph("text_generation"))
-    cache = world_dir / "hub" / "models--Org--Tiny"
+    cache = public_dir / "hub" / "models--Org--Tiny"
     (cache / "blobs").mkdir(parents=True)
     revision = cache / "snapshots" / "0123abc"
     revision.mkdir(parents=True)
     for number, path in enumerate(sorted(directory.iterdir())):
         path.rename(cache / "blobs" / f"{number:040x}")
         (revision / path.name).symlink_to(f"../../blobs/{number:040x}")
-    for path in (world_dir / "hub", *(world_dir / "hub").rglob("*")):
+    for path in (public_dir / "hub", *(public_dir / "hub").rglob("*")):
         if not path.is_symlink():
             path.chmod(0o755 if path.is_dir() else 0o644)
     return revision

@@ -43,9 +43,9 @@ def exit_code(result: Result) -> int | None:
 
 
 @pytest.fixture
-def stable_diffusion(world_dir: Path) -> Path:
+def stable_diffusion(public_dir: Path) -> Path:
     """A model as optimum-cli writes it: the index lists parts that the pipeline does not need as [null, null]."""
-    root = world_dir / "sd"
+    root = public_dir / "sd"
     index = {
         "_class_name": "StableDiffusionPipeline",
         "_diffusers_version": "0.30.0",
@@ -127,8 +127,8 @@ def test_the_kind_of_pipeline(stable_diffusion: Path, kind: str, release: str, e
 
 
 @pytest.fixture
-def whisper(world_dir: Path) -> Path:
-    root = world_dir / "whisper"
+def whisper(public_dir: Path) -> Path:
+    root = public_dir / "whisper"
     for name in (
         "openvino_encoder_model",
         "openvino_decoder_model",
@@ -172,8 +172,8 @@ def test_a_fault_of_a_speech_model(whisper: Path, name: str, text: str | None, c
 
 
 @pytest.fixture
-def speecht5(world_dir: Path) -> Path:
-    root = world_dir / "speecht5"
+def speecht5(public_dir: Path) -> Path:
+    root = public_dir / "speecht5"
     for name in ("encoder_model", "decoder_model", "postnet", "vocoder"):
         ir(root, f"openvino_{name}")
     ir(root, "openvino_tokenizer")
@@ -196,8 +196,8 @@ def test_a_part_of_a_voice_that_is_missing(speecht5: Path, name: str) -> None:
         assert file.name in result.text
 
 
-def test_kokoro_is_one_model_since_2026_3(world_dir: Path) -> None:
-    root = world_dir / "kokoro"
+def test_kokoro_is_one_model_since_2026_3(public_dir: Path) -> None:
+    root = public_dir / "kokoro"
     ir(root)
     write(root / "config.json", {"architectures": None, "n_mels": 80, "vocab": {"a": 1}})
     serve(root, "text2speech")
@@ -229,8 +229,8 @@ def test_a_voice_of_the_graph(speecht5: Path) -> None:
         (gguf("qwen2"), "2025.2", ["OVD364"]),
     ],
 )
-def test_a_gguf_model(world_dir: Path, data: bytes, release: str, expected: list[str]) -> None:
-    root = world_dir / "gguf"
+def test_a_gguf_model(public_dir: Path, data: bytes, release: str, expected: list[str]) -> None:
+    root = public_dir / "gguf"
     root.mkdir(mode=0o755)
     (root / "m-q4.gguf").write_bytes(data)
     text = graph("text_generation").replace('models_path: "./"', 'models_path: "./m-q4.gguf"')
@@ -249,9 +249,9 @@ def test_the_beginning_of_a_gguf_file(length: int) -> None:
 
 
 @pytest.fixture
-def chat(world_dir: Path) -> Callable[[str], Path]:
+def chat(public_dir: Path) -> Callable[[str], Path]:
     def make(options: str) -> Path:
-        root = unpack("llm-2025.4", world_dir)
+        root = unpack("llm-2025.4", public_dir)
         without_version(root)
         (root / "graph.pbtxt").write_text(graph("text_generation", options))
         return root

@@ -17,11 +17,11 @@ MODELS = {"text_generation": "llm-2025.4", "embeddings": "embeddings", "rerank":
 
 
 @pytest.fixture
-def model(world_dir: Path) -> Callable[[str], Path]:
+def model(public_dir: Path) -> Callable[[str], Path]:
     """Unpacks the model of a task, with a graph.pbtxt beside it."""
 
     def make(task: str, options: str = "") -> Path:
-        root = unpack(MODELS[task], world_dir)
+        root = unpack(MODELS[task], public_dir)
         without_version(root)
         (root / "graph.pbtxt").write_text(graph(task, options))
         return root
@@ -62,8 +62,8 @@ def test_healthy_models(model: Any, task: str, release: str) -> None:
     assert state(result) == [("AVAILABLE", "OK")]
 
 
-def test_a_vision_language_model(world_dir: Path) -> None:
-    root = unpack("vlm", world_dir)
+def test_a_vision_language_model(public_dir: Path) -> None:
+    root = unpack("vlm", public_dir)
     without_version(root)
     (root / "graph.pbtxt").write_text(graph("text_generation"))
     assert codes(check(root)) == []
@@ -293,10 +293,10 @@ node {
         ),
     ],
 )
-def test_options_of_image_generation(world_dir: Path, options: str, line: str) -> None:
-    (world_dir / "m").mkdir()
-    (world_dir / "m/graph.pbtxt").write_text(IMAGES.replace("OPTIONS", options))
-    result = check(world_dir / "m")
+def test_options_of_image_generation(public_dir: Path, options: str, line: str) -> None:
+    (public_dir / "m").mkdir()
+    (public_dir / "m/graph.pbtxt").write_text(IMAGES.replace("OPTIONS", options))
+    result = check(public_dir / "m")
     findings = json.loads(result.out)["findings"]
     assert [item["server_log"][0][: len(line)] for item in findings] == [line]
 
@@ -309,8 +309,8 @@ def test_a_setting_is_named_with_its_line(model: Any) -> None:
 
 
 @pytest.mark.parametrize(("release", "code"), [("2026.3", 139), ("2025.2", 139), ("2025.1", 1)])
-def test_a_tokenizer_of_newer_tools(world_dir: Path, release: str, code: int) -> None:
-    root = unpack("embeddings" if release != "2025.1" else "llm-2025.4", world_dir)
+def test_a_tokenizer_of_newer_tools(public_dir: Path, release: str, code: int) -> None:
+    root = unpack("embeddings" if release != "2025.1" else "llm-2025.4", public_dir)
     task = "embeddings" if release != "2025.1" else "text_generation"
     (root / "graph.pbtxt").write_text(graph(task))
     result = check(root, release=release)
@@ -318,14 +318,14 @@ def test_a_tokenizer_of_newer_tools(world_dir: Path, release: str, code: int) ->
     assert json.loads(result.out)["server"]["exit_code"] == code
 
 
-def test_an_exception_in_a_graph_stops_the_later_graphs(model: Any, world_dir: Path) -> None:
+def test_an_exception_in_a_graph_stops_the_later_graphs(model: Any, public_dir: Path) -> None:
     first = model("embeddings")
-    second = world_dir / "second"
+    second = public_dir / "second"
     (first / "config.json").write_text("{")
-    unpack("rerank", world_dir).rename(second)
+    unpack("rerank", public_dir).rename(second)
     without_version(second)
     (second / "graph.pbtxt").write_text(graph("rerank"))
-    config = world_dir / "config.json"
+    config = public_dir / "config.json"
     entries = [{"config": {"name": path.name, "base_path": str(path)}} for path in (first, second)]
     config.write_text(json.dumps({"model_config_list": entries}))
     result = ovms_doctor("check", config, "--load", "none", "--format", "json", "--ovms-version", "2026.3")
@@ -336,12 +336,12 @@ def test_an_exception_in_a_graph_stops_the_later_graphs(model: Any, world_dir: P
 
 
 @pytest.mark.parametrize("task", list(MODELS))
-def test_a_graph_that_the_server_makes_in_memory(world_dir: Path, task: str) -> None:
+def test_a_graph_that_the_server_makes_in_memory(public_dir: Path, task: str) -> None:
     """Since 2026.3 a directory with a config.json needs no graph.pbtxt if it is the only model of the command
     line."""
-    root = unpack(MODELS[task], world_dir)
+    root = unpack(MODELS[task], public_dir)
     without_version(root)
-    name = root.rename(world_dir / f"tiny-{task}")
+    name = root.rename(public_dir / f"tiny-{task}")
     arguments = ("--model_path", str(name), "--model_name", "m", "--rest_port", "8000")
     result = ovms_doctor(
         "check", "--load", "none", "--format", "json", "--bare-metal", "--user", "0:0", "--", *arguments

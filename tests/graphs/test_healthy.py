@@ -24,11 +24,11 @@ OTHER_FILES = {
 }
 
 
-def model(world_dir: Path, kind: str, below: str, task: str | None) -> Path:
+def model(public_dir: Path, kind: str, below: str, task: str | None) -> Path:
     """The tiny model ``kind`` at ``where``, with the graph of a task that the release of the test generates."""
-    root = world_dir / below
+    root = public_dir / below
     root.parent.mkdir(parents=True, exist_ok=True)
-    directory = unpack(kind, world_dir)
+    directory = unpack(kind, public_dir)
     without_version(directory)
     directory.rename(root)
     for name, text in OTHER_FILES.items():
@@ -36,36 +36,36 @@ def model(world_dir: Path, kind: str, below: str, task: str | None) -> Path:
     if task is not None:
         (root / "graph.pbtxt").write_text(graph(task))
     for path in (root, *root.parents):
-        if path == world_dir:
+        if path == public_dir:
             break
         path.chmod(0o755)
     return root
 
 
-def exported(world_dir: Path) -> Path:
+def exported(public_dir: Path) -> Path:
     """export_model.py text_generation."""
-    return model(world_dir, "llm-2025.4", "models/Qwen3", "text_generation")
+    return model(public_dir, "llm-2025.4", "models/Qwen3", "text_generation")
 
 
-def exported_embeddings(world_dir: Path) -> Path:
-    return model(world_dir, "embeddings", "models/bge", "embeddings")
+def exported_embeddings(public_dir: Path) -> Path:
+    return model(public_dir, "embeddings", "models/bge", "embeddings")
 
 
-def exported_rerank(world_dir: Path) -> Path:
-    return model(world_dir, "rerank", "models/reranker", "rerank")
+def exported_rerank(public_dir: Path) -> Path:
+    return model(public_dir, "rerank", "models/reranker", "rerank")
 
 
-def exported_vision(world_dir: Path) -> Path:
-    return model(world_dir, "vlm", "models/llava", "text_generation")
+def exported_vision(public_dir: Path) -> Path:
+    return model(public_dir, "vlm", "models/llava", "text_generation")
 
 
-def organisation(world_dir: Path) -> Path:
-    return model(world_dir, "llm-2025.4", "models/OpenVINO/Qwen3-0.6B-int4-ov", "text_generation")
+def organisation(public_dir: Path) -> Path:
+    return model(public_dir, "llm-2025.4", "models/OpenVINO/Qwen3-0.6B-int4-ov", "text_generation")
 
 
-def pulled(world_dir: Path) -> Path:
+def pulled(public_dir: Path) -> Path:
     """``ovms --pull``: a Git repository with the server's own graph."""
-    root = model(world_dir, "llm-2025.4", "models/OpenVINO/Tiny", "text_generation")
+    root = model(public_dir, "llm-2025.4", "models/OpenVINO/Tiny", "text_generation")
     (root / ".git").mkdir(mode=0o755)
     (root / ".git" / "config").write_text("[core]\n")
     text = (root / "graph.pbtxt").read_text()
@@ -73,26 +73,26 @@ def pulled(world_dir: Path) -> Path:
     return root
 
 
-def with_quantised_draft(world_dir: Path) -> Path:
-    root = model(world_dir, "llm-2025.4", "models/speculative", None)
-    draft = unpack("llm-2025.4", world_dir)
+def with_quantised_draft(public_dir: Path) -> Path:
+    root = model(public_dir, "llm-2025.4", "models/speculative", None)
+    draft = unpack("llm-2025.4", public_dir)
     without_version(draft)
     draft.rename(root / "draft")
     (root / "graph.pbtxt").write_text(graph("text_generation", 'draft_models_path: "draft"'))
     return root
 
 
-def hugging_face_cache(world_dir: Path) -> Path:
-    return snapshot(world_dir)
+def hugging_face_cache(public_dir: Path) -> Path:
+    return snapshot(public_dir)
 
 
-def model_mesh(world_dir: Path) -> Path:
-    root = model(world_dir, "llm-2025.4", "models/mesh/1", "text_generation")
+def model_mesh(public_dir: Path) -> Path:
+    root = model(public_dir, "llm-2025.4", "models/mesh/1", "text_generation")
     return root.parent
 
 
-def diffusion(world_dir: Path) -> Path:
-    root = world_dir / "models" / "sd"
+def diffusion(public_dir: Path) -> Path:
+    root = public_dir / "models" / "sd"
     index = {"_class_name": "StableDiffusionPipeline", "safety_checker": [None, None]}
     for part in ("text_encoder", "unet", "vae_decoder", "vae_encoder"):
         ir(root / part)
@@ -104,8 +104,8 @@ def diffusion(world_dir: Path) -> Path:
     return _with_graph(root, "image_generation")
 
 
-def whisper(world_dir: Path) -> Path:
-    root = world_dir / "models" / "whisper"
+def whisper(public_dir: Path) -> Path:
+    root = public_dir / "models" / "whisper"
     for name in ("encoder_model", "decoder_model", "tokenizer", "detokenizer"):
         ir(root, f"openvino_{name}")
     write(
@@ -114,8 +114,8 @@ def whisper(world_dir: Path) -> Path:
     return _with_graph(root, "speech2text")
 
 
-def one_file(world_dir: Path) -> Path:
-    root = world_dir / "models" / "unsloth" / "Qwen3-GGUF"
+def one_file(public_dir: Path) -> Path:
+    root = public_dir / "models" / "unsloth" / "Qwen3-GGUF"
     root.mkdir(parents=True)
     (root / "Qwen3-Q4_K_M.gguf").write_bytes(gguf("qwen3"))
     text = graph("text_generation").replace('models_path: "./"', 'models_path: "./Qwen3-Q4_K_M.gguf"')
@@ -145,9 +145,11 @@ def nothing(result: Result) -> None:
 
 @pytest.mark.parametrize("release", ["2025.4", "2026.3"])
 @pytest.mark.parametrize("make", HEALTHY, ids=lambda make: make.__name__)
-def test_healthy_graphs_have_no_findings(world_dir: Path, make: Callable[[Path], Path], release: str) -> None:
+def test_healthy_graphs_have_no_findings(
+    public_dir: Path, make: Callable[[Path], Path], release: str
+) -> None:
     """As a mount of a container that serves only this model, and in a configuration."""
-    root = make(world_dir)
+    root = make(public_dir)
     top = root.parents[1] if "snapshots" in root.parts else root
     inside = f"/models/{root.relative_to(top)}".removesuffix("/.")
     options = (
@@ -162,18 +164,18 @@ def test_healthy_graphs_have_no_findings(world_dir: Path, make: Callable[[Path],
     )
     arguments = ("--model_path", inside, "--model_name", "m", "--rest_port", "8000")
     nothing(ovms_doctor("check", *options, "--", *arguments))
-    config = world_dir / "config.json"
+    config = public_dir / "config.json"
     entry = {"config": {"name": "m", "base_path": str(root)}}
     config.write_text(json.dumps({"model_config_list": [entry]}))
     nothing(ovms_doctor("check", config, *options[:-2]))
 
 
 @pytest.mark.parametrize("make", HEALTHY, ids=lambda make: make.__name__)
-def test_healthy_directories_have_no_findings(world_dir: Path, make: Callable[[Path], Path]) -> None:
-    root = make(world_dir)
+def test_healthy_directories_have_no_findings(public_dir: Path, make: Callable[[Path], Path]) -> None:
+    root = make(public_dir)
     if "snapshots" in root.parts:
         # If only this directory was mounted, the targets of its links would not exist.
         return
     nothing(ovms_doctor("check", root, "--load", "none", "--format", "json"))
-    models = world_dir / "models"
+    models = public_dir / "models"
     nothing(ovms_doctor("check", models, "--load", "none", "--format", "json"))

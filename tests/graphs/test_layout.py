@@ -47,13 +47,13 @@ def follow(command: str) -> None:
 
 
 @pytest.fixture
-def repository(world_dir: Path) -> Callable[[str], Path]:
+def repository(public_dir: Path) -> Callable[[str], Path]:
     """A repository with one model of a task, below the name of its organisation and without a graph."""
 
     def make(task: str) -> Path:
-        root = world_dir / "models"
+        root = public_dir / "models"
         (root / "Org").mkdir(parents=True)
-        directory = unpack(MODELS[task], world_dir)
+        directory = unpack(MODELS[task], public_dir)
         without_version(directory)
         directory.rename(root / "Org" / "Tiny")
         root.chmod(0o755)
@@ -103,7 +103,7 @@ def test_a_model_without_a_graph_in_a_repository(
     assert (codes(again), again.code) == ([], 0)
 
 
-def test_a_release_that_needs_a_list_of_graphs(repository: Callable[[str], Path], world_dir: Path) -> None:
+def test_a_release_that_needs_a_list_of_graphs(repository: Callable[[str], Path], public_dir: Path) -> None:
     root = repository("text_generation")
     result = check(root, release="2025.0")
     assert codes(result) == ["OVD381"]
@@ -111,14 +111,14 @@ def test_a_release_that_needs_a_list_of_graphs(repository: Callable[[str], Path]
     follow(commands(result)[0])
     model = root / "Org" / "Tiny"
     # As the step describes. The release cannot run the tokenizer's operations if newer tools wrote them.
-    config = world_dir / "config.json"
+    config = public_dir / "config.json"
     entry = {"name": "Tiny", "base_path": str(model)}
     config.write_text(json.dumps({"model_config_list": [], "mediapipe_config_list": [entry]}))
     assert "OVD381" not in codes(check(config, release="2025.0"))
 
 
-def test_a_task_that_the_release_lacks(world_dir: Path) -> None:
-    root = world_dir / "repository"
+def test_a_task_that_the_release_lacks(public_dir: Path) -> None:
+    root = public_dir / "repository"
     model = root / "whisper"
     model.mkdir(parents=True)
     for name in ("config.json", "tokenizer.json", "openvino_encoder_model.xml", "openvino_decoder_model.xml"):
@@ -171,14 +171,14 @@ def test_a_gguf_file(repository: Callable[[str], Path]) -> None:
     assert codes(check(root)) == []
 
 
-def test_a_classic_model_is_not_generative(world_dir: Path) -> None:
+def test_a_classic_model_is_not_generative(public_dir: Path) -> None:
     """A tokenizer file beside classic versions, or a config.json alone, does not make a model generative."""
-    model = world_dir / "models" / "bert"
+    model = public_dir / "models" / "bert"
     (model / "1").mkdir(parents=True)
     (model / "config.json").write_text("{}")
     (model / "1" / "model.xml").write_text("<net/>")
     (model / "1" / "tokenizer.json").write_text("{}")
-    assert not {"OVD381", "OVD382", "OVD383"} & set(codes(check(world_dir / "models", "--as", "repository")))
+    assert not {"OVD381", "OVD382", "OVD383"} & set(codes(check(public_dir / "models", "--as", "repository")))
 
 
 def test_a_generative_model_in_a_version_directory(repository: Callable[[str], Path]) -> None:
@@ -197,8 +197,8 @@ def test_a_generative_model_in_a_version_directory(repository: Callable[[str], P
     assert codes(check(model, "--as", "model")) == []
 
 
-def test_a_config_of_hugging_face_beside_versions(world_dir: Path) -> None:
-    model = world_dir / "bert"
+def test_a_config_of_hugging_face_beside_versions(public_dir: Path) -> None:
+    model = public_dir / "bert"
     (model / "1").mkdir(parents=True)
     (model / "1" / "model.onnx").write_bytes(b"\0")
     (model / "config.json").write_text('{"architectures": ["BertModel"]}')
@@ -212,8 +212,8 @@ def test_a_config_of_hugging_face_beside_versions(world_dir: Path) -> None:
 
 @pytest.mark.parametrize("with_graph", [True, False])
 @pytest.mark.parametrize("release", ["2025.4", "2026.3"])
-def test_a_snapshot_without_its_blobs(world_dir: Path, release: str, with_graph: bool) -> None:
-    revision = snapshot(world_dir)
+def test_a_snapshot_without_its_blobs(public_dir: Path, release: str, with_graph: bool) -> None:
+    revision = snapshot(public_dir)
     if not with_graph:
         (revision / "graph.pbtxt").unlink()
     elif with_graph:
@@ -230,8 +230,8 @@ def test_a_snapshot_without_its_blobs(world_dir: Path, release: str, with_graph:
 
 
 @pytest.mark.parametrize("release", ["2025.4", "2026.3"])
-def test_a_snapshot_with_its_blobs(world_dir: Path, release: str) -> None:
-    revision = snapshot(world_dir)
+def test_a_snapshot_with_its_blobs(public_dir: Path, release: str) -> None:
+    revision = snapshot(public_dir)
     line = (
         f"docker run --rm -v {revision.parents[1]}:/hub:ro openvino/model_server:{release} "
         f"--model_path /hub/snapshots/{revision.name} --model_name m --rest_port 8000"
@@ -240,9 +240,9 @@ def test_a_snapshot_with_its_blobs(world_dir: Path, release: str) -> None:
     assert codes(result) == []
 
 
-def test_a_snapshot_as_the_target(world_dir: Path) -> None:
+def test_a_snapshot_as_the_target(public_dir: Path) -> None:
     """Here the targets of the links exist; in a container with only the snapshot they do not."""
-    revision = snapshot(world_dir)
+    revision = snapshot(public_dir)
     result = check(revision)
     assert codes(result) == ["OVD124"]
     assert (result.code, str(revision.parents[1]) in result.text) == (0, True)
@@ -257,16 +257,16 @@ def test_a_snapshot_as_the_target(world_dir: Path) -> None:
         ("docker", "--overwrite_models", "docker run"),
     ],
 )
-def test_arguments_in_the_form_of_the_source(world_dir: Path, source: str, text: str, location: str) -> None:
-    model = world_dir / "models" / "OpenVINO" / "Tiny"
+def test_arguments_in_the_form_of_the_source(public_dir: Path, source: str, text: str, location: str) -> None:
+    model = public_dir / "models" / "OpenVINO" / "Tiny"
     model.parent.mkdir(parents=True)
-    directory = unpack(MODELS["text_generation"], world_dir)
+    directory = unpack(MODELS["text_generation"], public_dir)
     without_version(directory)
     directory.rename(model)
     (model / "openvino_model.bin").write_text(
         "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 5\n"
     )
-    subprocess.run(["chmod", "-R", "a+rwX", world_dir], check=True)
+    subprocess.run(["chmod", "-R", "a+rwX", public_dir], check=True)
     image = "openvino/model_server:2025.4"
     server_arguments = [
         "--source_model",
@@ -277,21 +277,21 @@ def test_arguments_in_the_form_of_the_source(world_dir: Path, source: str, text:
         "8000",
     ]
     server_arguments += ["--task", "text_generation"]
-    mount = f"{world_dir}/models:/models"
+    mount = f"{public_dir}/models:/models"
     if source == "compose":
-        path = world_dir / "compose.yaml"
+        path = public_dir / "compose.yaml"
         services = {"ovms": {"image": image, "command": server_arguments, "volumes": [mount]}}
         path.write_text(json.dumps({"services": services}))
         option = ("--compose", str(path))
     elif source == "kubernetes":
-        path = world_dir / "pod.yaml"
+        path = public_dir / "pod.yaml"
         container = {
             "name": "ovms",
             "image": image,
             "args": server_arguments,
             "volumeMounts": [{"name": "m", "mountPath": "/models"}],
         }
-        volumes = [{"name": "m", "hostPath": {"path": f"{world_dir}/models"}}]
+        volumes = [{"name": "m", "hostPath": {"path": f"{public_dir}/models"}}]
         spec = {"containers": [container], "volumes": volumes}
         path.write_text(
             json.dumps({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p"}, "spec": spec})

@@ -200,9 +200,9 @@ def verdict(plan: GraphPlan) -> str:
 
 
 @pytest.mark.slow
-def test_prediction_and_library_agree(world_dir: Path) -> None:
+def test_prediction_and_library_agree(public_dir: Path) -> None:
     """One process loads all, which takes seconds; all differences are listed together."""
-    made = dict(cases(world_dir))
+    made = dict(cases(public_dir))
     plans = predicted(list(made.values()))
     loaded = load([(case.task, str(case.directory)) for case in made.values()])
     differ = differences(list(made), plans, loaded)
@@ -228,12 +228,12 @@ def exception_of(plan: GraphPlan) -> str:
 
 
 @pytest.mark.needs_root
-def test_files_that_the_user_may_not_read(world_dir: Path) -> None:
+def test_files_that_the_user_may_not_read(public_dir: Path) -> None:
     """The process of the library drops root, as the server's does; so does the process that reads the files."""
     made: dict[str, Case] = {}
     for name, (task, make) in MODELS.items():
         for file in make():
-            directory = world_dir / name / file.replace(".", "-")
+            directory = public_dir / name / file.replace(".", "-")
             directory.mkdir(parents=True)
             write(directory, make())
             (directory / file).chmod(0)
@@ -260,11 +260,11 @@ PROPERTIES: list[dict[str, object]] = [
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["text", "rerank"])
-def test_properties_of_the_plugin(world_dir: Path, name: str) -> None:
+def test_properties_of_the_plugin(public_dir: Path, name: str) -> None:
     task, make = MODELS[name]
     wrong = []
     for number, config in enumerate(PROPERTIES):
-        directory = world_dir / str(number)
+        directory = public_dir / str(number)
         directory.mkdir()
         write(directory, make())
         device = "device" if task == "text_generation" else "target_device"

@@ -58,16 +58,16 @@ def codes(result: Result) -> list[str]:
 
 
 @pytest.mark.parametrize("load", ["none", "read", pytest.param("compile", marks=needs_genai)])
-def test_how_far_models_were_loaded(world_dir: Path, load: str) -> None:
+def test_how_far_models_were_loaded(public_dir: Path, load: str) -> None:
     for task in MODELS:
-        make(world_dir / "models" / task, task)
-    result = check(world_dir / "models", load)
+        make(public_dir / "models" / task, task)
+    result = check(public_dir / "models", load)
     assert (codes(result), result.code) == ([], 0)
     assert bases(result) == [{"none": "static", "read": "read", "compile": "compiled"}[load]] * 3
 
 
-def test_openvino_message_is_in_the_log_line_of_the_server(world_dir: Path) -> None:
-    root = make(world_dir / "m", "embeddings")
+def test_openvino_message_is_in_the_log_line_of_the_server(public_dir: Path) -> None:
+    root = make(public_dir / "m", "embeddings")
     xml = root / "openvino_model.xml"
     xml.write_text(xml.read_text().replace('type="Gather"', 'type="Gatherer"', 1))
     result = check(root, "read")
@@ -81,8 +81,8 @@ def test_openvino_message_is_in_the_log_line_of_the_server(world_dir: Path) -> N
 
 @needs_genai
 @pytest.mark.slow
-def test_a_pipeline_that_is_refused(world_dir: Path) -> None:
-    root = make(world_dir / "m", options='plugin_config: \'{"KV_CACHE_PRECISION": "int8"}\'')
+def test_a_pipeline_that_is_refused(public_dir: Path) -> None:
+    root = make(public_dir / "m", options='plugin_config: \'{"KV_CACHE_PRECISION": "int8"}\'')
     result = check(root, "compile")
     (finding,) = json.loads(result.out)["findings"]
     assert (finding["code"], finding["severity"]) == ("OVD375", "error")
@@ -94,8 +94,8 @@ def test_a_pipeline_that_is_refused(world_dir: Path) -> None:
 
 @needs_genai
 @pytest.mark.slow
-def test_the_child_answers_with_the_servers_paths(world_dir: Path) -> None:
-    root = make(world_dir / "m", "rerank")
+def test_the_child_answers_with_the_servers_paths(public_dir: Path) -> None:
+    root = make(public_dir / "m", "rerank")
     (root / "openvino_model.bin").unlink()
     question = LoadPipeline(str(root), "rerank")
     with LocalCollector(None) as collector:
@@ -106,9 +106,9 @@ def test_the_child_answers_with_the_servers_paths(world_dir: Path) -> None:
     assert report.runtime
 
 
-def test_text_operations_are_loaded_only_on_request(world_dir: Path) -> None:
+def test_text_operations_are_loaded_only_on_request(public_dir: Path) -> None:
     """Their library cannot be unloaded, and a classic model must be read without it."""
-    path = str(make(world_dir / "m") / "openvino_tokenizer.xml")
+    path = str(make(public_dir / "m") / "openvino_tokenizer.xml")
     plain, with_library = LoadModel(path, "read"), LoadModel(path, "read", tokenizers=True)
     with LocalCollector(None) as collector:
         answers = collector.collect([with_library, plain])
@@ -163,8 +163,8 @@ def test_consequences_of_a_load(tmp_path: Path, report: Any, verdict: str) -> No
     assert not_loaded == ([f"{tmp_path}/m: openvino_genai is not installed"] if missing else [])
 
 
-def test_a_pipeline_that_cannot_be_loaded_is_a_note(world_dir: Path, tmp_path: Path) -> None:
-    root = make(world_dir / "m", options='device: "GPU"')
+def test_a_pipeline_that_cannot_be_loaded_is_a_note(public_dir: Path, tmp_path: Path) -> None:
+    root = make(public_dir / "m", options='device: "GPU"')
     result = check(root, "compile")
     assert "OVD908" in codes(result)
     assert "only the CPU is tried" in result.text

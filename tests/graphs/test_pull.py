@@ -22,11 +22,11 @@ POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 5\n"
 
 
 @pytest.fixture
-def repository(world_dir: Path) -> Path:
+def repository(public_dir: Path) -> Path:
     """A repository that belongs to the server's user, with one pulled model: OpenVINO/Tiny."""
-    root = world_dir / "models"
+    root = public_dir / "models"
     (root / "OpenVINO").mkdir(parents=True)
-    directory = unpack("llm-2025.4", world_dir)
+    directory = unpack("llm-2025.4", public_dir)
     without_version(directory)
     directory.rename(root / "OpenVINO" / "Tiny")
     model = root / "OpenVINO" / "Tiny"

@@ -39,9 +39,9 @@ def entries(*names: str) -> str:
 
 
 @pytest.fixture
-def flow(world_dir: Path) -> Path:
+def flow(public_dir: Path) -> Path:
     """A graph that uses the model resnet, which its subconfig.json lists."""
-    root = world_dir / "flow"
+    root = public_dir / "flow"
     good_model(root / "resnet" / "1")
     (root / "graph.pbtxt").write_text(SESSION)
     (root / "subconfig.json").write_text(entries("resnet"))
@@ -64,9 +64,9 @@ def single(root: Path, release: str = "2026.3") -> Result:
     return ovms_doctor("check", *options, "--", *arguments)
 
 
-def configured(world_dir: Path, *graphs: str, release: str = "2026.3", **more: Any) -> Result:
-    config = world_dir / "config.json"
-    listed = [{"name": name, "base_path": str(world_dir / name)} for name in graphs]
+def configured(public_dir: Path, *graphs: str, release: str = "2026.3", **more: Any) -> Result:
+    config = public_dir / "config.json"
+    listed = [{"name": name, "base_path": str(public_dir / name)} for name in graphs]
     document = {"model_config_list": [], "mediapipe_config_list": listed, **more}
     config.write_text(json.dumps(document))
     return ovms_doctor("check", config, "--ovms-version", release, "--load", "none", "--format", "json")
@@ -103,21 +103,21 @@ def test_a_model_of_the_subconfig_that_fails(flow: Path) -> None:
         assert models(result)["resnet"] == ["LOADING"]
 
 
-def test_another_name_for_the_file(flow: Path, world_dir: Path) -> None:
+def test_another_name_for_the_file(flow: Path, public_dir: Path) -> None:
     (flow / "subconfig.json").rename(flow / "mine.json")
-    assert codes(configured(world_dir, "flow")) == ["OVD395"]
+    assert codes(configured(public_dir, "flow")) == ["OVD395"]
     listed = [{"name": "flow", "base_path": str(flow), "subconfig": "mine.json"}]
-    assert codes(configured(world_dir, mediapipe_config_list=listed)) == []
+    assert codes(configured(public_dir, mediapipe_config_list=listed)) == []
 
 
-def test_a_servable_name_without_a_model(flow: Path, world_dir: Path) -> None:
+def test_a_servable_name_without_a_model(flow: Path, public_dir: Path) -> None:
     (flow / "subconfig.json").unlink()
-    for result in (single(flow), configured(world_dir, "flow")):
+    for result in (single(flow), configured(public_dir, "flow")):
         assert codes(result) == ["OVD395"]
         assert "line 7" in result.text
     # The model is listed in the configuration itself.
     entry = [{"config": {"name": "resnet", "base_path": str(flow / "resnet")}}]
-    assert codes(configured(world_dir, "flow", model_config_list=entry)) == []
+    assert codes(configured(public_dir, "flow", model_config_list=entry)) == []
     # For a single directory it is not known which other models are configured.
     options = ("--as", "model", "--load", "none", "--format", "json", "--ovms-version", "2025.4")
     assert codes(ovms_doctor("check", flow, *options)) == []
@@ -141,42 +141,42 @@ def test_a_subconfig_that_is_not_json(flow: Path, text: str) -> None:
 
 
 @pytest.mark.parametrize("release", ["2025.0", "2026.3"])
-def test_a_config_of_hugging_face_ends_the_reading(flow: Path, world_dir: Path, release: str) -> None:
+def test_a_config_of_hugging_face_ends_the_reading(flow: Path, public_dir: Path, release: str) -> None:
     """Since 2025.1 a config.json beside a graph is read as a subconfig file."""
-    first = unpack("llm-2025.4", world_dir)
+    first = unpack("llm-2025.4", public_dir)
     without_version(first)
-    first.rename(world_dir / "chat")
-    (world_dir / "chat" / "graph.pbtxt").write_text(graph("text_generation"))
-    result = configured(world_dir, "chat", "flow", release=release)
+    first.rename(public_dir / "chat")
+    (public_dir / "chat" / "graph.pbtxt").write_text(graph("text_generation"))
+    result = configured(public_dir, "chat", "flow", release=release)
     lost = "OVD394" in codes(result)
     assert lost is (release == "2026.3")
     assert ("resnet" in models(result)) is not lost
     # In the other order it has no effect.
-    assert "OVD394" not in codes(configured(world_dir, "flow", "chat", release=release))
+    assert "OVD394" not in codes(configured(public_dir, "flow", "chat", release=release))
 
 
-def test_names_in_use(flow: Path, world_dir: Path) -> None:
+def test_names_in_use(flow: Path, public_dir: Path) -> None:
     """The first model with a name counts, and a graph may not have a model's name."""
-    other = good_model(world_dir / "other" / "1").parent
+    other = good_model(public_dir / "other" / "1").parent
     entry = [{"config": {"name": "resnet", "base_path": str(other)}}]
-    result = configured(world_dir, "flow", model_config_list=entry)
+    result = configured(public_dir, "flow", model_config_list=entry)
     listed = {item["name"]: item["base_path"] for item in json.loads(result.out)["models"]}
     assert listed["resnet"] == str(other)
     (flow / "subconfig.json").write_text(entries("resnet", "flow"))
     good_model(flow / "flow" / "1")
-    assert "OVD443" in codes(configured(world_dir, "flow"))
+    assert "OVD443" in codes(configured(public_dir, "flow"))
 
 
-def test_paths_of_a_graph_in_a_version_directory(world_dir: Path) -> None:
+def test_paths_of_a_graph_in_a_version_directory(public_dir: Path) -> None:
     """A graph.pbtxt in the directory 1 counts its paths from there (model mesh, since 2025.1)."""
-    model = unpack("llm-2025.4", world_dir)
+    model = unpack("llm-2025.4", public_dir)
     without_version(model)
-    (world_dir / "mesh").mkdir(mode=0o755)
-    model.rename(world_dir / "mesh" / "1")
-    (world_dir / "mesh" / "1" / "graph.pbtxt").write_text(graph("text_generation"))
-    assert codes(single(world_dir / "mesh")) == []
-    config = world_dir / "config.json"
-    entry = [{"config": {"name": "chat", "base_path": str(world_dir / "mesh")}}]
+    (public_dir / "mesh").mkdir(mode=0o755)
+    model.rename(public_dir / "mesh" / "1")
+    (public_dir / "mesh" / "1" / "graph.pbtxt").write_text(graph("text_generation"))
+    assert codes(single(public_dir / "mesh")) == []
+    config = public_dir / "config.json"
+    entry = [{"config": {"name": "chat", "base_path": str(public_dir / "mesh")}}]
     config.write_text(json.dumps({"model_config_list": entry}))
     assert codes(ovms_doctor("check", config, "--load", "none", "--format", "json")) == []
 
@@ -187,9 +187,9 @@ def test_a_graph_with_its_models_is_one_target(flow: Path) -> None:
     assert set(models(result)) == {"flow", "resnet"}
 
 
-def test_an_entry_without_a_base_path(flow: Path, world_dir: Path) -> None:
+def test_an_entry_without_a_base_path(flow: Path, public_dir: Path) -> None:
     """Its directory is the one beside the configuration with its name; the configuration is not a subconfig file."""
-    config = world_dir / "config.json"
+    config = public_dir / "config.json"
     config.write_text(json.dumps({"model_config_list": [{"config": {"name": "flow"}}]}))
     result = ovms_doctor("check", config, "--load", "none", "--format", "json", "--ovms-version", "2026.3")
     assert models(result) == {"flow": ["AVAILABLE"], "resnet": ["AVAILABLE"]}

@@ -11,11 +11,11 @@ MODEL = Path(__file__).parents[2] / "fixtures" / "models" / "dense-ir"
 
 
 @pytest.fixture
-def host(world_dir: Path) -> Path:
+def host(public_dir: Path) -> Path:
     """A model in a repository, and a cache directory that every user can write to."""
-    shutil.copytree(MODEL, world_dir / "models" / "dense")
-    for path in (world_dir / "models").rglob("*"):
+    shutil.copytree(MODEL, public_dir / "models" / "dense")
+    for path in (public_dir / "models").rglob("*"):
         path.chmod(0o755 if path.is_dir() else 0o644)
-    (world_dir / "cache").mkdir()
-    (world_dir / "cache").chmod(0o777)
-    return world_dir
+    (public_dir / "cache").mkdir()
+    (public_dir / "cache").chmod(0o777)
+    return public_dir

@@ -38,40 +38,40 @@ def test_files_are_read_as_docker_reads_them() -> None:
 
 
 class TestCommandLine:
-    def found(self, world_dir: Path, *arguments: str, **more: object) -> list[str]:
-        if not (world_dir / "m").exists():
-            good_model(world_dir / "m" / "1")
-        result = ovms_doctor("check", world_dir / "m", "-f", "json", *arguments, **more)  # type: ignore[arg-type]
+    def found(self, public_dir: Path, *arguments: str, **more: object) -> list[str]:
+        if not (public_dir / "m").exists():
+            good_model(public_dir / "m" / "1")
+        result = ovms_doctor("check", public_dir / "m", "-f", "json", *arguments, **more)  # type: ignore[arg-type]
         assert result.code == 0
         return [finding["code"] for finding in result.document["findings"]]
 
-    def test_overriding_variable_has_a_note(self, world_dir: Path) -> None:
-        assert self.found(world_dir, "--env", "GRPC_SERVERS=64") == ["OVD411"]
-        (world_dir / "env").write_text("GRPC_SERVERS=64\n")
-        assert self.found(world_dir, "--env-file", str(world_dir / "env")) == ["OVD411"]
+    def test_overriding_variable_has_a_note(self, public_dir: Path) -> None:
+        assert self.found(public_dir, "--env", "GRPC_SERVERS=64") == ["OVD411"]
+        (public_dir / "env").write_text("GRPC_SERVERS=64\n")
+        assert self.found(public_dir, "--env-file", str(public_dir / "env")) == ["OVD411"]
 
-    def test_an_unused_variable_is_not_reported(self, world_dir: Path) -> None:
-        assert self.found(world_dir, "--env", "API_KEY=HUSH", "--env", "PATH=/bin") == []
+    def test_an_unused_variable_is_not_reported(self, public_dir: Path) -> None:
+        assert self.found(public_dir, "--env", "API_KEY=HUSH", "--env", "PATH=/bin") == []
 
-    def test_process_environment_is_used_only_on_request(self, world_dir: Path) -> None:
+    def test_process_environment_is_used_only_on_request(self, public_dir: Path) -> None:
         import os
 
         environment = {**os.environ, "GRPC_SERVERS": "64"}
-        assert self.found(world_dir, environment=environment) == []
-        assert self.found(world_dir, "--env-from-process", environment=environment) == ["OVD411"]
+        assert self.found(public_dir, environment=environment) == []
+        assert self.found(public_dir, "--env-from-process", environment=environment) == ["OVD411"]
 
     @pytest.mark.parametrize("arguments", [["--env", "A"], ["--env", "1=2"], ["--env-file", "/nonexistent"]])
-    def test_mistakes(self, arguments: list[str], world_dir: Path) -> None:
-        good_model(world_dir / "m" / "1")
-        result = ovms_doctor("check", world_dir / "m", *arguments)
+    def test_mistakes(self, arguments: list[str], public_dir: Path) -> None:
+        good_model(public_dir / "m" / "1")
+        result = ovms_doctor("check", public_dir / "m", *arguments)
         assert result.code == 2
         assert result.err.count(b"\n") == 1
 
-    def test_recorded_facts_contain_the_variable_without_its_value(self, world_dir: Path) -> None:
-        good_model(world_dir / "m" / "1")
-        facts = world_dir / "facts.json"
+    def test_recorded_facts_contain_the_variable_without_its_value(self, public_dir: Path) -> None:
+        good_model(public_dir / "m" / "1")
+        facts = public_dir / "facts.json"
         arguments = ["--env", "GRPC_SERVERS=64", "--env", "API_KEY=HUSH"]
-        assert ovms_doctor("collect", world_dir / "m", *arguments, "-o", facts).code == 0
+        assert ovms_doctor("collect", public_dir / "m", *arguments, "-o", facts).code == 0
         assert "HUSH" not in facts.read_text()
         document = json.loads(ovms_doctor("check", "--facts", facts, "-f", "json").out)
         assert [finding["code"] for finding in document["findings"]] == ["OVD411"]

@@ -159,9 +159,9 @@ PATHS = [
 @pytest.mark.needs_root
 @pytest.mark.needs_command("unshare", "mount", "chroot")
 @pytest.mark.parametrize("arrangement", ARRANGEMENTS.values(), ids=list(ARRANGEMENTS))
-def test_agrees_with_a_mount_namespace(arrangement: list[tuple[str, str, bool]], world_dir: Path) -> None:
+def test_agrees_with_a_mount_namespace(arrangement: list[tuple[str, str, bool]], public_dir: Path) -> None:
     """A process behind real bind mounts sees the same files as the table and the probes find."""
-    host = os.path.realpath(world_dir)
+    host = os.path.realpath(public_dir)
     for top in "abc":
         for below in ("", "/x", "/y", "/x/y"):
             directory = Path(host, top + below)
@@ -211,13 +211,13 @@ def _in_namespace(mounts: list[Mount], root: Path) -> tuple[dict[str, str | None
 # -- as a user meets it --------------------------------------------------------------------------------
 
 
-def test_a_remedy_is_for_the_checked_directory(world_dir: Path) -> None:
+def test_a_remedy_is_for_the_checked_directory(public_dir: Path) -> None:
     """A mount of the command line replaces the run line's mount at the same path."""
     for name in ("a", "b"):
-        (world_dir / name / "m").mkdir(parents=True)
-    (world_dir / "b" / "m" / "model.onnx").write_bytes(b"\x08")
+        (public_dir / name / "m").mkdir(parents=True)
+    (public_dir / "b" / "m" / "model.onnx").write_bytes(b"\x08")
     line = (
-        f"docker run -v {world_dir}/a:/models openvino/model_server:2025.4 --model_name m --model_path /models/m "
+        f"docker run -v {public_dir}/a:/models openvino/model_server:2025.4 --model_name m --model_path /models/m "
         "--port 9000"
     )
     result = ovms_doctor(
@@ -225,7 +225,7 @@ def test_a_remedy_is_for_the_checked_directory(world_dir: Path) -> None:
         "--docker-run",
         line,
         "--mount",
-        f"{world_dir}/b:/models",
+        f"{public_dir}/b:/models",
         "--load",
         "none",
         "--format",
@@ -238,22 +238,22 @@ def test_a_remedy_is_for_the_checked_directory(world_dir: Path) -> None:
         if step["command"]
     ]
     moves = [command for command in commands if command.startswith("mv ")]
-    assert moves == [f"mv -- {world_dir}/b/m/model.onnx {world_dir}/b/m/1/"]
-    assert not [command for command in commands if f"{world_dir}/a" in command]
-    assert result.document["models"][0]["host_path"] == f"{world_dir}/b/m"
+    assert moves == [f"mv -- {public_dir}/b/m/model.onnx {public_dir}/b/m/1/"]
+    assert not [command for command in commands if f"{public_dir}/a" in command]
+    assert result.document["models"][0]["host_path"] == f"{public_dir}/b/m"
 
 
 @pytest.mark.parametrize("order", [(0, 1), (1, 0)])
-def test_a_nested_mount_counts_in_either_order(order: tuple[int, int], world_dir: Path) -> None:
-    (world_dir / "a" / "m").mkdir(parents=True)
-    (world_dir / "b").mkdir()
-    (world_dir / "b" / "model.onnx").write_bytes(b"\x08")
-    pairs = [f"{world_dir}/a:/models", f"{world_dir}/b:/models/m"]
+def test_a_nested_mount_counts_in_either_order(order: tuple[int, int], public_dir: Path) -> None:
+    (public_dir / "a" / "m").mkdir(parents=True)
+    (public_dir / "b").mkdir()
+    (public_dir / "b" / "model.onnx").write_bytes(b"\x08")
+    pairs = [f"{public_dir}/a:/models", f"{public_dir}/b:/models/m"]
     mounts = [word for index in order for word in ("--mount", pairs[index])]
     arguments = ["--", "--model_name", "m", "--model_path", "/models/m", "--port", "9000"]
     result = ovms_doctor("check", *mounts, "--load", "none", "--format", "json", *arguments)
-    assert result.document["models"][0]["host_path"] == f"{world_dir}/b"
+    assert result.document["models"][0]["host_path"] == f"{public_dir}/b"
     steps = [
         step["command"] for finding in result.document["findings"] for step in finding["remedy"]["steps"]
     ]
-    assert f"mv -- {world_dir}/b/model.onnx {world_dir}/b/1/" in steps
+    assert f"mv -- {public_dir}/b/model.onnx {public_dir}/b/1/" in steps

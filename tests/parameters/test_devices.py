@@ -242,12 +242,12 @@ def test_devices_missing_in_a_list(
 
 # -- the rules against the real OpenVINO ------------------------------------------------------------------
 @pytest.mark.needs_module("numpy")
-def test_same_results_as_openvino(world_dir: Path) -> None:
+def test_same_results_as_openvino(public_dir: Path) -> None:
     """Every device of the table that needs no GPU or NPU, compiled by the installed OpenVINO."""
     for name in ("fc.xml", "fc.bin"):
-        shutil.copyfile(DATA / name, world_dir / name)
+        shutil.copyfile(DATA / name, public_dir / name)
     own = [text for text in BARE_HOST if "GPU" not in text and "NPU" not in text]
-    model = os.fspath(world_dir / "fc.xml")
+    model = os.fspath(public_dir / "fc.xml")
     questions = {text: LoadModel(model, "compile", Preparation(device=text)) for text in own}
     answers = collector(os.getuid()).collect(tuple(questions.values()))
     results: dict[str, bool] = {}
@@ -265,7 +265,7 @@ def test_same_results_as_openvino(world_dir: Path) -> None:
 
 
 # -- plans and findings, in memory ----------------------------------------------------------------------
-class DeviceWorld(MemoryFiles):
+class DeviceFiles(MemoryFiles):
     """Files in memory, and an OpenVINO that refuses to compile for unknown devices; /dev is empty."""
 
     def answer(self, question: AnyQuestion) -> Answer:
@@ -277,8 +277,8 @@ class DeviceWorld(MemoryFiles):
         return super().answer(question)
 
 
-def device_files(source: MemoryFiles | None = None) -> DeviceWorld:
-    return DeviceWorld((source or model_of("1")).files)
+def device_files(source: MemoryFiles | None = None) -> DeviceFiles:
+    return DeviceFiles((source or model_of("1")).files)
 
 
 def plan_and_findings(
@@ -289,7 +289,7 @@ def plan_and_findings(
     user: User = IMAGE,
     release: str = "2026.3",
     **more: Any,
-) -> tuple[Plan, list[Finding], DeviceWorld]:
+) -> tuple[Plan, list[Finding], DeviceFiles]:
     parameter_values = {
         **({} if device is None else {"target_device": device}),
         **more.pop("parameter_values", {}),
@@ -342,7 +342,7 @@ def test_suggested_device(device: str, hint: str) -> None:
     assert hint in step.text
 
 
-def compiled(files: DeviceWorld) -> list[str]:
+def compiled(files: DeviceFiles) -> list[str]:
     return [
         question.preparation.device
         for question in files.questions
@@ -402,7 +402,7 @@ def test_the_gpu_of_the_server_is_tried_by_openvino() -> None:
 
 
 def test_library_missing_on_this_host_proves_nothing_for_the_server() -> None:
-    class LoadWithoutLibrary(DeviceWorld):
+    class LoadWithoutLibrary(DeviceFiles):
         def answer(self, question: AnyQuestion) -> Answer:
             if isinstance(question, LoadModel) and question.level == "compile":
                 return LoadReport("compile", "failed", "compile", 'Cannot load library "x.so"', "2026.4.1")
@@ -498,7 +498,7 @@ def test_an_unavailable_host_causes_no_false_alarm() -> None:
     entry = ModelEntry("m", "/m", parameters=ModelParameters((("target_device", '"GPU"'),), "config"))
     server = deployment("2026.3", entry=entry, bare_metal=True)
 
-    class Closed(DeviceWorld):
+    class Closed(DeviceFiles):
         def answer(self, question: AnyQuestion) -> Answer:
             if isinstance(question, StatPath) and question.path.startswith("/dev/"):
                 return Unavailable("not looked at")

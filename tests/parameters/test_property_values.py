@@ -42,8 +42,8 @@ def judge(
     ],
     ids=str,
 )
-def test_a_refused_value(properties: dict[str, object], level: str, world_dir: Path) -> None:
-    assert judge(world_dir, level, **properties) == (["OVD433"], "LOADING")
+def test_a_refused_value(properties: dict[str, object], level: str, public_dir: Path) -> None:
+    assert judge(public_dir, level, **properties) == (["OVD433"], "LOADING")
 
 
 @pytest.mark.parametrize("level", ["read", "compile"])
@@ -60,19 +60,19 @@ def test_a_refused_value(properties: dict[str, object], level: str, world_dir: P
     ],
     ids=str,
 )
-def test_an_accepted_value(properties: dict[str, object], level: str, world_dir: Path) -> None:
-    assert judge(world_dir, level, **properties) == ([], "AVAILABLE")
+def test_an_accepted_value(properties: dict[str, object], level: str, public_dir: Path) -> None:
+    assert judge(public_dir, level, **properties) == ([], "AVAILABLE")
 
 
-def test_a_key_that_this_runtime_lacks_is_not_a_refused_value(world_dir: Path) -> None:
+def test_a_key_that_this_runtime_lacks_is_not_a_refused_value(public_dir: Path) -> None:
     """OpenVINO had AFFINITY until 2024.6."""
-    assert judge(world_dir, "read", "2024.3", AFFINITY="CORE") == ([], "AVAILABLE")
+    assert judge(public_dir, "read", "2024.3", AFFINITY="CORE") == ([], "AVAILABLE")
 
 
 @pytest.mark.parametrize("level", ["read", "compile"])
-def test_no_cache_is_written(level: Literal["read", "compile"], world_dir: Path) -> None:
-    directory = good_model(world_dir / "m" / "1")
-    cache = world_dir / "cache"
+def test_no_cache_is_written(level: Literal["read", "compile"], public_dir: Path) -> None:
+    directory = good_model(public_dir / "m" / "1")
+    cache = public_dir / "cache"
     cache.mkdir()
     config = (("CACHE_DIR", json.dumps(str(cache))),)
     question = LoadModel(str(directory / "model.xml"), level, Preparation(config=config))

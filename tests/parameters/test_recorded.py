@@ -45,8 +45,8 @@ def test_there_are_many() -> None:
 @pytest.mark.parametrize(
     "case", sampled(CASES, kind_of_outcome), ids=lambda case: f"{case.release}-{case.id}"
 )
-def test_states_and_lines(case: Case, world_dir: Path) -> None:
-    directory = world_dir / "case"
+def test_states_and_lines(case: Case, public_dir: Path) -> None:
+    directory = public_dir / "case"
     followed = follow(case, directory)
     recorded = case.filled("models", str(directory))
     plans = {item.entry.name: item.plan for item in followed if item.plan is not None}

@@ -32,8 +32,8 @@ def example(tmp_path: Path) -> Path:
     return install(source, tmp_path / "site")
 
 
-def test_example_behaves_as_documented(example: Path, world_dir: Path) -> None:
-    models = world_dir / "models"
+def test_example_behaves_as_documented(example: Path, public_dir: Path) -> None:
+    models = public_dir / "models"
     good_model(models / "fine" / "1")
     (models / "wrong here" / "3").mkdir(parents=True)
     shutil.copy(MODELS / "onnx_ok.onnx", models / "wrong here" / "3" / "model.onnx")

@@ -30,9 +30,9 @@ DEADLINES = ("1", "4", "16", "64")
 
 
 @pytest.fixture
-def models(world_dir: Path) -> Path:
-    good_model(world_dir / "models" / "m" / "1")
-    return world_dir / "models"
+def models(public_dir: Path) -> Path:
+    good_model(public_dir / "models" / "m" / "1")
+    return public_dir / "models"
 
 
 def check(site: Path, models: Path, *arguments: str, timeout: str = LONG, **more: str) -> Result:

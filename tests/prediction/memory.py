@@ -84,7 +84,7 @@ class MemoryFiles:
             tensors = ((INPUT,), (OUTPUT,)) if good else (None, None)
             return ModelInspection(question.format, (), faults, inputs=tensors[0], outputs=tensors[1])
         if not isinstance(question, LoadModel):
-            return Unavailable("not part of this world")
+            return Unavailable("not in memory")
         if good:
             return LoadReport(question.level, "ok", "read", "", "test", None, (INPUT,), (OUTPUT,))
         return LoadReport(question.level, "failed", "read", "Unable to read the model\n\n", "test")

@@ -20,7 +20,7 @@ from ovms_doctor.model.host import User
 from ovms_doctor.model.options import CheckOptions
 from ovms_doctor.model.plan import Plan
 from tests.logs.recorded import recorded
-from tests.prediction.host_world import Host, rights
+from tests.prediction.memory_host import Host, rights
 
 PATH = "/srv/ovms/configs/added.json"
 NAMED = {"model_config_list": [{"config": {"name": "fc", "base_path": "/srv/ovms/models/fc"}}]}

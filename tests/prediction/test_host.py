@@ -29,7 +29,7 @@ from ovms_doctor.model.host import User
 from ovms_doctor.model.options import CheckOptions
 from ovms_doctor.model.plan import Plan
 from tests.logs.recorded import recorded
-from tests.prediction.host_world import Host, rights
+from tests.prediction.memory_host import Host, rights
 
 CONFIG = ("--config_path", "/c/config.json")
 HOST = "docker run --network host -v /c:/c openvino/model_server:2026.3 --config_path /c/config.json "

@@ -84,8 +84,8 @@ def _disagreements(directory: str) -> list[str]:
 
 
 @pytest.mark.needs_root
-def test_every_mode_and_acl_is_read_as_the_kernel_reads_it(world_dir: Path) -> None:
-    directory = world_dir / "models"
+def test_every_mode_and_acl_is_read_as_the_kernel_reads_it(public_dir: Path) -> None:
+    directory = public_dir / "models"
     directory.mkdir()
     os.chown(directory, OWNER, OWNING_GROUP)
     read, write = os.pipe()

@@ -248,9 +248,9 @@ WAYS = ["host", "root", "mounts"]
     queried=st.lists(PATH, min_size=1, max_size=5),
 )
 def test_prediction_trying_and_the_kernel_agree(
-    world_dir: Path, way: str, nodes: list[Node], user: Ids, queried: list[str]
+    public_dir: Path, way: str, nodes: list[Node], user: Ids, queried: list[str]
 ) -> None:
-    top = f"{world_dir}/{len(os.listdir(world_dir))}"
+    top = f"{public_dir}/{len(os.listdir(public_dir))}"
     os.mkdir(top)
     server_top = "" if way == "mounts" else top
     known = _build(top, nodes, server_top, absolute_links=way != "root")

@@ -29,9 +29,9 @@ def paths(found: tuple[Any, ...], below: Path) -> list[str]:
 
 
 @pytest.fixture
-def tree(world_dir: Path) -> Path:
+def tree(public_dir: Path) -> Path:
     """A closed directory with a closed model in it, and many files that no server reads."""
-    version = good_model(world_dir / "closed" / "team" / "m" / "1")
+    version = good_model(public_dir / "closed" / "team" / "m" / "1")
     for file in version.iterdir():
         file.chmod(0o600)
     (version / "notes.txt").write_text("x")
@@ -39,9 +39,9 @@ def tree(world_dir: Path) -> Path:
     (version / "elsewhere.xml").symlink_to("/etc/shadow")
     (version.parent / ".git").mkdir(0o700)
     (version.parent / "docs").mkdir(0o700)
-    for directory in (version, version.parent, version.parent.parent, world_dir / "closed"):
+    for directory in (version, version.parent, version.parent.parent, public_dir / "closed"):
         directory.chmod(0o700)
-    return world_dir
+    return public_dir
 
 
 def test_parent_directories_and_files_that_a_server_reads(tree: Path) -> None:
@@ -52,29 +52,29 @@ def test_parent_directories_and_files_that_a_server_reads(tree: Path) -> None:
     assert not found.more
 
 
-def test_allowed_path_is_not_denied(world_dir: Path) -> None:
-    good_model(world_dir / "m" / "1")
-    assert denied(world_dir / "m") == Denials()
-    assert denied(world_dir / "nothing") == Denials()
-    (world_dir / "file").write_text("x")
-    assert denied(world_dir / "file") == Denials()
+def test_allowed_path_is_not_denied(public_dir: Path) -> None:
+    good_model(public_dir / "m" / "1")
+    assert denied(public_dir / "m") == Denials()
+    assert denied(public_dir / "nothing") == Denials()
+    (public_dir / "file").write_text("x")
+    assert denied(public_dir / "file") == Denials()
 
 
-def test_a_large_tree_is_not_read_completely(world_dir: Path) -> None:
-    version = world_dir / "m" / "1"
+def test_a_large_tree_is_not_read_completely(public_dir: Path) -> None:
+    version = public_dir / "m" / "1"
     version.mkdir(parents=True)
     for number in range(5100):
         os.close(os.open(version / f"{number}.xml", os.O_CREAT, 0o600))
-    found = denied(world_dir / "m")
+    found = denied(public_dir / "m")
     assert len(found.files) == 200
     assert found.more
 
 
-def test_a_deep_tree_ends(world_dir: Path) -> None:
-    deep = world_dir.joinpath("m", *["d"] * 40)
+def test_a_deep_tree_ends(public_dir: Path) -> None:
+    deep = public_dir.joinpath("m", *["d"] * 40)
     deep.mkdir(parents=True)
     (deep / "model.xml").write_text("")
-    found = denied(world_dir / "m")
+    found = denied(public_dir / "m")
     assert (found.directories, found.files, found.more) == ((), (), True)
 
 
@@ -88,15 +88,15 @@ def remedies(result: Result) -> list[str]:
 
 
 @pytest.mark.needs_root
-def test_one_remedy_gives_all_rights(world_dir: Path) -> None:
+def test_one_remedy_gives_all_rights(public_dir: Path) -> None:
     """A closed model directory in which everything is closed, and two files beside each other."""
-    version = good_model(world_dir / "models" / "a" / "1")
-    other = good_model(world_dir / "models" / "b" / "1")
+    version = good_model(public_dir / "models" / "a" / "1")
+    other = good_model(public_dir / "models" / "b" / "1")
     for path in (*version.iterdir(), *other.iterdir()):
         path.chmod(0o600)
     version.chmod(0o700)
     version.parent.chmod(0o700)
-    result = check(world_dir / "models", "--load", "none", "--no-plugins")
+    result = check(public_dir / "models", "--load", "none", "--no-plugins")
     assert codes(result) == ["OVD202", "OVD203"]
     a, b = remedies(result)
     assert a == (
@@ -105,33 +105,33 @@ def test_one_remedy_gives_all_rights(world_dir: Path) -> None:
     assert b == f"chmod o+r {other}/model.xml {other}/model.bin"
     for command in (a, b):
         subprocess.run(["sh", "-c", command], check=True)
-    assert check(world_dir / "models", "--load", "none", "--no-plugins").code == 0
+    assert check(public_dir / "models", "--load", "none", "--no-plugins").code == 0
 
 
 @pytest.mark.needs_root
-def test_many_denied_paths_have_one_remedy_for_the_tree(world_dir: Path) -> None:
+def test_many_denied_paths_have_one_remedy_for_the_tree(public_dir: Path) -> None:
     for number in range(10):
-        for file in good_model(world_dir / "models" / f"m{number}" / "1").iterdir():
+        for file in good_model(public_dir / "models" / f"m{number}" / "1").iterdir():
             file.chmod(0o600)
-    (world_dir / "models").chmod(0o700)
-    result = check(world_dir / "models", "--load", "none", "--no-plugins")
+    (public_dir / "models").chmod(0o700)
+    result = check(public_dir / "models", "--load", "none", "--no-plugins")
     commands = set(remedies(result))
     # There is one remedy for all models, so that they form one group.
-    assert commands == {f"chmod -R o+rX {world_dir}/models"}
+    assert commands == {f"chmod -R o+rX {public_dir}/models"}
     subprocess.run(["sh", "-c", commands.pop()], check=True)
-    assert stat.S_IMODE((world_dir / "models/m0/1/model.bin").stat().st_mode) == 0o604
-    assert check(world_dir / "models", "--load", "none", "--no-plugins").code == 0
+    assert stat.S_IMODE((public_dir / "models/m0/1/model.bin").stat().st_mode) == 0o604
+    assert check(public_dir / "models", "--load", "none", "--no-plugins").code == 0
 
 
 @pytest.mark.needs_root
-def test_saved_facts_give_the_same_remedy(world_dir: Path, tmp_path: Path) -> None:
+def test_saved_facts_give_the_same_remedy(public_dir: Path, tmp_path: Path) -> None:
     from tests.cli.run import ovms_doctor
 
-    version = good_model(world_dir / "models" / "a" / "1")
+    version = good_model(public_dir / "models" / "a" / "1")
     version.chmod(0o700)
     version.parent.chmod(0o700)
     saved = tmp_path / "facts.json"
-    assert ovms_doctor("collect", world_dir / "models", "--load", "none", "-o", saved).code == 0
+    assert ovms_doctor("collect", public_dir / "models", "--load", "none", "-o", saved).code == 0
     from_facts = check("--facts", saved)
-    assert remedies(from_facts) == remedies(check(world_dir / "models", "--load", "none", "--no-plugins"))
+    assert remedies(from_facts) == remedies(check(public_dir / "models", "--load", "none", "--no-plugins"))
     assert remedies(from_facts) == [f"chmod o+rx {version.parent} {version}"]

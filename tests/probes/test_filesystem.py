@@ -45,8 +45,8 @@ def _predicting(ids: Ids = SERVER, roots: Sequence[str] = ()) -> LocalFiles:
 
 
 @pytest.fixture
-def top(world_dir: Path) -> str:
-    return os.path.realpath(world_dir)
+def top(public_dir: Path) -> str:
+    return os.path.realpath(public_dir)
 
 
 def test_status_of_every_kind(top: str) -> None:

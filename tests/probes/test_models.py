@@ -47,8 +47,8 @@ def _models(use: object, mounts: Sequence[Mount], roots: Sequence[str] = ()) -> 
 
 
 @pytest.fixture
-def top(world_dir: Path) -> str:
-    top = os.path.realpath(world_dir)
+def top(public_dir: Path) -> str:
+    top = os.path.realpath(public_dir)
     os.makedirs(f"{top}/srv/m/1")
     Path(top, "srv/m/1/model.xml").write_text("xml")
     return top

@@ -23,13 +23,13 @@ FIXTURES = Path(__file__).parents[2] / "fixtures" / "models"
 
 
 @pytest.fixture
-def models(world_dir: Path) -> Path:
+def models(public_dir: Path) -> Path:
     """The models of the fixtures; one is behind a link, one has a line end and a byte that is not UTF-8 in
     its name."""
-    models = world_dir / "models"
+    models = public_dir / "models"
     shutil.copytree(FIXTURES, models)
-    shutil.copytree(FIXTURES / "dense-ir", world_dir / "elsewhere")
-    (models / "linked").symlink_to(world_dir / "elsewhere")
+    shutil.copytree(FIXTURES / "dense-ir", public_dir / "elsewhere")
+    (models / "linked").symlink_to(public_dir / "elsewhere")
     shutil.copytree(FIXTURES / "dense-onnx", models / os.fsdecode(b"odd\xff\n name"))
     return models
 

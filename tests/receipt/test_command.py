@@ -22,9 +22,9 @@ TITLE = "Receipt of ovms-doctor"
 
 
 @pytest.fixture
-def models(world_dir: Path) -> Path:
-    good_model(world_dir / "models" / "m" / "1")
-    return world_dir / "models"
+def models(public_dir: Path) -> Path:
+    good_model(public_dir / "models" / "m" / "1")
+    return public_dir / "models"
 
 
 def check(models: Path, *arguments: str | Path, **more: Any) -> Result:

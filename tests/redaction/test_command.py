@@ -18,7 +18,7 @@ import pytest
 from ovms_doctor.cli.redaction import redacted as redacted_document
 from ovms_doctor.model.facts import Facts, codec
 from tests.cli.run import Result, ovms_doctor
-from tests.redaction.worlds import as_json, leaks, loaded, outline_of, redacted, texts_of
+from tests.redaction.redacted_facts import as_json, leaks, loaded, outline_of, redacted, texts_of
 
 MODEL = Path(__file__).parents[2] / "fixtures" / "models" / "dense-onnx"
 #: One name of each kind; none is part of a word that is kept.

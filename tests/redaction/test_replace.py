@@ -18,7 +18,7 @@ from ovms_doctor.model.pseudonyms.kinds import Content
 from ovms_doctor.model.pseudonyms.replace import Replacer
 from ovms_doctor.model.pseudonyms.restore import Restorer
 from tests.model.fact_strategies import FACTS
-from tests.redaction.worlds import KEY, redacted
+from tests.redaction.redacted_facts import KEY, redacted
 
 
 @pytest.fixture

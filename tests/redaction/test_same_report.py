@@ -13,7 +13,7 @@ from tests.cases_build import Case, load_cases
 from tests.cases_run import look_at
 from tests.logs.recorded import read_recorded
 from tests.logs.recorded import recorded as recorded_logs
-from tests.redaction.worlds import loaded, outline, redacted
+from tests.redaction.redacted_facts import loaded, outline, redacted
 
 CASES = [
     case
@@ -26,8 +26,8 @@ DATA = Path(__file__).parents[1] / "data" / "facts"
 
 @pytest.mark.needs_root
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.release}-{case.id}")
-def test_recorded_cases(case: Case, world_dir: Path) -> None:
-    options, run = look_at(case, world_dir / "zebrafish")
+def test_recorded_cases(case: Case, public_dir: Path) -> None:
+    options, run = look_at(case, public_dir / "zebrafish")
     facts = run.facts
     result, names = redacted(facts, options)
     document = codec.dump(result.facts, {})

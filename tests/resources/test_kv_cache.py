@@ -144,8 +144,8 @@ def large(root: Path) -> None:
         file.truncate(end + size)
 
 
-def test_a_cache_beside_large_weights(world_dir: Path) -> None:
-    root = make(world_dir / "chat", "cache_size: 10")
+def test_a_cache_beside_large_weights(public_dir: Path) -> None:
+    root = make(public_dir / "chat", "cache_size: 10")
     large(root)
     result = check(root, "--memory", "16g")
     assert findings(result) == [("OVD744", "error")]
@@ -160,18 +160,18 @@ def test_a_cache_beside_large_weights(world_dir: Path) -> None:
     assert findings(check(root, "--memory", "8g")) == [("OVD741", "warning")]
 
 
-def test_caches_of_several_graphs_add_up(world_dir: Path) -> None:
+def test_caches_of_several_graphs_add_up(public_dir: Path) -> None:
     for name in ("one", "two"):
-        make(world_dir / "models" / name, "cache_size: 2")
-    assert findings(check(world_dir / "models", "--memory", "5g")) == []
-    result = check(world_dir / "models", "--memory", "4g")
+        make(public_dir / "models" / name, "cache_size: 2")
+    assert findings(check(public_dir / "models", "--memory", "5g")) == []
+    result = check(public_dir / "models", "--memory", "4g")
     assert findings(result) == [("OVD744", "error")]
     assert "2 of one, 2 of two" in result.text
     assert "a cache_size of 3 fits" in result.text
 
 
-def test_one_long_request_can_exceed_the_cache(world_dir: Path) -> None:
-    root = make(world_dir / "chat")
+def test_one_long_request_can_exceed_the_cache(public_dir: Path) -> None:
+    root = make(public_dir / "chat")
     path = root / "config.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), "max_position_embeddings": 4_000_000}))
     result = check(root, "--memory", "1g")
@@ -183,8 +183,8 @@ def test_one_long_request_can_exceed_the_cache(world_dir: Path) -> None:
 
 
 @pytest.mark.parametrize(("release", "codes"), [("2026.3", ["OVD374"]), ("2025.3", [])])
-def test_a_cache_larger_than_the_host(world_dir: Path, release: str, codes: list[str]) -> None:
-    root = make(world_dir / "chat", "cache_size: 100000")
+def test_a_cache_larger_than_the_host(public_dir: Path, release: str, codes: list[str]) -> None:
+    root = make(public_dir / "chat", "cache_size: 100000")
     arguments = ("--load", "none", "--format", "json", "--ovms-version", release, "--select", "OVD3")
     result = ovms_doctor("check", root, "--bare-metal", *arguments)
     assert [item["code"] for item in json.loads(result.out)["findings"]] == codes

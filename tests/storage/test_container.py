@@ -51,12 +51,12 @@ def test_values_of_a_run_line(options: str, base: str, outcome: str, codes: list
     assert outcome_of(options, base) == (outcome, codes)
 
 
-def test_a_key_file_is_read_through_its_mount(world_dir: Path) -> None:
+def test_a_key_file_is_read_through_its_mount(public_dir: Path) -> None:
     variable = "-e GOOGLE_APPLICATION_CREDENTIALS=/keys/k.json"
     # The path is under no mount, and the image has no such directory. Other directories may be in the image.
-    assert outcome_of(f"-v {world_dir}:/creds {variable}", "gs://b/m") == ("exits", ["OVD640"])
+    assert outcome_of(f"-v {public_dir}:/creds {variable}", "gs://b/m") == ("exits", ["OVD640"])
     own = variable.replace("/keys/", "/etc/")
-    assert outcome_of(f"-v {world_dir}:/creds {own}", "gs://b/m") == ("unknown", [])
-    assert outcome_of(f"-v {world_dir}:/keys {variable}", "gs://b/m") == ("exits", ["OVD640"])
-    (world_dir / "k.json").write_text('{"type": "external_account"}')
-    assert outcome_of(f"-v {world_dir}:/keys {variable}", "gs://b/m") == ("unknown", [])
+    assert outcome_of(f"-v {public_dir}:/creds {own}", "gs://b/m") == ("unknown", [])
+    assert outcome_of(f"-v {public_dir}:/keys {variable}", "gs://b/m") == ("exits", ["OVD640"])
+    (public_dir / "k.json").write_text('{"type": "external_account"}')
+    assert outcome_of(f"-v {public_dir}:/keys {variable}", "gs://b/m") == ("unknown", [])

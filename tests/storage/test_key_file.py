@@ -115,17 +115,17 @@ def test_any_file_is_described(data: bytes) -> None:
 # -- through the collector -----------------------------------------------------------------------------
 
 
-def test_the_files_worker_answers(world_dir: Path) -> None:
-    (world_dir / "k.json").write_text(json.dumps(ACCOUNT))
-    (world_dir / "large").write_bytes(b" " * (LARGEST + 1))
+def test_the_files_worker_answers(public_dir: Path) -> None:
+    (public_dir / "k.json").write_text(json.dumps(ACCOUNT))
+    (public_dir / "large").write_bytes(b" " * (LARGEST + 1))
     files = open_files(None)
-    assert files.answer(InspectKeyFile(f"{world_dir}/k.json")) == described(json.dumps(ACCOUNT).encode())
-    assert files.answer(InspectKeyFile(f"{world_dir}/none")) == Failure(2)
-    assert "larger" in repr(files.answer(InspectKeyFile(f"{world_dir}/large")))
-    os.mkfifo(world_dir / "fifo")
-    assert "not opened" in repr(files.answer(InspectKeyFile(f"{world_dir}/fifo")))
+    assert files.answer(InspectKeyFile(f"{public_dir}/k.json")) == described(json.dumps(ACCOUNT).encode())
+    assert files.answer(InspectKeyFile(f"{public_dir}/none")) == Failure(2)
+    assert "larger" in repr(files.answer(InspectKeyFile(f"{public_dir}/large")))
+    os.mkfifo(public_dir / "fifo")
+    assert "not opened" in repr(files.answer(InspectKeyFile(f"{public_dir}/fifo")))
     with LocalCollector(None) as collector:
-        question = InspectKeyFile(f"{world_dir}/k.json")
+        question = InspectKeyFile(f"{public_dir}/k.json")
         assert collector.collect([question]) == {question: described(json.dumps(ACCOUNT).encode())}
 
 
@@ -208,18 +208,18 @@ def test_a_file_of_an_unknown_container_is_not_reported_as_missing() -> None:
 # -- the whole program ---------------------------------------------------------------------------------
 
 
-def run(world_dir: Path, *arguments: str) -> list[Any]:
+def run(public_dir: Path, *arguments: str) -> list[Any]:
     config = {"model_config_list": [{"config": {"name": "m", "base_path": "gs://b/m"}}]}
-    (world_dir / "config.json").write_text(json.dumps(config))
+    (public_dir / "config.json").write_text(json.dumps(config))
     common = (
-        "--load", "none", "--mount", f"{world_dir}:/models", "--env", f"AWS_SECRET_ACCESS_KEY={SECRET}",
+        "--load", "none", "--mount", f"{public_dir}:/models", "--env", f"AWS_SECRET_ACCESS_KEY={SECRET}",
         "--env", f"AZURE_STORAGE_CONNECTION_STRING=AccountKey={SECRET}", "--env", f"S3_ENDPOINT=u:{SECRET}@h:1",
         "--env", f"AWS_ENDPOINT_URL=http://{SECRET}@h/?k={SECRET}", *arguments,
     )  # fmt: skip
     server = ("--", "--config_path", "/models/config.json", "--port", "9000")
     texts = []
     hidden = (SECRET, base64.b64encode(SECRET.encode()).decode().rstrip("=")[:-2])
-    saved = world_dir / "facts.json"
+    saved = public_dir / "facts.json"
     for command in (
         ("check",),
         ("check", "--verbose"),
@@ -234,23 +234,23 @@ def run(world_dir: Path, *arguments: str) -> list[Any]:
     return texts
 
 
-def test_a_working_key_file_has_no_finding(world_dir: Path) -> None:
-    (world_dir / "k.json").write_text(json.dumps(ACCOUNT))
-    (world_dir / "k.json").chmod(0o644)
-    text, _, report, _ = run(world_dir, "--env", "GOOGLE_APPLICATION_CREDENTIALS=/models/k.json")
+def test_a_working_key_file_has_no_finding(public_dir: Path) -> None:
+    (public_dir / "k.json").write_text(json.dumps(ACCOUNT))
+    (public_dir / "k.json").chmod(0o644)
+    text, _, report, _ = run(public_dir, "--env", "GOOGLE_APPLICATION_CREDENTIALS=/models/k.json")
     assert text.code == report.code == 3
     found = report.document["findings"]
     assert [item["code"] for item in found if item["code"].startswith("OVD6")] == []
-    facts = (world_dir / "facts.json").read_text()
+    facts = (public_dir / "facts.json").read_text()
     assert "InspectKeyFile" in facts
     assert "my-models-1" in facts
 
 
 @pytest.mark.needs_root
-def test_a_key_file_that_the_servers_user_may_not_read_ends_it(world_dir: Path) -> None:
-    (world_dir / "k.json").write_text(json.dumps(ACCOUNT))
-    (world_dir / "k.json").chmod(0o600)
-    _, _, report, _ = run(world_dir, "--env", "GOOGLE_APPLICATION_CREDENTIALS=/models/k.json")
+def test_a_key_file_that_the_servers_user_may_not_read_ends_it(public_dir: Path) -> None:
+    (public_dir / "k.json").write_text(json.dumps(ACCOUNT))
+    (public_dir / "k.json").chmod(0o600)
+    _, _, report, _ = run(public_dir, "--env", "GOOGLE_APPLICATION_CREDENTIALS=/models/k.json")
     document = report.document
     (finding,) = [item for item in document["findings"] if item["code"].startswith("OVD6")]
     assert (finding["code"], document["server"]["outcome"], document["server"]["exit_code"]) == (
@@ -260,12 +260,12 @@ def test_a_key_file_that_the_servers_user_may_not_read_ends_it(world_dir: Path) 
         "Unable to create default GCS credentials",
         "Exception catch: Unable to create default GCS credentials - will now terminate.",
     ]
-    assert finding["subject"]["path"] == f"{world_dir}/k.json"
+    assert finding["subject"]["path"] == f"{public_dir}/k.json"
 
 
-def test_a_key_instead_of_its_path_is_not_stored(world_dir: Path) -> None:
+def test_a_key_instead_of_its_path_is_not_stored(public_dir: Path) -> None:
     variable = f"GOOGLE_APPLICATION_CREDENTIALS={json.dumps(ACCOUNT)}"
-    _, _, report, _ = run(world_dir, "--env", variable)
+    _, _, report, _ = run(public_dir, "--env", variable)
     assert [item["code"] for item in report.document["findings"] if item["code"].startswith("OVD6")] == [
         "OVD640"
     ]

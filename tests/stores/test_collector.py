@@ -448,13 +448,13 @@ KEYS = "aws_access_key_id = AKIDPROFILE\naws_secret_access_key = secret-of-the-p
     ],
 )
 def test_a_profiles_keys_and_its_region(
-    faulty: Make, world_dir: Path, credentials: str, config: str, signed: str
+    faulty: Make, public_dir: Path, credentials: str, config: str, signed: str
 ) -> None:
-    (world_dir / "credentials").write_text(credentials)
-    (world_dir / "config").write_text(config)
+    (public_dir / "credentials").write_text(credentials)
+    (public_dir / "config").write_text(config)
     server = faulty(Rule(status=403, code="AccessDenied", message="not for AKIDPROFILE"))
     at = StoreAccess("s3", "bucket", "profile", server.endpoint, "path", profile="mine", files=FILES)
-    mount = Mount(str(world_dir), "/home/ovms/.aws")
+    mount = Mount(str(public_dir), "/home/ovms/.aws")
     with LocalCollector(None, mounts=MountTable([mount])) as local, StoreCollector({}, local) as stores:
         answer = stores.collect([ListStore(at, "")])[ListStore(at, "")]
     found = re.findall(r"Credential=(\w+)/\d+/([\w-]+)/s3", "".join(server.heads))

@@ -338,17 +338,17 @@ def test_wrong_keys(rights: IamServer, ask: Ask) -> None:
     assert codes == {"secret": "SignatureDoesNotMatch", "key": "InvalidAccessKeyId"}
 
 
-def test_profiles(moto: S3Server, ask: Ask, world_dir: Path) -> None:
+def test_profiles(moto: S3Server, ask: Ask, public_dir: Path) -> None:
 
-    (world_dir / "credentials").write_text(
+    (public_dir / "credentials").write_text(
         f"[mine]\naws_access_key_id = {KEY}\naws_secret_access_key = {SECRET}\n[empty]\n"
     )
-    (world_dir / "config").write_text(
+    (public_dir / "config").write_text(
         "[profile role]\nrole_arn = arn:aws:iam::1:role/x\n[profile runs]\ncredential_process = /bin/touch /x\n"
     )
     bucket = filled(moto, {"m": b""})
     files = ("/home/ovms/.aws/credentials", "/home/ovms/.aws/config")
-    mount = Mount(str(world_dir), "/home/ovms/.aws")
+    mount = Mount(str(public_dir), "/home/ovms/.aws")
     results = {}
     for name in ("mine", "empty", "role", "runs", "none"):
         at = access(moto.endpoint, bucket, credentials="profile", profile=name, files=files)

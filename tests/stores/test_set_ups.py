@@ -316,7 +316,7 @@ GOOGLE: dict[str, tuple[Any, ...]] = {
 
 
 @pytest.mark.parametrize("name", GOOGLE)
-def test_google(name: str, world_dir: Path) -> None:
+def test_google(name: str, public_dir: Path) -> None:
     private, behaviours, key, path, release, verdict, codes = GOOGLE[name]
     with FakeGcs(OBJECTS, private=private) as store:
         store.behaviours += behaviours
@@ -330,9 +330,9 @@ def test_google(name: str, world_dir: Path) -> None:
             environment["http_proxy"] = "http://127.0.0.1:9"
         if key:
             content = store.service_account() if key == "own" else b"no key"
-            (world_dir / "key.json").write_bytes(content)
+            (public_dir / "key.json").write_bytes(content)
             environment["GOOGLE_APPLICATION_CREDENTIALS"] = "" if key == "empty" else "/keys/key.json"
-        mounts = (Mount(str(world_dir), "/keys"),)
+        mounts = (Mount(str(public_dir), "/keys"),)
         found = judge(path, environment, release=release, mounts=mounts)
         assert found[:2] == (verdict, codes)
         assert set(store.kinds()) <= {"list", "get", "token"}

@@ -36,22 +36,22 @@ def sparse(path: Path, header: bytes = b"") -> Path:
 
 
 @pytest.mark.parametrize("level", ["none", "read"])
-def test_the_run_ends_and_the_others_keep_their_verdict(level: str, world_dir: Path) -> None:
+def test_the_run_ends_and_the_others_keep_their_verdict(level: str, public_dir: Path) -> None:
     for name, (file, header) in SPARSE.items():
-        sparse(world_dir / name / "1" / file, header)
-    good_model(world_dir / "zz-good" / "1")
-    result = check(world_dir, "--load", level)
+        sparse(public_dir / name / "1" / file, header)
+    good_model(public_dir / "zz-good" / "1")
+    result = check(public_dir, "--load", level)
     assert result.code == 1
     served = {model["name"]: model["served_versions"] for model in result.document["models"]}
     assert served == {**{name: [] for name in SPARSE}, "zz-good": [1]}
     assert result.document["summary"]["checks"]["timed_out"] == 0
 
 
-def test_a_file_that_openvino_would_read_for_hours_is_not_loaded(world_dir: Path) -> None:
+def test_a_file_that_openvino_would_read_for_hours_is_not_loaded(public_dir: Path) -> None:
     content = (FIXTURES / "dense-tflite" / "1" / "model.tflite").read_bytes()
-    sparse(world_dir / "m" / "1" / "model.tflite", content)
-    good_model(world_dir / "zz-good" / "1")
-    result = check(world_dir)
+    sparse(public_dir / "m" / "1" / "model.tflite", content)
+    good_model(public_dir / "zz-good" / "1")
+    result = check(public_dir)
     served = {model["name"]: model["served_versions"] for model in result.document["models"]}
     assert (result.code, served) == (3, {"m": [], "zz-good": [1]})
     (finding,) = result.document["findings"]
@@ -60,12 +60,12 @@ def test_a_file_that_openvino_would_read_for_hours_is_not_loaded(world_dir: Path
 
 
 def test_memory_and_time_do_not_follow_what_a_file_claims(
-    world_dir: Path, monkeypatch: pytest.MonkeyPatch
+    public_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("m.onnx", "m.pb", "m.xml", "m.tflite", "m.pdmodel"):
-        assert weight_bytes(str(sparse(world_dir / name / name))) == 2 * GIB
+        assert weight_bytes(str(sparse(public_dir / name / name))) == 2 * GIB
     # Weights are mapped: they use address space of their full size.
-    assert weight_bytes(str(sparse(world_dir / "w" / "m.bin").with_suffix(".xml"))) == TEBIBYTE
+    assert weight_bytes(str(sparse(public_dir / "w" / "m.bin").with_suffix(".xml"))) == TEBIBYTE
     limits: list[float] = []
 
     def answer(self: object, questions: list[LoadModel], handling: Handling) -> list[object]:
@@ -75,10 +75,10 @@ def test_memory_and_time_do_not_follow_what_a_file_claims(
     monkeypatch.setattr(local.Pool, "answer", answer)
     with local.LocalCollector(None) as collector:
         for name in ("m.onnx/m.onnx", "w/m.xml"):
-            collector.collect([LoadModel(str(world_dir / name), "read")])
-        small = good_model(world_dir / "small" / "1") / "model.xml"
+            collector.collect([LoadModel(str(public_dir / name), "read")])
+        small = good_model(public_dir / "small" / "1") / "model.xml"
         collector.collect([LoadModel(str(small), "read")])
-        status = collector.collect([StatPath(str(world_dir / "w" / "m.bin"))])
+        status = collector.collect([StatPath(str(public_dir / "w" / "m.bin"))])
     described = LARGEST_DESCRIPTION / local.BYTES_PER_SECOND
     assert limits[:2] == [local.LOAD_DEADLINE + described, local.LONGEST_LOAD]
     assert local.LOAD_DEADLINE < limits[2] < local.LOAD_DEADLINE + 1

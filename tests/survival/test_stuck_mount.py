@@ -55,9 +55,9 @@ POD = {
 
 
 @pytest.fixture
-def source(world_dir: Path) -> Path:
+def source(public_dir: Path) -> Path:
     """The directory that is mounted: models, and a document of each kind."""
-    top = world_dir / "source"
+    top = public_dir / "source"
     good_model(top / "models" / "resnet" / "1")
     for name, text in {
         "compose.yaml": COMPOSE,
@@ -77,16 +77,16 @@ def source(world_dir: Path) -> Path:
 
 
 @pytest.fixture
-def mount(source: Path, world_dir: Path) -> Iterator[StuckMount]:
-    with mounted(source, world_dir / "dead mount") as mount:
+def mount(source: Path, public_dir: Path) -> Iterator[StuckMount]:
+    with mounted(source, public_dir / "dead mount") as mount:
         yield mount
 
 
 @pytest.fixture
-def good(world_dir: Path) -> Path:
+def good(public_dir: Path) -> Path:
     """A repository that is not on the mount."""
-    good_model(world_dir / "good" / "m" / "1")
-    return world_dir / "good"
+    good_model(public_dir / "good" / "m" / "1")
+    return public_dir / "good"
 
 
 #: Command lines and the document that follows each.
@@ -141,17 +141,17 @@ def test_unreadable_files_on_the_mount_have_the_same_reasons(mount: StuckMount) 
     assert b"more than 2 bytes, which is the limit for it; --document-limit SIZE raises it" in result.err
 
 
-def test_a_link_to_the_mount_is_recognised(mount: StuckMount, world_dir: Path) -> None:
-    (world_dir / "link").symlink_to(mount.point.name)
-    (world_dir / "link2").symlink_to(world_dir / "link" / "models")
-    (world_dir / "loop").symlink_to("loop")
+def test_a_link_to_the_mount_is_recognised(mount: StuckMount, public_dir: Path) -> None:
+    (public_dir / "link").symlink_to(mount.point.name)
+    (public_dir / "link2").symlink_to(public_dir / "link" / "models")
+    (public_dir / "loop").symlink_to("loop")
     mount.hold("all")
     for path in ("link", "link/..", "link2/x", "link/none/none", "dead mount"):
-        found = remote_mount(str(world_dir / path))
+        found = remote_mount(str(public_dir / path))
         assert found is not None, path
         assert (found.point, found.type) == (str(mount.point), "fuse.stuck")
     for path in ("none", "loop", "loop/x", "good", ".", "link3/../none"):
-        assert remote_mount(str(world_dir / path)) is None, path
+        assert remote_mount(str(public_dir / path)) is None, path
 
 
 @pytest.mark.parametrize(
@@ -288,12 +288,12 @@ def _configuration(path: Path, **models: Path) -> Path:
 
 @pytest.mark.parametrize("operation", ["all", "readdir", "opendir", "open", "read"])
 def test_other_models_keep_their_verdict(
-    operation: str, mount: StuckMount, good: Path, world_dir: Path
+    operation: str, mount: StuckMount, good: Path, public_dir: Path
 ) -> None:
     """The mount answers nothing, or everything except one kind of request."""
     mount.hold(operation)
-    config = _configuration(world_dir / "c.json", good=good / "m", stuck=mount.point / "models" / "resnet")
-    mark = world_dir.name
+    config = _configuration(public_dir / "c.json", good=good / "m", stuck=mount.point / "models" / "resnet")
+    mark = public_dir.name
     me = f"{os.getuid()}:{os.getgid()}"
     result, report = _judged(config, "--bare-metal", "--timeout", "2", "--user", me, mark=mark)
     assert result.code == 3, report["findings"]
@@ -393,15 +393,15 @@ def test_inspections_of_many_models_do_not_add_up_their_deadlines(
     assert set(limits) == {1.6, 0.8, 0.5}
 
 
-def test_several_dead_mounts(world_dir: Path, source: Path, good: Path) -> None:
-    with mounted(source, world_dir / "a") as one, mounted(source, world_dir / "b") as other:
+def test_several_dead_mounts(public_dir: Path, source: Path, good: Path) -> None:
+    with mounted(source, public_dir / "a") as one, mounted(source, public_dir / "b") as other:
         one.hold("all")
         other.stop()
         me = f"{os.getuid()}:{os.getgid()}"
         config = _configuration(
-            world_dir / "c.json",
-            **{f"a{n}": world_dir / "a" / "models" / f"r{n}" for n in range(20)},
-            **{f"b{n}": world_dir / "b" / "models" / f"r{n}" for n in range(20)},
+            public_dir / "c.json",
+            **{f"a{n}": public_dir / "a" / "models" / f"r{n}" for n in range(20)},
+            **{f"b{n}": public_dir / "b" / "models" / f"r{n}" for n in range(20)},
             good=good / "m",
         )
         result, report = _judged(config, "--bare-metal", "--timeout", "2", "--user", me)

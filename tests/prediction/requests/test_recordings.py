@@ -15,7 +15,7 @@ from ovms_doctor.model.parameters import Dimension
 from ovms_doctor.model.releases import parse_release
 from ovms_doctor.model.served_models import ServedGraph, ServedInput, ServedModel, ServedModels
 from ovms_doctor.prediction.requests.answers import answer_request
-from tests.prediction.requests.worlds import handler_world, kfs_world, recorded, request_of
+from tests.prediction.requests.recorded_servers import handler_server, recorded, request_of, rest_server
 
 HANDLER = recorded("handler-2026.3.json.gz")
 
@@ -48,7 +48,7 @@ def test_all_recordings_exist() -> None:
 @pytest.mark.parametrize("name", HANDLER)
 def test_answers_of_the_rest_handler(name: str, tmp_path: Path) -> None:
     case = HANDLER[name]
-    files = handler_world(tmp_path, case)
+    files = handler_server(tmp_path, case)
     for index, row in enumerate(case["requests"]):
         answer = files.answer(request_of(row)).answer
         text = answer.code if answer.code == "OK" else f"{answer.code}: {answer.message}"
@@ -60,7 +60,7 @@ def test_answers_of_the_rest_handler(name: str, tmp_path: Path) -> None:
     [("kserve-rest-2026.3", "2026.3"), ("kserve-rest-2025.4", "2025.4"), ("tfs-rest-2025.4", "2025.4")],
 )
 def test_answers_over_rest(name: str, release: str, tmp_path: Path) -> None:
-    files = kfs_world(tmp_path, release)
+    files = rest_server(tmp_path, release)
     for index, row in enumerate(recorded(f"{name}.json.gz")):
         answer = files.answer(request_of(row)).answer
         expected = json.loads(row["answer"])["error"] if row["answer"] else ""

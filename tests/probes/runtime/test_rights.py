@@ -18,7 +18,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.mark.parametrize("extension", [True, False], ids=["extension", "package"])
 def test_reads_and_compiles_each_format_without_access_to_its_libraries(
-    make_package: MakePackage, world_dir: Path, extension: bool
+    make_package: MakePackage, public_dir: Path, extension: bool
 ) -> None:
     """OpenVINO is below a directory of mode 0700, and the process changes to another user after the
     preparation.
@@ -26,7 +26,7 @@ def test_reads_and_compiles_each_format_without_access_to_its_libraries(
     If the tests do not run as root, the directory loses all rights instead: the refusal is the same.
     """
     home = make_package(extension=extension)
-    models = each_format(world_dir)
+    models = each_format(public_dir)
     outcome = run(
         [(model, level) for level in ("read", "compile") for model in models],
         path=[str(home / "site")],
@@ -37,9 +37,9 @@ def test_reads_and_compiles_each_format_without_access_to_its_libraries(
     assert ("openvino.frontend" in outcome.only("prepared")["modules"]) is not extension
 
 
-def test_message_is_the_same_without_rights(make_package: MakePackage, world_dir: Path) -> None:
+def test_message_is_the_same_without_rights(make_package: MakePackage, public_dir: Path) -> None:
     home = make_package()
-    junk = world_dir / "m.xml"
+    junk = public_dir / "m.xml"
     junk.write_text("junk")
     (load,) = run([(junk, "read")], path=[str(home / "site")], lose=str(home)).loads
     head, _, frontends = load["message"].partition("Available frontends: ")
@@ -51,13 +51,13 @@ def test_message_is_the_same_without_rights(make_package: MakePackage, world_dir
 
 
 def test_libraries_for_one_user_only_are_not_a_failure_of_the_model(
-    make_package: MakePackage, world_dir: Path
+    make_package: MakePackage, public_dir: Path
 ) -> None:
     """Installed with umask 077, the directory of the libraries is closed for the server's user."""
     home = make_package()
     libraries = home / "site" / "openvino" / "libs"
     libraries.chmod(0o700)
-    models = each_format(world_dir)
+    models = each_format(public_dir)
     outcome = run([(models[0], "read")], path=[str(home / "site")], lose=str(libraries))
     assert outcome.loads == []
     reason = outcome.only("unavailable")

@@ -28,7 +28,7 @@ from tests.cases_build import MODELS
 RECORDINGS = Path(__file__).resolve().parents[2] / "data" / "requests"
 
 #: The configuration of the servers in the REST recordings: name, model, further keys.
-KFS = (
+REST_MODELS = (
     *((name, name, {}) for name in ("fc", "two", "img", "int", "str", "scalar", "mapped", "broken")),
     ("fcdyn", "fc", {"shape": "(-1,3)"}),
     ("imgnhwc", "img", {"layout": "NHWC:NCHW"}),
@@ -70,10 +70,10 @@ class RecordedServer:
             return outcome
 
 
-def kfs_world(directory: Path, release: str) -> RecordedServer:
+def rest_server(directory: Path, release: str) -> RecordedServer:
     """The server of the REST recordings."""
     entries = []
-    for name, model, more in KFS:
+    for name, model, more in REST_MODELS:
         base = directory / name
         (base / "1").mkdir(parents=True)
         source = "fc" if model in ("mapped", "broken") else model
@@ -88,7 +88,7 @@ def kfs_world(directory: Path, release: str) -> RecordedServer:
     return RecordedServer(["--config_path", str(config), "--rest_port", "18080"], release)
 
 
-def handler_world(directory: Path, case: dict[str, Any]) -> RecordedServer:
+def handler_server(directory: Path, case: dict[str, Any]) -> RecordedServer:
     """The server of one case of requests that were passed directly to the REST handler."""
     for path, kind, value in case["tree"]:
         target = directory / path

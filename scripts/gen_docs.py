@@ -28,11 +28,11 @@ MAN = ROOT / "docs/ovms-doctor.1"
 DATA = ROOT / "ovms_doctor/explain/data/codes.json"
 START_OF_FACTS = "<!-- facts: written by scripts/gen_docs.py from the code's declaration -->"
 RECOVERS = {
-    "next_poll": "Yes, at the next poll (each second, unless --file_system_poll_wait_seconds says otherwise; "
-    "never with 0). A process that has ended must be started again.",
+    "next_poll": "Yes, at the next poll. The server polls every second by default; --file_system_poll_wait_seconds "
+    "sets the interval, and 0 turns the polls off. A process that has ended must be started again.",
     "config_change": "When the model's configuration changes, or after a restart.",
-    "restart": "No: after a restart only.",
-    None: "Depends on the case, or there is nothing to repair.",
+    "restart": "No, only after a restart.",
+    None: "It depends on the case, or there is nothing to repair.",
 }
 GROUPS = {"1": "Layout and versions", "2": "Permissions", "3": "Loading the model", "4": "Configuration",
           "5": "The model cache", "6": "Proxies and remote storage",
@@ -57,12 +57,15 @@ def page(code: Code) -> str:
 def facts(code: Code) -> str:
     """Returns the table and the example."""
     rows = [
-        ("Severity", f"{code.severity} (the usual one; a case may be milder)"),
+        (
+            "Severity",
+            code.severity if code.severity == "info" else f"{code.severity} (some cases are less severe)",
+        ),
         ("Check", CHECK_OF[code.code]),
-        ("What is the case", f"{code.summary}."),
+        ("Meaning", f"{code.summary}."),
         ("What to do", code.remedy),
-        ("Log", _listed([message.text for message in code.messages]) or "Nothing that would name it."),
-        ("Recognised by", _listed(code.texts) or "Nothing more."),
+        ("Log", _listed([message.text for message in code.messages]) or "No message that names it."),
+        ("Recognised by", _listed(code.texts) or "No other text."),
         ("Recovers by itself", RECOVERS[code.recovers]),
         ("Releases", code.releases),
         ("See also", ", ".join(f"[{other}]({other}.md)" for other in code.see_also)),
@@ -113,15 +116,15 @@ def index() -> str:
         "messages, `{name}` stands for what the server fills in.\n"
     ]
     for digit, title in GROUPS.items():
-        parts.append(f"\n## {title}\n\n| Code | Name | Severity | What is the case |\n|---|---|---|---|\n")
+        parts.append(f"\n## {title}\n\n| Code | Name | Severity | Meaning |\n|---|---|---|---|\n")
         parts += [
             f"| {_links([code.code])} | {code.name} | {code.severity} | {_cell(code.summary)} |\n"
             for code in CODES.values()
             if code.code[3] == digit
         ]
     parts.append(
-        "\n## Messages that name no cause\n\nLines of the server's log that follow from another one.\n\n"
-        "| Message | What it means | It may be |\n|---|---|---|\n"
+        "\n## Messages that name no cause\n\nLines of the server's log that result from an earlier line.\n\n"
+        "| Message | Meaning | Possible codes |\n|---|---|---|\n"
     )
     for message in general().messages:
         codes = _links(message.codes)

@@ -24,10 +24,14 @@ Matches: TypeAlias = "Sequence[tuple[CodeEntry, Mapping[str, str]]]"
 SCHEMA_VERSION = "1.0"
 
 RECOVERS: dict[Recovers | None, str] = {
-    "next_poll": "A running server tries again at its next poll; one that has ended must be started.",
-    "config_change": "Picked up when the model's configuration changes, or when the server is restarted.",
-    "restart": "Picked up when the server is started again.",
-    None: "Depends on the case, or there is nothing to repair.",
+    "next_poll": (
+        "A running server tries again at its next poll. A server that has ended must be started again."
+    ),
+    "config_change": (
+        "The repair takes effect when the model's configuration changes, or when the server is restarted."
+    ),
+    "restart": "The repair takes effect when the server is started again.",
+    None: "It depends on the case, or there is nothing to repair.",
 }
 _STYLES: dict[Severity, str] = {"error": "bold red", "warning": "bold yellow", "info": "bold blue"}
 #: The number of entries shown in full; for the others, code, name and summary are shown.
@@ -266,7 +270,7 @@ def _write_note(sheet: _Sheet, note: Note) -> None:
         for code in note.codes:
             sheet.item(code)
     elif note.general.status is not None:
-        sheet.prose("", "No code ends in this status; the error before it names the cause.")
+        sheet.prose("", "No code has this status. The error before it names the cause.")
 
 
 def _write_values(sheet: _Sheet, values: Mapping[str, str]) -> None:

@@ -34,8 +34,8 @@ _VALUE = 4096
 _PART = 10
 
 _LOAD_STATUS = (
-    "The status of a load or a start, as it closes other messages. It only names a class of causes: the error before "
-    "it tells which one."
+    "The status of a load or of the server's start, at the end of other messages. It names only a "
+    "class of causes; the error before it gives the cause."
 )
 _FIELD = lazy_pattern(r"\{(\w+)\}")
 _UPPER = str.maketrans({chr(code): chr(code + 32) for code in range(ord("A"), ord("Z") + 1)})

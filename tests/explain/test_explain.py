@@ -75,7 +75,7 @@ def test_a_message_that_names_no_cause() -> None:
 
 def test_a_status_that_no_code_ends_in() -> None:
     explanation = explain("Error occurred while loading model: m; version: 1; error: Model config is invalid")
-    assert "No code ends in this status" in _flat(explain_text(explanation.codes, explanation.notes))
+    assert "No code has this status" in _flat(explain_text(explanation.codes, explanation.notes))
 
 
 HOSTILE = "Directory does not exist: /m/\x1b]0;title\x07[bold red]x[/]\u202e\udcff\x9b31m\u2028end"

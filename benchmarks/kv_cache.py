@@ -22,7 +22,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "fixtures")]
 
 from making.generative import TINY, Sizes, graph, language_model  # noqa: E402
 
-from ovms_doctor.diagnosis.settle import look  # noqa: E402
+from ovms_doctor.diagnosis.settle import settled_run  # noqa: E402
 from ovms_doctor.model.facts import Facts  # noqa: E402
 from ovms_doctor.model.options import CheckOptions  # noqa: E402
 from ovms_doctor.probes.local import LocalCollector  # noqa: E402
@@ -88,7 +88,7 @@ def compare(model: str, precision: str, directory: Path) -> Measured:
         (location / name).write_bytes(content)
     with LocalCollector(None) as collector:
         request = CheckOptions(targets=(str(location),), load="none", bare_metal=True)
-        plan = look(request, Facts(), collector).plan
+        plan = settled_run(request, Facts(), collector).plan
     assert plan.memory is not None
     (cache,) = (item.cache for item in plan.memory.caches)
     command = [sys.executable, "-c", _MEASURE, str(location), precision]

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ovms_doctor.diagnosis.run import begin, report_on
-from ovms_doctor.diagnosis.settle import SettledRun, look
+from ovms_doctor.diagnosis.settle import SettledRun, settled_run
 from ovms_doctor.model.facts import Facts
 from ovms_doctor.model.host import User
 from ovms_doctor.model.options import CheckOptions
@@ -42,11 +42,11 @@ def request_for(case: Case, directory: str) -> CheckOptions:
     )
 
 
-def look_at(case: Case, directory: Path) -> tuple[CheckOptions, SettledRun]:
+def predict_case(case: Case, directory: Path) -> tuple[CheckOptions, SettledRun]:
     """Builds the case's tree and runs the prediction on it."""
     build(case, directory)
     request = request_for(case, os.fspath(directory))
-    return request, look(request, Facts(), collector(case.uid))
+    return request, settled_run(request, Facts(), collector(case.uid))
 
 
 def document_of(settled: SettledRun) -> dict[str, Any]:

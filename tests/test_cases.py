@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 
 from ovms_doctor.diagnosis.saved_options import options_to_json
-from ovms_doctor.diagnosis.settle import look
+from ovms_doctor.diagnosis.settle import settled_run
 from ovms_doctor.model.deployment import Deployment
 from ovms_doctor.model.facts import codec
 from ovms_doctor.model.json_text import decode_json, encode_json
 from ovms_doctor.model.plan import Plan
 from tests.cases_build import Case, kind_of_outcome, load_cases
-from tests.cases_run import document_of, look_at
+from tests.cases_run import document_of, predict_case
 from tests.samples import sampled
 
 #: Cases that are not tested, each with its reason.
@@ -42,7 +42,7 @@ def test_all_cases_exist() -> None:
 )
 def test_prediction_equals_recording(case: Case, public_dir: Path) -> None:
     directory = public_dir / "case"
-    request, settled = look_at(case, directory)
+    request, settled = predict_case(case, directory)
     document = document_of(settled)
     _same_outcome(case, document)
     if not case.never_ends and case.recorded.get("stage") == "start":
@@ -53,7 +53,7 @@ def test_prediction_equals_recording(case: Case, public_dir: Path) -> None:
     _, facts = codec.load(recorded)
     for data, kind in ((settled.plan, Plan), (settled.deployment, Deployment)):
         assert decode_json(encode_json(data), kind) == data
-    again = document_of(look(request, facts, None))
+    again = document_of(settled_run(request, facts, None))
     assert again["findings"] == document["findings"]
     assert again["models"] == document["models"]
 

@@ -384,14 +384,16 @@ COINED = frozenset(
     "Died Threw Came General World ask_aside setbacks contained fate by_place everything aside room rooms meeting "
     "begun told said asked seen shown given wanted done came trouble place places words what where "
     "why heard unmet foretold "
-    "threw nobody world_directory DeviceWorld worlds host_world".split()
+    "threw nobody world_directory DeviceWorld worlds host_world look look_at look_ahead looked_up time_to_look "
+    "cannot_look HungLooks hung_looks LookRemedy LiveLook KnownWords known_words who what_then what_else "
+    "why_unknown ask_worker ask_host ask_ahead ask_openvino ask_model".split()
 )
 #: The same for variables, parameters and fields.
 COINED_VARIABLES = frozenset(
     "told said asked seen unseen untold unsaid unmet paper seat aside meeting fate sight setbacks begun room rooms "
     "heard foretold given wanted done came trouble troubles place places what where why who blamed "
     "threw deed fed dear "
-    "nobody".split()
+    "nobody look looked looked_at".split()
 )
 #: The same for variables outside of the package, where arguments and outputs were often called so.
 COINED_TEST_VARIABLES = COINED_VARIABLES | frozenset(

@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 
 from ovms_doctor.diagnosis.roots import roots
-from ovms_doctor.diagnosis.settle import look
+from ovms_doctor.diagnosis.settle import settled_run
 from ovms_doctor.model.facts import Facts
 from ovms_doctor.model.host import User
 from ovms_doctor.model.options import CheckOptions
 from ovms_doctor.probes.local import LocalCollector
 from tests.cases_build import load_cases
-from tests.cases_run import document_of, look_at
+from tests.cases_run import document_of, predict_case
 from tests.random_repositories import MISTAKES, build_repository
 from tests.samples import sampled
 
@@ -32,7 +32,7 @@ def report(top: Path, release: str) -> dict[str, Any]:
         targets=(str(top),), release=release, user=SERVER, user_from="--user", as_="repository", load="read"
     )
     with LocalCollector(SERVER, roots(options)) as collector:
-        return document_of(look(options, Facts(), collector))
+        return document_of(settled_run(options, Facts(), collector))
 
 
 def served(document: dict[str, Any]) -> dict[str, list[int]]:
@@ -91,17 +91,17 @@ def test_a_command_that_is_followed_removes_its_finding(public_dir: Path) -> Non
     tried: dict[str, int] = {}
     for number, case in enumerate(load_cases("2026.3", "serving").values()):
         top = public_dir / str(number)
-        _, run = look_at(case, top)
+        _, run = predict_case(case, top)
         for finding in document_of(run)["findings"]:
             if not commands_of(finding, top) or tried.get(finding["code"], 0) == _MOST:
                 continue
             tried[finding["code"]] = tried.get(finding["code"], 0) + 1
             shutil.rmtree(top)
-            options, run = look_at(case, top)
+            options, run = predict_case(case, top)
             for command in commands_of(finding, top):
                 subprocess.run(["sh", "-c", command], check=True, cwd=public_dir)
             with LocalCollector(options.user) as collector:
-                left = document_of(look(options, Facts(), collector))["findings"]
+                left = document_of(settled_run(options, Facts(), collector))["findings"]
             assert finding["fingerprint"] not in {item["fingerprint"] for item in left}, (
                 case.id,
                 finding["code"],

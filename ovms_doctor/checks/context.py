@@ -42,7 +42,7 @@ class Context(Struct, frozen=True):
 
     # -- texts and paths ---------------------------------------------------------------------------
     @property
-    def who(self) -> str:
+    def user_ids(self) -> str:
         """The server's user, as messages name it: ``uid 5000 gid 5000``."""
         user = self.deployment.user
         return f"uid {user.uid} gid {user.gid}"
@@ -84,7 +84,7 @@ class Context(Struct, frozen=True):
             return "restart" if self.single else "config_change"
         return "next_poll"
 
-    def what_then(self, model: ModelPlan) -> str:
+    def failure_effect(self, model: ModelPlan) -> str:
         """Returns the effect of a failed load of this model on the process and on its other versions."""
         if self.plan.pull is not None and self.plan.exit_code == 0:
             return "A server that is started with it answers “ready”, and serves nothing under this name."
@@ -202,7 +202,7 @@ class Context(Struct, frozen=True):
             "version": attempt.version,
             "path": path or attempt.path,
             "base": model.entry.base_path,
-            "detail": self.what_then(model),
+            "detail": self.failure_effect(model),
             "log": self.attempt_log(model, attempt),
             "recovers": self.recovers(attempt),
         }
@@ -235,9 +235,11 @@ def describe_denial(denial: Denial, context: Context) -> Evidence:
     if denial.acl:
         rights += f", ACL {denial.acl}"
     how = (
-        f"tried as {context.who}" if denial.how == "tried" else f"predicted from its rights for {context.who}"
+        f"tried as {context.user_ids}"
+        if denial.how == "tried"
+        else f"predicted from its rights for {context.user_ids}"
     )
-    return Evidence(f"{rights}; {context.who} has no permission to {right}", how)
+    return Evidence(f"{rights}; {context.user_ids} has no permission to {right}", how)
 
 
 def describe_failure(failure: Failure, path: str) -> Evidence:

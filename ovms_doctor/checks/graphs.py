@@ -82,7 +82,7 @@ def _problem(context: Context, model: ModelPlan, graph: GraphPlan, problem: Grap
         model=model.entry.name,
         path=graph.path,
         base=model.entry.base_path,
-        detail=_what_then(context, model, "failed"),
+        detail=_failure_effect(context, model, "failed"),
         confidence=_confidence(context, certain=problem.certain),
         log=problem.log,
         position=LineColumn(problem.line, problem.column) if problem.line else None,
@@ -116,7 +116,7 @@ def _fault(context: Context, model: ModelPlan, graph: GraphPlan, fault: Servable
         severity=severity,
         detail=_IGNORED
         if fault.kind == "plugin_config_ignored"
-        else _what_then(context, model, fault.verdict),
+        else _failure_effect(context, model, fault.verdict),
         confidence=_confidence(context, certain=fault.certain),
         log=fault.log,
         evidence=(
@@ -141,7 +141,7 @@ _IGNORED = "The server logs the error, and loads the model without these propert
 _ENDS_WITH_A_REQUEST = ("text_embeddings", "eviction_block", "batch_size")
 
 
-def _what_then(context: Context, model: ModelPlan, verdict: str) -> str:
+def _failure_effect(context: Context, model: ModelPlan, verdict: str) -> str:
     name = model.entry.name
     if verdict == "requests":
         if model.followed is not None and any(

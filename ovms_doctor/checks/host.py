@@ -174,7 +174,7 @@ def _message(context: Context, problem: StartProblem, network: NetworkInspection
         )
     if problem.kind == "port_not_permitted":
         first = first_open_port(context.deployment, network)
-        return f"{prefix}{context.who} has no right to open port {problem.port}: that needs a port from {first} on"
+        return f"{prefix}{context.user_ids} has no right to open port {problem.port}: that needs a port from {first} on"
     taken = takes_port(problem, network)
     by = f" by {taken.program}" if taken is not None and taken.program else ""
     return f"{prefix}port {problem.port} of this host is in use{by}"
@@ -273,8 +273,8 @@ def _steps(context: Context, problem: StartProblem) -> tuple[Step, ...]:
         return (_argument(context, "Name an IP address.", f"{problem.option} {address}"),)
     if problem.kind == "address_not_local":
         if uses_host_network(context.deployment):
-            look = Step("List the addresses of this host.", "ip -brief address", "host", "reads")
-            return (look, Step(f"Leave {problem.option} out, or name one of them."))
+            step = Step("List the addresses of this host.", "ip -brief address", "host", "reads")
+            return (step, Step(f"Leave {problem.option} out, or name one of them."))
         publish = f"-p {problem.text}:{problem.port}:{problem.port}"
         location = _step_location(context)
         if location == "compose":
@@ -291,10 +291,10 @@ def _steps(context: Context, problem: StartProblem) -> tuple[Step, ...]:
     if problem.kind == "port_not_permitted":
         return _steps_for_right(context, problem)
     command = f"ss --listening --tcp --numeric --processes 'sport = :{problem.port}'"
-    look = Step("Check which process listens there.", command, "host", "reads")
+    step = Step("Check which process listens there.", command, "host", "reads")
     if problem.kind == "published_port":
-        return (look, Step("Stop it, or publish another port of the host."))
-    return (look, Step(f"Stop it, or give the server another port with {problem.option}."))
+        return (step, Step("Stop it, or publish another port of the host."))
+    return (step, Step(f"Stop it, or give the server another port with {problem.option}."))
 
 
 def _steps_for_right(context: Context, problem: StartProblem) -> tuple[Step, ...]:

@@ -153,7 +153,7 @@ def _start(context: Context, failure: Failure, path: str, log: tuple[str, ...], 
     """Returns the finding on access that is denied before the server reads any model: the process ends."""
     denial = failure.denial
     assert denial is not None
-    message = f"{context.who} {_lacks(denial)}"
+    message = f"{context.user_ids} {_lacks(denial)}"
     if code is None:
         message += f", and the server looks for {posixpath.basename(path)} there before anything else"
     code = code or _code(denial)
@@ -184,11 +184,11 @@ def _base(context: Context, model: ModelPlan, failure: Failure) -> Finding:
     assert denial is not None
     return context.finding(
         _code(denial),
-        f"{context.who} {_lacks(denial)}: the server cannot read {model.entry.base_path}",
+        f"{context.user_ids} {_lacks(denial)}: the server cannot read {model.entry.base_path}",
         model=model.entry.name,
         path=denial.path,
         base=model.entry.base_path,
-        detail=context.what_then(model),
+        detail=context.failure_effect(model),
         log=model.detection.log,
         evidence=(describe_denial(denial, context),),
         recovers=context.recovers(),
@@ -198,7 +198,7 @@ def _base(context: Context, model: ModelPlan, failure: Failure) -> Finding:
 
 def _attempt(context: Context, model: ModelPlan, attempt: Attempt, cause: AccessFails) -> Finding:
     denial = cause.failure.denial
-    detail = context.what_then(model)
+    detail = context.failure_effect(model)
     if attempt.outcome == "threw":
         replaced = ", and a version that it replaces is unloaded" if _replaces(model, attempt) else ""
         detail = (
@@ -210,7 +210,7 @@ def _attempt(context: Context, model: ModelPlan, attempt: Attempt, cause: Access
     if denial is None:
         return context.of_attempt(
             MODEL_FILE_NOT_READABLE if cause.during == "read" else DIRECTORY_LISTING_FAILS,
-            f"{cause.path} cannot be opened by {context.who}",
+            f"{cause.path} cannot be opened by {context.user_ids}",
             model,
             attempt,
             path=cause.path,
@@ -220,7 +220,7 @@ def _attempt(context: Context, model: ModelPlan, attempt: Attempt, cause: Access
     code = _code(denial) if denial.right == "search" or cause.during == "look" else MODEL_FILE_NOT_READABLE
     return context.of_attempt(
         code,
-        f"{context.who} {_lacks(denial)}",
+        f"{context.user_ids} {_lacks(denial)}",
         model,
         attempt,
         path=denial.path,
@@ -273,7 +273,7 @@ def _mapping(context: Context, model: ModelPlan, attempt: Attempt) -> Iterator[F
     denial = attempt.mapping.denial
     yield context.finding(
         MAPPING_CONFIG_NOT_READABLE,
-        f"{context.who} {_lacks(denial)}: the model is served without its {MAPPING}",
+        f"{context.user_ids} {_lacks(denial)}: the model is served without its {MAPPING}",
         model=model.entry.name,
         version=attempt.version,
         path=denial.path,

@@ -196,7 +196,7 @@ def _finding(context: Context, pull: PullPlan, fault: PullFault) -> Finding:
 _Message = Callable[[Context, PullPlan, PullFault], str]
 _MESSAGES: Mapping[PullFaultKind, _Message] = {
     "escapes": lambda context, pull, fault: f"The path {fault.path} contains “..”, which the server refuses",
-    "denied": lambda context, pull, fault: f"{context.who} has no write permission on {fault.path}",
+    "denied": lambda context, pull, fault: f"{context.user_ids} has no write permission on {fault.path}",
     "read_only": lambda context, pull, fault: f"{fault.path} is on a read-only mount",
     "not_directory": lambda context, pull, fault: (
         f"{fault.path} cannot be written: it or a parent is not a directory"
@@ -258,7 +258,7 @@ def _free(fault: PullFault) -> str:
 def _evidence(context: Context, pull: PullPlan, fault: PullFault) -> tuple[Evidence, ...]:
     if isinstance(fault.rights, Writability) and fault.kind != "space":
         rights = fault.rights
-        how = f"tried as {context.who}" if rights.how == "tried" else f"predicted for {context.who}"
+        how = f"tried as {context.user_ids}" if rights.how == "tried" else f"predicted for {context.user_ids}"
         text = f"{fault.path}: owner uid {rights.uid} gid {rights.gid}, mode {rights.mode & 0o7777:04o}"
         return (Evidence(text + (", read-only" if fault.kind == "read_only" else ""), how),)
     if fault.kind in ("endpoint", "timeout", "token_unread", "cache_unread"):

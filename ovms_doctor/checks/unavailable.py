@@ -20,7 +20,7 @@ _PACKAGE = lazy_pattern(r"(?:pip install |Python package )(?P<name>[A-Za-z0-9][A
 _COPY = "./copy"
 
 
-class LookRemedy(Struct, frozen=True):
+class FactRemedy(Struct, frozen=True):
     """How the fact can be collected."""
 
     #: The remedy as a sentence; empty for the remedy of the code.
@@ -29,29 +29,29 @@ class LookRemedy(Struct, frozen=True):
     steps: tuple[Step, ...] = ()
 
 
-def remedy_for(context: Context, cause: CouldNotLook) -> LookRemedy:
+def remedy_for(context: Context, cause: CouldNotLook) -> FactRemedy:
     """Returns the remedy for a fact that could not be collected; an empty one if the code's own fits."""
     package = _PACKAGE.search(cause.reason)
     if package is not None:
         return _install(package["name"])
     for part, summary in _BY_REASON:
         if part in cause.reason:
-            return LookRemedy(summary)
+            return FactRemedy(summary)
     if is_remote(cause.path) or cause.path.startswith("--") or context.deployment.bare_metal:
-        return LookRemedy()
+        return FactRemedy()
     container, path = context.deployment.container, context.absolute(cause.path)
     if context.deployment.mount_table.unavailable(path) is None and "not under any mount" not in cause.reason:
-        return LookRemedy()
+        return FactRemedy()
     if container is None:
-        return LookRemedy(f"Name the path of {path} on this host: --mount HOST:{path}.")
+        return FactRemedy(f"Name the path of {path} on this host: --mount HOST:{path}.")
     mounts = covering(container.mounts, path)
     return _of_mount(container, mounts[0]) if mounts else _of_image(container, path)
 
 
-def _install(package: str) -> LookRemedy:
+def _install(package: str) -> FactRemedy:
     command = f"python3 -m pip install {package}"
     text = f"Install the Python package {package} beside ovms-doctor, and run it again."
-    return LookRemedy(text, (Step(text, command, "host", "changes files"),))
+    return FactRemedy(text, (Step(text, command, "host", "changes files"),))
 
 
 _COLLECT_AGAIN = "Collect the facts again on the server's host, with this release: ovms-doctor collect."
@@ -78,7 +78,7 @@ _BY_REASON = (
 )
 
 
-def _of_mount(container: Container, mount: ContainerMount) -> LookRemedy:
+def _of_mount(container: Container, mount: ContainerMount) -> FactRemedy:
     """Returns the remedy for a path in a mount, by the kind of the mount."""
     server, kubernetes = mount.server, container.source == "kubernetes"
     named = Step(
@@ -87,12 +87,12 @@ def _of_mount(container: Container, mount: ContainerMount) -> LookRemedy:
     if mount.kind == "config":
         kind = "Secret" if "secret" in mount.options else "ConfigMap"
         if not kubernetes or not mount.name or "projected" in mount.options:
-            return LookRemedy(f"Save the files that the server has at {server}, and name the copy.", (named,))
+            return FactRemedy(f"Save the files that the server has at {server}, and name the copy.", (named,))
         text = f"Put the {kind} {mount.name} into the manifest, or save its files and name the copy."
         command = f"kubectl get {kind.lower()} {quote(mount.name)} -o yaml"
-        return LookRemedy(text, (Step(text, command, "kubernetes", "reads"), named))
+        return FactRemedy(text, (Step(text, command, "kubernetes", "reads"), named))
     if mount.kind == "tmpfs":
-        return LookRemedy(
+        return FactRemedy(
             f"{server} is empty until something in the container writes there: inspect the container."
         )
     if kubernetes:
@@ -100,7 +100,7 @@ def _of_mount(container: Container, mount: ContainerMount) -> LookRemedy:
         command = f"kubectl cp POD:{quote(server)} {_COPY}"
         if container.name:
             command += f" -c {quote(container.name)}"
-        return LookRemedy(text, (Step(text, command, "kubernetes", "reads"), named))
+        return FactRemedy(text, (Step(text, command, "kubernetes", "reads"), named))
     if mount.kind == "volume" and mount.name:
         engine = container.engine or "docker"
         text = f"Copy the content of the volume {mount.name}, and name the copy."
@@ -109,21 +109,21 @@ def _of_mount(container: Container, mount: ContainerMount) -> LookRemedy:
             "Find the volume's directory on its host; root can read it there.", command, "host", "reads"
         )
         copy = _copy_step(container, server)
-        return LookRemedy(text, (locate, *((copy,) if copy else ()), named))
+        return FactRemedy(text, (locate, *((copy,) if copy else ()), named))
     if mount.kind == "bind":
         host = f" of {mount.host}" if mount.host else ""
-        return LookRemedy(
+        return FactRemedy(
             f"Run ovms-doctor on the container's host, or name a copy{host} on this one: --mount HOST:{server}."
         )
-    return LookRemedy(f"Name a copy of what is mounted at {server}: --mount HOST:{server}.", (named,))
+    return FactRemedy(f"Name a copy of what is mounted at {server}: --mount HOST:{server}.", (named,))
 
 
-def _of_image(container: Container, path: str) -> LookRemedy:
+def _of_image(container: Container, path: str) -> FactRemedy:
     """Returns the remedy for a path under no mount, which is part of the image."""
     text = f"Mount {path} from the host, or copy it out of the image and name the copy."
     named = Step("Then name the copy.", f"ovms-doctor check … --mount {_COPY}:{quote(path)}", "host", "reads")
     if container.source == "kubernetes":
-        return LookRemedy(
+        return FactRemedy(
             text, (Step(text, f"kubectl cp POD:{quote(path)} {_COPY}", "kubernetes", "reads"), named)
         )
     copy = _copy_step(container, path)
@@ -132,7 +132,7 @@ def _of_image(container: Container, path: str) -> LookRemedy:
         create = f"id=$({engine} create {quote(container.image)})"
         command = f"{create} && {engine} cp $id:{quote(path)} {_COPY}; {engine} rm $id"
         copy = Step("Copy it out of the image.", command, "host", "changes files")
-    return LookRemedy(text, (copy, named) if copy else (named,))
+    return FactRemedy(text, (copy, named) if copy else (named,))
 
 
 def _copy_step(container: Container, path: str) -> Step | None:

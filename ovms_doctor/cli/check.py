@@ -81,7 +81,7 @@ def _check(typed: CheckOptions, output: OutputOptions) -> int:
     if typed.facts_file:
         options, facts, origin = _recorded(typed, output)
     else:
-        options = _looked_up(typed, output)
+        options = _with_all_sources(typed, output)
     progress = Progress()
     collector = None
     if facts is None:
@@ -192,7 +192,7 @@ def run_collect(typed: CheckOptions, output: OutputOptions) -> int:
 
         redaction_map = map_path(output)
     with interrupts.deferred():
-        options = _looked_up(typed, output)
+        options = _with_all_sources(typed, output)
         progress = Progress()
         with collector_for(options, progress) as collector:
             run = _settle(typed, options, None, collector, progress)
@@ -236,19 +236,19 @@ def run_collect(typed: CheckOptions, output: OutputOptions) -> int:
     return EXIT_OK
 
 
-def _looked_up(typed: CheckOptions, output: OutputOptions) -> CheckOptions:
+def _with_all_sources(typed: CheckOptions, output: OutputOptions) -> CheckOptions:
     """Returns the options with the data of the container's source, of the log and of the running server."""
     return with_live(with_log(with_sources(typed)), output)
 
 
 def with_live(options: CheckOptions, output: OutputOptions) -> CheckOptions:
     """Returns the options with the answers of the container's running server, if that server is queried."""
-    look = options.live
-    if look is None or look.address is None:
+    query = options.live
+    if query is None or query.address is None:
         return options
     from ovms_doctor.checks import live
     from ovms_doctor.checks.registry import selects
-    from ovms_doctor.diagnosis.live import look_at_container_server
+    from ovms_doctor.diagnosis.live import query_container_server
 
     is_ignored = any(pattern.lower() == live.CHECK.name for pattern in output.ignore)
     if is_ignored or (output.select and not selects(output.select, live.CHECK)):
@@ -258,7 +258,7 @@ def with_live(options: CheckOptions, output: OutputOptions) -> CheckOptions:
     name = next((value for word, value in pairwise(arguments) if word == "--model_name"), None) or next(
         joined, None
     )
-    return replace(options, live=look_at_container_server(look, min(options.timeout, _LONGEST_REQUEST), name))
+    return replace(options, live=query_container_server(query, min(options.timeout, _LONGEST_REQUEST), name))
 
 
 def with_sources(options: CheckOptions) -> CheckOptions:
@@ -337,17 +337,17 @@ def _settle(
     progress: Progress,
 ) -> SettledRun:
     """Returns the plan for the recorded facts or for this host. Kills the collector's children."""
-    from ovms_doctor.diagnosis.settle import look
+    from ovms_doctor.diagnosis.settle import settled_run
     from ovms_doctor.model.facts import Facts
 
     if collector is None:
-        return look(options, facts or Facts(complete=True), None)
-    from ovms_doctor.cli.presence import look_for
+        return settled_run(options, facts or Facts(complete=True), None)
+    from ovms_doctor.cli.presence import stat_targets
 
     try:
         with progress:
-            found = look_for(typed, options, collector)
-            return look(options, Facts(found), collector, progress.looking_at)
+            found = stat_targets(typed, options, collector)
+            return settled_run(options, Facts(found), collector, progress.show_question)
     finally:
         collector.finish()
 

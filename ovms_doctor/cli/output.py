@@ -127,7 +127,7 @@ class Progress:
             sys.stderr.write("\r\x1b[K")
             sys.stderr.flush()
 
-    def looking_at(self, question: AnyQuestion, number: int = 0, total: int = 0) -> None:
+    def show_question(self, question: AnyQuestion, number: int = 0, total: int = 0) -> None:
         """Shows a question before it is answered; ``number``: how many of the ``total`` questions of its kind are
         known."""
         if not self._shows:

@@ -43,7 +43,7 @@ def _refusing(error: UsageError) -> Callable[[], object]:
 def _plain_command(typed: list[str]) -> Callable[[], int] | None:
     name, rest = "".join(typed[:1]), typed[1:]
     if name in ("check", "collect"):
-        return _look(name, rest)
+        return _check_command(name, rest)
     if name == "logs":
         return _logs(rest)
     if name == "explain" and rest and not any(word.startswith("-") for word in rest):
@@ -53,7 +53,7 @@ def _plain_command(typed: list[str]) -> Callable[[], int] | None:
     return None
 
 
-def _look(name: str, typed: list[str]) -> Callable[[], int] | None:
+def _check_command(name: str, typed: list[str]) -> Callable[[], int] | None:
     from ovms_doctor.model.options import CheckOptions
     from ovms_doctor.model.output_options import OutputOptions
 

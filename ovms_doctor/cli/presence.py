@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 _SCHEMES = {"s3": "s3", "s3a": "s3", "s3n": "s3", "gs": "gs", "gcs": "gs", "az": "az", "azfs": "azfs"}
 
 
-def look_for(typed: CheckOptions, options: CheckOptions, collector: Collector) -> dict[AnyQuestion, Answer]:
+def stat_targets(
+    typed: CheckOptions, options: CheckOptions, collector: Collector
+) -> dict[AnyQuestion, Answer]:
     """Returns the collector's answers on the targets and mounts of the command line. ``typed``: the options without
     those of a container, because the mounts of a container are not the user's mistake. Raises UsageError for a path
     that does not exist; a path that is unavailable is left to the rules."""

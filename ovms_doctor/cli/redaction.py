@@ -123,12 +123,12 @@ def read_map(path: str) -> RedactionMap:
 
 def redacted(document: str, path: str) -> Redacted:
     """Returns a document of facts without names; reuses the pseudonyms of the map at ``path``."""
-    from ovms_doctor.diagnosis.program_words import known_words
+    from ovms_doctor.diagnosis.program_words import kept_words
     from ovms_doctor.diagnosis.saved_options import options_from_json, options_to_json
     from ovms_doctor.model.facts import codec
     from ovms_doctor.model.pseudonyms import PseudonymMap, redact_facts
 
-    known = known_words()
+    known = kept_words()
     header, facts = codec.load(document)
     options = options_from_json(header["request"])
     expected = _outline(facts, options)
@@ -156,10 +156,10 @@ def _outline(facts: Facts, options: CheckOptions) -> object:
     """Returns the result of a report on facts: exit code, findings, states, and the status of each check."""
     from ovms_doctor.diagnosis.run import report_on
     from ovms_doctor.diagnosis.run_start import begin
-    from ovms_doctor.diagnosis.settle import look
+    from ovms_doctor.diagnosis.settle import settled_run
 
     try:
-        report = report_on(look(options, facts, None), OutputOptions(), begin(()))
+        report = report_on(settled_run(options, facts, None), OutputOptions(), begin(()))
     except Exception as error:  # noqa: BLE001 - `check --facts` reports it; nothing is to be lost here
         return type(error)
     models = report.plan.models if report.plan is not None else ()

@@ -196,16 +196,16 @@ class _RequestServer:
 
     def _from_deployment(self) -> tuple[ServedModels, Release]:
         from ovms_doctor.cli.check import collector_for, with_sources
-        from ovms_doctor.cli.presence import look_for
+        from ovms_doctor.cli.presence import stat_targets
         from ovms_doctor.diagnosis.client_request import served_by
-        from ovms_doctor.diagnosis.settle import look
+        from ovms_doctor.diagnosis.settle import settled_run
 
         options = with_sources(self._check_options)
         progress = Progress()
         self.collector = collector_for(options, progress)
         with progress:
-            self.facts.add(look_for(self._check_options, options, self.collector))
-            self.run = look(options, self.facts, self.collector, progress.looking_at)
+            self.facts.add(stat_targets(self._check_options, options, self.collector))
+            self.run = settled_run(options, self.facts, self.collector, progress.show_question)
         self.release_from = self.run.deployment.release_from
         return served_by(self.run, self.collector), self.run.deployment.release
 

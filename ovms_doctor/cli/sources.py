@@ -17,7 +17,7 @@ from ovms_doctor.inputs import DocumentError
 from ovms_doctor.model.container import Container, ContainerMount
 from ovms_doctor.model.errors import UsageError
 from ovms_doctor.model.facts import AnyQuestion, Failure, StatPath
-from ovms_doctor.model.live import LiveLook
+from ovms_doctor.model.live import LiveQuery
 from ovms_doctor.model.options import CheckOptions, SourceUnavailable
 from ovms_doctor.probes.named_files import DocumentLimits, passing, read_named_file
 
@@ -58,9 +58,9 @@ def with_container(options: CheckOptions) -> CheckOptions:
 
 def _from_engine(options: CheckOptions, name: str) -> CheckOptions:
     from ovms_doctor.inputs.inspect.read import read_inspect
-    from ovms_doctor.probes.containers import look_at_container
+    from ovms_doctor.probes.containers import query_container
 
-    lookup = look_at_container(name, options.timeout)
+    lookup = query_container(name, options.timeout)
     if lookup.document is None:
         reason = lookup.problem or "the engine gave no answer"
         unavailable = SourceUnavailable(f"the container {name}", reason, lookup.timed_out)
@@ -80,7 +80,7 @@ def _from_engine(options: CheckOptions, name: str) -> CheckOptions:
     return options if options.no_live else replace(options, live=_reachable(container, lookup))
 
 
-def _reachable(container: Container, lookup: ContainerLookup) -> LiveLook:
+def _reachable(container: Container, lookup: ContainerLookup) -> LiveQuery:
     """Returns the address at which the container's server is queried, or the reason why it is not queried."""
     from ovms_doctor.inputs.inspect.own_address import own_address
     from ovms_doctor.prediction.live.address import AddressError
@@ -89,9 +89,9 @@ def _reachable(container: Container, lookup: ContainerLookup) -> LiveLook:
     own = own_address(lookup.document, lookup.info) if lookup.local else ""
     try:
         address = either_address(container, own, lookup.host)
-        return LiveLook(address, own_address=address.host == own)
+        return LiveQuery(address, own_address=address.host == own)
     except AddressError as error:
-        return LiveLook(skipped=str(error))
+        return LiveQuery(skipped=str(error))
 
 
 def _with_own_files(container: Container) -> Container:

@@ -60,7 +60,7 @@ def run_status(options: StatusOptions, output_options: OutputOptions) -> int:
         typed = options.container or options.server or "''"
         raise UsageError(f"{typed}: {error}") from None
     except _EngineError as error:
-        return _not_looked(str(error), output_options, run_start)
+        return _report_failure(str(error), output_options, run_start)
     from ovms_doctor.diagnosis.live import live_report, live_status
 
     if options.watch:
@@ -82,9 +82,9 @@ def _of_container(name: str, grpc: bool, timeout: float) -> Address:
     from ovms_doctor.inputs.inspect.own_address import own_address
     from ovms_doctor.inputs.inspect.read import read_inspect
     from ovms_doctor.prediction.live.container_address import container_address
-    from ovms_doctor.probes.containers import look_at_container
+    from ovms_doctor.probes.containers import query_container
 
-    lookup = look_at_container(name, max(timeout, 20.0))
+    lookup = query_container(name, max(timeout, 20.0))
     if lookup.document is None:
         raise _EngineError(lookup.problem or "the engine gave no answer")
     try:
@@ -97,7 +97,7 @@ def _of_container(name: str, grpc: bool, timeout: float) -> Address:
     return container_address(container, address, grpc=grpc, engine_host=lookup.host)
 
 
-def _not_looked(reason: str, output_options: OutputOptions, run_start: RunStart) -> int:
+def _report_failure(reason: str, output_options: OutputOptions, run_start: RunStart) -> int:
     """Writes the report of a run that could not query the server."""
     from ovms_doctor.diagnosis.run import failed_report
 

@@ -27,14 +27,14 @@ _HOME, _REST_OF_SCREEN = "\x1b[H", "\x1b[J"
 
 def watch(address: Address, options: LiveOptions, output_options: OutputOptions, run_start: RunStart) -> int:
     """Queries the server until Ctrl-C, then writes the last state if it is not on the screen. Returns 130."""
-    from ovms_doctor.diagnosis.live import live_report, look_once
+    from ovms_doctor.diagnosis.live import live_report, query_once
 
     is_terminal = sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
     before: dict[str, str] | None = None
     last: tuple[Report, LiveStatus] | None = None
     try:
         while True:
-            status = look_once(address, options, dict(os.environ))
+            status = query_once(address, options, dict(os.environ))
             report = live_report(status, output_options, run_start)
             last = report, status
             if is_terminal:

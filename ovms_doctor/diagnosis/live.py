@@ -15,7 +15,7 @@ from ovms_doctor.diagnosis.adjust import adjusted
 from ovms_doctor.diagnosis.run_start import RunStart
 from ovms_doctor.diagnosis.selection import is_reported
 from ovms_doctor.diagnosis.verdict import verdict_of
-from ovms_doctor.model.live import Address, LiveLook, LiveStatus, Observations
+from ovms_doctor.model.live import Address, LiveQuery, LiveStatus, Observations
 from ovms_doctor.model.output_options import OutputOptions
 from ovms_doctor.prediction.live.client_routes import client_routes
 from ovms_doctor.prediction.live.interpret import interpret
@@ -29,7 +29,7 @@ _GRACE = 15.0
 #: Seconds for one inference request, and the number of requests that may take this long.
 _INFERENCE, _INFERENCES = 60.0, 20
 #: The number of queries while a model is being loaded.
-_LOOKS = 4
+_QUERIES = 4
 
 
 class LiveOptions(Struct, frozen=True):
@@ -67,16 +67,16 @@ def live_status(
     end = time.monotonic() + options.wait
     waits = replace(options, probe=False) if options.wait else options
     while True:
-        status = look_once(address, waits, environment)
+        status = query_once(address, waits, environment)
         if is_served(status) or time.monotonic() >= end:
             # An inference request is sent once, not with each query.
-            return look_once(address, options, environment) if waits.probe != options.probe else status
+            return query_once(address, options, environment) if waits.probe != options.probe else status
         if progress is not None:
             progress(status)
         time.sleep(max(0.0, min(options.interval, end - time.monotonic())))
 
 
-def look_once(address: Address, options: LiveOptions, environment: Mapping[str, str]) -> LiveStatus:
+def query_once(address: Address, options: LiveOptions, environment: Mapping[str, str]) -> LiveStatus:
     """Returns the status from one run of the child process."""
     routes = client_routes(address, environment)
     question = LiveQuestion(
@@ -86,12 +86,12 @@ def look_once(address: Address, options: LiveOptions, environment: Mapping[str, 
         address.grpc,
         options.model,
         options.timeout,
-        budget=6 * options.timeout + _LOOKS * options.interval,
+        budget=6 * options.timeout + _QUERIES * options.interval,
         infer=options.probe,
         infer_timeout=max(options.timeout, _INFERENCE),
         interval=options.interval,
-        looks=_LOOKS,
-        least_looks=2 if options.with_rates else 1,
+        looks=_QUERIES,
+        least_queries=2 if options.with_rates else 1,
         ca=options.ca,
         insecure=options.insecure,
         authorization=options.authorization,
@@ -105,13 +105,13 @@ def look_once(address: Address, options: LiveOptions, environment: Mapping[str, 
     return replace(interpret(address, routes, observed, options.model), container=options.container)
 
 
-def look_at_container_server(look: LiveLook, timeout: float, model: str | None) -> LiveLook:
-    """Returns ``look`` with the answers of the server at its address. Only that address is contacted. ``timeout``:
+def query_container_server(query: LiveQuery, timeout: float, model: str | None) -> LiveQuery:
+    """Returns ``query`` with the answers of the server at its address. Only that address is contacted. ``timeout``:
     seconds for one request; ``model``: the name for requests over gRPC, because gRPC does not list servables."""
-    assert look.address is not None
-    named = model if look.address.grpc else None
-    status = look_once(look.address, LiveOptions(model=named, timeout=timeout), {})
-    return replace(look, model=named, observations=status.observations, looked_at=time.time())
+    assert query.address is not None
+    named = model if query.address.grpc else None
+    status = query_once(query.address, LiveOptions(model=named, timeout=timeout), {})
+    return replace(query, model=named, observations=status.observations, queried_at=time.time())
 
 
 def is_served(status: LiveStatus) -> bool:

@@ -66,7 +66,7 @@ def settle_parts(
     requested: set[AnyQuestion] = set()
     left = len(quick)
 
-    def looked_at(question: AnyQuestion) -> None:
+    def show_progress(question: AnyQuestion) -> None:
         if progress is not None:
             progress(question, len(quick) - left + 1, len(quick))
 
@@ -86,7 +86,7 @@ def settle_parts(
         while waiting and len(started) < _AHEAD:
             begin(waiting.popleft())
         portion = started.popleft()
-        facts.add(collector.collect(portion.questions, looked_at))
+        facts.add(collector.collect(portion.questions, show_progress))
         unsettled = [again for part in portion.parts if (again := _go_on(part)) is not None]
         left -= len(portion.parts) - len(unsettled)
         for some in _in_portions(unsettled):

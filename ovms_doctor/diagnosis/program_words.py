@@ -11,7 +11,7 @@ from types import CodeType
 from typing import Any
 
 import ovms_doctor
-from ovms_doctor.model.pseudonyms import KnownWords
+from ovms_doctor.model.pseudonyms import KeptWords
 
 #: The packages with rules, and those that read and write texts for comparison.
 _PACKAGES = ("checks", "diagnosis", "inputs", "model", "prediction", "probes")
@@ -28,9 +28,9 @@ _DATA = (
 
 
 @cache
-def known_words() -> KnownWords:
+def kept_words() -> KeptWords:
     """Returns the texts that redaction keeps."""
-    return KnownWords.of(_texts())
+    return KeptWords.of(_texts())
 
 
 def _texts() -> Iterator[str]:

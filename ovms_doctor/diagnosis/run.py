@@ -40,7 +40,7 @@ class ThirdParty(Struct, frozen=True):
     #: The status of each check.
     checks: tuple[CheckRun, ...] = ()
     #: Sentences for a green report.
-    looked_at: tuple[str, ...] = ()
+    coverage: tuple[str, ...] = ()
     #: The patterns of ``--select`` and ``--ignore`` that match a third-party check or code.
     matched: frozenset[str] = frozenset()
 
@@ -92,13 +92,13 @@ def report_on(
         host_paths=_host_paths(run),
         live=live,
         about_now=now,
-        looked_at=(
+        coverage=(
             *(
                 f"{outcome.name}: {outcome.summary}"
                 for outcome, run in zip(outcomes, checks, strict=False)
                 if outcome.name != "doctor" and run.status != "not_applicable"
             ),
-            *third_party.looked_at,
+            *third_party.coverage,
         ),
         notes=(*(note.text for note in run.deployment.notes if note.kind is None), *result.notes),
         suppressed=result.suppressed,

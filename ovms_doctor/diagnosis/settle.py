@@ -57,7 +57,7 @@ class _Settled:
         return known
 
 
-def look(
+def settled_run(
     options: CheckOptions, facts: Facts, collector: Collector | None, progress: Progress | None = None
 ) -> SettledRun:
     """Collects the facts that the rules need until the plan is settled, and returns the run. Without a collector,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, TypeAlias
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from ovms_doctor.model.log import ServableKind
 
@@ -84,7 +84,7 @@ class HttpAnswer(Struct, frozen=True):
     """The answer to one GET."""
 
     #: The number of the query, from 0.
-    look: int
+    query: int = field(name="look")
     #: The requested path.
     path: str
     #: The status; None without a whole answer.
@@ -198,7 +198,7 @@ class Observations(Struct, frozen=True):
     problem: str = ""
 
 
-class LiveLook(Struct, frozen=True):
+class LiveQuery(Struct, frozen=True):
     """One query of the running server of a container, as it is saved with the facts."""
 
     #: The server's address; None if it cannot be reached.
@@ -206,7 +206,7 @@ class LiveLook(Struct, frozen=True):
     #: The observations; None if there was no query.
     observations: Observations | None = None
     #: The end of the query, in seconds since 1970.
-    looked_at: float = 0.0
+    queried_at: float = field(name="looked_at", default=0.0)
     #: Why there was no query, as a sentence without a full stop; empty if there was one.
     skipped: str = ""
     #: The model requested over gRPC, which does not list servables; None for none.

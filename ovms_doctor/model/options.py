@@ -17,7 +17,7 @@ from ovms_doctor.model import option_values
 from ovms_doctor.model.container import Container
 from ovms_doctor.model.environment import Variable
 from ovms_doctor.model.host import IMAGE_USER, Host, User
-from ovms_doctor.model.live import LiveLook
+from ovms_doctor.model.live import LiveQuery
 from ovms_doctor.model.log import LogSummary
 from ovms_doctor.model.mounts import Mount, MountTable, UnavailablePath, engine_order
 from ovms_doctor.model.option import Option
@@ -365,7 +365,7 @@ class CheckOptions(Struct, frozen=True, dict=True):
     #: The summary of the server's log.
     server_log: LogSummary | None = None
     #: The answers of the running server of the container.
-    live: LiveLook | None = None
+    live: LiveQuery | None = None
     #: Server paths whose content is unavailable.
     unavailable_paths: tuple[UnavailablePath, ...] = field(name="unseen", default=())
     #: Why the deployment could not be read.

@@ -329,14 +329,14 @@ def _with(result: ThirdParty, candidate: _Candidate, output: OutputOptions, limi
     kept = [finding for finding in found if _is_wanted(finding, candidate, output)]
     about = [_finding(candidate.plugin, problem) for problem in problems]
     run = CheckRun(_label(candidate, result), status, reason, time.monotonic() - began)
-    looked: tuple[str, ...] = ()
+    sentences: tuple[str, ...] = ()
     if status == "ran" and candidate.described is not None:
-        looked = (f"{candidate.plugin.name}: {candidate.described.summary}",)
+        sentences = (f"{candidate.plugin.name}: {candidate.described.summary}",)
     return replace(
         result,
         findings=(*result.findings, *kept, *about),
         checks=(*result.checks, run),
-        looked_at=(*result.looked_at, *looked),
+        coverage=(*result.coverage, *sentences),
     )
 
 
@@ -367,7 +367,7 @@ def _outcome(
         case ChildExit():
             problem = _ended(message, "to run", limit)
         case Findings():
-            return _looked_through(message.findings, candidate.described)
+            return _accepted_findings(message.findings, candidate.described)
         case NotApplicable():
             return (), "not_applicable", read_sentence(message.reason), ()
         case CouldNotLook():
@@ -380,7 +380,7 @@ def _outcome(
     return (), problem.status, problem.text, (problem,)
 
 
-def _looked_through(
+def _accepted_findings(
     rows: Sequence[object], described: PluginDescription
 ) -> tuple[tuple[Finding, ...], CheckStatus, str, tuple[PluginProblem, ...]]:
     good: list[Finding] = []

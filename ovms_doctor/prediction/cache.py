@@ -58,7 +58,7 @@ def plan_cache(deployment: Deployment, facts: Facts) -> CachePlan | None:
     if not path:
         return _default(deployment, facts)
     base = CachePlan(path, absolute(path, deployment.working_directory), configured=True)
-    return _look(base, deployment, facts)
+    return _use_directory(base, deployment, facts)
 
 
 def cache_problem(cache: CachePlan) -> StartProblem:
@@ -113,10 +113,10 @@ def _default(deployment: Deployment, facts: Facts) -> CachePlan | None:
     status = facts.ask(StatPath(DEFAULT))
     if isinstance(status, Failure) and status.missing and not made_by_engine(DEFAULT, deployment):
         return None
-    return _look(base, deployment, facts)
+    return _use_directory(base, deployment, facts)
 
 
-def _look(base: CachePlan, deployment: Deployment, facts: Facts) -> CachePlan:
+def _use_directory(base: CachePlan, deployment: Deployment, facts: Facts) -> CachePlan:
     """Applies ``exists``, ``create_directories`` and ``access``: an exception of the first two ends the process."""
     base = replace(
         base, kept=_kept(base.absolute_path, deployment), in_memory=_in_memory(base.absolute_path, deployment)

@@ -20,7 +20,7 @@ from ovms_doctor.model.plan import Detection, Ignored, ModelPlan, Plan, VersionP
 from ovms_doctor.model.plan_problems import ConfigNote, GraphFault, SkippedEntry
 from ovms_doctor.prediction.config.libraries import Libraries, custom_loaders, node_libraries
 from ovms_doctor.prediction.config.reading import ConfigEntry, ConfigReading, read_config
-from ovms_doctor.prediction.graphs.files import look_for_graph, open_graph
+from ovms_doctor.prediction.graphs.files import find_graph, open_graph
 from ovms_doctor.prediction.parameters.parsed import parse_parameters
 from ovms_doctor.prediction.paths import absolute, escapes
 from ovms_doctor.prediction.servables_below import servables_below
@@ -120,7 +120,7 @@ def _models(
     ends = False
     for index, item in enumerate(reading.entries):
         entry = item.entry
-        ahead = partial(_look_ahead, item, deployment, facts, planner, loaders)
+        ahead = partial(_plan_in_advance, item, deployment, facts, planner, loaders)
         if release.finds_graphs:
             try:
                 graph = _graph_of(item, deployment, facts)
@@ -169,9 +169,9 @@ def _models(
 
 def _graph_of(item: ConfigEntry, deployment: Deployment, facts: Facts) -> str | SpecialFile | None:
     """Returns the file that makes an entry a graph. Raises FactsMissingError, DetectionError."""
-    look = partial(look_for_graph, item.graphs, deployment.working_directory, facts)
+    find = partial(find_graph, item.graphs, deployment.working_directory, facts)
     try:
-        return facts.once(("graph", item.graphs), look)
+        return facts.once(("graph", item.graphs), find)
     except FactsMissingError:
         facts.need(_first_questions(item, deployment))
         raise
@@ -189,7 +189,7 @@ def _first_questions(item: ConfigEntry, deployment: Deployment) -> Iterator[AnyQ
             yield StatPath(deployment.absolute(file))
 
 
-def _look_ahead(
+def _plan_in_advance(
     item: ConfigEntry,
     deployment: Deployment,
     facts: Facts,
@@ -234,9 +234,9 @@ def _with_loader(
     try:
         if is_remote(entry.base_path):
             # The server reads the store before it uses the loader.
-            from ovms_doctor.prediction.storage.entry import look_remote
+            from ovms_doctor.prediction.storage.entry import plan_remote
 
-            remote = look_remote(entry, deployment, "config", facts)
+            remote = plan_remote(entry, deployment, "config", facts)
             if isinstance(remote, ModelPlan):
                 return remote
             detection = remote.detection

@@ -136,7 +136,7 @@ def changed_path(deployment: Deployment, arguments: ServerArguments) -> str | No
 # -- what it does --------------------------------------------------------------------------------------
 
 
-def look_at_list(deployment: Deployment, arguments: ServerArguments, facts: Facts) -> Ending | None:
+def ending_of_list(deployment: Deployment, arguments: ServerArguments, facts: Facts) -> Ending | None:
     """Returns why no model is listed. The exit code is always 0, but ``std::filesystem`` throws if the directory cannot
     be read. Raises FactsMissingError and NotKnownError."""
     path = repository_path(arguments, deployment.release, deployment.environment)
@@ -168,7 +168,7 @@ def _ending_of_exception(call: str, failure: Failure, path: str) -> Ending:
     return Ending(1, "INTERNAL_ERROR", f"{path} cannot be read", (line,), path, failure)
 
 
-def look_at_change(
+def ending_of_change(
     path: str, deployment: Deployment, arguments: ServerArguments, facts: Facts
 ) -> Ending | None:
     """Returns why the configuration is not changed, or cannot be used afterwards; None if the arguments and the file

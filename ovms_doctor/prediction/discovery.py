@@ -122,7 +122,7 @@ def find_model_file(version_directory: VersionDirectory, facts: Facts, ahead: Qu
         )
     # Both together: nearly always it is a directory, and each round of questions costs another plan.
     facts.need([StatPath(version_directory.absolute_path), ListDirectory(version_directory.absolute_path)])
-    status = _look(facts, version_directory.absolute_path, version_directory.path)
+    status = _status(facts, version_directory.absolute_path, version_directory.path)
     if isinstance(status, Failure) and not status.missing and release.uses_std_filesystem:
         return _thrown_exception("status", version_directory.path, status)
     if isinstance(status, PathStatus) and status.kind == "regular" and release.serves_single_file:
@@ -141,7 +141,7 @@ def find_model_file(version_directory: VersionDirectory, facts: Facts, ahead: Qu
     return _search(version_directory, listing, facts, ahead)
 
 
-def _look(facts: Facts, absolute_path: str, path: str) -> PathStatus | Failure:
+def _status(facts: Facts, absolute_path: str, path: str) -> PathStatus | Failure:
     answer = facts.ask(StatPath(absolute_path))
     if isinstance(answer, Unavailable):
         raise DetectionError(path, answer)
@@ -183,7 +183,7 @@ def _search(
 ) -> Discovery:
     """Returns the files of the first format whose suffixes all match a file; for each suffix the first match in the
     file system's order. Later formats are not tried, even if reading then fails."""
-    _ask_ahead(version_directory, listing, facts, ahead)
+    _request_in_advance(version_directory, listing, facts, ahead)
     for format_, suffixes in formats(version_directory.release):
         matches = []
         for suffix in suffixes:
@@ -196,7 +196,7 @@ def _search(
     return _no_model_file(version_directory, listing)
 
 
-def _ask_ahead(
+def _request_in_advance(
     version_directory: VersionDirectory, listing: Listing, facts: Facts, ahead: QuestionsOfFile
 ) -> None:
     """Requests together the facts that the search, and then the loading, will need."""
@@ -256,7 +256,7 @@ def _first_match(
         # stat(2) of an entry of a known kind can only fail if the directory may not be searched; then the first one
         # fails, and the others need no question.
         if index == 0 or entry.kind in ("link", "unknown"):
-            status = _look(
+            status = _status(
                 facts, f"{version_directory.absolute_path}/{entry.name}", version_directory.below(entry.name)
             )
             if isinstance(status, Failure):

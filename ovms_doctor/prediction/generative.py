@@ -38,7 +38,7 @@ class Generative(Struct, frozen=True):
     problem: StartProblem | None = None
 
 
-def look_for_generative(
+def detect_generative(
     model_path: str, working_directory: str, facts: Facts, *, task: str | None, options_left: bool
 ) -> Generative:
     """Returns the server's result for ``--model_path``. ``task``: the value of --task; ``options_left``: arguments that

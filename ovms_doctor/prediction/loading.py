@@ -130,7 +130,7 @@ class Loader(Struct, frozen=True):
             statuses.append(status)
         denied = self._denied(found, absolute_path, files, statuses)
         inspection = None if denied else self._inspect(found, absolute_path)
-        report = self._ask_openvino(absolute_path)
+        report = self._load_report(absolute_path)
         base = replace(
             base,
             inspection=inspection,
@@ -169,7 +169,7 @@ class Loader(Struct, frozen=True):
         absolute_path = absolute(found.path, self.working_directory)
         return [
             *(ReadFile(file, HEAD) for _, file in _files_opened(found, absolute_path)),
-            *self._looks(found, absolute_path),
+            *self._model_questions(found, absolute_path),
         ]
 
     def _denied(
@@ -189,7 +189,10 @@ class Loader(Struct, frozen=True):
                 return AccessFails(path, status, "read")
         # Nearly always it may open them, and then their content is needed.
         self.facts.need(
-            [*(ReadFile(full_path, HEAD) for _, full_path in readable), *self._looks(found, absolute_path)]
+            [
+                *(ReadFile(full_path, HEAD) for _, full_path in readable),
+                *self._model_questions(found, absolute_path),
+            ]
         )
         for path, full_path in readable:
             answer = self.facts.ask(ReadFile(full_path, HEAD))
@@ -253,11 +256,11 @@ class Loader(Struct, frozen=True):
         answer = self.facts.ask(InspectModel(absolute_path, found.format))
         return answer if isinstance(answer, ModelInspection) else None
 
-    def _looks(self, found: FoundFile, absolute_path: str) -> list[InspectModel | LoadModel]:
-        look = InspectModel(absolute_path, found.format)
-        return [look] if self.level == "none" else [look, self._load(absolute_path)]
+    def _model_questions(self, found: FoundFile, absolute_path: str) -> list[InspectModel | LoadModel]:
+        inspection = InspectModel(absolute_path, found.format)
+        return [inspection] if self.level == "none" else [inspection, self._load(absolute_path)]
 
-    def _ask_openvino(self, absolute_path: str) -> LoadReport | Unavailable | None:
+    def _load_report(self, absolute_path: str) -> LoadReport | Unavailable | None:
         return None if self.level == "none" else self.facts.ask(self._load(absolute_path))
 
     def _load(self, absolute_path: str) -> LoadModel:

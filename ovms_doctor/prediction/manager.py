@@ -131,7 +131,7 @@ class Manager(Struct):
 
     def _add(self, versions: list[int]) -> tuple[StatusCode, list[int]]:
         """Applies ``Model::addVersions``, and the exception handler around it."""
-        self._ask_ahead(versions)
+        self._request_in_advance(versions)
         status: StatusCode = "OK"
         failed: list[int] = []
         for version in versions:
@@ -153,7 +153,7 @@ class Manager(Struct):
 
     def _reload(self, versions: list[int], failed: list[int]) -> StatusCode:
         """Applies ``Model::reloadVersions``, and the exception handler around it; adds to ``failed``."""
-        self._ask_ahead(versions)
+        self._request_in_advance(versions)
         status: StatusCode = "OK"
         for version in versions:
             self.states[version] = LOADING_OK
@@ -175,7 +175,7 @@ class Manager(Struct):
             raise StartEndsError(attempt)
         return attempt
 
-    def _ask_ahead(self, versions: list[int]) -> None:
+    def _request_in_advance(self, versions: list[int]) -> None:
         """Requests the missing facts of a whole batch together, so that they are collected in one round."""
         if self.begin is not None:
             self.begin(versions)

@@ -16,7 +16,7 @@ from ovms_doctor.model.facts import Tensor
 from ovms_doctor.model.mapping import Mapping, MappingEffects, Pairs, Side
 from ovms_doctor.model.releases import Release
 from ovms_doctor.model.similar import similar_names
-from ovms_doctor.prediction.config.syntax import why_not_json
+from ovms_doctor.prediction.config.syntax import syntax_hint
 from ovms_doctor.prediction.config.text import NestingError, NotJsonError, parse
 from ovms_doctor.prediction.parameters.members import Members, pairs_of
 
@@ -76,7 +76,7 @@ def _position_not_json(data: bytes) -> tuple[LineColumn | None, str]:
         parse(text)
     except NotJsonError as error:
         position = position_of(text.text, error.at)
-        return position, why_not_json(text.text, error.at, error.message) or error.message
+        return position, syntax_hint(text.text, error.at, error.message) or error.message
     except NestingError:
         return None, ""
     return None, ""

@@ -29,8 +29,8 @@ from ovms_doctor.prediction.directives import (
     OCCUPIED,
     NotKnownError,
     changed_path,
-    look_at_change,
-    look_at_list,
+    ending_of_change,
+    ending_of_list,
     usage_text,
 )
 from ovms_doctor.prediction.generative import infer_task
@@ -169,7 +169,7 @@ def _list(deployment: Deployment, arguments: ServerArguments, facts: Facts) -> P
         return _usage(deployment, usage, "--list_models")
     pull = PullPlan("list_models")
     try:
-        ending = look_at_list(deployment, arguments, facts)
+        ending = ending_of_list(deployment, arguments, facts)
     except NotKnownError as error:
         return Plan(deployment.mode, "unknown", unknown=error.cause, pull=pull)
     if ending is None:
@@ -207,7 +207,7 @@ def _modify(deployment: Deployment, arguments: ServerArguments, facts: Facts, pl
     name = arguments.model_name or ""
     pull = PullPlan("modify_config", name, config_path)
     try:
-        ending = look_at_change(config_path, deployment, arguments, facts)
+        ending = ending_of_change(config_path, deployment, arguments, facts)
     except NotKnownError as error:
         return Plan("config", "unknown", unknown=error.cause, pull=pull)
     if ending is not None and ending.status == OCCUPIED:

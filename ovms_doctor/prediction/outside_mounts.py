@@ -39,7 +39,7 @@ def mark_outside(plan: Plan, facts: MountedFacts, deployment: Deployment) -> Pla
             paths.append(model.graph.path)
     paths += [library.path for library in plan.libraries if library.reason == "missing"]
     found = []
-    _look_at_mounts(paths, facts, deployment)
+    _request_mount_contents(paths, facts, deployment)
     for path in dict.fromkeys(paths):
         full = absolute(path, deployment.working_directory)
         outside = facts.outside(full) or facts.outside_own(full)
@@ -51,7 +51,7 @@ def mark_outside(plan: Plan, facts: MountedFacts, deployment: Deployment) -> Pla
     return replace(plan, outside=tuple(found), outside_files=tuple(dict.fromkeys(files)))
 
 
-def _look_at_mounts(paths: Iterable[str], facts: MountedFacts, deployment: Deployment) -> None:
+def _request_mount_contents(paths: Iterable[str], facts: MountedFacts, deployment: Deployment) -> None:
     """Requests the content of the mounts above missing paths: an empty mount is an explanation. Raises
     FactsMissingError."""
     if deployment.container is None:

@@ -20,7 +20,7 @@ from ovms_doctor.model.plan_problems import GraphFault
 from ovms_doctor.model.text import HIDDEN
 from ovms_doctor.prediction.cache import plan_cache, with_cache
 from ovms_doctor.prediction.extension import plan_extension
-from ovms_doctor.prediction.graphs.files import graph_files, look_for_graph, open_graph
+from ovms_doctor.prediction.graphs.files import find_graph, graph_files, open_graph
 from ovms_doctor.prediction.graphs.recognition import recognise
 from ovms_doctor.prediction.loading import Loader
 from ovms_doctor.prediction.manager import LOADING_OK, Manager, StartEndsError, StartNeverEndsError
@@ -67,7 +67,7 @@ def plan_model(entry: ModelEntry, deployment: Deployment, mode: Mode, facts: Fac
         beside = (StatPath(absolute(path, cwd)) for path in files)
         facts.need([StatPath(absolute_path), ListDirectory(absolute_path), *beside])
         try:
-            graph = look_for_graph(files, cwd, facts)
+            graph = find_graph(files, cwd, facts)
             if isinstance(graph, SpecialFile):
                 return ModelPlan(entry, Detection("OK"), blocked=graph)
             if graph is not None:
@@ -80,9 +80,9 @@ def plan_model(entry: ModelEntry, deployment: Deployment, mode: Mode, facts: Fac
         ended = 1 if mode == "single" else None
         return ModelPlan(entry, Detection(status, log=log), status=status, ended=ended, parameters=parameters)
     if remote:
-        from ovms_doctor.prediction.storage.entry import look_remote
+        from ovms_doctor.prediction.storage.entry import plan_remote
 
-        stored = look_remote(entry, deployment, mode, facts)
+        stored = plan_remote(entry, deployment, mode, facts)
         if isinstance(stored, ModelPlan):
             return stored
         return _follow(entry, stored.detection, deployment, mode, facts, parameters, stored)

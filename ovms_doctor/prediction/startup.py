@@ -39,8 +39,8 @@ from ovms_doctor.prediction.configured import plan_configuration
 from ovms_doctor.prediction.denials import with_denials
 from ovms_doctor.prediction.engine_start import created_mounts
 from ovms_doctor.prediction.extension import extension_stops, plan_extension, with_extension
-from ovms_doctor.prediction.generative import Generative, look_for_generative
-from ovms_doctor.prediction.graphs.files import graph_files, look_for_graph
+from ovms_doctor.prediction.generative import Generative, detect_generative
+from ovms_doctor.prediction.graphs.files import find_graph, graph_files
 from ovms_doctor.prediction.host import with_host
 from ovms_doctor.prediction.memory import estimate, is_killed
 from ovms_doctor.prediction.mounted_facts import mounted_facts_for
@@ -218,10 +218,10 @@ def _may_be_generative(deployment: Deployment, arguments: ServerArguments) -> bo
 def _generative(deployment: Deployment, arguments: ServerArguments | None, facts: Facts) -> Generative:
     if arguments is None:
         base_path = deployment.models[0].base_path
-        return look_for_generative(
+        return detect_generative(
             base_path, deployment.working_directory, facts, task=None, options_left=False
         )
-    return look_for_generative(
+    return detect_generative(
         arguments.model_path or "",
         deployment.working_directory,
         facts,
@@ -297,7 +297,7 @@ def _alone(entry: ModelEntry, deployment: Deployment, facts: Facts, planner: Mod
 
 
 def _opens_graph(entry: ModelEntry, deployment: Deployment, facts: Facts) -> bool:
-    return look_for_graph(graph_files(entry.base_path), deployment.working_directory, facts) is not None
+    return find_graph(graph_files(entry.base_path), deployment.working_directory, facts) is not None
 
 
 def _graph_settings(arguments: ServerArguments, deployment: Deployment) -> StartProblem | None:

@@ -145,10 +145,10 @@ class PredictedAccess:
 
     def refused(self, resolved: ResolvedPath, right: Right) -> Failure | Unavailable:
         """Returns that this process itself got EACCES, which proves nothing about the user."""
-        return cannot_look(resolved.server, right)
+        return own_access_denied(resolved.server, right)
 
 
-def cannot_look(path: str, right: Right) -> Unavailable:
+def own_access_denied(path: str, right: Right) -> Unavailable:
     """Returns that this process's own uid has no access to ``path`` or through it."""
     return Unavailable(f"this process (uid {os.geteuid()}) may not {right} {path}")
 

@@ -88,12 +88,12 @@ class Collector:
             answers.update(self._collect(rest, progress) if rest else {})
             return {one: answers[one] for one in dict.fromkeys(questions)}
         if not _any_remote(questions):
-            return self._look(questions, progress)
+            return self._collect_local(questions, progress)
         remote = [one for one in questions if _is_remote(one)]
         try:
             local = [one for one in questions if not _is_remote(one)]
             if local:
-                answers.update(self._look(local, progress))
+                answers.update(self._collect_local(local, progress))
             if self._stores is None:
                 self._stores = self._make()
             answers.update(self._stores.collect(remote, progress))
@@ -111,7 +111,7 @@ class Collector:
         if not self._files and not self._has_copies and not _any_remote(questions):
             self._local.begin(questions)
 
-    def _look(
+    def _collect_local(
         self, questions: Sequence[AnyQuestion], progress: Callable[[AnyQuestion], None] | None
     ) -> dict[AnyQuestion, Answer]:
         """Returns the answers on this host: for a copy, nothing that depends on its rights."""

@@ -33,7 +33,7 @@ from ovms_doctor.model.host import User
 from ovms_doctor.model.mounts import NO_MOUNTS, MountTable
 from ovms_doctor.probes import capacity, interrupts
 from ovms_doctor.probes.access import Ids
-from ovms_doctor.probes.hung_looks import HungLooks, stuck_bases
+from ovms_doctor.probes.hung_reads import HungReads, stuck_bases
 from ovms_doctor.probes.processes.child import ChildExit
 from ovms_doctor.probes.processes.messages import Ready
 from ovms_doctor.probes.processes.options import FileOptions, ModelOptions
@@ -123,7 +123,7 @@ class LocalCollector:
         #: Collects facts of this host itself, without the mounts.
         self._here = Worker("files", FileOptions(), deadline, start_deadline=self._start_deadline)
         self._pools: dict[PoolKind, Pool] = {}
-        self._hung = HungLooks(mounts, deadline)
+        self._hung = HungReads(mounts, deadline)
         self._mounts = mounts
 
     def collect(
@@ -139,9 +139,9 @@ class LocalCollector:
         groups = self._in_groups(unique, answers)
         begin = progress or _ignore_question
         try:
-            self._ask_worker(self._files, groups.get("files", []), begin, answers)
-            self._ask_worker(self._own, groups.get("own", []), begin, answers)
-            self._ask_host(groups.get("host", []), begin, answers)
+            self._collect_from_worker(self._files, groups.get("files", []), begin, answers)
+            self._collect_from_worker(self._own, groups.get("own", []), begin, answers)
+            self._collect_host(groups.get("host", []), begin, answers)
             self._inspect(self._inspecting, groups.get("inspect", []), begin, answers)
             self._inspect("library", groups.get("library", []), begin, answers)
             for kind in _LOADS:
@@ -216,7 +216,7 @@ class LocalCollector:
                 answers[question] = Unavailable(reason)
         return groups
 
-    def _ask_host(
+    def _collect_host(
         self, questions: list[AnyQuestion], begin: Callable[[AnyQuestion], None], answers: _Answers
     ) -> None:
         """Answers questions on paths of this host: a path that hangs here proves nothing about the server path of
@@ -227,14 +227,14 @@ class LocalCollector:
         hung, self._hung = self._hung, self._hung.of_host()
         answered: _Answers = {}
         try:
-            self._ask_worker(self._here, list(by_status), begin, answered)
+            self._collect_from_worker(self._here, list(by_status), begin, answered)
         finally:
             self._hung = hung
             answers.update(
                 {by_status[one]: answer for one, answer in answered.items() if isinstance(one, StatPath)}
             )
 
-    def _ask_worker(
+    def _collect_from_worker(
         self,
         worker: Worker,
         questions: list[AnyQuestion],
@@ -325,7 +325,7 @@ class LocalCollector:
                     answers[question] = self._loaded(hello, alone, question, answer, times[question])
 
     def _inspection(self, begin: Callable[[AnyQuestion], None]) -> Handling:
-        return Handling(self._hung.time_to_look, begin, self._hung.refuse, _WORTH_A_START["inspect"])
+        return Handling(self._hung.time_to_inspect, begin, self._hung.refuse, _WORTH_A_START["inspect"])
 
     @property
     def _inspecting(self) -> PoolKind:
@@ -357,7 +357,7 @@ class LocalCollector:
         files = {question: [StatPath(path) for path in self._files_of(question)] for question in questions}
         answered: _Answers = {}
         paths: list[AnyQuestion] = list(dict.fromkeys(one for group in files.values() for one in group))
-        self._ask_worker(self._files, paths, _ignore_question, answered)
+        self._collect_from_worker(self._files, paths, _ignore_question, answered)
         times = {}
         for question, group in files.items():
             found = [(one.path, answered[one]) for one in group]
@@ -375,7 +375,7 @@ class LocalCollector:
         if not isinstance(question, LoadPipeline):
             return _files_of(question.path)
         listed: _Answers = {}
-        self._ask_worker(self._files, [ListDirectory(question.path)], _ignore_question, listed)
+        self._collect_from_worker(self._files, [ListDirectory(question.path)], _ignore_question, listed)
         found = [answer for answer in listed.values() if isinstance(answer, Listing)]
         return [f"{question.path}/{entry.name}" for answer in found for entry in answer.entries]
 

@@ -19,7 +19,7 @@ from msgspec.structs import replace
 
 from ovms_doctor.model.facts import Failure, Unavailable
 from ovms_doctor.model.mounts import MountTable, components, join, plain, prefix_length
-from ovms_doctor.probes.access import Judge, cannot_look, links_are_protected, may_follow
+from ovms_doctor.probes.access import Judge, links_are_protected, may_follow, own_access_denied
 from ovms_doctor.probes.resolved_path import ResolvedPath
 
 #: MAXSYMLINKS, PATH_MAX and NAME_MAX of Linux; PATH_MAX counts the NUL at the end.
@@ -297,7 +297,7 @@ def _open_base(server: str, host: str, *, mapped: bool, hold: bool) -> ResolvedP
         status = os.stat(reach)
     except OSError as error:
         if error.errno == errno.EACCES:
-            return cannot_look(_barrier(os.path.realpath(host)), "search")
+            return own_access_denied(_barrier(os.path.realpath(host)), "search")
         return _failure(error, "")
     plain_path = "/" + "/".join(plain(server))
     linked = not mapped and real != plain_path

@@ -82,7 +82,7 @@ class Report(Struct, frozen=True, dict=True):
     #: Pairs of base paths, of the server and of this host, if the two differ.
     host_paths: tuple[tuple[str, str], ...] = ()
     #: Sentences for a green report.
-    looked_at: tuple[str, ...] = ()
+    coverage: tuple[str, ...] = ()
     #: Remarks on how the request was understood.
     notes: tuple[str, ...] = field(default=())
     #: Why the run itself failed; None if it did not.

@@ -233,7 +233,7 @@ def _write_coverage(writer: TextWriter, report: Report) -> None:
     if memory:
         writer.prose(memory)
     if writer.verbose:
-        for number, sentence in enumerate(report.looked_at):
+        for number, sentence in enumerate(report.coverage):
             writer.prose(sentence, indent=11, label="" if number else "looked at:")
     writer.prose(f"{_checks(writer, report)} · {_counts(report)}")
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from ovms_doctor.diagnosis.settle import look
+from ovms_doctor.diagnosis.settle import settled_run
 from ovms_doctor.model.facts import Facts
 from ovms_doctor.model.host import User
 from ovms_doctor.model.options import CheckOptions
@@ -76,7 +76,7 @@ def _predicted_plan(model: Path, cache: Path, *more: str) -> Plan:
         release=release, user=user, bare_metal=True, load="none",
     )  # fmt: skip
     with LocalCollector(user) as collector:
-        return look(request, Facts(), collector).plan
+        return settled_run(request, Facts(), collector).plan
 
 
 @dataclass(frozen=True)

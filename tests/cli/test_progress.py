@@ -81,16 +81,16 @@ def test_control_characters_of_a_key_do_not_reach_the_terminal() -> None:
 def test_no_progress_without_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     with Progress() as progress:
         progress.downloading(PATH, MIB, MIB)
-        progress.looking_at(HeadBucket(StoreAccess("s3", "b")))
+        progress.show_question(HeadBucket(StoreAccess("s3", "b")))
     assert capsys.readouterr().err == ""
 
 
 def test_a_question_shows_its_number() -> None:
     with redirect_stderr(Terminal()) as terminal, Progress() as progress:
-        progress.looking_at(LoadModel("/m/1/model.xml", "read"), 14, 60)
+        progress.show_question(LoadModel("/m/1/model.xml", "read"), 14, 60)
     assert terminal.lines[0].endswith("loading 14/60 /m/1/model.xml")
     with redirect_stderr(Terminal()) as terminal, Progress() as progress:
-        progress.looking_at(StatPath("/m"), 1, 1)
+        progress.show_question(StatPath("/m"), 1, 1)
     assert terminal.lines[0].endswith("looking at /m")
 
 

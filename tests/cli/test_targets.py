@@ -113,9 +113,9 @@ def _pipeline(directory: Path, *, shape: str | None = None, version: int | None 
 def test_a_pipeline_with_unknown_state_is_not_green(public_dir: Path) -> None:
     result = check(_pipeline(public_dir, shape="(-1,3)"), "--bare-metal")
     assert result.code == 3
-    looked = {item["name"]: item for item in result.document["checks"]}["configuration"]
-    assert looked["status"] == "could_not_look"
-    assert "pipeline p" in looked["reason"]
+    configuration = {item["name"]: item for item in result.document["checks"]}["configuration"]
+    assert configuration["status"] == "could_not_look"
+    assert "pipeline p" in configuration["reason"]
 
 
 def test_a_missing_version_that_a_pipeline_names(public_dir: Path) -> None:

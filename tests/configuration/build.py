@@ -8,7 +8,7 @@ from typing import Any
 from ovms_doctor.checks.configuration import check
 from ovms_doctor.checks.context import Context
 from ovms_doctor.checks.registry import arrange, run_checks
-from ovms_doctor.diagnosis.settle import look
+from ovms_doctor.diagnosis.settle import settled_run
 from ovms_doctor.inputs.arguments import read_arguments
 from ovms_doctor.model.deployment import Deployment
 from ovms_doctor.model.facts import AnyQuestion, Facts
@@ -77,7 +77,7 @@ def findings(files: MemoryFiles, release: str = "2026.3", arguments: tuple[str, 
     """The findings of the configuration check for these files."""
     arguments = arguments or ("--config_path", "/c/config.json", "--port", "9000", "--rest_port", "8000")
     request = CheckOptions(arguments=arguments, release=release, bare_metal=True, working_directory="/w")
-    settled = look(request, Facts(), MemoryCollector(files))
+    settled = settled_run(request, Facts(), MemoryCollector(files))
     return list(check(Context(settled.deployment, settled.plan, settled.facts)))
 
 
@@ -86,7 +86,7 @@ def plan_and_findings(
 ) -> tuple[Plan, list[Finding]]:
     """The plan and the findings of all checks, with linked causes."""
     request = CheckOptions(arguments=arguments, release=release, bare_metal=True, working_directory="/w")
-    settled = look(request, Facts(), MemoryCollector(files))
+    settled = settled_run(request, Facts(), MemoryCollector(files))
     outcomes = run_checks(Context(settled.deployment, settled.plan, settled.facts))
     assert {outcome.status for outcome in outcomes} <= {"ran", "not_applicable"}
     return settled.plan, list(arrange(one for outcome in outcomes for one in outcome.findings))

@@ -8,7 +8,7 @@ import pytest
 
 from ovms_doctor.checks.context import Context
 from ovms_doctor.checks.registry import arrange, run_checks
-from ovms_doctor.diagnosis.settle import look
+from ovms_doctor.diagnosis.settle import settled_run
 from ovms_doctor.model.facts import Facts, Unavailable
 from ovms_doctor.model.facts.answers import Answer
 from ovms_doctor.model.facts.questions import AnyQuestion, StatHost, StatPath
@@ -55,7 +55,7 @@ def plan_and_findings(
         bare_metal=bare,
         working_directory=directory,
     )
-    settled = look(request, Facts(), Mounted(files, tuple(f"{mount.server}/" for mount in mounts)))
+    settled = settled_run(request, Facts(), Mounted(files, tuple(f"{mount.server}/" for mount in mounts)))
     outcomes = run_checks(Context(settled.deployment, settled.plan, settled.facts))
     assert {outcome.status for outcome in outcomes} <= {"ran", "not_applicable"}
     return settled.plan, list(arrange(one for outcome in outcomes for one in outcome.findings))

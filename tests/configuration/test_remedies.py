@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from ovms_doctor.checks.configuration import check
 from ovms_doctor.checks.context import Context
-from ovms_doctor.diagnosis.settle import look
+from ovms_doctor.diagnosis.settle import settled_run
 from ovms_doctor.model.environment import Variable
 from ovms_doctor.model.facts import Answer, AnyQuestion, Facts, LoadModel, LoadReport
 from ovms_doctor.model.findings import Finding
@@ -313,7 +313,7 @@ def test_a_limit_of_open_files_is_raised_with_ulimit(
             working_directory="/w",
             host=Host(online=2, affinity=2, quota=0, open_files=files),
         )
-        settled = look(options, Facts(), MemoryCollector(configured_files({"model_config_list": []})))
+        settled = settled_run(options, Facts(), MemoryCollector(configured_files({"model_config_list": []})))
         return [
             one
             for one in check(Context(settled.deployment, settled.plan, settled.facts))

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from ovms_doctor.probes.containers import ContainerLookup, ContainerQuestion, engine, look_at_container
+from ovms_doctor.probes.containers import ContainerLookup, ContainerQuestion, engine, query_container
 from tests.conftest import SERVER_UID
 from tests.container.listening import HEAD, body, listening, replying, silent
 from tests.deadlines import LONG, within_some_deadline
@@ -31,9 +31,9 @@ def _no_engine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("DOCKER_CONFIG", raising=False)
 
 
-def look(monkeypatch: pytest.MonkeyPatch, url: str, deadline: float = LONG) -> ContainerLookup:
+def lookup_at(monkeypatch: pytest.MonkeyPatch, url: str, deadline: float = LONG) -> ContainerLookup:
     monkeypatch.setenv("DOCKER_HOST", url)
-    lookup = look_at_container("resnet", deadline)
+    lookup = query_container("resnet", deadline)
     assert lookup.document is None
     assert lookup.problem is not None
     assert "\n" not in lookup.problem
@@ -58,14 +58,14 @@ def look(monkeypatch: pytest.MonkeyPatch, url: str, deadline: float = LONG) -> C
 )
 def test_rubbish(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, answer: bytes, message: str) -> None:
     with listening(tmp_path / "s", replying(answer)) as url:
-        lookup = look(monkeypatch, url)
+        lookup = lookup_at(monkeypatch, url)
     assert message in str(lookup.problem)
     assert not lookup.timed_out
 
 
 def test_engine_that_does_not_answer(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     with listening(tmp_path / "s", silent) as url:
-        lookup = look(monkeypatch, url, deadline=2)
+        lookup = lookup_at(monkeypatch, url, deadline=2)
     assert lookup.timed_out
     assert "in time" in str(lookup.problem)
 
@@ -80,7 +80,7 @@ def test_engine_with_an_endless_answer(monkeypatch: pytest.MonkeyPatch, tmp_path
     ended = threading.Event()
     with listening(tmp_path / "s", drip) as url:
         # Each byte arrives in time: the deadline for the whole answer ends it.
-        lookup = look(monkeypatch, url, deadline=2)
+        lookup = lookup_at(monkeypatch, url, deadline=2)
     assert lookup.timed_out
 
 
@@ -101,7 +101,7 @@ def test_missing_output_does_not_stop_the_report(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/s")
     with listening(tmp_path / "s", reply):
         lookup = within_some_deadline(
-            lambda deadline: look_at_container("resnet", deadline), lambda lookup: lookup.problem is None
+            lambda deadline: query_container("resnet", deadline), lambda lookup: lookup.problem is None
         )
     assert lookup.problem is None
     assert lookup.document["Id"] == "abc"
@@ -116,13 +116,13 @@ def test_an_engine_that_does_not_listen_is_reported(monkeypatch: pytest.MonkeyPa
     path = tmp_path / "s"
     with socket.socket(socket.AF_UNIX) as left_behind:
         left_behind.bind(str(path))
-    assert "not running" in str(look(monkeypatch, f"unix://{path}").problem)
-    assert "does not exist" in str(look(monkeypatch, f"unix://{tmp_path}/none").problem)
+    assert "not running" in str(lookup_at(monkeypatch, f"unix://{path}").problem)
+    assert "does not exist" in str(lookup_at(monkeypatch, f"unix://{tmp_path}/none").problem)
     (tmp_path / "file").touch()
-    assert "No process listens" in str(look(monkeypatch, f"unix://{tmp_path}/file").problem)
+    assert "No process listens" in str(lookup_at(monkeypatch, f"unix://{tmp_path}/file").problem)
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
-    assert "not running" in str(look(monkeypatch, f"tcp://127.0.0.1:{port}").problem)
+    assert "not running" in str(lookup_at(monkeypatch, f"tcp://127.0.0.1:{port}").problem)
 
 
 @pytest.mark.parametrize(
@@ -137,14 +137,14 @@ def test_an_engine_that_does_not_listen_is_reported(monkeypatch: pytest.MonkeyPa
     ],
 )
 def test_addresses(monkeypatch: pytest.MonkeyPatch, url: str, message: str) -> None:
-    lookup = look(monkeypatch, url)
+    lookup = lookup_at(monkeypatch, url)
     assert message in str(lookup.problem)
     assert "hunter2" not in repr(lookup)
 
 
 def test_missing_context(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DOCKER_CONTEXT", "nowhere")
-    lookup = look_at_container("resnet", 20)
+    lookup = query_container("resnet", 20)
     assert "nowhere does not exist" in str(lookup.problem)
 
 
@@ -157,11 +157,11 @@ def test_context_of_the_user(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
     (directory / "meta.json").write_text(json.dumps({"Name": "mine", "Metadata": {}, "Endpoints": endpoint}))
     (tmp_path / "config.json").write_text('{"currentContext": "mine"}')
     with listening(tmp_path / "s", replying(body(b"[]"))):
-        lookup = look_at_container("resnet", 20)
+        lookup = query_container("resnet", 20)
     assert lookup.endpoint == f"unix://{tmp_path}/s"
     assert "not as Docker does" in str(lookup.problem)
     (directory / "meta.json").write_text("{")
-    assert "mine" in str(look_at_container("resnet", 20).problem)
+    assert "mine" in str(query_container("resnet", 20).problem)
 
 
 def test_sockets_of_this_host(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -171,23 +171,23 @@ def test_sockets_of_this_host(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
     monkeypatch.setattr(engine, "_SOCKETS", sockets)
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "run"))
     question = ContainerQuestion("resnet", 5)
-    assert "No container engine is found" in str(engine.look_at(question).problem)
+    assert "No container engine is found" in str(engine.container_lookup(question).problem)
     (tmp_path / "run" / "podman").mkdir(parents=True)
     with listening(tmp_path / "run" / "podman" / "podman.sock", lambda connection: None):
-        assert engine.look_at(question).endpoint == f"unix://{tmp_path}/run/podman/podman.sock"
+        assert engine.container_lookup(question).endpoint == f"unix://{tmp_path}/run/podman/podman.sock"
         with listening(tmp_path / "docker.sock", lambda connection: None):
-            assert engine.look_at(question).endpoint == f"unix://{tmp_path}/docker.sock"
+            assert engine.container_lookup(question).endpoint == f"unix://{tmp_path}/docker.sock"
 
 
 def test_package_that_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     """Simulates an environment without the package; a normal installation always has it."""
     monkeypatch.setitem(sys.modules, "docker", None)
-    assert "pip install 'docker" in str(engine.look_at(ContainerQuestion("resnet", 5)).problem)
+    assert "pip install 'docker" in str(engine.container_lookup(ContainerQuestion("resnet", 5)).problem)
 
 
 @pytest.mark.parametrize("name", ["", "../info", "a b", "-f", "é", "a\n", "a?all=1"])
 def test_names_that_no_container_can_have(name: str) -> None:
-    assert "neither a name" in str(look_at_container(name, 20).problem)
+    assert "neither a name" in str(query_container(name, 20).problem)
 
 
 @pytest.mark.needs_root
@@ -200,7 +200,7 @@ def test_socket_of_others(monkeypatch: pytest.MonkeyPatch, public_dir: Path) -> 
         monkeypatch.setenv("DOCKER_HOST", url)
         os.seteuid(SERVER_UID)
         try:
-            answer = engine.look_at(ContainerQuestion("resnet", 5))
+            answer = engine.container_lookup(ContainerQuestion("resnet", 5))
         finally:
             os.seteuid(0)
     assert "usermod -aG docker" in str(answer.problem)

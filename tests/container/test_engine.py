@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from ovms_doctor.inputs.inspect.read import read_inspect, read_text
 from ovms_doctor.inputs.kernel_log import matching, read_kernel_log
 from ovms_doctor.model.container import Container
-from ovms_doctor.probes.containers import ContainerLookup, look_at_container
+from ovms_doctor.probes.containers import ContainerLookup, query_container
 from ovms_doctor.probes.kernel_log import kernel_lines
 from tests.container.engine import IMAGE, Engine
 
@@ -25,7 +25,7 @@ SMALL = {"mem_limit": "32m", "memswap_limit": "32m"}
 
 
 def see(name: str) -> tuple[ContainerLookup, Container]:
-    lookup = look_at_container(name, 30)
+    lookup = query_container(name, 30)
     assert lookup.problem is None
     assert not lookup.timed_out
     return lookup, read_inspect(
@@ -188,7 +188,7 @@ def test_log_that_the_engine_does_not_keep(engine: Engine) -> None:
 
 def test_unknown_name_gets_a_suggestion(engine: Engine) -> None:
     engine.create(name="ovms-doctor-test-resnet")
-    lookup = look_at_container("ovms-doctor-test-resent", 30)
+    lookup = query_container("ovms-doctor-test-resent", 30)
     assert lookup.document is None
     assert lookup.problem is not None
     assert "did you mean ovms-doctor-test-resnet" in lookup.problem

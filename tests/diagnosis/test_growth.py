@@ -11,7 +11,7 @@ import pytest
 
 from ovms_doctor.cli.check import collector_for
 from ovms_doctor.cli.output import Progress
-from ovms_doctor.diagnosis.settle import look
+from ovms_doctor.diagnosis.settle import settled_run
 from ovms_doctor.model.environment import variables
 from ovms_doctor.model.facts import Answer, AnyQuestion, Facts
 from ovms_doctor.model.options import CheckOptions
@@ -46,7 +46,7 @@ def counted(options: CheckOptions, models: int) -> Counting:
     """What a run collects for this number of models with three versions each."""
     with collector_for(options, Progress()) as collector:
         counting = Counting(collector)
-        run = look(options, Facts(), counting)
+        run = settled_run(options, Facts(), counting)
     assert [model.served for model in run.plan.models] == [(1, 2, 3)] * models
     return counting
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from ovms_doctor.diagnosis.run import begin, report_on
-from ovms_doctor.diagnosis.settle import look
+from ovms_doctor.diagnosis.settle import settled_run
 from ovms_doctor.model.facts import Facts
 from ovms_doctor.model.host import User
 from ovms_doctor.model.options import CheckOptions
@@ -98,7 +98,9 @@ def test_recorded_fault(key: str, root_directory: Path, busy_port: str) -> None:
         working_directory="/",
         load="read",
     )
-    document = to_document(report_on(look(options, Facts(), collector(uid)), OutputOptions(), begin(())))
+    document = to_document(
+        report_on(settled_run(options, Facts(), collector(uid)), OutputOptions(), begin(()))
+    )
     server = document["server"]
     if recording["stopped_with"]:
         assert server["outcome"] == "serves"

@@ -9,7 +9,7 @@ import pytest
 from msgspec.structs import fields
 
 from ovms_doctor.diagnosis.saved_options import options_from_json, options_to_json
-from ovms_doctor.diagnosis.settle import look
+from ovms_doctor.diagnosis.settle import settled_run
 from ovms_doctor.model.facts import codec
 from ovms_doctor.model.host import User
 from ovms_doctor.model.mounts import Mount
@@ -36,7 +36,7 @@ def test_a_file_of_schema_1_0_is_read_with_options_and_plan() -> None:
     assert options.container.arguments == options.arguments
     assert options.host is not None
     assert options.host.online == 2
-    assert look(options, facts, None).plan.models[0].served == (1,)
+    assert settled_run(options, facts, None).plan.models[0].served == (1,)
 
 
 def test_a_source_that_could_not_be_read_as_older_files_write_it() -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from ovms_doctor.diagnosis.settle import look
+from ovms_doctor.diagnosis.settle import settled_run
 from ovms_doctor.model.facts import Answer, AnyQuestion, Facts, InspectModel
 from ovms_doctor.model.options import CheckOptions
 from tests.prediction.memory import MemoryFiles
@@ -38,7 +38,7 @@ def test_a_repository_needs_few_turns_and_no_question_twice() -> None:
     names = [f"m{number}" for number in range(40)]
     files = MemoryFiles({f"/r/{name}/{version}/a.onnx": "good" for name in names for version in "12"})
     collector = Counting(files)
-    run = look(CheckOptions(("/r",), load="none", working_directory="/"), Facts(), collector)
+    run = settled_run(CheckOptions(("/r",), load="none", working_directory="/"), Facts(), collector)
     assert [model.served for model in run.plan.models] == [(2,)] * len(names)
     assert len(collector.portions) <= 10
     assert sum(collector.portions) == len(run.facts)
@@ -49,7 +49,7 @@ def test_portions_lose_no_questions() -> None:
     names = [f"m{number}" for number in range(2200)]
     files = MemoryFiles({f"/r/{name}/1/a.onnx": "good" for name in names})
     collector = Counting(files)
-    run = look(CheckOptions(("/r",), load="none", working_directory="/"), Facts(), collector)
+    run = settled_run(CheckOptions(("/r",), load="none", working_directory="/"), Facts(), collector)
     assert sum(model.served == (1,) for model in run.plan.models) == len(names)
     assert max(collector.portions) <= 8192
     assert sum(collector.portions) == len(run.facts)
@@ -70,7 +70,7 @@ def test_models_planned_in_parallel_request_no_further_facts() -> None:
     collector = Counting(MemoryFiles({"/c.json": text, **files}))
     arguments = ("--config_path", "/c.json", "--port", "9000")
     options = CheckOptions(arguments=arguments, load="none", bare_metal=True, working_directory="/")
-    run = look(options, Facts(), collector)
+    run = settled_run(options, Facts(), collector)
     assert run.plan.outcome == "serves", run.plan.problem
     inspected = {question.path for question, _ in run.facts if isinstance(question, InspectModel)}
     loaded = {number for number in range(600) if f"/r/m{number}/1/a.onnx" in inspected}

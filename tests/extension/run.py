@@ -8,7 +8,7 @@ from typing import Literal
 
 from ovms_doctor.checks.context import Context
 from ovms_doctor.checks.registry import run_checks
-from ovms_doctor.diagnosis.settle import SettledRun, look
+from ovms_doctor.diagnosis.settle import SettledRun, settled_run
 from ovms_doctor.model.facts import Facts
 from ovms_doctor.model.findings import Finding
 from ovms_doctor.model.host import IMAGE_USER
@@ -93,7 +93,7 @@ def judge(
         )
     ids = Ids(IMAGE_USER.uid, IMAGE_USER.gid, IMAGE_USER.groups) if as_user else None
     with LocalCollector(ids, (), load_deadline=load_deadline, jobs=1) as collector:
-        return judged(look(request, Facts(), collector))
+        return judged(settled_run(request, Facts(), collector))
 
 
 def judged(settled: SettledRun) -> JudgedRun:

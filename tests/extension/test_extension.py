@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ovms_doctor.diagnosis.settle import look
+from ovms_doctor.diagnosis.settle import settled_run
 from ovms_doctor.model.facts import InspectLibrary, LoadExtension, codec
 from ovms_doctor.model.options import CheckOptions
 from tests.extension import build as made
@@ -287,5 +287,5 @@ def test_recorded_facts_are_enough(library: Path, tmp_path: Path) -> None:
     request = CheckOptions(
         targets=(str(models),), cpu_extension=str(library), release=RELEASE, working_directory="/"
     )
-    again = judged(look(request, facts, None))
+    again = judged(settled_run(request, facts, None))
     assert again.findings == first.findings

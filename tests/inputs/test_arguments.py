@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ovms_doctor.inputs.arguments import read_arguments, why_unknown
+from ovms_doctor.inputs.arguments import read_arguments, unknown_reason
 from ovms_doctor.inputs.arguments.options import OPTIONS, known_options
 from ovms_doctor.inputs.arguments.validation import hint_for
 from ovms_doctor.model.host import HostLimits
@@ -216,7 +216,7 @@ def test_unknown_options_are_explained(
 ) -> None:
     refusal = read_arguments([word, "x"], parse_release(release)).refusals[0]
     assert refusal.suggestion == suggestion
-    assert why_unknown(refusal, parse_release(release)) == history
+    assert unknown_reason(refusal, parse_release(release)) == history
 
 
 ARGUMENTS = st.one_of(

@@ -148,7 +148,7 @@ def test_the_container_is_named_in_the_remedies() -> None:
     with http_server(replay("2026.3-nothing")) as server:
         document = _document(*_ARGUMENTS, ports={"8000": f"127.0.0.1:{server.port}"})
         lookup = ContainerLookup(document=document, info={}, log=(), local=True)
-        with mock.patch("ovms_doctor.probes.containers.look_at_container", return_value=lookup):
+        with mock.patch("ovms_doctor.probes.containers.query_container", return_value=lookup):
             code, report = live("--container", "ovms", "--interval", "0.05")
     assert code == 1
     commands = [
@@ -159,7 +159,7 @@ def test_the_container_is_named_in_the_remedies() -> None:
 
 def test_an_engine_that_does_not_answer_is_exit_code_3() -> None:
     lookup = ContainerLookup(problem="The container engine is not running.")
-    with mock.patch("ovms_doctor.probes.containers.look_at_container", return_value=lookup):
+    with mock.patch("ovms_doctor.probes.containers.query_container", return_value=lookup):
         result = status("--container", "ovms")
         assert (result.code, result.out) == (3, b"")
     assert b"is not running" in result.err
@@ -172,7 +172,7 @@ def test_a_container_and_an_address_exclude_each_other() -> None:
 def _joined(document: dict[str, Any], *arguments: str) -> Any:
     """``check`` of this container together with its server's answers."""
     lookup = ContainerLookup(document=document, info={}, log=(), local=True)
-    with mock.patch("ovms_doctor.probes.containers.look_at_container", return_value=lookup):
+    with mock.patch("ovms_doctor.probes.containers.query_container", return_value=lookup):
         return ovms_doctor("check", "--container", "ovms", *arguments)
 
 

@@ -11,7 +11,7 @@ from ovms_doctor.checks.live.drift import moment
 from ovms_doctor.diagnosis.log_report import read_log
 from ovms_doctor.model.container import Container, ContainerState
 from ovms_doctor.model.deployment import Deployment
-from ovms_doctor.model.live import LiveLook
+from ovms_doctor.model.live import LiveQuery
 from ovms_doctor.model.log import LogSummary
 from ovms_doctor.model.options import CheckOptions
 from ovms_doctor.model.releases import NEWEST
@@ -25,7 +25,7 @@ _LOG = read_log([("", [start_log().encode()])])
 
 def _deployment(started_at: str, log: LogSummary | None = _LOG) -> Deployment:
     container = Container("docker", "ovms", state=ContainerState("running", started_at=started_at))
-    options = CheckOptions(container=container, server_log=log, live=LiveLook(looked_at=1.0))
+    options = CheckOptions(container=container, server_log=log, live=LiveQuery(looked_at=1.0))
     return Deployment("config", NEWEST, "log", container=container, options=options)
 
 

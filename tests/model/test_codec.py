@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ovms_doctor.diagnosis.saved_options import options_from_json
-from ovms_doctor.diagnosis.settle import look
+from ovms_doctor.diagnosis.settle import settled_run
 from ovms_doctor.model.deployment import Deployment
 from ovms_doctor.model.facts import (
     Answer,
@@ -270,7 +270,7 @@ def test_a_file_of_the_first_release_is_written_again_as_it_was(name: str) -> No
 def test_plan_and_deployment_of_a_recorded_file_survive_a_round_trip() -> None:
     """With a store of each kind, a cache that was written to, and a container: no recorded case has these."""
     header, facts = codec.load(recorded("collected-1.0"))
-    settled = look(options_from_json(header["request"]), facts, None)
+    settled = settled_run(options_from_json(header["request"]), facts, None)
     assert decode_json(encode_json(settled.plan), Plan) == settled.plan
     assert decode_json(encode_json(settled.deployment), Deployment) == settled.deployment
     assert settled.plan.stores

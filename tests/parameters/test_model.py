@@ -18,7 +18,7 @@ from ovms_doctor.model.plan import Plan
 from tests.prediction.memory import INPUT, deployment, model_of, settle
 
 
-def look(
+def plan_and_findings(
     names: str | None = None, release: str = "2026.3", **parameter_values: Any
 ) -> tuple[Plan, list[Finding]]:
     """The plan and findings for a model with the input x [1,3] and the output y [1,10]; ``names``: its
@@ -55,7 +55,7 @@ def look(
     ],
 )
 def test_refused(names: str | None, parameter_values: dict[str, Any], status: str, code: str) -> None:
-    plan, findings = look(names, **parameter_values)
+    plan, findings = plan_and_findings(names, **parameter_values)
     attempt = plan.models[0].versions[0].attempt
     assert attempt is not None
     assert attempt.status == status
@@ -78,7 +78,7 @@ def test_refused(names: str | None, parameter_values: dict[str, Any], status: st
     ],
 )
 def test_served(parameter_values: dict[str, Any]) -> None:
-    plan, findings = look(**parameter_values)
+    plan, findings = plan_and_findings(**parameter_values)
     assert plan.models[0].served_later == (1,)
     assert not [finding for finding in findings if finding.severity == "error"]
 
@@ -87,7 +87,7 @@ def test_both_values_of_a_doubled_name_are_known() -> None:
     """The check of names accepts the shape with either value; only the last value takes effect."""
     names = '{"inputs": {"x": "a", "x": "b"}, "outputs": {}}'
     for name, codes in (("a", ["OVD423"]), ("b", [])):
-        plan, findings = look(names, shape={name: "(1,3)"})
+        plan, findings = plan_and_findings(names, shape={name: "(1,3)"})
         assert plan.models[0].served_later == (1,)
         assert [finding.code for finding in findings] == codes
 
@@ -116,7 +116,7 @@ def test_one_key_of_a_plugin_config_is_shown() -> None:
     ],
 )
 def test_mapping_does_not_stop_the_start(names: str, codes: list[str]) -> None:
-    plan, findings = look(names)
+    plan, findings = plan_and_findings(names)
     assert plan.models[0].served_later == (1,)
     assert [finding.code for finding in findings] == codes
     assert all(finding.severity != "error" for finding in findings)

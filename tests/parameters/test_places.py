@@ -20,7 +20,7 @@ CONFIG = """{"model_config_list": [
 ]}"""
 
 
-def look(line: str, release: str = "2025.4", config: str = CONFIG) -> list[Finding]:
+def findings_on(line: str, release: str = "2025.4", config: str = CONFIG) -> list[Finding]:
     deployment = deployed(release)
     plan = settle(deployment, configured_files(config % line, "/m", "/n"))
     return list(parameters.check(Context(deployment, plan, Facts(complete=True))))
@@ -65,7 +65,7 @@ def test_the_last_of_equal_names_in_a_configuration() -> None:
     ],
 )
 def test_line_and_column(line: str, code: str, position: tuple[int, int], message: str) -> None:
-    found = next(item for item in look(line) if item.code == code)
+    found = next(item for item in findings_on(line) if item.code == code)
     row, column = position
     assert found.message == f"/c/config.json:{row}:{column}: {message}"
     assert found.evidence[0].observation.startswith(f"line {row}, column {column}: ")
@@ -73,13 +73,13 @@ def test_line_and_column(line: str, code: str, position: tuple[int, int], messag
 
 
 def test_a_key_with_a_slash_is_found() -> None:
-    (found,) = (item for item in look('"shape": {"a/b~": "(2,3)"}') if item.code == "OVD425")
+    (found,) = (item for item in findings_on('"shape": {"a/b~": "(2,3)"}') if item.code == "OVD425")
     assert found.message.startswith("/c/config.json:5:15: ")
 
 
 def test_the_position_is_not_part_of_a_findings_identity() -> None:
     moved = CONFIG.replace('    "name": "m"', '\n\n    "name": "m"')
-    (one,), (other,) = look('"nireq": 100001'), look('"nireq": 100001', config=moved)
+    (one,), (other,) = findings_on('"nireq": 100001'), findings_on('"nireq": 100001', config=moved)
     assert one.message != other.message
     assert (one.subject.line, one.subject.document) == (other.subject.line - 2, other.subject.document)
     assert (one.code, one.fingerprint, one.relative) == (other.code, other.fingerprint, other.relative)

@@ -12,7 +12,7 @@ from ovms_doctor.checks.configuration import check as check_configuration
 from ovms_doctor.checks.context import Context
 from ovms_doctor.checks.directives import check
 from ovms_doctor.checks.pull import check as check_pull
-from ovms_doctor.diagnosis.settle import look
+from ovms_doctor.diagnosis.settle import settled_run
 from ovms_doctor.model.environment import variables
 from ovms_doctor.model.facts import Answer, Facts, Failure
 from ovms_doctor.model.findings import Finding
@@ -53,7 +53,7 @@ def ends(
         arguments=arguments, release=release, bare_metal=True, working_directory="/w", user=User(5000, 5000),
         environment=variables(environment.items()),
     )  # fmt: skip
-    settled = look(options, Facts(), host)
+    settled = settled_run(options, Facts(), host)
     context = Context(settled.deployment, settled.plan, settled.facts)
     found = [*check_configuration(context), *check_pull(context)]
     if settled.plan.problem is not None and settled.plan.problem.kind == "directive":

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from ovms_doctor.checks.context import Context
 from ovms_doctor.checks.host import check
 from ovms_doctor.diagnosis.from_container import options_from_container
-from ovms_doctor.diagnosis.settle import look
+from ovms_doctor.diagnosis.settle import settled_run
 from ovms_doctor.inputs.inspect.parts import open_port
 from ovms_doctor.inputs.run_line.read import read_run_line
 from ovms_doctor.model.container import Container, ContainerState
@@ -65,7 +65,7 @@ def container_run(
 
 
 def _judged(options: CheckOptions, host: Host) -> tuple[Plan, list[Finding]]:
-    settled = look(options, Facts(), host)
+    settled = settled_run(options, Facts(), host)
     try:
         return settled.plan, list(check(Context(settled.deployment, settled.plan, settled.facts)))
     except Exception as error:

@@ -46,8 +46,8 @@ def run(code: str) -> Any:
 
 def test_a_copy_is_set_up_as_a_child_that_is_started() -> None:
     """Session, limits, signals, descriptors and directory of both are the same."""
-    look = """
-def seen(pid):
+    properties_source = """
+def properties(pid):
     def read(name):
         with open(f"/proc/{pid}/{name}") as file:
             return file.read()
@@ -63,14 +63,14 @@ def seen(pid):
     }
 """
     copy = run(
-        f'{look}\nworkers.start_early(["files"], is_command=True)\n'
+        f'{properties_source}\nworkers.start_early(["files"], is_command=True)\n'
         f'{ASK}\nassert open(f"/proc/{{pid}}/cmdline").read() == open("/proc/self/cmdline").read()\n'
-        "print(json.dumps(seen(pid)))"
+        "print(json.dumps(properties(pid)))"
     )
     started = run(
-        f'{look}\nworkers.start_early(["files"])\n'
+        f'{properties_source}\nworkers.start_early(["files"])\n'
         f'{ASK}\nassert open(f"/proc/{{pid}}/cmdline").read() != open("/proc/self/cmdline").read()\n'
-        "print(json.dumps(seen(pid)))"
+        "print(json.dumps(properties(pid)))"
     )
     # Python handles SIGINT while it starts; the child does not.
     copy_caught, started_caught = (int(found.pop("caught")[0], 16) for found in (copy, started))

@@ -297,9 +297,9 @@ def test_importing_code_that_inspects_os(recording: tally.Tally) -> None:
     assert os.stat in os.supports_fd
 
     class Holder:
-        look: Callable[..., os.stat_result] = os.stat
+        find_status: Callable[..., os.stat_result] = os.stat
 
-    assert Holder().look("/").st_ino == os.stat("/").st_ino
+    assert Holder().find_status("/").st_ino == os.stat("/").st_ino
 
 
 def test_without_a_receipt_nothing_is_loaded() -> None:

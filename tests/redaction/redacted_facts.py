@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import unquote
 
-from ovms_doctor.diagnosis.program_words import known_words
+from ovms_doctor.diagnosis.program_words import kept_words
 from ovms_doctor.diagnosis.run import begin, report_on
 from ovms_doctor.diagnosis.saved_options import options_from_json
-from ovms_doctor.diagnosis.settle import look
+from ovms_doctor.diagnosis.settle import settled_run
 from ovms_doctor.model.facts import Facts, codec
 from ovms_doctor.model.options import CheckOptions
 from ovms_doctor.model.output_options import OutputOptions
@@ -35,14 +35,14 @@ def redacted(
     facts: Facts, options: CheckOptions = _NO_OPTIONS, host: str = ""
 ) -> tuple[RedactedFacts, PseudonymMap]:
     """The redacted facts and the map."""
-    known = known_words()
+    known = kept_words()
     names = PseudonymMap(KEY, known.words)
     return redact_facts(facts, options, host, names, known), names
 
 
 def outline(facts: Facts, options: CheckOptions) -> dict[str, Any]:
     """The parts of the report on facts that contain no names."""
-    return outline_of(to_document(report_on(look(options, facts, None), OutputOptions(), begin(()))))
+    return outline_of(to_document(report_on(settled_run(options, facts, None), OutputOptions(), begin(()))))
 
 
 def outline_of(document: dict[str, Any]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ovms_doctor.diagnosis.program_words import known_words
+from ovms_doctor.diagnosis.program_words import kept_words
 from ovms_doctor.model.facts import Facts
 from ovms_doctor.model.options import CheckOptions
 from ovms_doctor.model.pseudonyms import PseudonymMap, restore_facts
@@ -23,7 +23,7 @@ from tests.redaction.redacted_facts import KEY, redacted
 
 @pytest.fixture
 def replacer() -> Replacer:
-    return Replacer(PseudonymMap(KEY, known_words().words), known_words())
+    return Replacer(PseudonymMap(KEY, kept_words().words), kept_words())
 
 
 NAMES = {
@@ -136,7 +136,7 @@ TEXTS = st.text(st.characters(exclude_categories=["Cs"]) | st.sampled_from("ab/.
 @settings(deadline=None)
 @given(st.lists(TEXTS, max_size=6), st.sampled_from([*CONTENTS, "text"]))
 def test_any_text(texts: list[str], content: Content) -> None:
-    replacer = Replacer(PseudonymMap(KEY, known_words().words), known_words())
+    replacer = Replacer(PseudonymMap(KEY, kept_words().words), kept_words())
 
     def change(text: str, one: Any) -> str:
         return str(one.text(text) if content == "text" else one.name(text, content))
@@ -171,7 +171,7 @@ def test_any_facts(answers: dict[Any, Any]) -> None:
 
 @pytest.mark.parametrize("turn", range(40))
 def test_a_backslash_before_a_name_begins_no_escape(turn: int) -> None:
-    replacer = Replacer(PseudonymMap(bytes([turn]) * 16, known_words().words), known_words())
+    replacer = Replacer(PseudonymMap(bytes([turn]) * 16, kept_words().words), kept_words())
     texts = [rf"a\{name}\more" for name in ("cs", "zebrafish", "zebrafisk", "qebrafish", "ezbrafish", "Zq")]
     new = [replacer.text(text) for text in texts]
     assert not set(new) & set(texts)
@@ -180,7 +180,7 @@ def test_a_backslash_before_a_name_begins_no_escape(turn: int) -> None:
 
 
 def test_texts_with_the_same_key_have_the_same_pseudonyms() -> None:
-    first, second = (Replacer(PseudonymMap(KEY, known_words().words), known_words()) for _ in range(2))
-    other = Replacer(PseudonymMap(b"another key.....", known_words().words), known_words())
+    first, second = (Replacer(PseudonymMap(KEY, kept_words().words), kept_words()) for _ in range(2))
+    other = Replacer(PseudonymMap(b"another key.....", kept_words().words), kept_words())
     assert first.name("zebrafish", "model") == second.name("zebrafish", "path")
     assert first.name("zebrafish", "model") != other.name("zebrafish", "model")

@@ -10,7 +10,7 @@ import pytest
 from ovms_doctor.model.facts import Facts, ListStore, StoreAccess, StoredObject, StoreListing, codec
 from ovms_doctor.model.options import CheckOptions
 from tests.cases_build import Case, load_cases
-from tests.cases_run import look_at
+from tests.cases_run import predict_case
 from tests.logs.recorded import read_recorded
 from tests.logs.recorded import recorded as recorded_logs
 from tests.redaction.redacted_facts import loaded, outline, redacted
@@ -27,7 +27,7 @@ DATA = Path(__file__).parents[1] / "data" / "facts"
 @pytest.mark.needs_root
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.release}-{case.id}")
 def test_recorded_cases(case: Case, public_dir: Path) -> None:
-    options, run = look_at(case, public_dir / "zebrafish")
+    options, run = predict_case(case, public_dir / "zebrafish")
     facts = run.facts
     result, names = redacted(facts, options)
     document = codec.dump(result.facts, {})

@@ -104,7 +104,7 @@ def report(*models: ModelPlan, **more: object) -> Report:
         DEPLOYMENT,
         Plan("config", "serves", models=models),
         checks=CHECKS,
-        looked_at=(
+        coverage=(
             "configuration: arguments, config.json and version policies",
             "layout: base paths, version directories and model files",
         ),
@@ -457,7 +457,7 @@ def hostile() -> Report:
         findings=(finding,),
         checks=(*CHECKS, CheckRun(HOSTILE, "crashed", HOSTILE)),
         runtime=HOSTILE,
-        looked_at=(HOSTILE,),
+        coverage=(HOSTILE,),
         notes=(HOSTILE,),
     )
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from making import generative
 
-from ovms_doctor.diagnosis.settle import look
+from ovms_doctor.diagnosis.settle import settled_run
 from ovms_doctor.model.facts import Facts
 from ovms_doctor.model.graph_plan import KvCache
 from ovms_doctor.model.options import CheckOptions
@@ -44,7 +44,7 @@ def cache_of(root: Path, release: str = "2026.3") -> KvCache | None:
     config.write_text(json.dumps({"model_config_list": [], "mediapipe_config_list": listed}))
     request = CheckOptions(targets=(str(config),), load="none", bare_metal=True, release=release)
     with LocalCollector(None) as collector:
-        plan = look(request, Facts(), collector).plan
+        plan = settled_run(request, Facts(), collector).plan
     found = [] if plan.memory is None else [item.cache for item in plan.memory.caches]
     return found[0] if found else None
 

@@ -8,7 +8,7 @@ from typing import Any
 from ovms_doctor.diagnosis.roots import roots
 from ovms_doctor.diagnosis.run import report_on
 from ovms_doctor.diagnosis.run_start import begin
-from ovms_doctor.diagnosis.settle import Progress, SettledRun, look
+from ovms_doctor.diagnosis.settle import Progress, SettledRun, settled_run
 from ovms_doctor.model.facts import Answer, AnyQuestion, Facts, HeadBucket, ListStore, Unavailable
 from ovms_doctor.model.options import CheckOptions
 from ovms_doctor.model.output_options import OutputOptions
@@ -35,7 +35,7 @@ class Offline:
 def settle_offline(request: CheckOptions) -> SettledRun:
     """The plan for the options, with unavailable stores."""
     with LocalCollector(request.user, roots(request), request.mount_table) as local:
-        return look(request, Facts(), Offline(local))
+        return settled_run(request, Facts(), Offline(local))
 
 
 def reported_offline(request: CheckOptions) -> dict[str, Any]:

@@ -116,11 +116,11 @@ def check(context: Context, cache: CachePlan, rights: Writability) -> Iterator[F
         yield from _on_directory(context, cache, rights, CACHE_NOT_A_DIRECTORY, text)
         return
     if not rights.searchable:
-        text = f"{context.who} has no permission (x) to enter the cache directory {cache.path}"
+        text = f"{context.user_ids} has no permission (x) to enter the cache directory {cache.path}"
         yield from _on_directory(context, cache, rights, CACHE_NOT_SEARCHABLE, text)
         return
     if not rights.writable:
-        text = f"{context.who} has no permission (w) to write into the cache directory {cache.path}"
+        text = f"{context.user_ids} has no permission (w) to write into the cache directory {cache.path}"
         if rights.read_only:
             text = f"The cache directory {cache.path} is mounted read-only"
         yield from _on_directory(context, cache, rights, CACHE_NOT_WRITABLE, text)
@@ -161,7 +161,7 @@ def _on_directory(
             model=model.entry.name,
             version=attempt.version,
             path=cache.absolute_path,
-            detail=detail + context.what_then(model),
+            detail=detail + context.failure_effect(model),
             confidence="medium",
             log=(line, *end),
             evidence=evidence,
@@ -207,7 +207,7 @@ def _on_blobs(context: Context, cache: CachePlan) -> Finding:
     noun = "blob" if count == 1 else "blobs"
     return context.finding(
         CACHE_BLOB_IN_THE_WAY,
-        f"{context.who} can neither use nor remove {count} {noun} in {cache.path}",
+        f"{context.user_ids} can neither use nor remove {count} {noun} in {cache.path}",
         path=cache.absolute_path,
         detail="The load of the model to which such a blob belongs fails. The name of a blob does not show its "
         "model.",
@@ -226,9 +226,9 @@ def describe_rights(context: Context, path: str, rights: Writability) -> Evidenc
     text = f"{path}: owner uid {rights.uid} gid {rights.gid}, mode {rights.mode:04o}"
     text += f", ACL {rights.acl}" if rights.acl else ""
     text += ", mounted read-only" if rights.read_only else ""
-    text += f"; for {context.who}: " + "".join(
+    text += f"; for {context.user_ids}: " + "".join(
         letter if granted else "-"
         for letter, granted in (("r", rights.readable), ("w", rights.writable), ("x", rights.searchable))
     )
-    how = f"access(2) as {context.who}" if rights.how == "tried" else "computed from its rights"
+    how = f"access(2) as {context.user_ids}" if rights.how == "tried" else "computed from its rights"
     return Evidence(text, how)

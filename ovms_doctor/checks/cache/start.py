@@ -83,4 +83,4 @@ def _not_created(context: Context, cache: CachePlan, reason: str) -> str:
     missing = f"The cache directory {cache.path} does not exist, and"
     if cache.failure is not None and cache.failure.errno == errno.EEXIST:
         return f"{missing} cannot be created: {cache.failed_path} is a link whose destination does not exist"
-    return f"{missing} {context.who} cannot create it in {cache.failed_path} ({reason})"
+    return f"{missing} {context.user_ids} cannot create it in {cache.failed_path} ({reason})"

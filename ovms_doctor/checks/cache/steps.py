@@ -25,8 +25,8 @@ def owner_steps(context: Context, cache: CachePlan, *, create: bool) -> tuple[St
     on_host = context.on_host(cache.absolute_path) and cache.kept is not False
     host = quote(context.host(cache.absolute_path)) if on_host else ""
     if rights is not None and rights.kind != "directory":
-        look = f"ls -l {host}" if host else None
-        return (Step("Name a directory, or move the file away and create one.", look, "host", "reads"),)
+        command = f"ls -l {host}" if host else None
+        return (Step("Name a directory, or move the file away and create one.", command, "host", "reads"),)
     if rights is not None and rights.read_only:
         step = _writable(context, cache, host)
         if not host or create or _grants(user, rights):

@@ -127,6 +127,6 @@ def check_written_file(context: Context, cache: CachePlan) -> Iterator[Finding]:
         CACHE_PROBE_FAILED,
         f"A file in {cache.path} {text}",
         path=cache.absolute_path,
-        evidence=(Evidence(text, f"tried as {context.who} (--probe-write)"),),
+        evidence=(Evidence(text, f"tried as {context.user_ids} (--probe-write)"),),
         recovers="restart",
     )

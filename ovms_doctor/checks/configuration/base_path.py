@@ -61,7 +61,7 @@ def _finding(context: Context, note: ConfigNote) -> Iterator[Finding]:
         model=note.model,
         path=note.text,
         severity="error" if nothing else None,
-        detail=context.what_then(model) if nothing else "",
+        detail=context.failure_effect(model) if nothing else "",
         log=tuple(line for line in model.detection.log if line.startswith("No version")) if nothing else (),
         at=note.pointer,
         evidence=config_evidence(context, note.pointer, "base_path is missing or empty"),

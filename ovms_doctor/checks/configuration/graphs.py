@@ -58,7 +58,7 @@ def _not_loaded(context: Context, model: ModelPlan, fault: GraphFault) -> Findin
     position = f"{locate(context, entry.pointer)}: " if entry.pointer else ""
     reasons = {
         "missing": "does not exist",
-        "denied": f"cannot be read by {context.who}",
+        "denied": f"cannot be read by {context.user_ids}",
         "empty": "is empty",
         "directory": "is a directory, not a file",
     }
@@ -85,7 +85,7 @@ def _not_loaded(context: Context, model: ModelPlan, fault: GraphFault) -> Findin
         model=entry.name,
         path=fault.path,
         base=entry.base_path,
-        detail=context.what_then(model),
+        detail=context.failure_effect(model),
         confidence=confidence,
         log=fault.log,
         evidence=evidence,

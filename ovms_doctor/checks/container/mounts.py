@@ -115,7 +115,7 @@ def _hidden(context: Context, model: ModelPlan, over: ContainerMount, below: Con
         path=over.server,
         base=model.entry.base_path,
         confidence="medium",
-        detail=context.what_then(model),
+        detail=context.failure_effect(model),
         log=model.detection.log,
         evidence=(
             Evidence(f"{source} at {below.server}, {kind} at {over.server}", "the deployment's mounts"),
@@ -135,7 +135,7 @@ def _empty(context: Context, container: Container, model: ModelPlan, mount: Cont
         model=model.entry.name,
         path=mount.server,
         base=model.entry.base_path,
-        detail=f"{context.what_then(model)}{hint}",
+        detail=f"{context.failure_effect(model)}{hint}",
         log=model.detection.log,
         evidence=(Evidence(f"{mount.server}: no entries", "list"),),
         recovers=context.recovers(),

@@ -115,7 +115,7 @@ def _finding(context: Context, model: ModelPlan, problem: BaseProblem) -> Findin
         "path": base,
         "base": base,
         "log": model.detection.log,
-        "detail": context.what_then(model),
+        "detail": context.failure_effect(model),
         "recovers": context.recovers(),
     }
     if problem.kind == "escapes":

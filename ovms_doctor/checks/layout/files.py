@@ -97,12 +97,12 @@ def _no_model_file(context: Context, model: ModelPlan, attempt: Attempt, cause: 
     nested = [entry.name for entry in cause.listing.entries if entry.kind == "directory"]
     if nested:
         hint += f" It does not look into sub-directories ({', '.join(nested[:_SHOWN])})."
-    message = _what_is_missing(context, cause.path, [name.lower() for name in names])
+    message = _missing_files_text(context, cause.path, [name.lower() for name in names])
     left_out, listed = _left_in_store(context, cause.path), _entries(cause.listing)
     if not names and left_out:
         listed = f"{', '.join(left_out[:_SHOWN])}{' …' if len(left_out) > _SHOWN else ''}: not downloaded"
         message = f"{cause.path} holds nothing that the server downloads, only {', '.join(left_out[:_SHOWN])}"
-    steps: tuple[Step, ...] = (path_advice.look(context, cause.path),)
+    steps: tuple[Step, ...] = (path_advice.list_step(context, cause.path),)
     foreign = None if holds_model(names) else foreign_file(context, cause.path, names)
     if foreign is not None:
         message = f"{cause.path} holds {foreign.name}: {foreign.format}"
@@ -112,7 +112,7 @@ def _no_model_file(context: Context, model: ModelPlan, attempt: Attempt, cause: 
         message,
         model,
         attempt,
-        detail=f"{hint} {context.what_then(model)}",
+        detail=f"{hint} {context.failure_effect(model)}",
         evidence=(path_advice.listed(cause.path, listed),),
         steps=steps,
         remedy="" if foreign is None else "Convert the model to a format that OVMS reads.",
@@ -129,7 +129,7 @@ def _left_in_store(context: Context, path: str) -> tuple[str, ...]:
     return ()
 
 
-def _what_is_missing(context: Context, path: str, names: list[str]) -> str:
+def _missing_files_text(context: Context, path: str, names: list[str]) -> str:
     """Returns one sentence on why these files are not a model for this release."""
 
     def some(suffix: str) -> bool:

@@ -201,7 +201,7 @@ def _no_version(context: Context, model: ModelPlan) -> Finding:
         path=base,
         base=base,
         severity="error",
-        detail=context.what_then(model) + " The log has a line about it at every poll.",
+        detail=context.failure_effect(model) + " The log has a line about it at every poll.",
         log=tuple(sorted(log, key=lambda line: not line.startswith("No version"))[:_SHOWN]),
         evidence=(path_advice.listed(base, _entries(model.detection.listing)),),
         recovers=_recovers(context, lacks, parent) if other is None else other.recovers,

@@ -24,14 +24,14 @@ from ovms_doctor.prediction.live.drift import drifts, live_status_of, unlisted
 def check(context: Context) -> Iterator[Finding]:
     """Yields findings on the running server of a container: servables that it does not serve, and files that changed
     after it read them."""
-    look = context.deployment.options.live
-    if look is None:
+    query = context.deployment.options.live
+    if query is None:
         return
     status = live_status_of(context.deployment)
     if status is None:
-        raise NotApplicableError(look.skipped or "it was not looked at")
+        raise NotApplicableError(query.skipped or "it was not looked at")
     status = replace(status, container=_name(context))
-    if look.own_address and not _is_reached(status):
+    if query.own_address and not _is_reached(status):
         raise NotApplicableError(
             f"{status.address.netloc}, the container's own address, is not reached from here"
         )

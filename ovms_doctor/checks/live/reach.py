@@ -227,7 +227,7 @@ def _other_protocol(status: LiveStatus) -> Finding:
         f"{address.netloc} speaks neither HTTP nor gRPC.",
         "Another program listens there.",
         evidence=evidence,
-        steps=(_who_listens(status),),
+        steps=(_listener_step(status),),
     )
 
 
@@ -260,7 +260,7 @@ def _not_ovms(status: LiveStatus) -> Finding:
         Evidence(f"{item.call}: {item.code} {item.details}".strip(), "gRPC") for item in observed.calls[:3]
     )
     redirect = next((item.location for item in observed.answers if item.location), "")
-    steps = [_who_listens(status)]
+    steps = [_listener_step(status)]
     if redirect:
         steps.insert(0, Step(f"The answer leads to {redirect}, which was not followed: name that address."))
     if any(item.code == "UNIMPLEMENTED" for item in observed.calls):
@@ -302,7 +302,7 @@ def _gateway_error(status: LiveStatus) -> Finding:
     )
 
 
-def _who_listens(status: LiveStatus) -> Step:
+def _listener_step(status: LiveStatus) -> Step:
     command = f"ss -ltnp 'sport = :{status.address.port}'"
     return Step("See on the server's host which program listens on the port.", command, "host", "reads")
 

@@ -157,7 +157,7 @@ def _not_available(status: LiveStatus, servable: LiveServable) -> Finding:
     if not servable.versions:
         message = f"{servable.name} has no version: the server found no version directory for it."
     elif all(item.condition == "loading" for item in bad):
-        message = f"{servable.name} is being loaded: {texts} in each of {status.looks} looks."
+        message = f"{servable.name} is being loaded: {texts} in each of {status.looks} queries."
     else:
         message = f"{servable.name} ({kind}) is not AVAILABLE: {texts}."
     instead = "Requests to it are answered with 404 or 503. "
@@ -193,7 +193,7 @@ def _not_available(status: LiveStatus, servable: LiveServable) -> Finding:
         evidence=(
             Evidence(f"{texts or 'no versions'}", "GetModelStatus")
             if status.address.grpc
-            else Evidence(f"/v1/config, {_looks(status.looks)}: {texts or 'no versions'}", "GET"),
+            else Evidence(f"/v1/config, {_queries_text(status.looks)}: {texts or 'no versions'}", "GET"),
         ),
         steps=tuple(steps),
         recovers="next_poll" if kind == "model" or _is_load(bad) else "config_change",
@@ -201,9 +201,9 @@ def _not_available(status: LiveStatus, servable: LiveServable) -> Finding:
     )
 
 
-def _looks(number: int) -> str:
-    """Returns the number of queries as text: ``1 look``, ``4 looks``."""
-    return f"{number} look" if number == 1 else f"{number} looks"
+def _queries_text(number: int) -> str:
+    """Returns the number of queries as text: ``1 query``, ``4 queries``."""
+    return "1 query" if number == 1 else f"{number} queries"
 
 
 def _is_known(status: LiveStatus) -> bool:

@@ -306,7 +306,7 @@ def finding_on_stateful_model(context: Context, model: ModelPlan) -> Finding:
         model=model.entry.name,
         path=model.entry.base_path,
         base=model.entry.base_path,
-        detail=context.what_then(model),
+        detail=context.failure_effect(model),
         log=model.detection.log,
         at=at,
         evidence=evidence,

@@ -319,5 +319,5 @@ def _steps_in_store(context: Context, code: Code, path: str) -> tuple[Step, ...]
         return (Step("Run git lfs pull where the repository was cloned, and upload the file again."),)
     if code in _COPY_AGAIN:
         text = "Inspect the file, then upload it again from a complete source."
-        return (path_advice.look(context, path.rpartition("/")[0], text),)
+        return (path_advice.list_step(context, path.rpartition("/")[0], text),)
     return ()

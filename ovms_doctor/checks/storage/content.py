@@ -90,7 +90,7 @@ def _empty(context: Context, item: StorePlan, facts: StoreFacts, model: ModelPla
     slash = "" if item.path.endswith("/") else "/"
     message, steps = (
         f"No key in the bucket begins with {item.path}{slash}",
-        (path_advice.look(context, bucket),),
+        (path_advice.list_step(context, bucket),),
     )
     meant = "" if item.s3 is not None and item.s3[0].host else _meant(key, facts, bucket)
     if not key and not facts.others:
@@ -102,7 +102,7 @@ def _empty(context: Context, item: StorePlan, facts: StoreFacts, model: ModelPla
         text = (
             f"The bucket is in the path twice: check whether {bucket}{key[len(name) :]} is the intended path."
         )
-        steps = (path_advice.look(context, bucket, text),)
+        steps = (path_advice.list_step(context, bucket, text),)
     beside = ", ".join(facts.others[:_MAX_LISTED]) or "nothing"
     if len(facts.others) > _MAX_LISTED:
         beside += f" and {len(facts.others) - _MAX_LISTED} more"
@@ -113,7 +113,7 @@ def _empty(context: Context, item: StorePlan, facts: StoreFacts, model: ModelPla
         path=item.path,
         base=item.path,
         confidence="medium",
-        detail=context.what_then(model),
+        detail=context.failure_effect(model),
         log=model.detection.log,
         evidence=(Evidence(f"{item.path}: no key; beside it: {beside}", STORE_LIST),),
         recovers=context.recovers(),
@@ -195,7 +195,7 @@ def _left_out(context: Context, model: ModelPlan, attempt: Attempt, copy: CopyFa
         attempt,
         path=copy.path,
         severity="error" if refused else "warning",
-        detail=context.what_then(model)
+        detail=context.failure_effect(model)
         if refused
         else "Whether OpenVINO reads the model without them was not tried.",
         confidence="medium",

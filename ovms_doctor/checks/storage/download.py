@@ -88,7 +88,7 @@ def check(
     assert facts.access is not None
     failed = [one.attempt for one in model.versions if one.attempt and one.attempt.cause == cause]
     attempt = next((one for one in failed if one.version == cause.culprit), failed[0])
-    sentences = [context.what_then(model)]
+    sentences = [context.failure_effect(model)]
     if len(failed) > 1:
         numbers = ", ".join(str(one.version) for one in failed)
         sentences.append(f"All versions that are downloaded together fail: {numbers}.")
@@ -140,7 +140,7 @@ def _misnamed(
         return (
             f"{cause.path} has a key with two slashes in a row, at which the download fails",
             Evidence(f"{cause.path}: a directory without a name", STORE_LIST),
-            (path_advice.look(context, f"{cause.path}//", text),),
+            (path_advice.list_step(context, f"{cause.path}//", text),),
         )
     names = ", ".join(f"“{name}”" for name in cause.names[:_MAX_LISTED])
     return (

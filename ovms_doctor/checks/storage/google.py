@@ -166,7 +166,7 @@ def key_file(context: Context, item: StorePlan, fault: StoreFault) -> Finding:
     problem = {
         "content": f"{_FILE} is not a path but looks like the content of a file",
         "missing": f"{name} does not exist",
-        "denied": f"{context.who} has no permission to read {name}",
+        "denied": f"{context.user_ids} has no permission to read {name}",
         "directory": f"{name} is a directory",
         "not json": f"{name} is not JSON",
         "type": f"{name} is of a kind that Google's library in this release does not accept",

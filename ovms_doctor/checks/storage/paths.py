@@ -116,7 +116,7 @@ def path_fault(
         message,
         model=item.model,
         path=item.path,
-        detail=context.what_then(model),
+        detail=context.failure_effect(model),
         confidence=context.confidence() if fault.exact else "medium",
         log=fault.log,
         evidence=(Evidence(item.path, CONFIGURED_PATH),),

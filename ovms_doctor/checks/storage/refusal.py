@@ -138,7 +138,7 @@ def refusal_finding(
         confidence=confidence,
         detail=detail_if_unknown or describe_retries(context, refusal)
         if refusal.unknown
-        else " ".join(filter(None, (context.what_then(refusal.models[0]), detail, _models(refusal)))),
+        else " ".join(filter(None, (context.failure_effect(refusal.models[0]), detail, _models(refusal)))),
         log=refusal.models[0].detection.log,
         evidence=_evidence(refusal),
         recovers=None if refusal.unknown else "restart" if ends else recovers,

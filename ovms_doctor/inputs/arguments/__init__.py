@@ -20,15 +20,15 @@ from ovms_doctor.inputs.arguments.validation import (
     hint_for,
     prepare_refusals,
     remedy_for,
+    unknown_reason,
     unmatched_refusals,
     validate_refusals,
-    why_unknown,
 )
 from ovms_doctor.model.deployment import ArgumentRefusal, ModelParameters, ServerArguments
 from ovms_doctor.model.host import HostLimits
 from ovms_doctor.model.releases import Release
 
-__all__ = ["read_arguments", "why_unknown"]
+__all__ = ["read_arguments", "unknown_reason"]
 
 #: Options whose effect is part of the prediction, or that do not change which models are served.
 _FOLLOWED = frozenset(

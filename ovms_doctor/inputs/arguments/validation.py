@@ -77,7 +77,7 @@ class ParsedArguments(Struct, frozen=True):
         return any(self.has(name) for name in names)
 
     @property
-    def looks_at_task(self) -> bool:
+    def validates_task(self) -> bool:
         """Whether the server validates the value of --task: since v2025.2; in v2026.3 not with options for other
         modes than serving."""
         if not self.has("task") or not self.release.at_least(2025, 2):
@@ -94,7 +94,7 @@ _DASHES = ("-", "\u2010", "\u2011", "\u2012", "\u2013", "\u2014", "\u2212")
 def unmatched_refusals(parsed: ParsedArguments) -> Iterator[ArgumentRefusal]:
     """Yields the refusals of unmatched arguments (refused since v2024.0, ignored before), and of modes that exclude
     each other."""
-    if parsed.looks_at_task and parsed.split.values["task"] not in tasks(parsed.release):
+    if parsed.validates_task and parsed.split.values["task"] not in tasks(parsed.release):
         text = f"{_PREFIX}--task parameter unsupported value: {parsed.split.values['task']}"
         close = similar_names(parsed.split.values["task"].lower(), tasks(parsed.release), 1, 0.6)
         yield ArgumentRefusal("unmatched", text, None, "--task", f"--task {close[0]}" if close else None)
@@ -346,7 +346,7 @@ def _stateful(parsed: ParsedArguments) -> _Part:
 
 def hint_for(refusal: ArgumentRefusal, release: Release) -> str:
     """Returns an explanation for the user in addition to the server's text; empty if that text is enough."""
-    unknown = why_unknown(refusal, release)
+    unknown = unknown_reason(refusal, release)
     if unknown is not None:
         return f"{unknown}."
     if refusal.option == "--file_system_poll_wait_seconds" and refusal.stage == "parse":
@@ -377,7 +377,7 @@ def remedy_for(refusal: ArgumentRefusal) -> str:
     return ""
 
 
-def why_unknown(refusal: ArgumentRefusal, release: Release) -> str | None:
+def unknown_reason(refusal: ArgumentRefusal, release: Release) -> str | None:
     """Returns when an option that this release does not have was added or removed; None if no release had it."""
     if refusal.option is None or refusal.stage not in ("parse", "unmatched"):
         return None

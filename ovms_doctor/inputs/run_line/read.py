@@ -81,7 +81,7 @@ def _read(line: str, context: ShellContext, read_file: Callable[[str], str | Non
         split = split_text(_ROOT_PROMPT.sub("", text, count=1), context)
         command = _find(split, context)
     if command is None:
-        raise DocumentError(_what_else(split))
+        raise DocumentError(_no_container_text(split))
     try:
         options = read_options(command.words, split, command.program, command.verb)
         return without_secrets(build(RunLine(command, options, split, context, read_file)))
@@ -139,7 +139,7 @@ def _unwrap(words: list[str]) -> tuple[list[str], bool]:
     return words, sudo
 
 
-def _what_else(split: ShellText) -> str:
+def _no_container_text(split: ShellText) -> str:
     for item in split.commands:
         words, _ = _unwrap(item.words)
         name = words[0].rpartition("/")[2] if words else ""

@@ -263,9 +263,9 @@ def _has_files(directory: Directory | None) -> bool:
 
 
 def _each(
-    directory: Directory, look: Callable[[Directory | None], _T], names: list[str] | None = None
+    directory: Directory, action: Callable[[Directory | None], _T], names: list[str] | None = None
 ) -> list[_T]:
-    """Returns the results of ``look`` for each of the names, else for each candidate; missing facts are requested
+    """Returns the results of ``action`` for each of the names, else for each candidate; missing facts are requested
     together."""
     names = candidates(directory) if names is None else names
     directory.prepare(names)
@@ -273,7 +273,7 @@ def _each(
     missing: list[AnyQuestion] = []
     for name in names:
         try:
-            found.append(look(directory.below(name)))
+            found.append(action(directory.below(name)))
         except FactsMissingError as error:
             missing.extend(error.questions)
     if missing:

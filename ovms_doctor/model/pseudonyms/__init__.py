@@ -6,13 +6,13 @@ so that sizes, positions and relations between names stay as they are.
 """
 
 from ovms_doctor.model.pseudonyms.facts import RedactedFacts, redact_facts, restore_facts
+from ovms_doctor.model.pseudonyms.kept_words import KeptWords
 from ovms_doctor.model.pseudonyms.kinds import Kind
-from ovms_doctor.model.pseudonyms.known_words import KnownWords
 from ovms_doctor.model.pseudonyms.mapping import MapEntry, PseudonymMap
 
 __all__ = [
+    "KeptWords",
     "Kind",
-    "KnownWords",
     "MapEntry",
     "PseudonymMap",
     "RedactedFacts",

@@ -13,8 +13,8 @@ from ovms_doctor.model.facts import CopiedFile, Facts, StoredObject, StoreListin
 from ovms_doctor.model.options import CheckOptions
 from ovms_doctor.model.pattern import lazy_pattern
 from ovms_doctor.model.pseudonyms.fields import fields_with_text
+from ovms_doctor.model.pseudonyms.kept_words import KeptWords
 from ovms_doctor.model.pseudonyms.kinds import FIELDS, Content, FieldContent, Kind
-from ovms_doctor.model.pseudonyms.known_words import KnownWords
 from ovms_doctor.model.pseudonyms.mapping import PseudonymMap
 from ovms_doctor.model.pseudonyms.replace import Replacer
 from ovms_doctor.model.pseudonyms.restore import Restorer
@@ -46,7 +46,7 @@ class RedactedFacts(Struct, frozen=True):
 
 
 def redact_facts(
-    facts: Facts, options: CheckOptions, host: str, names: PseudonymMap, known: KnownWords
+    facts: Facts, options: CheckOptions, host: str, names: PseudonymMap, known: KeptWords
 ) -> RedactedFacts:
     """Returns the facts and options with pseudonyms, which are added to ``names``. Secrets must be removed before."""
     replacer = Replacer(names, known)

@@ -127,7 +127,7 @@ FIELDS: Mapping[type[Any], Mapping[str, FieldContent]] = {
     log.Change: _fields(text="at text", name="source", model="servable"),
     log.ClockJump: _fields(text="before after", name="source"),
     # -- the running server
-    live.LiveLook: _fields(text="skipped", model="model"),
+    live.LiveQuery: _fields(text="skipped", model="model"),
     live.Address: _fields("path", host="host"),
     live.Observations: _fields(text="name_problem greeting problem", host="addresses listening"),
     live.ConnectionTry: _fields(text="detail", host="address"),

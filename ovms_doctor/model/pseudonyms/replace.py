@@ -8,14 +8,14 @@ from functools import partial
 
 from ovms_doctor.model.pattern import lazy_pattern
 from ovms_doctor.model.pseudonyms import addresses, escapes
-from ovms_doctor.model.pseudonyms.kinds import Content, Kind
-from ovms_doctor.model.pseudonyms.known_words import (
+from ovms_doctor.model.pseudonyms.kept_words import (
     COMPOUND,
     NAME_CHARACTER,
     SPACES,
-    KnownWords,
+    KeptWords,
     capital_parts,
 )
+from ovms_doctor.model.pseudonyms.kinds import Content, Kind
 from ovms_doctor.model.pseudonyms.mapping import PseudonymMap, small
 
 #: Whether a word stays.
@@ -64,7 +64,7 @@ _NOT_NAMES = frozenset({"--plugin_config"})
 class Replacer:
     """Replaces names in texts. The first run over all texts collects the names; the second returns the result."""
 
-    def __init__(self, names: PseudonymMap, known: KnownWords) -> None:
+    def __init__(self, names: PseudonymMap, known: KeptWords) -> None:
         self.names = names
         self.known = known
         #: Names of files, models, hosts and the like in which a word is replaced.

@@ -6,8 +6,8 @@ import re
 from collections.abc import Mapping
 
 from ovms_doctor.model.pseudonyms import escapes
+from ovms_doctor.model.pseudonyms.kept_words import capital_parts
 from ovms_doctor.model.pseudonyms.kinds import Content, Kind
-from ovms_doctor.model.pseudonyms.known_words import capital_parts
 from ovms_doctor.model.pseudonyms.replace import ADDRESS_OR_RUN, PIECE, TASK_PART
 
 

@@ -28,7 +28,7 @@ class Libraries(Struct, frozen=True):
     usable: frozenset[str]
 
 
-class _Look(Struct, frozen=True):
+class _LibraryContext(Struct, frozen=True):
     """The context for libraries: the directory to which paths are relative, and the facts."""
 
     root: str
@@ -41,7 +41,7 @@ def custom_loaders(
     document: dict[str, Any], root: str, working_directory: str, release: Release, facts: Facts
 ) -> Libraries:
     """Reads ``custom_loader_config_list``: of equal names, the first that opens counts. Raises FactsMissingError."""
-    look = _Look(root, working_directory, release, facts)
+    context = _LibraryContext(root, working_directory, release, facts)
     items = [
         (
             item["config"]["loader_name"],
@@ -50,32 +50,34 @@ def custom_loaders(
         )
         for index, item in enumerate(document.get("custom_loader_config_list", []))
     ]
-    return _all("loader", items, "library_path", look)
+    return _all("loader", items, "library_path", context)
 
 
 def node_libraries(
     document: dict[str, Any], root: str, working_directory: str, release: Release, facts: Facts
 ) -> Libraries:
     """Reads ``custom_node_library_config_list``. Raises FactsMissingError."""
-    look = _Look(root, working_directory, release, facts)
+    context = _LibraryContext(root, working_directory, release, facts)
     items = [
         (item["name"], item["base_path"], f"/custom_node_library_config_list/{index}")
         for index, item in enumerate(document.get("custom_node_library_config_list", []))
     ]
-    return _all("nodes", items, "base_path", look)
+    return _all("nodes", items, "base_path", context)
 
 
 def _all(
-    kind: Literal["loader", "nodes"], items: list[tuple[str, str, str]], key: str, look: _Look
+    kind: Literal["loader", "nodes"], items: list[tuple[str, str, str]], key: str, context: _LibraryContext
 ) -> Libraries:
-    paths = [join_base_path(path_text, look.root) for _, path_text, _ in items]
-    look.facts.need(
-        StatPath(absolute(path, look.working_directory)) for path in paths if not escapes(path, look.release)
+    paths = [join_base_path(path_text, context.root) for _, path_text, _ in items]
+    context.facts.need(
+        StatPath(absolute(path, context.working_directory))
+        for path in paths
+        if not escapes(path, context.release)
     )
     faults = []
     usable = set()
     for (name, _, pointer), path in zip(items, paths, strict=True):
-        fault = _fault(kind, name, path, f"{pointer}/{key}", look)
+        fault = _fault(kind, name, path, f"{pointer}/{key}", context)
         if fault is None:
             usable.add(name)
         else:
@@ -84,21 +86,21 @@ def _all(
 
 
 def _fault(
-    kind: Literal["loader", "nodes"], name: str, path: str, pointer: str, look: _Look
+    kind: Literal["loader", "nodes"], name: str, path: str, pointer: str, context: _LibraryContext
 ) -> LibraryFault | None:
-    if escapes(path, look.release):
+    if escapes(path, context.release):
         log = (server_log.PATH_ESCAPES(path=path),)
         return LibraryFault(kind, name, path, pointer, log, "escapes")
     if kind == "nodes" and not path.startswith("/"):
         log = (server_log.LIBRARY_RELATIVE(path=path, name=name),)
         return LibraryFault(kind, name, path, pointer, log, "relative")
-    absolute_path = absolute(path, look.working_directory)
-    status = look.facts.ask(StatPath(absolute_path))
+    absolute_path = absolute(path, context.working_directory)
+    status = context.facts.ask(StatPath(absolute_path))
     if isinstance(status, Unavailable):
         return None
     if isinstance(status, Failure):
         return _not_opened(kind, name, path, pointer, status)
-    return _content_fault(kind, name, path, pointer, absolute_path, status, look.facts)
+    return _content_fault(kind, name, path, pointer, absolute_path, status, context.facts)
 
 
 def _content_fault(

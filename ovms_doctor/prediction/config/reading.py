@@ -38,7 +38,7 @@ from ovms_doctor.prediction.config.schema import (
     takes_in_config,
     violation,
 )
-from ovms_doctor.prediction.config.syntax import why_not_json
+from ovms_doctor.prediction.config.syntax import syntax_hint
 from ovms_doctor.prediction.config.text import NestingError, NotJsonError, cut_at_nul, parse
 from ovms_doctor.prediction.nearest_path import nearest_path
 from ovms_doctor.prediction.parameters.members import as_text
@@ -179,7 +179,7 @@ def read_bytes(config_path: str, data: bytes, deployment: Deployment) -> ConfigR
     try:
         parsed = parse(text)
     except NotJsonError as error:
-        hint = why_not_json(text.text, error.at, error.message)
+        hint = syntax_hint(text.text, error.at, error.message)
         return ConfigReading(problem=_not_json(config_path, error.message, error.at, hint))
     except NestingError:
         reason = "it is nested deeper than is followed here"

@@ -23,7 +23,7 @@ _SPELLED = {
 }
 
 
-def why_not_json(text: str, at: int, error: str = "") -> str:
+def syntax_hint(text: str, at: int, error: str = "") -> str:
     """Returns the fault at the character ``at``, at which the parser stopped with ``error``; empty if nothing is
     known."""
     if text.startswith("\ufeff"):

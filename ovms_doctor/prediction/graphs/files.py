@@ -23,7 +23,7 @@ def graph_files(base_path: str) -> tuple[str, str]:
     return f"{base_path}/graph.pbtxt", f"{base_path}/1/graph.pbtxt"
 
 
-def look_for_graph(files: Iterable[str], working_directory: str, facts: Facts) -> str | SpecialFile | None:
+def find_graph(files: Iterable[str], working_directory: str, facts: Facts) -> str | SpecialFile | None:
     """Applies ``CheckStartFromGraph``: returns the first of ``files``, the server's paths in its order, that an
     ifstream opens.
 

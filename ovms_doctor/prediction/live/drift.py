@@ -49,17 +49,17 @@ class ServerTimes(Struct, frozen=True):
     #: The number of seconds to add to a time of the log, read as UTC; None if the two cannot be compared.
     offset: float | None
     #: The time of the query of the server.
-    looked_at: float
+    queried_at: float
     #: The time of the successful load of each model and version; the version is None for a graph.
     loads: dict[tuple[str, int | None], float]
 
 
 def live_status_of(deployment: Deployment) -> LiveStatus | None:
     """Returns the recorded status of the running server; None if the server was not queried."""
-    look = deployment.options.live
-    if look is None or look.address is None or look.observations is None:
+    query = deployment.options.live
+    if query is None or query.address is None or query.observations is None:
         return None
-    return interpret(look.address, (), look.observations, look.model)
+    return interpret(query.address, (), query.observations, query.model)
 
 
 def drifts(deployment: Deployment, plan: Plan, facts: Facts, status: LiveStatus) -> tuple[Drift, ...]:
@@ -94,15 +94,15 @@ def unlisted(plan: Plan, status: LiveStatus) -> tuple[str, ...]:
 
 def server_times(deployment: Deployment) -> ServerTimes | None:
     """Returns the times of the server; None if the start of the container is not known."""
-    container, look = deployment.container, deployment.options.live
+    container, query = deployment.container, deployment.options.live
     state = container.state if container is not None else None
     started = None if state is None else _utc(state.started_at)
-    if started is None or look is None:
+    if started is None or query is None:
         return None
     log = deployment.options.server_log
     offset = None if log is None or container is None else _offset(log, container, started)
     loads = {} if log is None or offset is None else _loads(log, offset)
-    return ServerTimes(started, offset, look.looked_at, loads)
+    return ServerTimes(started, offset, query.queried_at, loads)
 
 
 def _utc(text: str) -> float | None:
@@ -172,7 +172,7 @@ def _configuration(
     missing, extra = _names(plan, served)
     polls = plan.polls
     at = max(changed.modified, changed.changed)
-    next_poll = polls and at > times.looked_at - 2 * _poll_seconds(deployment)
+    next_poll = polls and at > times.queried_at - 2 * _poll_seconds(deployment)
     is_refused = plan.outcome == "exits" and plan.problem is not None and bool(served)
     if not (missing or extra or is_refused or (not polls and at > times.started + 5)):
         return
@@ -265,7 +265,7 @@ def _of_model(
             yield from _changed_files(name, None, [path], facts, plan, times, breaks=is_broken)
         return
     live = {item.version: item.condition for item in served.versions}
-    gone_after = times.looked_at - 2 * _poll_seconds(deployment)
+    gone_after = times.queried_at - 2 * _poll_seconds(deployment)
     for version in model.versions:
         attempt = version.attempt
         if attempt is None:

@@ -322,7 +322,7 @@ def _servables(looks: Sequence[States], last: dict[str, HttpAnswer]) -> tuple[Li
     for name, versions in looks[-1].items():
         items = []
         for number in versions:
-            history = [look[name][number] for look in looks if number in look.get(name, {})]
+            history = [states[name][number] for states in looks if number in states.get(name, {})]
             items.append(_version(number, history))
         kind = _kind(name, tuple(items), last)
         found.append(LiveServable(name, kind, tuple(items)))

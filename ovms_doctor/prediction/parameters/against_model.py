@@ -105,7 +105,7 @@ class ParameterValidation(Struct, frozen=True):
         if inputs is None or self.level == "none" or (read.report is None and read.tokenizers):
             return self._without_openvino(read, inputs or (), outputs or ())
         preparation = self._preparation(inputs, outputs or ())
-        compiles = self._asks_the_device()
+        compiles = self._compiles_for_device()
         if not compiles:
             config = preparation.config if self.parameters.device.text == "CPU" else ()
             preparation = replace(preparation, device="CPU", config=config)
@@ -130,7 +130,7 @@ class ParameterValidation(Struct, frozen=True):
     def _verdict(self) -> DeviceVerdict:
         return self.parameters.verdict
 
-    def _asks_the_device(self) -> bool:
+    def _compiles_for_device(self) -> bool:
         """Returns whether this host's OpenVINO compiles for the device. A device that fails on every host costs nothing
         and gives the message; hardware is used only if the server's hardware is known."""
         if self._verdict.from_words:

@@ -79,7 +79,7 @@ def judge(request: ClientRequest, models: ServedModels, release: Release, facts:
         reason = "the body holds more separate values than are looked at"
         return RequestVerdict(request, Answer("UNJUDGED", ""), "", None, served=served, unjudged=reason)
     outcome = _with_doubts(request, outcome)
-    message, model = _what_was_meant(request, outcome, models, release)
+    message, model = _intended_request(request, outcome, models, release)
     steps, behind, corrected = _corrected(request, outcome, models, release, facts)
     changes: tuple[ServerChange, ...] = ()
     if not outcome.answer.succeeds:
@@ -120,7 +120,7 @@ def _servable(
     return message.model_name if message is not None else ""
 
 
-def _what_was_meant(
+def _intended_request(
     request: ClientRequest, outcome: Outcome, models: ServedModels, release: Release
 ) -> tuple[InferMessage | None, ServedModel | None]:
     """Returns the message and the model for the table, even if the server does not reach them."""
@@ -223,7 +223,7 @@ def _corrected(
     for _ in range(_MOST_STEPS):
         if reached.answer.succeeds:
             return tuple(steps), tuple(behind), current if steps else None
-        model = reached.model or _what_was_meant(current, reached, models, release)[1]
+        model = reached.model or _intended_request(current, reached, models, release)[1]
         step = (
             correct_address(current, reached.answer, models, release)
             or correct(current, reached.answer, model)

@@ -44,7 +44,7 @@ class StoreDetection(Struct, frozen=True):
     unknown: CouldNotLook | None = None
 
 
-def look_at_base(entry: ModelEntry, deployment: Deployment, facts: Facts) -> StoreDetection:
+def detect_in_store(entry: ModelEntry, deployment: Deployment, facts: Facts) -> StoreDetection:
     """Applies ``ModelManager::readAvailableVersions`` to an entry in S3 or Google Cloud Storage. Raises
     FactsMissingError."""
     path = entry.base_path
@@ -53,8 +53,8 @@ def look_at_base(entry: ModelEntry, deployment: Deployment, facts: Facts) -> Sto
     if isinstance(access, str):
         return StoreDetection(None, key, unknown=CouldNotLook(path, access))
     store = Store(access, facts, bulk_of(access, path, deployment))
-    look = _s3 if access.store == "s3" else _gcs
-    return look(StoreDetection(store, key), store, entry, deployment)
+    detect = _s3 if access.store == "s3" else _gcs
+    return detect(StoreDetection(store, key), store, entry, deployment)
 
 
 def key_of(path: str) -> str:

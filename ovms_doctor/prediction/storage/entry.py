@@ -11,7 +11,7 @@ from ovms_doctor.model.storage_plan import StorePlan
 from ovms_doctor.prediction.proxies import route
 from ovms_doctor.prediction.storage import azure, faults, gcs, s3
 from ovms_doctor.prediction.storage.access import AZURE
-from ovms_doctor.prediction.storage.detection import look_at_base
+from ovms_doctor.prediction.storage.detection import detect_in_store
 from ovms_doctor.prediction.storage.server_environment import ServerEnvironment, server_environment
 from ovms_doctor.prediction.storage.stored import Stored
 from ovms_doctor.prediction.versions import apply_policy
@@ -59,7 +59,7 @@ def _azure(entry: ModelEntry, deployment: Deployment, environment: ServerEnviron
     return StorePlan(entry.name, path, "azure", azure=location, fault=fault)
 
 
-def look_remote(entry: ModelEntry, deployment: Deployment, mode: Mode, facts: Facts) -> ModelPlan | Stored:
+def plan_remote(entry: ModelEntry, deployment: Deployment, mode: Mode, facts: Facts) -> ModelPlan | Stored:
     """Returns the plan of a model in a store if it ends the process, is never found, or could not be queried; else its
     versions, which are then followed. Raises FactsMissingError."""
     if entry.base_path.startswith(s3.PREFIX) and route("s3", deployment.environment).way == "ends":
@@ -73,17 +73,17 @@ def look_remote(entry: ModelEntry, deployment: Deployment, mode: Mode, facts: Fa
         return _refused(entry, fault.status, problem, fault.log, ended)
     if plan.store == "azure":
         return ModelPlan(entry, Detection("OK"), unknown=CouldNotLook(entry.base_path, AZURE))
-    looked = look_at_base(entry, deployment, facts)
-    if looked.unknown is not None:
-        return ModelPlan(entry, Detection("OK"), unknown=looked.unknown)
-    assert looked.detection is not None
-    assert looked.store is not None
-    if looked.detection.status != "OK":
+    detected = detect_in_store(entry, deployment, facts)
+    if detected.unknown is not None:
+        return ModelPlan(entry, Detection("OK"), unknown=detected.unknown)
+    assert detected.detection is not None
+    assert detected.store is not None
+    if detected.detection.status != "OK":
         ended = 1 if mode == "single" else None
         # The detected versions are requested, but without effect.
-        requested = tuple(sorted(set(apply_policy(entry.policy, list(looked.detection.found)))))
-        return ModelPlan(entry, looked.detection, requested, status=looked.detection.status, ended=ended)
-    return Stored(entry, deployment, looked.detection, looked.store, looked.key)
+        requested = tuple(sorted(set(apply_policy(entry.policy, list(detected.detection.found)))))
+        return ModelPlan(entry, detected.detection, requested, status=detected.detection.status, ended=ended)
+    return Stored(entry, deployment, detected.detection, detected.store, detected.key)
 
 
 def _refused(

@@ -91,7 +91,7 @@ def _environment() -> dict[str, str]:
     return environment
 
 
-def look_at_container(name: str, deadline: float) -> ContainerLookup:
+def query_container(name: str, deadline: float) -> ContainerLookup:
     """Queries the engine at DOCKER_HOST, of the current context, or of this host for the container ``name`` (a name,
     an id or the beginning of one), within ``deadline`` seconds.
 

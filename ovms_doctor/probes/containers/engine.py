@@ -49,11 +49,11 @@ class ContainerLookupError(Exception):
         self.timed_out = timed_out
 
 
-def look_at(question: ContainerQuestion) -> ContainerLookup:
+def container_lookup(question: ContainerQuestion) -> ContainerLookup:
     """Returns the engine's data on a container."""
     found: dict[str, Any] = {"info": {}, "log": [], "endpoint": "", "local": False}
     try:
-        _look(question.name.removeprefix("/"), question.timeout, found)
+        _query(question.name.removeprefix("/"), question.timeout, found)
     except ContainerLookupError as problem:
         found.update(document=None, problem=str(problem), timed_out=problem.timed_out)
     except Exception as error:  # noqa: BLE001 - any exception of a library becomes a sentence
@@ -92,7 +92,7 @@ def _client(timeout: float, found: dict[str, Any]) -> Any:
     return Client(**arguments, timeout=timeout)
 
 
-def _look(name: str, timeout: float, found: dict[str, Any]) -> None:
+def _query(name: str, timeout: float, found: dict[str, Any]) -> None:
     if not _NAME.fullmatch(name):
         raise ContainerLookupError(
             "That can be neither a name nor an id of a container: docker ps -a lists them."

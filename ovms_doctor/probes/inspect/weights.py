@@ -57,7 +57,7 @@ def inspect_weights(model: str, verdict: Verdict) -> Weights:
     except OSError as error:
         return Weights(FileSample(path, None), _not_opened(path, error, verdict))
     try:
-        found = _look(descriptor, path, status.st_size, verdict)
+        found = _content_faults(descriptor, path, status.st_size, verdict)
     except OSError as error:
         detail = f"The weights file {os.path.basename(path)} could not be read: {error.strerror}"
         found = (Fault(faults.WEIGHTS_UNREADABLE, path, False, detail, f"read: {error.strerror}"),)
@@ -144,7 +144,7 @@ def _other_stem(strangers: dict[str, int], needed: int | None) -> str | None:
     return chosen[0] if len(chosen) == 1 else None
 
 
-def _look(descriptor: int, path: str, size: int, verdict: Verdict) -> tuple[Fault, ...]:
+def _content_faults(descriptor: int, path: str, size: int, verdict: Verdict) -> tuple[Fault, ...]:
     found: list[Fault] = []
     short = _too_small(path, size, verdict.constants)
     head = recognise(os.pread(descriptor, HEAD_BYTES, 0), size)

@@ -34,9 +34,9 @@ class HttpClient:
         self._address = address
         self._total = 0
 
-    def get(self, path: str, look: int, timeout: float, began: float) -> HttpAnswer:
+    def get(self, path: str, query: int, timeout: float, began: float) -> HttpAnswer:
         """Returns the answer, or why there is none. ``began``: the time from which :attr:`HttpAnswer.at` counts."""
-        return self._send("GET", path, None, {}, look, timeout, began)
+        return self._send("GET", path, None, {}, query, timeout, began)
 
     def post(
         self, path: str, body: bytes, headers: dict[str, str], timeout: float, began: float
@@ -50,7 +50,7 @@ class HttpClient:
         path: str,
         body: bytes | None,
         more: dict[str, str],
-        look: int,
+        query: int,
         timeout: float,
         began: float,
     ) -> HttpAnswer:
@@ -63,12 +63,12 @@ class HttpClient:
             if question.tls:
                 connection.sock = tls_context(question).wrap_socket(plain, server_hostname=question.host)
         except (OSError, ssl.SSLError) as error:
-            return HttpAnswer(look, path, problem=_text(error), at=time.monotonic() - began)
+            return HttpAnswer(query, path, problem=_text(error), at=time.monotonic() - began)
         headers = {**_HEADERS, **more}
         if question.authorization:
             headers["Authorization"] = question.authorization
         most = LARGEST_TOTAL - self._total
-        answer = _exchange(connection, path, headers, look, timeout, began, most, method=method, sent=body)
+        answer = _exchange(connection, path, headers, query, timeout, began, most, method=method, sent=body)
         self._total += len(answer.body)
         return answer
 
@@ -77,7 +77,7 @@ def _exchange(
     connection: http.client.HTTPConnection,
     target: str,
     headers: dict[str, str],
-    look: int,
+    query: int,
     timeout: float,
     began: float,
     most: int = LARGEST_BODY,
@@ -126,7 +126,7 @@ def _exchange(
         problem = "timed out"
     status = found.get("status")
     return HttpAnswer(
-        look,
+        query,
         displayed,
         status if isinstance(status, int) else None,
         str(found.get("content_type", "")),

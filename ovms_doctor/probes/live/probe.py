@@ -25,7 +25,7 @@ _MOST_KINDS = 50
 _UNDECIDED = (b'"LOADING"', b'"START"')
 
 
-def look(question: LiveQuestion) -> Observations:
+def observe(question: LiveQuestion) -> Observations:
     """Returns everything that is observed within the budget, without secrets. Called in the child process."""
     return without_secrets(_Probe(question).run())
 
@@ -84,11 +84,11 @@ class _Probe:
         if question.grpc and protocol == "http2":
             self._call(observed)
         elif not question.grpc and protocol == "http":
-            self._ask(address, observed)
+            self._query(address, observed)
 
     # -- HTTP ------------------------------------------------------------------------------------------
 
-    def _ask(self, address: str, observed: dict[str, Any]) -> None:
+    def _query(self, address: str, observed: dict[str, Any]) -> None:
         client = HttpClient(self._question, address)
         answers: list[HttpAnswer] = []
         number = 0
@@ -107,31 +107,31 @@ class _Probe:
                 get("/v1/models")
             number += 1
             is_last = number >= self._question.looks or not self._undecided(config)
-            if (is_last and number >= self._question.least_looks) or not self._wait():
+            if (is_last and number >= self._question.least_queries) or not self._wait():
                 break
         if self._is_ovms(about, config):
             get("/v3/models")
-            self._ask_model(get)
-            self._ask_kinds(config, get)
+            self._query_model(get)
+            self._query_kinds(config, get)
             if time.monotonic() < self._end:
-                self._ask_metrics(get)
+                self._query_metrics(get)
             if self._question.infer:
                 observed["probes"] = infer_over_http(client, self._question, get, config, self._began)
         observed["answers"] = tuple(answers)
         observed["looks"] = number
 
-    def _ask_metrics(self, get: Any) -> None:
+    def _query_metrics(self, get: Any) -> None:
         """Requests the metrics once, or twice with the interval between, for rates."""
-        if get("/metrics").status == 200 and self._question.least_looks > 1 and self._wait():
+        if get("/metrics").status == 200 and self._question.least_queries > 1 and self._wait():
             get("/metrics")
 
-    def _ask_model(self, get: Any) -> None:
+    def _query_model(self, get: Any) -> None:
         name = self._question.model
         if name is not None:
             get(f"/v2/models/{quote(name, safe='')}/ready")
             get(f"/v1/models/{quote(name, safe='')}")
 
-    def _ask_kinds(self, config: HttpAnswer, get: Any) -> None:
+    def _query_kinds(self, config: HttpAnswer, get: Any) -> None:
         """Requests the kinds of servables: pipelines and graphs answer for a version that they do not have; models
         do not."""
         import json

@@ -27,7 +27,7 @@ class LiveQuestion(Struct, frozen=True):
     #: The most queries while a servable is neither AVAILABLE nor known to fail.
     looks: int = 4
     #: The least number of queries, for rates.
-    least_looks: int = 1
+    least_queries: int = 1
     #: A file with trusted certificates; None for the system's.
     ca: str | None = None
     #: Whether the certificate is left unchecked.

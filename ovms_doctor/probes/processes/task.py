@@ -31,10 +31,10 @@ class _Child(NamedTuple):
 
 
 _TASKS: Mapping[str, _Child] = {
-    "container": _Child("ovms_doctor.probes.containers.engine", "look_at", "ContainerQuestion"),
+    "container": _Child("ovms_doctor.probes.containers.engine", "container_lookup", "ContainerQuestion"),
     "container_names": _Child("ovms_doctor.probes.containers.engine", "names_of", "NamesQuestion"),
     "kernel_log": _Child("ovms_doctor.probes.kernel_log", "answer", "KernelLogQuestion"),
-    "live": _Child("ovms_doctor.probes.live.probe", "look", "LiveQuestion"),
+    "live": _Child("ovms_doctor.probes.live.probe", "observe", "LiveQuestion"),
     "metadata": _Child("ovms_doctor.probes.metadata", "answer", "MetadataQuestion"),
 }
 _ENTRY = "ovms_doctor.probes.processes.task:main"

@@ -47,8 +47,8 @@ _TOGETHER = 32
 #: Bytes that remain free on the file system of the copies.
 _LEFT_FREE = 100 << 20
 #: A smaller download, in bytes, needs no progress display.
-_WORTH_WATCHING = 4 << 20
-_LOOK_EVERY = 0.2
+_LEAST_REPORTED = 4 << 20
+_REPORT_INTERVAL = 0.2
 #: Faults of weights that were not downloaded: the hole that replaces them causes these.
 _OF_HOLES = frozenset({faults.WEIGHTS_ALL_ZERO, faults.WEIGHTS_SPARSE, faults.WEIGHTS_ZERO_TAIL})
 #: Faults that may show another file in place of the weights: then their beginning is downloaded. A hole begins with
@@ -185,7 +185,7 @@ class Copies:
         for job in wave:
             jobs[FetchCopy(job.copy, job.names, job.directory)] = job
         there: list[_Job] = []
-        with _Watch(wave, self._progress):
+        with _DownloadProgress(wave, self._progress):
             for question, answer in self._fetch(list(jobs), begin):
                 job = jobs[question]
                 if not isinstance(answer, StoreResponse):
@@ -197,7 +197,7 @@ class Copies:
                     there = []
         self._work(there, begin, answers)
         # Not earlier: now the children have no other questions left.
-        self._look_again(answers)
+        self._inspect_again(answers)
 
     def _work(
         self, jobs: Sequence[_Job], begin: Callable[[AnyQuestion], None], answers: dict[AnyQuestion, Answer]
@@ -225,7 +225,7 @@ class Copies:
             if id(job) not in kept:
                 shutil.rmtree(job.directory, ignore_errors=True)
 
-    def _look_again(self, answers: dict[AnyQuestion, Answer]) -> None:
+    def _inspect_again(self, answers: dict[AnyQuestion, Answer]) -> None:
         """If holes replace files of a wrong size, downloads their beginnings and inspects all copies again."""
         odd, self._odd = self._odd, {}
         questions = {
@@ -333,16 +333,16 @@ def _wave(todo: Sequence[_Job]) -> list[_Job]:
     return wave
 
 
-class _Watch:
+class _DownloadProgress:
     """Reports the downloaded bytes during the download."""
 
     def __init__(self, wave: Sequence[_Job], progress: Progress | None) -> None:
         total = sum(job.size for job in wave)
         self._wave = wave
         self._total = total
-        self._progress = progress if total >= _WORTH_WATCHING else None
+        self._progress = progress if total >= _LEAST_REPORTED else None
         self._over = threading.Event()
-        self._thread = threading.Thread(target=self._look, daemon=True)
+        self._thread = threading.Thread(target=self._report_progress, daemon=True)
 
     def __enter__(self) -> None:
         if self._progress is not None:
@@ -353,15 +353,15 @@ class _Watch:
             self._over.set()
             self._thread.join()
 
-    def _look(self) -> None:
+    def _report_progress(self) -> None:
         assert self._progress is not None
-        while not self._over.wait(_LOOK_EVERY):
-            received = sum(_come(f"{job.directory}/{name}") for job in self._wave for name in job.names)
+        while not self._over.wait(_REPORT_INTERVAL):
+            received = sum(_file_size(f"{job.directory}/{name}") for job in self._wave for name in job.names)
             url = self._wave[0].copy.access.url(self._wave[0].copy.prefix.rstrip("/"))
             self._progress(url, min(received, self._total), self._total)
 
 
-def _come(path: str) -> int:
+def _file_size(path: str) -> int:
     try:
         return os.stat(path).st_size
     except OSError:

@@ -74,7 +74,7 @@ class StoreCollector:
         #: How many consecutive questions were not answered in time.
         self._in_vain: dict[StoreAccess, int] = {}
         self._pool: Pool | None = None
-        self._copies = Copies(self._ask, load_deadline, deadline, jobs, progress_bytes)
+        self._copies = Copies(self._request, load_deadline, deadline, jobs, progress_bytes)
 
     def collect(
         self, questions: Sequence[AnyQuestion], progress: Callable[[AnyQuestion], None] | None = None
@@ -87,7 +87,7 @@ class StoreCollector:
         try:
             copies = [one for one in distinct if isinstance(one, InspectCopy | LoadCopy)]
             plain = [one for one in distinct if not isinstance(one, InspectCopy | LoadCopy)]
-            for question, answer in self._ask(plain, begin):
+            for question, answer in self._request(plain, begin):
                 answers[question] = answer
             self._copies.collect(copies, begin, answers)
         except interrupts.InterruptedRunError:
@@ -121,7 +121,7 @@ class StoreCollector:
 
     # -- requests --------------------------------------------------------------------------------------
 
-    def _ask(
+    def _request(
         self, questions: Sequence[AnyQuestion], begin: Callable[[AnyQuestion], None]
     ) -> Iterator[tuple[AnyQuestion, Answer]]:
         """Yields each question with its answer, in the order of arrival."""

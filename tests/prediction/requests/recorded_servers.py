@@ -13,7 +13,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from ovms_doctor.diagnosis.settle import look
+from ovms_doctor.diagnosis.settle import settled_run
 from ovms_doctor.model.client_request import ClientRequest
 from ovms_doctor.model.facts import Facts, FactsMissingError
 from ovms_doctor.model.host import User
@@ -55,7 +55,7 @@ class RecordedServer:
         self.facts = Facts()
         user = User(os.getuid(), os.getgid())
         request = CheckOptions(arguments=tuple(arguments), release=release, user=user, bare_metal=True)
-        run = look(request, self.facts, collector())
+        run = settled_run(request, self.facts, collector())
         self.models: ServedModels = replace(served_models(run.plan), mediapipe=mediapipe)
 
     def answer(self, request: ClientRequest) -> Outcome:

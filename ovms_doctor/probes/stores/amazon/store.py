@@ -75,12 +75,12 @@ class AmazonStore:
     def head(self) -> StoreResponse | StoreRefusal | Unavailable:
         """Sends HeadBucket and returns the result."""
 
-        def ask() -> StoreResponse:
+        def send() -> StoreResponse:
             answer = self._client.head_bucket(Bucket=self._access.bucket)
             headers = answer["ResponseMetadata"]["HTTPHeaders"]
             return StoreResponse(self._region(headers.get("x-amz-bucket-region")))
 
-        return self._ask("HeadBucket", ask)
+        return self._request("HeadBucket", send)
 
     def list(self, prefix: str, pages: int, delimited: bool) -> StoreListing | StoreRefusal | Unavailable:
         """Returns the keys that begin with ``prefix``, up to ``pages`` pages of the store."""
@@ -89,7 +89,7 @@ class AmazonStore:
         more: dict[str, str] = {"Delimiter": "/"} if delimited else {}
         last = ""
         for _ in range(pages):
-            page = self._ask("ListObjects", lambda parameters=dict(more): self._page(prefix, parameters))  # type: ignore[misc]
+            page = self._request("ListObjects", lambda parameters=dict(more): self._page(prefix, parameters))  # type: ignore[misc]
             if isinstance(page, StoreRefusal | Unavailable):
                 return page
             if "IsTruncated" not in page and "Name" not in page:
@@ -126,7 +126,7 @@ class AmazonStore:
     def read(self, key: str, begin: int, length: int) -> FileContent | StoreRefusal | Unavailable:
         """Returns at most ``length`` bytes of an object from ``begin`` on; ``size`` is the whole object's."""
 
-        def ask() -> FileContent:
+        def send() -> FileContent:
             # A range of no bytes does not exist.
             byte_range = f"bytes={begin}-{begin + max(length, 1) - 1}"
             answer = self._client.get_object(Bucket=self._access.bucket, Key=key, Range=byte_range)
@@ -139,7 +139,7 @@ class AmazonStore:
                 data = _first(body, min(before + length, size))
             return FileContent(data[before:], size)
 
-        answer = self._ask("GetObject", ask)
+        answer = self._request("GetObject", send)
         # An empty object has no first byte.
         empty = isinstance(answer, StoreRefusal) and answer.status == 416
         return FileContent(b"", 0) if empty else answer
@@ -152,7 +152,7 @@ class AmazonStore:
         except OSError as error:
             return Unavailable(f"no file can be made for it: {error.strerror}")
         with open(descriptor, "wb", buffering=0) as file:
-            answer = self._ask("GetObject", lambda: self._whole(key, file))
+            answer = self._request("GetObject", lambda: self._whole(key, file))
         if not isinstance(answer, StoreResponse):
             with contextlib.suppress(OSError):
                 os.unlink(path)
@@ -172,24 +172,24 @@ class AmazonStore:
 
     # -- requests --------------------------------------------------------------------------------------
 
-    def _ask(self, call: StoreCall, ask: Callable[[], _Answer]) -> _Answer | StoreRefusal | Unavailable:
+    def _request(self, call: StoreCall, send: Callable[[], _Answer]) -> _Answer | StoreRefusal | Unavailable:
         """Returns the answer; after a temporary failure the request is repeated, as long as there is time."""
         if self._stopped is not None:
             return self._stopped
         end = time.monotonic() + self._patience
-        answer: _Answer | StoreRefusal | Unavailable = self._once(call, ask)
+        answer: _Answer | StoreRefusal | Unavailable = self._once(call, send)
         for pause in _PAUSES:
             if not passing(answer) or time.monotonic() + pause > end - self._patience / 4:
                 return answer
             time.sleep(pause)
-            answer = self._once(call, ask)
+            answer = self._once(call, send)
         return answer
 
-    def _once(self, call: StoreCall, ask: Callable[[], _Answer]) -> _Answer | StoreRefusal | Unavailable:
+    def _once(self, call: StoreCall, send: Callable[[], _Answer]) -> _Answer | StoreRefusal | Unavailable:
         from botocore.exceptions import BotoCoreError, ClientError
 
         try:
-            return ask()
+            return send()
         except ClientError as error:
             refusal = self._of_response(call, error.response)
         except BotoCoreError as error:

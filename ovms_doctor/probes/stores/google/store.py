@@ -110,7 +110,7 @@ class GoogleStore:
         prefixes: set[str] = set()
         token: str | None = None
         for _ in range(pages * _REQUESTS):
-            page = self._ask("ListObjects", self._page, prefix, delimited, token)
+            page = self._request("ListObjects", self._page, prefix, delimited, token)
             if isinstance(page, StoreRefusal | Unavailable):
                 return page
             found, below, token = page
@@ -129,7 +129,7 @@ class GoogleStore:
 
     def read(self, key: str, begin: int, length: int) -> FileContent | StoreRefusal | Unavailable:
         """Returns at most ``length`` bytes of an object from ``begin`` on; ``size`` is the whole object's."""
-        return self._ask("GetObject", self._range, key, begin, length)
+        return self._request("GetObject", self._range, key, begin, length)
 
     def download(self, key: str, path: str) -> StoreResponse | StoreRefusal | Unavailable:
         """Downloads a whole object into a new file at ``path``, and removes the file after a failure."""
@@ -139,7 +139,7 @@ class GoogleStore:
         except OSError as error:
             return Unavailable(f"no file can be made for it: {error.strerror}")
         with open(descriptor, "wb", buffering=0) as file:
-            answer = self._ask("GetObject", self._whole, key, file)
+            answer = self._request("GetObject", self._whole, key, file)
         if not isinstance(answer, StoreResponse):
             with contextlib.suppress(OSError):
                 os.unlink(path)
@@ -206,7 +206,7 @@ class GoogleStore:
         self._bucket = client.bucket(name)
         return None
 
-    def _ask(
+    def _request(
         self, call: StoreCall, ask: Callable[..., _Answer | StoreRefusal], *arguments: Any
     ) -> _Answer | StoreRefusal | Unavailable:
         """Calls ``ask`` until it has an answer, at most three times, and within the patience for a request."""

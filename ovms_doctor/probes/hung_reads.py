@@ -11,13 +11,13 @@ from ovms_doctor.probes.processes.child import ChildExit
 from ovms_doctor.probes.remote_files import not_answering
 
 #: The least seconds for any read of a file, after any number of reads that hung.
-_SHORTEST_LOOK = 0.5
+_SHORTEST_READ = 0.5
 #: The number of consecutive questions that hung on one network file system, after which it is not read again.
 _MOST_HUNG = 4
 _HUNG = Unavailable("looking at it did not end in time and was stopped", timed_out=True)
 
 
-class HungLooks:
+class HungReads:
     """The reads of one collector that hung.
 
     ``mounts``: the host paths of the server's paths.
@@ -27,7 +27,7 @@ class HungLooks:
     def __init__(self, mounts: MountTable, deadline: float) -> None:
         self._mounts = mounts
         self._deadline = deadline
-        self._shortest = min(deadline, _SHORTEST_LOOK)
+        self._shortest = min(deadline, _SHORTEST_READ)
         #: The paths of reads that hung, with a slash at the end.
         self._paths: list[str] = []
         #: How many consecutive reads hung on a file system that may not answer, by mount point.
@@ -35,10 +35,10 @@ class HungLooks:
         #: Whether the paths of the questions are this host's, independent of the mounts.
         self._of_host = False
 
-    def of_host(self) -> HungLooks:
+    def of_host(self) -> HungReads:
         """Returns the same for paths of this host: a path that hangs there proves nothing about the server path of
         the same name."""
-        other = HungLooks(self._mounts, self._deadline)
+        other = HungReads(self._mounts, self._deadline)
         other._in_a_row, other._of_host = self._in_a_row, True
         return other
 
@@ -50,7 +50,7 @@ class HungLooks:
         """
         return max(self._deadline * 0.5 ** len(self._paths), self._shortest)
 
-    def time_to_look(self, question: AnyQuestion) -> float:
+    def time_to_inspect(self, question: AnyQuestion) -> float:
         """Returns the seconds to inspect a file, which depend on its size: fewer only if its file system has hung."""
         return max(self._deadline * self.share(question), self._shortest)
 
@@ -100,7 +100,7 @@ class HungLooks:
             return Unavailable(f"the process that looks failed: {answer}", answer.timed_out)
         mount = self._stuck_mount(question)
         if answer.left_behind:
-            return _still_hanging(answer.left_behind, mount)
+            return _unstoppable_read(answer.left_behind, mount)
         return _HUNG if mount is None else _not_answering(mount)
 
     def _mount_of(self, question: AnyQuestion) -> RemoteMount | None:
@@ -124,7 +124,7 @@ def stuck_bases(roots: Sequence[str], mounts: MountTable, deadline: float) -> di
     return {server: found[host] for server, host in hosts.items() if host in found}
 
 
-def _still_hanging(pid: int, mount: RemoteMount | None) -> Unavailable:
+def _unstoppable_read(pid: int, mount: RemoteMount | None) -> Unavailable:
     """Returns the answer for a read that cannot even be stopped."""
     subject = mount or "the file system"
     return Unavailable(

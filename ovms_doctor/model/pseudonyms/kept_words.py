@@ -54,7 +54,7 @@ LETTERS = lazy_pattern(r"[A-Za-z]+")
 COMPOUND = lazy_pattern(f"{NAME_CHARACTER}+")
 
 
-class KnownWords(Struct, frozen=True):
+class KeptWords(Struct, frozen=True):
     """The words that are kept.
 
     * ``words``: those in this program's texts, in small letters: a rule can compare with no other.
@@ -67,7 +67,7 @@ class KnownWords(Struct, frozen=True):
     compounds: frozenset[str]
 
     @staticmethod
-    def of(texts: Iterable[str]) -> KnownWords:
+    def of(texts: Iterable[str]) -> KeptWords:
         """Returns the known words, from this program's texts."""
         words: set[str] = set()
         names = set(_IN_NAMES.split())
@@ -81,7 +81,7 @@ class KnownWords(Struct, frozen=True):
                 names.update(part.lower() for part in _parts(address))
         words |= names
         words -= _EXAMPLES
-        return KnownWords(frozenset(words), frozenset(names), frozenset(compounds))
+        return KeptWords(frozenset(words), frozenset(names), frozenset(compounds))
 
 
 def _parts(text: str) -> Iterable[str]:

@@ -55,8 +55,8 @@ DEVICE_NOT_PRESENT = Code(
     severity="info",
     summary="AUTO or MULTI names a device that the server does not have",
     remedy=(
-        "Nothing, if the list is for several machines. Else give the server the device: in "
-        "a container with --device /dev/dri or /dev/accel."
+        "If the list is for several machines, do nothing. Otherwise give the server the device; for a "
+        "container, with --device /dev/dri or /dev/accel."
     ),
     log=("No available device to filter AUTO plugin",),
     releases=_RELEASES,

@@ -70,7 +70,9 @@ def _evidence(problem: StartProblem) -> tuple[Evidence, ...]:
 
 def _steps(problem: StartProblem) -> tuple[Step, ...]:
     if problem.status == "MODEL_NAME_MISSING":
-        return (Step("Correct --model_name; a model that is not there need not be removed."),)
+        return (
+            Step("Correct --model_name. A model that the file does not contain does not have to be removed."),
+        )
     if problem.status == "PATH_INVALID":
         return (Step("Correct the path of the configuration file."),)
     if problem.option == "--list_models" and problem.exit_code == 0:

@@ -28,7 +28,7 @@ CHECK_CRASHED = Code(
     ),
     releases=_RELEASES,
     see_also=("OVD902",),
-    example=Example("a check that fails", "a version of ovms-doctor in which it does not"),
+    example=Example("a check that fails", "a version of ovms-doctor in which the check does not fail"),
 )
 
 CHECK_TIMED_OUT = Code(
@@ -121,7 +121,10 @@ PIPELINE_NOT_LOADED = Code(
     code="OVD908",
     name="pipeline-not-loaded",
     severity="info",
-    summary="A generative model was not loaded as far as --load says; what is predicted rests on its files",
+    summary=(
+        "A generative model was not loaded as far as --load requests, and the prediction is based on its "
+        "files"
+    ),
     remedy="Install openvino-genai with this program (pip install 'ovms-doctor[genai]'), or accept the static result.",
     releases=_RELEASES,
     see_also=("OVD903",),
@@ -140,7 +143,7 @@ _AZURE = ("az://", "azfs://")
 #: How the address of a model on Hugging Face, or at HF_ENDPOINT, begins.
 _HUB = ("https://", "http://")
 _TO_PULL = (
-    "Pull the model with --pull first, and check the same command again: what is there then is examined."
+    "Pull the model with --pull first, and check the same command again: ovms-doctor then examines its files."
 )
 #: The findings with the reason why a store could not be read.
 _OF_STORES = tuple(

@@ -293,13 +293,13 @@ def _detail(context: Context, extension: ExtensionPlan) -> str:
     if extension.problem == "hangs":
         return f"{extension.untried[:1].upper()}{extension.untried[1:]}. The server waits for it without a limit."
     if extension.problem == "libraries" and not extension.ends:
-        return "Where it is missing, the server ends with exit code 1 before it looks at any model."
+        return "Where the library is missing, the server ends with exit code 1 before it loads any model."
     code = context.plan.exit_code
     ends = "The process ends" + ("" if code is None else f" with exit code {code}")
     assumed = ""
     if extension.problem == "openvino" and context.deployment.release_from.startswith("newest"):
         assumed = " The release is not known and assumed to be the newest: name it with --ovms-version."
-    return f"{ends} before it looks at any model.{assumed}"
+    return f"{ends} before it loads any model.{assumed}"
 
 
 def _confidence(context: Context, extension: ExtensionPlan) -> Confidence:
@@ -366,7 +366,7 @@ def _give_right(context: Context, denial: Denial) -> Step:
     user_class = "u" if denial.uid == user.uid else "g" if denial.gid in (user.gid, *user.groups) else "o"
     right = "x" if denial.right == "search" else "r"
     command = f"chmod {user_class}+{right} {quote(context.host(denial.path))}"
-    return Step(f"Give the server's user the right on {denial.path}.", command, "host", "changes files")
+    return Step(f"Give the server's user this right on {denial.path}.", command, "host", "changes files")
 
 
 def _missing_operations(context: Context, extension: ExtensionPlan) -> Iterator[Finding]:
@@ -420,7 +420,7 @@ def _needed_openvino(extension: ExtensionPlan) -> str:
 
 CHECK = Check(
     name="extension",
-    summary="the CPU extension, and whether it brings what the models need",
+    summary="the CPU extension, and whether it has the operations that the models use",
     codes=(
         EXTENSION_NOT_READABLE,
         EXTENSION_NO_LIBRARY,

@@ -51,7 +51,9 @@ CONFIG_HIDES_VERSIONS = Code(
     code="OVD383",
     name="config-hides-versions",
     severity="error",
-    summary="A config.json beside the version directories makes the server build a graph and leave the versions out",
+    summary=(
+        "A config.json beside the version directories makes the server build a graph and ignore the versions"
+    ),
     remedy="Move config.json and model_index.json out of the model's directory.",
     recovers="restart",
     releases="In single-model mode, since 2026.3.",
@@ -246,7 +248,8 @@ def links_lead_nowhere(context: Context, model: ModelPlan, directory: str, name:
     steps = (
         *steps,
         Step(
-            ("Or copy" if steps else "Copy") + " the files with what the links lead to.",
+            ("Or copy" if steps else "Copy")
+            + (" the files, and replace the links with copies of their destinations."),
             f"cp -rL -- {quote(host)} {quote(host + '.copy')}",
             "host",
             "changes files",
@@ -260,7 +263,7 @@ def links_lead_nowhere(context: Context, model: ModelPlan, directory: str, name:
         path=path,
         base=model.entry.base_path,
         detail=context.failure_effect(model) if model.followed is None else "",
-        evidence=(Evidence(f"{path} → {target}: nothing there", "readlink and stat as the server's user"),),
+        evidence=(Evidence(f"{path} → {target}: does not exist", "readlink and stat as the server's user"),),
         recovers="restart",
         steps=steps,
         causes=(CausedBy("OVD716"), *mount_causes(context, model.entry.base_path)),

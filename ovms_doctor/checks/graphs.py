@@ -25,7 +25,7 @@ GRAPH_NOT_PARSED = Code(
     remedy="Correct graph.pbtxt at the line that the message names, or let the server write it again.",
     log=(server_log.GRAPH_NOT_PARSED,),
     recovers="config_change",
-    releases="Options come and go with releases: a graph.pbtxt of a newer release is refused by an older one.",
+    releases="Each release has its own options: an older release refuses a graph.pbtxt of a newer one.",
     see_also=("OVD362", "OVD363"),
     example=Example('cache_size: "10"', "cache_size: 10"),
 )
@@ -155,14 +155,18 @@ def _failure_effect(context: Context, model: ModelPlan, verdict: str) -> str:
             return f"{name} is AVAILABLE. {which} request to it ends the whole server."
         return f"{name} is AVAILABLE, and /v2/health/ready answers 200. Requests to it fail."
     if verdict == "advice":
-        return "The graph is loaded if the device's compiler takes the model."
+        return "The graph is loaded if the device's compiler accepts the model."
     if verdict == "killed":
         return "The server ends with exit code 139 (SIGSEGV) while it starts, without a line in its log."
     if verdict == "escaped":
-        more = "" if context.single else " Later graphs of the configuration are left out too."
+        more = (
+            ""
+            if context.single
+            else (" The server does not create later graphs of the configuration either.")
+        )
         return (
-            f"The server starts and answers “ready”; {name} does not exist for it: /v1/config does not show it, and "
-            f"requests get 404.{more}"
+            f"The server starts and answers “ready”; {name} does not exist: /v1/config does not show it, "
+            f"and requests get 404.{more}"
         )
     if context.single:
         return "The server ends with exit code 1 before it serves anything."
@@ -238,7 +242,7 @@ def _steps(context: Context, graph: GraphPlan, fault: ServableFault) -> tuple[St
     if fault.line and graph.path:
         return (_show(context, graph.path, fault.line),)
     if fault.path:
-        return (Step("List what is there.", f"ls -la {host}", "host", "reads"),)
+        return (Step("List the directory.", f"ls -la {host}", "host", "reads"),)
     return ()
 
 

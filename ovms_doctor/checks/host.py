@@ -23,10 +23,10 @@ PORT_IN_USE = Code(
     code="OVD801",
     name="port-in-use",
     severity="error",
-    summary="A port that the server is to open is taken",
+    summary="A port that the server opens is already in use",
     remedy=(
-        "Stop the process that listens there, or give the server another port. A server that was not"
-        " stopped is often the one that listens."
+        "Stop the process that listens there, or give the server another port. Often an earlier server "
+        "was not stopped and still listens."
     ),
     log=(server_log.GRPC_BUSY, server_log.REST_BUSY),
     recovers="restart",
@@ -43,8 +43,8 @@ ADDRESS_NOT_LOCAL = Code(
     severity="error",
     summary="The address that the server should bind does not belong to its host",
     remedy=(
-        "Leave --grpc_bind_address and --rest_bind_address out, or name an address that the server's"
-        " host or container has."
+        "Remove --grpc_bind_address and --rest_bind_address, or name an address that the server's host or "
+        "container has."
     ),
     log=(server_log.REST_ADDRESS_MISSING,),
     recovers="restart",
@@ -58,7 +58,7 @@ PORT_NOT_PERMITTED = Code(
     name="port-not-permitted",
     severity="error",
     summary="The server's user has no right to open a port below 1024",
-    remedy="Take a port from 1024 on, and publish it under the low number if needed.",
+    remedy="Use a port from 1024 on, and publish it under the low number if needed.",
     log=(server_log.REST_NOT_PERMITTED,),
     recovers="restart",
     releases=ALL_RELEASES,
@@ -74,7 +74,7 @@ ADDRESS_IS_NAME = Code(
     remedy="Name an IP address: 127.0.0.1 for localhost, 0.0.0.0 for all.",
     log=(server_log.REST_NO_NAMES,),
     recovers="restart",
-    releases="Since 2025.0, for REST; gRPC takes names in all releases.",
+    releases="Since 2025.0, for REST. gRPC accepts names in all releases.",
     see_also=("OVD802",),
     example=Example("ovms --rest_bind_address localhost …", "ovms --rest_bind_address 127.0.0.1 …"),
 )
@@ -85,8 +85,8 @@ LOG_FILE_NOT_WRITABLE = Code(
     severity="error",
     summary="The file of --log_path cannot be written, so the server ends",
     remedy=(
-        "Name a path that the server's user may write to, or leave --log_path out: the log goes to "
-        "standard output anyway."
+        "Name a path that the server's user may write to, or remove --log_path: the log goes to standard "
+        "output anyway."
     ),
     log=(server_log.LOG_NOT_OPENED,),
     recovers="restart",
@@ -99,7 +99,7 @@ ENGINE_PORT_TAKEN = Code(
     code="OVD862",
     name="engine-port-taken",
     severity="error",
-    summary="The container engine cannot publish a port: the host's port is taken",
+    summary="The container engine cannot publish a port: the host's port is already in use",
     remedy=(
         "Publish another port of the host, or stop what listens there; docker ps shows containers "
         "that publish it."
@@ -174,7 +174,10 @@ def _message(context: Context, problem: StartProblem, network: NetworkInspection
         )
     if problem.kind == "port_not_permitted":
         first = first_open_port(context.deployment, network)
-        return f"{prefix}{context.user_ids} has no right to open port {problem.port}: that needs a port from {first} on"
+        return (
+            f"{prefix}{context.user_ids} has no right to open port {problem.port}: without a capability, "
+            f"only ports from {first} on can be opened"
+        )
     taken = takes_port(problem, network)
     by = f" by {taken.program}" if taken is not None and taken.program else ""
     return f"{prefix}port {problem.port} of this host is in use{by}"
@@ -245,7 +248,9 @@ def _evidence_of_file(context: Context, problem: StartProblem) -> tuple[Evidence
     """Returns the rights that decide: those of the file, else those of the lowest existing directory."""
     path = context.absolute(problem.path or "")
     if not _on_host(context, problem):
-        return (Evidence(f"{path} is under no mount: the directories of the image are root's", "the mounts"),)
+        return (
+            Evidence(f"{path} is not on a mount, and root owns the directories of the image", "the mounts"),
+        )
     existing = path
     while True:
         rights = context.facts.get(CheckWritable(existing))
@@ -274,13 +279,13 @@ def _steps(context: Context, problem: StartProblem) -> tuple[Step, ...]:
     if problem.kind == "address_not_local":
         if uses_host_network(context.deployment):
             step = Step("List the addresses of this host.", "ip -brief address", "host", "reads")
-            return (step, Step(f"Leave {problem.option} out, or name one of them."))
+            return (step, Step(f"Remove {problem.option}, or name one of them."))
         publish = f"-p {problem.text}:{problem.port}:{problem.port}"
         location = _step_location(context)
         if location == "compose":
             publish = f'ports: ["{problem.text}:{problem.port}:{problem.port}"]'
         return (
-            Step(f"Leave {problem.option} out."),
+            Step(f"Remove {problem.option}."),
             Step(
                 "Publish the port on that address of the host instead.",
                 publish,
@@ -301,13 +306,13 @@ def _steps_for_right(context: Context, problem: StartProblem) -> tuple[Step, ...
     port, option = problem.port, problem.option
     if context.deployment.container is not None and not uses_host_network(context.deployment):
         return (
-            Step("Leave the setting net.ipv4.ip_unprivileged_port_start of the container out, or lower it."),
+            Step("Remove the setting net.ipv4.ip_unprivileged_port_start of the container, or lower it."),
             Step(f"Or give {option} a port from {context.deployment.container.first_open_port} on."),
         )
     if context.deployment.container is not None:
         # In the host's network Docker does not remove this limit, and a capability has no effect for a user other than
         # root.
-        text = f"Leave the host's network, and publish a high port as {port}."
+        text = f"Do not use the host's network, and publish a high port as {port}."
         command = f"-p {port}:9000 … {option} 9000"
         if _step_location(context) == "compose":
             command = f'ports: ["{port}:9000"]   # and {option} 9000'
@@ -325,7 +330,7 @@ def _steps_for_right(context: Context, problem: StartProblem) -> tuple[Step, ...
 
 def _steps_for_file(context: Context, problem: StartProblem) -> tuple[Step, ...]:
     user, path = context.deployment.user, context.absolute(problem.path or "")
-    steps = [Step("Leave --log_path out: the log goes to standard output anyway.")]
+    steps = [Step("Remove --log_path: the log goes to standard output anyway.")]
     if problem.failure is not None and problem.failure.errno == errno.EISDIR:
         name = quote(posixpath.join(problem.path or "", "ovms.log"))
         return (*steps, _argument(context, "Or name a file in the directory.", f"--log_path {name}"))

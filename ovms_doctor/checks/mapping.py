@@ -49,7 +49,10 @@ MAPPING_UNKNOWN_TENSOR = Code(
     name="mapping-unknown-tensor",
     severity="warning",
     summary="mapping_config.json maps a tensor that the model does not have",
-    remedy=(f"Write the model's own name as key, the first of them where it has several. {_RELOAD}"),
+    remedy=(
+        "Write the model's own name as the key. If a tensor has several names, write the first one. "
+        f"{_RELOAD}"
+    ),
     recovers="config_change",
     releases=ALL_RELEASES,
     see_also=("OVD425", "OVD461"),
@@ -60,7 +63,7 @@ MAPPING_NAME_SHARED = Code(
     code="OVD463",
     name="mapping-name-shared",
     severity="warning",
-    summary="mapping_config.json gives several tensors one name",
+    summary="mapping_config.json gives several tensors the same name",
     remedy=(f"Give each tensor a name of its own. {_RELOAD}"),
     recovers="config_change",
     releases=ALL_RELEASES,
@@ -73,7 +76,7 @@ MAPPING_INCOMPLETE = Code(
     name="mapping-incomplete",
     severity="info",
     summary="mapping_config.json has no inputs, or no outputs",
-    remedy="Nothing, if this is intended; an empty object for the missing half avoids the warning.",
+    remedy="If this is intended, do nothing. An empty object for the missing half avoids the warning.",
     log=(server_log.MAPPING_HALF,),
     recovers="config_change",
     releases=ALL_RELEASES,

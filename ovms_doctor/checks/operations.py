@@ -70,7 +70,7 @@ def _tokenizers(context: Context, model: ModelPlan, attempt: Attempt) -> Finding
         detail="The server’s images contain libopenvino_tokenizers.so. Without it, the server only logs a warning "
         "at its start, and this model does not load.",
         evidence=(Evidence(names, "static reading"),),
-        remedy="Nothing is to be done: the server loads the library by itself.",
+        remedy="Do nothing: the server loads the library by itself.",
     )
 
 

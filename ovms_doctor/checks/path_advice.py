@@ -9,7 +9,7 @@ from ovms_doctor.model.findings import CausedBy, Evidence, Step
 from ovms_doctor.model.names import is_remote
 
 
-def list_step(context: Context, path: str, text: str = "List what is there.") -> Step:
+def list_step(context: Context, path: str, text: str = "List the directory.") -> Step:
     """Returns the step that lists the directory ``path``, a server path."""
     if is_remote(path):
         return Step(text, f"{_tool(context, path)} ls {quote(_directory(path))}", "host", "reads")

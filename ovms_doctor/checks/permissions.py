@@ -25,8 +25,8 @@ DIRECTORY_NOT_SEARCHABLE = Code(
     summary="The server's user has no permission (x) to enter a directory on the path to the model",
     remedy=(
         "Give the server's user (in the image: uid 5000) the right to enter every directory from the "
-        "mounted one down to the version directory (x), or run the server as a user who has it. "
-        "Where the log says “Exception occurred while loading model”, restart the server afterwards."
+        "mounted one down to the version directory (x), or run the server as a user who has it. If the "
+        "log contains “Exception occurred while loading model”, restart the server afterwards."
     ),
     log=(
         server_log.CANNOT_CHECK_DIRECTORY,
@@ -37,9 +37,9 @@ DIRECTORY_NOT_SEARCHABLE = Code(
         STATUS_DENIED,
     ),
     releases=(
-        "Until 2025.0 nothing throws: without x on the base path the version's directory is "
-        "“missing” and tried again at every poll; without x on the version directory OpenVINO fails "
-        "to read the model. Exit code 64 since 2026.3."
+        "Until 2025.0 there is no exception: without x on the base path the version's directory is "
+        "“missing” and tried again at every poll; without x on the version directory OpenVINO fails to "
+        "read the model. Exit code 64 since 2026.3."
     ),
     see_also=("OVD202", "OVD203", "OVD118"),
     example=Example("drwxr--r-- root root m/1", "drwxr-xr-x root root m/1"),
@@ -51,9 +51,9 @@ DIRECTORY_NOT_LISTABLE = Code(
     severity="error",
     summary="The server's user has no permission (r) to list the model's directory or a version directory",
     remedy=(
-        "Give the server's user (in the image: uid 5000) the right to list the directory (r), or run "
-        "the server as a user who has it. Where the log says “Exception occurred while loading "
-        "model”, restart the server afterwards."
+        "Give the server's user (in the image: uid 5000) the right to list the directory (r), or run the "
+        "server as a user who has it. If the log contains “Exception occurred while loading model”, "
+        "restart the server afterwards."
     ),
     log=(
         server_log.CANNOT_LIST,
@@ -62,7 +62,8 @@ DIRECTORY_NOT_LISTABLE = Code(
         LIST_DENIED,
     ),
     releases=(
-        "Until 2025.0 a version directory that may not be listed is “missing”, and tried again at every poll."
+        "Until 2025.0 a version directory that the server's user cannot list is “missing”, and tried "
+        "again at every poll."
     ),
     see_also=("OVD201", "OVD203", "OVD118"),
     example=Example("drwx--x--x root root m", "drwxr-xr-x root root m"),

@@ -144,13 +144,13 @@ _READ_BY_A_CLIENT = {"http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "
 _REASONS = {
     "no scheme": "the value does not begin with http://",
     "capital scheme": "http:// must be in lower case",
-    "other scheme": "only http:// and https:// are known",
+    "other scheme": "only http:// and https:// are accepted",
     "IPv6 address": "IPv6 addresses are not supported",
     "path": "there is more text after the port",
     "empty password": "the password is empty",
     "blank": "the value begins or ends with a blank",
     "port": "the port is not a number of up to five digits",
-    "form": "the value has not the form http://HOST:PORT",
+    "form": "the value does not have the form http://HOST:PORT",
 }
 
 
@@ -227,7 +227,10 @@ def _taken(context: Context, item: StorageRoute) -> Iterator[Finding]:
             NO_PROXY_NOT_ASKED,
             f"The S3 client sends its requests to {host} through the proxy in {name}, although "
             f"{exemption.variable} has {entry}",
-            detail="It reads names and what ends in them, without ports, asterisks and networks."
+            detail=(
+                "It compares host names and their ends with the entries. It does not support ports, "
+                "asterisks and networks."
+            )
             if reads
             else f"The S3 client of this release does not read {exemption.variable}.",
             confidence="medium",

@@ -13,13 +13,13 @@ from ovms_doctor.model.facts import Writability
 from ovms_doctor.model.findings import Confidence, Evidence, Finding, Severity, Step
 from ovms_doctor.model.pull_plan import PullFault, PullFaultKind, PullPlan
 
-_SINCE = "Since 2025.2, when pulling came."
+_SINCE = "Since 2025.2, the first release that pulls models."
 
 REPOSITORY_NOT_WRITABLE = Code(
     code="OVD385",
     name="repository-not-writable",
     severity="error",
-    summary="The server cannot write the model, its graph.pbtxt or the configuration where it is to",
+    summary="The server cannot write the model, its graph.pbtxt or the configuration to its path",
     remedy="Mount the repository so that the server's user can write to it, or serve the model without pulling it.",
     log=(server_log.FILE_NOT_WRITTEN, server_log.CLONE_FAILED, server_log.PATH_ESCAPES),
     recovers="restart",
@@ -33,8 +33,8 @@ PULL_UNFINISHED = Code(
     code="OVD386",
     name="pull-unfinished",
     severity="error",
-    summary="An earlier pull of the model did not come to its end",
-    remedy="Start the pull once more with --overwrite_models.",
+    summary="An earlier pull of the model did not finish",
+    remedy="Start the pull again with --overwrite_models.",
     recovers="restart",
     releases=(
         "Until 2026.0 the server uses an existing directory unchanged. It resumes Git LFS files that are pointers in "
@@ -58,7 +58,7 @@ HUGGING_FACE_VARIABLE = Code(
     code="OVD388",
     name="hugging-face-variable",
     severity="error",
-    summary="A variable of the environment keeps the server from pulling the model",
+    summary="An environment variable prevents the server from pulling the model",
     remedy="Correct the variable, or leave it out of the server's environment.",
     log=(server_log.TIMEOUT_NO_NUMBER, server_log.CONNECT_TIMEOUT_NO_NUMBER, server_log.CLONE_FAILED),
     recovers="restart",
@@ -86,8 +86,8 @@ PULL_WITHOUT_CONVERSION = Code(
     log=(server_log.NO_OPTIMUM,),
     recovers="restart",
     releases=(
-        "Since 2025.4 a model is converted only with --weight-format or --extra_quantization_params; in 2025.3 every "
-        "one that is not below OpenVINO/."
+        "Since 2025.4 a model is converted only with --weight-format or --extra_quantization_params; in "
+        "2025.3 every model that is not below OpenVINO/ is converted."
     ),
     see_also=("OVD365",),
     example=Example("--source_model Qwen/Qwen3-8B", "--source_model OpenVINO/Qwen3-8B-int4-ov"),
@@ -108,7 +108,10 @@ GRAPH_REWRITTEN = Code(
     name="graph-rewritten",
     severity="warning",
     summary="The server replaces a graph.pbtxt that it did not write",
-    remedy="Serve the directory with --model_path instead of --source_model; then graph.pbtxt is read as it is.",
+    remedy=(
+        "Serve the directory with --model_path instead of --source_model. The server then uses "
+        "graph.pbtxt without a change."
+    ),
     recovers="restart",
     releases=_SINCE,
     see_also=("OVD385",),
@@ -120,7 +123,7 @@ NAME_LISTED_ALREADY = Code(
     code="OVD393",
     name="name-listed-already",
     severity="error",
-    summary="The configuration has a model of this name already, and gets no second one",
+    summary="The configuration already has a model of this name, and the server does not add a second one",
     remedy="Give the model another name, or remove the other one with --remove_from_config first.",
     log=(server_log.MODEL_LISTED_ALREADY,),
     recovers="restart",
@@ -220,7 +223,7 @@ _MESSAGES: Mapping[PullFaultKind, _Message] = {
         )
     ),
     "endpoint": lambda context, pull, fault: (
-        "HF_ENDPOINT is set to nothing or does not begin with https:// or http://"
+        "HF_ENDPOINT is empty or does not begin with https:// or http://"
     ),
     "timeout": lambda context, pull, fault: f"{fault.subject} is not a number of milliseconds",
     "token_unread": lambda context, pull, fault: (
@@ -239,13 +242,13 @@ _MESSAGES: Mapping[PullFaultKind, _Message] = {
         f"{fault.path} has {_free(fault)} GB free, and {pull.source} needs about {fault.needed / _GB:.1f} GB, by its "
         "name"
     ),
-    "listed": lambda context, pull, fault: f"{fault.path} lists a model named {fault.subject} already",
+    "listed": lambda context, pull, fault: f"{fault.path} already lists a model named {fault.subject}",
 }
 _DETAILS: Mapping[PullFaultKind, str] = {
     "not_converted": "If it holds no openvino_model.xml, the pull succeeds and serving the model fails.",
-    "token_unread": "Models that are private or gated are not pulled without it.",
-    "space": "The server does not check the space: the download fails, and the files stay as they are then.",
-    "rewritten": "What is set in it by hand is lost.",
+    "token_unread": "Without it, private or gated models cannot be pulled.",
+    "space": "The server does not check the space: the download fails, and the incomplete files remain.",
+    "rewritten": "Manual changes in it are lost.",
     "no_organisation": "The download fails where Hugging Face has no model of this name.",
 }
 
@@ -276,10 +279,10 @@ def _steps(context: Context, pull: PullPlan, fault: PullFault) -> Iterator[Step]
     if fault.kind in ("denied", "read_only"):
         yield from _writable(context, pull, fault)
     elif fault.kind == "unfinished":
-        yield run_with(context, "Pull it anew.", ["--overwrite_models"])
+        yield run_with(context, "Pull it again.", ["--overwrite_models"])
     elif fault.kind == "rewritten":
         arguments = ["--model_path", pull.directory, "--model_name", pull.source]
-        yield run_with(context, "Serve it as it is, without --source_model and --task.", arguments)
+        yield run_with(context, "Serve it unchanged, without --source_model and --task.", arguments)
     elif fault.kind == "no_organisation":
         name = f"OpenVINO/{fault.subject}" if fault.certain else f"ORGANISATION/{fault.subject}"
         yield run_with(context, "Name its organisation.", ["--source_model", name])
@@ -292,7 +295,7 @@ def _steps(context: Context, pull: PullPlan, fault: PullFault) -> Iterator[Step]
     elif fault.kind == "no_optimum":
         yield Step("Use the image whose tag ends in -py, which has optimum-cli.")
     elif fault.kind == "token_unread":
-        yield _variable(context, "Give the token under the name that is read.", "HF_TOKEN")
+        yield _variable(context, "Set the token in the variable that the server reads.", "HF_TOKEN")
     elif fault.kind == "endpoint":
         yield _variable(context, "Write the address with its scheme.", "HF_ENDPOINT=https://HOST")
 
@@ -342,4 +345,4 @@ def _writable(context: Context, pull: PullPlan, fault: PullFault) -> Iterator[St
             )
     if pull.existing == "kept" and pull.mode == "pull_and_start":
         arguments = ["--model_path", pull.directory, "--model_name", pull.source]
-        yield run_with(context, "Or serve what is there, without --source_model.", arguments)
+        yield run_with(context, "Or serve the existing files, without --source_model.", arguments)

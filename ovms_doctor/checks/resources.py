@@ -71,8 +71,11 @@ CACHE_CAN_OUTGROW_MEMORY = Code(
     code="OVD746",
     name="kv-cache-can-outgrow-memory",
     severity="warning",
-    summary="One request of the longest text that the model takes needs a larger cache than the memory that is left",
-    remedy="Keep requests shorter (max_tokens_limit bounds the answers), or raise the memory limit.",
+    summary=(
+        "One request of the longest text that the model accepts needs a larger cache than the memory that "
+        "is left"
+    ),
+    remedy="Keep requests shorter (max_tokens_limit limits the answers), or raise the memory limit.",
     recovers="restart",
     releases="Since 2025.0, where cache_size is 0 (the default since 2025.4): the cache grows with requests.",
     see_also=("OVD744", "OVD741", "OVD701"),
@@ -214,7 +217,7 @@ def _growing(context: Context, estimate: MemoryEstimate, item: CacheMemory, left
     tokens = left // cache.high
     return context.finding(
         CACHE_CAN_OUTGROW_MEMORY,
-        f"One request of {cache.longest:,} tokens, the longest that {item.model} takes, needs "
+        f"One request of {cache.longest:,} tokens, the longest that {item.model} accepts, needs "
         f"{size_in_words(need)} for its cache, and {name} leaves {size_in_words(left)}",
         model=item.model,
         detail=f"About {tokens:,} tokens of all running requests together fit. The server starts; a cache that cannot "
@@ -227,8 +230,8 @@ def _growing(context: Context, estimate: MemoryEstimate, item: CacheMemory, left
         recovers="restart",
         steps=(
             Step(
-                f"Keep requests shorter, {tokens:,} tokens in all: max_tokens_limit in graph.pbtxt bounds the answers, "
-                "the clients bound the prompts."
+                f"Keep requests shorter, {tokens:,} tokens in all: max_tokens_limit in graph.pbtxt limits "
+                "the answers, and the clients limit the prompts."
             ),
             Step(f"Or give the server {size_in_words(estimate.high + need)}."),
         ),
@@ -263,7 +266,7 @@ def _assumptions(estimate: MemoryEstimate) -> str:
     parts = [f"Assumed: weights computed in {computed}, on the CPU; OpenVINO's own memory, no requests."]
     if estimate.mapped >= _MIB:
         parts.append(
-            f"{size_in_words(estimate.mapped)} of mapped files come on top, which the kernel can reclaim."
+            f"{size_in_words(estimate.mapped)} of mapped files are added, which the kernel can reclaim."
         )
     if estimate.caches:
         parts.append("Generative models take this much from the first request on, less before.")

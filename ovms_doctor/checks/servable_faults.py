@@ -28,7 +28,7 @@ MODELS_PATH_WRONG = Code(
     code="OVD364",
     name="models-path-wrong",
     severity="error",
-    summary="The models_path of a node leads to no directory",
+    summary="The models_path of a node does not name a directory",
     remedy="Write the path of the model's directory, relative to the graph's base path or absolute.",
     recovers="config_change",
     releases="Relative paths count from the base path, not from the directory of graph.pbtxt.",
@@ -54,7 +54,7 @@ GENERATIVE_FILE_MISSING = Code(
     name="generative-file-missing",
     severity="error",
     summary="A file without which the generative model does not load is missing",
-    remedy="Export or pull the model again; see which files are there.",
+    remedy="Export or pull the model again. List the files in its directory.",
     recovers="config_change",
     releases=ALL_RELEASES,
     see_also=("OVD365", "OVD367"),
@@ -64,7 +64,10 @@ GENERATIVE_FILE_DAMAGED = Code(
     code="OVD367",
     name="generative-file-damaged",
     severity="error",
-    summary="A file of the generative model is there and cannot be read: cut off, a Git LFS pointer, no JSON",
+    summary=(
+        "A file of the generative model is there and cannot be read: it is cut off, a Git LFS pointer, or "
+        "not JSON"
+    ),
     remedy="Fetch the file again.",
     recovers="config_change",
     releases="generation_config.json is read since 2025.2.",
@@ -86,8 +89,8 @@ WRONG_KIND_OF_MODEL = Code(
     code="OVD369",
     name="wrong-kind-of-model",
     severity="error",
-    summary="The model was exported for another task than the one that the graph serves it for",
-    remedy="Export the model for the task that it is served for.",
+    summary="The model was exported for another task than the task of the graph",
+    remedy="Export the model for the task of the graph.",
     recovers="config_change",
     releases=ALL_RELEASES,
     see_also=("OVD366", "OVD370"),
@@ -124,10 +127,13 @@ TOKENIZER_OF_OTHER_RELEASE = Code(
     code="OVD372",
     name="tokenizer-of-other-release",
     severity="error",
-    summary="The tokenizer was converted by tools that the release's runtime does not fit",
+    summary="The tokenizer was converted by tools that do not fit the release's runtime",
     remedy="Convert the tokenizer with the openvino_tokenizers of the server's release, or use a newer server.",
     recovers="restart",
-    releases="Tokenizers of 2026.4 crash 2025.2 to 2026.3; those of 2025.2 and newer are refused until 2025.1.",
+    releases=(
+        "Tokenizers of 2026.4 crash 2025.2 to 2026.3. Releases until 2025.1 refuse tokenizers of 2025.2 "
+        "and newer."
+    ),
     see_also=("OVD371",),
     example=Example("openvino_tokenizers 2026.4, OVMS 2026.3", "openvino_tokenizers 2026.3, OVMS 2026.3"),
 )
@@ -159,7 +165,7 @@ GENERATIVE_MODEL_REFUSED = Code(
     name="generative-model-refused",
     severity="error",
     summary="OpenVINO or OpenVINO GenAI refuses the model, or crashes when it loads it",
-    remedy="Do what the text of the exception says; export the model again with the tools of the server's release.",
+    remedy="Follow the text of the exception. Export the model again with the tools of the server's release.",
     recovers="config_change",
     releases="With --load it is the OpenVINO of this environment that loads it, which may be another release's.",
     see_also=("OVD366", "OVD367", "OVD369"),
@@ -175,7 +181,7 @@ FAULTS: Mapping[ServableFaultKind, tuple[Code, _Sentence]] = {
     "path_unset": (MODELS_PATH_WRONG, lambda fault: f"The node {fault.node} has no models_path"),
     "path_missing": (
         MODELS_PATH_WRONG,
-        lambda fault: f"There is no directory {fault.path}, which models_path names",
+        lambda fault: f"The directory {fault.path}, which models_path names, does not exist",
     ),
     "path_kind": (MODELS_PATH_WRONG, lambda fault: f"{fault.path} is neither a directory nor a GGUF file"),
     "not_converted": (
@@ -215,7 +221,7 @@ FAULTS: Mapping[ServableFaultKind, tuple[Code, _Sentence]] = {
     ),
     "text_embeddings": (
         WRONG_KIND_OF_MODEL,
-        lambda fault: f"{fault.path} is missing: the server takes the model for a text model",
+        lambda fault: f"{fault.path} is missing: the server loads the model as a text model",
     ),
     "model_type": (
         MODEL_TYPE_UNKNOWN,
@@ -265,7 +271,7 @@ FAULTS: Mapping[ServableFaultKind, tuple[Code, _Sentence]] = {
     ),
     "device": (
         GENERATIVE_SETTING_REFUSED,
-        lambda fault: f"The node {fault.node} is to run on the device “{fault.subject}”: {fault.detail}",
+        lambda fault: f"The node {fault.node} uses the device “{fault.subject}”: {fault.detail}",
     ),
     "npu_property": (
         GENERATIVE_SETTING_REFUSED,
@@ -301,7 +307,7 @@ FAULTS: Mapping[ServableFaultKind, tuple[Code, _Sentence]] = {
     "property": (GENERATIVE_SETTING_REFUSED, lambda fault: f"plugin_config: {fault.detail}"),
     "parser_pair": (
         GENERATIVE_SETTING_REFUSED,
-        lambda fault: f"The tool parser and the reasoning parser, {fault.subject}, do not go together",
+        lambda fault: f"The tool parser and the reasoning parser, {fault.subject}, cannot be used together",
     ),
     "image_option": (GENERATIVE_SETTING_REFUSED, lambda fault: f"{fault.subject}: {fault.detail}"),
     "scheduler": (GENERATIVE_SETTING_REFUSED, lambda fault: fault.detail),

@@ -58,8 +58,8 @@ _COLLECT_AGAIN = "Collect the facts again on the server's host, with this releas
 #: Part of a reason → its remedy.
 _BY_REASON = (
     ("not among the recorded facts", _COLLECT_AGAIN),
-    ("nothing was looked at", _COLLECT_AGAIN),
-    ("interrupted", "Run it again, and let it run to its end."),
+    ("nothing was examined", _COLLECT_AGAIN),
+    ("interrupted", "Run it again until it ends."),
     ("file of a secret", "Save the secret's file on this host, and name it with --mount FILE:PATH."),
     (
         "custom loader",

@@ -16,7 +16,9 @@ VERSION_RETIRED_LATER = Code(
     code="OVD115",
     name="version-retired-later",
     severity="error",
-    summary="An older version that is loaded at start-up in place of broken ones is unloaded at the next poll",
+    summary=(
+        "An older version that is loaded at start-up instead of broken versions is unloaded at the next poll"
+    ),
     remedy=(
         "Repair or remove the broken versions above the good one, or request the good one: "
         '{"specific": {"versions": [N]}}.'
@@ -72,10 +74,8 @@ VERSION_NOT_TRIED = Code(
     code="OVD118",
     name="version-not-tried",
     severity="error",
-    summary=(
-        "The server does not try to load a requested version or model, because of what happened before it"
-    ),
-    remedy="Repair the version or model before it, as its finding says; this finding then disappears too.",
+    summary=("The server does not try to load a requested version or model, because of an earlier load"),
+    remedy="Repair the earlier version or model, as its finding describes. This finding then disappears too.",
     releases="Exceptions of this kind since 2025.1; hanging and crashing loads in all releases.",
     see_also=("OVD117", "OVD201", "OVD202", "OVD314", "OVD343"),
     example=Example(

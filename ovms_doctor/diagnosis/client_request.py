@@ -91,7 +91,7 @@ def _settled(attempt: Callable[[], T], facts: Facts, collector: Collector | None
             return attempt()
         except FactsMissingError as missing:
             if collector is None:
-                facts.close("nothing was looked at")
+                facts.close("nothing was examined")
             else:
                 facts.add(collector.collect(missing.questions, None))
     raise RuntimeError("the rules ask without end")

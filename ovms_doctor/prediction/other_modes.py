@@ -81,7 +81,7 @@ def _pull(
     if arguments.mode == "pull_and_start":
         return None, pull
     if pull.downloads:
-        cause = CouldNotLook(_address(pull, deployment), "the server downloads it, and it was not looked at")
+        cause = CouldNotLook(_address(pull, deployment), "the server downloads it, and it was not examined")
         return Plan(deployment.mode, "unknown", unknown=cause, pull=pull), pull
     return Plan(deployment.mode, "exits", 0, pull=pull), pull
 
@@ -94,7 +94,7 @@ def pulled_model(
     name = arguments.model_name or pull.source
     model = ModelPlan(ModelEntry(name, path), Detection("OK"), kind="graph")
     if pull.existing != "kept" or not pull.directory:
-        reason = "the server downloads it when it starts, and it was not looked at"
+        reason = "the server downloads it when it starts, and it was not examined"
         if pull.existing == "resumed":
             reason = "an unfinished download continues at the start"
         return replace(model, unknown=CouldNotLook(_address(pull, deployment), reason))

@@ -71,7 +71,7 @@ def way_phrase(status: LiveStatus) -> str:
             text = f"{status.address.host} → {text}"
         parts.append(text)
     if not parts:
-        parts.append(status.observations.problem or "nothing was looked at")
+        parts.append(status.observations.problem or "nothing was examined")
     if not status.address.port_named:
         parts[0] += f" (port {status.address.port} assumed)"
     return " · ".join(parts)

@@ -90,7 +90,7 @@ def _facts_origin(origin: FactsOrigin) -> str:
     host = f" on {origin.host}" if origin.host else ""
     time = f" at {origin.collected_at}" if origin.collected_at else ""
     by = f" by ovms-doctor {origin.tool_version}" if origin.tool_version else ""
-    return f"recorded facts, collected{host}{time}{by}: nothing was looked at now"
+    return f"recorded facts, collected{host}{time}{by}: nothing was examined now"
 
 
 def _rules(deployment: Deployment) -> str:

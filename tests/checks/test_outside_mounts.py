@@ -288,7 +288,7 @@ def test_a_version_with_a_dangling_link(public_dir: Path) -> None:
     result = ovms_doctor("check", "--format", "json", "--as", "model", public_dir / "m")
     (finding,) = result.document["findings"]
     assert finding["code"] == "OVD101"
-    assert "“1” is a link that leads to no directory" in finding["message"]
+    assert "“1” is a link whose destination is not a directory" in finding["message"]
     assert finding["remedy"]["steps"] == []
 
 

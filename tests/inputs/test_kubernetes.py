@@ -942,8 +942,8 @@ def test_keys_that_a_config_map_does_not_have() -> None:
     found = mounted({"configMap": {"name": "conf"}}, mountPath="/c.json", subPath="cfg.json")
     assert [(file.server, file.directory) for file in found.files] == [("/c.json", True)]
     assert found.problems == (
-        "/c.json is mounted from the file cfg.json of the config map conf, which has none of that name: Kubernetes "
-        "mounts an empty directory.",
+        "/c.json is mounted from the file cfg.json of the config map conf, which does not have this key: "
+        "Kubernetes mounts an empty directory.",
     )
     items = [{"key": "cfg.json", "path": "c.json"}]
     found = mounted({"configMap": {"name": "conf", "items": items}})

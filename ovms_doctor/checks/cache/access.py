@@ -61,7 +61,8 @@ CACHE_NOT_WRITABLE = Code(
     severity="warning",
     summary="The server's user has no permission (w) to write into the cache directory",
     remedy=(
-        "Make the server's user the owner of the directory, and mount it without :ro; or leave the cache out."
+        "Make the server's user the owner of the directory, and mount it without :ro, or start the server "
+        "without a cache."
     ),
     log=(
         server_log.CACHE_NOT_WRITABLE,
@@ -70,7 +71,7 @@ CACHE_NOT_WRITABLE = Code(
     recovers="restart",
     releases=(
         "The start is the same in all releases from 2022.1 on; the effect on the models depends on "
-        "OpenVINO's release: only from 2025.4 to 2026.1 does the load fail."
+        "OpenVINO's release: the load fails only from 2025.4 to 2026.1."
     ),
     see_also=("OVD503", "OVD504", "OVD501"),
     example=Example("drwxr-xr-x root root /srv/cache", "drwxr-xr-x 5000 5000 /srv/cache"),

@@ -15,7 +15,8 @@ CACHE_LEFT_OUT = Code(
     name="cache-left-out",
     severity="info",
     summary="The model does not use the cache",
-    remedy='Nothing, if this is intended; else add "allow_cache": true, which a custom loader forbids.',
+    remedy='If this is intended, do nothing. Otherwise add "allow_cache": true. '
+    "A model with a custom loader cannot have it.",
     log=(server_log.CACHE_DISABLED,),
     recovers="config_change",
     releases=ALL_RELEASES,
@@ -28,7 +29,7 @@ CACHE_WITH_CUSTOM_LOADER = Code(
     name="cache-with-custom-loader",
     severity="error",
     summary="A model with a custom loader has allow_cache",
-    remedy='Remove "allow_cache", or the cache.',
+    remedy='Remove "allow_cache", or start the server without a cache.',
     log=(
         server_log.CACHE_CUSTOM_LOADER,
         "allow_cache is set to true with custom loader usage",

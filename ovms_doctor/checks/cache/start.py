@@ -17,9 +17,7 @@ CACHE_NOT_CREATED = Code(
     name="cache-not-created",
     severity="error",
     summary="The cache directory does not exist, and the server cannot create it",
-    remedy=(
-        "Create the directory with the server's user as its owner, and mount it; or leave --cache_dir out."
-    ),
+    remedy=("Create the directory with the server's user as its owner, and mount it, or remove --cache_dir."),
     log=("filesystem error: cannot create directories: {reason} [{path}] - will now terminate.",),
     recovers="restart",
     releases=ALL_RELEASES,

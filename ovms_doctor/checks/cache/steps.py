@@ -73,7 +73,7 @@ def _chown(context: Context, cache: CachePlan, text: str) -> Step:
         own = quote(os.path.join(path, "ovms-cache"))
         command = f"install -d -o {user.uid} -g {user.gid} -m 0750 {own}"
         return Step(
-            f"{path} is not for the cache only: create a directory below it, and name that one.",
+            f"{path} is not only for the cache: create a directory below it, and use that for the cache.",
             command,
             "host",
             "needs root",
@@ -145,7 +145,12 @@ def _configured_in(context: Context) -> StepLocation:
 
 def _writable(context: Context, cache: CachePlan, host: str) -> Step:
     if context.deployment.bare_metal:
-        return Step("Mount the file system writable.", f"findmnt --target {host}", "host", "reads")
+        return Step(
+            "Find the mount of the file system, and mount it without ro.",
+            f"findmnt --target {host}",
+            "host",
+            "reads",
+        )
     return mount_step(context, cache, "Mount it without ro.", host or _NEW_DIRECTORY)
 
 

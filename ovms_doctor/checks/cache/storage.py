@@ -80,7 +80,9 @@ def check_space(context: Context, cache: CachePlan, rights: Writability) -> Iter
         ),
         recovers="restart",
         steps=(
-            Step("See the free space.", f"df -h {quote(context.host(cache.absolute_path))}", "host", "reads"),
+            Step(
+                "Show the free space.", f"df -h {quote(context.host(cache.absolute_path))}", "host", "reads"
+            ),
         )
         if context.on_host(cache.absolute_path)
         else (),

@@ -17,7 +17,7 @@ BEHIND_LIST_GIVEN_UP = Code(
     code="OVD417",
     name="behind-list-given-up",
     severity="error",
-    summary="An entry comes after one at which the server stops reading the list",
+    summary="The server stops reading the list at an earlier entry, so it does not load this one",
     remedy="Correct the entry that is refused (OVD422).",
     log=(server_log.LIST_FAILED,),
     recovers="config_change",
@@ -61,7 +61,7 @@ GRAPH_NAME_TAKEN = Code(
     code="OVD443",
     name="graph-name-taken",
     severity="error",
-    summary="A graph is not loaded, because its name is taken",
+    summary="A graph is not loaded, because another servable has its name",
     remedy="Give the graph a name of its own.",
     log=(
         server_log.GRAPH_NAME_OCCUPIED,

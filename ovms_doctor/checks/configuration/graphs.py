@@ -23,8 +23,8 @@ GRAPH_NOT_LOADED = Code(
     severity="error",
     summary="A graph is not loaded, because its graph.pbtxt is missing, empty or not readable",
     remedy=(
-        "Copy or mount the graph at its path, readable for the server's user. graph_path is relative to "
-        "base_path. The default of base_path is a directory with the graph's name, beside the "
+        "Copy or mount the graph at its path, and let the server's user read it. graph_path is relative "
+        "to base_path. The default of base_path is a directory with the graph's name, beside the "
         "configuration. The server tries again when the content of the configuration changes."
     ),
     log=(
@@ -113,4 +113,4 @@ def _steps(context: Context, fault: GraphFault) -> tuple[Step, ...]:
         denial = fault.failure.denial
         return steps_for(context, denial, directory=denial.right == "search")
     command = f"ls -la {quote(posixpath.dirname(host) or '/')}"
-    return (Step("List what is there.", command, "host", "reads"),)
+    return (Step("List the directory.", command, "host", "reads"),)

@@ -63,7 +63,10 @@ TEXT_ENDS_AT_NUL = Code(
     code="OVD449",
     name="text-ends-at-nul",
     severity="warning",
-    summary="A string of the configuration contains a NUL character (\\u0000), at which it ends for the server",
+    summary=(
+        "A string in the configuration contains a NUL character (\\u0000), and the server reads only the "
+        "text before it"
+    ),
     remedy="Remove \\u0000 from the string.",
     recovers="config_change",
     releases=ALL_RELEASES,
@@ -159,8 +162,8 @@ def _policy(context: Context, note: ConfigNote) -> Finding:
     elif undefined:
         message = f"{position}{policy_text} contains a value of a type that the server does not expect"
         detail = (
-            "The server does not check the type, and reads the value as a number: which versions it requests is "
-            "not known."
+            "The server does not check the type, and reads the value as a number. It is not known which "
+            "versions it requests."
         )
     return context.finding(
         PARAMETER_IGNORED,

@@ -19,8 +19,8 @@ LIBRARY_NOT_OPENED = Code(
     severity="warning",
     summary="The server cannot open a library that the configuration names",
     remedy=(
-        "Copy or mount the library at its path, readable for the server's user. The path of custom nodes "
-        "must be absolute if --config_path is relative."
+        "Copy or mount the library at its path, and let the server's user read it. The path of custom "
+        "nodes must be absolute if --config_path is relative."
     ),
     log=(
         server_log.LOADER_NOT_OPENED,

@@ -16,7 +16,7 @@ POLICY_MATCHES_NOTHING = Code(
     severity="error",
     summary="The version policy matches none of the existing versions",
     remedy=(
-        "Request an existing version, or add the requested one, which the server then finds at the next poll."
+        "Request an existing version, or add the requested version. The server finds it at the next poll."
     ),
     releases=(
         "The same in all releases. Since 2026.3 a single file is always version 1, so a policy for "

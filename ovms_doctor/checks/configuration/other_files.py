@@ -111,7 +111,10 @@ def _volume_mounted(context: Context, path: str, volume: ContainerMount) -> Othe
     if volume.kind == "volume" and volume.name and container is not None and container.source != "kubernetes":
         # A source without a slash is the name of a volume; Compose puts the project's name before it.
         file = posixpath.basename(path)
-        text = "Mount the file: a path of the host contains a slash, and a word without one is the name of a volume."
+        text = (
+            "Mount the file by a path with a slash: the engine reads a word without a slash as the name "
+            "of a volume."
+        )
         if container.source == "compose":
             steps = (Step(text, f'volumes: ["./{file}:{path}:ro"]', "compose", "restarts the server"),)
         else:
@@ -131,7 +134,7 @@ def _empty_directory(context: Context, path: str) -> OtherFile:
         return OtherFile(
             "",
             (Step("Name a key that the mounted config map or secret has, or give the key this name."),),
-            "Mount a key that exists: Kubernetes mounts an empty directory in the place of one that does not.",
+            "Mount a key that exists. For a key that does not exist, Kubernetes mounts an empty directory.",
         )
     host = quote(context.host(path))
     return OtherFile(
@@ -140,5 +143,6 @@ def _empty_directory(context: Context, path: str) -> OtherFile:
             Step("Remove the empty directory.", f"rmdir {host}", "host", "changes files"),
             Step("Put the configuration file there before the container is started."),
         ),
-        "Put the file in the place of the directory; an engine makes one where a file to be mounted is missing.",
+        "Replace the directory with the file. An engine creates a directory where the file to be mounted "
+        "is missing.",
     )

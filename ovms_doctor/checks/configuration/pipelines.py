@@ -15,7 +15,7 @@ PIPELINE_NOT_SERVED = Code(
     code="OVD442",
     name="pipeline-not-served",
     severity="error",
-    summary="A pipeline is not served, because the configuration of it is not valid",
+    summary="A pipeline is not served, because its configuration is not valid",
     remedy="Correct the pipeline, or add the missing model, library or node.",
     log=(
         server_log.DUPLICATE_PIPELINE,
@@ -51,7 +51,7 @@ _REASONS: Mapping[PipelineFaultKind, Callable[[PipelineFault], str]] = {
     ),
     "doubled_node": lambda fault: f"several nodes have the name {fault.subject}",
     "exit_used": lambda fault: (
-        f"the node {fault.node} takes an input from “response”, the pipeline's own end"
+        f"the node {fault.node} takes an input from “response”, which is the end of the pipeline"
     ),
     "auto": lambda fault: f"the shape or batch size of the model {fault.subject} is “auto”",
     "strings": lambda fault: (
@@ -72,7 +72,7 @@ _REASONS: Mapping[PipelineFaultKind, Callable[[PipelineFault], str]] = {
         f"is {fault.provided}"
     ),
     "split_dynamic": lambda fault: (
-        f"of several nodes with a demultiply_count ({fault.subject}) none has a dynamic one"
+        f"several nodes have a demultiply_count ({fault.subject}), and then none of them can be dynamic"
     ),
     "source_name": lambda fault: (
         f"the node {fault.node} takes “{fault.subject}” from the node {fault.other}, which offers "

@@ -19,7 +19,7 @@ METRICS_END_START = Code(
     code="OVD414",
     name="metrics-end-start",
     severity="error",
-    summary="The settings of the metrics end the server",
+    summary="The server ends because of its metrics settings",
     remedy="Correct the settings, and restart the server, which reads them only at its start.",
     log=(
         server_log.METRICS_TWICE,
@@ -95,7 +95,7 @@ CONFIG_NOT_JSON = Code(
     summary="The configuration file is not valid JSON for the server",
     remedy=(
         "Correct the file at the named position, and restart the server. python -m json.tool accepts some "
-        "texts that the server does not."
+        "texts that the server does not accept."
     ),
     log=(server_log.CONFIG_NOT_JSON,),
     recovers="restart",
@@ -314,7 +314,9 @@ def _message(context: Context, problem: StartProblem) -> str:
         "policy": f"--model_version_policy is not a valid policy: {problem.text}"
         if not problem.undefined
         else f"--model_version_policy contains a value of a type that the server does not expect: {problem.text}",
-        "task_not_inferred": f"{problem.path} makes this a generative model for the server, but it contains no task",
+        "task_not_inferred": (
+            f"{problem.path} makes this a generative model for the server, but it does not name a task"
+        ),
         "config_unreadable": f"{problem.path} does not exist",
         "model_path_denied": f"The server cannot check whether {problem.path} exists",
         "metrics": _metrics(context, problem),

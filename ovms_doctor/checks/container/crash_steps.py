@@ -15,8 +15,8 @@ _CAUSES = {
         "--cpu_extension that was built for a newer processor."
     ),
     _SIGABRT: (
-        "The usual causes are a library of --cpu_extension, a model that a newer OpenVINO than the release's exported, "
-        "and a cache directory that the server may not enter."
+        "The usual causes are a library of --cpu_extension, a model that a newer OpenVINO than the "
+        "release's exported, and a cache directory that the server has no permission to enter."
     ),
     _SIGBUS: "The usual cause is a model's file that was overwritten or cut off while the server had it open.",
     _SIGSEGV: (
@@ -59,17 +59,24 @@ def _extension_step(context: Context) -> list[Step]:
     path = None if arguments is None else arguments.value("cpu_extension")
     if path is not None:
         return [
-            Step(f"Start it without --cpu_extension {quote(path)}: if it comes up, the library is the cause.")
+            Step(
+                f"Start it without --cpu_extension {quote(path)}. If it then starts, the library is the "
+                "cause."
+            )
         ]
-    return [Step("If it is started with --cpu_extension, leave that out.")] if arguments is None else []
+    return (
+        [Step("If it is started with --cpu_extension, start it without that option.")]
+        if arguments is None
+        else []
+    )
 
 
 def _model_step(context: Context, container: Container) -> list[Step]:
     """Returns the step that loads the models in a child process, with the release of the container."""
     release = context.deployment.release
     text = (
-        "Load its models here, each in a process of its own: what a newer OpenVINO exported than that of OVMS "
-        f"{release}, and what crashes, has a finding."
+        "Load its models on this host, each in its own process. A model has a finding if it crashes "
+        f"OpenVINO, or if a newer OpenVINO than the one of OVMS {release} exported it."
     )
     named = container.source_name
     source = {"docker": "--container", "inspect": "--inspect"}.get(container.source)
@@ -89,6 +96,7 @@ def _device_step(context: Context) -> list[Step]:
     device_list = ", ".join(sorted(devices))
     return [
         Step(
-            f"Start it with the target device CPU instead of {device_list}: if it comes up, the driver is the cause."
+            f"Start it with the target device CPU instead of {device_list}. If it then starts, the driver "
+            "is the cause."
         )
     ]

@@ -47,7 +47,7 @@ ENDED_OVER_ARGUMENTS = Code(
     summary="The server refused its arguments and ended",
     remedy="Correct the arguments.",
     recovers="restart",
-    releases="The same in all releases; options come and go with them.",
+    releases="The same in all releases. Each release has its own options.",
     see_also=("OVD406", "OVD704"),
     example=Example("docker run … --rest_prot 8000\nexit code 64", "docker run … --rest_port 8000"),
 )
@@ -88,8 +88,8 @@ ILLEGAL_INSTRUCTION = Code(
     severity="error",
     summary="The processor lacks an instruction that the server uses",
     remedy=(
-        "Check whether the processor has AVX2; let a virtual machine use the model of the host's processor. Leave a "
-        "CPU extension out that was built for another processor."
+        "Check whether the processor has AVX2; let a virtual machine use the model of the host's "
+        "processor. Remove a CPU extension that was built for another processor."
     ),
     recovers="restart",
     releases="The server catches the signal since 2026.2.",
@@ -106,8 +106,8 @@ ABORTED = Code(
     severity="error",
     summary="The server aborted",
     remedy=(
-        "Leave the CPU extension out, check the models against the release and the cache's directory, then read the "
-        "last lines of the log."
+        "Start the server without the CPU extension. Check the models against the release, and check the "
+        "cache directory. Then read the last lines of the log."
     ),
     recovers="restart",
     releases="A cache that cannot be entered aborts the server since 2026.2.",
@@ -149,7 +149,7 @@ RESTARTS_AGAIN_AND_AGAIN = Code(
     name="restarts-again-and-again",
     severity="error",
     summary="The container ends and is restarted, again and again",
-    remedy="Fix the reason for its end.",
+    remedy="Correct the problem that ends it.",
     recovers="restart",
     releases="The same in all releases.",
     see_also=("OVD703", "OVD704", "OVD705"),
@@ -179,7 +179,7 @@ NEVER_STARTED = Code(
     name="never-started",
     severity="error",
     summary="The engine could not start the container",
-    remedy="Fix what the engine's message reports.",
+    remedy="Correct the problem that the engine's message reports.",
     recovers="restart",
     releases="The same in all releases.",
     see_also=("OVD704",),
@@ -402,11 +402,12 @@ class _Ending:
     def _compare_with_plan(self, code: int) -> str:
         plan = self.context.plan
         if plan.outcome == "exits" and plan.exit_code == code:
-            return "The prediction for its deployment is the same: the other findings say why."
+            return "The prediction for its deployment is the same: the other findings give the reason."
         if plan.outcome == "serves":
             return (
-                "The prediction for its present deployment is that it starts: something has changed since, or the "
-                "reason is outside of the prediction, such as a port in use. See the last lines of its log."
+                "The prediction for its present deployment is that it starts: something has changed "
+                "since, or the prediction does not cover the reason, such as a port in use. Read the last "
+                "lines of its log."
             )
         return "The last lines of its log contain the reason."
 

@@ -18,7 +18,7 @@ BIND_SOURCE_MISSING = Code(
     code="OVD714",
     name="bind-source-missing",
     severity="error",
-    summary="A path of the host that is to be mounted does not exist",
+    summary="A path of the host that the container mounts does not exist",
     remedy="Correct the path, or create it with its content before the container is started.",
     log=(
         "bind source path does not exist: {path}",
@@ -26,8 +26,9 @@ BIND_SOURCE_MISSING = Code(
     ),
     recovers="restart",
     releases=(
-        "Of the engine, the same for all releases. With -v and in Compose's short form Docker creates an empty "
-        "directory; with --mount, with create_host_path: false and with Podman the container is not started."
+        "The behaviour is that of the engine, the same for all releases. With -v and in Compose's short "
+        "form Docker creates an empty directory; with --mount, with create_host_path: false and with "
+        "Podman the container is not started."
     ),
     see_also=("OVD716", "OVD403", "OVD713"),
     example=Example(
@@ -40,11 +41,11 @@ DEVICE_NODE_MISSING = Code(
     code="OVD715",
     name="device-node-missing",
     severity="error",
-    summary="A device that the container is to be given does not exist on the host",
-    remedy="Load the device's driver on the host, or leave the device out.",
+    summary="A device that the container is configured to use does not exist on the host",
+    remedy="Load the device's driver on the host, or remove the device from the container's settings.",
     log=("error gathering device information while adding custom device",),
     recovers="restart",
-    releases="Of the engine, the same for all releases.",
+    releases="The behaviour is that of the engine, the same for all releases.",
     see_also=("OVD713", "OVD731", "OVD732"),
     example=Example(
         "docker run --device /dev/dri …   on a host without /dev/dri", "docker run …   on the CPU"
@@ -58,7 +59,7 @@ VOLUME_KEY_MISSING = Code(
     summary="A volume names a key that its config map or secret does not have",
     remedy="Correct the key in the volume, or put it into the config map or secret.",
     log=("references non-existent config key: {key}", "references non-existent secret key: {key}"),
-    releases="Of Kubernetes, the same for all releases.",
+    releases="The behaviour is that of Kubernetes, the same for all releases.",
     see_also=("OVD714", "OVD405"),
     example=Example(
         "configMap: {name: ovms, items: [{key: confg.json, path: config.json}]}",
@@ -136,8 +137,8 @@ def _created(context: Context, mount: ContainerMount) -> Finding:
     host = mount.host or ""
     return context.finding(
         BIND_SOURCE_MISSING,
-        f"{host}, which is to be mounted at {mount.server}, does not exist on this host: the engine creates an empty "
-        "directory of root's in its place",
+        f"{host}, which is to be mounted at {mount.server}, does not exist on this host: the engine "
+        "creates an empty directory there, owned by root",
         path=mount.server,
         confidence="medium",
         detail=_then(context),
@@ -151,16 +152,17 @@ def _then(context: Context) -> str:
     plan = context.plan
     if plan.outcome == "exits":
         code = "" if plan.exit_code is None else f" with exit code {plan.exit_code}"
-        return f"The server finds it empty and ends{code}. The directory stays on the host."
+        return f"The server finds the directory empty and ends{code}. The directory remains on the host."
     return (
-        "The server finds it empty, and starts without what it is to serve. The directory stays on the host."
+        "The server finds it empty, and starts without the files that it needs. The directory remains on "
+        "the host."
     )
 
 
 def _refused_device(context: Context, device: str) -> Finding:
     return context.finding(
         DEVICE_NODE_MISSING,
-        f"The device {device}, which the container is to be given, does not exist on this host",
+        f"The device {device}, which the container is configured to use, does not exist on this host",
         confidence="medium",
         detail=(
             "The engine does not start the container: the server never runs, and its log is empty. It reports: error "
@@ -175,7 +177,10 @@ def _refused_device(context: Context, device: str) -> Finding:
                 "host",
                 "reads",
             ),
-            Step("Leave the device out, or start the container on a host that has it."),
+            Step(
+                "Remove the device from the container's settings, or start the container on a host that "
+                "has it."
+            ),
         ),
     )
 
@@ -185,8 +190,8 @@ def _missing_key(context: Context, mount: ContainerMount) -> Finding:
     resource, word = ("secret", "secret") if kind == "secret" else ("configmap", "config")
     return context.finding(
         VOLUME_KEY_MISSING,
-        f"The volume at {mount.server} names the key {mount.missing_key} of the {kind} {mount.name}, which has none of "
-        "that name",
+        f"The volume at {mount.server} names the key {mount.missing_key} of the {kind} {mount.name}, "
+        "which does not have this key",
         path=mount.server,
         detail=(
             "The kubelet does not start the pod, and tries again: its containers stay in ContainerCreating, with the "
@@ -217,10 +222,10 @@ def _steps(host: str) -> tuple[Step, ...]:
     above = posixpath.dirname(host.rstrip("/")) or "/"
     return (
         Step(
-            "Check the spelling of the path, with upper and lower case.",
+            "Check the spelling of the path, including upper and lower case.",
             f"ls -la {quote(above)}",
             "host",
             "reads",
         ),
-        Step("Correct the path, or put there what is to be mounted, and start the container again."),
+        Step("Correct the path, or create it with its content, and start the container again."),
     )

@@ -128,7 +128,11 @@ def _hidden(context: Context, model: ModelPlan, over: ContainerMount, below: Con
 def _empty(context: Context, container: Container, model: ModelPlan, mount: ContainerMount) -> Finding:
     host = mount.host or ""
     created = mount.created_by_engine and container.source != "kubernetes"
-    hint = " The engine creates a path that does not exist, as an empty directory of root." if created else ""
+    hint = (
+        " The engine creates a path that does not exist as an empty directory, owned by root."
+        if created
+        else ""
+    )
     return context.finding(
         MOUNT_EMPTY,
         f"{host} is mounted at {mount.server}, and is empty",
@@ -141,7 +145,7 @@ def _empty(context: Context, container: Container, model: ModelPlan, mount: Cont
         recovers=context.recovers(),
         steps=(
             Step(
-                "Check the spelling of the path, with upper and lower case.",
+                "Check the spelling of the path, including upper and lower case.",
                 f"ls -la {quote(posixpath.dirname(host.rstrip('/')) or '/')}",
                 "host",
                 "reads",

@@ -15,8 +15,8 @@ PORT_PUBLISHED_NOT_LISTENING = Code(
     code="OVD721",
     name="port-published-not-listening",
     severity="warning",
-    summary="A port is published on which the server does not listen",
-    remedy="Publish the port on which the server listens, or let it listen on the published one.",
+    summary="The server does not listen on a published port",
+    remedy="Publish the port on which the server listens, or let the server listen on the published port.",
     recovers="restart",
     releases="Without --port gRPC listens on 9178 until 2025.0, and not at all since.",
     see_also=("OVD712",),
@@ -30,8 +30,8 @@ PORT_NOT_PUBLISHED = Code(
     code="OVD720",
     name="port-not-published",
     severity="warning",
-    summary="The server listens for REST, and of its ports only the one for gRPC is published",
-    remedy="Publish the port of REST too, or leave --rest_port out.",
+    summary="The server listens for REST, but only its gRPC port is published",
+    remedy="Publish the REST port too, or remove --rest_port.",
     recovers="restart",
     releases="The same in all releases.",
     see_also=("OVD721",),
@@ -109,7 +109,7 @@ def _rest_not_published(context: Context, container: Container, listening: Liste
     rest = listening.rest
     steps = (
         _publish_step(container, f"{rest}:{rest}", f"Publish port {rest} too."),
-        Step("Or leave --rest_port out."),
+        Step("Or remove --rest_port."),
     )
     port_list = ", ".join(str(port.container) for port in container.ports)
     return context.finding(
@@ -135,7 +135,7 @@ def _not_listening(
     if local:
         message = f"Port {number} is published, but the server listens there on the loopback address only"
         steps: tuple[Step, ...] = (
-            Step("Leave out --grpc_bind_address and --rest_bind_address, or give 0.0.0.0."),
+            Step("Remove --grpc_bind_address and --rest_bind_address, or set them to 0.0.0.0."),
         )
     else:
         message = f"Port {number} of the container is published, but the server does not listen on it"

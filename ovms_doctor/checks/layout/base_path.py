@@ -121,7 +121,7 @@ def _finding(context: Context, model: ModelPlan, problem: BaseProblem) -> Findin
     if problem.kind == "escapes":
         return context.finding(
             PATH_ESCAPES,
-            f"The path {base} leaves a directory with “..”, which the server forbids wherever it leads",
+            f"The path {base} contains “..”, which the server refuses in every path",
             **{**common, "recovers": "restart" if context.single else "config_change"},  # type: ignore[arg-type]
         )
     advice = (
@@ -146,15 +146,15 @@ def _finding(context: Context, model: ModelPlan, problem: BaseProblem) -> Findin
         )
     if problem.kind == "missing":
         step = Step(
-            "List what is there.",
+            "List the directory.",
             f"ls -la {quote(posixpath.dirname(context.host(base)) or '/')}",
             "host",
             "reads",
         )
         # A scheme in capitals (OVD645): there is no directory to list.
         steps = () if remote_but_for_capitals(model.entry.base_path) else (step,)
-        message = f"There is no directory {base}"
-        observed = (Evidence(f"{base}: nothing there", "stat as the server's user"),)
+        message = f"The directory {base} does not exist"
+        observed = (Evidence(f"{base}: does not exist", "stat as the server's user"),)
         if nearest is not None:
             return _nearest(context, nearest, message, observed, common)
         return context.finding(
@@ -181,8 +181,8 @@ def _file_named(context: Context, problem: BaseProblem, base: str, common: dict[
     if problem.kind == "invalid_file":
         code = MODEL_FILE_NOT_SERVABLE
         message = (
-            f"{base} does not end in .xml, .onnx, .pdmodel, .pdiparams, .pb or .tflite, "
-            "in lower case, and nothing else is served as a single file"
+            f"{base} does not end in .xml, .onnx, .pdmodel, .pdiparams, .pb or .tflite, in lower case, "
+            "and the server serves no other single file"
         )
     foreign = foreign_file(context, posixpath.dirname(base), (posixpath.basename(base),))
     if foreign is not None:
@@ -229,12 +229,12 @@ def _listing_fails(
     entry = f"{base}/{problem.entry}"
     reason = "" if problem.failure is None else _strerror(problem.failure.errno)
     message = (
-        f"The link {entry} cannot be followed ({reason}), and that makes the server give up "
-        f"the whole model, its good versions too"
+        f"The link {entry} cannot be followed ({reason}), so the server loads no version of the model, "
+        "not even an intact one"
     )
     steps = (
         Step(
-            "Remove the link, or make it lead somewhere.",
+            "Remove the link, or change its destination to one that exists.",
             f"rm {quote(context.host(entry))}",
             "host",
             "changes files",

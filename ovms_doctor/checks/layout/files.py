@@ -150,7 +150,7 @@ def _missing_files_text(context: Context, path: str, names: list[str]) -> str:
             return f"{path} holds a {suffixes[0]}, which OVMS serves since {since}; this is {release}"
         if len(suffixes) > 1 and not some(suffixes[1]):
             return f"{path} holds a {suffixes[0]} but no {suffixes[1]}"
-    return f"{path} holds no file that the server takes for a model"
+    return f"{path} holds no file that the server accepts as a model"
 
 
 def _reads(context: Context, since: str) -> bool:
@@ -180,15 +180,16 @@ def _ambiguous(context: Context, model: ModelPlan, attempt: Attempt) -> Finding:
         steps = (Step(only, f"mv -- {other} SOMEWHERE/", "host", "changes files"),)
     return context.finding(
         AMBIGUOUS_MODEL_FILES,
-        f"{attempt.path} holds several files that could be the model; here the server takes {chosen or 'the first'}",
+        f"{attempt.path} holds several files that could be the model; on this host the server uses "
+        f"{chosen or 'the first'}",
         model=model.entry.name,
         version=attempt.version,
         path=attempt.path,
         base=model.entry.base_path,
-        detail="Which one depends on the order in which the file system lists them, on another host it may be "
-        f"another: {others}.",
+        detail="The choice depends on the order in which the file system lists the files, which can "
+        f"differ on another host. The other files are: {others}.",
         evidence=(
-            path_advice.listed(attempt.path, f"also there: {others}", "list, in the file system's order"),
+            path_advice.listed(attempt.path, f"other files: {others}", "list, in the file system's order"),
         ),
         recovers="config_change",
         steps=steps,

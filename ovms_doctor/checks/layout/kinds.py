@@ -17,7 +17,7 @@ GRAPH_NOT_FOLLOWED = Code(
     name="graph-not-followed",
     severity="info",
     summary="A graph.pbtxt makes this a MediaPipe graph, which ovms-doctor does not check further",
-    remedy="Nothing, if it is intended as a graph. If it is not, move graph.pbtxt away.",
+    remedy="If it is intended as a graph, do nothing. Otherwise move graph.pbtxt to another directory.",
     releases="Since 2025.1; before, graph.pbtxt beside model versions is ignored.",
     see_also=("OVD122",),
     example=Example("m/graph.pbtxt\nm/1/model.xml\nm/1/model.bin", "m/1/model.xml\nm/1/model.bin"),
@@ -32,8 +32,8 @@ GENERATIVE_NOT_FOLLOWED = Code(
         "not read"
     ),
     remedy=(
-        "Nothing, if it is intended as a generative model. If it is not, leave out --task, or move "
-        "config.json and model_index.json away."
+        "If it is intended as a generative model, do nothing. Otherwise remove --task, or move "
+        "config.json and model_index.json to another directory."
     ),
     releases=(
         "In single-model mode only: from these files since 2026.3, with --task since 2026.2; before, "
@@ -84,7 +84,7 @@ def _generative(context: Context, model: ModelPlan) -> Finding:
     task = None if arguments is None else arguments.value("task")
     if task is not None:
         evidence_text, method = f"--task {task}", "the argument line"
-        remedy = "Nothing, if it is intended as a generative model. If it is not, leave out --task."
+        remedy = "If it is intended as a generative model, do nothing. Otherwise remove --task."
     else:
         base = context.absolute(entry.base_path).rstrip("/")
         directories = [
@@ -97,7 +97,10 @@ def _generative(context: Context, model: ModelPlan) -> Finding:
             "stat as the server's user",
         )
         files = " and ".join(directories) or "config.json"
-        remedy = f"Nothing, if it is intended as a generative model. If it is not, move {files} away."
+        remedy = (
+            f"If it is intended as a generative model, do nothing. Otherwise move {files} to another "
+            "directory."
+        )
     return context.finding(
         GENERATIVE_NOT_FOLLOWED,
         f"{entry.name} is a generative model: the server builds a graph for it in memory",

@@ -118,12 +118,12 @@ def _of_graph(context: Context, model: ModelPlan, inside: list[str]) -> Iterator
         above = posixpath.dirname(posixpath.dirname(real) if in_cache else real)
         yield context.finding(
             LINK_LEAVES_TARGET,
-            f"A link makes {path} of {real}, which is outside of the named directories",
+            f"{path} is a link to {real}, which is outside of the named directories",
             model=model.entry.name,
             path=path,
             base=base,
             confidence="medium",
-            detail="In a container that mounts only the target it leads to nothing.",
+            detail="In a container that mounts only the target, the destination does not exist.",
             evidence=(Evidence(f"{path} → {real}", "realpath on this host"),),
             recovers="restart",
             steps=(
@@ -134,7 +134,8 @@ def _of_graph(context: Context, model: ModelPlan, inside: list[str]) -> Iterator
                     "restarts the server",
                 ),
                 Step(
-                    "Or copy the target with what the links lead to, and use the copy.",
+                    "Or copy the target, replace the links with copies of their destinations, and use the "
+                    "copy.",
                     f"cp -rL -- {quote(host)} {quote(host + '.copy')}",
                     "host",
                     "changes files",
@@ -197,21 +198,22 @@ def _several(context: Context, links: list[_LeavingLink]) -> Finding:
     )
     return context.finding(
         LINK_LEAVES_TARGET,
-        f"{len(links)} links lead out of what was named here, to {', '.join(host for host, _ in pairs[:_SHOWN])}",
+        f"{len(links)} links lead out of the named directories, to "
+        f"{', '.join(host for host, _ in pairs[:_SHOWN])}",
         model=links[0].model.entry.name if len(models) == 1 else None,
         version=links[0].attempt.version if len(versions) == 1 else None,
         path=links[0].path,
         base=links[0].model.entry.base_path if len(models) == 1 else None,
         confidence="medium",
-        detail="In a container that mounts only the target they lead to nothing, unless their destinations are "
-        "mounted at the same paths.",
+        detail="In a container that mounts only the target, the destinations do not exist, unless they "
+        "are mounted at the same paths.",
         evidence=tuple(
             Evidence(f"{link.path} → {link.real}", "realpath on this host") for link in links[:_SHOWN]
         ),
         recovers="restart",
         steps=(
             Step(
-                "Copy the target with what the links lead to, and use the copy.",
+                "Copy the target, replace the links with copies of their destinations, and use the copy.",
                 f"cp -rL -- {quote(target)} {quote(target.rstrip('/') + '.copy')}",
                 "host",
                 "changes files",
@@ -231,19 +233,19 @@ def _finding(context: Context, link: _LeavingLink) -> Finding:
     host = quote(context.host(path))
     return context.finding(
         LINK_LEAVES_TARGET,
-        f"A link makes {path} of {real}, which is outside of the named directories",
+        f"{path} is a link to {real}, which is outside of the named directories",
         model=model.entry.name,
         version=attempt.version,
         path=path,
         base=model.entry.base_path,
         confidence="medium",
-        detail="In a container that mounts only the target it leads to nothing, unless its destination is "
+        detail="In a container that mounts only the target, the destination does not exist, unless it is "
         "mounted at the same path.",
         evidence=(Evidence(f"{path} → {real}", "realpath on this host"),),
         recovers="restart",
         steps=(
             Step(
-                "Put there what the link leads to.",
+                "Replace the link with a copy of its destination.",
                 f"rm {host} && cp -rL -- {quote(real)} {host}",
                 "host",
                 "changes files",
@@ -299,18 +301,18 @@ def _message(files: tuple[OutsideFile, ...]) -> str:
 def _detail(files: tuple[OutsideFile, ...]) -> str:
     sentences = []
     if any(file.use == "model" for file in files):
-        sentences.append("For the server the links lead to nothing.")
+        sentences.append("For the server the destinations of the links do not exist.")
     if any(file.use == "mapping" for file in files):
-        sentences.append("A mapping_config.json that it does not find is left out without a message.")
+        sentences.append("The server ignores a mapping_config.json that it does not find, without a message.")
     if any(file.use == "key" for file in files):
-        sentences.append("Who reads the credentials or keys does not find them.")
+        sentences.append("The server does not find these credentials or keys.")
     return " ".join(sentences)
 
 
 def _evidence(file: OutsideFile) -> str:
     host_note = "" if file.host is None else f", on this host {file.host}"
     if file.named_by:
-        return f"{file.named_by}={file.path}: under no mount" + (
+        return f"{file.named_by}={file.path}: not on a mount" + (
             "" if file.host else ", and not on this host"
         )
     return f"{file.path} → {file.target}{host_note or ', which is not on this host either'}"
@@ -334,7 +336,7 @@ def _steps(context: Context, files: tuple[OutsideFile, ...]) -> tuple[Step, ...]
     pairs = _outermost({_to_mount(file.host, file.target) for file in files if file.host is not None})
     steps: list[Step] = []
     if source == "kubernetes" or not pairs:
-        text = "Mount a volume with these files at the paths that lead to them."
+        text = "Mount a volume with these files at the paths where the server expects them."
         steps.append(Step(text, None, "kubernetes" if source == "kubernetes" else None))
     elif source == "compose":
         listed = ", ".join(f'"{host}:{server}:ro"' for host, server in pairs)
@@ -347,8 +349,8 @@ def _steps(context: Context, files: tuple[OutsideFile, ...]) -> tuple[Step, ...]
         tops = sorted({_top(context, file) for file in linked})
         steps += (
             Step(
-                "Or put the files in the place of the links: copy the directory with what they lead to, and mount "
-                "the copy.",
+                "Or replace the links with copies of their destinations: copy the directory in this way, "
+                "and mount the copy.",
                 f"cp -rL -- {quote(top)} {quote(top.rstrip('/') + '.copy')}",
                 "host",
                 "changes files",

@@ -167,7 +167,7 @@ def _no_version(context: Context, model: ModelPlan) -> Finding:
         code = VERSION_NAME_NOT_A_NUMBER
         message += f"none of {_list(wrong)} begins with a number"
         if len(wrong) == 1:
-            message = f"The server finds no version in {base}: “{wrong[0]}” is read as no number"
+            message = f"The server finds no version in {base}: “{wrong[0]}” does not begin with a number"
         meant = [name for name in wrong if looks_like_wrong_version(name)]
         if lacks:
             # No directory needs another name if only the base path is wrong.
@@ -178,16 +178,17 @@ def _no_version(context: Context, model: ModelPlan) -> Finding:
             message += "; if these are models, name this directory as a repository (--as repository)"
     elif wrong:
         none = "none of " if len(wrong) > 1 else ""
-        no = "a" if len(wrong) > 1 else "no"
-        message += f"{none}{_list(wrong)} is read as {no} number from 1 to 9223372036854775807"
+        verb = "is" if len(wrong) > 1 else "is not"
+        message += f"{none}{_list(wrong)} {verb} a number from 1 to 9223372036854775807"
         code = VERSION_NUMBER_OUT_OF_RANGE
         steps = (_rename(context, model, wrong[0]),)
     elif dangling := [
         entry.name for entry in entries if entry.kind == "link" and looks_like_version(entry.name)
     ]:
-        message += f"{_list(dangling)} is a link that leads to no directory"
+        message += f"{_list(dangling)} is a link whose destination is not a directory"
         remedy = (
-            "Make the link lead to a directory that the server sees, or put the version's files in its place."
+            "Change the link's destination to a directory that the server sees, or replace the link with "
+            "the version's files."
         )
     else:
         message += "there is no sub-directory named with a number"
@@ -284,9 +285,9 @@ def _duplicate(context: Context, model: ModelPlan, version: int, names: tuple[st
     base = model.entry.base_path
     path = path_advice.below(base, version)
     again = version in model.reloaded
-    detail = f"Only {path} is ever opened."
+    detail = f"The server opens only {path}."
     if again:
-        detail += " The server loads it again at every poll and throws the copy away."
+        detail += " The server loads it again at every poll and discards the copy."
     steps = tuple(
         path_advice.move_out_step(context, base, name, "Move the other one out of the model's directory.")
         for name in names
@@ -404,7 +405,7 @@ def _directory_missing(
     steps = misnamed_steps(context, model.entry.base_path, version, cause.names)
     return context.of_attempt(
         VERSION_DIRECTORY_MISNAMED,
-        f"The server reads {names} as version {version} and then opens {cause.path}, which is not there",
+        f"The server reads {names} as version {version} and then opens {cause.path}, which does not exist",
         model,
         attempt,
         evidence=(Evidence(f"directories read as {version}: {names}; no directory {version}", "list"),),
@@ -422,13 +423,13 @@ def misnamed_steps(context: Context, base: str, version: int, found: tuple[str, 
         # Dates: the server reads only the year of each.
         return tuple(
             path_advice.rename(
-                context, f"{base}/{each}", f"{base}/{number}", f"To serve {each}, call it {number}."
+                context, f"{base}/{each}", f"{base}/{number}", f"To serve {each}, rename it to {number}."
             )
             for each, number in list(dates.items())[:_RENAMED]
         )
     return (
         path_advice.rename(
-            context, f"{base}/{name}", f"{base}/{version}", f"If it is to be served, call it {version}."
+            context, f"{base}/{name}", f"{base}/{version}", f"If it is to be served, rename it to {version}."
         ),
         path_advice.move_out_step(
             context, base, name, "Or, if it is not, move it out of the model's directory."

@@ -29,11 +29,11 @@ def check(context: Context) -> Iterator[Finding]:
         return
     status = live_status_of(context.deployment)
     if status is None:
-        raise NotApplicableError(query.skipped or "it was not looked at")
+        raise NotApplicableError(query.skipped or "it was not examined")
     status = replace(status, container=_name(context))
     if query.own_address and not _is_reached(status):
         raise NotApplicableError(
-            f"{status.address.netloc}, the container's own address, is not reached from here"
+            f"{status.address.netloc}, the container's own address, cannot be reached from this host"
         )
     problem = live_gap(status)
     if problem and not (status.address.grpc and status.server):

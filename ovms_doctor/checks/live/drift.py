@@ -18,8 +18,8 @@ from ovms_doctor.model.live import Address, Drift, LiveStatus
 #: The number of list entries that a message shows.
 _LISTED = 8
 _NO_POLLS = "--file_system_poll_wait_seconds is 0"
-_WAIT = "Nothing: the server does it by itself."
-_NEXT_POLL = "The next poll picks it up: the files are newer than what was observed of the server."
+_WAIT = "Do nothing: the server applies the change by itself."
+_NEXT_POLL = "The next poll applies the change: the files are newer than the observations of the server."
 
 
 def drift_finding(context: Context, status: LiveStatus, drift: Drift) -> Finding:
@@ -69,7 +69,7 @@ def _configuration(context: Context, status: LiveStatus, drift: Drift) -> Findin
     if drift.breaks:
         message = f"{name} was changed at {moment(changed.at)} and is invalid: the server keeps what it read before."
         detail = (
-            "What runs is older than the file, and works; started again, the server ends with exit code "
+            "The running server works with the earlier content. After a restart, it ends with exit code "
             f"{context.plan.exit_code}."
         )
         severity = "warning"
@@ -80,22 +80,23 @@ def _configuration(context: Context, status: LiveStatus, drift: Drift) -> Findin
         message = (
             f"{name} was changed at {moment(changed.at)} and not reloaded: the server read it at {read}."
         )
-        detail = f"It does not read it again: {_NO_POLLS}. The file is newer than what the server does."
+        detail = f"It does not read it again: {_NO_POLLS}. The file is newer than the server's configuration."
         if not differences:
-            detail += " What it changes is not visible in the list of servables."
+            detail += " The list of servables does not show what it changes."
             confidence = "medium"
     else:
         message = f"{name} was changed at {moment(changed.at)} and not reloaded, though the server polls it."
         detail = (
-            "The file is newer than what the server does. The server's log says why, where it read the file."
+            "The file is newer than the server's configuration. If the server read the file, its log "
+            "contains the reason."
         )
         confidence = "medium"
     if differences:
         detail = f"{'; '.join(differences).capitalize()}. {detail}"
     if drift.single_file_mount and polls and not drift.breaks and not drift.next_poll:
         detail += (
-            " The file is mounted by itself: where an editor put a new file in its place, the container still has the "
-            "old one."
+            " The file is mounted by itself: if an editor replaced it with a new file, the container "
+            "still has the old file."
         )
     return context.finding(
         CONFIGURATION_NOT_RELOADED,
@@ -177,10 +178,10 @@ def _added(context: Context, status: LiveStatus, drift: Drift) -> Finding:
         severity = "error"
         steps = (_see_directory(context, changed.path), _restart(context, "Restart the server."))
     else:
-        message = f"{subject}, after the server looked at its directories for the last time."
+        message = f"{subject}, after the server last read its directories."
         detail = (
-            f"It looked at its start, {moment(drift.read_at)}, and does not poll: {_NO_POLLS}. The files are newer "
-            "than what the server serves."
+            f"It read them at its start, {moment(drift.read_at)}, and does not poll: {_NO_POLLS}. The "
+            "files are newer than what the server serves."
         )
         severity = "error"
         restart = _restart(context, "Or restart the server." if not context.single else "Restart the server.")
@@ -206,7 +207,7 @@ def _added(context: Context, status: LiveStatus, drift: Drift) -> Finding:
 def _see_directory(context: Context, path: str) -> Step:
     container = context.deployment.container
     name = "CONTAINER" if container is None else container.name or container.id[:12] or "CONTAINER"
-    text = "See whether the container has the directory."
+    text = "Check whether the container has the directory."
     return Step(text, f"docker exec {quote(name)} ls -la {quote(path)}", "host", "reads")
 
 
@@ -217,8 +218,8 @@ def unlisted_finding(context: Context, status: LiveStatus, name: str) -> Finding
         f"{name} is configured, and the running server does not list it.",
         model=name,
         detail=(
-            "The files and the configuration as they are now give no reason for it: requests to it are answered with "
-            "404. The server's log says why, where it read the configuration."
+            "The files and the configuration as they are now give no reason for it: requests to it are "
+            "answered with 404. If the server read the configuration, its log contains the reason."
         ),
         confidence="medium",
         evidence=(Evidence(_served(status), "GET /v1/config"),),
@@ -259,7 +260,7 @@ def _removed(context: Context, drift: Drift) -> Finding:
         remedy=_WAIT if drift.next_poll else "",
         steps=()
         if drift.next_poll
-        else (Step("Put the directory back, or take the version out of what clients request."),),
+        else (Step("Restore the directory, or let clients request another version."),),
         causes=(CausedBy(check="layout"), CausedBy(check="permissions")),
     )
 
@@ -284,14 +285,14 @@ def _files(context: Context, drift: Drift) -> Finding:
         )
     if drift.version is None:
         detail = (
-            "A graph is read again only where config.json changes. The file is newer than what is served."
+            "A graph is read again only when config.json changes. The file is newer than the served graph."
         )
     else:
         only_mapping = {"mapping_config.json"} == set(names)
         kept = "the old names of the tensors stay" if only_mapping else "the old model stays"
         detail = (
-            f"Files in a version's directory are read when the version is loaded and never again: {kept} in use. The "
-            "files are newer than what is served."
+            f"Files in a version's directory are read when the version is loaded and never again: {kept} "
+            "in use. The files are newer than the served version."
         )
     severity: Severity = "warning" if newest.content or drift.breaks else "info"
     if drift.breaks:

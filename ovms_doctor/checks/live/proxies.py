@@ -31,7 +31,7 @@ def proxies(status: LiveStatus) -> Iterator[Finding]:
     if not is_reached and answer is None:
         return
     if answer is None:
-        result, severity = "whether they arrive was not tried", "warning"
+        result, severity = "it was not tested whether they arrive", "warning"
     else:
         answered = f"they are answered with {answer.status}"
         result = answered if answer.status and not answer.problem else f"they fail: {answer.problem}"

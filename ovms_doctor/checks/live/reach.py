@@ -53,7 +53,7 @@ def _name_unknown(status: LiveStatus) -> Finding:
         evidence=(Evidence(f"{host}: {status.observations.name_problem}", "getaddrinfo"),),
         steps=(
             Step("Check how this host resolves the name.", f"getent ahosts {quote(host)}", "host", "reads"),
-            Step("The names of containers and services are known inside of their own network only."),
+            Step("The names of containers and services are known only inside of their own network."),
         ),
     )
 
@@ -69,11 +69,11 @@ def _not_connected(status: LiveStatus) -> Finding:
         return finding(
             NO_ANSWER,
             status,
-            f"{address.netloc} does not answer: no connection is made in the time for one request.",
+            f"{address.netloc} does not answer: no connection is made within the time for one request.",
             "A firewall or a security group drops the packets, or the host is not up.",
             evidence=evidence,
             steps=(
-                Step("See from another host or from the server's own whether the port answers there."),
+                Step("Check from another host, or on the server's host, whether the port answers."),
                 Step("Allow the port in the firewall, the security group or the network policy."),
             ),
         )
@@ -109,8 +109,8 @@ def _not_connected(status: LiveStatus) -> Finding:
     )
     steps.append(
         Step(
-            "See on which port the server listens: --rest_port for REST, --port for gRPC. Without --rest_port "
-            "no REST server is started."
+            "Check on which port the server listens: --rest_port for REST, --port for gRPC. Without "
+            "--rest_port no REST server is started."
         )
     )
     if not address.port_named:
@@ -158,16 +158,16 @@ def _other_protocol(status: LiveStatus) -> Finding:
             TLS_DIFFERS,
             status,
             f"{address.netloc} speaks {'HTTP/2' if scheme == 'grpc' else 'HTTP'} without TLS.",
-            "OVMS itself has no TLS: only a proxy before it does.",
+            "OVMS itself has no TLS. Only a proxy before it can have TLS.",
             evidence=evidence,
-            steps=(Step("Leave TLS out.", f"ovms-doctor status {quote(f'{scheme}://{address.netloc}')}"),),
+            steps=(Step("Do not use TLS.", f"ovms-doctor status {quote(f'{scheme}://{address.netloc}')}"),),
         )
     if observed.protocol == "tls" and not address.tls:
         scheme = "grpcs" if address.grpc else "https"
         return finding(
             TLS_DIFFERS,
             status,
-            f"{address.netloc} speaks TLS, and the request is sent without.",
+            f"{address.netloc} speaks TLS, and the request is sent without TLS.",
             "OVMS itself has no TLS: there must be a proxy before it.",
             evidence=evidence,
             steps=(Step("Use TLS.", f"ovms-doctor status {quote(f'{scheme}://{address.netloc}')}"),),
@@ -212,8 +212,8 @@ def _other_protocol(status: LiveStatus) -> Finding:
             evidence=evidence,
             steps=(
                 Step(
-                    "See on which port and address the server listens in the container: its log has “Started REST "
-                    "server at”.",
+                    "Check on which port and address the server listens in the container: its log has "
+                    "“Started REST server at”.",
                     f"docker logs {container_of(status)} 2>&1 | grep -i 'server at'",
                     "host",
                     "reads",
@@ -240,14 +240,14 @@ def _not_ovms(status: LiveStatus) -> Finding:
         return finding(
             NO_ANSWER,
             status,
-            f"{address.netloc} accepts the connection and gives no whole answer.",
-            "The server hangs or is overloaded, or something between it and this host breaks off.",
+            f"{address.netloc} accepts the connection, but does not send a complete answer.",
+            "The server hangs or is overloaded, or a program between it and this host closes the connection.",
             evidence=tuple(
                 Evidence(text, "requests") for text in (problem, *observed.name_problem.split()) if text
             ),
             steps=(
                 Step("Check the server's log and the load of its processors."),
-                Step("Give a longer time for each request: --timeout SECONDS."),
+                Step("Allow more time for each request: --timeout SECONDS."),
             ),
         )
     statuses = {item.status for item in observed.answers if item.status is not None}
@@ -262,13 +262,16 @@ def _not_ovms(status: LiveStatus) -> Finding:
     redirect = next((item.location for item in observed.answers if item.location), "")
     steps = [_listener_step(status)]
     if redirect:
-        steps.insert(0, Step(f"The answer leads to {redirect}, which was not followed: name that address."))
+        steps.insert(
+            0,
+            Step(f"The answer redirects to {redirect}, which ovms-doctor did not follow. Name that address."),
+        )
     if any(item.code == "UNIMPLEMENTED" for item in observed.calls):
         steps.insert(0, Step("KServe's API over gRPC exists since 2022.2: an older OVMS answers so, too."))
     return finding(
         NOT_OVMS,
         status,
-        f"{address.netloc} answers, and it is {kind or 'not OVMS'}"
+        f"{address.netloc} answers, but it is {kind or 'not OVMS'}"
         + (f" ({status.server_text})." if status.server_text else "."),
         "Requests for OVMS fail there.",
         evidence=answers,
@@ -304,7 +307,7 @@ def _gateway_error(status: LiveStatus) -> Finding:
 
 def _listener_step(status: LiveStatus) -> Step:
     command = f"ss -ltnp 'sport = :{status.address.port}'"
-    return Step("See on the server's host which program listens on the port.", command, "host", "reads")
+    return Step("Check on the server's host which program listens on the port.", command, "host", "reads")
 
 
 def access_refused(status: LiveStatus) -> Finding:

@@ -45,7 +45,7 @@ def states(status: LiveStatus) -> Iterator[Finding]:
             ANSWER_UNUSABLE,
             status,
             f"The answer of {path} cannot be used: {reason}.",
-            "What it would show is missing from this report.",
+            "The information of this endpoint is missing from this report.",
             severity="error" if path == "/v1/config" and not status.model_ready else "warning",
             evidence=tuple(
                 Evidence(answer_text(item), "GET")
@@ -74,7 +74,10 @@ def _probe_fails(status: LiveStatus, probe: InferenceProbe) -> Finding:
     if "api-key" in probe.message:
         steps.insert(0, Step("The server requires its key for POST: give it with --api-key-file FILE."))
     elif is_chat and probe.status is not None and probe.status < 500:
-        steps.insert(0, Step("A graph for another task than chat refuses it: request what the graph is for."))
+        steps.insert(
+            0,
+            Step("A graph for another task than chat refuses it: send a request for the task of the graph."),
+        )
     return finding(
         PROBE_FAILS,
         status,
@@ -100,8 +103,8 @@ def _starting(status: LiveStatus) -> Finding:
     return finding(
         STILL_STARTING,
         status,
-        f"The server at {status.address.netloc} is live and not ready: it is still starting.",
-        "It loads its models one after another and reports to be ready when each was tried once.",
+        f"The server at {status.address.netloc} is live but not ready: it is still starting.",
+        "It loads its models one after another, and is ready when it has tried to load each model once.",
         evidence=tuple(
             Evidence(answer_text(item), "GET")
             for item in status.observations.answers
@@ -149,7 +152,8 @@ def _not_available(status: LiveStatus, servable: LiveServable) -> Finding:
     kind = servable.kind or "servable"
     texts = ", ".join(f"version {item.version} is {item.state}/{item.error_code}" for item in bad)
     ready = (
-        "/v2/health/ready is 200 nevertheless: it only shows that each was tried once. "
+        "/v2/health/ready is 200 nevertheless: it only shows that the server has tried to load each "
+        "servable once. "
         if status.ready
         else ""
     )
@@ -256,7 +260,8 @@ def _named(status: LiveStatus) -> Iterator[Finding]:
         yield finding(
             NAME_NOT_SERVED,
             status,
-            f"The server at {status.address.netloc} serves {name} no more: all of its versions are retired.",
+            f"The server at {status.address.netloc} no longer serves {name}: all of its versions are "
+            "retired.",
             "It was removed from the configuration, or its directories were: requests are answered with 404.",
             model=name,
             evidence=(

@@ -26,7 +26,7 @@ GENERATIVE_MODEL_NOT_LOADED = Code(
     name="generative-model-not-loaded",
     severity="error",
     summary="The model of a graph's node is not loaded",
-    remedy="The exception in the message says why: a path, an option, the device, or memory.",
+    remedy="The exception in the message gives the reason: a path, an option, the device, or memory.",
     releases="Since 2024.2.",
     see_also=("OVD821", "OVD823"),
     example=Example('models_path: "./model"                 which does not exist', 'models_path: "./"'),
@@ -51,8 +51,8 @@ GENERATION_FAILS = Code(
     severity="error",
     summary="Generation fails while a request runs",
     remedy=(
-        "The exception says why; with less cache, shorter prompts or on another device it may pass. "
-        "After an error of a GPU's driver only a restart helps."
+        "The exception gives the reason. With less cache, with shorter prompts or on another device the "
+        "request may succeed. After an error of a GPU's driver, only a restart helps."
     ),
     releases="Since 2024.2.",
     see_also=("OVD816", "OVD833"),
@@ -76,7 +76,7 @@ POOLING_ASSUMED = Code(
     code="OVD826",
     name="pooling-assumed",
     severity="warning",
-    summary="How embeddings are pooled is not configured, and is assumed",
+    summary="The pooling of embeddings is not configured, and the server assumes one",
     remedy="Set --pooling, or keep the model's 1_Pooling/config.json beside the model.",
     releases="Since 2026.3.",
     see_also=("OVD822",),
@@ -89,8 +89,8 @@ TOKENIZERS_NOT_LOADED = Code(
     severity="warning",
     summary="The library of OpenVINO's tokenizers is not loaded",
     remedy=(
-        "Use the libraries of one release: libopenvino_tokenizers.so must be where the server's "
-        "package has it."
+        "Use the libraries of one release: libopenvino_tokenizers.so must be at its path in the server's "
+        "package."
     ),
     releases="Since 2023.2.",
     see_also=("OVD321",),

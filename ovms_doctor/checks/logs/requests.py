@@ -23,8 +23,8 @@ INFERENCE_THROWS = Code(
     severity="error",
     summary="OpenVINO throws an exception while a request runs",
     remedy=(
-        "The exception's text says what failed. After an error of a GPU's driver every later request"
-        " fails too: restart the server."
+        "The exception's text names the failure. After an error of a GPU's driver every later request "
+        "fails too: restart the server."
     ),
     releases=ALL_RELEASES,
     see_also=("OVD831", "OVD742"),
@@ -37,10 +37,10 @@ REQUEST_PROCESSING_FAILS = Code(
     code="OVD817",
     name="request-processing-fails",
     severity="error",
-    summary="The server fails to take a request in, or to write its answer",
+    summary="The server fails to read a request, or to write its answer",
     remedy=(
-        "The message names the tensor or the part that failed. Where client and model are right, "
-        "report it to the project."
+        "The message names the tensor or the part that failed. If client and model are correct, report it "
+        "to the project."
     ),
     releases=ALL_RELEASES,
     see_also=("OVD875", "OVD816"),

@@ -159,8 +159,8 @@ DEVICE_NOT_AVAILABLE = Code(
     ),
     recovers="config_change",
     releases=(
-        "Without target_device the server takes CPU until 2026.2; since 2026.3 a GPU, if there is "
-        "one. Until 2026.2 an empty target_device is not a device."
+        "Without target_device the server takes CPU until 2026.2; since 2026.3 a GPU, if there is one. "
+        "Until 2026.2 the load fails with an empty target_device."
     ),
     see_also=("OVD433", "OVD342"),
     example=Example('"target_device": "cpu"', '"target_device": "CPU"'),

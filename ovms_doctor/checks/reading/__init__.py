@@ -51,7 +51,7 @@ def _attempt(context: Context, model: ModelPlan, attempt: Attempt) -> Iterator[F
 
 CHECK = Check(
     name="reading",
-    summary="whether the files are whole and OpenVINO reads them",
+    summary="whether the files are complete and OpenVINO reads them",
     codes=(
         *files.CODES,
         *weights.CODES,

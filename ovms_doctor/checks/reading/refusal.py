@@ -251,12 +251,12 @@ def _reported_reason(cause: ReadRefused, quoted: tuple[Evidence, ...]) -> Reason
     name = cause.path.rstrip("/").rsplit("/", 1)[-1]
     if cause.report is None and cause.inspection is None:
         evidence = Evidence(f"{cause.path}: no such file", "stat, links followed")
-        return Reason(DANGLING_LINK, f"{name} is a link that leads to nothing", (evidence,))
+        return Reason(DANGLING_LINK, f"{name} is a link whose destination does not exist", (evidence,))
     if "Wrong index file" in text:
         message = f"The variables of {name} are damaged: their index is too short"
         return Reason(EXTERNAL_DATA_MISSING, message, quoted)
     if "Could not open the file" in text:
-        return Reason(DANGLING_LINK, f"{name} leads to nothing: OpenVINO finds no file there", quoted)
+        return Reason(DANGLING_LINK, f"{name} does not lead to a file: OpenVINO finds no file there", quoted)
     if "Unable to read the model" in text:
         return Reason(NOT_A_MODEL, f"OpenVINO does not recognise {name} as a model", quoted)
     return Reason(OPENVINO_REFUSES, f"OpenVINO refuses {name}: {text}", quoted)

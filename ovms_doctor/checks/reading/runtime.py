@@ -46,8 +46,8 @@ RUNTIME_CRASH = Code(
     severity="error",
     summary="OpenVINO crashes while it reads or compiles the model",
     remedy=(
-        "Take the model out of the configuration, and restart the server. Export it again, or use "
-        "another release: most of these crashes come from one operation and one range of releases."
+        "Remove the model from the configuration, and restart the server. Export it again, or use another "
+        "release: most of these crashes come from one operation and one range of releases."
     ),
     recovers="restart",
     releases=(

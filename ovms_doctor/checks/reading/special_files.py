@@ -33,8 +33,8 @@ def check_attempt(context: Context, model: ModelPlan, attempt: Attempt, cause: S
     )
     if model.at_poll:
         detail = (
-            "The server starts and waits for ever at its first poll: it serves what is loaded by then, and no "
-            "change is noticed any more."
+            "The server starts and waits for ever at its first poll: it serves the versions that are "
+            "loaded by then, and no longer notices changes."
         )
     return context.of_attempt(
         SPECIAL_FILE,

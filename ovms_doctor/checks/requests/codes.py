@@ -32,7 +32,7 @@ STRUCTURE = Code(
     code="OVD872",
     name="request-structure-invalid",
     severity="error",
-    summary="The JSON of a request has not the structure that the API requires",
+    summary="The JSON of a request does not have the structure that the API requires",
     remedy="Give each input a name, a shape of integers, a datatype, and data as a list of values of that type.",
     log=(
         "Could not parse input content. Not valid ndarray detected",
@@ -113,8 +113,11 @@ SHAPE = Code(
     code="OVD877",
     name="request-shape-differs",
     severity="error",
-    summary="An input is sent in a shape that the model does not take",
-    remedy="Send the shape of the model, or let the server take others with --shape, --batch_size or --layout.",
+    summary="An input is sent in a shape that the model does not accept",
+    remedy=(
+        "Send the shape of the model, or let the server accept other shapes with --shape, --batch_size or "
+        "--layout."
+    ),
     log=(
         "Invalid input shape",
         "Invalid input batch size",
@@ -129,7 +132,7 @@ VALUES = Code(
     code="OVD878",
     name="request-values-missing",
     severity="error",
-    summary="An input has more or fewer values or bytes than its shape says",
+    summary="An input has more or fewer values or bytes than its shape requires",
     remedy="Send as many values as the shape has elements, either in the JSON or in the buffer behind it.",
     log=(
         "Invalid number of values in tensor proto container",
@@ -149,8 +152,8 @@ ENCODED = Code(
     code="OVD879",
     name="encoded-input-refused",
     severity="error",
-    summary="Images or strings are sent to an input that does not take them",
-    remedy="Send encoded images to an input with the layout NHWC, and strings to an input that takes them.",
+    summary="Images or strings are sent to an input that does not accept them",
+    remedy="Send encoded images to an input with the layout NHWC, and strings to an input that accepts them.",
     log=(
         "Received binary image input but resource not configured to accept NHWC layout",
         "Image parsing failed",

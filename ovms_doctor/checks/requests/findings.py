@@ -159,7 +159,7 @@ def _behind(verdict: RequestVerdict, models: ServedModels) -> str:
             )
     if verdict.answer.code.startswith("MODEL_VERSION") and models.default_version(name) is None:
         sentences.append(
-            f"No version of {name} is available: `ovms-doctor check` with the same target says why."
+            f"No version of {name} is available: `ovms-doctor check` with the same target gives the reason."
         )
     elif verdict.answer.code.endswith(("NAME_MISSING", "VERSION_MISSING")) and verdict.served:
         sentences.append(f"Served are: {', '.join(verdict.served[:10])}.")
@@ -266,7 +266,7 @@ def _port(verdict: RequestVerdict, models: ServedModels) -> Finding | None:
         codes.WRONG_PORT,
         verdict,
         f"The {kind} request is sent to port {port}, where the server speaks {wrong}.{right}",
-        "The client gets no answer that it understands.",
+        "The client does not understand the answer.",
     )
 
 
@@ -313,7 +313,7 @@ def _proved(proof: ErrorProof, parts: dict[str, str]) -> str:
     if "expected" in parts and "actual" in parts:
         return f"For{named} the server requires {parts['expected']} and receives {parts['actual']}."
     if "offset" in parts:
-        return f"The body stops being JSON at byte {parts['offset']}: {parts.get('error', '')}"
+        return f"The body is not valid JSON from byte {parts['offset']}: {parts.get('error', '')}"
     if proof.code == "INVALID_MISSING_INPUT" and parts.get("input"):
         return f"The model has an input {parts['input']}, which the request does not name."
     return ""

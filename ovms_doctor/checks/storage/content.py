@@ -148,8 +148,8 @@ def _hidden(context: Context, item: StorePlan, facts: StoreFacts) -> Finding:
         path=item.path,
         base=item.path,
         confidence="medium",
-        detail="Keys are in the order of their bytes, 10 before 2. The highest version that the server finds is the "
-        "newest one to it.",
+        detail="Keys are in the order of their bytes, 10 before 2. For the server, the highest version "
+        "that it finds is the newest one.",
         evidence=(
             Evidence(
                 f"{item.path}: more than {facts.keys:,} keys; versions after them: {versions}", STORE_LIST

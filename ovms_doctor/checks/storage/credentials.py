@@ -13,7 +13,7 @@ STORE_CREDENTIALS_REFUSED = Code(
     code="OVD655",
     name="store-credentials-refused",
     severity="error",
-    summary="The store does not accept the credentials: they are unknown to it or not valid any more",
+    summary="The store does not accept the credentials: they are unknown to it or no longer valid",
     remedy="Give the server valid credentials of this store.",
     log=(server_log.S3_NO_ANSWER,),
     recovers="restart",
@@ -29,7 +29,7 @@ CLOCK_SKEWED = Code(
     name="clock-skewed",
     severity="warning",
     summary="This host's clock differs from the store's by more than the store allows",
-    remedy="Set the host's clock.",
+    remedy="Correct the host's clock.",
     log=(server_log.S3_NO_ANSWER,),
     recovers="next_poll",
     releases="Corrected by the client since 2024.0, with the AWS SDK 1.11.",
@@ -78,8 +78,10 @@ def clock_skewed(context: Context, refusal: Refusal) -> Finding:
         context,
         refusal,
         CLOCK_SKEWED,
-        f"{refusal.bucket} refuses the request because of its time: this host's clock is wrong",
-        detail_if_unknown="The server's host may have another clock, and since 2024.0 its client corrects the time.",
+        f"{refusal.bucket} refuses the request because of its time: the clock of this host is wrong",
+        detail_if_unknown=(
+            "The server's host may have another clock. Since 2024.0 the server's client corrects the time."
+        ),
         steps=_steps(refusal),
     )
 

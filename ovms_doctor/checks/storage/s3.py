@@ -89,7 +89,7 @@ AWS_ENDPOINT_FORM = Code(
     code="OVD629",
     name="aws-endpoint-form",
     severity="warning",
-    summary="S3_ENDPOINT has a form that the server does not understand",
+    summary="S3_ENDPOINT has a form that the server cannot use",
     remedy="Write HOST:PORT, http://HOST:PORT or https://HOST:PORT.",
     log=(server_log.S3_NO_ANSWER,),
     recovers="restart",
@@ -102,7 +102,7 @@ AWS_KEYS_OF_ANOTHER_STORE = Code(
     code="OVD646",
     name="aws-keys-of-another-store",
     severity="warning",
-    summary="The keys are another store's, and the server sends its requests to Amazon",
+    summary="The keys belong to another store, and the server sends its requests to Amazon",
     remedy="Set S3_ENDPOINT to the address of the store.",
     log=(server_log.S3_NO_ANSWER,),
     recovers="restart",
@@ -201,7 +201,9 @@ _AWS_FILES = lazy_pattern(r"/\.aws(/(credentials|config))?$")
 _ENDPOINT_PROBLEMS = {
     "quotes": "quotation marks are part of the value",
     "scheme in capitals": "http:// or https:// must be in small letters, else it becomes a part of the host",
-    "cut in the wrong place": "it contains http:// after its beginning: the server cuts its first seven characters off",
+    "cut in the wrong place": (
+        "it contains http:// after its beginning, and the server removes its first seven characters"
+    ),
     "blank": "it begins or ends with a space",
 }
 
@@ -263,7 +265,7 @@ def _credentials(context: Context, client: S3Client, *, accepted: bool) -> Itera
         yield _finding(
             context,
             AWS_PROFILE_BESIDE_KEYS,
-            "AWS_PROFILE and both keys are set: the server uses the keys and nothing of the profile",
+            "AWS_PROFILE and both keys are set: the server uses the keys, and does not use the profile",
             f"AWS_PROFILE={_text(context, 'AWS_PROFILE')}, both keys set",
             "medium",
         )

@@ -116,7 +116,7 @@ def check(context: Context, item: StorePlan) -> Iterator[Finding]:
         ends = (
             "begins every key with a slash, and finds no object"
             if path.key
-            else "finds versions and no files in them"
+            else "finds versions, but no files in them"
         )
         yield _of_model(
             context,

@@ -85,8 +85,8 @@ def read_files(
             made = {server: document_file(server, *files[sub_path])}
         else:
             problems.append(
-                f"{server} is mounted from the file {sub_path} of {_called(volume)}, which has none of that name: "
-                "Kubernetes mounts an empty directory."
+                f"{server} is mounted from the file {sub_path} of {_called(volume)}, which does not have "
+                "this key: Kubernetes mounts an empty directory."
             )
             made = {server: DocumentFile(server, directory=True)}
         found.update(made)

@@ -52,6 +52,8 @@ _ELEMENTS_OF_A_STEP = 5
 _MOST_REQUESTS = 100
 _MOST_BYTES = 1 << 24
 _DEEPEST_CALL = 8
+#: The key of an entry whose key is unknown: the request has the entry, and what it is makes the answer uncertain.
+_UNKNOWN_KEY = "<not known>"
 _HINT = lazy_pattern(
     r"^\s*(?:import |from \S+ import |def |client\b|response\s*=|res\s*=|print\(|with |async |await )", re.M
 )
@@ -209,6 +211,10 @@ class _Snippet:
             holder, key = self.value(target.value), self.value(target.slice)
             if isinstance(holder, dict) and isinstance(key, str | int):
                 holder[key] = value
+            elif isinstance(holder, dict) and is_undetermined(key):
+                holder[_UNKNOWN_KEY] = Unknown("an entry of a dict")
+            elif isinstance(holder, list) and is_undetermined(key):
+                holder[:] = [Unknown("an item of a list")] * len(holder)
             inside = isinstance(key, int) and isinstance(holder, list) and -len(holder) <= key < len(holder)
             if inside and isinstance(key, int):
                 holder[key] = value
@@ -435,12 +441,16 @@ class _Snippet:
             return True, holder.decode("utf-8", "replace") if name == "decode" else Unknown("bytes")
         if isinstance(holder, list) and name in ("append", "extend") and arguments:
             items = [arguments[0]] if name == "append" else items_of(arguments[0])
-            if items is None or len(holder) + len(items) > MOST_ELEMENTS:
+            if items is None:
+                items = [Unknown("the items of a list")]
+            if len(holder) + len(items) > MOST_ELEMENTS:
                 raise ClientError("the items that are added to a list are not known")
             self._spend(len(items) // _ELEMENTS_OF_A_STEP)
             holder += items
             return True, None
         if isinstance(holder, dict):
+            if name == "update" and arguments and not isinstance(arguments[0], dict):
+                holder[_UNKNOWN_KEY] = Unknown("the entries of a dict")
             return True, dict_method(holder, name, arguments, keywords)
         return False, None
 

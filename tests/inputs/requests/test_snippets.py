@@ -149,6 +149,18 @@ def test_the_client_accepts_only_the_dtype_of_numpy(expression: str) -> None:
         ("def made(n, m=2.0): return [n, m]; items = made(1.0)", [1.0, 2.0]),
         ("def made(n, m=2.0): return [n, m]; items = made(1.0, m=3.0)", [1.0, 3.0]),
         ("import orjson; items = [orjson.dumps([1]).decode()]", ["[1]"]),
+        ("if unknown: items = [1.0]; else: items = [2.0]", [2.0]),
+        ("items = [0.0]; if unknown: items.append(1.0); else: items.append(2.0)", [0.0, 1.0, 2.0]),
+        ("try: items = [1.0]; except ValueError: items = [2.0]", [1.0]),
+        ("try: items = [1.0]; finally: items.append(3.0)", [1.0, 3.0]),
+        ("items = [1.0]; items.extend(unknown); items.append(2.0)", [1.0, "<not known>", 2.0]),
+        ("items = [1.0]; def made(): items = [2.0]; made()", [1.0]),
+        ("def made(n): return made(n); items = [made(1.0)]", ["<not known>"]),
+        ("items = {}; items['a'] = 1.0; items[0] = 2.0", {"a": 1.0, "0": 2.0}),
+        ("items = [1.0, 2.0]; items[unknown] = 5.0", ["<not known>", "<not known>"]),
+        ("items = {'a': 1.0}; items[unknown] = 5.0", {"a": 1.0, "<not known>": "<not known>"}),
+        ("items = {'a': 1.0}; items.update(unknown)", {"a": 1.0, "<not known>": "<not known>"}),
+        ("items = {'a': 1.0}; items.update({'b': 2.0}, c=3.0)", {"a": 1.0, "b": 2.0, "c": 3.0}),
     ],
 )
 def test_lists_are_built_as_python_builds_them(statements: str, inputs: object) -> None:
@@ -156,6 +168,7 @@ def test_lists_are_built_as_python_builds_them(statements: str, inputs: object) 
     text = "\n".join(statements.split("; ")) + post(payload)
     request = read_request(text.encode(), ReadOptions(), lambda name: b"")
     assert json.loads(request.body)["inputs"][0]["data"] == inputs
+    assert bool(request.doubts) == ("<not known>" in str(inputs))
 
 
 @pytest.mark.parametrize(
@@ -251,6 +264,7 @@ def test_the_datatype_of_numpy_to_triton() -> None:
         ("b'x'", "Object of type bytes is not JSON serializable"),
         ("...", "Object of type ellipsis is not JSON serializable"),
         ("1j", "Object of type complex is not JSON serializable"),
+        ("orjson.dumps([1])", "Object of type bytes is not JSON serializable"),
     ],
 )
 def test_values_that_json_refuses(payload: str, refusal: str) -> None:
@@ -281,6 +295,18 @@ def test_values_that_json_refuses(payload: str, refusal: str) -> None:
         ("{**{'a': 1}, 'b': 2}", {"a": 1, "b": 2}),
         ("dict(a=1)", {"a": 1}),
         ("{'a': 1}['a']", 1),
+        ("{'a': 1}.get('a', 2)", 1),
+        ("{'a': 1}.get('b', 2)", 2),
+        ("{'a': 1}.get('b')", None),
+        ("{'a': 1}.keys()", ["a"]),
+        ("{'a': 1}.values()", [1]),
+        ("{'a': 1}.items()", [["a", 1]]),
+        ("{'a': 1}.pop('a')", "<not known>"),
+        ("json.dumps([1])", "[1]"),
+        ("ujson.dumps({'a': 1})", '{"a": 1}'),
+        ("simplejson.dumps('a')", '"a"'),
+        ("f'{1}-{2.5}-{\"a\"}'", "1-2.5-a"),
+        ("[a for a in [1] for b in [2]]", "<not known>"),
         ("{'a': 1}['b']", "<not known>"),
         ("[1, 2][-1]", 2),
         ("'abc'[1]", "b"),

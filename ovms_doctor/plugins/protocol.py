@@ -65,6 +65,8 @@ class PluginDescription(Struct, frozen=True):
 
 
 class _Subject(Subject, frozen=True):
+    """A subject, with a limit for each text and for the version."""
+
     model: _Sentence | None = None
     version: _Version | None = None
     path: _Path | None = None
@@ -72,21 +74,29 @@ class _Subject(Subject, frozen=True):
 
 
 class _Evidence(Evidence, frozen=True):
+    """A piece of evidence, with a limit for each text; neither is blank."""
+
     observation: _NeededText
     how: _NeededSentence
 
 
 class _Step(Step, frozen=True):
+    """A step of a remedy, with a limit for each text; its text is not blank."""
+
     text: _NeededSentence
     command: _Text | None = None
 
 
 class _Remedy(Remedy, frozen=True):
+    """A remedy, with limits for its summary and for the number of steps."""
+
     summary: _Text
     steps: _Items[_Step] = ()
 
 
 class _CausedBy(CausedBy, frozen=True):
+    """A cause, with a limit for each text and for the version."""
+
     code: _Name | None = None
     check: _Name | None = None
     model: _Sentence | None = None
@@ -95,6 +105,8 @@ class _CausedBy(CausedBy, frozen=True):
 
 
 class _Finding(Finding, frozen=True):
+    """A finding, with a limit for each text and list."""
+
     code: _Name
     subject: _Subject
     message: _NeededSentence
@@ -107,15 +119,21 @@ class _Finding(Finding, frozen=True):
 
 
 class _Message(Message, frozen=True):
+    """A message of the server, with a limit for its text, which is not blank."""
+
     text: _NeededSentence
 
 
 class _Example(Example, frozen=True):
+    """An example, with a limit for each text; neither is blank."""
+
     before: _NeededSentence
     after: _NeededSentence
 
 
 class _Code(Code, frozen=True, kw_only=True):
+    """A code, with a limit for each text and list. A message of the log may be a plain text."""
+
     code: _Name
     name: _Name
     summary: _NeededSentence
@@ -129,6 +147,8 @@ class _Code(Code, frozen=True, kw_only=True):
 
 
 class _Description(Struct, frozen=True):
+    """A description as the child sends it, with limits; each code is read separately."""
+
     name: _Name
     summary: _NeededSentence
     codes: Annotated[list[Any], Meta(min_length=1, max_length=CODES)]

@@ -1,7 +1,7 @@
 """The keys of a Compose service that describe its container, with the types that Compose allows for them
 (compose-spec.json). ``msgspec`` checks the types; keys for which Compose allows several forms keep them.
 
-Each field has the name and the meaning of its key in Compose.
+Each field has the name of its key in Compose. None, or an empty value, stands for a key that is missing.
 """
 
 from __future__ import annotations
@@ -39,7 +39,14 @@ TOP_KEYS = frozenset("version name services networks volumes secrets configs inc
 
 
 class VolumeOptions(Struct, frozen=True):
-    """The key named after a volume's type: ``bind``, ``volume``, ``tmpfs``, ``image``."""
+    """The key named after a volume's type: ``bind``, ``volume``, ``tmpfs``, ``image``.
+
+    * ``create_host_path``: whether a missing directory of the host is created, for ``bind``.
+    * ``nocopy``: whether an empty volume does not get the files of the image, for ``volume``.
+    * ``propagation``: how mounts below it reach the other side, for ``bind``.
+    * ``selinux``: ``z`` or ``Z``, the SELinux label, for ``bind``.
+    * ``subpath``: the directory of the volume or image that is mounted.
+    """
 
     create_host_path: Truth | None = None
     nocopy: Truth | None = None
@@ -49,7 +56,16 @@ class VolumeOptions(Struct, frozen=True):
 
 
 class VolumeEntry(Struct, frozen=True):
-    """An entry of ``volumes`` in the long form."""
+    """An entry of ``volumes`` in the long form.
+
+    * ``type``: ``bind``, ``volume``, ``tmpfs``, ``image``, ``npipe`` or ``cluster``.
+    * ``target``: the path in the container.
+    * ``source``: the path on the host, or the name of the volume or image.
+    * ``read_only``: whether the container may not write.
+    * ``bind``: the options for the type ``bind``.
+    * ``volume``: the options for the type ``volume``.
+    * ``image``: the options for the type ``image``.
+    """
 
     type: str
     target: str = ""
@@ -61,14 +77,24 @@ class VolumeEntry(Struct, frozen=True):
 
 
 class FileEntry(Struct, frozen=True):
-    """An entry of ``configs`` or ``secrets`` in the long form."""
+    """An entry of ``configs`` or ``secrets`` in the long form.
+
+    * ``source``: the name of the top-level entry.
+    * ``target``: the path in the container.
+    """
 
     source: str
     target: str | None = None
 
 
 class PortEntry(Struct, frozen=True):
-    """An entry of ``ports`` in the long form."""
+    """An entry of ``ports`` in the long form.
+
+    * ``target``: the port of the container.
+    * ``published``: the port of the host, or a range of ports.
+    * ``host_ip``: the address of the host that is bound.
+    * ``protocol``: ``tcp`` or ``udp``.
+    """
 
     target: str | int
     published: str | int | None = None
@@ -77,24 +103,37 @@ class PortEntry(Struct, frozen=True):
 
 
 class EnvironmentFile(Struct, frozen=True):
-    """An entry of ``env_file`` in the long form."""
+    """An entry of ``env_file`` in the long form.
+
+    * ``path``: the path of the file.
+    * ``required``: whether it must exist.
+    * ``format``: ``raw``: without quotes and interpolation.
+    """
 
     path: str
-    #: Whether it must exist.
     required: Truth | None = None
-    #: ``raw``: without quotes and interpolation.
     format: str | None = None
 
 
 class DeviceEntry(Struct, frozen=True):
-    """An entry of ``devices`` in the long form."""
+    """An entry of ``devices`` in the long form.
+
+    * ``source``: the device on the host, or the name of a CDI device.
+    * ``target``: the path in the container.
+    """
 
     source: str
     target: str | None = None
 
 
 class DeviceRequest(Struct, frozen=True):
-    """An entry of ``gpus`` or of ``deploy.resources.reservations.devices``."""
+    """An entry of ``gpus`` or of ``deploy.resources.reservations.devices``.
+
+    * ``driver``: the driver, such as ``nvidia`` or ``cdi``.
+    * ``count``: the number of devices, or ``all``.
+    * ``device_ids``: the ids of the devices.
+    * ``capabilities``: what the devices must offer, such as ``gpu``.
+    """
 
     driver: str | None = None
     count: Number | None = None
@@ -103,7 +142,13 @@ class DeviceRequest(Struct, frozen=True):
 
 
 class Resources(Struct, frozen=True):
-    """``deploy.resources.limits`` or ``reservations``."""
+    """``deploy.resources.limits`` or ``reservations``.
+
+    * ``cpus``: the number of processors.
+    * ``memory``: the size of the memory, with its unit.
+    * ``pids``: the number of processes.
+    * ``devices``: the reserved devices.
+    """
 
     cpus: Number | None = None
     memory: Number | None = None
@@ -112,28 +157,48 @@ class Resources(Struct, frozen=True):
 
 
 class DeployResources(Struct, frozen=True):
-    """``deploy.resources``."""
+    """``deploy.resources``.
+
+    * ``limits``: what the container may use.
+    * ``reservations``: what the container is guaranteed.
+    """
 
     limits: Resources | None = None
     reservations: Resources | None = None
 
 
 class RestartPolicy(Struct, frozen=True):
-    """``deploy.restart_policy``."""
+    """``deploy.restart_policy``.
+
+    * ``condition``: ``none``, ``on-failure`` or ``any``.
+    * ``max_attempts``: the number of attempts.
+    """
 
     condition: str | None = None
     max_attempts: str | int | None = None
 
 
 class Deploy(Struct, frozen=True):
-    """``deploy``."""
+    """``deploy``.
+
+    * ``resources``: limits and reservations.
+    * ``restart_policy``: when the container is started again.
+    """
 
     resources: DeployResources | None = None
     restart_policy: RestartPolicy | None = None
 
 
 class HealthCheck(Struct, frozen=True):
-    """``healthcheck``."""
+    """``healthcheck``.
+
+    * ``test``: the command, or ``NONE``, ``CMD`` or ``CMD-SHELL`` and the command.
+    * ``disable``: whether the health check of the image is not used either.
+    * ``interval``: the time between two runs, such as ``1m30s``.
+    * ``timeout``: the time limit of one run.
+    * ``start_period``: the time after the start in which failed runs do not count.
+    * ``retries``: the number of failed runs after which the container is unhealthy.
+    """
 
     test: str | list[str] | None = None
     disable: Truth | None = None
@@ -144,14 +209,60 @@ class HealthCheck(Struct, frozen=True):
 
 
 class Ulimit(Struct, frozen=True):
-    """An entry of ``ulimits`` with both limits."""
+    """An entry of ``ulimits`` with both limits.
+
+    * ``soft``: the limit that applies.
+    * ``hard``: the highest value to which the process may raise it.
+    """
 
     soft: str | int
     hard: str | int
 
 
 class Service(Struct, frozen=True):
-    """A service of a Compose file, with all that it refers to."""
+    """A service of a Compose file, with all that it refers to.
+
+    * ``image``: the name of the image.
+    * ``build``: how the image is built.
+    * ``entrypoint``: replaces the entrypoint of the image.
+    * ``command``: replaces the command of the image: the arguments.
+    * ``working_dir``: the working directory.
+    * ``container_name``: the name of the container.
+    * ``user``: the user, with or without a group.
+    * ``group_add``: further groups, by name or id.
+    * ``volumes``: the mounts, in the short or the long form.
+    * ``volumes_from``: services or containers whose mounts are taken over.
+    * ``tmpfs``: paths of file systems in memory.
+    * ``configs``: the mounted configs.
+    * ``secrets``: the mounted secrets.
+    * ``ports``: the published ports.
+    * ``network_mode``: ``host``, ``none``, or the service or container whose network is shared.
+    * ``networks``: the networks, by name.
+    * ``environment``: the variables; None for the value of the process that runs Compose.
+    * ``env_file``: files with variables.
+    * ``mem_limit``: the limit of the memory.
+    * ``memswap_limit``: the limit of memory and swap together.
+    * ``mem_reservation``: the guaranteed memory.
+    * ``cpus``: the number of processors.
+    * ``cpu_quota``: microseconds of processor time in each period.
+    * ``cpu_period``: microseconds of a period.
+    * ``cpuset``: the processors that may be used, such as ``0-3``.
+    * ``pids_limit``: the number of processes.
+    * ``shm_size``: the size of /dev/shm.
+    * ``ulimits``: limits of the processes, by name.
+    * ``deploy``: resources and the restart policy.
+    * ``devices``: devices of the host.
+    * ``gpus``: the GPUs: ``all``, or requests.
+    * ``restart``: ``no``, ``always``, ``on-failure`` with or without a number, or ``unless-stopped``.
+    * ``healthcheck``: the health check.
+    * ``read_only``: whether the root file system is read-only.
+    * ``privileged``: whether the container has all rights.
+    * ``cap_drop``: capabilities that the container does not get.
+    * ``sysctls``: kernel parameters of the container.
+    * ``security_opt``: options of SELinux, AppArmor and seccomp.
+    * ``userns_mode``: the user namespace: ``host``.
+    * ``profiles``: the profiles in which the service is enabled; empty for all.
+    """
 
     image: str | None = None
     build: str | dict[str, Any] | None = None
@@ -196,7 +307,12 @@ class Service(Struct, frozen=True):
 
 
 class Volume(Struct, frozen=True):
-    """An entry of the top-level ``volumes``."""
+    """An entry of the top-level ``volumes``.
+
+    * ``name``: the name of the volume in the engine.
+    * ``external``: whether it is created outside of Compose; in the old form its name.
+    * ``driver_opts``: options of the driver.
+    """
 
     name: str | None = None
     external: Truth | dict[str, Any] | None = None
@@ -204,7 +320,10 @@ class Volume(Struct, frozen=True):
 
 
 class File(Struct, frozen=True):
-    """An entry of the top-level ``configs`` or ``secrets``."""
+    """An entry of the top-level ``configs`` or ``secrets``.
+
+    * ``file``: the path of the file with the content.
+    """
 
     file: str | None = None
 

@@ -25,7 +25,7 @@ _LOG = read_log([("", [start_log().encode()])])
 
 def _deployment(started_at: str, log: LogSummary | None = _LOG) -> Deployment:
     container = Container("docker", "ovms", state=ContainerState("running", started_at=started_at))
-    options = CheckOptions(container=container, server_log=log, live=LiveQuery(looked_at=1.0))
+    options = CheckOptions(container=container, server_log=log, live=LiveQuery(queried_at=1.0))
     return Deployment("config", NEWEST, "log", container=container, options=options)
 
 

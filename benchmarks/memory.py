@@ -19,7 +19,7 @@ from types import SimpleNamespace
 from ovms_doctor.inputs.host import limits_on
 from ovms_doctor.model.releases import NEWEST
 from ovms_doctor.prediction.memory import BASE, estimate
-from ovms_doctor.probes.host import see_host
+from ovms_doctor.probes.host import read_host
 from ovms_doctor.probes.inspect import inspect_model
 
 MIB = 1 << 20
@@ -81,7 +81,7 @@ def predicted(path: str, precision: str) -> tuple[int, int]:
             )
         ],
     )
-    found = estimate([model], limits_on(see_host(), NEWEST))
+    found = estimate([model], limits_on(read_host(), NEWEST))
     assert found is not None
     middle = (found.low + found.high) // 2
     # The second number includes pages of files that the kernel may drop.

@@ -154,7 +154,7 @@ def _left_out(context: Context, model: ModelPlan, verdict: DeviceVerdict) -> Ite
         elif device.reason == "absent":
             yield _absent(context, model, device)
         else:
-            yield _unknown(context, model, device, sure=bool(verdict.works))
+            yield _unknown(context, model, device, certain=bool(verdict.works))
 
 
 def _denied_in_list(
@@ -191,9 +191,9 @@ def _absent(context: Context, model: ModelPlan, device: PassedOver) -> Finding:
     )
 
 
-def _unknown(context: Context, model: ModelPlan, device: PassedOver, *, sure: bool) -> Finding:
-    """Returns the finding on a name in a list that is not a device. ``sure``: whether the rest of the list is known to
-    work."""
+def _unknown(context: Context, model: ModelPlan, device: PassedOver, *, certain: bool) -> Finding:
+    """Returns the finding on a name in a list that is not a device. ``certain``: whether the rest of the list is
+    known to work."""
     similar = suggestion(device.name) or similar_device(device.name)
     removed = device.reason == "removed"
     return context.finding(
@@ -209,7 +209,7 @@ def _unknown(context: Context, model: ModelPlan, device: PassedOver, *, sure: bo
         path=model.entry.base_path,
         base=model.entry.base_path,
         detail="The model is served on the other devices of the list"
-        + ("." if sure else ", if the server has one of them; its devices are not known."),
+        + ("." if certain else ", if the server has one of them; its devices are not known."),
         recovers="restart" if context.single else "config_change",
         steps=(Step(f"Did you mean {similar}? Names must match exactly, without spaces."),)
         if similar and not removed

@@ -157,7 +157,7 @@ _REASONS = {
 def check(context: Context) -> Iterator[Finding]:
     """Yields a finding on each proxy that a client does not use as configured; none for local models."""
     for item in context.plan.routes:
-        outcome = item.route.way
+        outcome = item.route.kind
         if outcome == "ends":
             yield _without_port(context, item)
         elif outcome == "unread":

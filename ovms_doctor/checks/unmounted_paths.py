@@ -42,7 +42,7 @@ def advice_for(
     if outside is None:
         return None
     inside = None
-    if outside.here and context.deployment.mounts:
+    if outside.on_this_host and context.deployment.mounts:
         host = posixpath.normpath(context.absolute(path))
         inside = context.deployment.mount_table.to_server(host)
     container = context.deployment.container
@@ -52,15 +52,15 @@ def advice_for(
     mount_list = ", ".join(f"{mount.host} at {mount.server}" for mount in _bound(context)) or "nothing"
     if inside is not None:
         message = f"{path} is a path of this host, which is mounted at {inside}: for the server, {path} does not exist"
-    elif outside.here:
+    elif outside.on_this_host:
         message = f"{path} exists on this host, but no mount covers it (mounted: {mount_list})"
     else:
         message = f"{path} does not exist for the server: no mount covers it (mounted: {mount_list})"
     if inside is not None and posixpath.dirname(inside.rstrip("/")) == nearest:
         # The path is that of a version directory: the server needs its model's.
         inside = nearest
-    unsure = "" if outside.sure else "; the image may contain it"
-    state = "exists" if outside.here else "does not exist, or cannot be accessed"
+    unsure = "" if outside.certain else "; the image may contain it"
+    state = "exists" if outside.on_this_host else "does not exist, or cannot be accessed"
     evidence = (
         Evidence(f"{path} on this host: {state}", "stat on this host, with this program's rights"),
         Evidence(
@@ -76,7 +76,7 @@ def advice_for(
     return UnmountedPathAdvice(
         message,
         evidence,
-        "high" if outside.sure and context.deployment.release.recorded else "medium",
+        "high" if outside.certain and context.deployment.release.recorded else "medium",
         _steps(context, outside, inside, subject, directory=directory),
         f"Use {inside}, the path inside the container."
         if inside
@@ -117,7 +117,7 @@ def _steps(
 ) -> tuple[Step, ...]:
     if inside is not None:
         return (Step(f"Use {inside} for {subject}."),)
-    if not outside.here:
+    if not outside.on_this_host:
         similar = similar_path(context, context.absolute(outside.path))
         hint = () if similar is None else (Step(f"Did you mean {similar[0]}? {similar[1]} is mounted."),)
         return hint + tuple(

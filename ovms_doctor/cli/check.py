@@ -59,7 +59,7 @@ def run_check(options: CheckOptions, output: OutputOptions) -> int:
     with interrupts.deferred():
         code = _check(options, output)
     if interrupts.requested():
-        interrupted.say()
+        interrupted.report()
         return EXIT_INTERRUPTED
     return code
 
@@ -231,7 +231,7 @@ def run_collect(typed: CheckOptions, output: OutputOptions) -> int:
         for receipt in receipts:
             print(f"ovms-doctor: {receipt}", file=sys.stderr)
     if interrupts.requested():
-        interrupted.say()
+        interrupted.report()
         return EXIT_INTERRUPTED
     return EXIT_OK
 

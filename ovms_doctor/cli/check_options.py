@@ -150,9 +150,9 @@ def _own_user() -> User:
 
 def _this_host() -> Host:
     # Recorded facts are read without access to the host.
-    from ovms_doctor.probes.host import see_host
+    from ovms_doctor.probes.host import read_host
 
-    return see_host()
+    return read_host()
 
 
 def _environment(options: CheckOptions, typed: Sequence[tuple[str, str]]) -> tuple[Variable, ...]:

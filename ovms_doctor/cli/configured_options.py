@@ -201,5 +201,5 @@ def known_options() -> dict[str, tuple[str, Any, Option]]:
 def _nearest_name(key: str, names: Mapping[str, str]) -> str:
     from difflib import get_close_matches
 
-    near = get_close_matches(key, [name for name in names if name not in NEVER], 1)
-    return f"; did you mean {near[0]}?" if near else ""
+    similar = get_close_matches(key, [name for name in names if name not in NEVER], 1)
+    return f"; did you mean {similar[0]}?" if similar else ""

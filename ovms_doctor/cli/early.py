@@ -15,7 +15,7 @@ RECEIPT = "--receipt"
 _NOTHING = ("--help", "-h", "--facts")
 
 
-def wants_receipt(arguments: Sequence[str]) -> bool:
+def has_receipt_option(arguments: Sequence[str]) -> bool:
     """Whether the actions of the run are recorded."""
     options = arguments[: arguments.index("--")] if "--" in arguments else arguments
     return any(option == RECEIPT or option.startswith(f"{RECEIPT}=") for option in options)

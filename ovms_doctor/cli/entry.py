@@ -40,7 +40,7 @@ def main() -> None:
     if sys.argv[1:] == ["--version"]:
         raise SystemExit(_version())
     from ovms_doctor.cli import interrupted
-    from ovms_doctor.cli.early import wants_receipt, workers_for
+    from ovms_doctor.cli.early import has_receipt_option, workers_for
     from ovms_doctor.model.light_msgspec import import_msgspec
     from ovms_doctor.probes import interrupts
     from ovms_doctor.probes.processes import workers
@@ -48,7 +48,7 @@ def main() -> None:
     try:
         # Inside the try block: a signal may come between any two instructions.
         interrupts.watch()
-        if wants_receipt(sys.argv[1:]):
+        if has_receipt_option(sys.argv[1:]):
             from ovms_doctor.probes.recording import tally
 
             tally.begin()
@@ -66,7 +66,7 @@ def main() -> None:
     workers.end_unused()
     if code == _INTERRUPTED or interrupts.requested():
         # One line reports the interruption, no matter which code caught it.
-        interrupted.say()
+        interrupted.report()
         # If the exception passed code that was compiled from a text, as data classes are, CPython started with -m
         # records it as uncaught and ends by SIGINT although it was caught. Running such code again resets that record.
         eval("None")  # noqa: S307

@@ -7,7 +7,7 @@ import sys
 _reported = False
 
 
-def say() -> None:
+def report() -> None:
     """Writes to standard error that the run was interrupted; further calls write nothing."""
     global _reported
     if not _reported:

@@ -47,22 +47,22 @@ def _exit_code_of(command: Callable[[], object], arguments: Sequence[str]) -> in
         result = command()
         return result if isinstance(result, int) else EXIT_OK
     except OutputFullError as error:
-        _say(str(error))
+        _print_message(str(error))
         return EXIT_INCOMPLETE
     except UnwritableError as error:
-        _say(str(error))
+        _print_message(str(error))
         return EXIT_USAGE
     except ConflictingOptionsError as error:
         return _usage(f"{error}. See ovms-doctor {arguments[0]} --help", arguments)
     except UsageError as error:
         return _usage(str(error), arguments)
     except KeyboardInterrupt:
-        interrupted.say()
+        interrupted.report()
         return EXIT_INTERRUPTED
     except BrokenPipeError:
         if interrupts.requested():
             # The signal went to the children too, and one of them ended before it received its first question.
-            interrupted.say()
+            interrupted.report()
             return EXIT_INTERRUPTED
         # The reader has closed the pipe: no message can be written.
         return EXIT_OK
@@ -96,7 +96,7 @@ def finish(code: int) -> int:
     return EXIT_INCOMPLETE
 
 
-def _say(text: str) -> None:
+def _print_message(text: str) -> None:
     from ovms_doctor.model.display_text import visible
 
     message = visible(text if len(text) <= _LONGEST_MESSAGE else f"{text[:_LONGEST_MESSAGE]}…")
@@ -105,7 +105,7 @@ def _say(text: str) -> None:
 
 def _usage(text: str, arguments: Sequence[str]) -> int:
     """Reports a usage mistake: one line on standard error, and a report in each other requested format."""
-    _say(text)
+    _print_message(text)
     _write_failure(text, arguments, EXIT_USAGE)
     return EXIT_USAGE
 

@@ -55,7 +55,9 @@ def run_request(check_options: CheckOptions, options: RequestOptions, output_opt
     try:
         models, release = request_server.served()
         if request is None:
-            return _say_error(options.error or "", models, release, request_server, run_start, output_options)
+            return _report_error_text(
+                options.error or "", models, release, request_server, run_start, output_options
+            )
         from ovms_doctor.diagnosis.client_request import judge_request
 
         judged = judge_request(request, models, release, request_server.facts, request_server.collector)
@@ -288,7 +290,7 @@ def _report(
     return _deliver(judgement, request_server, run_start, output_options)
 
 
-def _say_error(
+def _report_error_text(
     text: str,
     models: ServedModels,
     release: Release,

@@ -44,13 +44,15 @@ def with_container(options: CheckOptions) -> CheckOptions:
     )
     # A saved document or a manifest describes any host; the mounts show whether it is this one.
     elsewhere = option in ("--inspect", "--kubernetes") or container.elsewhere
-    gone = _gone(options, container) if elsewhere else frozenset()
-    container = replace(container, merged_directory="", layers=()) if gone else _with_own_files(container)
-    local_host = None if gone or option == "--kubernetes" or container.elsewhere else _local_host()
+    missing_paths = _missing_host_paths(options, container) if elsewhere else frozenset()
+    container = (
+        replace(container, merged_directory="", layers=()) if missing_paths else _with_own_files(container)
+    )
+    local_host = None if missing_paths or option == "--kubernetes" or container.elsewhere else _local_host()
     runs_here = not elsewhere
     proxy = _host_proxy() if runs_here and not _client_passes_proxies() else ""
     options = replace(options, container_here=runs_here, host_proxy=proxy)
-    return options_from_container(options, _with_kills(container, options), local_host, gone)
+    return options_from_container(options, _with_kills(container, options), local_host, missing_paths)
 
 
 # -- the engine ----------------------------------------------------------------------------------------
@@ -68,7 +70,7 @@ def _from_engine(options: CheckOptions, name: str) -> CheckOptions:
     container = read_inspect(
         lookup.document, source="docker", source_name=name, log=lookup.log, info=lookup.info
     )
-    gone = frozenset() if lookup.local else _gone(options, container)
+    missing_paths = frozenset() if lookup.local else _missing_host_paths(options, container)
     if lookup.local:
         options = replace(options, host_proxy=_host_proxy(), container_here=True)
         container = _with_own_files(container)
@@ -76,7 +78,9 @@ def _from_engine(options: CheckOptions, name: str) -> CheckOptions:
         container = replace(container, merged_directory="", layers=())
     if lookup.local or options.kernel_log is not None:
         container = _with_kills(container, options)
-    options = options_from_container(options, container, _local_host() if lookup.local else None, gone)
+    options = options_from_container(
+        options, container, _local_host() if lookup.local else None, missing_paths
+    )
     return options if options.no_live else replace(options, live=_reachable(container, lookup))
 
 
@@ -130,8 +134,8 @@ def _layer_with(path: str, layers: tuple[str, ...]) -> str | None:
     """Returns the only layer that contains ``path``, or the topmost layer if none contains it. Returns None if several
     layers contain parts of it, or a link leads elsewhere."""
     parts = path.strip("/").split("/")
-    ways = ["/" + "/".join(parts[:length]) for length in range(1, len(parts) + 1)]
-    if not layers or any(os.path.islink(layer + way) for layer in layers for way in ways):
+    prefixes = ["/" + "/".join(parts[:length]) for length in range(1, len(parts) + 1)]
+    if not layers or any(os.path.islink(layer + prefix) for layer in layers for prefix in prefixes):
         return None
     holding = [layer for layer in layers if os.path.lexists(layer + path)]
     return None if len(holding) > 1 else (*holding, layers[0])[0]
@@ -160,9 +164,9 @@ def _host_proxy() -> str:
 
 
 def _local_host() -> Any:
-    from ovms_doctor.probes.host import see_host
+    from ovms_doctor.probes.host import read_host
 
-    return see_host()
+    return read_host()
 
 
 def _with_kills(container: Container, options: CheckOptions) -> Container:
@@ -180,7 +184,7 @@ def _with_kills(container: Container, options: CheckOptions) -> Container:
     return replace(container, oom_kills=matching(read_kernel_log(lines), container))
 
 
-def _gone(options: CheckOptions, container: Container) -> frozenset[str]:
+def _missing_host_paths(options: CheckOptions, container: Container) -> frozenset[str]:
     """Returns host paths of mounts that do not exist on this host. The container ran with them, so it ran on another
     host."""
     from ovms_doctor.probes.local import LocalCollector

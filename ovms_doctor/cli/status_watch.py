@@ -52,7 +52,7 @@ def watch(address: Address, options: LiveOptions, output_options: OutputOptions,
             print(flush=True)
             write_status(*last, output_options, standard_output(no_color=output_options.no_color))
         sys.stdout.flush()
-        interrupted.say()
+        interrupted.report()
     return EXIT_INTERRUPTED
 
 

@@ -35,16 +35,16 @@ def usage_message(
     if option is not None:
         # A single letter is similar to every other letter.
         long = [name for name in (*options, "--help") if name.startswith("--")]
-        near = similar_names(option[1], long, 1, 0.5) if len(option[1]) > 2 else []
-        meant = f" Did you mean {near[0]}?" if near else ""
-        return f"no such option: {shortened(option[1])}.{meant} {help_line} lists the options"
+        similar = similar_names(option[1], long, 1, 0.5) if len(option[1]) > 2 else []
+        suggested = f" Did you mean {similar[0]}?" if similar else ""
+        return f"no such option: {shortened(option[1])}.{suggested} {help_line} lists the options"
     choice = _CHOICE.match(text)
     if choice is not None:
         allowed = re.findall("'([^']*)'", choice["all"])
-        near = similar_names(choice["value"], allowed, 1, 0.5)
-        meant = f" Did you mean {near[0]}?" if near else ""
+        similar = similar_names(choice["value"], allowed, 1, 0.5)
+        suggested = f" Did you mean {similar[0]}?" if similar else ""
         name = choice["name"].replace("'", "").replace(" / ", " or ")
-        return f"{name}: {shortened(choice['value'])} is none of {', '.join(allowed)}.{meant} See {help_line}"
+        return f"{name}: {shortened(choice['value'])} is none of {', '.join(allowed)}.{suggested} See {help_line}"
     missing = _MISSING.match(text)
     if missing is not None:
         return f"{arguments[0]} needs {missing['name']}. See {help_line}"
@@ -55,9 +55,9 @@ def _command(word: str, rest: Sequence[str], commands: Sequence[str]) -> str:
     """Returns the probable meaning of an argument that is not a command: a similar command, else a target of check."""
     quoted = shortened(word)
     looks_like_path = "/" in word or word.startswith((".", "~")) or word.endswith(".json")
-    near = [] if looks_like_path else similar_names(word, commands, 1, 0.6)
-    if near:
-        return f"no such command: {quoted}. Did you mean {near[0]}? ovms-doctor --help lists the commands"
+    similar = [] if looks_like_path else similar_names(word, commands, 1, 0.6)
+    if similar:
+        return f"no such command: {quoted}. Did you mean {similar[0]}? ovms-doctor --help lists the commands"
     line = shlex.join(["ovms-doctor", "check", word, *rest])
     if len(line) > 200:
         line = shlex.join(["ovms-doctor", "check", quoted])

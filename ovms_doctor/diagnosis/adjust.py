@@ -29,8 +29,8 @@ class Adjusted(Struct, frozen=True):
 
 def adjusted(findings: tuple[Finding, ...], decided: Adjustments, today: str) -> Adjusted:
     """Returns the adjusted findings; causes stay before their effects. ``today``: the day of the run, YYYY-MM-DD."""
-    set_there = f"set by {decided.configuration}: {', '.join(decided.options)}"
-    notes: list[str] = [set_there] if decided.options else []
+    set_by = f"set by {decided.configuration}: {', '.join(decided.options)}"
+    notes: list[str] = [set_by] if decided.options else []
     if not (decided.ignores or decided.severities or decided.known or decided.baseline):
         return Adjusted(findings, notes=tuple(notes))
     kept: list[Finding] = []
@@ -67,11 +67,11 @@ def adjusted(findings: tuple[Finding, ...], decided: Adjustments, today: str) ->
     notes += [
         f"{rule.label} ({rule.code}) matches no finding" for rule in decided.ignores if rule not in used
     ]
-    gone = sum(map(len, left.values()))
-    if gone:
-        entries = "1 entry" if gone == 1 else f"{gone} entries"
+    unmatched = sum(map(len, left.values()))
+    if unmatched:
+        entries = "1 entry" if unmatched == 1 else f"{unmatched} entries"
         notes.append(
-            f"{entries} of the baseline {decided.baseline} no longer occur{'s' if gone == 1 else ''}"
+            f"{entries} of the baseline {decided.baseline} no longer occur{'s' if unmatched == 1 else ''}"
         )
     return Adjusted(changed, suppressed, tuple(notes))
 

@@ -108,12 +108,12 @@ def complete(request: ClientRequest, models: ServedModels) -> ClientRequest:
         return request
     if request.path and request.api != "OpenAI":
         return replace(request, path=f"/{request.path}")
-    name, note = _meant_name(request, models)
+    name, note = _intended_name(request, models)
     path = default_path(request.api, request.path, name)
     return replace(request, path=path, notes=(*request.notes, *note))
 
 
-def _meant_name(request: ClientRequest, models: ServedModels) -> tuple[str, tuple[str, ...]]:
+def _intended_name(request: ClientRequest, models: ServedModels) -> tuple[str, tuple[str, ...]]:
     """Returns the model for a body without a path: the only model, or the one whose inputs the body names."""
     names = served_names(models) or sorted(models.names)
     if len(names) <= 1:

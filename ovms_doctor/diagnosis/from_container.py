@@ -36,13 +36,16 @@ _CONTENT = {
 
 
 def options_from_container(
-    options: CheckOptions, container: Container, here: Host | None = None, gone: Collection[str] = ()
+    options: CheckOptions,
+    container: Container,
+    this_host: Host | None = None,
+    missing_paths: Collection[str] = (),
 ) -> CheckOptions:
     """Returns ``options`` with the settings of the container: arguments, user, mounts, environment, limits.
 
-    Options of the command line are kept. Raises UsageError for a release that is too old. ``here``: this host, if
-    the container runs on it; ``gone``: host paths of mounts that do not exist on this host, because the document
-    describes another host.
+    Options of the command line are kept. Raises UsageError for a release that is too old. ``this_host``: this host, if
+    the container runs on it; ``missing_paths``: host paths of mounts that do not exist on this host, because the
+    document describes another host.
     """
     user, user_from, problem = _user(options, container)
     if problem:
@@ -54,7 +57,7 @@ def options_from_container(
             "The image is named by its digest, which does not tell the release. --ovms-version names it."
         )
         container = replace(container, problems=(*container.problems, problem))
-    mounts = _mounts(container, options.mounts, gone)
+    mounts = _mounts(container, options.mounts, missing_paths)
     unavailable = None
     if container.arguments is None:
         reason = container.arguments_unavailable or "the source does not give them"
@@ -74,7 +77,7 @@ def options_from_container(
             {item.name: item for item in (*container.environment, *options.environment)}.values()
         ),
         working_directory=container.working_directory or "/",
-        host=_host(container, here),
+        host=_host(container, this_host),
         memory=options.memory if options.memory is not None else container.limits.memory,
         container=container,
     )
@@ -188,14 +191,16 @@ def _outside(number: int, ranges: tuple[IdRange, ...]) -> int | None:
 # -- the mounts ----------------------------------------------------------------------------------------
 
 
-def _mounts(container: Container, named: tuple[Mount, ...], gone: Collection[str]) -> tuple[Mount, ...]:
+def _mounts(
+    container: Container, named: tuple[Mount, ...], missing_paths: Collection[str]
+) -> tuple[Mount, ...]:
     """Returns the mounts in order: first the container's own file system, which the mounts hide; last the mounts of
     the command line, which replace the container's at the same path."""
     own = (Mount(container.merged_directory, "/"),) if container.merged_directory else ()
     known = tuple(
         Mount(_host_of(mount), mount.server, mount.read_only)
         for mount in container.mounts
-        if mount.host is not None and _host_of(mount) not in gone
+        if mount.host is not None and _host_of(mount) not in missing_paths
     )
     return (*own, *known, *(_as_copy(mount, container) for mount in named))
 
@@ -241,26 +246,26 @@ def _unavailable(container: Container, mounts: tuple[Mount, ...]) -> tuple[Unava
 # -- the host's devices and limits --------------------------------------------------------------------
 
 
-def _host(container: Container, here: Host | None) -> Host:
+def _host(container: Container, this_host: Host | None) -> Host:
     limits = container.limits
-    affinity = _count(limits.cpuset) if limits.cpuset else (here.online if here else None)
+    affinity = _count(limits.cpuset) if limits.cpuset else (this_host.online if this_host else None)
     quota = None
     if limits.complete:
         quota = math.ceil(limits.cpus) if limits.cpus else 0
     # Containers of Kubernetes may or may not have the marks by which the server recognises a container.
     marked = None if container.engine in ("kubernetes", "") else True
-    online = here.online if here else None
-    bf16 = here.bf16 if here else None
-    devices = _devices(container, here.devices if here else None)
+    online = this_host.online if this_host else None
+    bf16 = this_host.bf16 if this_host else None
+    devices = _devices(container, this_host.devices if this_host else None)
     return Host(online, affinity, quota, marked, limits.open_files, devices, bf16=bf16)
 
 
-def _devices(container: Container, here: HostDevices | None) -> HostDevices | None:
+def _devices(container: Container, this_host: HostDevices | None) -> HostDevices | None:
     """Returns the GPUs and NPUs of the host that the container gets; without a setting it gets none."""
     if container.privileged:
         # A run line or a file may be for another host, which may have devices that this host lacks.
-        lacks = here is not None and not (here.dri or here.accel or here.dxg)
-        return None if lacks and container.source in ("docker-run", "compose") else here
+        lacks = this_host is not None and not (this_host.dri or this_host.accel or this_host.dxg)
+        return None if lacks and container.source in ("docker-run", "compose") else this_host
     if any(mount.server.startswith("/dev/") for mount in container.mounts):
         # Device nodes that are mounted but not passed as devices: whether they can be opened is not known.
         return None
@@ -278,7 +283,7 @@ def _devices(container: Container, here: HostDevices | None) -> HostDevices | No
     groups_known = "groups" not in container.unknown_fields and all(
         _gid(name) is not None for name in container.groups
     )
-    groups = here if groups_known else None
+    groups = this_host if groups_known else None
     dri = has("/dev/dri")
     return HostDevices(
         dri,
@@ -286,7 +291,7 @@ def _devices(container: Container, here: HostDevices | None) -> HostDevices | No
         has("/dev/dxg"),
         groups.render_groups if groups and dri else (),
         groups.accel_groups if groups else (),
-        bool(here and here.intel_gpu and dri),
+        bool(this_host and this_host.intel_gpu and dri),
     )
 
 

@@ -40,9 +40,9 @@ _UNMATCHED = 3
 _UNNAMED = lazy_pattern(r"(?:what|error|details|value|parse)\d*")
 _VALUE = 200
 #: The number of lines within which messages without a servable belong to one case.
-_NEAR = 20
+_NEAR_LINES = 20
 #: The number of lines within which the messages of a library belong to the server's error.
-_FAR = 300
+_LIBRARY_LINES = 300
 _MESSAGES = 3
 #: Seconds that clocks are set back at the end of daylight saving time, plus some for messages logged meanwhile.
 _DST, _DST_SLACK = 3600, 120
@@ -184,14 +184,14 @@ class _Groups:
             distance = min(
                 abs(self._log.problems[other].first_line - problem.first_line) for other in group.problems
             )
-            near = distance <= _NEAR
-            if problem.origin not in ("ovms", "drogon") and distance <= _FAR:
+            is_near = distance <= _NEAR_LINES
+            if problem.origin not in ("ovms", "drogon") and distance <= _LIBRARY_LINES:
                 return group
             if group.entry.code not in candidates:
                 continue
             same = group.servable == problem.servable and group.version in (problem.version, None)
             unnamed = problem.servable is None or group.servable is None
-            if (same and problem.servable is not None) or (unnamed and near):
+            if (same and problem.servable is not None) or (unnamed and is_near):
                 return group
         return None
 

@@ -144,10 +144,10 @@ def _check_run(outcome: Outcome, gaps: Sequence[tuple[CouldNotLook, tuple[str, .
 def _gaps(context: Context) -> list[tuple[CouldNotLook, tuple[str, ...]]]:
     """Returns the gaps: facts that could not be collected, with the checks that depend on them."""
     # The running server is queried separately from the files.
-    everything = tuple(name for name in NAMES if name not in ("doctor", "live"))
+    known_names = tuple(name for name in NAMES if name not in ("doctor", "live"))
     gaps: list[tuple[CouldNotLook, tuple[str, ...]]] = []
     if context.plan.unknown is not None:
-        gaps.append((context.plan.unknown, everything))
+        gaps.append((context.plan.unknown, known_names))
     extension = context.plan.extension
     if extension is not None and extension.unavailable:
         gaps.append((CouldNotLook(extension.path, extension.untried, extension.timed_out), ("extension",)))

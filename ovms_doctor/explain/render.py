@@ -50,26 +50,26 @@ def explain_text(
     values. Lines are at most ``width`` cells wide (a path is never broken); characters outside ``encoding`` are
     written as ASCII.
     """
-    sheet = _Sheet(width, encoding)
+    builder = _TextBuilder(width, encoding)
     for note in notes if not matches else ():
-        _write_note(sheet, note)
+        _write_note(builder, note)
     for number, (code, values) in enumerate(matches):
         if number < _IN_FULL:
-            _write_code(sheet, code, values)
+            _write_code(builder, code, values)
         else:
             if number == _IN_FULL:
-                sheet.blank()
-                sheet.prose("", "The same text can also mean")
-            sheet.item(code)
-    return sheet.text
+                builder.blank()
+                builder.prose("", "The same text can also mean")
+            builder.item(code)
+    return builder.text
 
 
 def page_text(page: SharedPage, *, width: int = 100, encoding: str = "utf-8") -> Styled:
     """Returns a page that several codes share, for people."""
-    sheet = _Sheet(width, encoding)
-    sheet.line((page.title, "bold"))
-    sheet.page("", page.text)
-    return sheet.text
+    builder = _TextBuilder(width, encoding)
+    builder.line((page.title, "bold"))
+    builder.page("", page.text)
+    return builder.text
 
 
 def page_json(page: SharedPage) -> dict[str, Any]:
@@ -109,13 +109,13 @@ def list_text(
     encoding: str = "utf-8",
 ) -> Styled:
     """Returns the checks, each with its codes. ``summaries``: the summary of each check, by its name."""
-    sheet = _Sheet(width, encoding)
+    builder = _TextBuilder(width, encoding)
     for check, codes in _by_check(entries, summaries).items():
-        sheet.blank()
-        sheet.line((check, "bold"), ("  " + (summaries or {}).get(check, ""), ""))
+        builder.blank()
+        builder.line((check, "bold"), ("  " + (summaries or {}).get(check, ""), ""))
         for code in codes:
-            sheet.item(code)
-    return sheet.text
+            builder.item(code)
+    return builder.text
 
 
 def list_json(entries: Mapping[str, CodeEntry], summaries: Mapping[str, str] | None = None) -> dict[str, Any]:
@@ -186,7 +186,7 @@ def _escaped(value: Any) -> Any:
 # -- writing -------------------------------------------------------------------------------------------
 
 
-class _Sheet:
+class _TextBuilder:
     """Lines of text, wrapped and safe to show, put together in one Text."""
 
     def __init__(self, width: int, encoding: str) -> None:
@@ -236,44 +236,44 @@ class _Sheet:
             self.text.append(piece + "\n")
 
 
-def _write_code(sheet: _Sheet, code: CodeEntry, values: Mapping[str, str]) -> None:
-    sheet.line((f"{code.severity} ", _STYLES[code.severity]), (f"{code.code} {code.name}", "bold"))
-    sheet.prose("", code.summary + ".")
-    _write_values(sheet, values)
-    sheet.blank()
-    sheet.page("server:", prose(code))
-    sheet.blank()
-    sheet.prose("do:", code.remedy)
-    sheet.prose("then:", RECOVERS[code.recovers])
+def _write_code(builder: _TextBuilder, code: CodeEntry, values: Mapping[str, str]) -> None:
+    builder.line((f"{code.severity} ", _STYLES[code.severity]), (f"{code.code} {code.name}", "bold"))
+    builder.prose("", code.summary + ".")
+    _write_values(builder, values)
+    builder.blank()
+    builder.page("server:", prose(code))
+    builder.blank()
+    builder.prose("do:", code.remedy)
+    builder.prose("then:", RECOVERS[code.recovers])
     for number, message in enumerate(code.messages):
-        sheet.prose("log:" if number == 0 else "", message)
+        builder.prose("log:" if number == 0 else "", message)
     for number, text in enumerate(code.texts):
-        sheet.prose("or with:" if number == 0 else "", text)
-    sheet.prose("releases:", code.releases)
+        builder.prose("or with:" if number == 0 else "", text)
+    builder.prose("releases:", code.releases)
     if code.see_also:
-        sheet.prose("see also:", ", ".join(code.see_also))
+        builder.prose("see also:", ", ".join(code.see_also))
     if code.example is not None:
         before, after = code.example
-        sheet.blank()
-        sheet.verbatim("before:", before)
-        sheet.verbatim("after:", after)
+        builder.blank()
+        builder.verbatim("before:", before)
+        builder.verbatim("after:", after)
 
 
-def _write_note(sheet: _Sheet, note: Note) -> None:
-    sheet.blank()
-    sheet.line((note.general.texts[0], "bold"))
-    _write_values(sheet, note.values)
-    sheet.page("", note.general.meaning)
+def _write_note(builder: _TextBuilder, note: Note) -> None:
+    builder.blank()
+    builder.line((note.general.texts[0], "bold"))
+    _write_values(builder, note.values)
+    builder.page("", note.general.meaning)
     if note.codes:
-        sheet.blank()
-        sheet.prose("", "It may be")
+        builder.blank()
+        builder.prose("", "It may be")
         for code in note.codes:
-            sheet.item(code)
+            builder.item(code)
     elif note.general.status is not None:
-        sheet.prose("", "No code has this status. The error before it names the cause.")
+        builder.prose("", "No code has this status. The error before it names the cause.")
 
 
-def _write_values(sheet: _Sheet, values: Mapping[str, str]) -> None:
+def _write_values(builder: _TextBuilder, values: Mapping[str, str]) -> None:
     for name, value in values.items():
         if value:
-            sheet.prose("here:", f"{name} = {clip(value, _VALUE)}")
+            builder.prose("here:", f"{name} = {clip(value, _VALUE)}")

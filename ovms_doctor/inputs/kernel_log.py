@@ -116,12 +116,12 @@ def matching(
             return (replace(kill, matched="pid"),)
     if ended is None or state.exit_code != 137:
         return ()
-    near = []
+    similar = []
     for kill in free:
         at = _seconds(kill.at)
         if kill.process == "ovms" and at is not None and abs(ended - at) <= _NEAR_SECONDS:
-            near.append(kill)
-    return (replace(near[0], matched="time"),) if len(near) == 1 else ()
+            similar.append(kill)
+    return (replace(similar[0], matched="time"),) if len(similar) == 1 else ()
 
 
 def _summary(line: str) -> dict[int, _PendingKill]:

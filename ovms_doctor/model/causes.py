@@ -90,7 +90,7 @@ class NoTensors(Struct, frozen=True, tag=True):
     #: The model file.
     path: str
     #: Which of them.
-    which: Literal["inputs", "outputs", "unnamed input", "unnamed output"]
+    side: Literal["inputs", "outputs", "unnamed input", "unnamed output"]
     #: OpenVINO's result for the model; None if it was not tried.
     report: LoadReport | None = None
 

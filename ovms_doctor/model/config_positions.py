@@ -49,7 +49,7 @@ class _Open(Struct):
     array: bool
     name: str = ""
     count: int = 0
-    wants_key: bool = True
+    expects_key: bool = True
 
 
 class Index(Struct):
@@ -58,13 +58,13 @@ class Index(Struct):
     ``text``: the text.
     ``keys``: pointer → index of the key's first quote; of equal keys the first.
     ``values``: pointer → index of the value.
-    ``again``: pointers of repeated keys, and their indexes.
+    ``repeated``: pointers of repeated keys, and their indexes.
     """
 
     text: str
     keys: dict[str, int] = field(default_factory=dict)
     values: dict[str, int] = field(default_factory=dict)
-    again: list[tuple[str, int]] = field(default_factory=list)
+    repeated: list[tuple[str, int]] = field(default_factory=list)
 
     def scan(self) -> None:
         """Fills the index in one pass over the text. If it is not JSON, the index is incomplete."""
@@ -87,15 +87,15 @@ class Index(Struct):
                     stack.pop()
             elif match[2] == "," and stack:
                 stack[-1].count += 1
-                stack[-1].wants_key = True
+                stack[-1].expects_key = True
 
     def _string(self, stack: list[_Open], token: str, at: int) -> None:
-        if stack and not stack[-1].array and stack[-1].wants_key:
-            stack[-1].wants_key = False
+        if stack and not stack[-1].array and stack[-1].expects_key:
+            stack[-1].expects_key = False
             stack[-1].name = _text(token)
             pointer = _pointer(stack)
             if pointer in self.keys:
-                self.again.append((pointer, at))
+                self.repeated.append((pointer, at))
             else:
                 self.keys[pointer] = at
             return
@@ -159,15 +159,17 @@ class ConfigPositions(Struct, frozen=True):
         """Returns the position of a JSON pointer, or of a fragment with one."""
         return index_of(self.data).position(pointer)
 
-    def again(self, key: str) -> LineColumn | None:
+    def repeated(self, key: str) -> LineColumn | None:
         """Returns the second position of a doubled key; the first such position in the file."""
         index = index_of(self.data)
-        indexes = [at for pointer, at in index.again if last_key(pointer) == key]
+        indexes = [at for pointer, at in index.repeated if last_key(pointer) == key]
         return position_of(index.text, indexes[0]) if indexes else None
 
     def doubled(self, key: str) -> str | None:
-        """Returns the pointer of the position that ``again`` returns."""
-        return next((pointer for pointer, _ in index_of(self.data).again if last_key(pointer) == key), None)
+        """Returns the pointer of the position that ``repeated`` returns."""
+        return next(
+            (pointer for pointer, _ in index_of(self.data).repeated if last_key(pointer) == key), None
+        )
 
     def of_character(self, at: int) -> LineColumn:
         """Returns the position of a character of the text, by its index."""

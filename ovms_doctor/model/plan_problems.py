@@ -152,9 +152,9 @@ class OutsideMounts(Struct, frozen=True):
     #: The path in the server's settings.
     path: str
     #: Whether the path exists on this host.
-    here: bool
+    on_this_host: bool
     #: Whether no image of OVMS has it.
-    sure: bool
+    certain: bool
 
 
 class OutsideFile(Struct, frozen=True):
@@ -174,7 +174,7 @@ class OutsideFile(Struct, frozen=True):
     #: Its path on this host; None if this host has no such file either.
     host: str | None = None
     #: Whether no image of OVMS has it.
-    sure: bool = True
+    certain: bool = True
 
 
 class ServableBelow(Struct, frozen=True):

@@ -11,14 +11,14 @@ Client: TypeAlias = Literal["s3", "gcs", "azure", "hf-clone", "hf-files"]
 
 #: ``direct``: no proxy is set; ``proxy``: through it; ``ends``: the server ends because of the value; ``unread``: the
 #: value cannot be read and the client connects directly; ``exempt``: no_proxy names the host.
-Way: TypeAlias = Literal["direct", "proxy", "ends", "unread", "exempt"]
+RouteKind: TypeAlias = Literal["direct", "proxy", "ends", "unread", "exempt"]
 
 
 class Route(Struct, frozen=True):
     """How a client reaches its storage."""
 
     #: Directly or through a proxy.
-    way: Way
+    kind: RouteKind
     #: The variable that decides; empty if none does.
     variable: str = ""
 

@@ -73,7 +73,7 @@ class S3Client(Struct, frozen=True):
     #: Whether the session token is used or ignored; empty if none is set.
     token: Literal["", "used", "ignored"] = ""
     #: Whether enough of the variables is known.
-    sure: bool = False
+    certain: bool = False
 
 
 class GcsPath(Struct, frozen=True):
@@ -101,7 +101,7 @@ class GcsClient(Struct, frozen=True):
     #: A variable for an emulator that this release does not read.
     unread: str = ""
     #: Whether enough of the variables is known.
-    sure: bool = False
+    certain: bool = False
 
 
 class AzurePath(Struct, frozen=True):

@@ -110,10 +110,13 @@ def _one_line(error: BaseException) -> str:
 def _last_line(trace: TracebackType | None) -> str:
     """Returns the last line that is neither in Python's library nor in this package."""
     found = ""
-    ours = (os.path.dirname(os.path.dirname(os.path.abspath(__file__))), os.path.dirname(os.__file__) + "/")
+    library_paths = (
+        os.path.dirname(os.path.dirname(os.path.abspath(__file__))),
+        os.path.dirname(os.__file__) + "/",
+    )
     while trace is not None:
         file = trace.tb_frame.f_code.co_filename
-        library = file.startswith(ours) and "site-packages" not in file
+        library = file.startswith(library_paths) and "site-packages" not in file
         if not library and not file.startswith("<"):
             found = f"{os.path.basename(file)}, line {trace.tb_lineno}"
         trace = trace.tb_next

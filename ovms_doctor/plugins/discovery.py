@@ -52,10 +52,10 @@ def safe_path() -> list[str]:
     """Returns the directories from which modules are imported, without the working directory: that may be an
     untrusted repository, and ``python -m`` puts it first."""
     try:
-        here = os.getcwd()
+        current = os.getcwd()
     except OSError:
-        here = ""
-    return [directory for directory in dict.fromkeys(sys.path) if directory not in ("", here)]
+        current = ""
+    return [directory for directory in dict.fromkeys(sys.path) if directory not in ("", current)]
 
 
 def _naming_the_group(path: list[str]) -> Iterator[str]:

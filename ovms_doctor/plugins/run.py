@@ -217,9 +217,11 @@ def _describe(candidate: _Candidate, message: PluginMessage | ChildExit, limit: 
         try:
             about = message.check if isinstance(message, Described) else None
             described = read_description(about, candidate.plugin.name)
-            ours = [entry.name for entry in described.codes.values() if _is_ours(entry.name)]
-            if ours:
-                raise PluginMessageError(f"a finding or check of ovms-doctor is called {ours[0]} already")
+            taken_names = [entry.name for entry in described.codes.values() if _is_ours(entry.name)]
+            if taken_names:
+                raise PluginMessageError(
+                    f"a finding or check of ovms-doctor is called {taken_names[0]} already"
+                )
             candidate.described = described
         except PluginMessageError as error:
             candidate.problem = PluginProblem("could_not_look", PLUGIN_UNUSABLE, str(error))

@@ -42,7 +42,7 @@ DEFAULT = "/opt/cache"
 #: The largest number of blobs that are checked one by one.
 MOST_BLOBS = 200
 #: With less free space than this, in bytes, the number of existing blobs matters.
-LITTLE_ROOM = 16 << 30
+LITTLE_SPACE = 16 << 30
 _STICKY = 0o1000
 _BLOB = ".blob"
 #: Directories of the images that everybody may write; all others belong to root (Dockerfile.ubuntu, .redhat).
@@ -282,7 +282,7 @@ def _with_blobs(base: CachePlan, rights: Writability, deployment: Deployment, fa
     uid = deployment.user.uid
     sticky = bool(rights.mode & _STICKY) and uid not in (0, rights.uid)
     fixed = not rights.writable or sticky
-    scarce = rights.free is not None and rights.free < LITTLE_ROOM
+    scarce = rights.free is not None and rights.free < LITTLE_SPACE
     if not (fixed or scarce):
         return base
     # Names that the server's user may not list count too.

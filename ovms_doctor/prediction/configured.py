@@ -75,7 +75,7 @@ def plan_configuration(deployment: Deployment, facts: Facts, planner: Planner, a
     listed = [(item, item.graphs[0]) for item in reading.graphs]
     items = [*listed, *progress.graphs]
     if items:
-        _bring(items, progress, deployment, facts, planner, loaders)
+        _add_subconfig_models(items, progress, deployment, facts, planner, loaders)
         if progress.missing:
             raise FactsMissingError(progress.missing)
     graphs = _graphs(items, progress, deployment, facts)
@@ -257,7 +257,7 @@ def _with_loader(
     return ModelPlan(entry, detection, requested, versions, unknown=unknown, tried=False)
 
 
-def _bring(
+def _add_subconfig_models(
     items: list[tuple[ConfigEntry, str]],
     progress: _Pass,
     deployment: Deployment,
@@ -266,11 +266,11 @@ def _bring(
     loaders: Libraries,
 ) -> None:
     """Adds the models of the graphs' subconfig files: of equal names, the first counts. Raises FactsMissingError."""
-    from ovms_doctor.prediction.graphs.subconfig import GraphFiles, brought_models
+    from ovms_doctor.prediction.graphs.subconfig import GraphFiles, subconfig_models
 
-    brought = brought_models([GraphFiles(item, path) for item, path in items], deployment, facts)
-    progress.notes.extend(brought.notes)
-    for item, _ in brought.entries:
+    read = subconfig_models([GraphFiles(item, path) for item, path in items], deployment, facts)
+    progress.notes.extend(read.notes)
+    for item, _ in read.entries:
         if item.entry.name in progress.names:
             progress.duplicates.append(item.entry.name)
             continue

@@ -122,10 +122,10 @@ def needs_untried(
     refused = isinstance(report, LoadReport)
     if extension.loaded:
         operations = () if inspection is None or inspection.format != "ir" else inspection.operations
-        ours = any(
+        has_tokenizers = any(
             item.type in TOKENIZER_OPERATIONS and not is_standard_opset(item.opset) for item in operations
         )
-        if ours and refused and brings_tokenizers(release):
+        if has_tokenizers and refused and brings_tokenizers(release):
             return "it uses operations of OpenVINO Tokenizers too, whose library the server adds by itself"
         return ""
     if unknown or (refused and (inspection is None or inspection.format != "ir")):

@@ -360,8 +360,8 @@ class Loader(Struct, frozen=True):
         """Applies ``loadInputTensors`` and ``loadOutputTensors``: OVMS's requirements for a model that was read."""
         report = base.report if isinstance(base.report, LoadReport) else None
 
-        def fails(status: str, which: str, log: tuple[str, ...]) -> Attempt:
-            cause = NoTensors(found.path, which, report)  # type: ignore[arg-type]
+        def fails(status: str, part: str, log: tuple[str, ...]) -> Attempt:
+            cause = NoTensors(found.path, part, report)  # type: ignore[arg-type]
             return replace(base, outcome="failed", status=status, cause=cause, log=log)
 
         named = {"model": self.model, "version": base.version}

@@ -89,7 +89,7 @@ class Manager(Struct):
             status, failed = self._add(changes.start)
             if status == "OK":
                 break
-            self._strike(available, failed, all_failed)
+            self._remove_failed(available, failed, all_failed)
             changes = self._changes(apply_policy(self.policy, available))
             if (available, changes.start) == before:
                 raise StartNeverEndsError(changes.start[0])
@@ -97,7 +97,7 @@ class Manager(Struct):
             reload_status = self._reload(changes.reload, failed)
             if reload_status != "OK":
                 status = reload_status
-        self._strike(available, failed, all_failed)
+        self._remove_failed(available, failed, all_failed)
         changes = self._changes(apply_policy(self.policy, available))
         for version in changes.retire:
             if version in all_failed:
@@ -118,7 +118,7 @@ class Manager(Struct):
         retire = [version for version in difference(registered, requested) if self.states[version] != END]
         return Changes(difference(requested, registered), again, retire)
 
-    def _strike(self, available: list[int], failed: list[int], all_failed: set[int]) -> None:
+    def _remove_failed(self, available: list[int], failed: list[int], all_failed: set[int]) -> None:
         """Removes failed versions from the list, if ``std::binary_search`` finds them: the list is in the byte order of
         the names, so with 9 in the list it does not find 10."""
         for version in failed:

@@ -110,7 +110,7 @@ class MountedFacts(Facts):
             known: A | None = self._answers.get(question)
             return super().ask(question) if known is None else known
         if isinstance(question, _ABOUT_PATHS):
-            if self._known and self._gone(question.path):
+            if self._known and self._is_absent(question.path):
                 return cast(A, _GONE)
             if isinstance(question, StatPath) and question.path in self._directories:
                 return cast(A, PathStatus("directory", 0))
@@ -122,7 +122,7 @@ class MountedFacts(Facts):
             if made is not None:
                 return cast(A, made)
         answer = self._answers.get(question) or super().ask(question)
-        if isinstance(answer, Unavailable) and answer.outside is not None and self._gone(answer.outside):
+        if isinstance(answer, Unavailable) and answer.outside is not None and self._is_absent(answer.outside):
             # A link leads there; the server does not find the path.
             return cast(A, _GONE)
         return cast(A, answer)
@@ -201,7 +201,7 @@ class MountedFacts(Facts):
 
     def outside(self, path: str) -> OutsideMounts | None:
         """Returns the data on a server path that does not exist because nothing is mounted there."""
-        if not self._gone(path):
+        if not self._is_absent(path):
             return None
         top = self._not_in_image(path) or "/"
         on_this_host = isinstance(self._answers.get(StatHost(path)), PathStatus)
@@ -234,7 +234,7 @@ class MountedFacts(Facts):
         super().need((StatHost(path),))
         return OutsideMounts(path, True, True) if isinstance(self.ask(StatHost(path)), PathStatus) else None
 
-    def _gone(self, path: str) -> bool:
+    def _is_absent(self, path: str) -> bool:
         top = self._not_in_image(path)
         if top is None:
             return False

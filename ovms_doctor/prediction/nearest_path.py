@@ -69,9 +69,9 @@ def _misspelt(names: list[str], facts: Facts) -> str | None:
         listing = facts.ask(ListDirectory(above)) if isinstance(status, PathStatus) else None
         if not isinstance(listing, Listing):
             return None
-        near = _names_of(_ListingKey(listing)).similar(names[depth])
+        similar = _names_of(_ListingKey(listing)).similar(names[depth])
         rest = names[depth + 1 :]
-        return _first_existing(("/" + "/".join([*names[:depth], name, *rest]) for name in near), facts)
+        return _first_existing(("/" + "/".join([*names[:depth], name, *rest]) for name in similar), facts)
     return None
 
 
@@ -92,8 +92,8 @@ class _Names:
         if same or len(name) < _SHORTEST:
             return same
         edited = _one_edit_away(folded, self._characters)
-        near = [other for text in edited for other in self._by_casefold.get(text, ())]
-        return near if len(near) == 1 else []
+        similar = [other for text in edited for other in self._by_casefold.get(text, ())]
+        return similar if len(similar) == 1 else []
 
 
 def _one_edit_away(text: str, characters: Collection[str]) -> set[str]:

@@ -206,12 +206,12 @@ def _overlaps(listener: ListeningSocket, port: int, address: str) -> bool:
         return False
     import ipaddress
 
-    ours, theirs = ipaddress.ip_address(address), ipaddress.ip_address(listener.address)
-    if theirs.is_unspecified and (theirs.version == 6 or ours.version == 4):
+    own, other = ipaddress.ip_address(address), ipaddress.ip_address(listener.address)
+    if other.is_unspecified and (other.version == 6 or own.version == 4):
         return True
-    if ours.is_unspecified and (ours.version == 6 or theirs.version == 4):
+    if own.is_unspecified and (own.version == 6 or other.version == 4):
         return True
-    return ours == theirs
+    return own == other
 
 
 def _not_opened(
@@ -307,8 +307,8 @@ def _is_itself(port: int, deployment: Deployment, network: NetworkInspection) ->
     programs = {item.program for item in network.listeners if item.port == port}
     if not programs or not programs.intersection(_SERVERS):
         return False
-    ours = _identity(deployment.options.arguments or ())
-    return any(_identity(arguments) == ours for arguments in network.servers)
+    own = _identity(deployment.options.arguments or ())
+    return any(_identity(arguments) == own for arguments in network.servers)
 
 
 def _identity(arguments: tuple[str, ...]) -> tuple[str | None, ...]:

@@ -108,7 +108,7 @@ def _link(
     link = deployment.host_path(path)
     real = facts.host(link)
     host = None if real is None else real.resolved or link
-    yield OutsideFile(path, outside.path, use, "", model, host, outside.sure)
+    yield OutsideFile(path, outside.path, use, "", model, host, outside.certain)
 
 
 # -- credentials and keys ------------------------------------------------------------------------------
@@ -172,5 +172,5 @@ def _key(path: str, named_by: str, model: str | None, facts: MountedFacts) -> It
         return
     outside = facts.outside(path)
     if outside is not None:
-        host = path if outside.here else None
-        yield OutsideFile(path, path, "key", named_by, model, host, outside.sure)
+        host = path if outside.on_this_host else None
+        yield OutsideFile(path, path, "key", named_by, model, host, outside.certain)

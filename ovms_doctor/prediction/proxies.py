@@ -11,7 +11,7 @@ from typing import Literal
 
 from ovms_doctor.model.environment import Variable
 from ovms_doctor.model.releases import Release
-from ovms_doctor.model.routes import NO_EXEMPTION, Client, Exemption, Route, Way
+from ovms_doctor.model.routes import NO_EXEMPTION, Client, Exemption, Route, RouteKind
 
 #: The hosts of each client: Google's and Hugging Face's own addresses.
 GCS_HOST = "storage.googleapis.com"
@@ -57,8 +57,8 @@ def _s3(known: Mapping[str, Variable]) -> Route:
     chosen = next((known[name] for name in names if name in known), None)
     if chosen is None or chosen.proxy is None:
         return Route("direct")
-    ways: dict[str, Way] = {"": "direct", "taken": "proxy", "ends": "ends", "unread": "unread"}
-    return Route(ways[chosen.proxy.s3], chosen.name)
+    kinds: dict[str, RouteKind] = {"": "direct", "taken": "proxy", "ends": "ends", "unread": "unread"}
+    return Route(kinds[chosen.proxy.s3], chosen.name)
 
 
 def _azure(known: Mapping[str, Variable]) -> Route:
@@ -92,7 +92,7 @@ def s3_route(environment: Sequence[Variable], release: Release) -> Route:
     ``no_proxy``; the SDK 1.11 (since v2024.0) turns ``no_proxy`` off (CurlHttpClient.cpp)."""
     found = route("s3", environment)
     exemption = s3_exemption(environment, release)
-    if found.way == "proxy" and exemption.honoured:
+    if found.kind == "proxy" and exemption.honoured:
         return Route("exempt", exemption.variable)
     return found
 
@@ -106,7 +106,7 @@ def s3_exemption(environment: Sequence[Variable], release: Release) -> Exemption
     entry = exempt_entry(host, exempt.text or "")
     if entry:
         return Exemption(exempt.name, host, entry, not release.at_least(2024, 0))
-    entry = _seeming_entry(host, exempt.text or "")
+    entry = _unsupported_entry(host, exempt.text or "")
     return Exemption(exempt.name, host, entry) if entry else NO_EXEMPTION
 
 
@@ -130,7 +130,7 @@ def _s3_host(known: Mapping[str, Variable], release: Release) -> str:
     return "s3.amazonaws.com" if short else f"s3.{region}.amazonaws.com"
 
 
-def _seeming_entry(host: str, text: str) -> str:
+def _unsupported_entry(host: str, text: str) -> str:
     """Returns the entry that is intended for the host, in a form that libcurl does not support: a port, an asterisk,
     a network."""
     for item in text.replace(",", " ").split():

@@ -34,7 +34,7 @@ def with_routes(plan: Plan, deployment: Deployment, facts: Facts) -> Plan:
     )
     stores = tuple(_with_store_facts(model, deployment, facts) for model in plan.models if _in_store(model))
     plan = replace(plan, routes=routes, stores=stores)
-    ends = next((item for item in routes if item.route.way == "ends"), None)
+    ends = next((item for item in routes if item.route.kind == "ends"), None)
     ended = next((model for model in plan.models if model.ended is not None), None)
     if ends is None or ended is None or ended.entry.name not in ends.models:
         return plan

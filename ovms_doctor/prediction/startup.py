@@ -288,10 +288,10 @@ def _alone(entry: ModelEntry, deployment: Deployment, facts: Facts, planner: Mod
     if model.kind != "graph" or model.graph is not None or model.followed is None:
         return assemble("single", [model])
     from ovms_doctor.prediction.config.reading import ConfigEntry
-    from ovms_doctor.prediction.graphs.subconfig import GraphFiles, brought_models
+    from ovms_doctor.prediction.graphs.subconfig import GraphFiles, subconfig_models
 
     item = ConfigEntry(entry, graph_files(entry.base_path))
-    brought = brought_models([GraphFiles(item, model.followed.path)], deployment, facts)
+    brought = subconfig_models([GraphFiles(item, model.followed.path)], deployment, facts)
     models = plan_models([each.entry for each, _ in brought.entries], deployment, facts, planner)
     return replace(assemble("single", [*models, model]), config_notes=brought.notes)
 
@@ -388,12 +388,12 @@ def assemble(mode: Mode, models: list[ModelPlan]) -> Plan:
         else:
             continue
         plans += [_not_tried(later) for later in models[index + 1 :]]
-        settled = _gone if outcome == "exits" else _as_now
+        settled = _as_ended if outcome == "exits" else _as_now
         plans = [settled(item) for item in plans]
         break
     if any(model.at_poll and model.ended is not None for model in plans):
         # The server starts, and ends at its first poll.
-        plans = [_gone(item) for item in plans]
+        plans = [_as_ended(item) for item in plans]
     return Plan(mode, outcome, exit_code, tuple(plans))
 
 
@@ -407,7 +407,7 @@ def _as_now(model: ModelPlan) -> ModelPlan:
     return replace(model, versions=tuple(replace(item, later=item.now) for item in model.versions))
 
 
-def _gone(model: ModelPlan) -> ModelPlan:
+def _as_ended(model: ModelPlan) -> ModelPlan:
     """Returns the model without later states, because the process ended."""
     return replace(model, versions=tuple(replace(item, later=None) for item in model.versions))
 

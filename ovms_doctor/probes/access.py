@@ -20,7 +20,7 @@ from ovms_doctor.probes.resolved_path import ResolvedPath
 
 #: How this process acts for the server's user. ``self``: this process is that user, or no user was named; ``drop``:
 #: it becomes that user; ``predict``: it can do neither and computes the rights.
-Means: TypeAlias = Literal["self", "drop", "predict"]
+AccessMode: TypeAlias = Literal["self", "drop", "predict"]
 
 _SETGID, _SETUID = 6, 7
 #: CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH, CAP_FOWNER (linux/capability.h): if this process has one of these, a try
@@ -38,7 +38,7 @@ class Ids(User, frozen=True):
             raise ValueError(f"ids are numbers from 0 to {_NO_ID - 1}")
 
 
-def choose(ids: Ids | None) -> Means:
+def choose(ids: Ids | None) -> AccessMode:
     """Returns how this process can answer for ``ids`` (None: for itself)."""
     if ids is None:
         return "self"
@@ -50,7 +50,7 @@ def choose(ids: Ids | None) -> Means:
     return "self" if same and (ids.uid == 0 or not capabilities & _OVERRIDES) else "predict"
 
 
-def become(ids: Ids) -> None:
+def take_ids(ids: Ids) -> None:
     """Sets exactly these ids for the rest of the process.
 
     Raises OSError if the kernel refuses (the user namespace does not have an id, setgroups is denied), or if the
@@ -92,10 +92,10 @@ def allowed(
     want = {"read": 4, "write": 2, "search": 1}[right]
     if ids.uid == uid:
         return bool(mode >> 6 & want)
-    mine = {ids.gid, *ids.groups}
+    own_groups = {ids.gid, *ids.groups}
     if entries is not None and mode & stat.S_IRWXG:
-        return _acl_allows(ids.uid, mine, want, gid, entries)
-    return bool((mode >> 3 if gid in mine else mode) & want)
+        return _acl_allows(ids.uid, own_groups, want, gid, entries)
+    return bool((mode >> 3 if gid in own_groups else mode) & want)
 
 
 def may_follow(ids_uid: int, link_uid: int, directory_mode: int, directory_uid: int) -> bool:

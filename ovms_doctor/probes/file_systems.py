@@ -52,12 +52,12 @@ def remote_mounts(paths: Sequence[str]) -> list[RemoteMount | None]:
 
 def _mount_of(path: str, mounts: dict[str, str]) -> RemoteMount | None:
     try:
-        return _through(_names(os.path.join(os.getcwd(), path)), mounts)
+        return _first_remote(_names(os.path.join(os.getcwd(), path)), mounts)
     except (OSError, ValueError):
         return None
 
 
-def _through(todo: list[str], mounts: dict[str, str]) -> RemoteMount | None:
+def _first_remote(remaining_names: list[str], mounts: dict[str, str]) -> RemoteMount | None:
     """Returns the first remote mount on the way along the names, the next one last; links are followed."""
     at, links = "/", 0
     point = "/"
@@ -65,9 +65,9 @@ def _through(todo: list[str], mounts: dict[str, str]) -> RemoteMount | None:
         point = _point_of(at, mounts)
         if mounts.get(point, "rootfs") not in _LOCAL:
             return RemoteMount(point, mounts[point])
-        if not todo:
+        if not remaining_names:
             return None
-        name = todo.pop()
+        name = remaining_names.pop()
         if name == "..":
             at = os.path.dirname(at)
             continue
@@ -84,7 +84,7 @@ def _through(todo: list[str], mounts: dict[str, str]) -> RemoteMount | None:
         if links > _MOST_LINKS:
             return None
         at = "/" if target.startswith("/") else os.path.dirname(at)
-        todo += _names(target)
+        remaining_names += _names(target)
 
 
 def _names(path: str) -> list[str]:

@@ -41,7 +41,7 @@ from ovms_doctor.model.facts import (
 )
 from ovms_doctor.model.facts.answers import Right
 from ovms_doctor.model.mounts import NO_MOUNTS, MountTable, join
-from ovms_doctor.probes.access import Ids, Judge, Means, PredictedAccess, TriedAccess, become, choose
+from ovms_doctor.probes.access import AccessMode, Ids, Judge, PredictedAccess, TriedAccess, choose, take_ids
 from ovms_doctor.probes.keyfile import LARGEST, describe_key
 from ovms_doctor.probes.processes.options import FileOptions
 from ovms_doctor.probes.resolved_path import ResolvedPath
@@ -68,14 +68,16 @@ class LocalFiles:
     """Answers StatPath, StatTimes, ListDirectory, ListDenials, ReadFile, CheckWritable, ProbeWrite, InspectKeyFile
     and InspectNetwork.
 
-    ``means``: how it acts with the user's rights.
+    ``access_mode``: how it acts with the user's rights.
     ``table``: which of the server's mounts are read-only.
     """
 
-    def __init__(self, walker: Walker, judge: Judge, means: Means, table: MountTable = NO_MOUNTS) -> None:
+    def __init__(
+        self, walker: Walker, judge: Judge, access_mode: AccessMode, table: MountTable = NO_MOUNTS
+    ) -> None:
         self._table = table
         self.walker = walker
-        self.means = means
+        self.access_mode = access_mode
         self._judge = judge
         #: Owners of files that this process cannot open without changing the access time.
         self._changes_times: set[int] = set()
@@ -250,19 +252,19 @@ def open_files(
     If this process can, it sets the ids for the rest of its life. So it must be a process of its own that has
     imported all it needs: the ids may not even have the right to read this package.
     """
-    means = choose(ids)
-    bases = open_bases(roots, table, hold=means == "drop", stuck=stuck)
-    if ids is not None and means == "drop":
+    access_mode = choose(ids)
+    bases = open_bases(roots, table, hold=access_mode == "drop", stuck=stuck)
+    if ids is not None and access_mode == "drop":
         try:
-            become(ids)
+            take_ids(ids)
         except (OSError, OverflowError):
-            means = "predict"
+            access_mode = "predict"
     judge: Judge
-    if ids is None or means != "predict":
+    if ids is None or access_mode != "predict":
         judge = TriedAccess(ids or Ids(os.geteuid(), os.getegid(), tuple(os.getgroups())))
     else:
         judge = PredictedAccess(ids)
-    return LocalFiles(Walker(bases, judge), judge, means, table)
+    return LocalFiles(Walker(bases, judge), judge, access_mode, table)
 
 
 def files_of(options: FileOptions) -> LocalFiles:

@@ -18,7 +18,7 @@ _INTEL = 0x8086
 _READ_WRITE = 0o6
 
 
-def see_host(root: str = "") -> Host:
+def read_host(root: str = "") -> Host:
     """Returns the resources of this host, as a server started like this process has them.
 
     Only files of the kernel and the marks of a container are read; a value that cannot be read is None. ``root``: the
@@ -31,7 +31,7 @@ def see_host(root: str = "") -> Host:
         quota=_quota(root),
         contained=_is_in_container(root),
         open_files=_NO_LIMIT if open_files == resource.RLIM_INFINITY else open_files,
-        devices=see_devices(root),
+        devices=read_devices(root),
         memory=free_memory() if not root else None,
         bf16=_computes_in_bf16(root),
         total_memory=_total_memory(root),
@@ -55,9 +55,9 @@ def _total_memory(root: str) -> int | None:
     return None
 
 
-def see_devices(root: str = "") -> HostDevices:
+def read_devices(root: str = "") -> HostDevices:
     """Returns the device nodes of GPUs and NPUs for this process, by their names; opens none of them. ``root`` as in
-    ``see_host``."""
+    ``read_host``."""
     renders = _nodes(root, "dev/dri", "renderD", "drm")
     accels = _nodes(root, "dev/accel", "accel", "accel")
     return HostDevices(
@@ -105,8 +105,8 @@ def _groups(nodes: list[tuple[str, int | None]]) -> tuple[int, ...]:
             status = os.stat(path)
         except OSError:
             return ()
-        everybody = status.st_mode & _READ_WRITE == _READ_WRITE
-        if everybody or status.st_uid != 0 or _has_acl(path):
+        is_public = status.st_mode & _READ_WRITE == _READ_WRITE
+        if is_public or status.st_uid != 0 or _has_acl(path):
             return ()
         if status.st_mode >> 3 & _READ_WRITE == _READ_WRITE:
             groups.add(status.st_gid)

@@ -31,7 +31,7 @@ class HungReads:
         #: The paths of reads that hung, with a slash at the end.
         self._paths: list[str] = []
         #: How many consecutive reads hung on a file system that may not answer, by mount point.
-        self._in_a_row: dict[str, int] = {}
+        self._consecutive_hangs: dict[str, int] = {}
         #: Whether the paths of the questions are this host's, independent of the mounts.
         self._of_host = False
 
@@ -39,7 +39,7 @@ class HungReads:
         """Returns the same for paths of this host: a path that hangs there proves nothing about the server path of
         the same name."""
         other = HungReads(self._mounts, self._deadline)
-        other._in_a_row, other._of_host = self._in_a_row, True
+        other._consecutive_hangs, other._of_host = self._consecutive_hangs, True
         return other
 
     def time_for_file(self, question: AnyQuestion) -> float:
@@ -57,7 +57,7 @@ class HungReads:
     def share(self, question: AnyQuestion) -> float:
         """Returns the share of a time limit for a file system on which others hung: each halves it."""
         mount = self._stuck_mount(question)
-        return 1.0 if mount is None else 0.5 ** self._in_a_row[mount.point]
+        return 1.0 if mount is None else 0.5 ** self._consecutive_hangs[mount.point]
 
     def note(self, question: AnyQuestion, answer: Answer | ChildExit) -> bool:
         """Whether the read hung; if so, its path and the paths below it are not read again."""
@@ -68,27 +68,27 @@ class HungReads:
 
     def count(self, question: AnyQuestion, answer: Answer | ChildExit) -> bool:
         """Whether the read hung. A read that did not hang shows that its file system answers."""
-        if not self._in_a_row and not isinstance(answer, ChildExit):
+        if not self._consecutive_hangs and not isinstance(answer, ChildExit):
             return False
         hangs = isinstance(answer, ChildExit) and answer.timed_out and answer.started
-        if hangs or (self._in_a_row and not isinstance(answer, Unavailable)):
+        if hangs or (self._consecutive_hangs and not isinstance(answer, Unavailable)):
             mount = self._mount_of(question)
             if mount is not None and hangs:
-                self._in_a_row[mount.point] = self._in_a_row.get(mount.point, 0) + 1
+                self._consecutive_hangs[mount.point] = self._consecutive_hangs.get(mount.point, 0) + 1
             elif mount is not None:
-                self._in_a_row.pop(mount.point, None)
+                self._consecutive_hangs.pop(mount.point, None)
         return hangs
 
     def refuse(self, question: AnyQuestion) -> Answer | None:
         """Returns the answer to a question about a path that hung, or about a file system that does not answer; None
         if the path is to be read."""
-        if not self._paths and not self._in_a_row:
+        if not self._paths and not self._consecutive_hangs:
             return None
         path = question.path.rstrip("/") + "/"
         if any(path.startswith(hung) for hung in self._paths):
             return _HUNG
         mount = self._stuck_mount(question)
-        if mount is not None and self._in_a_row[mount.point] >= _MOST_HUNG:
+        if mount is not None and self._consecutive_hangs[mount.point] >= _MOST_HUNG:
             return _not_answering(mount)
         return None
 
@@ -111,8 +111,8 @@ class HungReads:
 
     def _stuck_mount(self, question: AnyQuestion) -> RemoteMount | None:
         """Returns the same, if the last read of it hung."""
-        mount = self._mount_of(question) if self._in_a_row else None
-        return mount if mount is not None and mount.point in self._in_a_row else None
+        mount = self._mount_of(question) if self._consecutive_hangs else None
+        return mount if mount is not None and mount.point in self._consecutive_hangs else None
 
 
 def stuck_bases(roots: Sequence[str], mounts: MountTable, deadline: float) -> dict[str, str]:

@@ -121,7 +121,7 @@ class LocalCollector:
             "files", replace(self._options, user=None), deadline, start_deadline=self._start_deadline
         )
         #: Collects facts of this host itself, without the mounts.
-        self._here = Worker("files", FileOptions(), deadline, start_deadline=self._start_deadline)
+        self._host_worker = Worker("files", FileOptions(), deadline, start_deadline=self._start_deadline)
         self._pools: dict[PoolKind, Pool] = {}
         self._hung = HungReads(mounts, deadline)
         self._mounts = mounts
@@ -174,7 +174,9 @@ class LocalCollector:
     @property
     def pids(self) -> list[int]:
         """Returns the process ids of the running children."""
-        files = [worker.pid for worker in (self._files, self._own, self._here) if worker.pid is not None]
+        files = [
+            worker.pid for worker in (self._files, self._own, self._host_worker) if worker.pid is not None
+        ]
         return [*files, *(pid for pool in self._pools.values() for pid in pool.pids)]
 
     def kill(self) -> None:
@@ -189,7 +191,7 @@ class LocalCollector:
             child.close()
 
     def _children(self) -> list[Worker | Pool]:
-        return [self._files, self._own, self._here, *self._pools.values()]
+        return [self._files, self._own, self._host_worker, *self._pools.values()]
 
     def __enter__(self) -> LocalCollector:
         return self
@@ -227,7 +229,7 @@ class LocalCollector:
         hung, self._hung = self._hung, self._hung.of_host()
         answered: _Answers = {}
         try:
-            self._collect_from_worker(self._here, list(by_status), begin, answered)
+            self._collect_from_worker(self._host_worker, list(by_status), begin, answered)
         finally:
             self._hung = hung
             answers.update(

@@ -21,9 +21,6 @@ from ovms_doctor.model.errors import OutputFullError, UnwritableError, UsageErro
 from ovms_doctor.probes import interrupts
 from ovms_doctor.probes.file_systems import RemoteMount, remote_mount, remote_mounts
 from ovms_doctor.probes.remote_files import (
-    PATIENCE as REMOTE_PATIENCE,
-)
-from ovms_doctor.probes.remote_files import (
     TESTS,
     FileStatus,
     NoDocumentError,
@@ -31,15 +28,18 @@ from ovms_doctor.probes.remote_files import (
     Test,
     json_files,
     open_document,
+    paths_with,
     remote_status,
     status_of,
     wait_for,
     walked_json_files,
-    which,
+)
+from ovms_doctor.probes.remote_files import (
+    TIME_LIMIT as REMOTE_PATIENCE,
 )
 
 #: Seconds without any data after which reading a pipe ends.
-PATIENCE = 60.0
+TIME_LIMIT = 60.0
 _PART = 1 << 20
 _OK = "ok"
 
@@ -64,7 +64,7 @@ def read_named_file(
     limits: DocumentLimits = NO_LIMITS,
     *,
     shown: str = "",
-    patience: float = PATIENCE,
+    time_limit: float = TIME_LIMIT,
 ) -> bytes:
     """Returns the bytes of a file or a pipe, ``-`` for standard input.
 
@@ -73,9 +73,9 @@ def read_named_file(
 
     ``limit``: the most bytes that are read, unless ``limits`` has another number.
     ``shown``: the file's name in messages, else ``path``.
-    ``patience``: how long a pipe can be silent, in seconds.
+    ``time_limit``: how long a pipe can be silent, in seconds.
     """
-    with NamedFile(path, patience, limits, shown=shown) as file:
+    with NamedFile(path, time_limit, limits, shown=shown) as file:
         try:
             return file.read_up_to(limit)
         except OSError as error:
@@ -86,7 +86,7 @@ def read_named_file(
 class NamedFile(io.RawIOBase):
     """A file or a pipe to read piece by piece, ``-`` for standard input.
 
-    No read of a pipe waits longer than ``patience`` seconds, and an interruption ends the wait. ``shown``: the file's
+    No read of a pipe waits longer than ``time_limit`` seconds, and an interruption ends the wait. ``shown``: the file's
     name in messages, else ``path``.
 
     Raises UsageError if the file cannot be opened, is a directory or a device, or is a pipe that stays silent;
@@ -94,11 +94,16 @@ class NamedFile(io.RawIOBase):
     """
 
     def __init__(
-        self, path: str, patience: float = PATIENCE, limits: DocumentLimits = NO_LIMITS, *, shown: str = ""
+        self,
+        path: str,
+        time_limit: float = TIME_LIMIT,
+        limits: DocumentLimits = NO_LIMITS,
+        *,
+        shown: str = "",
     ) -> None:
         super().__init__()
         self._shown = shown or ("standard input" if path == "-" else path)
-        self._patience = patience
+        self._time_limit = time_limit
         self._limits = limits
         self._closes = path != "-"
         #: None: standard input is an object of Python's, or a child reads the file.
@@ -156,8 +161,8 @@ class NamedFile(io.RawIOBase):
             return sys.stdin.buffer.read(size)
         while True:
             interrupts.check()
-            if self._waits and not wait_for(self._descriptor, select.POLLIN, self._patience):
-                raise UsageError(f"{self._shown}: no data arrived for {self._patience:g} seconds")
+            if self._waits and not wait_for(self._descriptor, select.POLLIN, self._time_limit):
+                raise UsageError(f"{self._shown}: no data arrived for {self._time_limit:g} seconds")
             with contextlib.suppress(BlockingIOError):
                 return os.read(self._descriptor, size)
 
@@ -208,11 +213,11 @@ def passing(test: Test, paths: list[str], timeout: float = REMOTE_PATIENCE) -> l
             remote.setdefault(mount, []).append(path)
         elif TESTS[test](path):
             found.add(path)
-    for mount, some in remote.items():
+    for mount, mounted in remote.items():
         try:
-            found.update(which(mount, test, some, timeout))
+            found.update(paths_with(mount, test, mounted, timeout))
         except OSError as error:
-            raise UsageError(f"{some[0]}: {error.strerror}") from None
+            raise UsageError(f"{mounted[0]}: {error.strerror}") from None
     return [path for path in paths if path in found]
 
 

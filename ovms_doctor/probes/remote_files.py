@@ -19,7 +19,7 @@ from ovms_doctor.probes.file_systems import RemoteMount, remote_mount
 from ovms_doctor.probes.processes.start import INCOMING, OUTGOING
 
 #: Seconds within which such a file system must answer.
-PATIENCE = 10.0
+TIME_LIMIT = 10.0
 #: The least seconds for it, however many others did not answer before.
 _SHORTEST = 0.5
 _ENTRY = "ovms_doctor.probes.remote_files:main"
@@ -57,18 +57,18 @@ class NoDocumentError(ValueError):
 class RemoteProcess:
     """A child that reads or writes a file on ``mount``.
 
-    All methods raise OSError if the file system does not answer within ``patience`` seconds or the child fails, and
+    All methods raise OSError if the file system does not answer within ``time_limit`` seconds or the child fails, and
     InterruptedRunError.
     """
 
-    def __init__(self, mount: RemoteMount, patience: float, operation: str, *arguments: str) -> None:
+    def __init__(self, mount: RemoteMount, time_limit: float, operation: str, *arguments: str) -> None:
         from ovms_doctor.probes.processes.workers import start_function
 
         known = _stuck.get(mount.point)
         if known is not None:
             raise OSError(errno.ETIMEDOUT, known)
         self._mount = mount
-        self._patience = patience
+        self._time_limit = time_limit
         self._beginning = b""
         # The child has another working directory.
         words = (operation, *(os.path.abspath(path) for path in arguments))
@@ -128,18 +128,18 @@ class RemoteProcess:
                 return os.read(self.process.from_child, size)
 
     def _wait(self, descriptor: int, event: int) -> None:
-        if wait_for(descriptor, event, self._patience):
+        if wait_for(descriptor, event, self._time_limit):
             return
         self.process.end()
         pid = self.process.pid
         left = f"; process {pid} waits in the kernel until it does or is unmounted"
-        reason = f"{self._mount} did not answer within {self._patience:g} s"
+        reason = f"{self._mount} did not answer within {self._time_limit:g} s"
         _stuck[self._mount.point] = f"{self._mount} did not answer"
         raise OSError(errno.ETIMEDOUT, reason + (left if self.process.returncode is None else ""))
 
     def _failure(self) -> str:
         """Returns why the child ended; empty if it ended normally."""
-        wait_for(self.process.errors, select.POLLIN, self._patience)
+        wait_for(self.process.errors, select.POLLIN, self._time_limit)
         try:
             text = os.read(self.process.errors, 4096).decode("utf-8", "replace").strip()
         except BlockingIOError:
@@ -150,11 +150,11 @@ class RemoteProcess:
         return "" if self.process.returncode == 0 else "the process that reads it ended too early"
 
 
-def wait_for(descriptor: int, event: int, patience: float) -> bool:
-    """Whether a pipe is ready or has ended within ``patience`` seconds. Raises InterruptedRunError."""
+def wait_for(descriptor: int, event: int, time_limit: float) -> bool:
+    """Whether a pipe is ready or has ended within ``time_limit`` seconds. Raises InterruptedRunError."""
     poll = select.poll()
     poll.register(descriptor, event)
-    end = time.monotonic() + patience
+    end = time.monotonic() + time_limit
     while not poll.poll(interrupts.HEARTBEAT * 1000):
         interrupts.check()
         if time.monotonic() > end:
@@ -175,9 +175,9 @@ def open_document(path: str) -> int:
     return descriptor
 
 
-def which(mount: RemoteMount, test: Test, paths: list[str], patience: float = PATIENCE) -> list[str]:
+def paths_with(mount: RemoteMount, test: Test, paths: list[str], time_limit: float = TIME_LIMIT) -> list[str]:
     """Returns the paths that pass the test. Raises OSError as RemoteProcess does."""
-    with RemoteProcess(mount, patience, test, *paths) as remote:
+    with RemoteProcess(mount, time_limit, test, *paths) as remote:
         return [path for path, mark in zip(paths, remote.line(), strict=True) if mark == "1"]
 
 
@@ -189,9 +189,9 @@ def status_of(path: str) -> FileStatus:
     return FileStatus(found.st_mode, found.st_size, os.access(path, rights))
 
 
-def remote_status(mount: RemoteMount, path: str, patience: float = PATIENCE) -> FileStatus:
+def remote_status(mount: RemoteMount, path: str, time_limit: float = TIME_LIMIT) -> FileStatus:
     """Returns the status of a path on ``mount``. Raises OSError also as RemoteProcess does."""
-    with RemoteProcess(mount, patience, "status", path) as remote:
+    with RemoteProcess(mount, time_limit, "status", path) as remote:
         first, *others = map(int, remote.line().split())
     if not others:
         raise OSError(first, os.strerror(first))
@@ -199,7 +199,7 @@ def remote_status(mount: RemoteMount, path: str, patience: float = PATIENCE) -> 
     return FileStatus(first, size, bool(writable))
 
 
-def not_answering(paths: Iterable[str], patience: float = PATIENCE) -> dict[str, str]:
+def not_answering(paths: Iterable[str], time_limit: float = TIME_LIMIT) -> dict[str, str]:
     """Returns the paths on a file system that does not answer, with the reason. Each file system that does not
     answer halves the time for the next."""
     found: dict[str, str] = {}
@@ -207,17 +207,19 @@ def not_answering(paths: Iterable[str], patience: float = PATIENCE) -> dict[str,
         mount = remote_mount(path)
         if mount is not None:
             try:
-                which(mount, "there", [path], max(patience * 0.5 ** len(found), min(patience, _SHORTEST)))
+                paths_with(
+                    mount, "there", [path], max(time_limit * 0.5 ** len(found), min(time_limit, _SHORTEST))
+                )
             except OSError as error:
                 if error.errno == errno.ETIMEDOUT:
                     found[path] = error.strerror or str(error)
     return found
 
 
-def json_files(mount: RemoteMount, directory: str, patience: float = PATIENCE) -> list[str]:
+def json_files(mount: RemoteMount, directory: str, time_limit: float = TIME_LIMIT) -> list[str]:
     """Returns the ``.json`` files below a directory, in the order of their names. Raises OSError as RemoteProcess
     does."""
-    with RemoteProcess(mount, patience, "files", directory) as remote:
+    with RemoteProcess(mount, time_limit, "files", directory) as remote:
         found = b""
         while part := remote.read(_PART):
             found += part
@@ -283,7 +285,7 @@ def _write(path: str, mode: Literal["wb", "ab"] = "wb") -> None:
         _send(f"{'opened' if opened else 'closed'} {error.strerror}\n".encode())
 
 
-def _which(test: Test, *paths: str) -> None:
+def _write_tests(test: Test, *paths: str) -> None:
     _send("".join(str(int(TESTS[test](path))) for path in paths).encode() + b"\n")
 
 
@@ -314,5 +316,5 @@ _OPERATIONS: dict[str, Callable[..., None]] = {
     "append": partial(_write, mode="ab"),
     "files": _files,
     "status": _status,
-    **{test: partial(_which, test) for test in TESTS},
+    **{test: partial(_write_tests, test) for test in TESTS},
 }

@@ -230,11 +230,11 @@ class Walker:
         return name != "." and tuple(plain(border)) in self._bases.mounts
 
     def _mounted(
-        self, server: str, names: Sequence[str], way: ResolvedPath | None = None
+        self, server: str, names: Sequence[str], link: ResolvedPath | None = None
     ) -> ResolvedPath | Stop:
         """Returns a path of the server's tree as the mounts create it."""
         names = tuple(names)
-        followed, linked = (way.followed, way.linked) if way else (0, False)
+        followed, linked = (link.followed, link.linked) if link else (0, False)
         for length in range(len(names), -1, -1):
             base = self._bases.mounts.get(names[:length])
             if base is not None:
@@ -333,13 +333,13 @@ def _stat(server: str, host: str) -> ResolvedPath | Stop:
     return ResolvedPath(server, host, status.st_mode, status.st_uid, status.st_gid, status.st_size)
 
 
-def _lstat(server: str, host: str, way: ResolvedPath) -> ResolvedPath | OSError:
+def _lstat(server: str, host: str, link: ResolvedPath) -> ResolvedPath | OSError:
     try:
         status = os.lstat(host)
     except OSError as error:
         return error
     return ResolvedPath(
-        server, host, status.st_mode, status.st_uid, status.st_gid, status.st_size, way.followed, way.linked
+        server, host, status.st_mode, status.st_uid, status.st_gid, status.st_size, link.followed, link.linked
     )
 
 

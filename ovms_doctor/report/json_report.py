@@ -269,7 +269,7 @@ def _servables(report: Report) -> Iterator[ModelInfo]:
 def _model(model: ModelPlan, report: Report) -> ModelInfo:
     assert report.plan is not None
     # After the process has ended, the reached states are kept, but no servable answers.
-    gone = report.plan.outcome == "exits"
+    has_exited = report.plan.outcome == "exits"
     base = model.entry.base_path
     return ModelInfo(
         name=model.entry.name,
@@ -277,13 +277,14 @@ def _model(model: ModelPlan, report: Report) -> ModelInfo:
         base_path=base,
         host_path=host_path(base, report),
         policy=model.entry.policy.as_json(),
-        served_versions=() if gone else _served(model, model.served),
-        later_served_versions=() if gone else _served(model, model.served_later),
+        served_versions=() if has_exited else _served(model, model.served),
+        later_served_versions=() if has_exited else _served(model, model.served_later),
         error_findings=_error_findings(model.entry.name, report),
-        versions=_graph_version(model, gone=gone)
+        versions=_graph_version(model, has_exited=has_exited)
         if model.followed is not None
         else tuple(
-            _version(version, gone=gone) for version in sorted(model.versions, key=lambda item: item.version)
+            _version(version, has_exited=has_exited)
+            for version in sorted(model.versions, key=lambda item: item.version)
         ),
     )
 
@@ -294,7 +295,7 @@ def _served(model: ModelPlan, versions: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(sorted(versions))
 
 
-def _graph_version(model: ModelPlan, *, gone: bool) -> tuple[VersionInfo, ...]:
+def _graph_version(model: ModelPlan, *, has_exited: bool) -> tuple[VersionInfo, ...]:
     """Returns a graph as /v1/config shows it: with one version, 1; none if an exception left it out."""
     assert model.followed is not None
     verdict = model.followed.verdict
@@ -306,7 +307,7 @@ def _graph_version(model: ModelPlan, *, gone: bool) -> tuple[VersionInfo, ...]:
     if not model.tried or verdict not in states:
         return ()
     state = states[verdict]
-    later = (None, None) if gone else state
+    later = (None, None) if has_exited else state
     path = model.followed.path or None
     return (VersionInfo(1, (), True, *state, *later, model.followed.basis, path, None),)
 
@@ -314,14 +315,14 @@ def _graph_version(model: ModelPlan, *, gone: bool) -> tuple[VersionInfo, ...]:
 def _pipeline(pipeline: PipelinePlan, report: Report) -> ModelInfo:
     """Returns a pipeline as /v1/config shows it: with one version, 1."""
     assert report.plan is not None
-    gone = report.plan.outcome == "exits"
+    has_exited = report.plan.outcome == "exits"
     states: dict[bool | None, tuple[StateName | None, ErrorCode | None]] = {
         True: ("AVAILABLE", "OK"),
         False: ("LOADING", "FAILED_PRECONDITION"),
         None: (None, None),
     }
-    now = (None, None) if gone else states[pipeline.available]
-    later = (None, None) if gone else states[pipeline.later_available]
+    now = (None, None) if has_exited else states[pipeline.available]
+    later = (None, None) if has_exited else states[pipeline.later_available]
     return ModelInfo(
         name=pipeline.name,
         kind="pipeline",
@@ -335,9 +336,9 @@ def _pipeline(pipeline: PipelinePlan, report: Report) -> ModelInfo:
     )
 
 
-def _version(version: VersionPlan, *, gone: bool) -> VersionInfo:
+def _version(version: VersionPlan, *, has_exited: bool) -> VersionInfo:
     now, attempt = version.now, version.attempt
-    later = None if gone else version.later
+    later = None if has_exited else version.later
     return VersionInfo(
         version=version.version,
         directories=version.directories,

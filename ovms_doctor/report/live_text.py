@@ -45,7 +45,7 @@ _REASONS = {
 
 def write_live_report(writer: TextWriter, status: LiveStatus, findings: Sequence[Finding]) -> None:
     """Writes the whole report except its last line."""
-    writer.prose(way_phrase(status), indent=1)
+    writer.prose(steps_phrase(status), indent=1)
     if status.server in ("ovms", "starting"):
         writer.prose(header_phrase(status), indent=1, style="bold")
     if status.servables:
@@ -62,7 +62,7 @@ def write_live_report(writer: TextWriter, status: LiveStatus, findings: Sequence
     write_findings(writer, findings)
 
 
-def way_phrase(status: LiveStatus) -> str:
+def steps_phrase(status: LiveStatus) -> str:
     """Returns the steps in one sentence: ``localhost → 127.0.0.1 · direct · open … · speaks HTTP``."""
     parts = []
     for step in status.steps:

@@ -49,12 +49,12 @@ def _tree(findings: Sequence[Finding]) -> tuple[dict[int, list[_Group]], list[_G
             followers[id(causes[id(finding)])].append(finding)
     below: dict[int, list[_Group]] = defaultdict(list)
     roots = _grouped([finding for finding in findings if id(finding) not in causes])
-    todo = list(roots)
-    while todo:
-        group = todo.pop()
+    remaining = list(roots)
+    while remaining:
+        group = remaining.pop()
         # Groups that follow from one group in the same way are merged too.
         below[id(group)] = _grouped([item for finding in group for item in followers[id(finding)]])
-        todo += below[id(group)]
+        remaining += below[id(group)]
     return below, roots
 
 
@@ -74,13 +74,13 @@ def _leads_to(start: Finding, end: Finding, causes: dict[int, Finding]) -> bool:
 
 def _write_branch(writer: TextWriter, root: _Group, below: dict[int, list[_Group]], indent: int) -> None:
     # A chain may be long: no recursion, and a limited indentation.
-    todo = [(root, indent)]
+    remaining = [(root, indent)]
     step = 4 if writer.width >= PLAIN_WIDTH else 2
-    while todo:
-        group, indent = todo.pop()
+    while remaining:
+        group, indent = remaining.pop()
         writer.blank()
         _write(writer, group, indent)
-        todo += [(item, min(indent + step, 3 * step)) for item in reversed(below[id(group)])]
+        remaining += [(item, min(indent + step, 3 * step)) for item in reversed(below[id(group)])]
 
 
 def _write(writer: TextWriter, group: _Group, indent: int) -> None:
@@ -96,7 +96,7 @@ def _write(writer: TextWriter, group: _Group, indent: int) -> None:
     if finding.occurrences is not None:
         writer.prose(occurrences_text(finding.occurrences), indent=inner + 6, label="when:")
     _write_log(writer, finding.server_log, inner)
-    for number, item in enumerate(_some(writer, finding.evidence, _EVIDENCE)):
+    for number, item in enumerate(_shown_items(writer, finding.evidence, _EVIDENCE)):
         text = f"{item.observation} ({item.how})" if item.how else item.observation
         writer.prose(_short(writer, text), indent=inner + 6, label="" if number else "seen:")
     _more(writer, len(finding.evidence) - _EVIDENCE, "sighting", inner + 6)
@@ -169,7 +169,7 @@ def _write_log(writer: TextWriter, messages: tuple[str, ...], indent: int) -> No
     """Writes the log unchanged, one log line per line, so that users can search for it; wrapped only on a narrow
     terminal."""
     label = "log:"
-    for message in _some(writer, messages, _LOGS):
+    for message in _shown_items(writer, messages, _LOGS):
         for line in _log_lines(writer, message):
             if writer.width < PLAIN_WIDTH and not writer.verbose:
                 # The terminal would break the line inside a word.
@@ -198,7 +198,7 @@ def _log_lines(writer: TextWriter, message: str) -> list[str]:
 
 
 def _write_remedy(writer: TextWriter, remedy: Remedy, indent: int) -> None:
-    steps = _some(writer, remedy.steps, _STEPS)
+    steps = _shown_items(writer, remedy.steps, _STEPS)
     label = "do:"
     if remedy.summary and (writer.verbose or not steps):
         writer.prose(_short(writer, remedy.summary), indent=indent + 6, label=label)
@@ -222,7 +222,7 @@ def _step(step: Step) -> str:
 # -- at most a screen ----------------------------------------------------------------------------------
 
 
-def _some(writer: TextWriter, items: Sequence[_T], most: int) -> Sequence[_T]:
+def _shown_items(writer: TextWriter, items: Sequence[_T], most: int) -> Sequence[_T]:
     return items if writer.verbose else items[:most]
 
 

@@ -208,11 +208,11 @@ def _write_running(writer: TextWriter, report: Report) -> None:
     status = report.live
     if status is None:
         return
-    from ovms_doctor.report.live_text import header_phrase, way_phrase, write_servables
+    from ovms_doctor.report.live_text import header_phrase, steps_phrase, write_servables
 
     writer.blank()
     is_reached = status.server in ("ovms", "starting")
-    answers = header_phrase(status) if is_reached else way_phrase(status)
+    answers = header_phrase(status) if is_reached else steps_phrase(status)
     writer.prose(f"the running server at {status.address.url}: {answers}", indent=1)
     bad = [item for item in status.servables or () if not item.complete and not item.removed]
     if bad:

@@ -66,7 +66,7 @@ def write_table(writer: TextWriter, report: Report) -> None:
     plan = report.plan
     if plan is None or not (plan.models or plan.pipelines):
         return
-    rows = list(_rows(plan, report, everything=writer.verbose))
+    rows = list(_rows(plan, report, all_versions=writer.verbose))
     displayed = rows if writer.verbose else _pick(rows)
     written = [
         _columns_of(row, last, writer) for row, last in zip(displayed, [None, *displayed], strict=False)
@@ -89,9 +89,9 @@ def _legend(plan: Plan) -> str:
 # -- rows ----------------------------------------------------------------------------------------------
 
 
-def _rows(plan: Plan, report: Report, *, everything: bool) -> Iterator[Row]:
+def _rows(plan: Plan, report: Report, *, all_versions: bool) -> Iterator[Row]:
     for model in plan.models:
-        versions = [version for version in model.versions if everything or _matters(version)]
+        versions = [version for version in model.versions if all_versions or _matters(version)]
         if not model.tried or not versions:
             yield _without_versions(model, report)
             continue

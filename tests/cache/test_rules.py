@@ -55,13 +55,13 @@ RELEASES = [
 @dataclass
 class Disk(MemoryFiles):
     """Files in memory with rights: path → letters that the server's user has there (default rwx). ``sticky``:
-    directories with the sticky bit that belong to another user. ``gone``: paths that are not in this
+    directories with the sticky bit that belong to another user. ``absent``: paths that are not in this
     container. ``free``: free bytes."""
 
     rights: dict[str, str] = field(default_factory=dict)
     sticky: set[str] = field(default_factory=set)
     frozen: set[str] = field(default_factory=set)
-    gone: set[str] = field(default_factory=set)
+    absent: set[str] = field(default_factory=set)
     probe: Answer = WriteProbe("probe")  # noqa: RUF009 - frozen
     free: int | None = None
     files_left: int | None = None
@@ -73,7 +73,7 @@ class Disk(MemoryFiles):
             # Of this host, only what is mounted.
             host_directories = {"/srv/m"} | ({"/srv/cache"} if "/opt/cache" in self.directories else set())
             return PathStatus("directory", 0) if question.path in host_directories else Failure(errno.ENOENT)
-        if question.path in self.gone:
+        if question.path in self.absent:
             return Unavailable("in the container's own layers")
         if not isinstance(question, CheckWritable):
             return super().answer(question)
@@ -312,7 +312,7 @@ def test_a_tmpfs_is_not_persistent() -> None:
     deployment = _deployment(
         bare_metal=False, cache_dir=None, container=container, mounts=(Mount("/srv/m", "/m"),)
     )
-    _, findings = _plan_and_findings(deployment, Disk({"/m/1/a.onnx": "good"}, gone={"/opt/cache"}))
+    _, findings = _plan_and_findings(deployment, Disk({"/m/1/a.onnx": "good"}, absent={"/opt/cache"}))
     assert _codes(findings) == [("OVD507", "warning")]
 
 
@@ -351,7 +351,7 @@ HEALTHY: dict[str, tuple[Deployment, Disk]] = {
     "beside targets": (_deployment(bare_metal=False, roots=("/m", CACHE)), _disk()),
     "no cache at all": (_deployment(cache_dir=None), _disk()),
     "opt/cache on this host": (_deployment(cache_dir=None), Disk({"/m/1/a.onnx": "good"}, {"/opt/cache"})),
-    "nothing known of the place": (_deployment(), _disk(gone={CACHE})),
+    "nothing known of the place": (_deployment(), _disk(absent={CACHE})),
     "root, on somebody else's": (_deployment(user=User(0, 0)), _disk(sticky={CACHE}, files={f"{CACHE}/1.blob": ""})),
     "little room, warm": (_deployment(), _disk(free=1, files_left=5, files={f"{CACHE}/1.blob": "x"})),
     "relative": (_deployment(cache_dir="cache", working_directory="/data"), _disk()),

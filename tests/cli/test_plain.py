@@ -67,7 +67,7 @@ def test_both_parsers_read_the_same(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     # The free memory differs at each call.
-    monkeypatch.setattr("ovms_doctor.probes.host.see_host", lambda: None)
+    monkeypatch.setattr("ovms_doctor.probes.host.read_host", lambda: None)
     arguments = shlex.split(line)
     command = plain._plain_command(arguments)
     assert command is not None

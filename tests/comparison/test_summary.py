@@ -100,8 +100,8 @@ def test_text_is_short_and_counts_what_is_left_out(tmp_path: Path) -> None:
     assert "60 of 60 hosts, 60 models, 60 findings" in text
     assert "… and 40 more hosts (--verbose)" in text
     assert text.count("node-") < 40
-    everything = ovms_doctor("summary", tmp_path / "reports", "--verbose").text
-    assert "node-059" in everything
+    whole_text = ovms_doctor("summary", tmp_path / "reports", "--verbose").text
+    assert "node-059" in whole_text
 
 
 def test_markdown(tmp_path: Path) -> None:

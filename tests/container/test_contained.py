@@ -109,7 +109,9 @@ def test_unavailable_part_has_its_reason() -> None:
         ContainerMount("/cfg", "config", name="ovms-config"),
         ContainerMount("/tmp", "tmpfs"),
     )
-    request = options_from_container(CheckOptions(), replace(BASE, mounts=mounts), gone={"/srv/models"})
+    request = options_from_container(
+        CheckOptions(), replace(BASE, mounts=mounts), missing_paths={"/srv/models"}
+    )
     assert [item.server for item in request.unavailable_paths] == ["/models", "/data", "/cfg", "/tmp", "/"]
     assert "/srv/models, which is not on this host" in request.unavailable_paths[0].reason
 

@@ -198,11 +198,14 @@ def test_an_engine_of_another_host(remote: tuple[str, ...], public_dir: Path) ->
     command = shlex.join(["docker", *remote, "run", *arguments, IMAGE, *SERVED])
     result = ovms_doctor("check", "--format", "json", "--docker-run", command)
     assert (result.code, codes(result)) == (3, ["OVD903"])
-    near = shlex.join(["docker", "run", *arguments, IMAGE, *SERVED])
+    local_command = shlex.join(["docker", "run", *arguments, IMAGE, *SERVED])
     environment = {"DOCKER_HOST": "ssh://me@far", "PATH": os.environ["PATH"], "HOME": "/root"}
-    result = ovms_doctor("check", "--format", "json", "--docker-run", near, environment=environment)
+    result = ovms_doctor("check", "--format", "json", "--docker-run", local_command, environment=environment)
     assert (result.code, codes(result)) == (3, ["OVD903"])
-    assert codes(ovms_doctor("check", "--format", "json", "--docker-run", near)) == ["OVD714", "OVD715"]
+    assert codes(ovms_doctor("check", "--format", "json", "--docker-run", local_command)) == [
+        "OVD714",
+        "OVD715",
+    ]
 
 
 def test_a_manifest_is_for_another_host(public_dir: Path) -> None:

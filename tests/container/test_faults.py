@@ -116,9 +116,9 @@ def test_container_that_vanishes_between_two_questions(public_dir: Path, tmp_pat
     """Its document was already received, which is enough."""
     document = docker_document(repository(public_dir))
     document["Config"]["Tty"] = False
-    gone = b'{"message": "No such container"}'
+    content = b'{"message": "No such container"}'
     head = HEAD.replace(b"200 OK", b"404 Not Found")
-    answer = head + b"Content-Length: %d\r\n\r\n" % len(gone) + gone
+    answer = head + b"Content-Length: %d\r\n\r\n" % len(content) + content
     with listening(tmp_path / "s", served(document, log=answer)) as url:
         # The server of this document does not run; its port is not the subject of this test.
         result = check(url, "--no-live")

@@ -18,7 +18,7 @@ from ovms_doctor.model.host import Host
 from ovms_doctor.model.mounts import Mount
 from ovms_doctor.model.options import CheckOptions
 from ovms_doctor.model.releases import parse_release
-from ovms_doctor.probes.host import see_host
+from ovms_doctor.probes.host import read_host
 
 MODEL = ("--model_path", "/m", "--model_name", "m", "--port", "9000", "--rest_port", "8000")
 PLAIN = Host(online=16, affinity=8, quota=4, contained=False, open_files=1024)
@@ -148,8 +148,8 @@ def check_options(
 
 def test_only_a_server_on_this_host_is_judged_by_this_host(monkeypatch: pytest.MonkeyPatch) -> None:
     # The free memory differs from call to call.
-    host = see_host()
-    monkeypatch.setattr("ovms_doctor.probes.host.see_host", lambda: host)
+    host = read_host()
+    monkeypatch.setattr("ovms_doctor.probes.host.read_host", lambda: host)
     arguments = list(MODEL)
     assert check_options(arguments).host == host
     assert check_options(arguments, bare_metal=True, mounts=("/h:/m",)).host == host
@@ -195,7 +195,7 @@ def test_the_marks_of_a_container(tmp_path: Path, files: dict[str, str], contain
         file = tmp_path / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text)
-    host = see_host(str(tmp_path))
+    host = read_host(str(tmp_path))
     assert (host.contained, host.quota) == (contained, quota)
     assert (host.online or 0) >= 1
     assert (host.open_files or 0) > 0

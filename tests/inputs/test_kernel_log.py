@@ -142,33 +142,33 @@ def test_lost_and_mingled_lines() -> None:
 
 
 def test_a_kill_is_matched_by_time_only_if_unique() -> None:
-    near = KernelKill(9, "ovms", "memcg", at="2026-11-22T20:41:52.400+00:00")
-    (kill,) = matching((near,), container())
+    near_kill = KernelKill(9, "ovms", "memcg", at="2026-11-22T20:41:52.400+00:00")
+    (kill,) = matching((near_kill,), container())
     assert kill.matched == "time"
-    elsewhere = replace(near, at="2026-11-22T21:41:51.4+0100")
+    elsewhere = replace(near_kill, at="2026-11-22T21:41:51.4+0100")
     assert matching((elsewhere,), container())[0].matched == "time"
     for kills in (
-        (near, replace(near, pid=10)),
-        (replace(near, at="2026-11-22T20:42:52+00:00"),),
-        (replace(near, at="Nov 22 20:41:52"),),
-        (replace(near, at="12791.9"),),
-        (replace(near, process="java"),),
-        (replace(near, cgroup=f"/docker/{OTHER}"),),
+        (near_kill, replace(near_kill, pid=10)),
+        (replace(near_kill, at="2026-11-22T20:42:52+00:00"),),
+        (replace(near_kill, at="Nov 22 20:41:52"),),
+        (replace(near_kill, at="12791.9"),),
+        (replace(near_kill, process="java"),),
+        (replace(near_kill, cgroup=f"/docker/{OTHER}"),),
     ):
         assert matching(kills, container()) == ()
-    assert matching((near,), container(exit_code=1)) == ()
-    assert matching((near,), replace(container(), state=None)) == ()
+    assert matching((near_kill,), container(exit_code=1)) == ()
+    assert matching((near_kill,), replace(container(), state=None)) == ()
 
 
 def test_by_process() -> None:
     saved = container(
         status="running", exit_code=None, finished_at="", pid=9, started_at="2026-11-22T20:00:00Z"
     )
-    near = KernelKill(9, "ovms", "memcg", at="2026-11-22T20:41:52+00:00")
-    assert matching((near,), saved)[0].matched == "pid"
+    near_kill = KernelKill(9, "ovms", "memcg", at="2026-11-22T20:41:52+00:00")
+    assert matching((near_kill,), saved)[0].matched == "pid"
     # The same process id, used by an earlier process.
-    assert matching((replace(near, at="2026-11-22T19:41:52+00:00"),), saved) == ()
-    assert matching((replace(near, pid=10),), saved) == ()
+    assert matching((replace(near_kill, at="2026-11-22T19:41:52+00:00"),), saved) == ()
+    assert matching((replace(near_kill, pid=10),), saved) == ()
 
 
 @given(st.lists(st.text(alphabet="oKkillOM-:=,()/ \x1b0123456789acdeprsutmyf_", max_size=60)))

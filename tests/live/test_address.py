@@ -147,9 +147,9 @@ def test_curl_uses_the_predicted_route(tmp_path: Path) -> None:
         check=True,
         env={"PATH": "/usr/bin"},
     )
-    ways = json.loads(completed.stdout)
+    phrases = json.loads(completed.stdout)
     wrong = []
-    for (host, environment), taken in zip(cases, ways, strict=True):
+    for (host, environment), taken in zip(cases, phrases, strict=True):
         address = Address(host, 8000, False, False, True)
         route = next(item for item in client_routes(address, environment) if item.client == "curl")
         if bool(route.variable) != taken:

@@ -267,8 +267,8 @@ def test_a_key_that_is_missing_and_a_key_that_is_sent(tmp_path: Path) -> None:
 
 
 def test_a_proxy_that_does_not_reach_the_server() -> None:
-    gone = _page(b"<html>Squid: access denied</html>", "X-Squid-Error: ERR_ACCESS_DENIED 0", code=403)
-    with http_server(replay("2025.4-single")) as server, http_server(lambda path: gone) as proxy:
+    squid_page = _page(b"<html>Squid: access denied</html>", "X-Squid-Error: ERR_ACCESS_DENIED 0", code=403)
+    with http_server(replay("2025.4-single")) as server, http_server(lambda path: squid_page) as proxy:
         environment = {"http_proxy": f"http://user:hunter2@127.0.0.1:{proxy.port}"}
         result = status(f"localhost:{server.port}", "--format", "json", environment=environment)
         assert [path for _, path, _ in proxy.requests] == [f"http://localhost:{server.port}/v2"]

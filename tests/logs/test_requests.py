@@ -87,11 +87,11 @@ def test_rounding_keeps_memory_bounded_and_percentiles_near() -> None:
         durations[b"%.3f" % (number / 1000)] += 1
     small = condensed(durations)
     assert len(small) < 5000
-    exact, near = distribution(durations), distribution(small)
+    exact, estimate = distribution(durations), distribution(small)
     assert exact
-    assert near
-    assert near.count == exact.count
-    assert near.p95 == pytest.approx(exact.p95, rel=0.005)
+    assert estimate
+    assert estimate.count == exact.count
+    assert estimate.p95 == pytest.approx(exact.p95, rel=0.005)
 
 
 @pytest.mark.parametrize("text", [b"nan", b"-1", b"1e400", b"", b"1.2.3"])

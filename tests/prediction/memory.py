@@ -113,8 +113,8 @@ class MemoryFiles:
 
     def _is_directory(self, path: str) -> bool:
         below = path + "/"
-        everything = [*self.files, *self.directories, *self.odd, *self.loops]
-        return path in self.directories or any(name.startswith(below) for name in everything)
+        paths = [*self.files, *self.directories, *self.odd, *self.loops]
+        return path in self.directories or any(name.startswith(below) for name in paths)
 
     def _listing(self, path: str) -> Listing | Failure:
         if self.denied.get(path) == "read":

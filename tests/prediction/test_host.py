@@ -408,8 +408,8 @@ def test_a_port_published_on_an_address_that_the_host_does_not_have() -> None:
     plan, (finding,) = container_run(host, BRIDGE.format("-p 10.9.9.9:9000:9000") + "--port 9000")
     assert (plan.outcome, plan.starts, finding.code) == ("exits", False, "OVD802")
     assert "does not start the container" in finding.detail
-    near = Host(listens())
-    assert container_run(near, BRIDGE.format("-p 10.9.9.9:9000:9000") + "--port 9000")[0].outcome == "serves"
+    host = Host(listens())
+    assert container_run(host, BRIDGE.format("-p 10.9.9.9:9000:9000") + "--port 9000")[0].outcome == "serves"
 
 
 SYSCTL = "--sysctl net.ipv4.ip_unprivileged_port_start="
@@ -451,6 +451,6 @@ def test_a_log_file_in_a_read_only_container(path: str, errno_name: str) -> None
     plan, (finding,) = container_run(Host(), line)
     assert (plan.exit_code, finding.code) == (1, "OVD847")
     assert errno_name in finding.message
-    for near in (line.replace("--read-only", ""), line.replace("--read-only", "--read-only --tmpfs /tmp")):
-        assert container_run(Host(), near)[0].outcome == "serves"
+    for command in (line.replace("--read-only", ""), line.replace("--read-only", "--read-only --tmpfs /tmp")):
+        assert container_run(Host(), command)[0].outcome == "serves"
     assert container_run(Host(), line.replace("docker run", "podman run"))[0].outcome == "serves"

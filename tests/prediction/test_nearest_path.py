@@ -108,9 +108,9 @@ def test_names_one_edit_apart_match_a_full_comparison(name: str, names: set[str]
 
     files = MemoryFiles({f"/models/{other}/1/m.onnx": "good" for other in names - {name}})
     same = [other for other in names - {name} if other.casefold() == name.casefold()]
-    near = same or [other for other in names - {name} if is_near(other)]
+    similar = same or [other for other in names - {name} if is_near(other)]
     found = nearest(f"/models/{name}", files)
     if same:
         assert found in {f"/models/{other}" for other in same}
     else:
-        assert found == (f"/models/{near[0]}" if len(near) == 1 else None)
+        assert found == (f"/models/{similar[0]}" if len(similar) == 1 else None)

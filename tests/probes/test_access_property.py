@@ -212,7 +212,7 @@ def _without_how(answer: Answer) -> Answer:
 
 def _refuses(user: Ids, path: str, right: str) -> bool:
     """Whether ``path`` can be reached and ``right`` on it is refused; run in a process of its own."""
-    _become(user)
+    _take_ids(user)
     try:
         os.stat(path)
     except OSError:
@@ -227,13 +227,13 @@ def _refuses(user: Ids, path: str, right: str) -> bool:
     return False
 
 
-def _become(user: Ids) -> None:
+def _take_ids(user: Ids) -> None:
     os.setgroups(user.groups)
     os.setresgid(user.gid, user.gid, user.gid)
     os.setresuid(user.uid, user.uid, user.uid)
 
 
-WAYS = ["host", "root", "mounts"]
+ROOT_KINDS = ["host", "root", "mounts"]
 
 
 @settings(
@@ -242,27 +242,29 @@ WAYS = ["host", "root", "mounts"]
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(
-    way=st.sampled_from(WAYS),
+    root_kind=st.sampled_from(ROOT_KINDS),
     nodes=st.lists(NODE, min_size=3, max_size=14),
     user=USER,
     queried=st.lists(PATH, min_size=1, max_size=5),
 )
 def test_prediction_trying_and_the_kernel_agree(
-    public_dir: Path, way: str, nodes: list[Node], user: Ids, queried: list[str]
+    public_dir: Path, root_kind: str, nodes: list[Node], user: Ids, queried: list[str]
 ) -> None:
     top = f"{public_dir}/{len(os.listdir(public_dir))}"
     os.mkdir(top)
-    server_top = "" if way == "mounts" else top
-    known = _build(top, nodes, server_top, absolute_links=way != "root")
+    server_top = "" if root_kind == "mounts" else top
+    known = _build(top, nodes, server_top, absolute_links=root_kind != "root")
     paths = [
-        path for path in dict.fromkeys([*known, *queried]) if way != "root" or path.startswith("/models")
+        path
+        for path in dict.fromkeys([*known, *queried])
+        if root_kind != "root" or path.startswith("/models")
     ]
     roots: list[str] = []
     mounts: list[Mount] = []
-    if way == "root":
+    if root_kind == "root":
         roots = [f"{top}/models"]
         os.chmod(top, 0o700)
-    if way == "mounts":
+    if root_kind == "mounts":
         mounts = [Mount(f"{top}/models", "/models"), Mount(f"{top}/data", "/data")]
     questions: list[AnyQuestion] = [
         kind
@@ -276,15 +278,15 @@ def test_prediction_trying_and_the_kernel_agree(
 
     def kernel() -> list[dict[str, Any]]:
         start = ""
-        if way == "host":
+        if root_kind == "host":
             start = top
-        elif way == "root":
+        elif root_kind == "root":
             start = f"/proc/self/fd/{os.open(f'{top}/models', os.O_PATH)}"
             paths[:] = [path.removeprefix("/models") for path in paths]
         else:
             os.chroot(top)
             os.chdir("/")
-        _become(user)
+        _take_ids(user)
         return [_kernel(start + path) for path in paths]
 
     def tried() -> list[Answer]:
@@ -303,24 +305,24 @@ def test_prediction_trying_and_the_kernel_agree(
         assert _without_how(one) == other, (question, one, other)
         if isinstance(one, Unavailable):
             # The tree beside the mounts must not be visible; everything else is.
-            assert way == "mounts", question
+            assert root_kind == "mounts", question
             assert "not under any mount" in one.reason
             continue
         assert _plain(one) == kernels[type(question).__name__], (question, one, kernels)
-        if isinstance(one, PathStatus) and way != "root":
+        if isinstance(one, PathStatus) and root_kind != "root":
             real = kernels["real"]
             assert (one.resolved or os.path.normpath(question.path)) == real, (question, one, real)
         if isinstance(one, Failure) and one.denial is not None:
             assert one.errno == errno.EACCES
             denials.add((one.denial.path, one.denial.right))
-    if way == "host":
+    if root_kind == "host":
         for denied_path, right in denials:
             assert _in_child(partial(_refuses, user, denied_path, right)), (denied_path, right)
-    _first_refusal(way, server_top, questions, predicted, denials)
+    _first_refusal(root_kind, server_top, questions, predicted, denials)
 
 
 def _first_refusal(
-    way: str,
+    root_kind: str,
     server_top: str,
     questions: list[AnyQuestion],
     answers: list[Answer],
@@ -336,5 +338,5 @@ def _first_refusal(
         if ".." in names or "." in names or any(os.path.islink(prefix) for prefix in prefixes):
             continue
         first = next((prefix for prefix in prefixes if prefix in closed), None)
-        if way != "mounts" and first is not None:
+        if root_kind != "mounts" and first is not None:
             assert answer.denial.path == first, question

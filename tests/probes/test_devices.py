@@ -15,7 +15,7 @@ from ovms_doctor.model.facts import Facts
 from ovms_doctor.model.host import Host, HostDevices
 from ovms_doctor.model.options import CheckOptions
 from ovms_doctor.probes.acl import ATTRIBUTE, GROUP_OBJ, MASK, OTHER, USER, USER_OBJ, AclEntry, pack
-from ovms_doctor.probes.host import see_devices, see_host
+from ovms_doctor.probes.host import read_devices, read_host
 
 INTEL, OTHER_MAKER = "0x8086\n", "0x10de\n"
 
@@ -37,9 +37,9 @@ def node(root: Path, path: str, mode: int = 0o660, group: int = 0, maker: str | 
 
 
 def test_a_host_without_devices(tmp_path: Path) -> None:
-    assert see_devices(str(tmp_path)) == HostDevices()
+    assert read_devices(str(tmp_path)) == HostDevices()
     (tmp_path / "dev/dri").mkdir(parents=True)
-    assert see_devices(str(tmp_path)) == HostDevices()
+    assert read_devices(str(tmp_path)) == HostDevices()
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def test_nodes_that_count_as_devices(
     tmp_path: Path, path: str, maker: str | None, expected: HostDevices
 ) -> None:
     node(tmp_path, path, 0o666, maker=maker)
-    assert see_devices(str(tmp_path)) == expected
+    assert read_devices(str(tmp_path)) == expected
 
 
 @pytest.mark.needs_root
@@ -77,7 +77,7 @@ def test_groups(tmp_path: Path, modes: list[tuple[int, int]], groups: tuple[int,
     for number, (mode, group) in enumerate(modes):
         node(tmp_path, f"dri/renderD{128 + number}", mode, group, INTEL)
         node(tmp_path, f"accel/accel{number}", mode, group)
-    host_devices = see_devices(str(tmp_path))
+    host_devices = read_devices(str(tmp_path))
     assert (host_devices.render_groups, host_devices.accel_groups) == (groups, groups)
 
 
@@ -85,9 +85,9 @@ def test_groups(tmp_path: Path, modes: list[tuple[int, int]], groups: tuple[int,
 def test_an_acl_or_another_owner_leaves_the_groups_open(tmp_path: Path) -> None:
     file = node(tmp_path, "dri/renderD128", 0o660, 109, INTEL)
     os.chown(file, 1000, 109)
-    assert see_devices(str(tmp_path)).render_groups == ()
+    assert read_devices(str(tmp_path)).render_groups == ()
     os.chown(file, 0, 109)
-    assert see_devices(str(tmp_path)).render_groups == (109,)
+    assert read_devices(str(tmp_path)).render_groups == (109,)
     entries = (
         AclEntry(USER_OBJ, 6),
         AclEntry(USER, 6, 1000),
@@ -99,7 +99,7 @@ def test_an_acl_or_another_owner_leaves_the_groups_open(tmp_path: Path) -> None:
         os.setxattr(file, ATTRIBUTE, pack(entries))
     except OSError:
         pytest.skip("this file system has no ACLs")
-    assert see_devices(str(tmp_path)).render_groups == ()
+    assert read_devices(str(tmp_path)).render_groups == ()
 
 
 FOUND_DEVICES = HostDevices(
@@ -114,7 +114,7 @@ def test_recorded_facts_carry_the_devices() -> None:
     again = options_from_json(json.loads(json.dumps(options_to_json(request))))
     assert again == request
     assert deployment_for(again, Facts(complete=True)).devices == FOUND_DEVICES
-    assert see_host().devices is not None
+    assert read_host().devices is not None
 
 
 def test_devices_of_an_unknown_host_are_unknown() -> None:

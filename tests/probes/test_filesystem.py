@@ -405,9 +405,9 @@ def test_the_host_itself_is_checked_besides_the_mounts(top: str) -> None:
     with LocalCollector(None, ["/models"], table) as collector:
         answers = collector.collect(questions)
     assert list(answers) == questions
-    mounted, on_host, file, gone = answers.values()
+    mounted, on_host, file, removed = answers.values()
     assert isinstance(mounted, PathStatus)
     assert mounted.kind == "directory"
     assert isinstance(on_host, Unavailable)
     assert file == PathStatus("regular", 2)
-    assert gone == Failure(errno.ENOENT)
+    assert removed == Failure(errno.ENOENT)

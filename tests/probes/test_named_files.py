@@ -47,7 +47,7 @@ def test_a_device_or_directory_is_not_a_document(arguments: list[str], path: str
 
 def test_a_pipe_without_a_writer_times_out(pipe: str) -> None:
     with pytest.raises(UsageError, match=r"pipe: no data arrived for 0\.01 seconds"):
-        read_named_file(pipe, 100, patience=0.01)
+        read_named_file(pipe, 100, time_limit=0.01)
 
 
 def test_a_slowly_written_pipe_is_read_to_its_end(pipe: str) -> None:

@@ -30,14 +30,14 @@ ROWS: list[tuple[Client, dict[str, str], str, str]] = [
 HOSTS = {"gcs": GCS_HOST, "hf-files": "huggingface.co"}
 
 
-@pytest.mark.parametrize(("client", "environment", "decides", "way"), ROWS)
+@pytest.mark.parametrize(("client", "environment", "variable", "kind"), ROWS)
 def test_each_client_uses_the_route_of_the_table(
-    client: Client, environment: dict[str, str], decides: str, way: str
+    client: Client, environment: dict[str, str], variable: str, kind: str
 ) -> None:
     host = HOSTS.get(client, "store.test")
     variables_of_case = filled(environment, proxy="proxy.test:3128", host=host, domain=host.partition(".")[2])
     found = route(client, variables(variables_of_case.items()))
-    assert (found.way, found.variable) == (way, decides)
+    assert (found.kind, found.variable) == (kind, variable)
 
 
 def test_only_remote_models_need_a_client() -> None:
@@ -110,9 +110,9 @@ def ask(environment: dict[str, str], *arguments: str) -> None:
 
 
 @pytest.mark.needs_module("pycurl")
-@pytest.mark.parametrize(("environment", "decides", "way"), CURL)
+@pytest.mark.parametrize(("environment", "variable", "kind"), CURL)
 def test_libcurl_agrees(
-    ends: tuple[Listener, Listener], environment: dict[str, str], decides: str, way: str
+    ends: tuple[Listener, Listener], environment: dict[str, str], variable: str, kind: str
 ) -> None:
     proxy, origin = ends
     variables_of_case = filled(
@@ -120,16 +120,17 @@ def test_libcurl_agrees(
     )
     ask(variables_of_case, "environment", f"https://{GCS_HOST}/", str(origin.port))
     assert (proxy.connections > 0, origin.connections > 0) == (
-        (True, False) if way == "proxy" else (False, True)
+        (True, False) if kind == "proxy" else (False, True)
     )
 
 
 @pytest.mark.needs_module("pycurl")
 @pytest.mark.parametrize(
-    ("environment", "decides", "way"), [row for row in S3 if row[2] != "ends" and "other" not in str(row[0])]
+    ("environment", "variable", "kind"),
+    [row for row in S3 if row[2] != "ends" and "other" not in str(row[0])],
 )
 def test_libcurl_with_the_options_of_the_s3_client_agrees(
-    ends: tuple[Listener, Listener], environment: dict[str, str], decides: str, way: str
+    ends: tuple[Listener, Listener], environment: dict[str, str], variable: str, kind: str
 ) -> None:
     """The value is read by the code under test; libcurl shows where the connection goes."""
     proxy, origin = ends
@@ -138,11 +139,11 @@ def test_libcurl_with_the_options_of_the_s3_client_agrees(
     taken = next(
         (item.proxy for item in variables(variables_of_case.items()) if item.name == found.variable), None
     )
-    through = found.way == "proxy" and taken is not None
+    through = found.kind == "proxy" and taken is not None
     arguments = (taken.host, str(taken.port)) if through and taken is not None else ("", "")
     ask(variables_of_case, "s3", "http://store.test/", str(origin.port), *arguments)
     assert (proxy.connections > 0, origin.connections > 0) == (
-        (True, False) if way == "proxy" else (False, True)
+        (True, False) if kind == "proxy" else (False, True)
     )
 
 
@@ -161,7 +162,7 @@ def test_libcurl_agrees_on_no_proxy_of_the_s3_client(
     mode = "s3" if release == "2024.0" else "s3-1.7"
     ask(environment, mode, "http://store.test/", str(origin.port), "127.0.0.1", str(proxy.port))
     assert (proxy.connections > 0, origin.connections > 0) == (
-        (True, False) if found.way == "proxy" else (False, True)
+        (True, False) if found.kind == "proxy" else (False, True)
     )
 
 
@@ -173,7 +174,7 @@ def test_real_proxy_is_used_as_predicted(squid: Proxy, ends: tuple[Listener, Lis
     origin = ends[1]
     environment = {"http_proxy": squid.url, "no_proxy": "127.0.0.1"}
     found = route("s3", variables(environment.items()))
-    assert found.way == "proxy"
+    assert found.kind == "proxy"
     for password_kind, password in (("right", squid.password), ("wrong", "none")):
         url = f"http://127.0.0.1:{origin.port}/{password_kind}"
         proxy = (squid.host, str(squid.port), squid.user, password)

@@ -51,10 +51,10 @@ def version(
     kind: ModelFormat = "ir",
     requested: bool = True,
     basis: Basis = "read",
-    gone: bool = False,
+    has_exited: bool = False,
     tried: bool = True,
 ) -> VersionPlan:
-    """A version whose state does not change unless ``later`` or ``gone`` is set."""
+    """A version whose state does not change unless ``later`` or ``has_exited`` is set."""
     path = f"{base}/{number}"
     outcome = "loaded" if now == "AVAILABLE" else "failed"
     model_file = None if file is None else f"{path}/{file}"
@@ -66,7 +66,7 @@ def version(
         (str(number),),
         requested,
         state(now),
-        None if gone else state(later or now),
+        None if has_exited else state(later or now),
         attempt if tried else None,
     )
 
@@ -327,8 +327,8 @@ def exits() -> Report:
         (
             model(
                 "m",
-                version(1, gone=True),
-                version(2, "LOADING", gone=True, file=None),
+                version(1, has_exited=True),
+                version(2, "LOADING", has_exited=True, file=None),
                 ended=1,
             ),
         ),

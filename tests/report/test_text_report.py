@@ -35,18 +35,18 @@ def finding(**more: object) -> Finding:
 # -- whole outputs -------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("way", ["short", "verbose"])
+@pytest.mark.parametrize("length", ["short", "verbose"])
 @each_sample
-def test_snapshot(name: str, way: str) -> None:
-    output = text(SAMPLES[name](), verbose=way == "verbose")
-    path = SNAPSHOTS / f"{name}-{way}.txt"
+def test_snapshot(name: str, length: str) -> None:
+    output = text(SAMPLES[name](), verbose=length == "verbose")
+    path = SNAPSHOTS / f"{name}-{length}.txt"
     if UPDATE:
         path.write_text(output, "utf-8")
     assert output == path.read_text("utf-8")
 
 
 def test_every_snapshot_belongs_to_a_sample() -> None:
-    expected = {f"{name}-{way}.txt" for name in SAMPLES for way in ("short", "verbose")}
+    expected = {f"{name}-{length}.txt" for name in SAMPLES for length in ("short", "verbose")}
     assert {path.name for path in SNAPSHOTS.iterdir()} == expected
 
 
@@ -223,7 +223,7 @@ def test_long_finding_is_shortened_without_verbose() -> None:
         evidence=tuple(Evidence(f"sight {number}", "list") for number in range(20)),
         remedy=Remedy("do it", tuple(Step(f"step {number}", f"cmd {number}") for number in range(20))),
     )
-    short, everything = (text(samples.report(findings=(long,)), verbose=one) for one in (False, True))
+    short, whole_text = (text(samples.report(findings=(long,)), verbose=one) for one in (False, True))
     assert short.count("log line") == 4
     assert "… and 16 more messages (--verbose)" in short
     assert short.count("sight ") == 6
@@ -231,20 +231,20 @@ def test_long_finding_is_shortened_without_verbose() -> None:
     assert short.count("cmd ") == 6
     assert len(short.splitlines()) < 60
     for word, number in (("log line", 20), ("sight ", 20), ("cmd ", 20), ("word", 1000)):
-        assert everything.count(word) == number
+        assert whole_text.count(word) == number
 
 
 def test_the_first_line_and_the_end_of_a_long_message_are_quoted() -> None:
     """The server names the model in its first line, and OpenVINO says what is wrong in its last ones."""
     message = "one\ntwo\nthree\n\nfour\nfive\n"
-    short, everything = (
+    short, whole_text = (
         text(samples.report(findings=(finding(server_log=(message,)),)), verbose=one) for one in (False, True)
     )
     assert (
         "log:  one\n        … (1 line between: --verbose)\n        three\n        four\n        five\n"
         in short
     )
-    assert "log:  one\n        two\n        three\n\n        four\n        five\n" in everything
+    assert "log:  one\n        two\n        three\n\n        four\n        five\n" in whole_text
 
 
 def test_log_lines_and_commands_are_never_broken() -> None:

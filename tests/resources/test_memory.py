@@ -226,15 +226,15 @@ def test_no_finding_without_a_limit(repository: Path) -> None:
 
 
 def test_processor_flags_are_read_from_the_kernel(tmp_path: Path) -> None:
-    from ovms_doctor.probes.host import see_host
+    from ovms_doctor.probes.host import read_host
 
     (tmp_path / "proc").mkdir()
     for flags, known in (("fpu avx512_bf16", True), ("fpu amx_bf16", True), ("fpu avx2", False)):
         (tmp_path / "proc" / "cpuinfo").write_text(f"processor : 0\nflags\t\t: {flags}\n")
-        assert see_host(str(tmp_path)).bf16 is known
+        assert read_host(str(tmp_path)).bf16 is known
     (tmp_path / "proc" / "cpuinfo").write_text("Features : neon\n")
-    assert see_host(str(tmp_path)).bf16 is None
-    assert isinstance(see_host(), Host)
+    assert read_host(str(tmp_path)).bf16 is None
+    assert isinstance(read_host(), Host)
 
 
 def test_retried_version_is_reported_and_not_added() -> None:

@@ -119,9 +119,9 @@ def test_the_log_names_the_directory_of_the_last_successful_download() -> None:
 def test_a_version_that_is_downloaded_twice_at_once() -> None:
     tree = {"m/1/a.onnx": "good", "m/01/a.onnx": "good"}
     assert states(model(store_deployment(policy=ALL), Bucket(tree))) == {1: "AVAILABLE/OK"}
-    for path, sure in (("s3://b1x/m", False), ("gs://b1x/m", True)):
+    for path, certain in (("s3://b1x/m", False), ("gs://b1x/m", True)):
         planned = model(store_deployment(path, policy=ALL), Bucket(tree | {"m/1/sub/x": "x"}))
-        assert (planned.unknown is None) == sure
+        assert (planned.unknown is None) == certain
     # The policy selects one of them.
     assert states(model(store_deployment(), Bucket(tree | {"m/1/sub/x": "x"}))) == {1: "AVAILABLE/OK"}
 

@@ -320,10 +320,10 @@ PASSING = (
 )
 
 
-@pytest.mark.parametrize("near", [False, True])
+@pytest.mark.parametrize("bare_metal", [False, True])
 @pytest.mark.parametrize("refusal", PASSING)
-def test_temporary_failures_make_the_state_unknown(refusal: StoreRefusal, near: bool) -> None:
-    planned = model(store_deployment(bare_metal=near), Bucket(head=refusal))
+def test_temporary_failures_make_the_state_unknown(refusal: StoreRefusal, bare_metal: bool) -> None:
+    planned = model(store_deployment(bare_metal=bare_metal), Bucket(head=refusal))
     assert isinstance(planned.unknown, CouldNotLook)
 
 
@@ -360,7 +360,7 @@ ISSUER = "unable to get local issuer certificate"
 
 
 @pytest.mark.parametrize(
-    ("message", "decides"),
+    ("message", "applies_to_server"),
     [
         (PLAIN, True),
         ("certificate has expired", True),
@@ -373,10 +373,10 @@ ISSUER = "unable to get local issuer certificate"
         ("", False),
     ],
 )
-def test_the_servers_trusted_certificates_are_unknown(message: str, decides: bool) -> None:
+def test_the_servers_trusted_certificates_are_unknown(message: str, applies_to_server: bool) -> None:
     refusal = StoreRefusal("HeadBucket", problem="tls", message=message)
     bucket = Bucket(head=refusal, listing=refusal)
-    assert (model(store_deployment(bare_metal=True), bucket).unknown is None) == decides
+    assert (model(store_deployment(bare_metal=True), bucket).unknown is None) == applies_to_server
     assert model(store_deployment(), bucket).unknown is not None
 
 

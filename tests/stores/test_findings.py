@@ -141,13 +141,13 @@ def test_google_s_refusals(status: int) -> None:
 
 
 def test_a_path_that_is_not_a_prefix_of_any_object() -> None:
-    near = only(Bucket({"M/1/a.onnx": "good"}))
-    assert near.code == "OVD659"
-    assert "did you mean s3://b1x/M?" in near.message
-    far = only(Bucket({"zebra/1/a.onnx": "good"}))
-    assert "did you mean" not in far.message
-    assert far.remedy is not None
-    assert far.remedy.steps[0].command == "aws s3 --endpoint-url http://127.0.0.1:9 ls s3://b1x/"
+    similar = only(Bucket({"M/1/a.onnx": "good"}))
+    assert similar.code == "OVD659"
+    assert "did you mean s3://b1x/M?" in similar.message
+    unrelated = only(Bucket({"zebra/1/a.onnx": "good"}))
+    assert "did you mean" not in unrelated.message
+    assert unrelated.remedy is not None
+    assert unrelated.remedy.steps[0].command == "aws s3 --endpoint-url http://127.0.0.1:9 ls s3://b1x/"
 
 
 @pytest.mark.parametrize("scheme", ["s3", "gs"])

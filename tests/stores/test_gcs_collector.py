@@ -56,9 +56,9 @@ def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(google, "_PAUSES", (0.01, 0.01))
 
 
-def store(url: str, bucket: str = "models", patience: float = LONG) -> GoogleStore:
+def store(url: str, bucket: str = "models", time_limit: float = LONG) -> GoogleStore:
     """A client without credentials."""
-    return GoogleStore(StoreAccess("gcs", bucket, endpoint=url), {}, {}, patience)
+    return GoogleStore(StoreAccess("gcs", bucket, endpoint=url), {}, {}, time_limit)
 
 
 def keys(answer: StoreListing | StoreRefusal | Unavailable) -> list[str]:
@@ -278,7 +278,7 @@ SHORT = Reply(200, b"x" * 20, {"X-Goog-Stored-Content-Length": "5000"})
 )
 def test_an_incomplete_body_is_a_refusal(fake: FakeGcs, tmp_path: Path, reply: Reply, problem: str) -> None:
     fake.behaviours.append(always("get", reply))
-    google_store = store(fake.url, patience=0.6 if problem == "timeout" else LONG)
+    google_store = store(fake.url, time_limit=0.6 if problem == "timeout" else LONG)
     answer = refused(google_store.download("m/1/model.bin", str(tmp_path / "file")))
     assert (answer.call, answer.problem, answer.host) == ("GetObject", problem, f"127.0.0.1:{fake.port}")
     assert not (tmp_path / "file").exists()

@@ -54,7 +54,11 @@ def fake() -> Iterator[FakeGcs]:
 
 
 def store(
-    url: str, content: bytes | None = None, proxy: str = "", patience: float = LONG, self_signed: bool = False
+    url: str,
+    content: bytes | None = None,
+    proxy: str = "",
+    time_limit: float = LONG,
+    self_signed: bool = False,
 ) -> GoogleStore:
     """``content``: the key file, None without credentials; ``proxy``: the value of the variable."""
     access = StoreAccess(
@@ -66,7 +70,7 @@ def store(
         proxy="https_proxy" if proxy else "",
     )
     files = {} if content is None else {KEY: content}
-    return GoogleStore(access, {"https_proxy": proxy}, files, patience, self_signed=self_signed)
+    return GoogleStore(access, {"https_proxy": proxy}, files, time_limit, self_signed=self_signed)
 
 
 def refused(answer: object) -> StoreRefusal:
@@ -200,7 +204,7 @@ def test_an_unreachable_token_server_is_a_refusal(fake: FakeGcs, uri: str, probl
 
 def test_silent_token_server(fake: FakeGcs) -> None:
     fake.behaviours.append(always("token", Reply(stall=True)))
-    answer = refused(store(fake.url, fake.service_account(), patience=0.5).list("m/", 1, False))
+    answer = refused(store(fake.url, fake.service_account(), time_limit=0.5).list("m/", 1, False))
     assert (answer.call, answer.problem) == ("Token", "timeout")
 
 

@@ -87,17 +87,17 @@ def test_a_proxy_setting_without_effect(problem: str, environment: dict[str, str
 def test_a_proxy_that_refuses() -> None:
     environment = {**AWS, "https_proxy": "http://user:p%40ss@proxy:912"}
     refusal = StoreRefusal("HeadBucket", 407, problem="proxy", host="proxy:912")
-    far = report(store_deployment(environment=environment), Bucket(GOOD, head=refusal))
-    assert (far["OVD658"].severity, far["OVD658"].confidence) == ("warning", "low")
-    near = report(store_deployment(environment=environment, bare_metal=True), Bucket(GOOD, head=refusal))
+    remote = report(store_deployment(environment=environment), Bucket(GOOD, head=refusal))
+    assert (remote["OVD658"].severity, remote["OVD658"].confidence) == ("warning", "low")
+    local = report(store_deployment(environment=environment, bare_metal=True), Bucket(GOOD, head=refusal))
     assert (
-        near["OVD658"].message
+        local["OVD658"].message
         == "The proxy of https_proxy refuses the connection to s3://b1x with status 407"
     )
-    assert near["OVD658"].severity == "error"
-    assert near["OVD658"].recovers == "restart"
-    assert causes(near, "OVD658") == ["OVD607"]
-    assert "p%40ss" not in repr(near)
+    assert local["OVD658"].severity == "error"
+    assert local["OVD658"].recovers == "restart"
+    assert causes(local, "OVD658") == ["OVD607"]
+    assert "p%40ss" not in repr(local)
 
 
 def test_a_host_in_the_path_explains_the_missing_objects() -> None:
@@ -251,10 +251,10 @@ def test_the_bucket_twice_in_the_path() -> None:
 )
 def test_variables_are_set_in_the_source_of_the_container(source: str, first: str, region: str) -> None:
     denied = report(container(source), Bucket(GOOD, head=HEAD, listing=DENIED))["OVD651"]
-    key, policy, everybody = commands(denied)
+    key, policy, public_policy = commands(denied)
     assert key == first
     assert all("Principal" not in one for one in json.loads(policy)["Statement"])
-    assert all(one["Principal"] == "*" for one in json.loads(everybody)["Statement"])
+    assert all(one["Principal"] == "*" for one in json.loads(public_policy)["Statement"])
     moved = Bucket(GOOD, head=StoreRefusal("HeadBucket", 301, region="eu-west-1"))
     assert commands(report(container(source, **AWS), moved)["OVD653"]) == [region]
 
@@ -301,11 +301,11 @@ def test_the_remedy_names_the_account_for_google() -> None:
 
 def test_google_waits_for_long() -> None:
     refused = Bucket(listing=StoreRefusal("ListObjects", problem="name", host="storage.googleapis.com:443"))
-    far = report(store_deployment("gs://b1x/m"), refused)["OVD657"]
-    near = report(store_deployment("gs://b1x/m", bare_metal=True), refused)["OVD657"]
-    assert (far.severity, near.severity) == ("warning", "error")
-    assert "15 minutes" in far.detail
-    assert "15 minutes" in near.detail
+    remote = report(store_deployment("gs://b1x/m"), refused)["OVD657"]
+    local = report(store_deployment("gs://b1x/m", bare_metal=True), refused)["OVD657"]
+    assert (remote.severity, local.severity) == ("warning", "error")
+    assert "15 minutes" in remote.detail
+    assert "15 minutes" in local.detail
 
 
 @pytest.mark.parametrize("path", ["s3://b1x/a b/m", "s3://b1x/a b/m/", "gs://b1x/a b/m"])

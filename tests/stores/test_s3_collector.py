@@ -595,8 +595,8 @@ def test_a_proxy_is_used_and_its_refusal_recognised(
     assert (answer.problem, answer.status) == ("proxy", 407)
     assert refusing.requests == [("HEAD", f"{moto.endpoint}/{bucket}")]
     assert SECRET[:8] not in repr(answer)
-    gone = {**SECRETS, "https_proxy": f"http://127.0.0.1:{free_port()}"}
-    answer = ask(HeadBucket(access(moto.endpoint, bucket, proxy="https_proxy")), secrets=gone)
+    closed_proxy = {**SECRETS, "https_proxy": f"http://127.0.0.1:{free_port()}"}
+    answer = ask(HeadBucket(access(moto.endpoint, bucket, proxy="https_proxy")), secrets=closed_proxy)
     assert isinstance(answer, StoreRefusal)
     assert answer.problem == "refused"
     unknown = {**SECRETS, "https_proxy": "http://proxy.invalid:3128"}

@@ -245,15 +245,17 @@ def test_one_proxy_for_every_address_despite_no_proxy(moto: S3Server, squid: Pro
     assert any("GET" in line and "model.xml" in line for line in lines)
 
 
-@pytest.mark.parametrize(("near", "verdict"), [(False, "unknown"), (True, "S3_METADATA_FAIL")])
-def test_a_proxy_that_refuses_the_password(moto: S3Server, squid: Proxy, near: bool, verdict: str) -> None:
+@pytest.mark.parametrize(("bare_metal", "verdict"), [(False, "unknown"), (True, "S3_METADATA_FAIL")])
+def test_a_proxy_that_refuses_the_password(
+    moto: S3Server, squid: Proxy, bare_metal: bool, verdict: str
+) -> None:
     environment = {
         "S3_ENDPOINT": moto.endpoint,
         "AWS_ACCESS_KEY_ID": "k",
         "AWS_SECRET_ACCESS_KEY": "c4nary",
         "https_proxy": squid.url_with("someone", "c4nary"),
     }
-    found = judge("s3://whatever/m", environment, bare_metal=near)
+    found = judge("s3://whatever/m", environment, bare_metal=bare_metal)
     assert found[:2] == (verdict, ["OVD658"])
     assert any("407" in line for line in squid.log(1))
 

@@ -23,7 +23,7 @@ def left_behind(mark: str) -> list[str]:
     return found
 
 
-def gone(mark: str) -> bool:
+def have_ended(mark: str) -> bool:
     """Waits until the kernel has ended the children of a parent that ended, which takes a moment."""
     for _ in range(200):
         if not left_behind(mark):

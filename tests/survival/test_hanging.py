@@ -22,7 +22,7 @@ from ovms_doctor.probes.local import LocalCollector
 from ovms_doctor.probes.processes import start
 from ovms_doctor.probes.processes.single import Worker
 from tests.probes.odd import use_odd_workers
-from tests.survival.processes import gone
+from tests.survival.processes import have_ended
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("started_workers")]
 
@@ -106,5 +106,5 @@ main()
             check=False,
         )
         assert completed.returncode == code, completed.stderr
-        assert gone(tmp_path.name)
+        assert have_ended(tmp_path.name)
         assert list(tmp_path.iterdir()) == []

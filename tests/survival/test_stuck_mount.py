@@ -37,7 +37,7 @@ from ovms_doctor.probes.processes.pool import Handling
 from tests.cli.helpers import good_model
 from tests.cli.run import Result, ovms_doctor, ovms_doctor_process
 from tests.deadlines import LONG
-from tests.survival.processes import gone
+from tests.survival.processes import have_ended
 from tests.survival.stuck_mount import StuckMount, mounted
 
 pytestmark = [pytest.mark.slow, pytest.mark.needs_fuse]
@@ -174,7 +174,7 @@ def test_a_document_on_a_dead_mount(
     assert "waits in the kernel until it does or is unmounted" in " ".join(error.split())
     # The process ends with the mount.
     mount.end()
-    assert gone(mark)
+    assert have_ended(mark)
 
 
 def _redirected(
@@ -231,7 +231,7 @@ def test_standard_input_from_a_dead_mount(arguments: list[str], operation: str, 
     message = " ".join(process.stderr.decode().split())
     assert f"standard input: the file system mounted at {mount.point} (fuse.stuck) did not answer" in message
     mount.end()
-    assert gone(mark)
+    assert have_ended(mark)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
@@ -262,7 +262,7 @@ def test_a_signal_while_a_mount_is_waited_for(
     assert b"interrupted" in err
     assert b"Traceback" not in err
     mount.end()
-    assert gone(mark)
+    assert have_ended(mark)
 
 
 # -- models ------------------------------------------------------------------------------------------------
@@ -306,7 +306,7 @@ def test_other_models_keep_their_verdict(
     assert "waits in the kernel until the file system mounted at" in text
     assert str(mount.point) in text
     mount.end()
-    assert gone(mark)
+    assert have_ended(mark)
 
 
 @pytest.mark.parametrize(
@@ -475,7 +475,7 @@ def test_a_report_to_a_dead_mount(operation: str, mount: StuckMount, good: Path)
     assert json.loads(local_report.read_bytes())["summary"]["verdict"] == "pass"
     assert b"did not answer" in result.err
     mount.end()
-    assert gone(mark)
+    assert have_ended(mark)
 
 
 def test_a_summary_for_github_on_a_mount(mount: StuckMount, source: Path, good: Path) -> None:
@@ -492,7 +492,7 @@ def test_a_summary_for_github_on_a_mount(mount: StuckMount, source: Path, good: 
     assert result.code == 0
     assert f"GITHUB_STEP_SUMMARY: {mount.point}/summary.md: the file system mounted at" in result.err.decode()
     mount.end()
-    assert gone(mark)
+    assert have_ended(mark)
 
 
 @pytest.mark.parametrize("operation", ["all", "write"])
@@ -516,7 +516,7 @@ def test_a_receipt_on_a_dead_mount(operation: str, mount: StuckMount, source: Pa
         result.err.decode().split()
     )
     mount.end()
-    assert gone(mark)
+    assert have_ended(mark)
 
 
 def test_a_working_directory_on_a_dead_mount(mount: StuckMount, good: Path) -> None:

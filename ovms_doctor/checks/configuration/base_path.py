@@ -53,16 +53,16 @@ def _finding(context: Context, note: ConfigNote) -> Iterator[Finding]:
     )
     if model is None:
         return
-    nothing = not model.detection.found
+    is_empty = not model.detection.found
     yield context.finding(
         NO_BASE_PATH,
         f"{locate(context, note.pointer)}: {note.model} has no base_path: the server looks for its "
         f"versions in the directory of the configuration, {note.text}",
         model=note.model,
         path=note.text,
-        severity="error" if nothing else None,
-        detail=context.failure_effect(model) if nothing else "",
-        log=tuple(line for line in model.detection.log if line.startswith("No version")) if nothing else (),
+        severity="error" if is_empty else None,
+        detail=context.failure_effect(model) if is_empty else "",
+        log=tuple(line for line in model.detection.log if line.startswith("No version")) if is_empty else (),
         at=note.pointer,
         evidence=config_evidence(context, note.pointer, "base_path is missing or empty"),
         recovers="config_change",

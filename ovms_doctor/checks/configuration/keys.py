@@ -88,7 +88,7 @@ def check(context: Context) -> Iterator[Finding]:
 def _finding(context: Context, note: ConfigNote) -> Finding:
     if note.kind == "doubled_key":
         positions = context.plan.config_positions
-        position = positions.again(note.text) if positions is not None else None
+        position = positions.repeated(note.text) if positions is not None else None
         path = context.plan.config_path or "the configuration"
         return context.finding(
             KEY_DOUBLED,

@@ -306,13 +306,13 @@ class _Ending:
             at = f" at {kill.at}" if kill.at else ""
             how = f"the kernel's log, matched by {kill.matched}" if kill.matched else "the kernel's log"
             evidence.append(Evidence(f"killed process {kill.pid} ({kill.process}){size}{at}", how))
-        sure = bool(state.oom_killed) or "OOMKilled" in (state.reason, state.last_reason)
+        certain = bool(state.oom_killed) or "OOMKilled" in (state.reason, state.last_reason)
         matched = any(kill.matched == "cgroup" for kill in container.oom_kills)
         return self._finding(
             OOM_KILLED,
             message,
             severity="error" if over or state.last_reason == "OOMKilled" else "warning",
-            confidence="high" if sure or matched else "medium",
+            confidence="high" if certain or matched else "medium",
             detail="An OOM kill leaves no line in the server's log: the log ends without a message.",
             evidence=tuple(evidence),
             steps=memory_steps(self.context, container),

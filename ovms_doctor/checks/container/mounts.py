@@ -80,20 +80,23 @@ def _hidden_config(context: Context, container: Container, host: str) -> Finding
     """Returns the finding on a hidden configuration file. The volume may contain a copy of the file, which is not
     known."""
     path = context.absolute(context.deployment.config_path or "")
-    over = covering(container.mounts, path)[0]
-    kind = "a tmpfs" if over.kind == "tmpfs" else f"the volume {over.name or '(without a name)'}"
+    upper = covering(container.mounts, path)[0]
+    kind = "a tmpfs" if upper.kind == "tmpfs" else f"the volume {upper.name or '(without a name)'}"
     return context.finding(
         MOUNT_HIDES_MODELS,
-        f"{kind[0].upper()}{kind[1:]} is mounted at {over.server} and hides {host}: the server reads {path} from it",
+        f"{kind[0].upper()}{kind[1:]} is mounted at {upper.server} and hides {host}: the server reads {path} from it",
         path=path,
-        severity="error" if over.kind == "tmpfs" else "warning",
+        severity="error" if upper.kind == "tmpfs" else "warning",
         confidence="medium",
         detail="If the file is not in it, the server ends with exit code 1.",
         evidence=(
-            Evidence(f"{host} exists, {kind} at {over.server}", "stat on this host, the deployment's mounts"),
+            Evidence(
+                f"{host} exists, {kind} at {upper.server}",
+                "stat on this host, the deployment's mounts",
+            ),
         ),
         recovers="restart",
-        steps=(Step(f"Remove the mount at {over.server}, or put the configuration file into it."),),
+        steps=(Step(f"Remove the mount at {upper.server}, or put the configuration file into it."),),
     )
 
 
@@ -105,23 +108,23 @@ def _is_empty(context: Context, model: ModelPlan, path: str) -> bool:
     return isinstance(answer, Listing) and not answer.entries
 
 
-def _hidden(context: Context, model: ModelPlan, over: ContainerMount, below: ContainerMount) -> Finding:
-    kind = "a tmpfs" if over.kind == "tmpfs" else f"the volume {over.name or '(without a name)'}"
+def _hidden(context: Context, model: ModelPlan, upper: ContainerMount, below: ContainerMount) -> Finding:
+    kind = "a tmpfs" if upper.kind == "tmpfs" else f"the volume {upper.name or '(without a name)'}"
     source = below.host or below.name
     return context.finding(
         MOUNT_HIDES_MODELS,
-        f"{kind[0].upper()}{kind[1:]} is mounted at {over.server} and hides the content of {source}: it is empty",
+        f"{kind[0].upper()}{kind[1:]} is mounted at {upper.server} and hides the content of {source}: it is empty",
         model=model.entry.name,
-        path=over.server,
+        path=upper.server,
         base=model.entry.base_path,
         confidence="medium",
         detail=context.failure_effect(model),
         log=model.detection.log,
         evidence=(
-            Evidence(f"{source} at {below.server}, {kind} at {over.server}", "the deployment's mounts"),
+            Evidence(f"{source} at {below.server}, {kind} at {upper.server}", "the deployment's mounts"),
         ),
         recovers="restart",
-        steps=(Step(f"Remove the mount at {over.server}, or move it to another path."),),
+        steps=(Step(f"Remove the mount at {upper.server}, or move it to another path."),),
     )
 
 

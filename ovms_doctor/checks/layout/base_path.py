@@ -130,7 +130,7 @@ def _finding(context: Context, model: ModelPlan, problem: BaseProblem) -> Findin
         else None
     )
     nearest = problem.suggestion
-    on_host = any(item.here for item in context.plan.outside if item.path == base)
+    on_host = any(item.on_this_host for item in context.plan.outside if item.path == base)
     if advice is not None and nearest is not None and not on_host:
         common["confidence"] = advice.confidence
         return _nearest(context, nearest, advice.message, advice.evidence, common)

@@ -275,7 +275,7 @@ def _outside_mounts(context: Context, files: tuple[OutsideFile, ...]) -> Finding
         path=first.path,
         severity="error" if needed else "warning",
         confidence="high"
-        if all(file.sure for file in files) and context.deployment.release.recorded
+        if all(file.certain for file in files) and context.deployment.release.recorded
         else "medium",
         detail=_detail(files),
         evidence=tuple(

@@ -176,7 +176,7 @@ def _added(context: Context, status: LiveStatus, drift: Drift) -> Finding:
             "reason. A directory that replaces a mounted one appears in the container only after its restart."
         )
         severity = "error"
-        steps = (_see_directory(context, changed.path), _restart(context, "Restart the server."))
+        steps = (_list_step(context, changed.path), _restart(context, "Restart the server."))
     else:
         message = f"{subject}, after the server last read its directories."
         detail = (
@@ -204,7 +204,7 @@ def _added(context: Context, status: LiveStatus, drift: Drift) -> Finding:
     )
 
 
-def _see_directory(context: Context, path: str) -> Step:
+def _list_step(context: Context, path: str) -> Step:
     container = context.deployment.container
     name = "CONTAINER" if container is None else container.name or container.id[:12] or "CONTAINER"
     text = "Check whether the container has the directory."

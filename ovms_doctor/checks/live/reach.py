@@ -97,8 +97,8 @@ def _not_connected(status: LiveStatus) -> Finding:
                 detail += f" This host listens on {'the ports ' if len(ports) > 1 else 'port '}{listed}."
             else:
                 detail += " No process of this host listens on any port."
-            everything = ", ".join(map(str, ports)) or "none"
-            evidence += (Evidence(f"listening ports: {everything}", "sockets of this host"),)
+            port_list = ", ".join(map(str, ports)) or "none"
+            evidence += (Evidence(f"listening ports: {port_list}", "sockets of this host"),)
     steps.append(
         Step(
             "Check which port the container publishes for it.",

@@ -62,9 +62,9 @@ def correct_value(entry: ModelEntry, attempt: Attempt, cause: ParameterRefused) 
     if cause.reason == "mapped":
         return f"Use the name that clients use: {_renamed(entry, parameter, cause.tensor, cause.alias)}."
     if cause.reason == "unknown_tensor":
-        meant = similar_names(cause.tensor, names, 1, 0.6) or (names if len(names) == 1 else [])
-        if meant:
-            return f"Name the model's input: {_renamed(entry, parameter, cause.tensor, meant[0])}."
+        matches = similar_names(cause.tensor, names, 1, 0.6) or (names if len(names) == 1 else [])
+        if matches:
+            return f"Name the model's input: {_renamed(entry, parameter, cause.tensor, matches[0])}."
         return f"Name one of the model's inputs: {', '.join(names)}."
     if parameter == "shape":
         own = {name: server_shape(one.shape) for name, one in zip(names, inputs, strict=True)}
@@ -110,9 +110,9 @@ def as_argument(hint: str) -> str:
 
 def device_hint(device: str, verdict: DeviceVerdict = UNJUDGED) -> str:
     """Returns a hint on a device for which the model cannot be compiled."""
-    meant = suggestion(device)
-    if meant is not None:
-        return f'Did you mean "target_device": "{meant}"? Device names are in upper case, without spaces.'
+    matches = suggestion(device)
+    if matches is not None:
+        return f'Did you mean "target_device": "{matches}"? Device names are in upper case, without spaces.'
     plugin = device.partition(":")[0].partition(".")[0]
     if verdict.reason == "number":
         return f"Leave the device number out: {verdict.name.partition('.')[0]}."

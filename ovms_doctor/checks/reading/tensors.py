@@ -78,5 +78,5 @@ _MESSAGES = {
 
 def check(context: Context, model: ModelPlan, attempt: Attempt, cause: NoTensors) -> Finding:
     """Returns the finding on a version that OpenVINO reads and the server refuses afterwards."""
-    code, message = _MESSAGES[cause.which]
+    code, message = _MESSAGES[cause.side]
     return context.of_attempt(code, message, model, attempt, path=cause.path)

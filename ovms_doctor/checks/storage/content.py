@@ -92,12 +92,12 @@ def _empty(context: Context, item: StorePlan, facts: StoreFacts, model: ModelPla
         f"No key in the bucket begins with {item.path}{slash}",
         (path_advice.list_step(context, bucket),),
     )
-    meant = "" if item.s3 is not None and item.s3[0].host else _meant(key, facts, bucket)
+    suggested = "" if item.s3 is not None and item.s3[0].host else _suggested_path(key, facts, bucket)
     if not key and not facts.others:
         message = f"The bucket {name} is empty"
-    elif meant:
-        message += f"; did you mean {meant}?"
-        steps = (Step(f"Write {meant}, which exists."),)
+    elif suggested:
+        message += f"; did you mean {suggested}?"
+        steps = (Step(f"Write {suggested}, which exists."),)
     elif key.startswith(f"{name}/"):
         text = (
             f"The bucket is in the path twice: check whether {bucket}{key[len(name) :]} is the intended path."
@@ -122,7 +122,7 @@ def _empty(context: Context, item: StorePlan, facts: StoreFacts, model: ModelPla
     )
 
 
-def _meant(key: str, facts: StoreFacts, bucket: str) -> str:
+def _suggested_path(key: str, facts: StoreFacts, bucket: str) -> str:
     """Returns the neighbouring path with the same or nearly the same name; empty for none. The same name, or the
     bucket itself, is not found because of one slash too many."""
     if not key:

@@ -110,7 +110,7 @@ def check(context: Context, stores: Sequence[StorePlan]) -> Iterator[Finding]:
     client = stores[0].gcs[1]
     names = {item.name for item in context.deployment.environment if not item.empty}
     variable = next((name for name in _CREDENTIAL_VARIABLES if name in names), "")
-    if client.credentials == "anonymous" and client.sure and variable and not client.endpoint:
+    if client.credentials == "anonymous" and client.certain and variable and not client.endpoint:
         yield _finding(
             context,
             GCS_ANONYMOUS,

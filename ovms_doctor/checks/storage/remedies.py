@@ -40,16 +40,16 @@ def key_of(item: StorePlan) -> str:
     return "" if location is None else location.key.rstrip("/")
 
 
-def policy(access: StoreAccess, keys: Sequence[str], *more: dict[str, str], everybody: bool = False) -> str:
+def policy(access: StoreAccess, keys: Sequence[str], *more: dict[str, str], is_public: bool = False) -> str:
     """Returns the smallest policy with which the server can list and read the objects below ``keys``, for IAM and
-    compatible stores. ``everybody``: whether it is a policy of the bucket, for requests without credentials."""
+    compatible stores. ``is_public``: whether it is a policy of the bucket, for requests without credentials."""
     partition = "aws"
     for beginning, name in (("cn-", "aws-cn"), ("us-gov-", "aws-us-gov")):
         if access.region.startswith(beginning) and not access.endpoint:
             partition = name
     arn = f"arn:{partition}:s3:::{access.bucket}"
     objects = [f"{arn}/{key}/*" if key else f"{arn}/*" for key in dict.fromkeys(keys)]
-    allow: dict[str, str] = {"Effect": "Allow", **({"Principal": "*"} if everybody else {})}
+    allow: dict[str, str] = {"Effect": "Allow", **({"Principal": "*"} if is_public else {})}
     statements: list[dict[str, object]] = [
         {**allow, "Action": "s3:ListBucket", "Resource": arn},
         {**allow, "Action": "s3:GetObject", "Resource": objects[0] if len(objects) == 1 else objects},
@@ -79,7 +79,7 @@ def rights(context: Context, access: StoreAccess, keys: Sequence[str]) -> Iterat
     yield Step(f"This policy{location} is enough for {user}.", policy(access, keys))
     if access.credentials == "anonymous":
         text = "Or let everybody read the bucket, with this policy of the bucket."
-        yield Step(text, policy(access, keys, everybody=True))
+        yield Step(text, policy(access, keys, is_public=True))
 
 
 def against(access: StoreAccess) -> Step:

@@ -241,7 +241,7 @@ def check(context: Context, stores: Sequence[StorePlan]) -> Iterator[Finding]:
 def _credentials(context: Context, client: S3Client, *, accepted: bool) -> Iterator[Finding]:
     """Yields findings on the credentials. ``accepted``: whether the store accepted them."""
     filled = remedies.filled(context)
-    if client.credentials == "anonymous" and client.sure:
+    if client.credentials == "anonymous" and client.certain:
         yield from _anonymous(context, filled)
     elif client.credentials == "keys" and client.empty_keys:
         empty = [name for name in _KEYS if name not in filled]
@@ -304,7 +304,7 @@ def _amazon(context: Context, client: S3Client) -> Iterator[Finding]:
     """Yields findings on a client without an endpoint of its own."""
     filled = remedies.filled(context)
     other = next((name for name in ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL") if name in filled), "")
-    if other and "S3_ENDPOINT" not in filled and client.sure:
+    if other and "S3_ENDPOINT" not in filled and client.certain:
         yield _finding(
             context,
             AWS_ENDPOINT_VARIABLE_UNREAD,
@@ -334,7 +334,7 @@ def _amazon(context: Context, client: S3Client) -> Iterator[Finding]:
         )
     disabled = (_text(context, "AWS_EC2_METADATA_DISABLED") or "").lower() == "true"
     nowhere = client.region is None and client.region_from == "metadata" and client.credentials == "keys"
-    if nowhere and context.deployment.container is not None and client.sure and not disabled:
+    if nowhere and context.deployment.container is not None and client.certain and not disabled:
         yield _finding(
             context,
             AWS_REGION_NOT_SET,

@@ -141,7 +141,13 @@ def check(context: Context, item: StorePlan) -> Iterator[Finding]:
             (Step(f"Set S3_ENDPOINT=http://{path.bucket} and write s3://{path.key} for the base path."),),
         )
     endpoint = client.endpoint
-    if client.url and bucket and client.sure and _takes_bucket(client, bucket) and endpoint.source != "aws":
+    if (
+        client.url
+        and bucket
+        and client.certain
+        and _takes_bucket(client, bucket)
+        and endpoint.source != "aws"
+    ):
         severity: Severity = "info" if "." in endpoint.host or endpoint.host == "localhost" else "warning"
         yield _of_model(
             context,

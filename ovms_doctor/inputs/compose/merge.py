@@ -15,11 +15,11 @@ _PAIRS = frozenset({"environment", "labels", "annotations", "sysctls", "args"})
 _SEQUENCES = frozenset({"env_file", "tmpfs", "dns", "dns_search", "label_file"})
 
 
-def merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
-    """Returns ``over`` merged into ``base``: mappings are joined, lists appended, other values replaced. Of two
+def merge(base: dict[str, Any], override: dict[str, Any]) -> dict[str, Any]:
+    """Returns ``override`` merged into ``base``: mappings are joined, lists appended, other values replaced. Of two
     mounts at the same path the later one counts."""
     merged = dict(base)
-    for name, value in over.items():
+    for name, value in override.items():
         known = merged.get(name)
         if known is None or value is None or name in _REPLACED:
             merged[name] = known if value is None and name not in _REPLACED else value
@@ -73,13 +73,13 @@ def _volume(item: Any, directory: str) -> Any:
     return item
 
 
-def _lists(name: str, base: list[Any], over: list[Any]) -> list[Any]:
+def _lists(name: str, base: list[Any], override: list[Any]) -> list[Any]:
     if name in ("volumes", "devices", "secrets", "configs"):
         by_target: dict[str, Any] = {}
-        for number, item in enumerate([*base, *over]):
+        for number, item in enumerate([*base, *override]):
             by_target[_target(item) or f"\0{number}"] = item
         return list(by_target.values())
-    return [*base, *(item for item in over if item not in base)]
+    return [*base, *(item for item in override if item not in base)]
 
 
 def _target(item: Any) -> str:

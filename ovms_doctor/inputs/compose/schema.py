@@ -362,8 +362,8 @@ def check_keys(known: frozenset[str], mapping: dict[str, Any], path: str) -> Non
     for name in mapping:
         if name not in known and not name.startswith("x-"):
             word = re.fullmatch(r"[\w-]{1,40}", name)
-            near = similar_names(name, known, 1, 0.7) if word else []
-            hint = f" (did you mean {near[0]}?)" if near else ""
+            similar = similar_names(name, known, 1, 0.7) if word else []
+            hint = f" (did you mean {similar[0]}?)" if similar else ""
             raise RefusedValueError(f'{path} has no "{for_message(name)}"{hint}')
 
 

@@ -14,7 +14,7 @@ def own_address(document: Any, info: Mapping[str, Any] | None = None) -> str:
     machine or without root's rights are not reachable from this host, and the address may belong to another program.
     ``info``: the engine's ``docker info``.
     """
-    if _is_apart(info or {}):
+    if _runs_in_own_vm(info or {}):
         return ""
     data = document[0] if isinstance(document, list) and document else document
     settings = data.get("NetworkSettings") if isinstance(data, Mapping) else None
@@ -30,7 +30,7 @@ def own_address(document: Any, info: Mapping[str, Any] | None = None) -> str:
     return ""
 
 
-def _is_apart(info: Mapping[str, Any]) -> bool:
+def _runs_in_own_vm(info: Mapping[str, Any]) -> bool:
     options = info.get("SecurityOptions")
     rootless = isinstance(options, list) and any("rootless" in str(item) for item in options)
     return rootless or "docker desktop" in str(info.get("OperatingSystem", "")).lower()

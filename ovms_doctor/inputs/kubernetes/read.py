@@ -106,7 +106,7 @@ def _choose(choices: Sequence[_Choice], name: str | None, source_name: str) -> t
                 f"{source_name} has no container {name}, but {_list([item.title for item in choices])}"
             )
     else:
-        scores = [_likeness(choice) for choice in choices]
+        scores = [_similarity(choice) for choice in choices]
         best = [
             choice for choice, score in zip(choices, scores, strict=True) if score and score == max(scores)
         ]
@@ -118,17 +118,17 @@ def _choose(choices: Sequence[_Choice], name: str | None, source_name: str) -> t
     if len(best) == 1:
         return best[0], []
     first = best[0]
-    if len({_essence(choice) for choice in best}) > 1:
+    if len({_command_key(choice) for choice in best}) > 1:
         raise DocumentError(
             f"{source_name} has several servers, name one: {_list([item.title for item in best])}"
         )
     pods = [choice for choice in best if choice.workload.from_cluster] or best
-    first = next((choice for choice in pods if _in_trouble(choice)), pods[0])
+    first = next((choice for choice in pods if _has_failed(choice)), pods[0])
     titles = [choice.workload.title for choice in best]
     return first, [f"{_list(titles)} run the same server; what follows is {first.workload.title}."]
 
 
-def _likeness(choice: _Choice) -> int:
+def _similarity(choice: _Choice) -> int:
     """Returns how similar a container is to one of OVMS; 0 for no similarity."""
     image, name = string(choice.container, "image"), choice.name
     arguments = [
@@ -167,14 +167,14 @@ def _not_made(choices: list[_Choice]) -> list[_Choice]:
     return left or choices
 
 
-def _essence(choice: _Choice) -> str:
+def _command_key(choice: _Choice) -> str:
     item = choice.container
     return json.dumps(
         [item.get("name"), item.get("image"), item.get("command"), item.get("args")], sort_keys=True
     )
 
 
-def _in_trouble(choice: _Choice) -> bool:
+def _has_failed(choice: _Choice) -> bool:
     state, _ = read_state(choice.workload.status, choice.name)
     return state is not None and (state.status != "running" or bool(state.last_reason))
 

@@ -155,7 +155,7 @@ class Carriers:
             name = step[0] or name
             text, found = text[step[1] :], True
         if not found:
-            return self._learned(line)
+            return self._unknown_prefix(line)
         return Unwrapped(name, text)
 
     def _join(self, name: bytes | None, stream: bytes, text: bytes, *, complete: bool) -> Unwrapped:
@@ -197,7 +197,7 @@ class Carriers:
 
     # -- prefixes of unknown form ----------------------------------------------------------------------
 
-    def _learned(self, line: bytes) -> Unwrapped | None:
+    def _unknown_prefix(self, line: bytes) -> Unwrapped | None:
         match = _STAMP.search(line, 0, 230)
         if match and 0 < match.start() <= 200:
             prefix = line[: match.start()]

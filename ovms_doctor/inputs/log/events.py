@@ -159,7 +159,7 @@ class Events:
         servable = self._servable(name, "model", int(version[:18]))
         if servable is None:
             return
-        self._become(servable, state, error_code, at, thread, line)
+        self._set_state(servable, state, error_code, at, thread, line)
 
     def _state(self, line: int, at: str, thread: bytes, text: str, stamp: bytes) -> None:
         match = _STATE.match(text)
@@ -168,13 +168,13 @@ class Events:
         servable = self._servable(match[2], _KINDS[match[1]], None)
         if servable is not None:
             error = "FAILED_PRECONDITION" if match[3] == "LOADING_PRECONDITION_FAILED" else "OK"
-            self._become(servable, match[3], error, at, thread, line)
+            self._set_state(servable, match[3], error, at, thread, line)
 
-    def _become(
+    def _set_state(
         self, servable: Servable, state: str, error_code: str, at: str, thread: bytes, line: int
     ) -> None:
         was_failing, since = servable.failing, servable.since
-        changed = servable.become(state, error_code, at, line)
+        changed = servable.set_state(state, error_code, at, line)
         if state == "AVAILABLE" and servable.loading_since is not None:
             servable.load_ms = _milliseconds(servable.loading_since, at)
         if servable.failing and error_code == "OK":

@@ -193,7 +193,7 @@ class Servable:
         #: The last line with a state that ends earlier problems.
         self.over_line = 0
 
-    def become(self, state: str, error_code: str, at: str | None, line: int) -> bool:
+    def set_state(self, state: str, error_code: str, at: str | None, line: int) -> bool:
         """Sets the state of a line. Returns whether it changed; a repeated failed attempt does not count as a
         change."""
         failed = error_code != "OK" or state.startswith("LOADING_PRECONDITION_FAILED")

@@ -55,12 +55,12 @@ def command(text: str, program: str) -> ShellCommand:
     """Returns the first command of a script that is `program`. Raises DocumentError if it cannot be parsed."""
     text = _without_comments(text.strip())
     known = {match[1]: _value(match[2]) for match in _ASSIGNMENT.finditer(text)}
-    here: list[str] = []
+    here_documents: list[str] = []
 
     def keep(match: re.Match[str]) -> str:
         content = match[4] if match[1] else _USE.sub(lambda use: _known(use, known), match[4])
-        here.append(content)
-        return f"<<< {UNKNOWN}{len(here) - 1}{match[3]}\n"
+        here_documents.append(content)
+        return f"<<< {UNKNOWN}{len(here_documents) - 1}{match[3]}\n"
 
     if text.count("<<") <= _MOST_HERE_DOCUMENTS:
         text = _HERE.sub(keep, text)
@@ -69,7 +69,7 @@ def command(text: str, program: str) -> ShellCommand:
     start = _first(words, program)
     if start is None:
         raise DocumentError(f"this is no {program} command line")
-    own, stdin, file = _own(words[start + 1 :], here)
+    own, stdin, file = _own(words[start + 1 :], here_documents)
     before = _statement_before(words, start)
     if stdin is None and file is None and start > len(before) and words[start - len(before) - 1] == "|":
         stdin, file = _piped(_statement_before(words, start - len(before) - 1))
@@ -192,7 +192,7 @@ def _first(words: Sequence[str], program: str) -> int | None:
     return None
 
 
-def _own(words: Sequence[str], here: Sequence[str]) -> tuple[list[str], str | None, str | None]:
+def _own(words: Sequence[str], here_documents: Sequence[str]) -> tuple[list[str], str | None, str | None]:
     """Returns the words up to the end of the command, and the text or file that is redirected into it."""
     own: list[str] = []
     stdin = file = None
@@ -205,7 +205,11 @@ def _own(words: Sequence[str], here: Sequence[str]) -> tuple[list[str], str | No
                 file = target
             elif word == "<<<":
                 index = re.fullmatch(rf"{UNKNOWN}([0-9]{{1,4}})", target)
-                stdin = here[int(index[1])] if index and int(index[1]) < len(here) else f"{target}\n"
+                stdin = (
+                    here_documents[int(index[1])]
+                    if index and int(index[1]) < len(here_documents)
+                    else f"{target}\n"
+                )
             position += 2
             continue
         own.append(word)

@@ -150,8 +150,8 @@ def _named(
 def _unknown_option(name: str, program: str, known: frozenset[str]) -> str:
     if program == "nerdctl":
         return f"The option --{for_message(name)} of nerdctl is not known here."
-    near = similar_names(name, known, 1, 0.7) if len(name) < 60 else []
-    hint = f" Did you mean --{near[0]}?" if near else ""
+    similar = similar_names(name, known, 1, 0.7) if len(name) < 60 else []
+    hint = f" Did you mean --{similar[0]}?" if similar else ""
     return f"{program} knows no option --{for_message(name)}; it would refuse the line.{hint}"
 
 

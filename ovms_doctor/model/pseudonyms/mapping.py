@@ -50,7 +50,7 @@ class PseudonymMap:
         #: Text → pseudonym, both in small letters.
         self._pseudonyms: dict[str, str] = {}
         #: A text without one of its letters → such texts.
-        self._near: dict[str, list[str]] = {}
+        self._similar: dict[str, list[str]] = {}
         self._entries: dict[str, MapEntry] = {}
         for entry in entries:
             self._entries[entry.pseudonym] = entry
@@ -112,7 +112,7 @@ class PseudonymMap:
         self._taken.update((pseudonym, text))
         if len(text) >= _COMPARED:
             for part in {text, *shorter(text)}:
-                self._near.setdefault(part, []).append(text)
+                self._similar.setdefault(part, []).append(text)
 
     def _free(self, text: str) -> str:
         for turn in count():
@@ -137,7 +137,7 @@ class PseudonymMap:
         if len(text) < _COMPARED or not text.isascii():
             return None
         for part in (text, *shorter(text)):
-            for other in self._near.get(part, ()):
+            for other in self._similar.get(part, ()):
                 found = self._edited(other, text)
                 if found is not None:
                     return found

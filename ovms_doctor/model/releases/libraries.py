@@ -58,8 +58,8 @@ def too_new_for(release: Release, versions: tuple[str, ...]) -> str | None:
         return None
     matches = [_NEEDED_VERSION.fullmatch(version) for version in versions]
     newest = max(((int(match[1]), int(match[2])) for match in matches if match), default=(0, 0))
-    there = tuple(int(number) for number in c_library_of(release).split("."))
-    return f"GLIBC_{newest[0]}.{newest[1]}" if newest > there else None
+    release_library = tuple(int(number) for number in c_library_of(release).split("."))
+    return f"GLIBC_{newest[0]}.{newest[1]}" if newest > release_library else None
 
 
 def is_in_images(library: str) -> bool:

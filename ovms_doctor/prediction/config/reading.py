@@ -132,9 +132,9 @@ def read_config(config_path: str, deployment: Deployment, facts: Facts) -> Confi
 def _other_file(absolute_path: str, deployment: Deployment, facts: Facts) -> str | None:
     """Returns the existing file that was probably intended instead of a missing one: below a mount, misspelt, or the
     only JSON file in the directory. Raises FactsMissingError."""
-    near = nearest_path(absolute_path, deployment.mounts, facts)
-    if near is not None or not absolute_path.lower().endswith(".json"):
-        return near
+    nearest = nearest_path(absolute_path, deployment.mounts, facts)
+    if nearest is not None or not absolute_path.lower().endswith(".json"):
+        return nearest
     directory = posixpath.dirname(absolute_path)
     status = facts.ask(StatPath(directory))
     listing = facts.ask(ListDirectory(directory)) if isinstance(status, PathStatus) else None

@@ -283,14 +283,14 @@ def missing_key(found: Violation, release: Release, document: Any) -> tuple[str,
     value = _at(document, pointer)
     if not isinstance(value, dict):
         return "", None
-    strange = [name for name in value if name not in _names(part)]
-    if found.keyword == "maxProperties" and strange:
-        return "", f"{pointer}/{_escaped(strange[0])}"
+    unknown_names = [name for name in value if name not in _names(part)]
+    if found.keyword == "maxProperties" and unknown_names:
+        return "", f"{pointer}/{_escaped(unknown_names[0])}"
     if found.keyword != "required":
         return "", None
     for missing in part.get("required", []):
         if missing not in value:
-            similar = _similar(missing, strange)
+            similar = _similar(missing, unknown_names)
             return missing, None if similar is None else f"{pointer}/{_escaped(similar)}"
     return "", None
 

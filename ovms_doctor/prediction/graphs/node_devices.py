@@ -46,12 +46,12 @@ def device_faults(context: ServableContext, deployment: Deployment, facts: Facts
 
 
 def _reason(problem: str, text: str) -> str:
-    meant = suggestion(text)
+    suggested = suggestion(text)
     texts = {
         "absent": "the server does not have it",
         "access": "the server's user has no right to open it",
         "removed": "the release does not have it any more",
-        "unknown": f"OpenVINO has no device with this name{f'; {meant} is one' if meant else ''}",
+        "unknown": f"OpenVINO has no device with this name{f'; {suggested} is one' if suggested else ''}",
     }
     return texts.get(problem, "OpenVINO does not take it")
 

@@ -31,7 +31,7 @@ class GraphFiles(Struct, frozen=True):
     path: str
 
 
-class Brought(Struct, frozen=True):
+class SubconfigModels(Struct, frozen=True):
     """The result of reading the subconfig files."""
 
     #: The models, each with the file that lists it.
@@ -51,7 +51,7 @@ def graph_base(item: ConfigEntry, path: str) -> str:
     return posixpath.dirname(posixpath.dirname(item.graphs[1]))
 
 
-def brought_models(graphs: Sequence[GraphFiles], deployment: Deployment, facts: Facts) -> Brought:
+def subconfig_models(graphs: Sequence[GraphFiles], deployment: Deployment, facts: Facts) -> SubconfigModels:
     """Returns the models of all graphs, in the server's order. Raises FactsMissingError."""
     entries: list[tuple[ConfigEntry, str]] = []
     notes: list[ConfigNote] = []
@@ -74,7 +74,7 @@ def brought_models(graphs: Sequence[GraphFiles], deployment: Deployment, facts: 
         if reading.reason == "not_json" and posixpath.basename(path) != _MODEL_MESH:
             line = server_log.SUBCONFIG_NOT_JSON(name=name, path=path, error=reading.message)
             notes.append(ConfigNote("subconfig_not_json", pointer, path, name, (line,), reading.message))
-    return Brought(tuple(entries), tuple(notes))
+    return SubconfigModels(tuple(entries), tuple(notes))
 
 
 def _open(graph: GraphFiles, deployment: Deployment, facts: Facts) -> tuple[str, bytes] | None:

@@ -95,7 +95,7 @@ def _steps(status: LiveStatus) -> Iterable[LiveStep]:
         yield LiveStep("name", False, observed.name_problem or "no address was found")
         return
     yield LiveStep("name", True, ", ".join(observed.addresses[:6]))
-    yield LiveStep("way", True, ways_text(status.routes))
+    yield LiveStep("way", True, routes_text(status.routes))
     tries = observed.connections
     opened = bool(tries) and tries[-1].result == "open"
     texts = [f"{item.address}: {item.result.replace('_', ' ')}" for item in tries]
@@ -107,7 +107,7 @@ def _steps(status: LiveStatus) -> Iterable[LiveStep]:
     yield LiveStep("connection", opened, detail)
     if not opened:
         return
-    good = speaks_as_requested(status)
+    good = is_requested_protocol(status)
     if observed.tls is not None and not observed.tls.ok and observed.protocol != "http":
         yield LiveStep("protocol", False, f"the TLS handshake fails: {observed.tls.detail}")
         return
@@ -139,7 +139,7 @@ def _first_problem(observed: Observations) -> str:
     )
 
 
-def ways_text(routes: tuple[ClientRoute, ...]) -> str:
+def routes_text(routes: tuple[ClientRoute, ...]) -> str:
     """Returns the text on the routes of the clients of this shell: one phrase if all are the same."""
     texts: dict[str, list[str]] = {}
     if not routes:
@@ -161,7 +161,7 @@ def ways_text(routes: tuple[ClientRoute, ...]) -> str:
     )
 
 
-def speaks_as_requested(status: LiveStatus) -> bool:
+def is_requested_protocol(status: LiveStatus) -> bool:
     """Whether the port supports the requested protocol."""
     observed, address = status.observations, status.address
     if address.tls and (observed.tls is None or not observed.tls.ok):

@@ -57,8 +57,8 @@ def presence(
     if not has:
         return "absent", ()
     groups = devices.render_groups if name == "GPU" else devices.accel_groups
-    mine = {user.gid, *user.groups}
-    if user.uid == 0 or not groups or mine & set(groups):
+    own_groups = {user.gid, *user.groups}
+    if user.uid == 0 or not groups or own_groups & set(groups):
         return "there", ()
     return "access", groups
 
@@ -118,10 +118,10 @@ class _Judge(Struct, frozen=True):
         if nested is not None:
             return DeviceVerdict(False, "nested", nested) if len(members) == 1 else UNJUDGED
         states = [(item, *self._state(item)) for item in members]
-        strange = [(item, state) for item, state, _ in states if state in ("unknown", "removed")]
-        if strange and not self.release.at_least(2023, 1):
+        unusable = [(item, state) for item, state, _ in states if state in ("unknown", "removed")]
+        if unusable and not self.release.at_least(2023, 1):
             if self.release.at_least(2023, 0):
-                return DeviceVerdict(False, strange[0][1], strange[0][0])
+                return DeviceVerdict(False, unusable[0][1], unusable[0][0])
             return UNJUDGED
         missing = [item for item in states if item[1] in ("absent", "access")]
         lenient = self.release.at_least(2024, 0) or (name == "AUTO" and self.release.at_least(2023, 1))
@@ -137,7 +137,7 @@ class _Judge(Struct, frozen=True):
             works = False if self.release.at_least(2023, 0) else None
             return DeviceVerdict(works, state, item, groups=groups)  # type: ignore[arg-type]
         if any(state in ("open", "perhaps", "number") for _, state, _ in states):
-            return self._open_choice(members, states, strange)
+            return self._open_choice(members, states, unusable)
         passed = tuple(
             PassedOver(item, state)  # type: ignore[arg-type]
             for item, state, _ in states
@@ -152,13 +152,13 @@ class _Judge(Struct, frozen=True):
             for item, state, _ in states:
                 if state == reason:
                     return DeviceVerdict(False, reason, item, groups=groups)
-        return DeviceVerdict(False, strange[0][1], strange[0][0])
+        return DeviceVerdict(False, unusable[0][1], unusable[0][0])
 
     def _open_choice(
         self,
         members: list[str],
         states: list[tuple[str, _State, tuple[int, ...]]],
-        strange: Sequence[tuple[str, _State]],
+        unusable: Sequence[tuple[str, _State]],
     ) -> DeviceVerdict:
         """Returns the result for a list with unknown parts: the CPU in the list is enough, and an unknown name is
         skipped."""
@@ -168,7 +168,7 @@ class _Judge(Struct, frozen=True):
         works = True if "CPU" in members and not numbers and self.release.at_least(2024, 0) else None
         if works and not self.release.at_least(2024, 5) and any(_is_gpu(item) for item in members):
             return DeviceVerdict(unavailable=_LOADER)
-        passed = tuple(PassedOver(item, state) for item, state in strange)  # type: ignore[arg-type]
+        passed = tuple(PassedOver(item, state) for item, state in unusable)  # type: ignore[arg-type]
         return DeviceVerdict(works, passed_over=passed)
 
     def _excluding(self, members: list[str], excluded: set[str]) -> DeviceVerdict:

@@ -83,7 +83,7 @@ class _Reading:
                 self._shape_argument,
                 self._layout,
                 self._preprocessing,
-                self._both,
+                self._ignore_batch,
             )
         else:
             steps = (
@@ -94,7 +94,7 @@ class _Reading:
                 self._preprocessing,
                 self._plugin_config,
                 self._stateful,
-                self._both,
+                self._ignore_batch,
                 self._loader,
                 self._supported_keys,
             )
@@ -211,7 +211,7 @@ class _Reading:
             return Shape(tuple(Dimension(one, one) for one in value))
         return self._parse_shape(value if isinstance(value, str) else "")
 
-    def _both(self) -> None:
+    def _ignore_batch(self) -> None:
         """Ignores batch_size if a shape is set too. On the command line the server reads a missing batch_size as set;
         only 0 counts as unset."""
         batch: Dimension | None = self._found.get("batch")

@@ -59,7 +59,7 @@ def check_generation(
     else:
         checks.chat()
         characters = _messages_length(document)
-    checks.see()
+    checks.check_vision()
     doubts = checks.doubts
     if (
         limits.max_length is not None
@@ -173,7 +173,7 @@ class _Generation:
             return
         raise self.fail(fault, path, url)
 
-    def see(self) -> None:
+    def check_vision(self) -> None:
         """Refuse images for a model without vision (`prepareInputs`, until 2026.2; since 2026.3
         `validateInputCompatibility`); since 2026.3 others are loaded only now."""
         if self.limits.vision is False and self.images and self.release.at_least(2025, 1):

@@ -53,13 +53,13 @@ def generative_limits(directory: str, given_task: str, facts: Facts) -> Generati
         limits = replace(limits, max_length=length)
     # This is how the server determines the kind of model if the graph does not name it (servable_initializer.cpp).
     pipeline_type = re.search(r"\bpipeline_type\s*:\s*(\w+)", graph)
-    sees = all(
+    has_vision = all(
         isinstance(facts.ask(StatPath(f"{models}/{name}")), PathStatus)
         for name in ("openvino_vision_embeddings_model.bin", "openvino_text_embeddings_model.xml")
     )
     if pipeline_type and pipeline_type[1] != "AUTO":
-        sees = pipeline_type[1].startswith(("VLM", "OMNI"))
-    return replace(limits, chat_template=_has_template(models, facts), vision=sees)
+        has_vision = pipeline_type[1].startswith(("VLM", "OMNI"))
+    return replace(limits, chat_template=_has_template(models, facts), vision=has_vision)
 
 
 def _has_template(directory: str, facts: Facts) -> bool | None:

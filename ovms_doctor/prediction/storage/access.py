@@ -58,10 +58,10 @@ def _of_s3(path: str, deployment: Deployment, environment: ServerEnvironment) ->
                 "S3_ENDPOINT, which is set to nothing" if environment.empty("S3_ENDPOINT") else "S3_ENDPOINT"
             )
         return f"where the server sends its requests cannot be determined from {source}"
-    way = s3_route(deployment.environment, deployment.release)
-    if way.way == "ends":
+    route = s3_route(deployment.environment, deployment.release)
+    if route.kind == "ends":
         return "the server ends before it sends a request to the store"
-    proxy = _proxy(way)
+    proxy = _proxy(route)
     if client.credentials == "anonymous":
         return StoreAccess(
             "s3", location.bucket, "anonymous", address, client.addressing, _region(client), proxy=proxy
@@ -159,5 +159,5 @@ def google_route(deployment: Deployment) -> Route:
     return curl_route(scheme, host, deployment.environment)
 
 
-def _proxy(way: Route) -> str:
-    return way.variable if way.way == "proxy" else ""
+def _proxy(route: Route) -> str:
+    return route.variable if route.kind == "proxy" else ""

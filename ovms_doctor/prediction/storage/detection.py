@@ -24,7 +24,7 @@ from ovms_doctor.prediction.storage import gcs, s3
 from ovms_doctor.prediction.storage.access import same_network, store_access
 from ovms_doctor.prediction.storage.copies import LEADS_OUT
 from ovms_doctor.prediction.storage.listing import Page, Store, prefix_of
-from ovms_doctor.prediction.storage.refusals import decides, store_unavailable
+from ovms_doctor.prediction.storage.refusals import applies_to_server, store_unavailable
 from ovms_doctor.prediction.versions import apply_policy, read_names
 
 #: The SDK's message for a refused HeadBucket, for any reason: an answer to HEAD has no body (1.11).
@@ -79,15 +79,17 @@ def _s3(detection: StoreDetection, store: Store, entry: ModelEntry, deployment: 
     # Both questions together: nearly always both are needed; only the second one has the reason of a refusal.
     store.facts.need([head, *store.lacking(prefix)])
     answer = store.facts.ask(head)
-    near = same_network(deployment)
-    if isinstance(answer, Unavailable) or (isinstance(answer, StoreRefusal) and not decides(answer, near)):
+    in_same_network = same_network(deployment)
+    if isinstance(answer, Unavailable) or (
+        isinstance(answer, StoreRefusal) and not applies_to_server(answer, in_same_network)
+    ):
         return _unknown(detection, path, answer)
     if isinstance(answer, StoreRefusal):
         list_answer = store.page(prefix)
         if (
             isinstance(list_answer, StoreRefusal)
             and not list_answer.temporary
-            and not decides(list_answer, near)
+            and not applies_to_server(list_answer, in_same_network)
         ):
             # Only the list shows the reason of the refused HeadBucket: a wrong clock of this host.
             return _unknown(detection, path, list_answer)
@@ -96,7 +98,9 @@ def _s3(detection: StoreDetection, store: Store, entry: ModelEntry, deployment: 
             lines = (server_log.S3_NO_ANSWER(bucket=store.access.bucket, what=_NO_BODY), *lines)
         return _refused(detection, "S3_METADATA_FAIL", *lines)
     page = store.page(prefix)
-    if isinstance(page, Unavailable) or (isinstance(page, StoreRefusal) and not decides(page, near)):
+    if isinstance(page, Unavailable) or (
+        isinstance(page, StoreRefusal) and not applies_to_server(page, in_same_network)
+    ):
         return _unknown(detection, path, page)
     if isinstance(page, StoreRefusal):
         if detection.key:
@@ -147,7 +151,7 @@ def _gcs(
     path, page = entry.base_path, store.page(prefix_of(detection.key))
     if isinstance(page, Unavailable):
         return _unknown(detection, path, page)
-    if isinstance(page, StoreRefusal) and not decides(page, same_network(deployment)):
+    if isinstance(page, StoreRefusal) and not applies_to_server(page, same_network(deployment)):
         return _unknown(detection, path, page)
     if isinstance(page, StoreRefusal) or not page.objects:
         return _refused(detection, "PATH_INVALID", server_log.DIRECTORY_MISSING(path=path))

@@ -62,7 +62,7 @@ def _azure(entry: ModelEntry, deployment: Deployment, environment: ServerEnviron
 def plan_remote(entry: ModelEntry, deployment: Deployment, mode: Mode, facts: Facts) -> ModelPlan | Stored:
     """Returns the plan of a model in a store if it ends the process, is never found, or could not be queried; else its
     versions, which are then followed. Raises FactsMissingError."""
-    if entry.base_path.startswith(s3.PREFIX) and route("s3", deployment.environment).way == "ends":
+    if entry.base_path.startswith(s3.PREFIX) and route("s3", deployment.environment).kind == "ends":
         log = (server_log.ENDS_BY_NUMBER(),)
         return _refused(entry, "INTERNAL_ERROR", BaseProblem("store"), log, 1)
     plan = plan_store(entry, deployment, facts)

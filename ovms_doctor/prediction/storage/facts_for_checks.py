@@ -21,7 +21,7 @@ def store_facts(model: ModelPlan, deployment: Deployment, facts: Facts) -> Store
     access = store_access(path, deployment, facts)
     if isinstance(access, str):
         return StoreFacts(unavailable=access)
-    near = same_network(deployment)
+    in_same_network = same_network(deployment)
     store = Store(access, facts, bulk_of(access, path, deployment))
     prefix = prefix_of(key_of(path))
     head = facts.get(HeadBucket(access)) if access.store == "s3" else None
@@ -29,16 +29,20 @@ def store_facts(model: ModelPlan, deployment: Deployment, facts: Facts) -> Store
     if isinstance(head, StoreRefusal):
         reason = page if isinstance(page, StoreRefusal) else None
         return StoreFacts(
-            access, refusal=head, reason=reason, lists=isinstance(page, Page), applies_to_server=near
+            access,
+            refusal=head,
+            reason=reason,
+            lists=isinstance(page, Page),
+            applies_to_server=in_same_network,
         )
     if isinstance(page, StoreRefusal):
-        return StoreFacts(access, refusal=page, applies_to_server=near)
+        return StoreFacts(access, refusal=page, applies_to_server=in_same_network)
     if not isinstance(page, Page):
-        return StoreFacts(access, unavailable=page.reason, applies_to_server=near)
+        return StoreFacts(access, unavailable=page.reason, applies_to_server=in_same_network)
     empty = bool(prefix) and not page.objects
     return StoreFacts(
         access,
-        applies_to_server=near,
+        applies_to_server=in_same_network,
         empty=empty or (access.store == "gcs" and not page.objects),
         others=_beside(store, prefix) if empty else (),
         keys=len(page.objects),

@@ -66,7 +66,7 @@ def of_s3(location: S3Path, client: S3Client, deployment: Deployment) -> StoreFa
 def is_container_itself(host: str, deployment: Deployment) -> bool:
     """Whether a host is the loopback address of a container in which no store runs: it has a network of its own, and no
     proxy receives its requests."""
-    return is_loopback_of_container(host, deployment) and route("s3", deployment.environment).way == "direct"
+    return is_loopback_of_container(host, deployment) and route("s3", deployment.environment).kind == "direct"
 
 
 def is_loopback_of_container(host: str, deployment: Deployment) -> bool:
@@ -144,7 +144,7 @@ def of_gcs(location: GcsPath, client: GcsClient, deployment: Deployment) -> Stor
         scheme, host, _ = gcs.endpoint_parts(gcs.endpoint_url(client))
         if not is_loopback_of_container(host, deployment):
             return None
-        if curl_route(scheme, host, deployment.environment).way != "direct":
+        if curl_route(scheme, host, deployment.environment).kind != "direct":
             return None
         line = server_log.DIRECTORY_MISSING(path=location.path)
         return StoreFault("endpoint loopback", "PATH_INVALID", (line,))

@@ -34,16 +34,16 @@ _PROBLEMS: Mapping[StoreProblem, str] = {
 }
 
 
-def decides(refusal: StoreRefusal, near: bool) -> bool:
-    """Returns whether the server's client gets the same refusal. ``near``: it is in the same network. A store
-    answers all clients alike; temporary problems prove nothing, and an object that was listed and is now missing may
-    return."""
+def applies_to_server(refusal: StoreRefusal, in_same_network: bool) -> bool:
+    """Returns whether the server's client gets the same refusal. ``in_same_network``: whether it is in the same
+    network. A store answers all clients alike; temporary problems prove nothing, and an object that was listed and is
+    now missing may return."""
     if refusal.problem == "tls":
         # The server trusts the certificates of its own system, which were not used here.
-        return near and any(phrase in refusal.message.lower() for phrase in _NEVER_ENCRYPTED)
+        return in_same_network and any(phrase in refusal.message.lower() for phrase in _NEVER_ENCRYPTED)
     if refusal.problem:
-        return near and refusal.problem in _LASTING
-    if not near and refusal.depends_on_network:
+        return in_same_network and refusal.problem in _LASTING
+    if not in_same_network and refusal.depends_on_network:
         return False
     # A wrong clock is that of this host; and the server's SDK corrects it, which is not done here.
     return not refusal.temporary and not refusal.clock_refused

@@ -25,7 +25,7 @@ from ovms_doctor.prediction.loading import Loader
 from ovms_doctor.prediction.storage.access import same_network
 from ovms_doctor.prediction.storage.copies import Copied, DownloadError, copy_of
 from ovms_doctor.prediction.storage.listing import Store, prefix_of
-from ovms_doctor.prediction.storage.refusals import decides, store_unavailable
+from ovms_doctor.prediction.storage.refusals import applies_to_server, store_unavailable
 
 #: The directory of the server's copies (filesystem.cpp, createTempPath): six letters of the name are random.
 TEMPORARY = "/tmp/fileXXXXXX"  # noqa: S108 - the server's, nothing is written here
@@ -178,10 +178,10 @@ class Stored(Struct):
         return (server_log.GCS_FILE_FAILED(), refused, saved, last)
 
 
-def _refuses(answer: StoreRefusal, near: bool) -> bool:
+def _refuses(answer: StoreRefusal, in_same_network: bool) -> bool:
     """Whether the store refuses the server too. An object that was listed and is now missing was removed in the
     meantime."""
-    return decides(answer, near) and not answer.problem and answer.status != 404
+    return applies_to_server(answer, in_same_network) and not answer.problem and answer.status != 404
 
 
 def _may_write(deployment: Deployment) -> bool:

@@ -59,12 +59,12 @@ class Verdict(Struct):
 
     ``problems``: the problems.
     ``constants``: the constants.
-    ``wants_weights``: whether a constant is built, so that a weights file must exist, even for 0 bytes.
+    ``needs_weights``: whether a constant is built, so that a weights file must exist, even for 0 bytes.
     """
 
     problems: list[Problem] = field(default_factory=list)
     constants: list[Constant] = field(default_factory=list)
-    wants_weights: bool = False
+    needs_weights: bool = False
 
 
 def judge(graph: Graph, ir_version: int) -> Verdict:
@@ -227,7 +227,7 @@ class _Judge:
         if "value" in data:
             return
         if reached:
-            self._verdict.wants_weights = True
+            self._verdict.needs_weights = True
         for needed in ("element_type", "shape"):
             if needed not in data:
                 self._reference(name, f"has no {needed}", f"{needed} is missing", reached)

@@ -74,7 +74,7 @@ def _not_opened(path: str, error: OSError, verdict: Verdict) -> tuple[Fault, ...
     if error.errno == errno.EINVAL:
         detail = f"{name}, where the weights belong, is not a regular file: OpenVINO may wait for it for ever"
         return (Fault(faults.NOT_REGULAR, path, False, detail, "stat: neither a file nor a directory"),)
-    if not verdict.wants_weights:
+    if not verdict.needs_weights:
         return ()
     if isinstance(error, IsADirectoryError):
         detail = f"{name}, where the weights belong, is a directory"
@@ -91,18 +91,18 @@ def _not_opened(path: str, error: OSError, verdict: Verdict) -> tuple[Fault, ...
         detail = f"The weights are in {other}, but OpenVINO looks for {name}, and case matters"
         evidence = f"{other} is there, {name} is not"
         return (Fault(faults.WEIGHTS_SUFFIX_CASE, _beside(path, other), True, detail, evidence),)
-    strangers = _strangers(path)
+    unassigned = _unassigned_weights(path)
     needed = needed_bytes(verdict.constants)
-    other = _other_stem(strangers, needed)
+    other = _other_stem(unassigned, needed)
     if other is not None:
         beside = f"{other}, which has no .xml of its own, is next to it"
         detail = f"The model has constants, and their file is {name}; {beside}"
         evidence = f"{other} is there, {name} is not"
         return (Fault(faults.WEIGHTS_OTHER_NAME, _beside(path, other), True, detail, evidence),)
     detail = f"The model has constants, but there is no weights file {name} beside it"
-    if len(strangers) == 1:
-        (other,) = strangers
-        detail += f"; {other} is too short to be it: {strangers[other]} of {needed} bytes"
+    if len(unassigned) == 1:
+        (other,) = unassigned
+        detail += f"; {other} is too short to be it: {unassigned[other]} of {needed} bytes"
     return (Fault(faults.WEIGHTS_MISSING, path, True, detail, f"stat {name}: {error.strerror}"),)
 
 
@@ -120,7 +120,7 @@ def _beside(path: str, name: str) -> str:
     return os.path.join(os.path.dirname(path), name)
 
 
-def _strangers(path: str) -> dict[str, int]:
+def _unassigned_weights(path: str) -> dict[str, int]:
     """Returns the weights files in the directory that belong to no model, with their sizes; empty files do not
     count."""
     sizes: dict[str, int] = {}
@@ -136,10 +136,10 @@ def _strangers(path: str) -> dict[str, int]:
     return {name: size for name, size in sizes.items() if f"{name[:-4]}.xml" not in names and size}
 
 
-def _other_stem(strangers: dict[str, int], needed: int | None) -> str | None:
+def _other_stem(unassigned: dict[str, int], needed: int | None) -> str | None:
     """Returns the one of them that is long enough; of several the one with exactly the needed length."""
-    found = [name for name, size in strangers.items() if needed is None or size >= needed]
-    exact = [name for name in found if strangers[name] == needed]
+    found = [name for name, size in unassigned.items() if needed is None or size >= needed]
+    exact = [name for name in found if unassigned[name] == needed]
     chosen = exact if len(exact) == 1 else found
     return chosen[0] if len(chosen) == 1 else None
 

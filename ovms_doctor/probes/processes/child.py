@@ -14,7 +14,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from ovms_doctor.probes import interrupts
-from ovms_doctor.probes.processes.start import PATIENCE, Process
+from ovms_doctor.probes.processes.start import TIME_LIMIT, Process
 
 #: The most bytes of a child's standard error that are kept.
 STDERR_KEPT = 4096
@@ -120,8 +120,8 @@ class Child:
                 return self.spoiled(f"it answered with more than {self._largest >> 20} MiB")
             if not self._lines:
                 # Not only the pipe is watched: processes that the child started may keep it open.
-                if at_end or (not events and self.gone()):
-                    return self.end(PATIENCE)
+                if at_end or (not events and self.is_ended()):
+                    return self.end(TIME_LIMIT)
                 return None
         line = self._lines.popleft()
         self._pending -= len(line)
@@ -131,7 +131,7 @@ class Child:
         """Returns a descriptor that is readable when this child needs attention."""
         return self._selector.fileno()
 
-    def gone(self) -> bool:
+    def is_ended(self) -> bool:
         """Whether the process has ended."""
         return self.process.has_ended()
 
@@ -140,11 +140,11 @@ class Child:
         self._exit = replace(self.end(0.0), signal=None, exit=None, timed_out=False, stderr=reason)
         return self._exit
 
-    def end(self, patience: float = 0.0, *, timed_out: bool = False) -> ChildExit:
+    def end(self, time_limit: float = 0.0, *, timed_out: bool = False) -> ChildExit:
         """Waits for the child process to end by itself, then kills its process group."""
         if self._exit is None:
-            limit = time.monotonic() + patience
-            while not self.gone() and time.monotonic() < limit:
+            limit = time.monotonic() + time_limit
+            while not self.is_ended() and time.monotonic() < limit:
                 time.sleep(0.002)
             self._finalizer()
             while self._handle(self.process.errors) is None:

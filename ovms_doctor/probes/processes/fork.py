@@ -38,17 +38,17 @@ def fork(main: Callable[[], object], purpose: str = "") -> Process:
     starts.
     """
     parent = os.getpid()
-    with contextlib.ExitStack() as theirs, contextlib.ExitStack() as ours:
-        child_ends, own_ends = child_pipes(theirs, ours)
+    with contextlib.ExitStack() as child_stack, contextlib.ExitStack() as own_stack:
+        child_ends, own_ends = child_pipes(child_stack, own_stack)
         null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
-        theirs.callback(os.close, null)
+        child_stack.callback(os.close, null)
         with recorded_child(purpose, ()) as recorded:
             pid = os.fork()
             if pid == 0:
                 _run(main, parent, null, *child_ends, None if recorded is None else recorded.descriptor)
             if recorded is not None:
                 recorded.pid = pid
-        ours.pop_all()
+        own_stack.pop_all()
     return Process(pid, *own_ends)
 
 

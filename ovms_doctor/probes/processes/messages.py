@@ -35,11 +35,11 @@ AnyOptions = TypeVar("AnyOptions", FileOptions, ModelOptions, StoreOptions)
 class Ready(Struct, frozen=True, tag=True):
     """The first message from a worker.
 
-    ``means``: how it answers for the server's user; empty if it does not read files.
+    ``access_mode``: how it answers for the server's user; empty if it does not read files.
     ``runtime``: the release of OpenVINO that loads models; empty if it loads none.
     """
 
-    means: str = ""
+    access_mode: str = ""
     runtime: str = ""
 
 

@@ -82,7 +82,7 @@ class Pool:
         self._broken: ChildExit | None = None
         #: Questions that are not sent to a child, questions that no caller has requested yet, and the answered ones
         #: of those.
-        self._todo: deque[AnyQuestion] = deque()
+        self._waiting: deque[AnyQuestion] = deque()
         self._requested: set[AnyQuestion] = set()
         self._answered: dict[AnyQuestion, Answer | ChildExit] = {}
         #: The first message of a child process; None before.
@@ -99,7 +99,7 @@ class Pool:
         """Yields each question with its answer, or with the end of the child process that was answering it, in the
         order of arrival. Raises InterruptedRunError; then the child processes are ended."""
         left = set(questions)
-        self._todo.extend(question for question in questions if question not in self._requested)
+        self._waiting.extend(question for question in questions if question not in self._requested)
         self._requested -= left
         try:
             for question in questions:
@@ -120,14 +120,14 @@ class Pool:
 
     def begin(self, questions: Sequence[AnyQuestion], handling: Handling) -> None:
         """Makes the children begin with questions that :meth:`answer` gets later, and does not wait for them."""
-        self._todo.extend(questions)
+        self._waiting.extend(questions)
         self._requested.update(questions)
         self._answered.update(self._exchange(handling, 0.0))
 
     def _exchange(self, handling: Handling, wait: float) -> Iterator[tuple[AnyQuestion, Answer | ChildExit]]:
         """Sends questions to the children that have time, and yields the answers that arrive within ``wait``
         seconds."""
-        needed = 1 + len(self._todo) // handling.share
+        needed = 1 + len(self._waiting) // handling.share
         for slot in (each for number, each in enumerate(self._slots) if each.child or number < needed):
             yield from self._distribute(slot, handling)
         ready = self._ready_slots(0.0 if self._meanwhile else wait)
@@ -141,7 +141,7 @@ class Pool:
         for slot in self._slots:
             if slot.pending:
                 self._end(slot)
-        self._todo.clear()
+        self._waiting.clear()
         self._requested.clear()
         self._answered.clear()
 
@@ -163,14 +163,14 @@ class Pool:
     def _distribute(
         self, slot: _Slot, handling: Handling
     ) -> Iterator[tuple[AnyQuestion, Answer | ChildExit]]:
-        todo = self._todo
+        waiting = self._waiting
         at_a_time = self._at_a_time
         if self._kind == "inspect" and slot.pace < _IN_ADVANCE / at_a_time:
             # At the end every child still has a question.
-            at_a_time = max(at_a_time, min(_MOST_AT_A_TIME, len(todo) // 2, int(_IN_ADVANCE / slot.pace)))
+            at_a_time = max(at_a_time, min(_MOST_AT_A_TIME, len(waiting) // 2, int(_IN_ADVANCE / slot.pace)))
         lines: list[bytes] = []
-        while todo and len(slot.pending) < at_a_time:
-            question = todo.popleft()
+        while waiting and len(slot.pending) < at_a_time:
+            question = waiting.popleft()
             refused = handling.refuse(question) or self._broken or self._started(slot)
             if refused is not None:
                 yield question, refused
@@ -179,7 +179,7 @@ class Pool:
             lines.append(encode_line(question))
             slot.pending.append(question)
             if len(slot.pending) == 1:
-                self._turn_to(slot, question, handling)
+                self._begin_question(slot, question, handling)
         if lines and slot.child is not None:
             slot.child.send(b"".join(lines))
 
@@ -195,7 +195,7 @@ class Pool:
             slot.ends = time.monotonic() + self._start_deadline
         return None
 
-    def _turn_to(self, slot: _Slot, question: AnyQuestion, handling: Handling) -> None:
+    def _begin_question(self, slot: _Slot, question: AnyQuestion, handling: Handling) -> None:
         handling.begin(question)
         if slot.child is not None:
             # A child process that was started early may have waited longer than the limit of a start.
@@ -217,7 +217,9 @@ class Pool:
             ready = [key.data for key, _ in selector.select(max(0.0, min(left, wait)))]
         now = time.monotonic()
         # Not only readable descriptors count: a child may have ended while another process keeps its pipes open.
-        return ready or [slot for slot in busy if slot.ends <= now or slot.child is None or slot.child.gone()]
+        return ready or [
+            slot for slot in busy if slot.ends <= now or slot.child is None or slot.child.is_ended()
+        ]
 
     def _listen(self, slot: _Slot, handling: Handling) -> Iterator[tuple[AnyQuestion, Answer | ChildExit]]:
         """Yields all answers that a child process has sent."""
@@ -242,18 +244,18 @@ class Pool:
                 answer = reply if isinstance(reply, ChildExit) else slot.child.spoiled()
             if isinstance(answer, ChildExit):
                 if not answer.started and not self._gives_up(answer):
-                    self._todo.extendleft(reversed(slot.pending))
+                    self._waiting.extendleft(reversed(slot.pending))
                     self._end(slot)
                     return
                 question = slot.pending.popleft()
-                self._todo.extendleft(reversed(slot.pending))
+                self._waiting.extendleft(reversed(slot.pending))
                 self._end(slot)
                 yield question, answer
                 return
             slot.pace = (slot.pace + time.monotonic() - slot.since) / 2 + 1e-6
             yield slot.pending.popleft(), answer
             if slot.pending:
-                self._turn_to(slot, slot.pending[0], handling)
+                self._begin_question(slot, slot.pending[0], handling)
 
     def _gives_up(self, ended: ChildExit) -> bool:
         """Whether the pool stops after a child process that did not start.

@@ -65,25 +65,25 @@ class Worker:
         ``deadline`` returns the seconds for a question, if they are not the same for all. A child process that does
         not start is not tried again: its end is the answer to all questions.
         """
-        todo = deque(questions)
-        sent = self._take_begun(todo)
+        unanswered = deque(questions)
+        sent = self._already_sent(unanswered)
         #: How many questions are sent one by one, to find out which of them ended a child process.
         alone = 0
         try:
-            while todo:
+            while unanswered:
                 failed = self._start()
                 if failed is not None:
-                    yield todo.popleft(), failed
+                    yield unanswered.popleft(), failed
                     continue
                 child = self._child
                 assert child is not None
-                batches = _batches(list(todo), alone)
+                batches = _batches(list(unanswered), alone)
                 if not sent:
                     _send(child, batches)
                 sent = False
                 left = deque(map(len, batches))
-                while todo:
-                    seconds = deadline(todo[0]) if deadline else self._deadline
+                while unanswered:
+                    seconds = deadline(unanswered[0]) if deadline else self._deadline
                     answers = read_answers(child, child.receive(seconds), left[0])
                     if isinstance(answers, ChildExit):
                         self.close()
@@ -92,16 +92,16 @@ class Worker:
                             alone = left[0]
                         else:
                             alone = max(0, alone - 1)
-                            yield todo.popleft(), answers
+                            yield unanswered.popleft(), answers
                         break
                     for answer in answers:
-                        yield todo.popleft(), answer
+                        yield unanswered.popleft(), answer
                     alone = max(0, alone - len(answers))
                     left[0] -= len(answers)
                     if not left[0]:
                         left.popleft()
         finally:
-            if todo:
+            if unanswered:
                 # Left early: the remaining answers would be read as answers to later questions.
                 self.close()
 
@@ -118,7 +118,7 @@ class Worker:
             self._sent = len(self._ahead)
             child.exchange()
 
-    def _take_begun(self, questions: deque[AnyQuestion]) -> bool:
+    def _already_sent(self, questions: deque[AnyQuestion]) -> bool:
         """Whether the child has these questions already."""
         if not self._ahead:
             return False

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from ovms_doctor.probes.recording.tally import RecordedChild
 
 #: Seconds within which a killed process must end.
-PATIENCE = 2.0
+TIME_LIMIT = 2.0
 #: The same for a process that waits in the kernel: it may stay as long as a file system does not answer.
 IN_KERNEL = 0.5
 #: Seconds between two checks of why a killed process has not ended.
@@ -125,7 +125,7 @@ class Process:
                 return
             if pid:
                 self.returncode = os.waitstatus_to_exitcode(status)
-            elif time.monotonic() > began + (IN_KERNEL if self._waits_in_kernel() else PATIENCE):
+            elif time.monotonic() > began + (IN_KERNEL if self._waits_in_kernel() else TIME_LIMIT):
                 return
             else:
                 self._wait()
@@ -158,8 +158,8 @@ def start(
     """
     line = command(entry, arguments, paths, with_site=with_site, has_file=file is not None, memory=memory)
     purpose = " ".join((*(("third-party check",) if is_third_party else ()), *arguments[:1]))
-    with contextlib.ExitStack() as theirs, contextlib.ExitStack() as ours:
-        (incoming, outgoing, stderr), own_ends = child_pipes(theirs, ours)
+    with contextlib.ExitStack() as child_stack, contextlib.ExitStack() as own_stack:
+        (incoming, outgoing, stderr), own_ends = child_pipes(child_stack, own_stack)
         actions: list[tuple[int, ...] | tuple[int, int, str, int, int]] = [
             (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
             (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0),
@@ -171,7 +171,7 @@ def start(
             actions.append((os.POSIX_SPAWN_DUP2, stderr, 1))
         if file is not None:
             duplicate = fcntl.fcntl(file, fcntl.F_DUPFD_CLOEXEC, _BEYOND)
-            theirs.callback(os.close, duplicate)
+            child_stack.callback(os.close, duplicate)
             actions.append((os.POSIX_SPAWN_DUP2, duplicate, FILE))
         # If HOME is not set, Python looks its user up, maybe in a directory service.
         variables = os.environ if environment is None else {"HOME": NO_HOME, **environment}
@@ -182,7 +182,7 @@ def start(
             pid = os.posix_spawn(line[0], line, variables, file_actions=actions, setsid=True)
             if recorded is not None:
                 recorded.pid = pid
-        ours.pop_all()
+        own_stack.pop_all()
     return Process(pid, *own_ends)
 
 
@@ -260,24 +260,26 @@ def own_directories() -> list[str]:
 
 
 def child_pipes(
-    theirs: contextlib.ExitStack, ours: contextlib.ExitStack
+    child_stack: contextlib.ExitStack, own_stack: contextlib.ExitStack
 ) -> tuple[tuple[int, int, int], tuple[int, int, int]]:
     """Returns three new pipes, the child's ends and this process's: for the child's input, its output, and its
     standard error. Each end is closed with its side; the child's have numbers beyond their final ones."""
-    incoming, to_child = _pipe(theirs, ours, child_reads=True)
-    outgoing, from_child = _pipe(theirs, ours, child_reads=False)
-    stderr, errors = _pipe(theirs, ours, child_reads=False)
+    incoming, to_child = _pipe(child_stack, own_stack, child_reads=True)
+    outgoing, from_child = _pipe(child_stack, own_stack, child_reads=False)
+    stderr, errors = _pipe(child_stack, own_stack, child_reads=False)
     return (incoming, outgoing, stderr), (to_child, from_child, errors)
 
 
-def _pipe(theirs: contextlib.ExitStack, ours: contextlib.ExitStack, *, child_reads: bool) -> tuple[int, int]:
+def _pipe(
+    child_stack: contextlib.ExitStack, own_stack: contextlib.ExitStack, *, child_reads: bool
+) -> tuple[int, int]:
     """Returns a pipe's two ends, the child's first; each is closed with its side."""
     read, write = os.pipe()
     child, parent = (read, write) if child_reads else (write, read)
-    ours.callback(os.close, parent)
+    own_stack.callback(os.close, parent)
     try:
         moved = fcntl.fcntl(child, fcntl.F_DUPFD_CLOEXEC, _BEYOND)
     finally:
         os.close(child)
-    theirs.callback(os.close, moved)
+    child_stack.callback(os.close, moved)
     return moved, parent

@@ -73,7 +73,7 @@ def _files() -> Starter:
 
     def start(options: FileOptions) -> Started:
         files = files_of(options)
-        return files.answer, Ready(files.means)
+        return files.answer, Ready(files.access_mode)
 
     return lambda line: start(decode_options(line, FileOptions))
 

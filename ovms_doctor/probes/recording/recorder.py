@@ -98,7 +98,7 @@ class Recorder:
             return
         self.path(READ, path)
         for companion, of in ((".bin", (".xml",)), (".pdiparams", (".pdmodel", ".json"))):
-            if suffix in of and _is_there(stem + companion):
+            if suffix in of and _exists(stem + companion):
                 self.path(READ, stem + companion)
         if suffix == ".onnx":
             # Weights may be in any file of the directory.
@@ -336,7 +336,7 @@ def _absolute(path: Any, directory: Any = None) -> str | None:
     return "/" + "/".join(parts)
 
 
-def _is_there(path: str) -> bool:
+def _exists(path: str) -> bool:
     """Whether the path exists; does not use os.path, whose system call would be recorded."""
     try:
         _stat(path)

@@ -103,7 +103,7 @@ class Models:
 
     def _obstacle(self, found: Mapping[str, Found]) -> Failure | Unavailable | None:
         """Returns why the server's user cannot read the model, if this process is not that user."""
-        predicts = self._files.means == "predict"
+        predicts = self._files.access_mode == "predict"
         for part, resolved in found.items():
             stop = self._files.readable(part) if predicts and isinstance(resolved, ResolvedPath) else resolved
             if isinstance(stop, Unavailable):
@@ -257,7 +257,7 @@ def _started(options: ModelOptions, use: Use, runtime: str = "") -> Started:
     """Sets the server's ids and returns the handler: all imports are done by now, because the server's user may not
     have the right to read this package."""
     files = files_of(options.files)
-    return Models(files, MountTable(options.files.mounts), use).answer, Ready(files.means, runtime)
+    return Models(files, MountTable(options.files.mounts), use).answer, Ready(files.access_mode, runtime)
 
 
 def _parts(path: str) -> list[str]:

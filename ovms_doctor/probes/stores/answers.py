@@ -31,9 +31,9 @@ _PROBLEMS: tuple[tuple[type[BaseException], StoreProblem], ...] = (
 
 def chain(error: BaseException) -> Iterator[BaseException]:
     """Yields an exception and all its causes, once each."""
-    todo, visited = [error], set()
-    while todo:
-        item = todo.pop(0)
+    remaining, visited = [error], set()
+    while remaining:
+        item = remaining.pop(0)
         if id(item) in visited:
             continue
         visited.add(id(item))
@@ -42,7 +42,7 @@ def chain(error: BaseException) -> Iterator[BaseException]:
         inner += [getattr(item, "original_error", None), *item.args]
         # botocore keeps the wrapped exception among the values of its message.
         inner += list(getattr(item, "kwargs", {}).values())
-        todo += [other for other in inner if isinstance(other, BaseException)]
+        remaining += [other for other in inner if isinstance(other, BaseException)]
 
 
 def problem_of(error: BaseException) -> tuple[StoreProblem, str]:

@@ -49,7 +49,7 @@ def start(options: StoreOptions) -> tuple[Callable[[AnyQuestion], Answer], Ready
         # The answer to the first question reports the failure.
         with contextlib.suppress(Exception):
             import boto3.session  # noqa: F401
-    return _StoreHandler(options.secrets, options.files, options.patience).answer, Ready()
+    return _StoreHandler(options.secrets, options.files, options.time_limit).answer, Ready()
 
 
 def _clean() -> None:
@@ -63,10 +63,10 @@ def _clean() -> None:
 
 
 class _StoreHandler:
-    def __init__(self, secrets: Mapping[str, str], files: Mapping[str, bytes], patience: float) -> None:
+    def __init__(self, secrets: Mapping[str, str], files: Mapping[str, bytes], time_limit: float) -> None:
         self._secrets = secrets
         self._files = files
-        self._patience = patience
+        self._time_limit = time_limit
         self._stores: dict[StoreAccess, Store] = {}
         self._lock = threading.Lock()
         #: A session of Google belongs to one thread; all threads share boto3's clients.
@@ -105,10 +105,10 @@ class _StoreHandler:
         if access.store == "s3":
             from ovms_doctor.probes.stores.amazon.store import AmazonStore
 
-            return AmazonStore(access, secrets, files, self._patience)
+            return AmazonStore(access, secrets, files, self._time_limit)
         from ovms_doctor.probes.stores.google.store import GoogleStore
 
-        return GoogleStore(access, secrets, files, self._patience, self_signed=access.self_signed)
+        return GoogleStore(access, secrets, files, self._time_limit, self_signed=access.self_signed)
 
     def _fetch(self, question: FetchCopy) -> StoreResponse | StoreRefusal | Unavailable:
         copy, names = question.copy, frozenset(question.names)

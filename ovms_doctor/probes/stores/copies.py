@@ -93,24 +93,24 @@ class Copies:
     ) -> None:
         self._fetch = fetch
         self._progress = progress
-        self._here = LocalCollector(None, deadline=deadline, load_deadline=load_deadline, jobs=jobs)
+        self._own_collector = LocalCollector(None, deadline=deadline, load_deadline=load_deadline, jobs=jobs)
         self._directory: str | None = None
-        self._odd: dict[AnyQuestion, _Odd] = {}
+        self._reinspections: dict[AnyQuestion, _Reinspection] = {}
         #: Replaces the paths of copies by the store's paths.
         self._rename: Callable[[str], str] = str
 
     def warm(self, load: str) -> None:
         """Starts the children that inspect and load."""
-        self._here.warm_for_models(load)
+        self._own_collector.warm_for_models(load)
 
     @property
     def pids(self) -> list[int]:
         """Returns the process ids of the children that inspect and load."""
-        return self._here.pids
+        return self._own_collector.pids
 
     def close(self) -> None:
         """Ends the children and removes the remaining copies."""
-        self._here.close()
+        self._own_collector.close()
         if self._directory is not None:
             shutil.rmtree(self._directory, ignore_errors=True)
             self._directory = None
@@ -126,43 +126,43 @@ class Copies:
             return
         jobs: dict[VersionCopy, _Job] = {}
         for question in questions:
-            refused = _too_large(question) or _not_here(question)
+            refused = _too_large(question) or _extension_unsupported(question)
             if refused is not None:
                 answers[question] = refused
                 continue
             job = jobs.setdefault(question.copy, _Job(question.copy))
             (job.load if isinstance(question, LoadCopy) else job.inspect).append(question)  # type: ignore[arg-type]
-        todo = list(jobs.values())
-        for job in todo:
+        remaining = list(jobs.values())
+        for job in remaining:
             names = {_model_file(one) for one in job.questions}
             job.names = tuple(file.name for file in job.copy.files if job.load or file.name in names)
-        while todo:
-            wave = _wave(todo)
-            del todo[: len(wave)]
-            self._together(wave, begin, answers)
+        while remaining:
+            batch = _batch(remaining)
+            del remaining[: len(batch)]
+            self._process_batch(batch, begin, answers)
 
-    def _together(
-        self, wave: Sequence[_Job], begin: Callable[[AnyQuestion], None], answers: dict[AnyQuestion, Answer]
+    def _process_batch(
+        self, batch: Sequence[_Job], begin: Callable[[AnyQuestion], None], answers: dict[AnyQuestion, Answer]
     ) -> None:
         try:
-            refused = self._make_room(wave)
+            refused = self._make_directories(batch)
             if refused is None:
-                self._rename = _renaming(self._directory, wave)
-                self._stream(wave, begin, answers)
+                self._rename = _renaming(self._directory, batch)
+                self._stream(batch, begin, answers)
             else:
-                answers.update((one, refused) for job in wave for one in job.questions)
+                answers.update((one, refused) for job in batch for one in job.questions)
         finally:
             if self._directory is not None:
                 shutil.rmtree(self._directory, ignore_errors=True)
                 self._directory = None
 
-    def _make_room(self, wave: Sequence[_Job]) -> Unavailable | None:
+    def _make_directories(self, batch: Sequence[_Job]) -> Unavailable | None:
         """Makes a directory for each copy; returns why it cannot."""
-        needed = sum(job.size for job in wave)
+        needed = sum(job.size for job in batch)
         try:
             self._directory = tempfile.mkdtemp(prefix="ovms-doctor-")
             free = shutil.disk_usage(self._directory).free - _LEFT_FREE
-            for number, job in enumerate(wave):
+            for number, job in enumerate(batch):
                 job.directory = f"{self._directory}/{number}"
                 os.mkdir(job.directory, 0o700)
         except OSError as error:
@@ -178,28 +178,28 @@ class Copies:
         )
 
     def _stream(
-        self, wave: Sequence[_Job], begin: Callable[[AnyQuestion], None], answers: dict[AnyQuestion, Answer]
+        self, batch: Sequence[_Job], begin: Callable[[AnyQuestion], None], answers: dict[AnyQuestion, Answer]
     ) -> None:
         """Downloads copies, and inspects or loads finished ones during the download."""
         jobs: dict[AnyQuestion, _Job] = {}
-        for job in wave:
+        for job in batch:
             jobs[FetchCopy(job.copy, job.names, job.directory)] = job
-        there: list[_Job] = []
-        with _DownloadProgress(wave, self._progress):
+        downloaded: list[_Job] = []
+        with _DownloadProgress(batch, self._progress):
             for question, answer in self._fetch(list(jobs), begin):
                 job = jobs[question]
                 if not isinstance(answer, StoreResponse):
                     answers.update(dict.fromkeys(job.questions, answer))
                     continue
-                there.append(job)
-                if len(there) == _TOGETHER:
-                    self._work(there, begin, answers)
-                    there = []
-        self._work(there, begin, answers)
+                downloaded.append(job)
+                if len(downloaded) == _TOGETHER:
+                    self._inspect_batch(downloaded, begin, answers)
+                    downloaded = []
+        self._inspect_batch(downloaded, begin, answers)
         # Not earlier: now the children have no other questions left.
         self._inspect_again(answers)
 
-    def _work(
+    def _inspect_batch(
         self, jobs: Sequence[_Job], begin: Callable[[AnyQuestion], None], answers: dict[AnyQuestion, Answer]
     ) -> None:
         originals: dict[AnyQuestion, tuple[InspectCopy | LoadCopy, _Job]] = {}
@@ -209,28 +209,28 @@ class Copies:
             for other in job.load:
                 path = f"{job.directory}/{other.file}"
                 originals[LoadModel(path, other.level, other.preparation)] = (other, job)
-        found = self._here.collect(
+        found = self._own_collector.collect(
             list(originals), lambda local: begin(originals[local][0] if local in originals else local)
         )
-        odd: dict[AnyQuestion, _Odd] = {}
+        reinspections: dict[AnyQuestion, _Reinspection] = {}
         for local, (question, job) in originals.items():
             answer = found[local]
-            if isinstance(answer, ModelInspection) and (beginnings := _odd_holes(job, answer)):
-                odd[local] = _Odd(question, job, beginnings)
+            if isinstance(answer, ModelInspection) and (beginnings := _suspicious_holes(job, answer)):
+                reinspections[local] = _Reinspection(question, job, beginnings)
             else:
                 answers[question] = self._answer_of_copy(answer, job, frozenset())
-        kept = {id(item.job) for item in odd.values()}
-        self._odd.update(odd)
+        kept = {id(item.job) for item in reinspections.values()}
+        self._reinspections.update(reinspections)
         for job in jobs:
             if id(job) not in kept:
                 shutil.rmtree(job.directory, ignore_errors=True)
 
     def _inspect_again(self, answers: dict[AnyQuestion, Answer]) -> None:
         """If holes replace files of a wrong size, downloads their beginnings and inspects all copies again."""
-        odd, self._odd = self._odd, {}
+        reinspections, self._reinspections = self._reinspections, {}
         questions = {
             ReadObject(item.job.copy.access, item.job.copy.prefix + name, HEAD_BYTES): path
-            for item in odd.values()
+            for item in reinspections.values()
             for path, name in item.beginnings.items()
         }
         known = set()
@@ -240,8 +240,8 @@ class Copies:
                 with open(path, "r+b") as file:
                     file.write(answer.data[: os.fstat(file.fileno()).st_size])
                 known.add(path)
-        found = self._here.collect(list(odd), _ignore_question) if odd else {}
-        for local, item in odd.items():
+        found = self._own_collector.collect(list(reinspections), _ignore_question) if reinspections else {}
+        for local, item in reinspections.items():
             answers[item.question] = self._answer_of_copy(found[local], item.job, known)
             shutil.rmtree(item.job.directory, ignore_errors=True)
 
@@ -261,7 +261,7 @@ class Copies:
         return renamed(answer, self._rename)
 
 
-class _Odd(Struct):
+class _Reinspection(Struct):
     """A question to answer again. ``beginnings``: the files whose beginning is needed, by path here, with their
     names."""
 
@@ -277,7 +277,7 @@ def _holes(job: _Job) -> dict[str, str]:
     }
 
 
-def _odd_holes(job: _Job, inspection: ModelInspection) -> dict[str, str]:
+def _suspicious_holes(job: _Job, inspection: ModelInspection) -> dict[str, str]:
     holes = _holes(job)
     return {
         fault.path: holes[fault.path]
@@ -286,9 +286,9 @@ def _odd_holes(job: _Job, inspection: ModelInspection) -> dict[str, str]:
     }
 
 
-def _renaming(directory: str | None, wave: Sequence[_Job]) -> Callable[[str], str]:
+def _renaming(directory: str | None, batch: Sequence[_Job]) -> Callable[[str], str]:
     """Returns a function for all paths: to make one pattern takes longer than to use it."""
-    urls = {job.directory: job.copy.access.url(job.copy.prefix.rstrip("/")) for job in wave}
+    urls = {job.directory: job.copy.access.url(job.copy.prefix.rstrip("/")) for job in batch}
     pattern = re.compile(re.escape(f"{directory}/") + r"\d+" + END_OF_NAME)
     return lambda text: pattern.sub(lambda match: urls.get(match[0], match[0]), text)
 
@@ -315,30 +315,30 @@ def _too_large(question: InspectCopy | LoadCopy) -> Unavailable | None:
     return Unavailable(f"{needed} to download, more than the limit of {most}: --download-limit raises it")
 
 
-def _not_here(question: InspectCopy | LoadCopy) -> Unavailable | None:
+def _extension_unsupported(question: InspectCopy | LoadCopy) -> Unavailable | None:
     if isinstance(question, LoadCopy) and question.extension is not None:
         return Unavailable("a CPU extension is not tried with a model from a store")
     return None
 
 
-def _wave(todo: Sequence[_Job]) -> list[_Job]:
+def _batch(remaining: Sequence[_Job]) -> list[_Job]:
     """Returns as many jobs as fit in one download, at least one."""
-    wave: list[_Job] = []
+    batch: list[_Job] = []
     size = 0
-    for job in todo[:_AT_A_TIME]:
+    for job in remaining[:_AT_A_TIME]:
         size += job.size
-        if wave and size > _BYTES_AT_A_TIME:
+        if batch and size > _BYTES_AT_A_TIME:
             break
-        wave.append(job)
-    return wave
+        batch.append(job)
+    return batch
 
 
 class _DownloadProgress:
     """Reports the downloaded bytes during the download."""
 
-    def __init__(self, wave: Sequence[_Job], progress: Progress | None) -> None:
-        total = sum(job.size for job in wave)
-        self._wave = wave
+    def __init__(self, batch: Sequence[_Job], progress: Progress | None) -> None:
+        total = sum(job.size for job in batch)
+        self._batch = batch
         self._total = total
         self._progress = progress if total >= _LEAST_REPORTED else None
         self._over = threading.Event()
@@ -356,8 +356,8 @@ class _DownloadProgress:
     def _report_progress(self) -> None:
         assert self._progress is not None
         while not self._over.wait(_REPORT_INTERVAL):
-            received = sum(_file_size(f"{job.directory}/{name}") for job in self._wave for name in job.names)
-            url = self._wave[0].copy.access.url(self._wave[0].copy.prefix.rstrip("/"))
+            received = sum(_file_size(f"{job.directory}/{name}") for job in self._batch for name in job.names)
+            url = self._batch[0].copy.access.url(self._batch[0].copy.prefix.rstrip("/"))
             self._progress(url, min(received, self._total), self._total)
 
 

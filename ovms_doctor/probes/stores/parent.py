@@ -38,10 +38,12 @@ _PROCESSORS_EACH = 2
 #: for a store that never answers.
 _AT_A_TIME = 32
 #: The bytes per second that a download needs to end before its deadline.
-_SLOWEST = 1_000_000
+_LEAST_RATE = 1_000_000
 #: After this number of questions without an answer in time, no further ones are sent to the same store.
-_MOST_IN_VAIN = 3
-_TIRED = Unavailable("the store did not answer others in time, and is not queried any more", timed_out=True)
+_MOST_TIMEOUTS = 3
+_UNRESPONSIVE = Unavailable(
+    "the store did not answer others in time, and is not queried any more", timed_out=True
+)
 
 
 class StoreCollector:
@@ -72,7 +74,7 @@ class StoreCollector:
         self._jobs = jobs
         self._files: dict[str, bytes | str] = {}
         #: How many consecutive questions were not answered in time.
-        self._in_vain: dict[StoreAccess, int] = {}
+        self._consecutive_timeouts: dict[StoreAccess, int] = {}
         self._pool: Pool | None = None
         self._copies = Copies(self._request, load_deadline, deadline, jobs, progress_bytes)
 
@@ -140,13 +142,21 @@ class StoreCollector:
             return
         pool = self._started()
 
-        def tired(question: AnyQuestion) -> Unavailable | None:
-            return _TIRED if self._in_vain.get(accesses[question], 0) >= _MOST_IN_VAIN else None
+        def unresponsive(question: AnyQuestion) -> Unavailable | None:
+            return (
+                _UNRESPONSIVE
+                if self._consecutive_timeouts.get(accesses[question], 0) >= _MOST_TIMEOUTS
+                else None
+            )
 
-        for question, found in pool.answer(able, Handling(self._time_for, begin, tired, _WORTH_A_START)):
+        for question, found in pool.answer(
+            able, Handling(self._time_for, begin, unresponsive, _WORTH_A_START)
+        ):
             answer = _answered(found)
             access = accesses[question]
-            self._in_vain[access] = self._in_vain.get(access, 0) + 1 if _timed_out(answer) else 0
+            self._consecutive_timeouts[access] = (
+                self._consecutive_timeouts.get(access, 0) + 1 if _timed_out(answer) else 0
+            )
             yield question, answer
 
     def _started(self, *, ahead: bool = False) -> Pool:
@@ -163,7 +173,7 @@ class StoreCollector:
             # Each page has a deadline of its own in the child: a store that does not answer at all is detected early.
             return self._deadline * max(1, getattr(question, "pages", 1) / 4)
         size = sum(file.size for file in question.copy.files if file.name in question.names)
-        return self._deadline + size / _SLOWEST
+        return self._deadline + size / _LEAST_RATE
 
     # -- credentials -----------------------------------------------------------------------------------
 

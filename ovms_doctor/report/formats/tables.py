@@ -136,22 +136,22 @@ def _table(title: str, header: str, rows: list[tuple[tuple[str, ...], Kind]]) ->
 
 def _models(document: ReportDocument) -> Table:
     rows: list[tuple[tuple[str, ...], Kind]] = []
-    gone = document.server.outcome == "exits"
+    has_exited = document.server.outcome == "exits"
     for model in document.models:
         versions = [item for item in model.versions if item.requested or item.state or item.later_state]
         for version in sorted(versions, key=lambda item: -item.version):
-            rows.append(_version(model, version, gone=gone))
+            rows.append(_version(model, version, has_exited=has_exited))
         if not versions:
-            served = "not served" if model.error_findings or gone else "not known"
+            served = "not served" if model.error_findings or has_exited else "not known"
             kind: Kind = "bad" if served == "not served" else "unknown"
             rows.append(((model.name, "-", served, "-", model.error_findings), kind))
     return _table("Models", "model, version, state, file, why", rows)
 
 
-def _version(model: ModelInfo, version: VersionInfo, *, gone: bool) -> tuple[tuple[str, ...], Kind]:
+def _version(model: ModelInfo, version: VersionInfo, *, has_exited: bool) -> tuple[tuple[str, ...], Kind]:
     now, later = version.state, version.later_state
     state: str = now or "not known"
-    if gone:
+    if has_exited:
         state = f"{now} → gone" if now else "not tried"
     elif later is not None and later != now:
         state = f"{now or 'not tried'} → {later}"
@@ -160,8 +160,8 @@ def _version(model: ModelInfo, version: VersionInfo, *, gone: bool) -> tuple[tup
         # For a SavedModel the server hands over the directory.
         name = "saved_model.pb" if version.format == "saved_model" else file.rpartition("/")[2]
         file = f"{name} ({FORMATS[version.format]})"
-    kind: Kind = "unknown" if now is None and not gone else "bad"
-    if now == "AVAILABLE" and later in (now, None) and not gone:
+    kind: Kind = "unknown" if now is None and not has_exited else "bad"
+    if now == "AVAILABLE" and later in (now, None) and not has_exited:
         kind = "good"
     note = model.error_findings if kind == "bad" else ""
     if kind == "good" and not version.requested:

@@ -48,7 +48,7 @@ def _quoted(text: str) -> str:
 
 
 def make_client(
-    access: StoreAccess, secrets: Mapping[str, str], files: Mapping[str, bytes], patience: float
+    access: StoreAccess, secrets: Mapping[str, str], files: Mapping[str, bytes], time_limit: float
 ) -> tuple[Any, tuple[str, ...]]:
     """Returns the client, and the keys that it uses. Raises ImportError if boto3 is missing, StoreClientError."""
     import boto3
@@ -64,8 +64,8 @@ def make_client(
         # botocore's own choice for us-east-1 is s3.amazonaws.com, which finds public buckets of all regions.
         s3={"addressing_style": access.addressing, "us_east_1_regional_endpoint": "regional"},
         proxies=proxies(secrets.get(access.proxy, "")) if access.proxy else {},
-        connect_timeout=min(5.0, patience / 2),
-        read_timeout=patience * 0.8,
+        connect_timeout=min(5.0, time_limit / 2),
+        read_timeout=time_limit * 0.8,
         retries={"total_max_attempts": 1, "mode": "standard"},
         request_checksum_calculation="when_required",
         response_checksum_validation="when_required",

@@ -50,10 +50,10 @@ class AmazonStore:
     """A bucket with one access. Arguments as in :class:`ovms_doctor.probes.stores.google.store.GoogleStore`."""
 
     def __init__(
-        self, access: StoreAccess, secrets: Mapping[str, str], files: Mapping[str, bytes], patience: float
+        self, access: StoreAccess, secrets: Mapping[str, str], files: Mapping[str, bytes], time_limit: float
     ) -> None:
         self._access = access
-        self._patience = patience
+        self._time_limit = time_limit
         proxy = proxies(secrets.get(access.proxy, "")) if access.proxy else {}
         #: ``host:port``, empty without a proxy.
         self._proxy = proxy.get("http", "").partition("://")[2].rpartition("@")[2]
@@ -62,7 +62,7 @@ class AmazonStore:
         self._objects: Any = None
         self._stopped: Unavailable | None = None
         try:
-            self._client, keys = make_client(access, secrets, files, patience)
+            self._client, keys = make_client(access, secrets, files, time_limit)
             self._hidden.add(*keys)
             self._objects = Objects(self._client, access.bucket, keys)
         except ImportError as error:
@@ -176,10 +176,10 @@ class AmazonStore:
         """Returns the answer; after a temporary failure the request is repeated, as long as there is time."""
         if self._stopped is not None:
             return self._stopped
-        end = time.monotonic() + self._patience
+        end = time.monotonic() + self._time_limit
         answer: _Answer | StoreRefusal | Unavailable = self._once(call, send)
         for pause in _PAUSES:
-            if not passing(answer) or time.monotonic() + pause > end - self._patience / 4:
+            if not passing(answer) or time.monotonic() + pause > end - self._time_limit / 4:
                 return answer
             time.sleep(pause)
             answer = self._once(call, send)
@@ -302,10 +302,10 @@ def _is_skewed(date: str) -> bool:
     """Whether the store's clock and this host's differ so much that the store refuses signatures. An answer to HEAD
     has no text about it."""
     try:
-        there = parsedate_to_datetime(date).timestamp()
+        store_time = parsedate_to_datetime(date).timestamp()
     except ValueError:
         return False
-    return abs(time.time() - there) > _MOST_SKEW
+    return abs(time.time() - store_time) > _MOST_SKEW
 
 
 def _is_proxys(headers: Mapping[str, str]) -> bool:

@@ -57,15 +57,15 @@ class Credentials:
         self._request = Request(session)
         self.secrets = secrets
 
-    def token(self, patience: float) -> str:
-        """Returns a valid token; requests a new one, within ``patience`` seconds, if the last one has expired.
+    def token(self, time_limit: float) -> str:
+        """Returns a valid token; requests a new one, within ``time_limit`` seconds, if the last one has expired.
         Raises RequestNotSentError, TokenError."""
         from google.auth.exceptions import GoogleAuthError
         from requests.exceptions import RequestException
 
         if self._made.valid:
             return str(self._made.token)
-        end = time.monotonic() + patience
+        end = time.monotonic() + time_limit
         answered: list[Any] = []
 
         def ask(url: str, method: str = "GET", body: Any = None, headers: Any = None, **_: Any) -> Any:

@@ -71,7 +71,7 @@ class GoogleStore:
 
     ``secrets``: the whole value of the variable that ``access.proxy`` names.
     ``files``: the content of the key file, by its server path.
-    ``patience``: seconds for one request with all its attempts; a download may take longer while bytes arrive.
+    ``time_limit``: seconds for one request with all its attempts; a download may take longer while bytes arrive.
     ``self_signed``: whether a service account's requests have a token that is signed here, as google-cloud-cpp 2.x
         does it (oauth2_service_account_credentials.cc ServiceAccountUseOAuth; the server's library since v2025.3),
         instead of a requested one, as before.
@@ -82,12 +82,12 @@ class GoogleStore:
         access: StoreAccess,
         secrets: Mapping[str, str],
         files: Mapping[str, bytes],
-        patience: float,
+        time_limit: float,
         *,
         self_signed: bool = False,
     ) -> None:
         self._access = access
-        self._patience = patience
+        self._time_limit = time_limit
         self._endpoint = (access.endpoint or ENDPOINT).rstrip("/")
         self._last = LastResponse()
         self._proxy = StoreProxy()
@@ -209,7 +209,7 @@ class GoogleStore:
     def _request(
         self, call: StoreCall, ask: Callable[..., _Answer | StoreRefusal], *arguments: Any
     ) -> _Answer | StoreRefusal | Unavailable:
-        """Calls ``ask`` until it has an answer, at most three times, and within the patience for a request."""
+        """Calls ``ask`` until it has an answer, at most three times, and within the time limit of a request."""
         if isinstance(self._stopped, StoreRefusal):
             return replace(self._stopped, call=call)
         if self._stopped is not None:
@@ -217,7 +217,7 @@ class GoogleStore:
         unsigned = self._sign()
         if unsigned is not None:
             return unsigned
-        end = time.monotonic() + self._patience
+        end = time.monotonic() + self._time_limit
         answer: _Answer | StoreRefusal | Unavailable
         for pause in (*_PAUSES, None):
             answer = self._once(call, ask, end, *arguments)
@@ -265,7 +265,7 @@ class GoogleStore:
         if self._credentials is None:
             return None
         try:
-            token = self._credentials.token(self._patience)
+            token = self._credentials.token(self._time_limit)
         except RequestNotSentError:
             return Unavailable(_OTHER)
         except StoreClientError as error:

@@ -113,6 +113,8 @@ class LocalCollector:
         self._memory_limit = memory_limit
         self._jobs = jobs
         self._meanwhile = meanwhile
+        #: Whether models will be compiled.
+        self._compiles = False
         #: A start opens the roots, which may hang as every other read.
         self._start_deadline = min(START_DEADLINE, deadline + _START)
         self._files = Worker("files", self._options, deadline, start_deadline=self._start_deadline)
@@ -169,6 +171,7 @@ class LocalCollector:
 
     def warm_for_models(self, load: str) -> None:
         """Starts the same children without the one for files."""
+        self._compiles = load == "compile"
         self._pool("inspect" if load == "none" else "load").warm()
 
     @property
@@ -317,7 +320,8 @@ class LocalCollector:
                 answers[question] = self._loaded(pool.hello, None, question, answer, times[question])
         if again:
             pool.close()
-            options = ModelOptions(self._options, self._memory())
+            # All libraries are loaded before the first model: if one of them ends the process, no model did.
+            options = ModelOptions(self._options, self._memory(), all_libraries=True)
             with Worker(kind, options, self._load_deadline, start_deadline=START_DEADLINE) as alone:
                 order = {question: number for number, question in enumerate(questions)}
                 for question in sorted(again, key=order.__getitem__):
@@ -342,7 +346,7 @@ class LocalCollector:
             if group in _LOADS:
                 memory = self._memory()
                 limit = None if memory is None else memory // size
-                options = ModelOptions(self._options, limit)
+                options = ModelOptions(self._options, limit, self._compiles)
                 pool = Pool(group, options, size, meanwhile=self._meanwhile)
             else:
                 pool = Pool(group, ModelOptions(self._options), size, start_deadline=self._start_deadline)

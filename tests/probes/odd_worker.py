@@ -23,6 +23,8 @@ def _behave(question: AnyQuestion) -> Answer:
             time.sleep(0.01)
     if behaviour == "signal":
         os.kill(os.getpid(), int(rest))
+    if behaviour == "onnx":  # needs the library of /bad-library, if that was not loaded at the start
+        os.kill(os.getpid(), signal.SIGSEGV)
     if behaviour == "exit":
         print("the last words", file=sys.stderr, flush=True)
         os._exit(int(rest))
@@ -55,6 +57,8 @@ def _start(line: bytes) -> worker.Started:
         time.sleep(3600)
     if b"fail" in line:
         raise RuntimeError("cannot start")
+    if b"/bad-library" in line and b'"all_libraries":true' in line:
+        os.kill(os.getpid(), signal.SIGSEGV)
     return _behave, Ready(runtime="9.9")
 
 

@@ -329,6 +329,13 @@ class TestMisbehaviour:
         assert details[3] == "it ended with status 7: the last words"
         assert details[5] == f"loading did not end within {taken[-1]:g} s and was stopped"
 
+    def test_a_library_of_openvino_that_crashes_is_not_a_crash_of_the_model(self) -> None:
+        with LocalCollector(None, roots=["/bad-library"]) as collector:
+            (answer,) = collector.collect([LoadModel("/bad-library/onnx", "read")]).values()
+        assert answer == Unavailable(
+            "the process to load models in did not start: it was ended by SIGSEGV", timed_out=False
+        )
+
     def test_a_crashed_inspection_is_reported(self) -> None:
         questions: list[AnyQuestion] = [InspectModel("/signal-6", "ir"), InspectModel("/fine", "ir")]
         with LocalCollector(None) as collector:

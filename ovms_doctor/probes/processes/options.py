@@ -30,10 +30,13 @@ class ModelOptions(Struct, frozen=True, forbid_unknown_fields=True):
 
     ``files``: how it finds them.
     ``memory_limit``: bytes that it may use to load; None for no limit.
+    ``all_libraries``: whether it loads all of OpenVINO's libraries at its start, else a library may be loaded before
+        the first model that needs it.
     """
 
     files: FileOptions = FileOptions()
     memory_limit: int | None = None
+    all_libraries: bool = False
 
 
 class StoreOptions(Struct, frozen=True, forbid_unknown_fields=True):

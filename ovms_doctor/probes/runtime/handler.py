@@ -219,6 +219,8 @@ def loader(*, tokenizers: bool = False) -> Starter:
 
     def start(options: ModelOptions) -> Started:
         runtime.memory_limit = options.memory_limit
+        if options.all_libraries:
+            runtime.load_all_libraries()
         return _started(options, load, runtime.version)
 
     return start

@@ -5,18 +5,20 @@ from __future__ import annotations
 import ctypes
 import glob
 import os
+import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Final
 
 from ovms_doctor.model.facts import Preparation, Tensor
+from ovms_doctor.probes import acl
 from ovms_doctor.probes.recording.active import record_library, record_model
 from ovms_doctor.probes.runtime.backend import COMPILE_PROPERTIES, OpenVINOError, error_text
 from ovms_doctor.probes.runtime.binding import import_openvino
 from ovms_doctor.probes.runtime.prepare import compile_properties, prepare
 
-#: Loaded at first use only; named so that no later use must open a file.
-_LAZY_LIBRARIES: Final = (
+#: The plugins and what they load, which OpenVINO loads at their first use.
+_PLUGINS: Final = (
     "libopenvino_intel_cpu_plugin.so*",
     "libopenvino_auto_batch_plugin.so*",
     "libtbbbind*.so*",
@@ -79,16 +81,50 @@ class OpenVINO:
         self.version = str(module.get_version())
         self._module = module
         self._core = core
+        #: One of them, whose status OpenVINO reads at each read too; empty if it has another name.
+        self._library = next(iter(glob.glob(os.path.join(libraries, "libopenvino.so*"))), "")
+        #: Whether all libraries are loaded that OpenVINO would load later.
+        self._is_complete = False
 
     @classmethod
     def open(cls, package_directory: str) -> OpenVINO:
-        """Imports OpenVINO and loads all that it would load later.
+        """Imports OpenVINO and loads what it needs to read an IR; also all other libraries if some user may not read
+        them later.
 
         ``package_directory``: the directory of the Python package ``openvino``. Raises RuntimeUnavailableError.
         """
         opened = cls(*import_openvino(package_directory))
-        opened._preload()
+        with suppress(Exception):
+            # A read from memory tries the frontend of IR only.
+            opened._core.read_model(_SMALLEST_MODEL.encode(), b"")
+        if not _is_open_to_all(opened.libraries):
+            opened.load_all()
         return opened
+
+    def load_all(self) -> None:
+        """Loads the libraries that OpenVINO otherwise loads at their first use: for another format than IR, and for a
+        compilation. A missing library only fails at its use."""
+        if self._is_complete:
+            return
+        self._is_complete = True
+        try:
+            # For a file that no frontend supports, OpenVINO loads and tries every frontend.
+            with self.read(os.devnull):
+                pass
+        except OpenVINOError:
+            pass
+        for pattern in _PLUGINS:
+            for path in sorted(glob.glob(os.path.join(self.libraries, pattern))):
+                try:
+                    ctypes.CDLL(path)
+                except OSError:
+                    continue
+
+    def can_reach_libraries(self) -> bool:
+        """Whether the process's present user may list the directory of the libraries, and follow links in it."""
+        return os.access(self.libraries, os.R_OK | os.X_OK) and (
+            not self._library or os.access(self._library, os.F_OK)
+        )
 
     def add_extension(self, path: str) -> None:
         """Loads an extension library, which runs its code. Raises OpenVINOError."""
@@ -105,20 +141,22 @@ class OpenVINO:
             model = self._core.read_model(path)
         yield LoadedModel(self._module, self._core, model)
 
-    def _preload(self) -> None:
-        """Loads the files that are otherwise loaded at first use. A missing library only fails at its use."""
-        try:
-            # For a file that no frontend supports, OpenVINO loads and tries every frontend.
-            with self.read(os.devnull):
-                pass
-        except OpenVINOError:
-            pass
-        for pattern in _LAZY_LIBRARIES:
-            for path in sorted(glob.glob(os.path.join(self.libraries, pattern))):
-                try:
-                    ctypes.CDLL(path)
-                except OSError:
-                    continue
+
+def _is_open_to_all(directory: str) -> bool:
+    """Whether every user can load the libraries in a directory, as far as its own mode and theirs show."""
+    try:
+        rights = os.lstat(directory).st_mode
+        if not stat.S_ISDIR(rights) or rights & 0o555 != 0o555 or acl.read(directory) is not None:
+            return False
+        with os.scandir(directory) as entries:
+            for entry in entries:
+                # A link may lead below a directory that only one user may search.
+                rights = entry.stat(follow_symlinks=False).st_mode
+                if not stat.S_ISREG(rights) or rights & 0o444 != 0o444 or acl.read(entry.path) is not None:
+                    return False
+    except OSError:
+        return False
+    return True
 
 
 @contextmanager

@@ -4,7 +4,8 @@ The child calls :meth:`Runtime.prepare` with the parent's rights, becomes the se
 model. The parent detects a native crash, a hang and a lack of memory; every text of OpenVINO is in the LoadReport.
 
 After ``prepare`` nothing here imports a module or opens a descriptor that it does not close, and the child must keep
-its descriptors open: OpenVINO's libraries are reached through one.
+its descriptors open: OpenVINO's libraries are reached through one. Libraries that an IR does not need are loaded
+before the first model that needs them: they take a third of the start.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from ovms_doctor.model.facts import LoadReport, Preparation, Tensor
 from ovms_doctor.model.facts.answers import PreparationStep
 from ovms_doctor.model.facts.preparation import LoadLevel
 from ovms_doctor.model.pattern import lazy_pattern
+from ovms_doctor.probes.inspect.heads import open_regular
 from ovms_doctor.probes.runtime.backend import OpenVINOError, RuntimeUnavailableError
 from ovms_doctor.probes.runtime.model import OpenVINO
 from ovms_doctor.probes.runtime.prepare import PreparationError
@@ -45,6 +47,10 @@ OUT_OF_MEMORY: Final = lazy_pattern(
     r"std::bad_alloc|err=Cannot allocate memory|Resource temporarily unavailable"
 )
 
+#: How many bytes OpenVINO reads to recognise an IR, and the versions that it accepts.
+_IR_HEAD: Final = 512
+_IR_VERSIONS: Final = (b' version="10"', b' version="11"')
+
 #: The most files that are counted: enough for any model directory, and a limit for others.
 _MOST_FILES: Final = 10_000
 _M_ARENA_MAX: Final = -8  # mallopt(3)
@@ -61,7 +67,8 @@ class Runtime:
         self._backend: OpenVINO | None = None
 
     def prepare(self) -> None:
-        """Loads OpenVINO and all files that it would load later; opens no file of a user.
+        """Loads OpenVINO and all files that it would load later, except libraries that every user can load; opens no
+        file of a user.
 
         Raises RuntimeUnavailableError. An extension, which is code of the user's choice, is loaded later, with the
         rights of the process at that time.
@@ -71,10 +78,16 @@ class Runtime:
         one_heap()
         self._backend = OpenVINO.open(package_directory("openvino"))
 
+    def load_all_libraries(self) -> None:
+        """Loads the libraries that :meth:`prepare` left out."""
+        if self._backend is not None:
+            self._backend.load_all()
+
     def add_tokenizers(self) -> None:
         """Loads the library of the package openvino_tokenizers from this program's own environment; opens no file of
         a user. Raises RuntimeUnavailableError."""
         library = os.path.join(package_directory("openvino_tokenizers"), "lib", "libopenvino_tokenizers.so")
+        self.load_all_libraries()
         try:
             self._ready().add_extension(library)
         except OpenVINOError as error:
@@ -95,6 +108,7 @@ class Runtime:
         outcome: Literal["ok", "failed", "out_of_memory"] = "ok"
         message = None
         if path not in self._extensions:
+            backend.load_all()
             growth = address_space_growth(_size(path), "read", self.memory_limit, os.cpu_count() or 1)
             with limited_address_space(growth):
                 try:
@@ -126,7 +140,7 @@ class Runtime:
         model, which OpenVINO would read for hours.
         """
         backend = self._ready()
-        if not os.access(backend.libraries, os.R_OK | os.X_OK):
+        if not backend.can_reach_libraries():
             raise RuntimeUnavailableError(
                 f"user {os.getuid()} may not read the directory of OpenVINO's libraries"
             )
@@ -136,6 +150,8 @@ class Runtime:
             raise RuntimeUnavailableError(
                 f"{os.path.basename(file)} has {size:,} bytes, more than a file of its kind can hold, and is not loaded"
             )
+        if level == "compile" or (preparation is not None and preparation.config) or not _begins_as_ir(file):
+            backend.load_all()
         tried = None if extension is None else self.try_extension(extension)
         if tried is not None and tried.outcome != "ok":
             detail = "the CPU extension could not be loaded"
@@ -194,6 +210,25 @@ class Runtime:
         if self._backend is None:
             raise RuntimeUnavailableError("OpenVINO was not prepared")
         return self._backend
+
+
+def _begins_as_ir(path: str) -> bool:
+    """Whether a file begins as the IRs that are written by a program: OpenVINO's frontend of IR accepts it
+    (src/frontends/ir/src/frontend.cpp, ``get_ir_version``), and no other one is tried."""
+    try:
+        descriptor, _ = open_regular(path)
+    except (OSError, ValueError):
+        return False
+    try:
+        head = os.pread(descriptor, _IR_HEAD, 0).lstrip()
+    except OSError:
+        return False
+    finally:
+        os.close(descriptor)
+    if head.startswith(b"<?xml "):
+        head = head.partition(b"?>")[2].lstrip()
+    tag = head.partition(b">")[0]
+    return tag.startswith(b"<net ") and any(version in tag for version in _IR_VERSIONS)
 
 
 def address_space_growth(weights: int, level: LoadLevel, memory_limit: int | None, cores: int) -> int:

@@ -104,6 +104,9 @@ def main() -> None:
             write_line(**msgspec.to_builtins(asdict(runtime.load(path, level, None, extension))))
         except RuntimeUnavailableError as unavailable:
             write_line(unavailable=unavailable.reason)
+    with open("/proc/self/maps", encoding="utf-8", errors="replace") as maps:
+        files = {os.path.basename(line.split(maxsplit=5)[5].rstrip()) for line in maps if "/" in line}
+    write_line(libraries=sorted(name for name in files if "_frontend.so" in name or "_plugin.so" in name))
     write_line(
         limits={
             "address space kept": limits == resource.getrlimit(resource.RLIMIT_AS),

@@ -37,12 +37,13 @@ def _copy_file(source: str, target: str) -> None:
 def make_package(tmp_path: Path) -> Iterator[MakePackage]:
     """Makes a copy of the installed package openvino in ``home/site`` below a directory for one user only.
 
-    With ``extension=False``, only the package itself finds its extension module. Returns ``home``;
+    With ``extension=False``, only the package itself finds its extension module. ``libraries``: for ``private``, only
+    their owner may read the frontends; for ``links``, all are links to files below ``home``. Returns ``home``;
     ``home/site`` must be put on the module search path.
     """
     home = tmp_path / "home"
 
-    def make(*, extension: bool = True) -> Path:
+    def make(*, extension: bool = True, libraries: str = "") -> Path:
         def left_out(_: str, names: list[str]) -> list[str]:
             return [name for name in names if name in LEFT_OUT or name.startswith(LEFT_OUT_PLUGINS)]
 
@@ -53,6 +54,17 @@ def make_package(tmp_path: Path) -> Iterator[MakePackage]:
             library.rename(package / "binding.so")
             (package / "_pyopenvino").mkdir(exist_ok=True)
             (package / "_pyopenvino" / "__init__.py").write_text(OTHER_HOST_SCRIPT)
+        if libraries == "private":
+            for library in (package / "libs").glob("*_frontend.so*"):
+                content = library.read_bytes()
+                library.unlink()
+                library.write_bytes(content)
+                library.chmod(0o600)
+        if libraries == "links":
+            files = (package / "libs").rename(home / "files")
+            (package / "libs").mkdir()
+            for file in files.iterdir():
+                (package / "libs" / file.name).symlink_to(file)
         home.chmod(0o700)
         return home
 

@@ -16,16 +16,21 @@ from tests.probes.runtime.models import each_format
 pytestmark = pytest.mark.slow
 
 
-@pytest.mark.parametrize("extension", [True, False], ids=["extension", "package"])
+@pytest.mark.parametrize(
+    ("extension", "libraries"),
+    [(True, ""), (False, ""), (True, "private")],
+    ids=["extension", "package", "private"],
+)
 def test_reads_and_compiles_each_format_without_access_to_its_libraries(
-    make_package: MakePackage, public_dir: Path, extension: bool
+    make_package: MakePackage, public_dir: Path, extension: bool, libraries: str
 ) -> None:
     """OpenVINO is below a directory of mode 0700, and the process changes to another user after the
     preparation.
 
-    If the tests do not run as root, the directory loses all rights instead: the refusal is the same.
+    If the tests do not run as root, the directory loses all rights instead: the refusal is the same. With private
+    libraries, the other user could not even read them through a descriptor of their directory.
     """
-    home = make_package(extension=extension)
+    home = make_package(extension=extension, libraries=libraries)
     models = each_format(public_dir)
     outcome = run(
         [(model, level) for level in ("read", "compile") for model in models],
@@ -35,6 +40,19 @@ def test_reads_and_compiles_each_format_without_access_to_its_libraries(
     assert [(load["outcome"], load["message"]) for load in outcome.loads] == [("ok", "")] * 12
     assert outcome.only("imported") == []
     assert ("openvino.frontend" in outcome.only("prepared")["modules"]) is not extension
+
+
+def test_libraries_that_no_ir_needs_are_loaded_before_the_first_model_that_needs_them(
+    make_package: MakePackage, public_dir: Path
+) -> None:
+    home = make_package()
+    loaded = {}
+    for model in each_format(public_dir):
+        outcome = run([(model, "read")], path=[str(home / "site")], lose=str(home))
+        loaded[os.path.splitext(model)[1]] = {name.partition(".so")[0] for name in outcome.only("libraries")}
+    assert loaded.pop(".xml") == {"libopenvino_ir_frontend"}
+    for names in loaded.values():
+        assert names >= {"libopenvino_onnx_frontend", "libopenvino_intel_cpu_plugin"}
 
 
 def test_message_is_the_same_without_rights(make_package: MakePackage, public_dir: Path) -> None:
@@ -62,6 +80,16 @@ def test_libraries_for_one_user_only_are_not_a_failure_of_the_model(
     assert outcome.loads == []
     reason = outcome.only("unavailable")
     assert reason.endswith("may not read the directory of OpenVINO's libraries")
+
+
+def test_libraries_by_links_that_cannot_be_followed_are_not_a_failure_of_the_model(
+    make_package: MakePackage, public_dir: Path
+) -> None:
+    """As in an environment whose packages are links into the cache of one user."""
+    home = make_package(libraries="links")
+    outcome = run([(each_format(public_dir)[0], "read")], path=[str(home / "site")], lose=str(home))
+    assert outcome.loads == []
+    assert outcome.only("unavailable").endswith("may not read the directory of OpenVINO's libraries")
 
 
 def forbidden(loads: list[tuple[str | Path, str]], home: Path, **job: object) -> Outcome:
@@ -97,7 +125,7 @@ def test_quiet_on_standard_output(tmp_path: Path) -> None:
     """The parent parses each line of standard output as JSON: any other line would be an error."""
     models = each_format(tmp_path)
     outcome = run([(model, "compile") for model in models])
-    assert len(outcome.lines) == len(models) + 2
+    assert len(outcome.lines) == len(models) + 3
     assert outcome.errors == ""
 
 

@@ -109,8 +109,8 @@ def test_the_version_that_a_denied_one_replaces_is_unloaded() -> None:
 
 
 def test_a_version_that_stays_requested_is_not_unloaded() -> None:
-    everything = ModelEntry("m", "/m", VersionPolicy("all"))
-    finding = only(denied("/m/2", "read", "1", "2"), entry=everything)
+    all_versions = ModelEntry("m", "/m", VersionPolicy("all"))
+    finding = only(denied("/m/2", "read", "1", "2"), entry=all_versions)
     assert finding.detail.startswith(f"{STUCK}. ")
 
 

@@ -63,7 +63,8 @@ def served_by(run: SettledRun, collector: Collector | None) -> ServedModels:
         directory = directories.get(graph.name, "")
         limits = None
         if directory:
-            limits = _settled(partial(generative_limits, directory, task, run.facts), run.facts, collector)
+            read_limits = partial(generative_limits, directory, task, run.facts, deployment.release)
+            limits = _settled(read_limits, run.facts, collector)
             if arguments is not None and limits is not None:
                 domains = arguments.value("allowed_media_domains")
                 limits = replace(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Literal, TypeAlias
 
 from msgspec import Struct
@@ -141,6 +142,12 @@ class Answer(Struct, frozen=True):
     def succeeds(self) -> bool:
         """Whether the answer is a result."""
         return self.code == "OK"
+
+    @property
+    def error(self) -> str:
+        """Returns the text that the client gets: that of a body of its own, else the status text."""
+        document = json.loads(self.body) if self.body.startswith("{") else {}
+        return str(document.get("error", self.message))
 
 
 class SentInput(Struct, frozen=True):

@@ -156,6 +156,8 @@ class GenerativeLimits(Struct, frozen=True):
 
     #: Its task, by its graph: `text_generation`, `embeddings`, `rerank`, `image_generation`, …; empty: unknown.
     task: str = ""
+    #: The name of its node in the graph; empty: unknown.
+    node: str = ""
     #: The longest prompt with its answer, in tokens; `None` if no file has it.
     max_length: int | None = None
     #: Whether there is a chat template; `None` if it was not searched for.

@@ -108,7 +108,7 @@ def _confidence(answer: Answer, release: Release) -> Confidence:
 def status_of(answer: Answer) -> str:
     """Returns an answer for use in a sentence: `400 “…”`, `INVALID_ARGUMENT “…”`."""
     status = answer.grpc_code or (str(answer.http_status) if answer.http_status is not None else "")
-    message = answer.message.replace("\n", " ")
+    message = answer.error.replace("\n", " ")
     return f"{status} “{message}”" if message else status
 
 

@@ -6,6 +6,7 @@ from urllib.parse import quote
 
 from ovms_doctor.inputs import DocumentError
 from ovms_doctor.inputs.requests.body import api_of_body, api_of_path
+from ovms_doctor.inputs.requests.multipart import FormPart, multipart_body
 from ovms_doctor.inputs.requests.shell import as_bytes, as_typed, command, refuse_unknown
 from ovms_doctor.model.client_request import Api, ClientRequest
 
@@ -173,7 +174,13 @@ class _Line:
             body, has_body = self._upload, True
         names = {name.lower() for name, _ in self._headers}
         if self._form:
-            body, content_type = _multipart(self._form)
+            # curl adds the boundary also to a type that the user gives.
+            given = next((value for name, value in self._headers if name.lower() == "content-type"), None)
+            self._headers = [item for item in self._headers if item[0].lower() != "content-type"]
+            body, content_type = multipart_body(
+                [FormPart(as_bytes(name), content, as_bytes(file)) for name, content, file in self._form],
+                given or "multipart/form-data",
+            )
             self._headers.append(("Content-Type", content_type))
         elif self._json and "content-type" not in names:
             self._headers.append(("Content-Type", "application/json"))
@@ -192,13 +199,3 @@ class _Line:
         if self._upload is not None:
             return "PUT"
         return "POST" if has_body else "GET"
-
-
-def _multipart(form: list[tuple[str, bytes, str]]) -> tuple[bytes, str]:
-    boundary = "------------------------0000000000000000"
-    parts = []
-    for name, content, file in form:
-        extra = f'; filename="{file}"\r\nContent-Type: application/octet-stream' if file else ""
-        head = f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"{extra}\r\n\r\n'
-        parts.append(as_bytes(head) + content + b"\r\n")
-    return b"".join(parts) + f"--{boundary}--\r\n".encode(), f"multipart/form-data; boundary={boundary}"

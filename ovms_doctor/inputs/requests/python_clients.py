@@ -8,16 +8,14 @@ from collections.abc import Callable
 from typing import Any
 
 from ovms_doctor.inputs.requests.python_http import (
-    OPENAI_CALLS,
     Requests,
     dumped,
     http_call,
     http_request,
-    openai_client,
-    openai_create,
     urllib_request,
     urlopen,
 )
+from ovms_doctor.inputs.requests.python_openai import openai_client, openai_create, openai_endpoint
 from ovms_doctor.inputs.requests.python_values import (
     FILE_CONTENT,
     MOST_ELEMENTS,
@@ -375,11 +373,11 @@ def call_method(
     if kind.startswith("ovmsclient.") and name == "predict":
         return True, _ovms_predict(holder, arguments, keywords, sent)
     if kind.startswith("openai.OpenAI"):
-        endpoint = next(
-            (path for call, path in OPENAI_CALLS.items() if f"{kind}.{name}".endswith(f"OpenAI.{call}")), ""
-        )
+        if name == "with_options":
+            return True, Instance(kind, {**holder.attributes, **keywords})
+        endpoint = openai_endpoint(kind, name)
         if endpoint:
-            return True, openai_create(_root(holder), endpoint, keywords, sent)
+            return True, openai_create(_root(holder), endpoint, arguments, keywords, sent)
     if name == "Predict" and kind.endswith("PredictionServiceStub"):
         return True, _stub_predict(arguments, sent)
     if name == "CopyFrom" and arguments and isinstance(arguments[0], Instance):

@@ -1,4 +1,4 @@
-"""The requests of HTTP clients: requests, httpx, urllib and openai."""
+"""The requests of HTTP clients: requests, httpx, urllib."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from ovms_doctor.inputs.requests.body import api_of_body, api_of_path
+from ovms_doctor.inputs.requests.multipart import FormPart, multipart_body
 from ovms_doctor.inputs.requests.python_values import (
     FILE_CONTENT,
     MOST_ELEMENTS,
@@ -30,16 +31,18 @@ Requests = list[ClientRequest]
 _MOST_CHARACTERS = 1 << 26
 
 
+#: The content in place of a file of sound: the head of a WAV file.
+_SAMPLE_AUDIO = b"RIFF\x24\x00\x00\x00WAVEfmt "
 #: The text in place of a value that is only known when the snippet runs.
 _NOT_KNOWN = "<not known>"
 
 
 def dumped(value: Any, keywords: dict[str, Any] | None = None) -> str:
     """Returns the text of `json.dumps` for a value, with NaN as Python writes it."""
-    return _json_of(value, keywords)[0]
+    return json_of(value, keywords)[0]
 
 
-def _json_of(value: Any, keywords: dict[str, Any] | None = None) -> tuple[str, bool]:
+def json_of(value: Any, keywords: dict[str, Any] | None = None) -> tuple[str, bool]:
     """Returns the text of `json.dumps` for a value, and whether all of it is known."""
     ascii_only = (keywords or {}).get("ensure_ascii", True)
     plain_value = _PlainValue()
@@ -108,21 +111,72 @@ def _body_of(value: Any) -> tuple[bytes, bool]:
 
 
 #: The doubt about a request with values that are only known when the snippet runs.
-_UNKNOWN_VALUES = ("Values that only a run of the snippet shows are read as texts.",)
+UNKNOWN_VALUES = ("Values that only a run of the snippet shows are read as texts.",)
+
+
+def form_of(data: Any, files: Any, path: str) -> tuple[bytes, str, bool]:
+    """Returns the body of a form with files, its Content-Type, and whether all of it is known."""
+    parts, is_known = _fields(data)
+    items = list(files.items()) if isinstance(files, dict) else files
+    if not isinstance(items, list | tuple):
+        raise ClientError("the files of the request are not known")
+    for item in items:
+        if not isinstance(item, list | tuple) or len(item) != 2 or not isinstance(item[0], str):
+            raise ClientError("the files of the request are not known")
+        name, value = item
+        # Without a name of its own, a file gets that of its field.
+        file: Any = name
+        if isinstance(value, list | tuple) and len(value) >= 2:
+            file, value = value[0], value[1]
+        content, content_known = _file_content(value, path)
+        is_known = is_known and content_known
+        parts.append(
+            FormPart(encoded(name), content, b"" if file is None else encoded(text_of(file)) or b"file")
+        )
+    body, content_type = multipart_body(parts)
+    return body, content_type, is_known
+
+
+def _fields(data: Any) -> tuple[list[FormPart], bool]:
+    """Returns the fields of a form, and whether they are known."""
+    parts, is_known = [], True
+    for name, value in dict_of(data).items():
+        for one in value if isinstance(value, list | tuple) else [value]:
+            if one is None:
+                continue
+            text = str(one) if isinstance(one, str | int | float) else _NOT_KNOWN
+            is_known = is_known and text != _NOT_KNOWN
+            parts.append(FormPart(encoded(str(name)), encoded(text)))
+    return parts, is_known
+
+
+def _file_content(value: Any, path: str) -> tuple[bytes, bool]:
+    """Returns the content of a file in a form and whether it is known."""
+    if isinstance(value, bytes):
+        return value, True
+    if isinstance(value, str):
+        return encoded(value), True
+    return (_SAMPLE_AUDIO if "/audio/" in path else SAMPLE_IMAGE), False
 
 
 def send_http(method: str, url: Any, keywords: dict[str, Any], sent: Requests) -> Any:
     if not isinstance(url, str):
         raise ClientError("the URL of the request is not known")
     encoded(url)
+    match = re.match(r"[a-zA-Z][\w+.-]*://([^/?#]*)(/[^?#]*)?", url)
+    address, path = (match[1], match[2] or "/") if match else ("", url)
     headers = {
         name: str(value)
         for name, value in dict_of(keywords.get("headers")).items()
         if isinstance(value, str | int)
     }
     names = {name.lower() for name in headers}
-    if keywords.get("json") is not None:
-        text, is_known = _json_of(keywords["json"])
+    if keywords.get("files") is not None:
+        body, content_type, is_known = form_of(keywords.get("data"), keywords["files"], path)
+        if "content-type" not in names:
+            headers["Content-Type"] = content_type
+    elif keywords.get("json") is not None:
+        text, is_known = json_of(keywords["json"])
         body = encoded(text)
         if "content-type" not in names:
             headers["Content-Type"] = "application/json"
@@ -131,8 +185,6 @@ def send_http(method: str, url: Any, keywords: dict[str, Any], sent: Requests) -
         body, is_known = _body_of(data)
         if isinstance(data, dict) and "content-type" not in names:
             headers["Content-Type"] = "application/x-www-form-urlencoded"
-    match = re.match(r"[a-zA-Z][\w+.-]*://([^/?#]*)(/[^?#]*)?", url)
-    address, path = (match[1], match[2] or "/") if match else ("", url)
     api = api_of_path(path) or (api_of_body(body)[0] if body else "other")
     sent.append(
         ClientRequest(
@@ -145,7 +197,7 @@ def send_http(method: str, url: Any, keywords: dict[str, Any], sent: Requests) -
             None,
             address,
             form="python",
-            doubts=() if is_known else _UNKNOWN_VALUES,
+            doubts=() if is_known else UNKNOWN_VALUES,
         )
     )
     return Unknown("an answer")
@@ -193,41 +245,3 @@ def urlopen(arguments: list[Any], keywords: dict[str, Any], sent: Requests) -> A
     if data is not None and "content-type" not in {name.lower() for name in headers}:
         headers["Content-Type"] = "application/x-www-form-urlencoded"
     return send_http(_method_of(method), target, {"data": data, "headers": headers}, sent)
-
-
-OPENAI_CALLS = {
-    "chat.completions.create": "chat/completions",
-    "completions.create": "completions",
-    "embeddings.create": "embeddings",
-    "responses.create": "responses",
-    "images.generate": "images/generations",
-}
-#: Arguments that the client does not send.
-_OWN = {"extra_headers", "extra_query", "timeout"}
-
-
-def openai_client(arguments: list[Any], keywords: dict[str, Any], sent: Requests) -> Any:
-    return Instance("openai.OpenAI", {"base_url": "", "api_key": "", **keywords})
-
-
-def openai_create(client: Instance, endpoint: str, keywords: dict[str, Any], sent: Requests) -> Any:
-    base = text_of(client.attributes.get("base_url"))
-    encoded(base)
-    match = re.match(r"[a-zA-Z][\w+.-]*://([^/?#]*)(/[^?#]*)?", base)
-    address, prefix = (match[1], match[2] or "") if match else ("", base)
-    fields = {key: value for key, value in keywords.items() if key not in _OWN}
-    fields.update(dict_of(fields.pop("extra_body", None)))
-    text, is_known = _json_of(fields)
-    doubts = () if is_known else _UNKNOWN_VALUES
-    key = text_of(client.attributes.get("api_key"))
-    headers = [("Content-Type", "application/json")]
-    if key:
-        headers.append(("Authorization", f"Bearer {key}"))
-    body = text.encode()
-    path = f"{prefix.rstrip('/')}/{endpoint}"
-    sent.append(
-        ClientRequest(
-            "OpenAI", "REST", "POST", path, tuple(headers), body, None, address, form="python", doubts=doubts
-        )
-    )
-    return Unknown("an answer")

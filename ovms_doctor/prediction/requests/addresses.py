@@ -63,6 +63,9 @@ def _route(request: ClientRequest, path: str, models: ServedModels, release: Rel
     fixed = re.sub(r"/{2,}", "/", path).rstrip("/")
     if request.api == "OpenAI":
         endpoint = re.sub(r"^/?(?:v\d+/)*", "", fixed)
+        if request.method == "GET" and re.match(r"models(/|$)", endpoint):
+            # The list of models came with 2025.3.
+            return _moved(request, f"/v3/{endpoint}", "GET") if release.at_least(2025, 3) else None
         return _moved(request, f"/v3/{endpoint}", "POST")
     match = re.match(r"/?v[12]/models/([^/:]+)", fixed)
     names = served_names(models)

@@ -271,7 +271,8 @@ class _Run:
             if name in self.models.names or any(model.name == name for model in self.models.models):
                 return self._model_status(name, route)
             graph = self.models.graph(name)
-            if graph is None:
+            if graph is None or (route.method == "metadata" and graph.kind != "pipeline"):
+                # `GetModelMetadataImpl::getModelStatus` searches models and pipelines only.
                 return self._status("MODEL_NAME_MISSING")
             if graph.state == "available":
                 return self._status("OK")

@@ -10,126 +10,66 @@ from ovms_doctor.prediction.requests.json_values import (
     JsonNumber,
     JsonObject,
     JsonString,
-    NumberRun,
     float_of,
     is_int,
     is_uint,
-    numbers_in,
 )
+from ovms_doctor.prediction.requests.responses import check_responses_input, check_responses_reasoning
+from ovms_doctor.prediction.requests.tokenize import CalculatorError, check_tokenize, is_tokenize_endpoint
 
 _TEXT_ONLY = "This servable supports only text input, but image_url has been provided"
+_NO_TEMPLATE = (
+    "Failed to apply chat template. The model either does not have chat template or has an invalid one."
+)
 _MOST_STOP_WORDS = 16
+#: `max_tokens_limit` of a graph without it, until 2025.0 (llm_calculator.proto).
+_DEFAULT_TOKENS_LIMIT = 4096
+#: The most tokens with ignore_eos, until 2025.0.
+_MOST_IGNORING_EOS = 4000
 #: The characters of one token, at least: the longest prompt that certainly fits has a third of them.
 _CHARACTERS_PER_TOKEN = 3
-
-
-class CalculatorError(Exception):
-    """The calculator of a graph refuses the request."""
-
-    def __init__(self, text: str, path: str, offset: int | None, kind: str = "INVALID_ARGUMENT") -> None:
-        super().__init__(text)
-        #: The name of MediaPipe's status.
-        self.kind = kind
-        #: The calculator's own text.
-        self.text = text
-        #: The JSON path of the fault.
-        self.path = path
-        #: The byte offset of the fault.
-        self.offset = offset
 
 
 def check_generation(
     path: str, body: bytes, document: JsonObject, limits: GenerativeLimits, release: Release
 ) -> list[str]:
     """Check a request to a text generation graph; return the doubts that remain. Raises CalculatorError."""
-    versions = "/v[13]" if release.at_least(2026, 3) else "/v3"
-    endpoint = path.rpartition("/v3/" if "/v3/" in path else "/v1/")[2].removeprefix("v1/")
-    if endpoint not in ("chat/completions", "completions", "responses", "tokenize"):
-        allowed = ", ".join(f"{versions}/{name}" for name in _endpoints(release))
-        raise CalculatorError(f"Wrong endpoint. Allowed endpoints: {allowed}", "", None)
+    endpoint = _endpoint(path, release)
     if limits.vision and endpoint == "completions" and release.at_least(2025, 1):
         raise CalculatorError(vision_only(release), "", None)
-    if endpoint in ("responses", "tokenize"):
-        return ["what this endpoint requires beyond a model is not looked at"]
-    checks = _Generation(body, document, limits, release)
+    if endpoint == "tokenize":
+        check_tokenize(body, document, release)
+        return []
+    checks = _Generation(endpoint, body, document, limits, release)
     checks.common()
     if endpoint == "completions":
         checks.completions()
         characters = _length(document.find(b"prompt"))
+    elif endpoint == "responses":
+        checks.responses()
+        characters = _length(document.find(b"input"))
     else:
         checks.chat()
         characters = _messages_length(document)
     checks.check_vision()
-    doubts = checks.doubts
-    if (
-        limits.max_length is not None
-        and (checks.max_tokens or 0) >= limits.max_length
-        and release.at_least(2025, 1)
-    ):
-        doubts.append(
-            f"max_tokens {checks.max_tokens:,} and any prompt exceed the {limits.max_length:,} tokens that the model "
-            "takes: the server answers such a request with 400"
-        )
-    if limits.max_length is not None and characters > limits.max_length:
-        tokens = characters // _CHARACTERS_PER_TOKEN
-        doubts.append(
-            f"the prompt has {characters:,} characters, about {tokens:,} tokens; the model takes {limits.max_length:,}"
-        )
-    if limits.chat_template is False and endpoint == "chat/completions":
-        doubts.append("the model has no chat template: the server joins the messages without one")
-    return doubts
+    checks.template()
+    checks.length(characters)
+    return checks.doubts
 
 
-def _endpoints(release: Release) -> tuple[str, ...]:
-    names = ("chat/completions", "completions")
-    return (*names, "responses", "tokenize") if release.at_least(2026, 2) else names
-
-
-def check_strings(body: bytes, document: JsonObject, name: bytes) -> None:
-    """Applies `TokenizeParser::parseInput`: a string, or an array of strings or of integers, all of one kind."""
-    label = name.decode()
-    value = document.find(name)
-    if value is None:
-        raise CalculatorError(f"{label} field is required", "$", document.start)
-    if isinstance(value, JsonString):
-        return
-    if not isinstance(value, JsonArray):
-        text = f"{label} should be string, array of strings or array of integers"
-        raise CalculatorError(text, f"$.{label}", value.start)
-    if value.size == 0:
-        raise CalculatorError(f"{label} array should not be empty", f"$.{label}", value.start)
-    mixed = CalculatorError(f"{label} must be homogeneous", f"$.{label}", value.start)
-    found = ""
-    for item in value.items:
-        kind = _kind(body, item)
-        if isinstance(item, JsonArray):
-            if item.size == 0:
-                text = f"inner arrays in {label} should not be empty"
-                raise CalculatorError(text, f"$.{label}", item.start)
-            kinds = {_kind(body, inner) for inner in item.items}
-            first = _kind(body, item.items[0])
-            kind = f"{first}s"
-            if first not in ("string", "integer"):
-                text = f"every element in {label} array should be either string or int"
-                raise CalculatorError(text, f"$.{label}", item.start)
-            if len(kinds) > 1:
-                raise mixed
-        elif kind == "other":
-            text = f"every element in {label} array should be either string or int"
-            raise CalculatorError(text, f"$.{label}", item.start)
-        if found and kind != found:
-            raise mixed
-        found = kind
-
-
-def _kind(body: bytes, item: JsonItem) -> str:
-    if isinstance(item, JsonString):
-        return "string"
-    if isinstance(item, NumberRun):
-        return "integer" if all(is_int(number) for number in numbers_in(body, item)) else "other"
-    if isinstance(item, JsonNumber) and is_int(item):
-        return "integer"
-    return "other"
+def _endpoint(path: str, release: Release) -> str:
+    """Returns the endpoint of a path (`GenAiServable::loadRequest`). Raises CalculatorError for any other path."""
+    if release.at_least(2026, 0) and is_tokenize_endpoint(path):
+        return "tokenize"
+    endpoint = path.rpartition("/v3/" if "/v3/" in path else "/v1/")[2].removeprefix("v1/")
+    names: tuple[str, ...] = ("chat/completions", "completions")
+    if release.at_least(2026, 2):
+        names = (*names, "responses", "tokenize")
+    if endpoint in names:
+        return endpoint
+    versions = "/v[13]" if release.at_least(2026, 3) else "/v3"
+    allowed = ", ".join(f"{versions}/{name}" for name in names)
+    raise CalculatorError(f"Wrong endpoint. Allowed endpoints: {allowed}", "", None)
 
 
 def _length(value: JsonItem | None) -> int:
@@ -145,14 +85,21 @@ def _messages_length(document: JsonObject) -> int:
 class _Generation:
     """One request, checked member by member in the server's order."""
 
-    def __init__(self, body: bytes, document: JsonObject, limits: GenerativeLimits, release: Release) -> None:
+    def __init__(
+        self, endpoint: str, body: bytes, document: JsonObject, limits: GenerativeLimits, release: Release
+    ) -> None:
+        self.endpoint = endpoint
         self.body = body
         self.document = document
         self.limits = limits
         self.release = release
         self.stream = False
         self.echo = False
-        self.max_tokens: int | None = limits.max_tokens_limit
+        self.ignore_eos = False
+        self.max_tokens_limit = limits.max_tokens_limit
+        if self.max_tokens_limit is None and not release.at_least(2025, 1):
+            self.max_tokens_limit = _DEFAULT_TOKENS_LIMIT
+        self.max_tokens: int | None = self.max_tokens_limit if release.at_least(2025, 1) else None
         #: The addresses of images, with their paths.
         self.images: list[tuple[JsonString, str]] = []
         self.doubts: list[str] = []
@@ -183,6 +130,38 @@ class _Generation:
         if self.release.at_least(2026, 3):
             for url, path in self.images:
                 self.load(url, path)
+
+    def template(self) -> None:
+        """Refuse chat without a template. Since 2026.0 there is no default; the default of releases until 2025.3
+        takes one message (servable_initializer.cpp)."""
+        if self.limits.chat_template is not False or self.endpoint == "completions":
+            return
+        if self.release.at_least(2026, 0):
+            raise self.fail(_NO_TEMPLATE, "")
+        messages = self.document.find(b"messages")
+        several = isinstance(messages, JsonArray) and messages.size > 1
+        if several and self.limits.vision is False and not self.release.at_least(2025, 4):
+            raise self.fail("This servable accepts only single message requests", "messages", messages)
+        self.doubts.append("the model has no chat template: the server uses its default")
+
+    def length(self, characters: int) -> None:
+        """Refuse an answer that cannot fit the model (`prepareInputs`, since 2025.1; not for images until 2026.2)."""
+        longest, most = self.limits.max_length, self.max_tokens or 0
+        if longest is None or not self.release.at_least(2025, 1):
+            return
+        if self.limits.vision is not False and not self.release.at_least(2026, 3):
+            return
+        if most >= longest:
+            # The prompt has one token at least.
+            text = (
+                f"Number of prompt tokens: … + max tokens value: {most} exceeds model max length: {longest}"
+            )
+            raise self.fail(text, "max_tokens", self.document.find(b"max_tokens"))
+        if characters > longest:
+            tokens = characters // _CHARACTERS_PER_TOKEN
+            self.doubts.append(
+                f"the prompt has {characters:,} characters, about {tokens:,} tokens; the model takes {longest:,}"
+            )
 
     def get(self, name: str) -> JsonItem | None:
         """Returns a member that exists and is not null."""
@@ -226,8 +205,9 @@ class _Generation:
         """Applies `parseCommonPart`."""
         self.stream = bool(self.flag("stream", "Stream is not bool"))
         self._stream_options()
-        self.flag("ignore_eos", "ignore_eos accepts values true or false")
-        self._max_tokens()
+        self.ignore_eos = bool(self.flag("ignore_eos", "ignore_eos accepts values true or false"))
+        if self.endpoint != "responses":
+            self._limit("max_tokens", inclusive=False)
         for name in ("frequency_penalty", "presence_penalty"):
             self.number(name, -2.0, 2.0, f"{name} out of range(-2.0, 2.0)")
         for name in ("repetition_penalty", "length_penalty"):
@@ -265,6 +245,7 @@ class _Generation:
 
     def _limit(self, name: str, *, inclusive: bool) -> None:
         """Checks a number of tokens against the limit of the graph."""
+        inclusive = inclusive and self.release.at_least(2025, 1)
         value = self.get(name) if inclusive else self.document.find(name.encode())
         if value is None:
             return
@@ -273,13 +254,13 @@ class _Generation:
                 raise self.fail(f"{name} value can't be greater than 4294967295", name, value)
             raise self.fail(f"{name} is not an unsigned integer", name, value)
         assert value.integer is not None
-        limit = self.limits.max_tokens_limit
+        limit = self.max_tokens_limit
         if limit is not None and (value.integer > limit or (not inclusive and value.integer == limit)):
             raise self.fail(f"{name} exceeds limit provided in graph config: {limit}", name, value)
+        if self.ignore_eos and not self.release.at_least(2025, 1) and value.integer > _MOST_IGNORING_EOS:
+            text = f"when ignore_eos is true {name} can not be greater than {_MOST_IGNORING_EOS}"
+            raise self.fail(text, name, value)
         self.max_tokens = value.integer
-
-    def _max_tokens(self) -> None:
-        self._limit("max_tokens", inclusive=False)
 
     def _top_k(self) -> None:
         value = self.get("top_k")
@@ -359,6 +340,29 @@ class _Generation:
         self._limit("max_completion_tokens", inclusive=True)
         if self.max_tokens == 0:
             raise self.fail("max_tokens value should be greater than 0", "max_tokens", self.get("max_tokens"))
+        self._response_format()
+
+    def responses(self) -> None:
+        """Applies `parseResponsesPart` (openai_responses.cpp, since 2026.2)."""
+        options = self.document.find(b"stream_options")
+        if options is not None:
+            raise self.fail("stream_options is not supported in Responses API.", "stream_options", options)
+        self.images = check_responses_input(self.document, self.release)
+        if not self.release.at_least(2026, 3):
+            for url, path in self.images:
+                self.load(url, path)
+        check_responses_reasoning(self.document)
+        if self.flag("logprobs", "logprobs accepts values true or false") and self.stream:
+            text = "logprobs are not supported in streaming mode."
+            raise self.fail(text, "logprobs", self.get("logprobs"))
+        self._tools()
+        self._limit("max_output_tokens", inclusive=True)
+        if self.max_tokens == 0:
+            text = "max_output_tokens value should be greater than 0"
+            raise self.fail(text, "max_output_tokens", self.get("max_output_tokens"))
+        self._response_format()
+
+    def _response_format(self) -> None:
         response = self.get("response_format")
         if response is not None and not isinstance(response, JsonObject):
             raise self.fail("response_format is not an object", "response_format", response)

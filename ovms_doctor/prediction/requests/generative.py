@@ -4,10 +4,12 @@ From `createV3HttpPayload` (http_rest_api_handler.cpp), and from the parsers of 
 of chat and completions are in `chat`. Errors of a calculator reach the client as the status of the graph.
 """
 
+from msgspec import Struct
+
 from ovms_doctor.model.client_request import Answer, ClientRequest, RequestPosition
 from ovms_doctor.model.releases import Release
 from ovms_doctor.model.served_models import GenerativeLimits, ServedModels
-from ovms_doctor.prediction.requests.chat import CalculatorError, check_generation, check_strings
+from ovms_doctor.prediction.requests.chat import check_generation
 from ovms_doctor.prediction.requests.json_reader import JsonDepthError, JsonSyntaxError, read_json
 from ovms_doctor.prediction.requests.json_values import (
     JsonArray,
@@ -19,9 +21,16 @@ from ovms_doctor.prediction.requests.json_values import (
     is_int,
 )
 from ovms_doctor.prediction.requests.kserve_json import json_rules
-from ovms_doctor.prediction.requests.media import check_image, check_speech
+from ovms_doctor.prediction.requests.media import check_image, check_speech, check_transcription
+from ovms_doctor.prediction.requests.multipart import Multipart, read_multipart
 from ovms_doctor.prediction.requests.routes import path_of
 from ovms_doctor.prediction.requests.statuses import StatusError, answer_with
+from ovms_doctor.prediction.requests.tokenize import (
+    CalculatorError,
+    check_strings,
+    check_tokenize,
+    is_tokenize_endpoint,
+)
 
 #: The node of the graph that the server itself writes for a task.
 _NODES = {
@@ -30,7 +39,12 @@ _NODES = {
     "rerank": "RerankExecutor",
     "image_generation": "ImageGenExecutor",
     "text_to_speech": "T2sExecutor",
+    "speech_to_text": "S2tExecutor",
 }
+#: The names in the answer to a body that is not JSON.
+_NOT_JSON = {"text_generation": "text generation", "embeddings": "embeddings", "rerank": "rerank"}
+#: The releases since which these tasks have the endpoint of the tokenizer.
+_TOKENIZES = {"embeddings": (2025, 4), "rerank": (2026, 0)}
 _ENDPOINTS = {
     "chat/completions": "text_generation",
     "completions": "text_generation",
@@ -51,7 +65,8 @@ def answer_generative(request: ClientRequest, models: ServedModels, release: Rel
     if models.api_key and not (request.header("authorization") or "").startswith("Bearer "):
         raise StatusError("UNAUTHORIZED")
     path = path_of(request.path)
-    name, document = _payload(request, path, release)
+    payload = _payload(request, path, release)
+    name = payload.model
     doubts: list[str] = []
     if models.api_key:
         doubts.append("whether the API key is the right one is not looked at")
@@ -68,16 +83,15 @@ def answer_generative(request: ClientRequest, models: ServedModels, release: Rel
     task = limits.task or endpoint_task(path)
     if not limits.task:
         doubts.append("the graph was not read: which endpoints it serves is not known")
-    if document is not None:
-        try:
-            _check(task, path, request.body, document, limits, release, doubts)
-        except CalculatorError as error:
-            details = (
-                f"{error.kind}: CalculatorGraph::Run() failed: \n"
-                f'Calculator::Process() for node "{_NODES.get(task, "LLMExecutor")}" failed: {error.text}'
-            )
-            position = RequestPosition(error.path, error.offset)
-            return answer_with("MEDIAPIPE_EXECUTION_ERROR", details, "REST", release, position, tuple(doubts))
+    try:
+        _check(task, path, request.body, payload, limits, release, doubts)
+    except CalculatorError as error:
+        details = (
+            f"{error.kind}: CalculatorGraph::Run() failed: \n"
+            f'Calculator::Process() for node "{limits.node or _NODES.get(task, "LLMExecutor")}" failed: {error.text}'
+        )
+        position = RequestPosition(error.path, error.offset)
+        return answer_with("MEDIAPIPE_EXECUTION_ERROR", details, "REST", release, position, tuple(doubts))
     doubts.append("what the model makes of the request is not predicted")
     return answer_with("OK", "", "REST", release, doubts=tuple(doubts))
 
@@ -85,7 +99,7 @@ def answer_generative(request: ClientRequest, models: ServedModels, release: Rel
 def named_graph(request: ClientRequest, release: Release) -> str:
     """Returns the model name in a request; empty if the server finds none."""
     try:
-        return _payload(request, path_of(request.path), release)[0]
+        return _payload(request, path_of(request.path), release).model
     except StatusError:
         return ""
 
@@ -95,53 +109,69 @@ def endpoint_task(path: str) -> str:
     return next((task for end, task in _ENDPOINTS.items() if path_of(path).endswith(f"/{end}")), "")
 
 
+class _Payload(Struct, frozen=True):
+    """What the server takes from a request before it reaches a graph."""
+
+    #: The name of the graph.
+    model: str
+    #: The document of a JSON body; `None` for any other body.
+    document: JsonObject | None = None
+    #: The parts of a multipart body; `None` for any other body.
+    parts: Multipart | None = None
+
+
 def _check(
     task: str,
     path: str,
     body: bytes,
-    document: JsonObject,
+    payload: _Payload,
     limits: GenerativeLimits,
     release: Release,
     doubts: list[str],
 ) -> None:
     """Checks the requirements of the calculator of a task. Raises CalculatorError."""
-    if task == "text_generation":
+    document = payload.document
+    if task == "image_generation":
+        doubts += check_image(path, document, payload.parts, release)
+    elif task == "text_to_speech":
+        doubts += check_speech(path, document, release)
+    elif task == "speech_to_text":
+        doubts += check_transcription(path, payload.parts, release)
+    elif task not in _NOT_JSON:
+        doubts.append("what this endpoint requires is not known")
+    elif document is None:
+        raise CalculatorError(f"Non-json request received in {_NOT_JSON[task]} calculator", "", None)
+    elif task == "text_generation":
         doubts += check_generation(path, body, document, limits, release)
+    elif is_tokenize_endpoint(path) and release.at_least(*_TOKENIZES[task]):
+        check_tokenize(body, document, release)
     elif task == "embeddings":
         check_strings(body, document, b"input")
         _encoding_format(document)
-    elif task == "rerank":
-        _rerank(document)
-    elif task == "image_generation":
-        check_image(path, document, release)
-    elif task == "text_to_speech":
-        doubts += check_speech(path, document, release)
     else:
-        doubts.append("what this endpoint requires is not known")
+        _rerank(document)
 
 
-def _payload(request: ClientRequest, path: str, release: Release) -> tuple[str, JsonObject | None]:
-    """Returns the name of the graph, and the document of a JSON body. Raises StatusError."""
+def _payload(request: ClientRequest, path: str, release: Release) -> _Payload:
+    """Returns the name of the graph and the body. Until 2025.1 every body is read as JSON. Raises StatusError."""
     content_type = request.header("content-type") or ""
+    parts = None
+    if not release.at_least(2025, 2):
+        document, name = _json_payload(request, path, release)
+        return _Payload(name, document)
     if "application/json" in content_type:
         document, name = _json_payload(request, path, release)
         if name:
-            return name, document
+            return _Payload(name, document)
     elif "multipart/form-data" in content_type:
-        return _multipart_model(request), None
+        parts = read_multipart(content_type, request.body)
+        if parts is None:
+            raise StatusError("FAILED_TO_PARSE_MULTIPART_CONTENT_TYPE")
+        if parts.field("model"):
+            return _Payload(parts.text("model"), None, parts)
     if len(path) <= 4:
         raise StatusError("FAILED_TO_DEDUCE_MODEL_NAME_FROM_URI")
-    return path[4:], None
-
-
-def _multipart_model(request: ClientRequest) -> str:
-    """Returns the field `model` of a multipart body."""
-    marker = b'name="model"'
-    start = request.body.find(marker)
-    if start < 0:
-        raise StatusError("FAILED_TO_PARSE_MULTIPART_CONTENT_TYPE")
-    value = request.body[start + len(marker) :].lstrip(b"\r\n").split(b"\r\n", 1)[0]
-    return value.decode("utf-8", "replace")
+    return _Payload(path[4:], None, parts)
 
 
 def _json_payload(request: ClientRequest, path: str, release: Release) -> tuple[JsonObject, str]:

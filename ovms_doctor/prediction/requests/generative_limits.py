@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 import posixpath
-import re
 
 from msgspec.structs import replace
 
 from ovms_doctor.model.facts import Facts, FileContent, PathStatus, ReadFile, StatPath
+from ovms_doctor.model.graph_text import GraphMessage
+from ovms_doctor.model.releases import Release
 from ovms_doctor.model.served_models import GenerativeLimits
 from ovms_doctor.prediction.generative import infer_task
+from ovms_doctor.prediction.graphs.validation import validate_graph
 
 _GRAPH_LIMIT = 1 << 20
 _CONFIG_LIMIT = 1 << 22
+_TOKENIZER_LIMIT = 16 << 20
 _TASKS = (
     ("HttpLLMCalculator", "text_generation"),
     ("EmbeddingsCalculator", "embeddings"),
@@ -28,50 +31,63 @@ _TASKS = (
 _OPTIONS = {"speech2text": "speech_to_text", "text2speech": "text_to_speech"}
 #: Files that contain, or may contain, a chat template.
 _TEMPLATES = ("chat_template.jinja", "chat_template.json", "template.jinja")
+_CONFIGURATIONS = ("tokenizer_config.json", "processor_config.json")
+#: The fields of config.json with the model's length, in the server's order.
+_LENGTHS = ("max_position_embeddings", "n_positions", "seq_len", "seq_length", "n_ctx", "sliding_window")
 
 
-def generative_limits(directory: str, given_task: str, facts: Facts) -> GenerativeLimits:
+def generative_limits(directory: str, given_task: str, facts: Facts, release: Release) -> GenerativeLimits:
     """Returns the limits of the model in a directory (an absolute server path). ``given_task``: the task of
     ``--task``. Raises FactsMissingError."""
-    graph = _text(f"{directory}/graph.pbtxt", _GRAPH_LIMIT, facts)
+    data = _bytes(f"{directory}/graph.pbtxt", _GRAPH_LIMIT, facts)
+    graph = data.decode("utf-8", "replace")
     task = next((task for name, task in _TASKS if name in graph), "")
     if not graph:
         # The server creates a graph itself.
         task = given_task or infer_task(directory, facts) or ""
     limits = GenerativeLimits(task=_OPTIONS.get(task, task))
-    tokens = re.search(r"\bmax_tokens_limit\s*:\s*(\d{1,10})", graph)
-    best = re.search(r"\bbest_of_limit\s*:\s*(\d{1,10})", graph)
-    if tokens:
-        limits = replace(limits, max_tokens_limit=int(tokens[1]))
-    if best:
-        limits = replace(limits, best_of_limit=int(best[1]))
-    models_path = re.search(r'\bmodels_path\s*:\s*"([^"]*)"', graph)
-    models = posixpath.normpath(posixpath.join(directory, models_path[1] if models_path else "."))
-    config = _json(f"{models}/config.json", facts)
-    length = config.get("max_position_embeddings") or config.get("n_positions")
-    if isinstance(length, int) and length > 0:
-        limits = replace(limits, max_length=length)
+    models, pipeline_type = directory, ""
+    for node in validate_graph("graph", data, release).nodes[:1] if data else ():
+        limits = replace(limits, node=node.name)
+        options = node.options or GraphMessage("", ())
+        models = posixpath.normpath(posixpath.join(directory, *options.texts("models_path")[:1]))
+        pipeline_type = next(iter(options.texts("pipeline_type")), "")
+        tokens, best = options.first("max_tokens_limit"), options.first("best_of_limit")
+        if tokens is not None and isinstance(tokens.value, int):
+            limits = replace(limits, max_tokens_limit=tokens.value)
+        if best is not None and isinstance(best.value, int):
+            limits = replace(limits, best_of_limit=best.value)
+    limits = replace(limits, max_length=_max_length(_json(f"{models}/config.json", facts)))
     # This is how the server determines the kind of model if the graph does not name it (servable_initializer.cpp).
-    pipeline_type = re.search(r"\bpipeline_type\s*:\s*(\w+)", graph)
     has_vision = all(
         isinstance(facts.ask(StatPath(f"{models}/{name}")), PathStatus)
         for name in ("openvino_vision_embeddings_model.bin", "openvino_text_embeddings_model.xml")
     )
-    if pipeline_type and pipeline_type[1] != "AUTO":
-        has_vision = pipeline_type[1].startswith(("VLM", "OMNI"))
+    if pipeline_type not in ("", "AUTO"):
+        has_vision = pipeline_type.startswith(("VLM", "OMNI"))
     return replace(limits, chat_template=_has_template(models, facts), vision=has_vision)
 
 
+def _max_length(config: dict[str, object]) -> int | None:
+    """Applies `parseMaxModelLength`: the first field that is an unsigned integer of 32 bits."""
+    for name in _LENGTHS:
+        value = config.get(name)
+        if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 1 << 32:
+            return value
+    return None
+
+
 def _has_template(directory: str, facts: Facts) -> bool | None:
-    """Whether a chat template is among the files; `None` if the tokenizer is missing too."""
+    """Whether a chat template is among the files; `None` if the tokenizer cannot be read, whose own template counts
+    too."""
     paths = [f"{directory}/{name}" for name in _TEMPLATES]
     facts.need([StatPath(path) for path in paths])
     if any(isinstance(facts.ask(StatPath(path)), PathStatus) for path in paths):
         return True
-    tokenizer = _json(f"{directory}/tokenizer_config.json", facts)
-    if not tokenizer:
-        return None
-    return bool(tokenizer.get("chat_template"))
+    if any(_json(f"{directory}/{name}", facts).get("chat_template") for name in _CONFIGURATIONS):
+        return True
+    tokenizer = _bytes(f"{directory}/openvino_tokenizer.xml", _TOKENIZER_LIMIT, facts)
+    return b"<chat_template" in tokenizer if tokenizer else None
 
 
 def _json(path: str, facts: Facts) -> dict[str, object]:
@@ -83,8 +99,13 @@ def _json(path: str, facts: Facts) -> dict[str, object]:
 
 
 def _text(path: str, limit: int, facts: Facts) -> str:
+    return _bytes(path, limit, facts).decode("utf-8", "replace")
+
+
+def _bytes(path: str, limit: int, facts: Facts) -> bytes:
+    """Returns the content of a file; empty if it cannot be read."""
     status = facts.ask(StatPath(path))
     if not isinstance(status, PathStatus) or status.kind != "regular":
-        return ""
+        return b""
     content = facts.ask(ReadFile(path, limit))
-    return content.data.decode("utf-8", "replace") if isinstance(content, FileContent) else ""
+    return content.data if isinstance(content, FileContent) else b""

@@ -1,7 +1,8 @@
-"""The required form of requests for images and for speech, as far as their JSON decides.
+"""The required form of requests for images, for speech and for the text of speech, as far as their bodies decide.
 
-From `getPromptField` and `getImageGenerationRequestOptions` (image_gen/imagegenutils.cpp, since 2025.2) and
-`T2sCalculator::Process` (audio/text_to_speech/t2s_calculator.cc, since 2025.4).
+From `getPromptField`, `getImageGenerationRequestOptions` and `getImageEditRequestOptions` (image_gen/imagegenutils.cpp,
+since 2025.2; edits since 2025.3), `T2sCalculator::Process` (audio/text_to_speech/t2s_calculator.cc, since 2025.4) and
+`S2tCalculator::Process` (audio/speech_to_text/s2t_calculator.cc, since 2025.4).
 """
 
 from __future__ import annotations
@@ -10,8 +11,9 @@ import re
 from collections.abc import Callable, Iterator
 
 from ovms_doctor.model.releases import Release
-from ovms_doctor.prediction.requests.chat import CalculatorError
 from ovms_doctor.prediction.requests.json_values import JsonNumber, JsonObject, JsonString, is_int
+from ovms_doctor.prediction.requests.multipart import Multipart
+from ovms_doctor.prediction.requests.tokenize import CalculatorError
 
 _TEXTS = ("prompt_2", "prompt_3", "negative_prompt", "negative_prompt_2", "negative_prompt_3")
 _COUNTS = ("n", "num_images_per_prompt", "max_sequence_length")
@@ -36,13 +38,31 @@ _ACCEPTED = frozenset(
 _SIGNED, _UNSIGNED = range(-(1 << 63), 1 << 63), range(1 << 64)
 
 
-def check_image(path: str, document: JsonObject, release: Release) -> None:
-    """Checks a request for images. Raises CalculatorError."""
-    if release.at_least(2025, 3) and not path.endswith("/images/generations"):
-        if path.endswith("/images/edits"):
-            # The server reads these requests as multipart data, which is not checked here.
-            return
-        raise CalculatorError(f"Unsupported URI: {path}", "", None)
+#: The fields of an edit that the server accepts.
+_ACCEPTED_EDIT = _ACCEPTED | {"mask"}
+#: The longest language code of a transcription.
+_LANGUAGE = 3
+_NO_IMAGE = "RET_CHECK failure (…) image.has_value() && !image.value().empty() Image field is missing in multipart body"
+_GRANULARITIES = 'Invalid timestamp_granularities type. Allowed types: "segment", "word"'
+_NOT_AUDIO = "Received input file is not valid wav nor mp3 audio file"
+
+
+def check_image(
+    path: str, document: JsonObject | None, parts: Multipart | None, release: Release
+) -> list[str]:
+    """Checks a request for images, in JSON or in parts; returns the doubts that remain. Raises CalculatorError."""
+    if release.at_least(2025, 3):
+        if _is_below(path, "images/edits", release):
+            return _check_edit(parts, release)
+        if not _is_below(path, "images/generations", release):
+            raise CalculatorError(f"Unsupported URI: {path}", "", None)
+    if document is None:
+        raise CalculatorError("Failed to parse JSON", "", None)
+    _check_generation(document, release)
+    return []
+
+
+def _check_generation(document: JsonObject, release: Release) -> None:
     prompt = document.find(b"prompt")
     if prompt is None:
         raise CalculatorError("prompt field is missing in JSON body", "$", document.start)
@@ -63,10 +83,87 @@ def check_image(path: str, document: JsonObject, release: Release) -> None:
         raise CalculatorError(f"Unhandled parameter: {name}", f"$.{name}", start)
 
 
-def check_speech(path: str, document: JsonObject, release: Release) -> list[str]:
-    """Checks a request for speech; returns the doubts that remain. Raises CalculatorError."""
-    if not path.endswith("/audio/speech"):
+def _check_edit(parts: Multipart | None, release: Release) -> list[str]:
+    """Checks an edit of an image, which is multipart."""
+    if parts is None:
+        raise CalculatorError("Failed to parse multipart data", "", None)
+    if not parts.field("prompt"):
+        raise CalculatorError("prompt field is missing in multipart body", "$.prompt", None)
+    if not parts.files.get("image"):
+        raise CalculatorError(_NO_IMAGE, "$.image", None, "INTERNAL")
+    form = parts.text("response_format")
+    if form and form != "b64_json":
+        text = f"Unsupported response_format: {form}. Only b64_json is supported."
+        raise CalculatorError(text, "$.response_format", None)
+    for name in _REFUSED:
+        if parts.field(name):
+            raise CalculatorError(f"Unhandled parameter: {name}", f"$.{name}", None)
+    accepted = _ACCEPTED_EDIT if release.at_least(2026, 1) else _ACCEPTED
+    if release.at_least(2026, 2):
+        accepted = accepted | {"lora_alphas"}
+    for name in sorted({*parts.fields, *parts.files}):
+        if name not in accepted:
+            raise CalculatorError(f"Unhandled parameter: {name}", f"$.{name}", None)
+    return ["the numbers and the images of the parts are not looked at"]
+
+
+def check_transcription(path: str, parts: Multipart | None, release: Release) -> list[str]:
+    """Checks a request for the text of speech; returns the doubts that remain. Raises CalculatorError."""
+    transcribes = _is_below(path, "audio/transcriptions", release)
+    if not transcribes and not _is_below(path, "audio/translations", release):
         raise CalculatorError(f"Unsupported URI: {path}", "", None)
+    if parts is None:
+        raise CalculatorError("Failed to parse multipart data", "", None)
+    doubts = _check_stream(parts, transcribes, release)
+    audio = parts.files.get("file", b"")
+    if not audio:
+        raise CalculatorError("File parsing fails", "$.file", None)
+    is_wav = audio[:4] == b"RIFF" and audio[8:12] == b"WAVE"
+    if not is_wav and b"\xff" not in audio:
+        # A frame of MP3 begins with this byte.
+        raise CalculatorError(_NOT_AUDIO, "$.file", None)
+    if not is_wav and audio[:3] != b"ID3" and audio[:1] != b"\xff":
+        doubts.append("whether the file is WAV or MP3, which the server reads, is not known")
+    # Before 2026.0 the server looked for the language among the files.
+    if transcribes and release.at_least(2026, 0) and len(parts.field("language")) > _LANGUAGE:
+        raise CalculatorError("Invalid language code.", "$.language", None)
+    granularities = parts.fields.get("timestamp_granularities[]", [])
+    if transcribes and release.at_least(2026, 0):
+        for value in granularities:
+            if value not in (b"segment", b"word"):
+                raise CalculatorError(_GRANULARITIES, "$.timestamp_granularities[]", None)
+        if b"word" in granularities:
+            doubts.append("whether the graph has enable_word_timestamps is not looked at")
+    return doubts
+
+
+def _check_stream(parts: Multipart, transcribes: bool, release: Release) -> list[str]:
+    """Checks the field that asks for a stream; returns the doubts that remain."""
+    if not release.at_least(2026, 2):
+        # In 2025.4 the server looks for the field among the files.
+        if parts.field("stream") if release.at_least(2026, 0) else parts.files.get("stream"):
+            raise CalculatorError("streaming is not supported", "$.stream", None)
+        return []
+    if parts.field("stream") != b"true":
+        return []
+    if not transcribes:
+        raise CalculatorError("streaming is not supported for translations endpoint", "$.stream", None)
+    return ["whether the graph has a LOOPBACK stream, which streaming needs, is not looked at"]
+
+
+def _is_below(path: str, endpoint: str, release: Release) -> bool:
+    """Whether a path begins with that of an endpoint."""
+    return path.startswith(f"/v3/{endpoint}") or (
+        release.at_least(2026, 3) and path.startswith(f"/v1/{endpoint}")
+    )
+
+
+def check_speech(path: str, document: JsonObject | None, release: Release) -> list[str]:
+    """Checks a request for speech; returns the doubts that remain. Raises CalculatorError."""
+    if not _is_below(path, "audio/speech", release):
+        raise CalculatorError(f"Unsupported URI: {path}", "", None)
+    if document is None:
+        raise CalculatorError("Failed to parse JSON", "", None)
     text = document.find(b"input")
     if text is None:
         raise CalculatorError("input field is missing in JSON body", "$", document.start)

@@ -51,7 +51,7 @@ class Route(Struct, frozen=True):
     name: str = ""
     #: The version's number; `None` if the URL names none.
     version: int | None = None
-    #: The TensorFlow Serving method.
+    #: The TensorFlow Serving method, or `metadata`.
     method: str = ""
 
 
@@ -110,7 +110,7 @@ def _post(path: str, release: Release) -> Route:
 def _get(path: str, release: Release) -> Route:
     tfs = not release.at_least(2026, 3)
     if tfs and (match := _TFS_STATUS.fullmatch(path)):
-        return Route("tfs status", _decoded(match[2] or "", release), _version(match[3]))
+        return Route("tfs status", _decoded(match[2] or "", release), _version(match[3]), match[5] or "")
     if _CONFIG.fullmatch(path):
         return Route("config status")
     if release.at_least(2022, 2):

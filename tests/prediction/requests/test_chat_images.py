@@ -79,19 +79,32 @@ def test_an_image_that_is_not_loaded_comes_first_until_2026_2() -> None:
 
 
 @pytest.mark.parametrize(
-    ("max_tokens", "limit", "doubtful"),
-    [(64, None, True), (63, None, False), (None, 64, True), (None, 63, False)],
+    ("max_tokens", "limit", "release", "vision", "fits"),
+    [
+        (64, None, "2026.3", False, False),
+        (63, None, "2026.3", False, True),
+        (None, 64, "2026.3", False, False),
+        (None, 63, "2026.3", False, True),
+        (64, None, "2025.1", False, False),
+        # 2025.0 does not compare them, and models with vision are compared since 2026.3.
+        (64, None, "2025.0", False, True),
+        (64, None, "2026.2", True, True),
+        (64, None, "2026.3", True, False),
+    ],
 )
-def test_answers_longer_than_the_model(max_tokens: int | None, limit: int | None, doubtful: bool) -> None:
+def test_answers_longer_than_the_model(
+    max_tokens: int | None, limit: int | None, release: str, vision: bool, fits: bool
+) -> None:
     """The prompt's tokens and max_tokens, else max_tokens_limit, are compared with the model's (servable.cpp)."""
-    limits = GenerativeLimits(task="text_generation", vision=False, max_length=64, max_tokens_limit=limit)
+    limits = GenerativeLimits(task="text_generation", vision=vision, max_length=64, max_tokens_limit=limit)
     models = ServedModels(graphs=(ServedGraph("m", "generative", generative=limits),))
     fields: dict[str, object] = {"model": "m", "messages": [{"role": "user", "content": "hi"}]}
     body = json.dumps(fields if max_tokens is None else {**fields, "max_tokens": max_tokens}).encode()
     headers = (("Content-Type", "application/json"),)
     request = ClientRequest("OpenAI", path="/v3/chat/completions", headers=headers, body=body)
-    found = answer_request(request, models, parse_release("2026.3"), Facts()).answer
-    assert any("any prompt exceed" in doubt for doubt in found.doubts) is doubtful
+    found = answer_request(request, models, parse_release(release), Facts()).answer
+    assert found.succeeds is fits
+    assert ("+ max tokens value: 64 exceeds model max length: 64" in found.message) is not fits
 
 
 def test_a_server_with_unknown_options() -> None:

@@ -25,8 +25,8 @@ def findings(files: MemoryFiles, mode: str = "config", **more: object) -> list[F
 
 
 def subject(finding: Finding) -> tuple[str, str | None, int | None, str | None]:
-    subject = finding.subject
-    return finding.code, subject.model, place.version, place.path
+    about = finding.subject
+    return finding.code, about.model, about.version, about.path
 
 
 def test_nothing_is_found_where_the_fallback_is_stable() -> None:

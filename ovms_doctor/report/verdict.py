@@ -157,7 +157,8 @@ def _of_models(plan: Plan, report: Report) -> tuple[str, str]:
     followed: list[ModelStatus] = [one for one in statuses if one != "not followed"]
     total, unknown = len(followed), followed.count("unknown")
     apart = len(statuses) - total
-    more = f"; {plural(apart, 'graph or generative model')} not followed" if apart else ""
+    kind = "graph or generative model" if apart == 1 else "graphs or generative models"
+    more = f"; {apart} {kind} not followed" if apart else ""
     # If nothing else is served, it is only known that the server starts.
     served = "the server starts" if apart and not total else _served_so_far(plan, total, unknown)
     if "bad" in followed:

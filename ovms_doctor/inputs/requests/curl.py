@@ -175,11 +175,11 @@ class _Line:
         names = {name.lower() for name, _ in self._headers}
         if self._form:
             # curl adds the boundary also to a type that the user gives.
-            given = next((value for name, value in self._headers if name.lower() == "content-type"), None)
+            own_type = next((value for name, value in self._headers if name.lower() == "content-type"), None)
             self._headers = [item for item in self._headers if item[0].lower() != "content-type"]
             body, content_type = multipart_body(
                 [FormPart(as_bytes(name), content, as_bytes(file)) for name, content, file in self._form],
-                given or "multipart/form-data",
+                own_type or "multipart/form-data",
             )
             self._headers.append(("Content-Type", content_type))
         elif self._json and "content-type" not in names:

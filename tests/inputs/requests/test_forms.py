@@ -34,12 +34,12 @@ def test_curl() -> None:
     assert found.files == {"file": b"content of a.wav"}
 
 
-@pytest.mark.parametrize("given", ["multipart/form-data", "application/json"])
-def test_curl_adds_the_boundary_to_a_given_type(given: str) -> None:
-    request = curl(f"-H 'Content-Type: {given}' -F model=m")
+@pytest.mark.parametrize("own_type", ["multipart/form-data", "application/json"])
+def test_curl_adds_the_boundary_to_a_given_type(own_type: str) -> None:
+    request = curl(f"-H 'Content-Type: {own_type}' -F model=m")
     types = [value for name, value in request.headers if name.lower() == "content-type"]
     assert len(types) == 1
-    assert types[0].startswith(f"{given}; boundary=")
+    assert types[0].startswith(f"{own_type}; boundary=")
 
 
 @pytest.mark.parametrize("client", ["requests", "httpx"])

@@ -221,7 +221,7 @@ def _for_store(cause: CouldNotLook) -> str:
         return ""
     if cause.path.startswith(_AZURE):
         return "List the path with Azure's own tools: ovms-doctor checks path, environment and proxy only."
-    if "has changed" in cause.reason or cause.reason == "interrupted":
+    if "has changed" in cause.reason:
         return "Run it again."
     if "--" in cause.reason:
         return "Do what the reason says, and run it again."

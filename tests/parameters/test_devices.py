@@ -460,7 +460,63 @@ def test_findings(
         assert finding.code == "OVD732" or (finding.remedy is not None and finding.remedy.steps)
 
 
+OTHERS = ", and OpenVINO uses the other devices of the list"
+NOT_OPENED = "the server's user has no permission to open the GPU"
+GROUPS = "/dev/dri/renderD* can be opened by group 109; the groups of uid 5000: 39, 44, 5000"
+TO_GROUP = "Add the server's user to the group 109 of /dev/dri/renderD*, and restart the server."
+ON_OTHERS = "The model is served on the other devices of the list"
+NOTHING = "The server keeps running and answers “ready”, but serves nothing under this name."
+
+
+@pytest.mark.parametrize(
+    ("device", "host_devices", "message", "detail", "evidence", "step", "recovers", "confidence"),
+    [
+        ("GPU", RENDER, NOT_OPENED, NOTHING, GROUPS, TO_GROUP, "restart", "medium"),
+        ("AUTO:GPU,CPU", RENDER, NOT_OPENED + OTHERS, "The model is served, but not on that device.", GROUPS,
+         TO_GROUP, "restart", "medium"),
+        ("AUTO:GPU.0,CPU", NONE, "the server has no GPU" + OTHERS, f"{ON_OTHERS}.",
+         "no /dev/dri/renderD* of Intel exists", "", None, "high"),
+        ("AUTO:CPU, GPU", NONE, "there is no device “ GPU”" + OTHERS, f"{ON_OTHERS}.", "",
+         "Did you mean GPU? Names must match exactly, without spaces.", "config_change", "high"),
+        ("AUTO:CPU,GNA", NONE, "GNA is a device of older releases" + OTHERS, f"{ON_OTHERS}.", "",
+         "Remove GNA from the list.", "config_change", "high"),
+    ],
+)  # fmt: skip
+def test_what_the_findings_say(
+    device: str,
+    host_devices: HostDevices,
+    message: str,
+    detail: str,
+    evidence: str,
+    step: str,
+    recovers: str | None,
+    confidence: str,
+) -> None:
+    """AUTO and MULTI leave out a device that is missing; a single device that is missing fails the load."""
+    _, (found,), _ = plan_and_findings(device, host_devices)
+    assert found.message == f'"target_device": "{device}": {message}'
+    assert (found.detail, found.recovers, found.confidence) == (detail, recovers, confidence)
+    assert "".join(item.observation for item in found.evidence) == evidence
+    assert "".join(item.text for item in found.remedy.steps) == step
+    version = 1 if device == "GPU" else None
+    assert (found.subject.model, found.subject.version) == ("m", version)
+    assert bool(found.server_log) == (device == "GPU")
+
+
 CPU_ONLY = {"plugin_config": {"ENABLE_HYPER_THREADING": True}}
+
+
+def test_what_the_finding_on_the_default_device_says() -> None:
+    _, (found,), _ = plan_and_findings(None, GPU, parameter_values=CPU_ONLY)
+    assert found.detail == (
+        "The server uses the GPU if OpenVINO finds its driver, else the CPU. On the GPU it refuses a plugin_config "
+        "key that only the CPU supports, and leaves out this entry and all entries after it: "
+        "ENABLE_HYPER_THREADING (m)."
+    )
+    assert [item.observation for item in found.evidence] == ["models without target_device: m"]
+    assert (found.recovers, found.confidence) == ("config_change", "medium")
+    _, (found,), _ = plan_and_findings(None, GPU)
+    assert found.detail == "The server uses the GPU if OpenVINO finds its driver, else the CPU."
 
 
 @pytest.mark.parametrize(

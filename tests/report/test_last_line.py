@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from ovms_doctor.model.causes import CouldNotLook
 from ovms_doctor.model.container import Container, ContainerState
 from ovms_doctor.model.findings import Finding, Subject
+from ovms_doctor.model.graph_plan import GraphPlan, GraphProblem, ServableFault
 from ovms_doctor.model.live import Address, LiveServable, LiveStatus, LiveVersion, Observations
 from ovms_doctor.model.plan import ModelPlan
 from ovms_doctor.model.plan_problems import StartProblem
@@ -149,6 +150,37 @@ def test_a_graph_that_is_not_followed_is_named_beside_a_success() -> None:
         last(report(GOOD, GRAPH))
         == "✓ the model is served as its owner expects; 1 graph or generative model not followed"
     )
+
+
+NODE_FAULT = ServableFault("file_missing", "requests", "LLMExecutor")
+TEXT_FAULT = GraphProblem("text", "MEDIAPIPE_GRAPH_CONFIG_FILE_INVALID", "it is not valid")
+
+
+@pytest.mark.parametrize(
+    ("followed", "tried", "expected"),
+    [
+        (GraphPlan("/models/graph/graph.pbtxt"), True, "✓ the model is served as its owner expects"),
+        # A graph that is AVAILABLE and fails with each request is not what its owner expects.
+        (GraphPlan("", faults=(NODE_FAULT,)), True, "✗ the model is not served as its owner expects"),
+        (GraphPlan("", problem=TEXT_FAULT), True, "✗ the model is not served as its owner expects"),
+        (GraphPlan(""), False, "✗ the model is not served as its owner expects"),
+        (GraphPlan("", doubts=("x is too large",)), True, "? could not look at the model"),
+        (
+            GraphPlan("", unfollowed=("XCalculator",)),
+            True,
+            "? the server starts; whether its graph or generative model is served is not known",
+        ),
+        (
+            GraphPlan("", problem=TEXT_FAULT, unfollowed=("XCalculator",)),
+            True,
+            "✗ the model is not served as its owner expects",
+        ),
+    ],
+)
+def test_a_graph(followed: GraphPlan, tried: bool, expected: str) -> None:
+    graph = replace(GRAPH, followed=followed, tried=tried)
+    verdict = {"✓": "pass", "✗": "fail", "?": "incomplete"}[expected[0]]
+    assert last(report(graph, verdict=verdict)) == expected
 
 
 def test_a_generative_model_that_is_not_there_yet() -> None:

@@ -20,6 +20,14 @@ _OPENAI = (
 )
 
 
+def api_of(path: str, body: bytes) -> Api:
+    """Returns the API of a request: that of its path. Of a path that no API has for inference, such as
+    ``/v1/models/NAME/infer`` or ``/v1/models/NAME`` without ``:predict``, that of the body."""
+    if body and re.search(r"/v1/models/[^/:]+(/versions/\w+)?(/(infer|predict))?/?$", path):
+        return api_of_body(body)[0]
+    return api_of_path(path) or (api_of_body(body)[0] if body else "other")
+
+
 def api_of_path(path: str) -> Api | None:
     """Returns the API of a URL path; `None` for an unknown one."""
     if re.search(r"/v2(/|$)", path):

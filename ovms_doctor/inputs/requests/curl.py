@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from urllib.parse import quote
 
 from ovms_doctor.inputs import DocumentError
-from ovms_doctor.inputs.requests.body import api_of_body, api_of_path
+from ovms_doctor.inputs.requests.body import api_of
 from ovms_doctor.inputs.requests.multipart import FormPart, multipart_body
 from ovms_doctor.inputs.requests.shell import as_bytes, as_typed, command, refuse_unknown
 from ovms_doctor.model.client_request import Api, ClientRequest
@@ -187,7 +187,7 @@ class _Line:
         elif has_body and self._upload is None and "content-type" not in names:
             self._headers.append(("Content-Type", "application/x-www-form-urlencoded"))
         method = self._method or self._default_method(has_body or bool(self._form))
-        api: Api = api_of_path(path) or (api_of_body(body)[0] if body else "other")
+        api: Api = api_of(path, body)
         sent = body if has_body or self._form else b""
         return ClientRequest(
             api, "REST", method, path, tuple(self._headers), sent, None, address, tuple(self._notes), "curl"

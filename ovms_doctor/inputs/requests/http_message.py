@@ -3,7 +3,7 @@
 import re
 
 from ovms_doctor.inputs import DocumentError
-from ovms_doctor.inputs.requests.body import api_of_body, api_of_path
+from ovms_doctor.inputs.requests.body import api_of
 from ovms_doctor.model.client_request import ClientRequest
 from ovms_doctor.model.pattern import lazy_pattern
 
@@ -42,7 +42,7 @@ def parse_http(data: bytes) -> ClientRequest:
             missing = size - len(body)
             notes.append(f"Content-Length is {size:,}, and {missing:,} bytes of the body are missing.")
     target = line[2].decode("utf-8", "surrogateescape")
-    api = api_of_path(target) or (api_of_body(body)[0] if body else "other")
+    api = api_of(target, body)
     return ClientRequest(
         api,
         "REST",

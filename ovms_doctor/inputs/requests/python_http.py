@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlencode
 
-from ovms_doctor.inputs.requests.body import api_of_body, api_of_path
+from ovms_doctor.inputs.requests.body import api_of
 from ovms_doctor.inputs.requests.multipart import FormPart, multipart_body
 from ovms_doctor.inputs.requests.python_values import (
     FILE_CONTENT,
@@ -185,7 +185,7 @@ def send_http(method: str, url: Any, keywords: dict[str, Any], sent: Requests) -
         body, is_known = _body_of(data)
         if isinstance(data, dict) and "content-type" not in names:
             headers["Content-Type"] = "application/x-www-form-urlencoded"
-    api = api_of_path(path) or (api_of_body(body)[0] if body else "other")
+    api = api_of(path, body)
     sent.append(
         ClientRequest(
             api,

@@ -37,6 +37,9 @@ def correct_address(
                 f"This release has no TensorFlow Serving API: send it to POST {moved} in the form of KServe."
             )
             return Step(replace(request, path=moved, method="POST", api="KServe"), text)
+    if request.api == "KServe" and release.at_least(2026, 3) and re.match(r"/?v1/models/", path):
+        # This release takes it for a request to a generative model.
+        return _route(request, path, models, release)
     if answer.code in ("REST_INVALID_URL", "REST_UNSUPPORTED_METHOD", "REST_NOT_FOUND", "PATH_INVALID"):
         return _route(request, path, models, release)
     if answer.code == "MODEL_VERSION_MISSING":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ovms_doctor.inputs.requests.body import api_of_body
+from ovms_doctor.inputs.requests.body import api_of, api_of_body
 
 
 @pytest.mark.parametrize(
@@ -27,3 +27,32 @@ from ovms_doctor.inputs.requests.body import api_of_body
 )
 def test_api(body: bytes, api: str) -> None:
     assert api_of_body(body)[0] == api
+
+
+KSERVE = b'{"inputs": [{"name": "x", "datatype": "FP32", "shape": [1], "data": [1]}]}'
+TFS = b'{"instances": [1]}'
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "api"),
+    [
+        ("/v2/models/m/infer", TFS, "KServe"),
+        ("/v1/models/m:predict", KSERVE, "TFS"),
+        ("/v1/models/m/versions/1:predict", TFS, "TFS"),
+        ("/v3/chat/completions", TFS, "OpenAI"),
+        ("/v1/chat/completions", KSERVE, "OpenAI"),
+        ("/infer", TFS, "TFS"),
+        ("/infer", b"", "other"),
+        # No API has such a path for inference: it is that of one API, with the ending of another one, or without any.
+        ("/v1/models/m/infer", KSERVE, "KServe"),
+        ("/v1/models/m/infer", TFS, "TFS"),
+        ("/v1/models/m/versions/1/infer", TFS, "TFS"),
+        ("/v1/models/m/predict", TFS, "TFS"),
+        ("/v1/models/m", KSERVE, "KServe"),
+        # The model of the list, since 2026.3.
+        ("/v1/models/m", b"", "OpenAI"),
+        ("/v1/models", b"", "OpenAI"),
+    ],
+)
+def test_api_of_a_request(path: str, body: bytes, api: str) -> None:
+    assert api_of(path, body) == api

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from ovms_doctor.checks import layout, permissions
 from ovms_doctor.checks import unmounted_paths as outside
 from ovms_doctor.checks.container import check
+from ovms_doctor.checks.container.steps import memory_steps
 from ovms_doctor.checks.context import Context
 from ovms_doctor.checks.registry import arrange
 from ovms_doctor.inputs.arguments import read_arguments
@@ -275,12 +276,42 @@ def test_bound_to_the_loopback() -> None:
     assert codes(replace(local, engine="podman", user_namespace="rootless")) == []
 
 
+def test_what_is_said_of_a_port_without_a_listener() -> None:
+    rest = replace(BASE, arguments=ARGUMENTS[:6], ports=(PublishedPort(9000, 80),))
+    (found,) = findings(rest)
+    assert found.message == "Port 9000 of the container is published, but the server does not listen on it"
+    assert [item.observation for item in found.evidence] == [
+        "the server listens: REST on 8000",
+        "port 80 of the host, port 9000 of the container",
+    ]
+    assert (found.confidence, found.recovers) == ("medium", "restart")
+    assert found.remedy.steps[0].text == "Publish port 8000, on which the server listens."
+    (found,) = findings(replace(rest, ports=(PublishedPort(9000, None),)))
+    assert (
+        found.evidence[1].observation == "port chosen by the engine of the host, port 9000 of the container"
+    )
+    assert found.remedy.steps[0].command == "-p 8000"
+    (found,) = findings(replace(rest, ports=BASE.ports))
+    assert [item.text for item in found.remedy.steps] == [
+        "Let the server listen on it: --port 9000",
+        "Or leave out port 9000.",
+    ]
+    (found,) = findings(replace(BASE, arguments=(*ARGUMENTS, "--rest_bind_address", "127.0.0.1")))
+    assert (
+        found.message == "Port 8000 is published, but the server listens there on the loopback address only"
+    )
+    (step,) = found.remedy.steps
+    assert step.text == "Remove --grpc_bind_address and --rest_bind_address, or set them to 0.0.0.0."
+
+
 def test_service_of_kubernetes() -> None:
     pod = replace(
         BASE, source="kubernetes", engine="kubernetes", network="", ports=(PublishedPort(8080, 80, "ovms"),)
     )
     (found,) = findings(pod)
     assert found.code == "OVD721"
+    assert found.message == "The service ovms forwards to port 8080, on which the server does not listen"
+    assert found.evidence[1].observation == "service ovms: port 80, targetPort 8080"
     assert found.remedy.steps[0].command == "targetPort: 8000"
     assert codes(replace(pod, siblings=("proxy",))) == [], "another container may listen there"
 
@@ -303,6 +334,34 @@ def test_probe_that_never_succeeds(probe: Probe, part: str) -> None:
     assert (found.code, found.severity) == ("OVD712", "error")
     assert part in found.message
     assert found.remedy.steps[0].command == "httpGet: {path: /v2/health/ready, port: 8000}"
+
+
+@pytest.mark.parametrize(
+    ("kind", "effect"),
+    [
+        ("startup", "Kubernetes restarts the container after the allowed number of failures."),
+        ("liveness", "Kubernetes restarts the container after the allowed number of failures."),
+        ("readiness", "The pod never becomes ready, and services send it no requests."),
+        ("health", "The engine reports the container as unhealthy."),
+    ],
+)
+def test_what_is_said_of_a_probe_that_never_succeeds(kind: str, effect: str) -> None:
+    probe = Probe(kind, "http", 8000, "/health")  # type: ignore[arg-type]
+    (found,) = findings(replace(BASE, source="kubernetes", probes=(probe,)))
+    reason = "the server has no /health, and answers it with an error"
+    assert found.message == f"The {kind} probe never succeeds: {reason}"
+    assert (found.detail, found.confidence, found.recovers) == (effect, "medium", "restart")
+    assert [item.observation for item in found.evidence] == [
+        f"{kind}: http /health, port 8000", "the server listens: gRPC on 9000 and REST on 8000"
+    ]  # fmt: skip
+
+
+def test_probe_of_a_server_without_rest() -> None:
+    arguments = (*ARGUMENTS[:4], "--port", "9000")
+    probe = Probe("liveness", "tcp", 8000)
+    (found,) = findings(replace(BASE, source="kubernetes", arguments=arguments, ports=(), probes=(probe,)))
+    assert found.evidence[0].observation == "liveness: tcp, port 8000"
+    assert [step.command for step in found.remedy.steps] == [None, "tcpSocket: {port: 9000}"]
 
 
 def test_an_engines_health_check_withholds_nothing() -> None:
@@ -352,8 +411,17 @@ def test_latest_that_is_old() -> None:
     )
     (found,) = findings(old)
     assert (found.code, found.severity) == ("OVD726", "info")
+    assert found.message == (
+        "The image is tagged latest and contains OVMS 2023.3; newer releases exist, at least 2026.3"
+    )
+    assert [(item.observation, item.how) for item in found.evidence] == [
+        ("OVMS 2023.3", "the container's log")
+    ]
+    assert found.remedy.steps[0].command == "docker pull registry.example/openvino/model_server:2026.3"
     (found,) = findings(replace(old, image="openvino/model_server:latest-gpu"))
     assert found.remedy.steps[0].command == "docker pull openvino/model_server:2026.3-gpu"
+    (found,) = findings(replace(old, image="localhost:5000/openvino/model_server", engine="podman"))
+    assert found.remedy.steps[0].command == "podman pull localhost:5000/openvino/model_server:2026.3"
 
 
 def on_device(device: str, *, refused: bool = False) -> ModelPlan:
@@ -403,8 +471,54 @@ def test_a_missing_driver_is_an_error_if_the_plan_needs_it() -> None:
         "warning",
         "docker run … openvino/model_server:2026.3-gpu …",
     )
+    image = "the image openvino/model_server:2026.3 has no driver for the GPU"
+    assert found.message == f"--target_device GPU: {image}"
+    assert [item.observation for item in found.evidence] == ["the tag 2026.3 is for the CPU only"]
+    assert (found.confidence, found.recovers) == ("medium", "restart")
     (found,) = findings(BASE, on_device("GPU", refused=True))
     assert found.severity == "error"
+    (found,) = findings(BASE, on_device("GPU.1"))
+    assert found.message == f"--target_device GPU.1: {image}"
+    own = replace(BASE, image="mine:1", labels=(("supported-devices", "CPU=1 GPU=0"),))
+    (found,) = findings(own, on_device("GPU"))
+    assert [item.observation for item in found.evidence] == ["supported-devices: CPU=1 GPU=0"]
+    assert found.remedy.steps[0].text == "Use the image with the drivers: its tag ends in -gpu."
+
+
+def test_no_driver_is_needed_before_a_version_is_there() -> None:
+    waiting = replace(on_device("GPU"), versions=())
+    assert codes(BASE, waiting) == []
+
+
+# -- memory --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("source", "command"),
+    [
+        ("docker", "docker update --memory 512m --memory-swap 512m ovms && docker restart ovms"),
+        ("docker-run", "-m 512m --memory-swap 512m"),
+        ("compose", "mem_limit: 512m"),
+        ("kubernetes", "resources: {requests: {memory: 512Mi}, limits: {memory: 512Mi}}"),
+    ],
+)
+def test_twice_the_limit_that_was_not_enough(source: str, command: str) -> None:
+    limits = replace(BASE.limits, memory=256 << 20)
+    container = replace(BASE, source=source, limits=limits)  # type: ignore[arg-type]
+    context = Context(
+        Deployment("single", parse_release("2026.3"), "given"), Plan("single", "serves"), Facts()
+    )
+    (step,) = memory_steps(context, container)
+    assert (step.text, step.command) == ("Raise the limit to 512 MiB (twice the present limit).", command)
+
+
+def test_without_a_limit_the_host_has_too_little_memory() -> None:
+    context = Context(
+        Deployment("single", parse_release("2026.3"), "given"), Plan("single", "serves"), Facts()
+    )
+    (step,) = memory_steps(context, BASE)
+    assert step.text == "Give the host more memory, or run fewer programs beside the server."
+    assert step.command is None
 
 
 # -- what other checks say of a container --------------------------------------------------------------

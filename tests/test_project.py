@@ -379,24 +379,23 @@ def _local_links(path: Path) -> list[str]:
 
 #: Names that do not say what the thing is, for types, functions and modules; CONTRIBUTING.md describes good names.
 COINED = frozenset(
-    "Sight Meeting Surroundings Told Given Words Begun Asked Said Shown Seen Paper Place Stops "
-    "Broken NotRead Refused "
-    "Died Threw Came General World ask_aside setbacks contained fate by_place everything aside room rooms meeting "
-    "begun told said asked seen shown given wanted done came trouble place places words what where "
-    "why heard unmet foretold "
-    "threw nobody world_directory DeviceWorld worlds host_world look look_at look_ahead looked_up time_to_look "
-    "cannot_look HungLooks hung_looks LookRemedy LiveLook KnownWords known_words who what_then what_else "
-    "why_unknown ask_worker ask_host ask_ahead ask_openvino ask_model say become essence likeness in_trouble strike "
-    "learned see_host see_devices Brought bring Sheet Odd Means Way way_phrase ways_text turn_to take_begun "
-    "seeming_entry speaks_as_requested gone make_room strangers".split()
+    "Sight Meeting Surroundings Told Given Words Begun Asked Said Shown Seen Paper Place Stops Broken "
+    "NotRead Refused Died Threw Came General World ask_aside setbacks contained fate by_place "
+    "everything aside room rooms meeting begun told said asked seen shown given wanted done came "
+    "trouble place places words what where why heard unmet foretold threw nobody world_directory "
+    "DeviceWorld worlds host_world look look_at look_ahead looked_up time_to_look cannot_look HungLooks "
+    "hung_looks LookRemedy LiveLook KnownWords known_words who what_then what_else why_unknown "
+    "ask_worker ask_host ask_ahead ask_openvino ask_model say become essence likeness in_trouble strike "
+    "learned see_host see_devices Brought bring Sheet Odd Means Way way_phrase ways_text turn_to "
+    "take_begun spoiled WELL MOMENT really tells_names_with_dots seeming_entry speaks_as_requested gone "
+    "make_room strangers".split()
 )
 #: The same for variables, parameters and fields.
 COINED_VARIABLES = frozenset(
-    "told said asked seen unseen untold unsaid unmet paper seat aside meeting fate sight setbacks begun room rooms "
-    "heard foretold given wanted done came trouble troubles place places what where why who blamed "
-    "threw deed fed dear "
-    "nobody look looked looked_at patience tired in_vain in_a_row wave mine strange strangers sure near way ways sees "
-    "everybody everything".split()
+    "told said asked seen unseen untold unsaid unmet paper seat aside meeting fate sight setbacks begun "
+    "room rooms heard foretold given wanted done came trouble troubles place places what where why who "
+    "blamed threw deed fed dear nobody look looked looked_at patience tired in_vain in_a_row wave mine "
+    "strange strangers sure near culprit meanwhile nowhere way ways sees everybody everything".split()
 )
 #: The same for variables outside of the package, where arguments and outputs were often called so.
 COINED_TEST_VARIABLES = COINED_VARIABLES | frozenset(

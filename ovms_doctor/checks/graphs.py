@@ -147,12 +147,12 @@ def _failure_effect(context: Context, model: ModelPlan, verdict: str) -> str:
         if model.followed is not None and any(
             item.kind in _ENDS_WITH_A_REQUEST for item in model.followed.faults
         ):
-            which = (
+            ordinal = (
                 "A long"
                 if any(item.kind == "eviction_block" for item in model.followed.faults)
                 else "The first"
             )
-            return f"{name} is AVAILABLE. {which} request to it ends the whole server."
+            return f"{name} is AVAILABLE. {ordinal} request to it ends the whole server."
         return f"{name} is AVAILABLE, and /v2/health/ready answers 200. Requests to it fail."
     if verdict == "advice":
         return "The graph is loaded if the device's compiler accepts the model."

@@ -227,8 +227,12 @@ def _evidence(context: Context, problem: StartProblem, network: NetworkInspectio
             ),
         )
     if problem.kind == "address_not_local":
-        has = "cannot be bound here" if uses_host_network(context.deployment) else "can be bound on this host"
-        return (Evidence(f"{problem.text} {has}", "bind of the address, with a port of the kernel's choice"),)
+        action = (
+            "cannot be bound here" if uses_host_network(context.deployment) else "can be bound on this host"
+        )
+        return (
+            Evidence(f"{problem.text} {action}", "bind of the address, with a port of the kernel's choice"),
+        )
     if problem.kind == "port_not_permitted":
         own = not uses_host_network(context.deployment)
         source = "the container's settings" if own else "/proc/sys/net/ipv4/ip_unprivileged_port_start"

@@ -134,9 +134,9 @@ def _memory(context: Context, estimate: MemoryEstimate) -> Iterator[Finding]:
         )
     elif estimate.swap_low > size:
         code = NO_ROOM_FOR_A_NEW_VERSION
-        both = size_in_words(estimate.swap_low)
+        total = size_in_words(estimate.swap_low)
         message = (
-            f"While a new version of the largest model is loaded, the versions need {both}, more than {name}"
+            f"While a new version of the largest model is loaded, the versions need {total}, more than {name}"
         )
     else:
         return

@@ -281,10 +281,10 @@ def with_log(options: CheckOptions) -> CheckOptions:
 
 
 def collector_for(
-    options: CheckOptions, progress: Progress, meanwhile: Iterator[object] | None = None
+    options: CheckOptions, progress: Progress, idle_work: Iterator[object] | None = None
 ) -> Collector:
     """Returns the collector for this host and for stores. Child processes for the host start at once, those for stores
-    with the first question about one. ``meanwhile``: does work in short steps while the children that load have no
+    with the first question about one. ``idle_work``: does work in short steps while the children that load have no
     answer yet."""
     from ovms_doctor.diagnosis.roots import roots
     from ovms_doctor.probes.collector import Collector
@@ -296,7 +296,7 @@ def collector_for(
         options.mount_table,
         deadline=options.timeout,
         jobs=options.jobs,
-        meanwhile=meanwhile,
+        idle_work=idle_work,
     )
 
     def stores() -> StoreCollector:

@@ -22,7 +22,7 @@ def run_explain(text: str, format_: str, *, no_color: bool) -> int:
     nothing is recognised."""
     from ovms_doctor.explain.index import lookup, lookup_page
     from ovms_doctor.explain.render import explain_json, explain_text
-    from ovms_doctor.model.styled import put
+    from ovms_doctor.model.styled import write_styled
 
     if text == "-":
         text = _standard_input()
@@ -37,7 +37,7 @@ def run_explain(text: str, format_: str, *, no_color: bool) -> int:
         _write_json(explain_json(codes, notes))
     elif codes or notes:
         output = standard_output(no_color=no_color)
-        put([explain_text(codes, notes, width=output.width, encoding=output.encoding)], output)
+        write_styled([explain_text(codes, notes, width=output.width, encoding=output.encoding)], output)
     else:
         print(
             "ovms-doctor: nothing known answers to this; name a code (ovms-doctor checks lists them) or "
@@ -66,13 +66,13 @@ def _standard_input() -> str:
 
 def _show_page(page: SharedPage, format_: str, *, no_color: bool) -> None:
     from ovms_doctor.explain.render import page_json, page_text
-    from ovms_doctor.model.styled import put
+    from ovms_doctor.model.styled import write_styled
 
     if format_ == "json":
         _write_json(page_json(page))
     else:
         output = standard_output(no_color=no_color)
-        put([page_text(page, width=output.width, encoding=output.encoding)], output)
+        write_styled([page_text(page, width=output.width, encoding=output.encoding)], output)
 
 
 def _elsewhere(text: str) -> tuple[Matches, Sequence[Note]]:
@@ -91,7 +91,7 @@ def run_list(format_: str, *, no_color: bool) -> int:
     from ovms_doctor.cli.third_party import list_third_party
     from ovms_doctor.explain.index import codes, index
     from ovms_doctor.explain.render import list_json, list_text
-    from ovms_doctor.model.styled import put
+    from ovms_doctor.model.styled import write_styled
 
     foreign, third_party = list_third_party()
     entries = {**codes(), **foreign}
@@ -100,7 +100,7 @@ def run_list(format_: str, *, no_color: bool) -> int:
         _write_json(list_json(entries, summaries))
     else:
         output = standard_output(no_color=no_color)
-        put([list_text(entries, summaries, width=output.width, encoding=output.encoding)], output)
+        write_styled([list_text(entries, summaries, width=output.width, encoding=output.encoding)], output)
     return EXIT_OK
 
 

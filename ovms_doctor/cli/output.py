@@ -167,8 +167,8 @@ class Progress:
         if not self._shows or now - self._last < 0.1:
             return
         unit, name = next((item for item in _UNITS if (total or count) >= item[0]), (1, "bytes"))
-        of = f" of {total / unit:.1f}" if total else ""
-        self._write(now, f"reading the log {count / unit:.1f}{of} {name}")
+        total_text = f" of {total / unit:.1f}" if total else ""
+        self._write(now, f"reading the log {count / unit:.1f}{total_text} {name}")
 
     def _write(self, now: float, text: str) -> None:
         self._last = now

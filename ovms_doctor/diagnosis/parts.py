@@ -87,7 +87,7 @@ def settle_parts(
             begin(waiting.popleft())
         portion = started.popleft()
         facts.add(collector.collect(portion.questions, show_progress))
-        unsettled = [again for part in portion.parts if (again := _go_on(part)) is not None]
+        unsettled = [next_part for part in portion.parts if (next_part := _go_on(part)) is not None]
         left -= len(portion.parts) - len(unsettled)
         for some in _in_portions(unsettled):
             begin(some)
@@ -99,8 +99,8 @@ def _go_on(part: PlanPart) -> PlanPart | None:
     try:
         part.plan()
     except FactsMissingError as error:
-        again = PlanPart(error.questions, part.plan)
-        return again if _is_quick(again) else None
+        next_part = PlanPart(error.questions, part.plan)
+        return next_part if _is_quick(next_part) else None
     return None
 
 

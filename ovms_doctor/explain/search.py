@@ -307,11 +307,11 @@ def _notes_in(target: _Target) -> Iterator[Note]:
             anchored = message.anchored and template.weight < UNMISTAKABLE
             values = template.find(target, anchored=anchored)
             if values is not None:
-                yield Note(message, values, _entries(_behind(message, values)))
+                yield Note(message, values, _entries(_status_codes(message, values)))
                 break
 
 
-def _behind(message: GeneralMessage, values: dict[str, str]) -> Iterable[str]:
+def _status_codes(message: GeneralMessage, values: dict[str, str]) -> Iterable[str]:
     level = message.status
     if level is None:
         return message.codes

@@ -163,7 +163,7 @@ class DownloadFails(Struct, frozen=True, tag=True):
     #: The directory of the version whose download fails, as the server writes it.
     path: str
     #: The number of that version.
-    culprit: int
+    failed_version: int
     #: ``missing``: the directory named like the number does not exist; ``refused``: an object is refused;
     #: ``archived``: an object must be restored first; ``nameless``: a key has two consecutive slashes, and the
     #: directory between them cannot be made; ``temporary``: /tmp cannot be written.

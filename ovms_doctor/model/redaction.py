@@ -158,8 +158,8 @@ def looks_random(word: str) -> bool:
     kinds = ["0" if char.isdigit() else "a" if char.islower() else "A" for char in word if char.isalnum()]
     if len(kinds) < _LEAST_RANDOM or len(set(kinds)) < 3 or len(kinds) < len(word) - 4:
         return False
-    turns = sum(first != second for first, second in pairwise(kinds))
-    return turns * 2 >= len(kinds) - 1
+    transitions = sum(first != second for first, second in pairwise(kinds))
+    return transitions * 2 >= len(kinds) - 1
 
 
 def _without_random(text: str) -> str:

@@ -62,7 +62,7 @@ class PlainOutput:
 Output: TypeAlias = "Console | PlainOutput"
 
 
-def put(lines: Iterable[Styled], output: Output) -> None:
+def write_styled(lines: Iterable[Styled], output: Output) -> None:
     """Writes lines with their line ends. If the output has no colour, all styles are removed."""
     if isinstance(output, PlainOutput):
         output.write("".join(f"{line.plain}\n" for line in lines))

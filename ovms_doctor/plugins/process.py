@@ -51,7 +51,7 @@ class PluginProcess:
         try:
             message = decode_message(line)
         except JsonFormatError:
-            return self._child.spoiled()
+            return self._child.end_invalid()
         self._child.ready = True
         return message
 

@@ -85,11 +85,11 @@ def usage_text(deployment: Deployment, arguments: ServerArguments) -> str:
     if not deployment.release.at_least(2025, 3):
         # v2025.2 has other texts.
         return ""
-    both = "add_to_config/remove_from_config"
+    modes = "add_to_config/remove_from_config"
     if changed_path(deployment, arguments) == "":
-        return f"Set config_path with {both}"
+        return f"Set config_path with {modes}"
     if not arguments.model_name:
-        return f"Set model_name with {both}"
+        return f"Set model_name with {modes}"
     repository = repository_path(arguments, deployment.release, deployment.environment)
     if adds and not arguments.model_path and repository == "":
         return "Set model_name either with model_path or model_repository_path with add_to_config"

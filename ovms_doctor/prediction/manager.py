@@ -110,13 +110,13 @@ class Manager(Struct):
     def _changes(self, requested: list[int]) -> Changes:
         requested = sorted(requested)
         registered = sorted(self.states)
-        again = [
+        reloaded = [
             version
             for version in intersection(requested, registered)
             if self.states[version] in (FAILED, END)
         ]
         retire = [version for version in difference(registered, requested) if self.states[version] != END]
-        return Changes(difference(requested, registered), again, retire)
+        return Changes(difference(requested, registered), reloaded, retire)
 
     def _remove_failed(self, available: list[int], failed: list[int], all_failed: set[int]) -> None:
         """Removes failed versions from the list, if ``std::binary_search`` finds them: the list is in the byte order of

@@ -54,17 +54,17 @@ def estimate(models: Iterable[ModelPlan], limits: HostLimits) -> MemoryEstimate 
             continue
         hint, on_cpu = _compile_options(model, limits)
         for version in model.versions:
-            again = _is_retried(version)
-            if not again and (version.now is None or not version.now.available):
+            is_retried = _is_retried(version)
+            if not is_retried and (version.now is None or not version.now.available):
                 continue
             name = f"{model.entry.name} {version.version}"
             inspection = version.attempt.inspection if version.attempt is not None else None
             if model.kind != "classic" or inspection is None or not on_cpu:
-                left_out += [] if again else [name]
+                left_out += [] if is_retried else [name]
                 continue
             bf16, mapped = _bf16(hint, limits), _is_mapped(hint)
             found = _version(model.entry.name, version.version, inspection, bf16, mapped)
-            if again:
+            if is_retried:
                 retried.append(found)
                 continue
             precisions[_precision(bf16)] = None

@@ -15,7 +15,7 @@ def escapes(path: str, release: Release) -> bool:
     them."""
     if ".." not in path:
         return False
-    if not release.tells_names_with_dots:
+    if not release.distinguishes_dotted_names:
         return "../" in path or "/.." in path
 
     def one(separator: str) -> bool:

@@ -57,8 +57,8 @@ def local_openvino() -> str:
     return found[0] if len(found) == 1 else ""
 
 
-def inspect_library(path: str, here: str = "") -> LibraryInspection | Failure | Unavailable:
-    """Returns the inspection of the library at ``path`` of this host. ``here``: the result of
+def inspect_library(path: str, local_release: str = "") -> LibraryInspection | Failure | Unavailable:
+    """Returns the inspection of the library at ``path`` of this host. ``local_release``: the result of
     :func:`local_openvino`.
 
     It loads nothing, and does not wait for a FIFO or a device.
@@ -73,24 +73,26 @@ def inspect_library(path: str, here: str = "") -> LibraryInspection | Failure | 
             return Unavailable("it is not a regular file")
         if status.st_size > LARGEST:
             return Unavailable(f"it has {status.st_size} bytes: too large to be looked at")
-        return _inspect(file, status.st_size, here)
+        return _inspect(file, status.st_size, local_release)
 
 
-def _inspect(file: BinaryIO, size: int, here: str) -> LibraryInspection:
+def _inspect(file: BinaryIO, size: int, local_release: str) -> LibraryInspection:
     from elftools.elf.elffile import ELFFile
 
     head = file.read(_HEADER)
     if not head:
-        return LibraryInspection(size, "empty", "the file is empty", local_openvino=here)
+        return LibraryInspection(size, "empty", "the file is empty", local_openvino=local_release)
     if head[:4] != b"\x7fELF":
         return LibraryInspection(
-            size, "not ELF", "the file does not begin as an ELF file does", local_openvino=here
+            size, "not ELF", "the file does not begin as an ELF file does", local_openvino=local_release
         )
     if len(head) < _HEADER:
-        return LibraryInspection(size, "cut off", f"the file ends after {size} bytes", local_openvino=here)
+        return LibraryInspection(
+            size, "cut off", f"the file ends after {size} bytes", local_openvino=local_release
+        )
     # The deciding fields are at fixed offsets, even if the rest is damaged.
     bits = {1: 32, 2: 64}.get(head[4], 0)
-    inspection = LibraryInspection(size, bits=bits, machine=_machine(head), local_openvino=here)
+    inspection = LibraryInspection(size, bits=bits, machine=_machine(head), local_openvino=local_release)
     needed = _bytes_to_load(file, head)
     if needed > size:
         detail = f"the file has {size} bytes, and {needed} of it are to be loaded"

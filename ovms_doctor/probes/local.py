@@ -67,7 +67,7 @@ _GROUPS: Mapping[type[AnyQuestion], Group] = {
 _OF_HOST = (StatHost, InspectNetwork)
 _LOADS: tuple[LoadKind, ...] = ("load", "tokenizers", "pipelines")
 #: The number of models for which another process is started: its start takes as long as about this many models.
-_WORTH_A_START = {"inspect": 100, "load": 20, "compile": 2}
+_QUESTIONS_PER_CHILD = {"inspect": 100, "load": 20, "compile": 2}
 #: Seconds for the start of a child process, in addition to the time for a read of the file system.
 _START = 10.0
 _SIGKILL = 9
@@ -92,7 +92,7 @@ class LocalCollector:
     ``deadline`` and ``load_deadline``: in seconds, for one question.
     ``memory_limit``: bytes that loading models may take in all, else the free memory.
     ``jobs``: how many processes inspect or load at a time, else as many as the host allows.
-    ``meanwhile``: does something in short steps while the children that load have no answer yet.
+    ``idle_work``: does something in short steps while the children that load have no answer yet.
     """
 
     def __init__(
@@ -104,7 +104,7 @@ class LocalCollector:
         load_deadline: float = LOAD_DEADLINE,
         memory_limit: int | None = None,
         jobs: int | None = None,
-        meanwhile: Iterator[object] | None = None,
+        idle_work: Iterator[object] | None = None,
     ) -> None:
         user = None if ids is None else Ids(ids.uid, ids.gid, tuple(ids.groups))
         self._options = FileOptions(user, tuple(roots), mounts.mounts, stuck_bases(roots, mounts, deadline))
@@ -112,7 +112,7 @@ class LocalCollector:
         self._load_deadline = load_deadline
         self._memory_limit = memory_limit
         self._jobs = jobs
-        self._meanwhile = meanwhile
+        self._idle_work = idle_work
         #: Whether models will be compiled.
         self._compiles = False
         #: A start opens the roots, which may hang as every other read.
@@ -303,9 +303,9 @@ class LocalCollector:
         compiles = kind == "pipelines" or any(
             isinstance(one, LoadModel) and one.level == "compile" for one in questions
         )
-        share = _WORTH_A_START["compile" if compiles else "load"]
+        share = _QUESTIONS_PER_CHILD["compile" if compiles else "load"]
         pool = self._pool(kind)
-        again: list[AnyQuestion] = []
+        doubtful: list[AnyQuestion] = []
 
         def time_to_load(question: AnyQuestion) -> float:
             return times[question] * self._hung.share(question)
@@ -315,23 +315,23 @@ class LocalCollector:
         ):
             self._hung.count(question, answer)
             if _is_doubtful(answer):
-                again.append(question)
+                doubtful.append(question)
             else:
                 answers[question] = self._loaded(pool.hello, None, question, answer, times[question])
-        if again:
+        if doubtful:
             pool.close()
             # All libraries are loaded before the first model: if one of them ends the process, no model did.
             options = ModelOptions(self._options, self._memory(), all_libraries=True)
             with Worker(kind, options, self._load_deadline, start_deadline=START_DEADLINE) as alone:
                 order = {question: number for number, question in enumerate(questions)}
-                for question in sorted(again, key=order.__getitem__):
+                for question in sorted(doubtful, key=order.__getitem__):
                     begin(question)
                     ((_, answer),) = alone.answer([question], times.__getitem__)
                     hello = alone.hello or pool.hello
                     answers[question] = self._loaded(hello, alone, question, answer, times[question])
 
     def _inspection(self, begin: Callable[[AnyQuestion], None]) -> Handling:
-        return Handling(self._hung.time_to_inspect, begin, self._hung.refuse, _WORTH_A_START["inspect"])
+        return Handling(self._hung.time_to_inspect, begin, self._hung.refuse, _QUESTIONS_PER_CHILD["inspect"])
 
     @property
     def _inspecting(self) -> PoolKind:
@@ -347,7 +347,7 @@ class LocalCollector:
                 memory = self._memory()
                 limit = None if memory is None else memory // size
                 options = ModelOptions(self._options, limit, self._compiles)
-                pool = Pool(group, options, size, meanwhile=self._meanwhile)
+                pool = Pool(group, options, size, idle_work=self._idle_work)
             else:
                 pool = Pool(group, ModelOptions(self._options), size, start_deadline=self._start_deadline)
             self._pools[group] = pool

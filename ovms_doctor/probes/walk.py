@@ -226,8 +226,8 @@ class Walker:
 
     def _crosses(self, directory: ResolvedPath, name: str, server: str) -> bool:
         """Whether the step leads out of the mount whose top is ``directory``, or into another."""
-        border = directory.server if name == ".." else server
-        return name != "." and tuple(plain(border)) in self._bases.mounts
+        entered = directory.server if name == ".." else server
+        return name != "." and tuple(plain(entered)) in self._bases.mounts
 
     def _mounted(
         self, server: str, names: Sequence[str], link: ResolvedPath | None = None

@@ -172,8 +172,8 @@ def _is_good(servable: ServableHistory) -> bool:
 def _state(servable: ServableHistory) -> str:
     state = servable.state or "not logged"
     if servable.failing:
-        again = f"fails, retried {servable.retries:,} ×" if servable.retries else "fails"
-        return f"{state} ({again})"
+        failing_text = f"fails, retried {servable.retries:,} ×" if servable.retries else "fails"
+        return f"{state} ({failing_text})"
     return state
 
 

@@ -84,10 +84,10 @@ def layout(
     needs_last = min(longest[last], max(_LAST, cell_len(columns[last].title)))
     while True:
         widths = {index: natural[index] for index in kept[:-1]}
-        over = _total(widths) + needs_last - width
-        _narrow(columns, widths, over)
-        over = _total(widths) + needs_last - width
-        if over <= 0:
+        excess = _total(widths) + needs_last - width
+        _narrow(columns, widths, excess)
+        excess = _total(widths) + needs_last - width
+        if excess <= 0:
             rest = width - _total(widths)
             return kept, [*(widths[index] for index in kept[:-1]), min(rest, max(longest[last], 1))], False
         leaving = [(columns[index].leaves, index) for index in kept[:-1] if columns[index].leaves]
@@ -104,15 +104,15 @@ def _total(widths: dict[int, int]) -> int:
     return 1 + sum(widths.values()) + _GAP * len(widths)
 
 
-def _narrow(columns: Sequence[Column], widths: dict[int, int], over: int) -> None:
-    """Takes ``over`` cells from the columns, always from the column with the most spare cells."""
-    while over > 0:
+def _narrow(columns: Sequence[Column], widths: dict[int, int], excess: int) -> None:
+    """Takes ``excess`` cells from the columns, always from the column with the most spare cells."""
+    while excess > 0:
         slack = {index: width - columns[index].narrowest for index, width in widths.items()}
         index = max(slack, key=lambda item: slack[item], default=-1)
         if index < 0 or slack[index] <= 0:
             return
         widths[index] -= 1
-        over -= 1
+        excess -= 1
 
 
 def _write_row(

@@ -252,10 +252,10 @@ def _checks(writer: TextWriter, report: Report) -> str:
             outcome = STATUS_WORDS[check.status] + (f", {reason}" if reason else "")
             others.setdefault(outcome, []).append(check.name)
     reasons = "; ".join(f"{', '.join(names)}: {outcome}" for outcome, names in others.items())
-    apart = f", {not_applicable} did not apply" if not_applicable else ""
+    not_applied = f", {not_applicable} did not apply" if not_applicable else ""
     return (
         (f"{plural(ran, 'check')} ran" if ran else "no check ran")
-        + apart
+        + not_applied
         + (f" ({reasons})" if reasons else "")
     )
 

@@ -67,7 +67,7 @@ def write_table(writer: TextWriter, report: Report) -> None:
     if plan is None or not (plan.models or plan.pipelines):
         return
     rows = list(_rows(plan, report, all_versions=writer.verbose))
-    displayed = rows if writer.verbose else _pick(rows)
+    displayed = rows if writer.verbose else _shown_rows(rows)
     written = [
         _columns_of(row, last, writer) for row, last in zip(displayed, [None, *displayed], strict=False)
     ]
@@ -226,17 +226,17 @@ def _first_title(findings: list[Finding]) -> str:
     return title_of(findings[0]) if findings else ""
 
 
-def _pick(rows: list[Row]) -> list[Row]:
+def _shown_rows(rows: list[Row]) -> list[Row]:
     """Returns all rows that are not good, and as many good rows as fit, in their order."""
     rows_left = ROWS - sum(row.status != "good" for row in rows)
-    picked = []
+    shown_rows = []
     for row in rows:
         if row.status == "good":
             rows_left -= 1
             if rows_left < 0:
                 continue
-        picked.append(row)
-    return picked
+        shown_rows.append(row)
+    return shown_rows
 
 
 # -- layout --------------------------------------------------------------------------------------------

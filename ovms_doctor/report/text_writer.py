@@ -6,7 +6,7 @@ from msgspec import Struct, field
 
 from ovms_doctor.model import display_text
 from ovms_doctor.model.pattern import lazy_pattern
-from ovms_doctor.model.styled import PLAIN_WIDTH, Output, Styled, put
+from ovms_doctor.model.styled import PLAIN_WIDTH, Output, Styled, write_styled
 
 #: The most and least cells of a line that are used on a terminal.
 _WIDEST, _NARROWEST = 120, 40
@@ -87,13 +87,13 @@ class TextWriter(Struct):
 
     def print(self, output: Output) -> None:
         """Prints all lines that are not printed yet, without style if the output has no colour."""
-        put(self.lines, output)
+        write_styled(self.lines, output)
         self.lines.clear()
 
     def _add(self, line: Styled) -> None:
         if self.output is not None and len(self.lines) >= _WAITING:
             # The last line stays: the next line depends on whether it is blank.
-            put(self.lines[:-1], self.output)
+            write_styled(self.lines[:-1], self.output)
             del self.lines[:-1]
         self.lines.append(line)
 

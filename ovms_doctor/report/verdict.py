@@ -156,11 +156,11 @@ def _of_models(plan: Plan, report: Report) -> tuple[str, str]:
     statuses = [model_status(model, report) for model in plan.models]
     followed: list[ModelStatus] = [one for one in statuses if one != "not followed"]
     total, unknown = len(followed), followed.count("unknown")
-    apart = len(statuses) - total
-    kind = "graph or generative model" if apart == 1 else "graphs or generative models"
-    more = f"; {apart} {kind} not followed" if apart else ""
+    others = len(statuses) - total
+    kind = "graph or generative model" if others == 1 else "graphs or generative models"
+    more = f"; {others} {kind} not followed" if others else ""
     # If nothing else is served, it is only known that the server starts.
-    served = "the server starts" if apart and not total else _served_so_far(plan, total, unknown)
+    served = "the server starts" if others and not total else _served_so_far(plan, total, unknown)
     if "bad" in followed:
         sentence = _served(followed)
         if unknown:
@@ -186,14 +186,14 @@ def _of_models(plan: Plan, report: Report) -> tuple[str, str]:
             return OPEN, f"did not look at {_share(unknown, total)} (in Azure){rest}{more}"
         return OPEN, f"could not look at {_share(unknown, total)}{rest}{more}"
     if report.verdict == "incomplete":
-        if apart and not total:
+        if others and not total:
             subject = (
-                "graph or generative model is" if apart == 1 else f"{apart} graphs or generative models are"
+                "graph or generative model is" if others == 1 else f"{others} graphs or generative models are"
             )
             later = " before it is downloaded" if plan.pull is not None else ""
             return OPEN, f"the server starts; whether its {subject} served is not known{later}"
         return OPEN, f"{served}{more}, but {_gaps(report)}"
-    if not total and apart:
+    if not total and others:
         return GOOD, f"the server starts{more}"
     warnings = _warnings(report)
     doubt = _doubt(report)

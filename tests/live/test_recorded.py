@@ -166,7 +166,7 @@ class _Changing:
 
 
 @pytest.mark.parametrize("first", ["LOADING/OK", "LOADING/UNKNOWN"])
-def test_a_failing_version_flips_and_is_not_reported_as_loading(first: str) -> None:
+def test_a_failed_version_flips_and_is_not_reported_as_loading(first: str) -> None:
     second = {"LOADING/OK": "LOADING/UNKNOWN", "LOADING/UNKNOWN": "LOADING/OK"}[first]
     changing = _Changing(_config(m=first), _config(m=second), _config(m="LOADING/OK"))
     with http_server(changing) as server:

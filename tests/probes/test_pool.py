@@ -109,7 +109,7 @@ def test_steps_run_during_the_wait_for_an_answer(tmp_path: Path, monkeypatch: py
             yield number
 
     questions = [StatPath(str(tmp_path / f"wait-{number}")) for number in (2, 3)]
-    pool = Pool("inspect", ModelOptions(), 1, meanwhile=steps())
+    pool = Pool("inspect", ModelOptions(), 1, idle_work=steps())
     try:
         answers = pool.answer(questions, Handling(lambda _: LONG))
         assert next(answers)[0] == questions[0]

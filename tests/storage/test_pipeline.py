@@ -159,7 +159,11 @@ def test_one_refused_object_fails_all_versions(path: str) -> None:
     two = planned.versions[1].attempt
     assert two is not None
     assert isinstance(two.cause, DownloadFails)
-    assert (two.cause.culprit, two.cause.reason, two.cause.object) == (3, "refused", f"{path}/3/a.onnx")
+    assert (two.cause.failed_version, two.cause.reason, two.cause.object) == (
+        3,
+        "refused",
+        f"{path}/3/a.onnx",
+    )
     assert two.log[-2:] == (f"Couldn't download model from {path}", "Missing model directory /2")
     first = f"Failed to get object at {path}/3/a.onnx"
     assert first in two.log

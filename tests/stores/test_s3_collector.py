@@ -377,7 +377,7 @@ def test_no_setting_of_this_process_is_used(
     faulty: Callable[..., Faulty], ask: Ask, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """A client that used any of these settings would contact another host, or sign."""
-    nowhere = f"http://127.0.0.1:{free_port()}"
+    closed_url = f"http://127.0.0.1:{free_port()}"
     for name in (
         "http_proxy",
         "https_proxy",
@@ -386,7 +386,7 @@ def test_no_setting_of_this_process_is_used(
         "AWS_ENDPOINT_URL",
         "AWS_ENDPOINT_URL_S3",
     ):
-        monkeypatch.setenv(name, nowhere)
+        monkeypatch.setenv(name, closed_url)
     (tmp_path / ".aws").mkdir()
     (tmp_path / ".aws" / "credentials").write_text(
         "[default]\naws_access_key_id = AKIDHOME\naws_secret_access_key = x\n"

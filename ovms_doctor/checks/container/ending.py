@@ -250,11 +250,11 @@ class _Ending:
         self.waits = state.status == "waiting" or state.status == "restarting"
         # A restarted container runs for a moment between two ends. If the plan predicts its end, it is in such a
         # moment.
-        again = state.status == "running" and state.restarts > 0 and context.plan.outcome == "exits"
-        self.loops = again or state.status == "restarting" or state.reason == "CrashLoopBackOff"
-        past = self.waits or (state.status == "running" and bool(state.last_reason))
-        self.past = past and state.last_exit_code is not None
-        self.code = state.last_exit_code if self.past else state.exit_code
+        restarts_again = state.status == "running" and state.restarts > 0 and context.plan.outcome == "exits"
+        self.loops = restarts_again or state.status == "restarting" or state.reason == "CrashLoopBackOff"
+        was_restarted = self.waits or (state.status == "running" and bool(state.last_reason))
+        self.was_restarted = was_restarted and state.last_exit_code is not None
+        self.code = state.last_exit_code if self.was_restarted else state.exit_code
         self.ended = state.status in _ENDED or self.waits
 
     def findings(self) -> Iterator[Finding]:
@@ -286,11 +286,11 @@ class _Ending:
     def _oom(self) -> Finding:
         container, state = self.container, self.state
         host = any(kill.constraint == "host" for kill in container.oom_kills)
-        over = self.ended and self.code in (_KILLED, None)
+        is_final = self.ended and self.code in (_KILLED, None)
         reason = "the host had no memory left" if host else "the container reached its memory limit"
         if container.limits.memory is not None and not host:
             reason += f" of {size_in_words(container.limits.memory)}"
-        if over:
+        if is_final:
             message = f"The kernel killed {self.name}: {reason}"
         elif state.status == "running" and "OOMKilled" in (state.last_reason,):
             message = f"The kernel killed {self.name} earlier, and it was restarted: {reason}"
@@ -311,7 +311,7 @@ class _Ending:
         return self._finding(
             OOM_KILLED,
             message,
-            severity="error" if over or state.last_reason == "OOMKilled" else "warning",
+            severity="error" if is_final or state.last_reason == "OOMKilled" else "warning",
             confidence="high" if certain or matched else "medium",
             detail="An OOM kill leaves no line in the server's log: the log ends without a message.",
             evidence=tuple(evidence),

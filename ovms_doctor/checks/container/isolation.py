@@ -87,8 +87,8 @@ def _selinux(context: Context, container: Container) -> Iterator[Finding]:
     it."""
     label = next((item for item in container.security if item.startswith("process-label=")), "")
     kind = label.partition("=")[2].split(":")[2:3]
-    off = any(re.fullmatch(r"label[=:]disable", item) for item in container.security)
-    if not kind or kind[0] in _UNCONFINED or off or container.privileged:
+    is_disabled = any(re.fullmatch(r"label[=:]disable", item) for item in container.security)
+    if not kind or kind[0] in _UNCONFINED or is_disabled or container.privileged:
         return
     errors = [line for line in container.log if _ERROR_LINE.search(line) and _NOT_READ.search(line)]
     for model in context.plan.models:

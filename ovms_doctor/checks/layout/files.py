@@ -132,23 +132,23 @@ def _left_in_store(context: Context, path: str) -> tuple[str, ...]:
 def _missing_files_text(context: Context, path: str, names: list[str]) -> str:
     """Returns one sentence on why these files are not a model for this release."""
 
-    def some(suffix: str) -> bool:
+    def has_suffix(suffix: str) -> bool:
         return any(name.endswith(suffix) for name in names)
 
     if not names:
         return f"The version directory {path} is empty"
-    if some(".xml") and not some(".bin"):
+    if has_suffix(".xml") and not has_suffix(".bin"):
         return f"{path} holds an .xml but no .bin: the server serves no IR without weights"
-    if some(".bin") and not some(".xml"):
+    if has_suffix(".bin") and not has_suffix(".xml"):
         return f"{path} holds a .bin but no .xml: half of an IR model"
     for form, since in _LATER:
         suffixes = form.split(" with ")
-        if not some(suffixes[0]):
+        if not has_suffix(suffixes[0]):
             continue
         if not _reads(context, since):
             release = context.deployment.release
             return f"{path} holds a {suffixes[0]}, which OVMS serves since {since}; this is {release}"
-        if len(suffixes) > 1 and not some(suffixes[1]):
+        if len(suffixes) > 1 and not has_suffix(suffixes[1]):
             return f"{path} holds a {suffixes[0]} but no {suffixes[1]}"
     return f"{path} holds no file that the server accepts as a model"
 

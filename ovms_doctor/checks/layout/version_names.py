@@ -284,9 +284,9 @@ def _ignored(context: Context, model: ModelPlan, item: DirectoryName, predicate:
 def _duplicate(context: Context, model: ModelPlan, version: int, names: tuple[str, ...]) -> Finding:
     base = model.entry.base_path
     path = path_advice.below(base, version)
-    again = version in model.reloaded
+    is_reloaded = version in model.reloaded
     detail = f"The server opens only {path}."
-    if again:
+    if is_reloaded:
         detail += " The server loads it again at every poll and discards the copy."
     steps = tuple(
         path_advice.move_out_step(context, base, name, "Move the other one out of the model's directory.")
@@ -300,7 +300,7 @@ def _duplicate(context: Context, model: ModelPlan, version: int, names: tuple[st
         version=version,
         path=path,
         base=model.entry.base_path,
-        severity="warning" if again else "info",
+        severity="warning" if is_reloaded else "info",
         detail=detail,
         evidence=(path_advice.listed(path, f"directories {_list(names)}"),),
         recovers="next_poll",

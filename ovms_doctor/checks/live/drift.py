@@ -271,17 +271,17 @@ def _files(context: Context, drift: Drift) -> Finding:
         dict.fromkeys(os.path.basename(item.path) for item in drift.paths if item.content == newest.content)
     )
     file_names = _listed(tuple(names[:3])) + (" and more" if len(names) > 3 else "")
-    of = drift.model if drift.version is None else f"{drift.model}, version {drift.version},"
+    servable = drift.model if drift.version is None else f"{drift.model}, version {drift.version},"
     verb = "was" if len(names) == 1 else "were"
     if newest.content:
         message = (
-            f"{file_names} of {of} {verb} changed at {moment(newest.at)}; "
+            f"{file_names} of {servable} {verb} changed at {moment(newest.at)}; "
             f"the server {_read(drift)} and keeps that."
         )
     else:
         message = (
-            f"{file_names} of {of} {verb} replaced, or got another owner or other permissions, at {moment(newest.at)}; "
-            f"the server {_read(drift)} and keeps that."
+            f"{file_names} of {servable} {verb} replaced, or got another owner or other permissions, "
+            f"at {moment(newest.at)}; the server {_read(drift)} and keeps that."
         )
     if drift.version is None:
         detail = (

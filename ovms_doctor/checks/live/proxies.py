@@ -20,8 +20,10 @@ def proxies(status: LiveStatus) -> Iterator[Finding]:
     name = " and ".join(route.client for route in taken)
     first = taken[0]
     verb = "send" if len(taken) > 1 else "sends"
-    through = f"{name} of this shell {verb} requests to {status.address.host} through the proxy {first.proxy}"
-    through += f" ({', '.join(dict.fromkeys(route.variable for route in taken))})"
+    sentence = (
+        f"{name} of this shell {verb} requests to {status.address.host} through the proxy {first.proxy}"
+    )
+    sentence += f" ({', '.join(dict.fromkeys(route.variable for route in taken))})"
     arrives = answer is not None and answer.status == 200 and not answer.problem
     if answer is not None and not status.address.grpc:
         arrives = arrives and b"OpenVINO Model Server" in answer.body
@@ -42,7 +44,7 @@ def proxies(status: LiveStatus) -> Iterator[Finding]:
     yield finding(
         PROXY_TAKES_REQUESTS,
         status,
-        f"{through}, and {result}; {direct}.",
+        f"{sentence}, and {result}; {direct}.",
         "The proxy runs on another host: for it, localhost and this host's networks are other hosts.",
         severity="error" if severity == "error" else "warning",
         confidence="high" if answer is not None else "medium",
@@ -53,8 +55,8 @@ def proxies(status: LiveStatus) -> Iterator[Finding]:
 
 def _no_proxy_steps(status: LiveStatus, taken: list[ClientRoute]) -> tuple[Step, ...]:
     host = quote(status.address.host)
-    both = f'export no_proxy="${{no_proxy:+$no_proxy,}}"{host} NO_PROXY="${{NO_PROXY:+$NO_PROXY,}}"{host}'
-    steps = [Step("Exempt the server from the proxy, in the shell of the client.", both, "host")]
+    exports = f'export no_proxy="${{no_proxy:+$no_proxy,}}"{host} NO_PROXY="${{NO_PROXY:+$NO_PROXY,}}"{host}'
+    steps = [Step("Exempt the server from the proxy, in the shell of the client.", exports, "host")]
     if any(route.client == "curl" for route in taken):
         command = f"curl --noproxy {host} {quote(status.address.url + '/v2/health/ready')}"
         steps.append(Step("Or for one request.", command, "host", "reads"))

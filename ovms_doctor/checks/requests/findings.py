@@ -134,7 +134,7 @@ def _refused(verdict: RequestVerdict, models: ServedModels, release: Release) ->
         code,
         verdict,
         message,
-        _behind(verdict, models),
+        _further_sentences(verdict, models),
         confidence=_confidence(answer, release),
         evidence=_evidence(verdict),
         remedy=_remedy(code, verdict),
@@ -142,7 +142,7 @@ def _refused(verdict: RequestVerdict, models: ServedModels, release: Release) ->
     )
 
 
-def _behind(verdict: RequestVerdict, models: ServedModels) -> str:
+def _further_sentences(verdict: RequestVerdict, models: ServedModels) -> str:
     """Returns sentences on further faults, and on what is served."""
     sentences = list(verdict.answer.doubts)
     if verdict.behind:

@@ -87,7 +87,7 @@ def check(
     """Returns the finding on all versions that fail with one download."""
     assert facts.access is not None
     failed = [one.attempt for one in model.versions if one.attempt and one.attempt.cause == cause]
-    attempt = next((one for one in failed if one.version == cause.culprit), failed[0])
+    attempt = next((one for one in failed if one.version == cause.failed_version), failed[0])
     sentences = [context.failure_effect(model)]
     if len(failed) > 1:
         numbers = ", ".join(str(one.version) for one in failed)
@@ -144,9 +144,11 @@ def _misnamed(
         )
     names = ", ".join(f"“{name}”" for name in cause.names[:_MAX_LISTED])
     return (
-        f"The server reads {names} as version {cause.culprit}, and downloads {cause.path}, which does not exist",
+        f"The server reads {names} as version {cause.failed_version}, and downloads {cause.path}, "
+        "which does not exist",
         Evidence(
-            f"directories read as {cause.culprit}: {names}; none has the name {cause.culprit}", STORE_LIST
+            f"directories read as {cause.failed_version}: {names}; none has the name {cause.failed_version}",
+            STORE_LIST,
         ),
-        misnamed_steps(context, item.path, cause.culprit, cause.names),
+        misnamed_steps(context, item.path, cause.failed_version, cause.names),
     )

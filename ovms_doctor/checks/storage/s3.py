@@ -333,8 +333,10 @@ def _amazon(context: Context, client: S3Client) -> Iterator[Finding]:
             "medium",
         )
     disabled = (_text(context, "AWS_EC2_METADATA_DISABLED") or "").lower() == "true"
-    nowhere = client.region is None and client.region_from == "metadata" and client.credentials == "keys"
-    if nowhere and context.deployment.container is not None and client.certain and not disabled:
+    has_no_region = (
+        client.region is None and client.region_from == "metadata" and client.credentials == "keys"
+    )
+    if has_no_region and context.deployment.container is not None and client.certain and not disabled:
         yield _finding(
             context,
             AWS_REGION_NOT_SET,

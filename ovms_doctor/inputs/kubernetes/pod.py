@@ -52,8 +52,8 @@ def read_security(pod: Mapping[str, Any], container: Mapping[str, Any]) -> Secur
     user, ``ovms``.
     """
     of_pod, own = table(pod, "securityContext"), table(container, "securityContext")
-    both = {**of_pod, **own}
-    uid, gid = whole(both, "runAsUser"), whole(both, "runAsGroup")
+    merged = {**of_pod, **own}
+    uid, gid = whole(merged, "runAsUser"), whole(merged, "runAsGroup")
     user = "" if uid is None else str(uid)
     if gid is not None:
         user = f"{user or 'ovms'}:{gid}"
@@ -65,18 +65,18 @@ def read_security(pod: Mapping[str, Any], container: Mapping[str, Any]) -> Secur
     )
     drop = table(own, "capabilities").get("drop")
     options = []
-    if both.get("runAsNonRoot") is True:
+    if merged.get("runAsNonRoot") is True:
         options.append("runAsNonRoot")
     if own.get("allowPrivilegeEscalation") is False:
         options.append("no-new-privileges")
     for key in ("user", "role", "type", "level"):
-        value = string(table(both, "seLinuxOptions"), key)
+        value = string(table(merged, "seLinuxOptions"), key)
         if value:
             options.append(f"label={key}:{value}")
     for key, name in (("seccompProfile", "seccomp"), ("appArmorProfile", "apparmor")):
-        kind = string(table(both, key), "type")
+        kind = string(table(merged, key), "type")
         if kind:
-            options.append(f"{name}={string(table(both, key), 'localhostProfile') or kind}")
+            options.append(f"{name}={string(table(merged, key), 'localhostProfile') or kind}")
     for key in ("fsGroupChangePolicy", "supplementalGroupsPolicy"):
         if string(of_pod, key):
             options.append(f"{key}={string(of_pod, key)}")
@@ -105,9 +105,9 @@ def read_limits(
     """
     limits = table(container, "resources", "limits")
     requests = table(container, "resources", "requests")
-    around = table(pod, "resources", "limits")
-    memory = _least(_amount(limits, "memory", problems), _amount(around, "memory", problems))
-    cpus = _least(_amount(limits, "cpu", problems), _amount(around, "cpu", problems))
+    pod_limits = table(pod, "resources", "limits")
+    memory = _least(_amount(limits, "memory", problems), _amount(pod_limits, "memory", problems))
+    cpus = _least(_amount(limits, "cpu", problems), _amount(pod_limits, "cpu", problems))
     request = _amount(requests, "memory", problems) if "memory" in requests else memory
     devices = []
     for name, value in {**requests, **limits}.items():

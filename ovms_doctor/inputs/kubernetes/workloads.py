@@ -274,8 +274,8 @@ def _merged(container: Mapping[str, Any], model: Mapping[str, Any]) -> dict[str,
     for key, value in model.items():
         if key == "args":
             first = container.get("args")
-            both = [first if isinstance(first, list) else [], value if isinstance(value, list) else []]
-            merged[key] = [*both[0], *both[1]]
+            lists = [first if isinstance(first, list) else [], value if isinstance(value, list) else []]
+            merged[key] = [*lists[0], *lists[1]]
         elif key in ("env", "ports", "volumeMounts"):
             by = {"env": "name", "ports": "containerPort", "volumeMounts": "mountPath"}[key]
             entries = {str(item.get(by)): item for item in (*objects(container, key), *objects(model, key))}

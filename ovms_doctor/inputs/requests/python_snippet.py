@@ -127,7 +127,7 @@ class _Snippet:
     # -- statements ----------------------------------------------------------------------------------
     def run(self, statements: list[ast.stmt]) -> None:
         for statement in statements:
-            if self._steps > _MOST_STEPS or self._has_enough():
+            if self._steps > _MOST_STEPS or self._is_full():
                 return
             try:
                 self._statement(statement)
@@ -137,14 +137,14 @@ class _Snippet:
                     self.requests.append(ClientRequest("other", form="python", refusal=str(error)))
                     return
 
-    def _has_enough(self) -> bool:
+    def _is_full(self) -> bool:
         """Whether the limit of kept requests is reached."""
         for request in self.requests[self._counted :]:
             self._bytes += len(request.body) + sum(map(len, request.message.raw if request.message else ()))
         self._counted = len(self.requests)
         return self._counted >= _MOST_REQUESTS or self._bytes > _MOST_BYTES
 
-    def _spend(self, steps: int) -> None:
+    def _count_steps(self, steps: int) -> None:
         self._steps += steps
         if self._steps > _MOST_STEPS:
             raise ClientError("it takes more steps than are followed")
@@ -222,15 +222,15 @@ class _Snippet:
     # -- expressions ---------------------------------------------------------------------------------
     def value(self, node: ast.expr) -> Any:
         """Returns the value of an expression; Unknown if it is only known when the snippet runs."""
-        self._spend(1)
+        self._count_steps(1)
         method = getattr(self, f"_{type(node).__name__.lower()}", None)
         value = Unknown("an expression") if method is None else method(node)
         if isinstance(value, str | bytes | list | tuple | dict) and not isinstance(
             node, ast.Constant | ast.Name
         ):
-            self._spend(len(value) // _ELEMENTS_OF_A_STEP)
+            self._count_steps(len(value) // _ELEMENTS_OF_A_STEP)
         elif isinstance(value, Array) and value.data is not None and isinstance(node, ast.Call | ast.BinOp):
-            self._spend(len(value.data) // _ELEMENTS_OF_A_STEP)
+            self._count_steps(len(value.data) // _ELEMENTS_OF_A_STEP)
         return value
 
     def _constant(self, node: ast.Constant) -> Any:
@@ -261,7 +261,7 @@ class _Snippet:
             items = items_of(self.value(node.value))
             if items is None:
                 return None
-            self._spend(len(items) // _ELEMENTS_OF_A_STEP)
+            self._count_steps(len(items) // _ELEMENTS_OF_A_STEP)
             found += items
         return found
 
@@ -386,7 +386,7 @@ class _Snippet:
                 keywords.update(dict_of(value))
             else:
                 raise ClientError("the arguments of a call are not known")
-        self._spend(weight([arguments, *keywords.values()]) // _ELEMENTS_OF_A_STEP)
+        self._count_steps(weight([arguments, *keywords.values()]) // _ELEMENTS_OF_A_STEP)
         if isinstance(node.func, ast.Attribute):
             holder = self.value(node.func.value)
             handled, result = self._method(holder, node.func.attr, arguments, keywords)
@@ -412,7 +412,7 @@ class _Snippet:
         names = [item.arg for item in node.args.args]
         defaults = node.args.defaults
         kept = dict(self._names)
-        self._spend(len(kept) // _ELEMENTS_OF_A_STEP)
+        self._count_steps(len(kept) // _ELEMENTS_OF_A_STEP)
         for name, default in zip(names[len(names) - len(defaults) :], defaults, strict=True):
             self._names[name] = self.value(default)
         for name, value in zip(names, arguments, strict=False):
@@ -445,7 +445,7 @@ class _Snippet:
                 items = [Unknown("the items of a list")]
             if len(holder) + len(items) > MOST_ELEMENTS:
                 raise ClientError("the items that are added to a list are not known")
-            self._spend(len(items) // _ELEMENTS_OF_A_STEP)
+            self._count_steps(len(items) // _ELEMENTS_OF_A_STEP)
             holder += items
             return True, None
         if isinstance(holder, dict):

@@ -127,9 +127,9 @@ def _as_written(new: str, old: str) -> str:
 def _group(value: int, before: str, names: PseudonymMap) -> str:
     """Returns a group of as many digits that is not zero."""
     digits = f"{value:x}"
-    out = ""
+    result = ""
     for index, digit in enumerate(digits):
         choices = range(1, 16) if index == 0 else range(16)
         number = names.number_in_range(f"ipv6:{before}:{digits[:index]}", int(digit, 16), choices)
-        out += f"{number:x}"
-    return out
+        result += f"{number:x}"
+    return result

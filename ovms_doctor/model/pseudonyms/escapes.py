@@ -45,13 +45,13 @@ def changed(text: str, change: Change, *, backslashes: bool) -> str:
     new = change(meaning)
     if new == meaning:
         return text
-    out = []
+    result = []
     at = 0
     for written, meant, kind in parts:
         piece = new[at : at + len(meant)]
         at += len(meant)
-        out.append(written if piece == meant else piece if not kind else _written(piece, written, kind))
-    return "".join(out)
+        result.append(written if piece == meant else piece if not kind else _written(piece, written, kind))
+    return "".join(result)
 
 
 def with_wide_letters(text: str, change: Change) -> str:

@@ -95,10 +95,10 @@ class PseudonymMap:
         first, rest = text[zeros : zeros + 1], text[zeros + 1 :]
         if not first:
             return text
-        out = self._order("digits:", "123456789")[int(first) - 1]
+        result = self._order("digits:", "123456789")[int(first) - 1]
         for index, digit in enumerate(rest):
-            out += self._order(f"digits:{first}{rest[:index]}", "0123456789")[int(digit)]
-        return "0" * zeros + out
+            result += self._order(f"digits:{first}{rest[:index]}", "0123456789")[int(digit)]
+        return "0" * zeros + result
 
     def number_in_range(self, context: str, number: int, candidates: range | list[int]) -> int:
         """Returns one of ``candidates`` for one of them, a different one for each."""
@@ -115,11 +115,11 @@ class PseudonymMap:
                 self._similar.setdefault(part, []).append(text)
 
     def _free(self, text: str) -> str:
-        for turn in count():
-            numbers = self._numbers(f"{turn}:{text}", len(text) + 1)
-            if turn < _TRIES // 2:
+        for attempt in count():
+            numbers = self._numbers(f"{attempt}:{text}", len(text) + 1)
+            if attempt < _TRIES // 2:
                 found = _readable(text, numbers)
-            elif turn < 2 * _TRIES:
+            elif attempt < 2 * _TRIES:
                 found = "".join(
                     _letter(char, number, _ASCII) for char, number in zip(text, numbers, strict=False)
                 )
@@ -127,7 +127,7 @@ class PseudonymMap:
                 # All texts of this length are names, or words of this program: the text stays.
                 return text
             # Of names so short that few are left, the first letter does not matter.
-            if found not in self._taken and (found[0] not in _ESCAPE_LETTERS or turn >= _TRIES):
+            if found not in self._taken and (found[0] not in _ESCAPE_LETTERS or attempt >= _TRIES):
                 return found
         raise AssertionError("unreachable")
 

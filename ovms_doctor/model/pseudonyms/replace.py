@@ -121,10 +121,10 @@ class Replacer:
         return escapes.changed(text, self._text, backslashes=True)
 
     def _text(self, text: str) -> str:
-        def between(part: str) -> str:
+        def replace_part(part: str) -> str:
             return _PLACES.sub(self._found, part)
 
-        return addresses.between_addresses(text, between, self._noted_address, self.names)
+        return addresses.between_addresses(text, replace_part, self._noted_address, self.names)
 
     def _found(self, match: re.Match[str]) -> str:
         group = match.lastgroup
@@ -160,19 +160,19 @@ class Replacer:
 
     def arguments(self, arguments: tuple[str, ...]) -> tuple[str, ...]:
         """Returns a command line with pseudonyms."""
-        out: list[str] = []
+        result: list[str] = []
         before = ""
         for word in arguments:
             option, equals, value = word.partition("=")
             if word.startswith("-") and equals:
                 new = self._value(option, value)
-                out.append(f"{self._option(option)}={new}")
+                result.append(f"{self._option(option)}={new}")
             elif word.startswith("-") and _is_option(word):
-                out.append(self._option(word))
+                result.append(self._option(word))
             else:
-                out.append(self._value(before, word))
+                result.append(self._value(before, word))
             before = word if word.startswith("-") and not equals else ""
-        return tuple(new if new != old else old for new, old in zip(out, arguments, strict=True))
+        return tuple(new if new != old else old for new, old in zip(result, arguments, strict=True))
 
     def _option(self, text: str) -> str:
         return self.text(text)
@@ -187,10 +187,10 @@ class Replacer:
     def _replaced_words(self, text: str, kind: Kind, keeps: Keeps) -> str:
         in_name = keeps == self._is_known_name or any(char.isalpha() for char in text)
 
-        def between(part: str) -> str:
+        def replace_part(part: str) -> str:
             return ADDRESS_OR_RUN.sub(lambda match: self._run(match, kind, keeps, in_name), part)
 
-        return addresses.between_addresses(text, between, self._noted_address, self.names)
+        return addresses.between_addresses(text, replace_part, self._noted_address, self.names)
 
     def _run(self, match: re.Match[str], kind: Kind, keeps: Keeps, in_name: bool) -> str:
         if match["ipv4"]:
@@ -204,16 +204,16 @@ class Replacer:
         pieces = PIECE.findall(run)
         if len(pieces) > _CHANGES:
             return self._noted(run, self.names.letters(run), kind)
-        out = []
+        result = []
         for piece in pieces:
             if piece.isascii() and piece.isdigit():
                 long = in_name and len(piece) >= _LONG_NUMBER
-                out.append(self._noted(piece, self.names.digits(piece), "number") if long else piece)
+                result.append(self._noted(piece, self.names.digits(piece), "number") if long else piece)
             elif keeps(piece) or (len(piece) == 1 and piece.isascii()) or piece.isdigit():
-                out.append(piece)
+                result.append(piece)
             else:
-                out.append(self._letters(piece, kind, keeps))
-        return "".join(out)
+                result.append(self._letters(piece, kind, keeps))
+        return "".join(result)
 
     def _letters(self, text: str, kind: Kind, keeps: Keeps) -> str:
         if keeps == self._is_known:

@@ -53,7 +53,7 @@ class Release(Struct, frozen=True, order=True):
         return self.at_least(2025, 1)
 
     @property
-    def tells_names_with_dots(self) -> bool:
+    def distinguishes_dotted_names(self) -> bool:
         """Whether ``/a../m`` and ``/..m`` are not read as the directory above (filesystem.hpp, v2023.0)."""
         return self.at_least(2023, 0)
 

@@ -225,33 +225,33 @@ class Tokenizer:
 
 def unquote(text: str) -> str:
     """Returns the value of a string token; bytes that are not UTF-8 become the characters of ``os.fsdecode``."""
-    out = bytearray()
+    result = bytearray()
     body = text[1:-1] if len(text) > 1 and text[-1] == text[0] else text[1:]
     at = 0
     while at < len(body):
         char = body[at]
         at += 1
         if char != "\\" or at >= len(body):
-            out += char.encode("latin-1")
+            result += char.encode("latin-1")
             continue
         char = body[at]
         at += 1
         # A sequence that is cut short was reported as an error: its value does not matter.
         if char in _OCTAL:
             digits = _leading(body[at - 1 : at + 2], _OCTAL)
-            out.append(int(digits, 8) & 0xFF)
+            result.append(int(digits, 8) & 0xFF)
             at += len(digits) - 1
         elif char in "xX":
             digits = _leading(body[at : at + 2], _HEX)
-            out.append(int(digits or "0", 16))
+            result.append(int(digits or "0", 16))
             at += len(digits)
         elif char in "uU":
             digits = _leading(body[at : at + (4 if char == "u" else 8)], _HEX)
-            out += chr(min(int(digits or "0", 16), 0x10FFFF)).encode("utf-8", "surrogatepass")
+            result += chr(min(int(digits or "0", 16), 0x10FFFF)).encode("utf-8", "surrogatepass")
             at += len(digits)
         else:
-            out += _ESCAPES.get(char, "?").encode("latin-1")
-    return out.decode("utf-8", "surrogateescape")
+            result += _ESCAPES.get(char, "?").encode("latin-1")
+    return result.decode("utf-8", "surrogateescape")
 
 
 def _leading(text: str, characters: frozenset[str]) -> str:

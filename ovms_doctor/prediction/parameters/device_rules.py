@@ -53,8 +53,8 @@ def presence(
         return "open", ()
     if name == "GPU" and devices.dxg:
         return "there", ()
-    has = devices.dri if name == "GPU" else devices.accel
-    if not has:
+    nodes = devices.dri if name == "GPU" else devices.accel
+    if not nodes:
         return "absent", ()
     groups = devices.render_groups if name == "GPU" else devices.accel_groups
     own_groups = {user.gid, *user.groups}

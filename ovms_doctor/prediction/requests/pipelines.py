@@ -31,10 +31,10 @@ def _inputs(plan: PipelinePlan, models: ServedModels) -> tuple[ServedInput, ...]
             return ()
         known = found.setdefault(feed.name, item)
         if known != item:
-            both = _intersection(known, item)
-            if both is None:
+            common = _intersection(known, item)
+            if common is None:
                 return ()
-            found[feed.name] = both
+            found[feed.name] = common
     inputs = (found[name] for name in sorted(found))
     if plan.parts is None:
         return tuple(inputs)

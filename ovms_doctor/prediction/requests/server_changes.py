@@ -56,13 +56,14 @@ def server_changes(
 
 
 def _changed(model: ServedModel, models: ServedModels, **fields: object) -> tuple[ServedModel, ServedModels]:
-    fresh = replace(model, **fields)
+    changed_model = replace(model, **fields)
     if "inputs" in fields:
-        fresh = replace(fresh, initial=fresh.inputs)
+        changed_model = replace(changed_model, initial=changed_model.inputs)
     others = tuple(
-        fresh if (item.name, item.version) == (model.name, model.version) else item for item in models.models
+        changed_model if (item.name, item.version) == (model.name, model.version) else item
+        for item in models.models
     )
-    return fresh, replace(models, models=others)
+    return changed_model, replace(models, models=others)
 
 
 def _with(item: ServedInput, model: ServedModel, changed: ServedInput) -> tuple[ServedInput, ...]:
@@ -80,7 +81,7 @@ def _names(message: InferMessage, model: ServedModel, models: ServedModels) -> I
     mapped = {other.model_name: other.name for other in model.inputs if other.name != other.model_name}
     mapped[item.model_name] = name
     changed = replace(item, name=name)
-    fresh, after = _changed(model, models, inputs=_with(item, model, changed))
+    changed_model, after = _changed(model, models, inputs=_with(item, model, changed))
     content = json.dumps({"inputs": mapped}, ensure_ascii=False)
     yield ServerChange(
         f"Give the server a mapping_config.json that names the input {item.model_name} {name}.",
@@ -88,7 +89,7 @@ def _names(message: InferMessage, model: ServedModel, models: ServedModels) -> I
         "",
         content,
         after,
-        fresh,
+        changed_model,
     )
 
 
@@ -98,12 +99,12 @@ def _layout(item: ServedInput, model: ServedModel, models: ServedModels) -> Iter
         return
     shape = tuple(item.shape[index] for index in (0, 2, 3, 1))
     changed = replace(item, shape=shape, layout="NHWC")
-    fresh, after = _changed(model, models, inputs=_with(item, model, changed))
+    changed_model, after = _changed(model, models, inputs=_with(item, model, changed))
     value = "NHWC:NCHW" if len(model.inputs) == 1 else json.dumps({item.name: "NHWC:NCHW"})
     option = f"--layout {value}" if len(model.inputs) == 1 else f"--layout '{value}'"
     config = f'"layout": {json.dumps("NHWC:NCHW") if len(model.inputs) == 1 else value}'
     yield ServerChange(
-        "Let the server take NHWC and turn it into NCHW itself.", option, config, "", after, fresh
+        "Let the server take NHWC and turn it into NCHW itself.", option, config, "", after, changed_model
     )
 
 
@@ -133,11 +134,11 @@ def _shape(
             else other
             for other in model.inputs
         )
-        fresh, after = _changed(model, models, inputs=inputs)
+        changed_model, after = _changed(model, models, inputs=inputs)
         text = "Let the server take any batch size."
-        yield ServerChange(text, "--batch_size -1", '"batch_size": "-1"', "", after, fresh)
+        yield ServerChange(text, "--batch_size -1", '"batch_size": "-1"', "", after, changed_model)
         return
-    fresh, after = _changed(model, models, inputs=_with(item, model, replace(item, shape=dimensions)))
+    changed_model, after = _changed(model, models, inputs=_with(item, model, replace(item, shape=dimensions)))
     written = (
         "(" + ",".join(str(dimension.low) if dimension.static else "-1" for dimension in dimensions) + ")"
     )
@@ -145,4 +146,4 @@ def _shape(
     option = f"--shape '{value}'"
     config = f'"shape": {json.dumps(written) if len(model.inputs) == 1 else value}'
     text = f"Let the server take the shape {written} for the input {item.name}."
-    yield ServerChange(text, option, config, "", after, fresh)
+    yield ServerChange(text, option, config, "", after, changed_model)

@@ -65,15 +65,15 @@ _QUOTES = "\"'`\u00b4\u2018\u2019\u201a\u201b\u201c\u201d\u201e\u201f\u00ab\u00b
 
 def choose_client(location: S3Path, environment: ServerEnvironment, release: Release) -> S3Client:
     """Applies the constructor of ``S3FileSystem``."""
-    both = environment.has("AWS_ACCESS_KEY_ID") and environment.has("AWS_SECRET_ACCESS_KEY")
+    has_keys = environment.has("AWS_ACCESS_KEY_ID") and environment.has("AWS_SECRET_ACCESS_KEY")
     profile = environment.has("AWS_PROFILE")
     credentials: Literal["keys", "chain", "anonymous"] = "anonymous"
     if profile:
         credentials = "chain"
-    elif both:
+    elif has_keys:
         credentials = "keys"
     addressing: Addressing = "virtual" if credentials == "anonymous" else "path"
-    region, region_from = _region(environment, both, profile)
+    region, region_from = _region(environment, has_keys, profile)
     endpoint = _endpoint(location, environment, region)
     token: Literal["", "used", "ignored"] = ""
     if credentials == "keys" and environment.filled("AWS_SESSION_TOKEN"):
@@ -85,19 +85,19 @@ def choose_client(location: S3Path, environment: ServerEnvironment, release: Rel
         region,
         region_from,
         _url(location.bucket, endpoint, addressing),
-        both and (environment.empty("AWS_ACCESS_KEY_ID") or environment.empty("AWS_SECRET_ACCESS_KEY")),
+        has_keys and (environment.empty("AWS_ACCESS_KEY_ID") or environment.empty("AWS_SECRET_ACCESS_KEY")),
         token,
         environment.knows_family("AWS_"),
     )
 
 
-def _region(environment: ServerEnvironment, both: bool, profile: bool) -> tuple[str | None, str]:
+def _region(environment: ServerEnvironment, has_keys: bool, profile: bool) -> tuple[str | None, str]:
     """Returns the region and its source. The SDK reads AWS_DEFAULT_REGION before AWS_REGION, and ignores empty ones;
     with both keys the server replaces it by AWS_REGION, even an empty one. A profile's own region comes first if the
     profile is used for it."""
-    if both and environment.has("AWS_REGION"):
+    if has_keys and environment.has("AWS_REGION"):
         return environment.text("AWS_REGION"), "AWS_REGION"
-    if profile and not both:
+    if profile and not has_keys:
         return None, "profile"
     for name in ("AWS_DEFAULT_REGION", "AWS_REGION"):
         if environment.filled(name):

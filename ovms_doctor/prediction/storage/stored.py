@@ -163,7 +163,7 @@ class Stored(Struct):
         last = server_log.VERSION_NOT_DOWNLOADED(path=failing.path)
         if failing.reason == "nameless":
             reason = os.strerror(errno.EEXIST)
-            local = f"{TEMPORARY}/{failing.culprit}/"
+            local = f"{TEMPORARY}/{failing.failed_version}/"
             return (server_log.NOT_MADE(path=local, what=reason), last)
         if failing.reason == "missing":
             missing = server_log.S3_NOT_THERE if amazon else server_log.GCS_NO_DIRECTORY
@@ -173,7 +173,7 @@ class Stored(Struct):
         refused = server_log.STORE_OBJECT_FAILED(path=failing.object)
         if amazon:
             return (refused, last)
-        copy = f"{TEMPORARY}/{failing.object[len(failing.path) - len(str(failing.culprit)) :]}"
+        copy = f"{TEMPORARY}/{failing.object[len(failing.path) - len(str(failing.failed_version)) :]}"
         saved = server_log.GCS_NOT_SAVED(path=failing.object, copy=copy)
         return (server_log.GCS_FILE_FAILED(), refused, saved, last)
 

@@ -131,11 +131,11 @@ def _lfs(head: bytes, size: int) -> Head:
     oid = re.search(rb"^oid (\S{1,100})", head, re.MULTILINE)
     real = re.search(rb"^size (\d{1,19})", head, re.MULTILINE)
     should = "" if real is None else f"; the real file has {int(real[1])} bytes"
-    which = "" if oid is None else f", {printable(oid[1])}"
+    target = "" if oid is None else f", {printable(oid[1])}"
     return Head(
         faults.GIT_LFS_POINTER,
         f"a Git LFS pointer of {size} bytes, not the file itself{should}",
-        f"begins with {_LFS.decode()}{which}",
+        f"begins with {_LFS.decode()}{target}",
     )
 
 

@@ -290,7 +290,7 @@ def _judge(tensor: _External, location: str, full: str, root: str, size: int | N
     offset, length = int(tensor.offset), int(tensor.length)
     if size == 0 or offset + length > size:
         predicate = (
-            f"needs bytes {offset} to {offset + length} of {location}, which has {size}{_really(full)}"
+            f"needs bytes {offset} to {offset + length} of {location}, which has {size}{_actual_kind(full)}"
         )
         return _fault(faults.EXTERNAL_DATA_TOO_SMALL, full, tensor, predicate, f"{location}: {size} bytes")
     have = length or size
@@ -313,7 +313,7 @@ def _counted(fault: Fault, count: int) -> Fault:
     return Fault(fault.kind, fault.path, fault.fatal, detail, fault.evidence)
 
 
-def _really(path: str) -> str:
+def _actual_kind(path: str) -> str:
     """Returns the actual kind of a file that is too short, for the end of a sentence."""
     try:
         descriptor, status = open_regular(path)

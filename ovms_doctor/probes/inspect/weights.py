@@ -178,16 +178,16 @@ def needed_bytes(constants: Sequence[Constant]) -> int | None:
 
 
 def _too_small(path: str, size: int, constants: Sequence[Constant]) -> Fault | None:
-    beyond = [constant for constant in constants if constant.offset + constant.size > size]
-    if not beyond:
+    outside = [constant for constant in constants if constant.offset + constant.size > size]
+    if not outside:
         return None
-    reached = [constant for constant in beyond if constant.reached]
-    first = (reached or beyond)[0]
+    reached = [constant for constant in outside if constant.reached]
+    first = (reached or outside)[0]
     needed = needed_bytes(constants)
     predicate = "is empty" if size == 0 else f"has {size} bytes"
     detail = (
         f"The weights file {os.path.basename(path)} {predicate}, the model needs {needed}: "
-        f"{len(beyond)} of {len(constants)} constants lie beyond its end"
+        f"{len(outside)} of {len(constants)} constants lie beyond its end"
     )
     evidence = f"constant {first.layer} needs bytes {first.offset} to {first.offset + first.size}"
     return Fault(faults.WEIGHTS_TOO_SMALL, path, bool(reached), detail, evidence)

@@ -117,7 +117,7 @@ class Child:
             events = self._selector.select(max(0.0, wait))
             at_end = any(self._handle(key.fd) for key, _ in events)
             if self._pending > self._largest:
-                return self.spoiled(f"it answered with more than {self._largest >> 20} MiB")
+                return self.end_invalid(f"it answered with more than {self._largest >> 20} MiB")
             if not self._lines:
                 # Not only the pipe is watched: processes that the child started may keep it open.
                 if at_end or (not events and self.is_ended()):
@@ -135,7 +135,7 @@ class Child:
         """Whether the process has ended."""
         return self.process.has_ended()
 
-    def spoiled(self, reason: str = "its output is not an answer") -> ChildExit:
+    def end_invalid(self, reason: str = "its output is not an answer") -> ChildExit:
         """Ends a child that wrote an invalid answer: its memory may be damaged."""
         self._exit = replace(self.end(0.0), signal=None, exit=None, timed_out=False, stderr=reason)
         return self._exit

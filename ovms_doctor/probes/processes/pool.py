@@ -59,7 +59,7 @@ class Pool:
     has answered one. A child that ends is replaced.
 
     ``at_a_time``: questions that are sent to a child at a time, for a child that handles several in parallel.
-    ``meanwhile``: does something in short steps while no answer has arrived.
+    ``idle_work``: does something in short steps while no answer has arrived.
     """
 
     def __init__(
@@ -70,10 +70,10 @@ class Pool:
         *,
         start_deadline: float = START_DEADLINE,
         at_a_time: int = _AT_A_TIME,
-        meanwhile: Iterator[object] | None = None,
+        idle_work: Iterator[object] | None = None,
     ) -> None:
         self._kind = kind
-        self._meanwhile = meanwhile
+        self._idle_work = idle_work
         self._at_a_time = at_a_time
         self._options = options
         self._start_deadline = start_deadline
@@ -130,9 +130,9 @@ class Pool:
         needed = 1 + len(self._waiting) // handling.share
         for slot in (each for number, each in enumerate(self._slots) if each.child or number < needed):
             yield from self._distribute(slot, handling)
-        ready = self._ready_slots(0.0 if self._meanwhile else wait)
-        if self._meanwhile and wait and not ready and next(self._meanwhile, None) is None:
-            self._meanwhile = None
+        ready = self._ready_slots(0.0 if self._idle_work else wait)
+        if self._idle_work and wait and not ready and next(self._idle_work, None) is None:
+            self._idle_work = None
         for slot in ready:
             yield from self._listen(slot, handling)
 
@@ -241,7 +241,7 @@ class Pool:
                     slot.since = time.monotonic()
                     slot.ends = slot.since + handling.deadline(slot.pending[0])
                     continue
-                answer = reply if isinstance(reply, ChildExit) else slot.child.spoiled()
+                answer = reply if isinstance(reply, ChildExit) else slot.child.end_invalid()
             if isinstance(answer, ChildExit):
                 if not answer.started and not self._gives_up(answer):
                     self._waiting.extendleft(reversed(slot.pending))

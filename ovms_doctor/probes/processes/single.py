@@ -174,7 +174,7 @@ class Worker:
                 self.hello = reply
                 child.ready = True
             else:
-                self._broken = reply if isinstance(reply, ChildExit) else child.spoiled()
+                self._broken = reply if isinstance(reply, ChildExit) else child.end_invalid()
                 self.close()
         return self._broken
 
@@ -196,7 +196,7 @@ def read_reply(child: Child, line: bytes | ChildExit) -> Ready | Answered | Chil
     try:
         return decode_reply(line)
     except JsonFormatError:
-        return child.spoiled()
+        return child.end_invalid()
 
 
 def read_answers(child: Child, line: bytes | ChildExit, most: int = 1) -> list[Answer] | ChildExit:
@@ -204,7 +204,7 @@ def read_answers(child: Child, line: bytes | ChildExit, most: int = 1) -> list[A
     reply = read_reply(child, line)
     if isinstance(reply, Answered) and 0 < len(reply.answers) <= most:
         return reply.answers
-    return reply if isinstance(reply, ChildExit) else child.spoiled()
+    return reply if isinstance(reply, ChildExit) else child.end_invalid()
 
 
 def _send(child: Child, batches: list[list[AnyQuestion]]) -> None:
@@ -213,6 +213,6 @@ def _send(child: Child, batches: list[list[AnyQuestion]]) -> None:
 
 def _batches(questions: list[AnyQuestion], alone: int) -> list[list[AnyQuestion]]:
     """Returns the questions in batches, in order, the first ones one by one."""
-    singles = [[question] for question in questions[:alone]]
+    single_questions = [[question] for question in questions[:alone]]
     rest = range(alone, len(questions), _BATCH)
-    return [*singles, *(questions[start : start + _BATCH] for start in rest)]
+    return [*single_questions, *(questions[start : start + _BATCH] for start in rest)]

@@ -31,7 +31,7 @@ TIME_LIMIT = 2.0
 #: The same for a process that waits in the kernel: it may stay as long as a file system does not answer.
 IN_KERNEL = 0.5
 #: Seconds between two checks of why a killed process has not ended.
-_MOMENT = 0.02
+_POLL_INTERVAL = 0.02
 #: File descriptors of a child: its input, its output, a file of the parent, and the file for records of its actions.
 INCOMING, OUTGOING, FILE, RECORDS = 3, 4, 5, 6
 #: Represents Python's own module path in the list of a child process's module paths.
@@ -99,12 +99,12 @@ class Process:
         try:
             descriptor = os.pidfd_open(self.pid)
         except (AttributeError, OSError):  # a kernel before 5.3, or a sandbox
-            time.sleep(_MOMENT / 10)
+            time.sleep(_POLL_INTERVAL / 10)
             return
         try:
             waiting = select.poll()
             waiting.register(descriptor, select.POLLIN)
-            waiting.poll(_MOMENT * 1000)
+            waiting.poll(_POLL_INTERVAL * 1000)
         finally:
             os.close(descriptor)
 

@@ -66,7 +66,7 @@ def run_in_child(
         try:
             answer: Answer = decode_json(line, kind)
         except JsonFormatError:
-            return child.spoiled()
+            return child.end_invalid()
         return answer
 
 

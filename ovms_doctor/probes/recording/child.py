@@ -11,7 +11,7 @@ from ovms_doctor.probes.processes.start import RECORDS
 from ovms_doctor.probes.recording.recorder import CONTACT, LOOKUP, PROCESS, record_to
 
 #: The first byte of the file: the records are complete, or an action could not be recorded.
-WELL, INCOMPLETE = b".", b"!"
+COMPLETE, INCOMPLETE = b".", b"!"
 #: The most bytes of one child's records; later actions are not recorded.
 LARGEST = 256 << 20
 #: How many records are remembered, so that none is written twice.

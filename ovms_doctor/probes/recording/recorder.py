@@ -97,8 +97,8 @@ class Recorder:
             self.library_reads_below(path)
             return
         self.path(READ, path)
-        for companion, of in ((".bin", (".xml",)), (".pdiparams", (".pdmodel", ".json"))):
-            if suffix in of and _exists(stem + companion):
+        for companion, main_suffixes in ((".bin", (".xml",)), (".pdiparams", (".pdmodel", ".json"))):
+            if suffix in main_suffixes and _exists(stem + companion):
                 self.path(READ, stem + companion)
         if suffix == ".onnx":
             # Weights may be in any file of the directory.

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from ovms_doctor.probes.recording import active
-from ovms_doctor.probes.recording.child import LARGEST, WELL
+from ovms_doctor.probes.recording.child import COMPLETE, LARGEST
 from ovms_doctor.probes.recording.recorder import (
     COMPONENTS,
     CONTACT,
@@ -119,7 +119,7 @@ class Tally:
             descriptor = fcntl.fcntl(made, fcntl.F_DUPFD_CLOEXEC, _BEYOND)
         finally:
             os.close(made)
-        os.write(descriptor, WELL)
+        os.write(descriptor, COMPLETE)
         return RecordedChild(descriptor, purpose, is_third_party=is_third_party)
 
     def started(self, child: RecordedChild) -> None:
@@ -259,7 +259,7 @@ def _records(descriptor: int) -> Iterator[tuple[str, tuple[str, ...]]]:
             break
         if position > LARGEST + _LONGEST or (len(data) > 12 and b":" not in data[:12]):
             raise ValueError("no records")
-    if data or first != WELL:
+    if data or first != COMPLETE:
         raise ValueError("incomplete")
 
 

@@ -63,8 +63,8 @@ def reachable(directory: str) -> str:
     open until the process ends.
     """
     descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    through = f"/proc/self/fd/{descriptor}"
-    if os.path.isdir(through):
-        return through
+    descriptor_path = f"/proc/self/fd/{descriptor}"
+    if os.path.isdir(descriptor_path):
+        return descriptor_path
     os.close(descriptor)
     return directory

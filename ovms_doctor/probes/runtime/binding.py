@@ -104,12 +104,12 @@ def _import_package(package_directory: str) -> tuple[Any, Any, str]:
 @contextmanager
 def _reachable(directory: str) -> Iterator[str]:
     """Yields ``directory`` by a path that stays usable; an exception inside becomes a RuntimeImportError."""
-    through = directory
+    usable_path = directory
     try:
-        through = reachable(directory)
-        yield through
+        usable_path = reachable(directory)
+        yield usable_path
     except RuntimeImportError:
         raise
     except Exception as error:
-        text = " ".join(str(error).replace(through, directory).split())
+        text = " ".join(str(error).replace(usable_path, directory).split())
         raise RuntimeImportError(text or type(error).__name__) from error

@@ -179,10 +179,10 @@ def library_inspector() -> Starter:
     """Returns the handler that reads shared libraries: its import is slow, and it is rarely needed."""
     from ovms_doctor.probes import library
 
-    lacking, here = library.prepare(), library.local_openvino()
+    lacking, openvino_release = library.prepare(), library.local_openvino()
 
     def inspect(question: CheckOptions, path: str) -> Answer:
-        return Unavailable(lacking) if lacking else library.inspect_library(path, here)
+        return Unavailable(lacking) if lacking else library.inspect_library(path, openvino_release)
 
     return lambda options: _started(options, inspect)
 

@@ -341,7 +341,7 @@ class _DownloadProgress:
         self._batch = batch
         self._total = total
         self._progress = progress if total >= _LEAST_REPORTED else None
-        self._over = threading.Event()
+        self._finished = threading.Event()
         self._thread = threading.Thread(target=self._report_progress, daemon=True)
 
     def __enter__(self) -> None:
@@ -350,12 +350,12 @@ class _DownloadProgress:
 
     def __exit__(self, *_: object) -> None:
         if self._progress is not None:
-            self._over.set()
+            self._finished.set()
             self._thread.join()
 
     def _report_progress(self) -> None:
         assert self._progress is not None
-        while not self._over.wait(_REPORT_INTERVAL):
+        while not self._finished.wait(_REPORT_INTERVAL):
             received = sum(_file_size(f"{job.directory}/{name}") for job in self._batch for name in job.names)
             url = self._batch[0].copy.access.url(self._batch[0].copy.prefix.rstrip("/"))
             self._progress(url, min(received, self._total), self._total)

@@ -31,7 +31,7 @@ from ovms_doctor.probes.stores.copies import Copies, Progress
 _LARGEST_KEY_FILE = 1 << 20
 #: The number of questions for which another child process is started; each handles several in parallel, and then
 #: Python's own work limits the speed. Of two processors one remains for the inspection of the copies.
-_WORTH_A_START = 300
+_QUESTIONS_PER_CHILD = 300
 _MOST_CHILDREN = 4
 _PROCESSORS_EACH = 2
 #: The questions in a batch: enough for a child process that the parent does not read for a while, and not too many
@@ -133,11 +133,11 @@ class StoreCollector:
         self._read_files(list(dict.fromkeys(accesses.values())))
         able = []
         for question in questions:
-            lacking = self._lacking(accesses[question])
-            if lacking is None:
+            unavailable = self._unavailable(accesses[question])
+            if unavailable is None:
                 able.append(question)
             else:
-                yield question, lacking
+                yield question, unavailable
         if not able:
             return
         pool = self._started()
@@ -150,7 +150,7 @@ class StoreCollector:
             )
 
         for question, found in pool.answer(
-            able, Handling(self._time_for, begin, unresponsive, _WORTH_A_START)
+            able, Handling(self._time_for, begin, unresponsive, _QUESTIONS_PER_CHILD)
         ):
             answer = _answered(found)
             access = accesses[question]
@@ -196,7 +196,7 @@ class StoreCollector:
             self._pool.close()
             self._pool = None
 
-    def _lacking(self, access: StoreAccess) -> Unavailable | None:
+    def _unavailable(self, access: StoreAccess) -> Unavailable | None:
         """Returns why an access cannot be used; None if it can."""
         for name in needed(access):
             if name not in self._secrets:

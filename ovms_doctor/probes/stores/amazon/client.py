@@ -112,11 +112,11 @@ def _of_profile(access: StoreAccess, files: Mapping[str, bytes]) -> tuple[dict[s
     """Returns a profile's own keys, which the SDK reads from the credentials file only, and the region, which it
     reads from the configuration file (1.11: ProfileConfigFileAWSCredentialsProvider, ClientConfiguration). No
     program is run and no service queried for others."""
-    both = [
+    sections = [
         _section(path, files.get(path, b""), names)
         for path, names in zip(access.files, _sections(access.profile), strict=True)
     ]
-    found, configured = both
+    found, configured = sections
     keys = ("aws_access_key_id", "aws_secret_access_key")
     if not all(found.get(name) for name in keys):
         other = next((name for name in _NOT_STATIC if name in found or name in configured), "")

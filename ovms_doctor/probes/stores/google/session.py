@@ -179,9 +179,9 @@ def of_response(response: Any, proxied: bool) -> ReceivedResponse:
     code, message = _google_words(text)
     page = "<html" in text[:1000].lower() or "<!doctype" in text[:1000].lower()
     headers = response.headers
-    between = status == 407 or "X-Squid-Error" in headers
+    from_proxy = status == 407 or "X-Squid-Error" in headers
     # Busy servers and proxies answer with web pages too.
-    if between or (page and status < 500 and (proxied or "Via" in headers)):
+    if from_proxy or (page and status < 500 and (proxied or "Via" in headers)):
         title = _TITLE.search(text)
         return ReceivedResponse("proxy", status, message=title[1].strip() if title else "", at_proxy=proxied)
     if 300 <= status < 400 or (page and status < 500):

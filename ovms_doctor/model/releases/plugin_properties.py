@@ -1,7 +1,9 @@
 """Which plugin_config keys a device's plugin lists as supported, by release.
 
-Source: the wheel of every release was queried on Linux without a GPU or NPU (data/plugin-properties.json). The
-release of OVMS has the year and minor number of the OpenVINO that it contains.
+Source: the wheel of every release was queried on Linux without a GPU or NPU (data/plugin-properties.json), as the
+server of that release queries it: v2022.2 for SUPPORTED_CONFIG_KEYS, later ones for SUPPORTED_PROPERTIES
+(``insertSupportedKeys`` in ov_utils.cpp). The release of OVMS has the year and minor number of the OpenVINO that it
+contains.
 """
 
 from __future__ import annotations
@@ -12,8 +14,10 @@ from typing import Any
 
 from ovms_doctor.model.releases.release import Release
 
-#: Before this release the server queried the plugins in another way, for which there is no table.
-_FIRST = Release((2023, 0))
+#: Before this release the server did not compare the keys.
+_FIRST = Release((2022, 2))
+#: The plugins of hardware that could not be queried before v2023.0.
+_HARDWARE, _HARDWARE_FIRST = frozenset({"GPU", "NPU"}), Release((2023, 0))
 
 
 @cache
@@ -38,7 +42,7 @@ def supported_properties(device: str, release: Release) -> frozenset[str] | None
     None if they are unknown. A release newer than the table counts as its newest."""
     keys = _table()["devices"].get(device)
     wheel = _wheel(release)
-    if keys is None or wheel is None:
+    if keys is None or wheel is None or (device in _HARDWARE and release < _HARDWARE_FIRST):
         return None
     return frozenset(key for key, span in keys.items() if _covers(span, wheel))
 

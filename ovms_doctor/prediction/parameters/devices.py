@@ -48,12 +48,14 @@ def registration(name: str, release: Release) -> Registration:
     return "perhaps" if name in REGISTERED_ONCE else "unknown"
 
 
-def validated_plugins(text: str) -> tuple[str, ...]:
-    """Returns the plugins whose properties ``validatePluginConfiguration`` joins: as written, except for ``(…)``."""
+def validated_plugins(text: str, release: Release) -> tuple[str, ...]:
+    """Returns the plugins whose properties ``validatePluginConfiguration`` joins: as written, since v2025.0 except for
+    ``(…)``. Before, a device with a number of requests such as ``CPU(2)`` is not found, and adds nothing."""
     plugin, colon, rest = text.partition(":")
     if not colon:
         return (text,)
-    return (plugin, *(name.partition("(")[0] for name in rest.split(",") if name))
+    names = [name for name in rest.split(",") if name]
+    return (plugin, *(name.partition("(")[0] if release.at_least(2025, 0) else name for name in names))
 
 
 def suggestion(text: str) -> str | None:

@@ -100,7 +100,7 @@ def unsupported_key(
     supported: set[str] = set()
     if release.at_least(2025, 0):
         supported.add("ENABLE_MMAP")
-    plugins = validated_plugins(device.text)
+    plugins = validated_plugins(device.text, release)
     if chooses_device(device, release) and devices is not None and (devices.dri or devices.dxg):
         plugins = (*plugins, "GPU")
     for plugin in plugins:
@@ -124,7 +124,7 @@ def unsupported_key(
 def similar_key(key: str, device: str, release: Release) -> str | None:
     """Returns a key of the device's plugins that may have been intended."""
     known: set[str] = set()
-    for plugin in validated_plugins(device):
+    for plugin in validated_plugins(device, release):
         known |= supported_properties(plugin.partition(".")[0], release) or frozenset()
     matches = similar_names(key.upper(), sorted(known), 1, 0.75)
     return matches[0] if matches else None

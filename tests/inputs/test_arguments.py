@@ -105,6 +105,15 @@ def error(arguments: list[str], release: str, **limits: int) -> str | None:
             "grpc_bind_address has invalid format: proper hostname or IP address expected.",
         ),
         ([*MODEL, *REST, "--rest_bind_address", "127.0.0.1,host-1"], "2025.4", None),
+        *(
+            (
+                [*MODEL, *REST, "--rest_bind_address", text],
+                "2025.4",
+                "rest_bind_address has invalid format: proper hostname or IP address expected.",
+            )
+            for text in ("127.0.0.1,,host-1", ",127.0.0.1", "127.0.0.1,", "127.0.0.1,,", ",")
+        ),
+        ([*MODEL, *REST, "--rest_bind_address", "127.0.0.1,host-1,"], "2025.4", None),
         (
             [*MODEL, *REST, "--mean", "1"],
             NEW,

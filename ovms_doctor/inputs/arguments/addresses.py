@@ -16,7 +16,8 @@ _LONGEST = 255
 def is_hostname_or_ip(text: str, release: Release) -> bool:
     """Whether the server accepts ``text`` as an address. IPv6 since v2025.2, lists with commas since v2025.4."""
     if release.at_least(2025, 4):
-        parts = [part for part in text.split(",") if part]
+        # An empty part before or between commas is no address; std::getline reads none after the last comma.
+        parts = text.removesuffix(",").split(",")
         if len(parts) > 1:
             return all(is_hostname_or_ip(part, release) for part in parts)
     if len(text.encode("utf-8", "surrogateescape")) > _LONGEST:

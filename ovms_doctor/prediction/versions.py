@@ -15,7 +15,7 @@ from ovms_doctor.model.releases import Release
 from ovms_doctor.prediction.paths import escapes
 
 #: ``std::stoll`` in the C locale: white space, a sign, decimal digits; the rest is not read.
-_STOLL = lazy_pattern(rb"[ \t\n\v\f\r]*([+-]?[0-9]+)")
+_STOLL = lazy_pattern(rb"[ \t\n\v\f\r]*([+-]?)0*([0-9]+)")
 _INT64_MAX = 2**63 - 1
 _INT64_MIN = -(2**63)
 
@@ -36,7 +36,8 @@ def read_directory_name(name: str) -> DirectoryName:
     match = _STOLL.match(os.fsencode(name))
     if match is None:
         return DirectoryName(name, "not_number")
-    number = int(match.group(1)) if len(match.group(1)) < 40 else _INT64_MAX + 1
+    digits = match.group(2)
+    number = int(match.group(1) + digits) if len(digits) < 40 else _INT64_MAX + 1
     if not _INT64_MIN <= number <= _INT64_MAX:
         return DirectoryName(name, "out_of_range")
     if number <= 0:

@@ -46,8 +46,19 @@ _TOKENS = {
 }
 #: Words of other notations, which are not secrets and show the fault.
 _WORDS = frozenset("true false null True False None yes no on off".split())
-#: Characters that neither separate nor quote anything in JSON.
-_BARE = lazy_pattern(r"""[^\s{}\[\]:,"'\\\x80-\uffff]+""")
+#: Characters that neither separate nor quote anything in JSON, and that no text in quotes makes invalid.
+_BARE = r"""[^\x00-\x1f\s{}\[\]:,"'\\\x80-\uffff]+"""
+#: Escapes of a character in a JSON text: valid ones, and of those that are not, the part that makes them invalid.
+_ESCAPES = (
+    r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+    r"|(?P<lone>\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
+    r"""|\\u[0-9a-fA-F]{4}|\\["\\/bfnrt]"""
+    r"|(?P<invalid>\\u?)"
+)
+_ESCAPE_OR_BARE = lazy_pattern(f"{_ESCAPES}|(?P<bare>{_BARE})")
+_ESCAPE_OR_ANY = lazy_pattern(f"{_ESCAPES}|(?P<control>[\\x00-\\x1f])|.", re.DOTALL)
+#: A number's point or exponent, at which a parser of JSON can stop.
+_NUMBER_GOES_ON = lazy_pattern(r"(?<=[0-9])(?:\.|[eE][-+]?)")
 _SCALAR = lazy_pattern(r"-?\d+(?:\.\d*)?(?:[eE][-+]?\d+)?|true|false|null")
 #: A number of this length, in characters, or longer can be an identifier.
 _LONG_NUMBER = 6
@@ -125,17 +136,26 @@ def hide_in_document(text: str, mask: Mask = same_length) -> str:
 def hide_malformed(text: str) -> str:
     """Returns a JSON document with everything at and after its first error hidden, or its one text: there, names and
     values cannot be told apart. Brackets, quotes and separators stay, and a word stays one, so that the error is the
-    same one."""
+    same one: control characters and invalid escapes stay too. The server reads nothing after a NUL."""
+    document, nul, rest = text.partition("\0")
+    begin = _end_of_valid(document)
+    return document[:begin] + _masked_words(document[begin:]) + nul + _masked_words(rest)
+
+
+def _end_of_valid(text: str) -> int:
+    """Returns the position of the first error, or of a number or an escape with the error inside."""
     try:
         value = json.loads(text)
     except json.JSONDecodeError as error:
+        before = text[: error.pos]
+        if (len(before) - len(before.rstrip("\\"))) % 2:
+            return error.pos - 1
         # A text with the error inside begins before it.
-        begin = error.pos
+        number = _NUMBER_GOES_ON.match(text, error.pos)
+        return error.pos if number is None else number.end()
     except (ValueError, RecursionError):
-        begin = 0
-    else:
-        begin = 0 if isinstance(value, str) else len(text)
-    return text[:begin] + _BARE.sub(lambda match: _masked_word(match[0]), text[begin:])
+        return 0
+    return 0 if isinstance(value, str) else len(text)
 
 
 def _is_name(text: str) -> bool:
@@ -153,7 +173,7 @@ def _hide_text(text: str, start: int, mask: Mask) -> tuple[int, str]:
     if token is None or token["text"] is None:
         return start, ""
     quoted = token[0]
-    return token.end(), quoted[0] + mask(quoted[1:-1]) + quoted[-1]
+    return token.end(), quoted[0] + _masked_text(quoted[1:-1], mask) + quoted[-1]
 
 
 def _hide_object(text: str, start: int, quote: str, mask: Mask, shows: IsShown) -> tuple[str, int]:
@@ -197,17 +217,49 @@ def _hidden(content: str, quoted: bool, mask: Mask) -> str:
         return content
     if quoted or not scalar:
         # A word without quotes stays one if all positions must stay.
-        return _as_word(content) if mask is same_length and not quoted else mask(content)
+        return _as_word(content) if mask is same_length and not quoted else _masked_text(content, mask)
     return re.sub(r"\d", "9", content)
 
 
 def _masked_word(word: str) -> str:
     """Returns a masked word after the first error; a word of only signs, as of a comment, unchanged."""
-    return word if word in _WORDS or not any(map(str.isalnum, word)) else _as_word(word)
+    if word in _WORDS or not any(map(str.isalnum, word)):
+        return word
+    return "-" + _as_word(word[1:]) if word.startswith("-") else _as_word(word)
+
+
+def _masked_words(text: str) -> str:
+    """Returns a text after the first error without its words."""
+
+    def masked(match: re.Match[str]) -> str:
+        if match["bare"] is not None:
+            return _masked_word(match[0])
+        return _masked_escape(match, "x")
+
+    return _ESCAPE_OR_BARE.sub(masked, text)
+
+
+def _masked_text(content: str, mask: Mask) -> str:
+    """Returns the masked content of a text in quotes. If all positions must stay, so does what makes it invalid: the
+    server refuses the whole document for it."""
+    if mask is not same_length or not ("\\" in content or min(content, default=" ") < " "):
+        return mask(content)
+
+    def masked(match: re.Match[str]) -> str:
+        return match[0] if match["control"] is not None else _masked_escape(match, "*")
+
+    return _ESCAPE_OR_ANY.sub(masked, content)
+
+
+def _masked_escape(match: re.Match[str], letter: str) -> str:
+    """Returns a valid escape, or another character, as letters; an invalid escape unchanged."""
+    keeps = match["lone"] is not None or match["invalid"] is not None
+    return match[0] if keeps else letter * len(match[0])
 
 
 def _as_word(text: str) -> str:
-    return "x" * len(text)
+    """Returns a word of the same length; control characters stay."""
+    return re.sub(r"[^\x00-\x1f]", "x", text)
 
 
 def _content(token: re.Match[str], quote: str) -> str:

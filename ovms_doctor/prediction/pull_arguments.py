@@ -14,6 +14,7 @@ from ovms_doctor.model.pull_plan import Method
 from ovms_doctor.model.releases import Release
 
 _REPOSITORY = "OVMS_MODEL_REPOSITORY_PATH"
+_PARSING = "error parsing options - "
 
 
 def source_model(arguments: ServerArguments, release: Release) -> str:
@@ -48,6 +49,8 @@ def pull_refusal(
         return None
     repository = repository_path(arguments, release, environment)
     source = source_model(arguments, release)
+    if mode == "pull" and arguments.value("task") is None and release.numbers[:2] == (2026, 2):
+        return ArgumentRefusal("unmatched", f"{_PARSING}--task parameter wasn't passed", option="--pull")
     for name in ("weight-format", "extra_quantization_params"):
         # The server throws this while it prepares the settings, before any validation.
         clones = downloads_by(arguments, source, release) == "clone"
@@ -59,6 +62,11 @@ def pull_refusal(
             )
             text = f"--{name} parameter unsupported for {models}"
             return ArgumentRefusal("prepare", text, option=f"--{name}")
+    if mode in ("pull", "pull_and_start") and release.at_least(2026, 3) and _lacks_task(arguments):
+        # It is thrown while the settings are prepared (getEffectiveTaskParameter).
+        text = "Could not infer model task - specify --task value explicitly"
+        hint = "The server finds the task of a model in --source_model or --model_path, not of one in --model_name."
+        return ArgumentRefusal("prepare", text, option="--task", hint=hint if source else "")
     if mode != "pull" and not release.at_least(2025, 3):
         # v2025.2 validates --pull only.
         return None
@@ -79,6 +87,12 @@ def pull_refusal(
         option = "--task"
         hint = "Until OVMS 2026.1, --task pulls a model first; a model in --model_path is served with it since 2026.2."
     return ArgumentRefusal("validate", text, option=option, hint=hint)
+
+
+def _lacks_task(arguments: ServerArguments) -> bool:
+    """Whether --task is missing, and no option names a model in which the server would look for the task."""
+    names = (arguments.value("source_model"), arguments.model_path)
+    return arguments.value("task") is None and not any(names)
 
 
 def downloads_by(arguments: ServerArguments, source: str, release: Release) -> Method:

@@ -148,6 +148,35 @@ def test_a_task_pulls_first(
         assert (plan.exit_code, plan.problem.log) == (64, (line,))
 
 
+@pytest.mark.parametrize(
+    ("release", "arguments", "line"),
+    [
+        ("2026.1", ("--model_name", "o/m"), None),
+        ("2026.2", ("--source_model", "o/m"), "error parsing options - --task parameter wasn't passed"),
+        ("2026.2", ("--model_name", "o/m", "--task", "rerank"), None),
+        ("2026.3", ("--source_model", "o/m"), None),
+        ("2026.3", ("--model_name", "o/m"), "Could not infer model task - specify --task value explicitly"),
+        ("2026.3", ("--source_model", ""), "Could not infer model task - specify --task value explicitly"),
+        ("2026.3", (), "Could not infer model task - specify --task value explicitly"),
+        ("2026.3", ("--model_name", "o/m", "--task", "rerank"), None),
+        (
+            "2026.3",
+            ("--model_name", "OpenVINO/m", "--weight-format", "int4"),
+            "--weight-format parameter unsupported for OpenVINO models.",
+        ),
+    ],
+)
+def test_what_a_pull_needs_to_find_the_task(
+    release: str, arguments: tuple[str, ...], line: str | None
+) -> None:
+    plan = settle(deployed(release, ("--pull", "--model_repository_path", "/r", *arguments)), MemoryFiles({}))
+    if line is None:
+        assert plan.outcome == "unknown"
+    else:
+        assert plan.problem is not None
+        assert (plan.exit_code, plan.problem.log) == (64, (line,))
+
+
 def test_value_that_is_not_a_path_is_not_shown_as_one() -> None:
     arguments = ("--pull", "--source_model", "o/m", "--model_repository_path", "/r", "--task", "embeddings")
     _, found = plan_and_findings(MemoryFiles({}), arguments)

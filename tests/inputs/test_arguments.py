@@ -326,6 +326,13 @@ NO_REST = "rest_workers is set but rest_port is not set. rest_port is required t
             "2026.3",
             WITH_PULL,
         ),
+        (
+            ["--task", "rerank", "--config_path", "/c.json", "--remove_from_config", "left"],
+            "2026.2",
+            "task: rerank - error parsing options - unmatched arguments : left,",
+            "2026.3",
+            f"{UNMATCHED}left,",
+        ),
         ([*MODEL, "--configure"], "2026.2", f"{UNMATCHED}--configure,", "2026.3",
          "error parsing options - --model_name cannot be used with --configure"),
         (["--configure", "--pull", *MODEL], "2026.2", None, "2026.3",

@@ -32,6 +32,8 @@ _MOST_REST_WORKERS = 10_000
 _NEED_LAYOUT = ("mean", "scale", "color_format", "precision")
 _STATEFUL = ("low_latency_transformation", "max_sequence_number", "idle_sequence_cleanup")
 _PREFIX = "error parsing options - "
+#: Options for other modes than serving.
+_NO_GRAPH = ("help", "version", "add_to_config", "remove_from_config", "list_models")
 
 
 class ParsedArguments(Struct, frozen=True):
@@ -71,7 +73,10 @@ class ParsedArguments(Struct, frozen=True):
             return False
         names = ["pull", "task"]
         if self.release.at_least(2026, 3):
-            names += ["source_model", "configure"]
+            names = ["pull", "source_model", "configure"]
+            # isInMemoryGraphMode: with one of these options --task makes no graph.
+            if not any(self.has(name) for name in _NO_GRAPH):
+                names.append("task")
         elif not self.release.at_least(2025, 4):
             names.append("source_model")
         return any(self.has(name) for name in names)
@@ -83,8 +88,7 @@ class ParsedArguments(Struct, frozen=True):
         if not self.has("task") or not self.release.at_least(2025, 2):
             return False
         pulls = any(self.has(name) for name in ("pull", "source_model", "configure"))
-        otherwise = ("help", "version", "add_to_config", "remove_from_config", "list_models")
-        return pulls or not self.release.at_least(2026, 3) or not any(self.has(name) for name in otherwise)
+        return pulls or not self.release.at_least(2026, 3) or not any(self.has(name) for name in _NO_GRAPH)
 
 
 #: A hyphen, and the dashes that text programs write instead.

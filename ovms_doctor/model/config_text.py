@@ -2,10 +2,26 @@
 
 from __future__ import annotations
 
+import re
+
 from msgspec import Struct
+
+from ovms_doctor.model.pattern import lazy_pattern
 
 #: Bytes that are not UTF-8 are replaced by private characters while the text is parsed.
 _FOREIGN = 0x10FF00
+#: Such a character in a URI fragment: from 0x10FF80 to 0x10FFFF.
+_IN_FRAGMENT = lazy_pattern("%F4%8F%B([EF])%([89AB][0-9A-F])")
+
+
+def bytes_in_fragment(pointer: str) -> str:
+    """Returns a fragment that RapidJSON wrote for a text with replaced bytes as it writes it for these bytes."""
+
+    def byte(match: re.Match[str]) -> str:
+        number = (0x80 if match[1] == "E" else 0xC0) + int(match[2], 16) - 0x80
+        return f"%{number:02X}"
+
+    return _IN_FRAGMENT.sub(byte, pointer)
 
 
 class ConfigText(Struct, frozen=True):

@@ -11,7 +11,7 @@ from typing import Any
 
 from ovms_doctor.model import server_log
 from ovms_doctor.model.config_positions import LineColumn, index_of, last_key, position_of
-from ovms_doctor.model.config_text import ConfigText
+from ovms_doctor.model.config_text import ConfigText, bytes_in_fragment
 from ovms_doctor.model.facts import Tensor
 from ovms_doctor.model.mapping import Mapping, MappingEffects, Pairs, Side
 from ovms_doctor.model.releases import Release
@@ -53,10 +53,10 @@ def read_mapping(data: bytes, path: str, model: str, release: Release) -> Mappin
     except rapidjson.ValidationError as error:
         keyword, schema, key = error.args
         message = server_log.CONFIG_SCHEMA_OLD if release.has_old_schema_message else server_log.CONFIG_SCHEMA
-        line = message(schema=schema, keyword=keyword, key=key.translate(_BACK))
+        line = message(schema=schema, keyword=keyword, key=bytes_in_fragment(key))
         log = (line, server_log.MAPPING_INVALID(model=model))
         found = index_of(data).position(key)
-        hint = _against_schema(keyword, last_key(key.translate(_BACK)))
+        hint = _against_schema(keyword, last_key(bytes_in_fragment(key)))
         return Mapping(path, problem="schema", log=log, position=found, hint=hint)
     missing = [half for half in ("inputs", "outputs") if half not in document]
     return Mapping(

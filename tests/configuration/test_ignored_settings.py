@@ -386,6 +386,11 @@ def test_one_of_several_equal_pipelines_is_served() -> None:
         ("", "there is nothing in it"),
         ("{} {}", "there is text after its end"),
         ('{"a": "\t"}', "a text contains a tab"),
+        ('{"a": "b\n"}', "a text is not closed on its line"),
+        ('{"a": "\x0b"}', "a text contains the control character 0x0B"),
+        ('{"a": "C:\\users"}', "a backslash begins an escape: write \\\\ for a backslash"),
+        ('{"a": "C:\\models"}', "a backslash begins an escape: write \\\\ for a backslash"),
+        ("{", "it ends before all of its brackets are closed"),
         ('{"a": 01}', "Missing a comma or '}' after an object member."),
     ],
 )
@@ -393,6 +398,36 @@ def test_the_reason_for_invalid_json(text: str, message: str) -> None:
     (found,) = findings(configured_files(text))
     assert found.code == "OVD403"
     assert message in found.message
+
+
+@pytest.mark.parametrize(("codec", "is_named"), [("utf-16", True), ("utf-16-be", False), ("utf-8", False)])
+def test_a_configuration_in_utf_16(codec: str, is_named: bool) -> None:
+    mark = "\ufeff" if codec == "utf-8" else ""
+    files = configured_files("")
+    files.files["/c/config.json"] = (mark + '{"model_config_list": []}').encode(codec)
+    (found,) = findings(files)
+    assert found.code == "OVD403"
+    assert ("the file is UTF-16 text" in found.message) is is_named
+
+
+@pytest.mark.parametrize(
+    ("release", "message"),
+    [
+        ("2024.2", "Invalid escape character in string."),
+        ("2024.3", "Invalid encoding in string."),
+        ("2026.3", "Invalid encoding in string."),
+    ],
+)
+def test_each_release_names_a_control_character_as_its_parser_does(release: str, message: str) -> None:
+    (found,) = findings(configured_files('{"a": "\x0b"}'), release)
+    assert found.server_log == (f"Configuration file is not a valid JSON file. Error: {message}",)
+
+
+def test_the_servers_pointer_names_the_bytes_of_a_key() -> None:
+    files = configured_files("")
+    files.files["/c/config.json"] = b'{"model_config_list": [{"config": {"name": "m", "b\xe9\xff\x80": 1}}]}'
+    (found,) = findings(files)
+    assert found.server_log[0].endswith("Key: #/model_config_list/0/config/b%E9%FF%80")
 
 
 @pytest.mark.parametrize(

@@ -69,9 +69,7 @@ def test_the_error_is_that_of_the_whole_text(text: bytes, error: str | None) -> 
 
 
 @given(
-    st.lists(
-        st.tuples(st.integers(0, len(_CONFIGURATION)), st.sampled_from(_PIECES)), min_size=1, max_size=3
-    )
+    st.lists(st.tuples(st.integers(0, len(_CONFIGURATION)), st.sampled_from(_PIECES)), min_size=1, max_size=3)
 )
 @example([(len(_CONFIGURATION), b"\0"), (len(_CONFIGURATION), b"canary")])
 def test_a_malformed_configuration_is_not_made_valid(pieces: list[tuple[int, bytes]]) -> None:

@@ -47,7 +47,7 @@ class MemoryFiles:
     neither file nor directory. ``denied``: path → the right that is missing there. ``questions``: all
     questions so far. ``host``: paths of the host itself."""
 
-    files: dict[str, str] = field(default_factory=dict)
+    files: dict[str, str | bytes] = field(default_factory=dict)
     directories: set[str] = field(default_factory=set)
     odd: dict[str, EntryKind] = field(default_factory=dict)
     denied: dict[str, str] = field(default_factory=dict)
@@ -76,7 +76,9 @@ class MemoryFiles:
             if self.denied.get(path) == "read":
                 return self._denial(path, "read")
             text = self.files.get(path)
-            return Failure(errno.ENOENT) if text is None else FileContent(text.encode(), len(text))
+            if text is None:
+                return Failure(errno.ENOENT)
+            return FileContent(text if isinstance(text, bytes) else text.encode(), len(text))
         good = self.files.get(path) == "good"
         if isinstance(question, InspectModel):
             fault = Fault("text", path, True, "no model", "text")

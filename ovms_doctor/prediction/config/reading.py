@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from ovms_doctor.model import server_log
 from ovms_doctor.model.causes import CouldNotLook
 from ovms_doctor.model.config_positions import ConfigPositions, last_key
-from ovms_doctor.model.config_text import ConfigText
+from ovms_doctor.model.config_text import ConfigText, bytes_in_fragment
 from ovms_doctor.model.deployment import DEFAULT_POLICY, Deployment, ModelEntry, ModelParameters
 from ovms_doctor.model.facts import (
     Facts,
@@ -180,7 +180,7 @@ def read_bytes(config_path: str, data: bytes, deployment: Deployment) -> ConfigR
         parsed = parse(text)
     except NotJsonError as error:
         hint = syntax_hint(text.text, error.at, error.message)
-        return ConfigReading(problem=_not_json(config_path, error.message, error.at, hint))
+        return ConfigReading(problem=_not_json(config_path, error.message_of(release), error.at, hint))
     except NestingError:
         reason = "it is nested deeper than is followed here"
         return ConfigReading(unknown=CouldNotLook(config_path, reason))
@@ -198,7 +198,7 @@ def read_bytes(config_path: str, data: bytes, deployment: Deployment) -> ConfigR
 
 def _against_schema(path: str, found: Violation, release: Release, document: Any) -> StartProblem:
     message = server_log.CONFIG_SCHEMA_OLD if release.has_old_schema_message else server_log.CONFIG_SCHEMA
-    line = message(schema=found.schema, keyword=found.keyword, key=found.key)
+    line = message(schema=found.schema, keyword=found.keyword, key=bytes_in_fragment(found.key))
     missing, sibling = missing_key(found, release, document)
     return StartProblem(
         "config_schema",
@@ -223,7 +223,8 @@ def read_subconfig(data: bytes, path: str, deployment: Deployment) -> tuple[Conf
     try:
         document = parse(ConfigText.of(data)).value
     except (NotJsonError, NestingError) as error:
-        return Subconfig("not_json", error.message if isinstance(error, NotJsonError) else "")
+        message = error.message_of(deployment.release) if isinstance(error, NotJsonError) else ""
+        return Subconfig("not_json", message)
     entries = document.get("model_config_list") if isinstance(document, dict) else None
     if not isinstance(entries, list):
         return Subconfig("no_models")

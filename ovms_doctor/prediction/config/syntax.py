@@ -12,7 +12,13 @@ _ERRORS = {
     "The document root must not be followed": "there is text after its end",
     "Missing a colon": "a colon is missing behind the key",
     "Missing a closing quotation mark": "a text is not closed: a double quote is missing",
+    **dict.fromkeys(
+        ("Invalid escape character", "Incorrect hex digit"),
+        "a backslash begins an escape: write \\\\ for a backslash, and / in a path",
+    ),
 }
+#: The first two bytes of UTF-16 text with a byte order mark, which are not UTF-8.
+_UTF_16 = ("\U0010ffff\U0010fffe", "\U0010fffe\U0010ffff")
 _SPELLED = {
     "True": "true",
     "False": "false",
@@ -28,6 +34,8 @@ def syntax_hint(text: str, at: int, error: str = "") -> str:
     known."""
     if text.startswith("\ufeff"):
         return "the file begins with a byte order mark (EF BB BF), which the server's parser does not take"
+    if text.startswith(_UTF_16):
+        return "the file is UTF-16 text, which the server's parser does not take: save it as UTF-8"
     if not text.strip(_BLANK):
         return "there is nothing in it"
     for beginning, explanation in _ERRORS.items():
@@ -43,6 +51,10 @@ def syntax_hint(text: str, at: int, error: str = "") -> str:
         return "a text is in single quotes: JSON has double ones only"
     if rest[:1] == "\t":
         return "a text contains a tab: write \\t for it"
+    if error.startswith("Invalid encoding") and rest[:1] in "\r\n":
+        return "a text is not closed on its line: a double quote is missing, or \\n for a line break"
+    if error.startswith("Invalid encoding") and rest:
+        return f"a text contains the control character 0x{ord(rest[0]):02X}"
     if not rest.strip(_BLANK):
         return "it ends before all of its brackets are closed"
     word = _WORD.match(rest.lstrip("-+"))

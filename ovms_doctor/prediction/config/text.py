@@ -13,8 +13,10 @@ from msgspec import Struct
 
 from ovms_doctor.model.config_text import ConfigText
 from ovms_doctor.model.pattern import lazy_pattern
+from ovms_doctor.model.releases import Release
 from ovms_doctor.prediction.parameters.members import Members, pairs_of
 
+_CONTROL_CHARACTER = "Invalid encoding in string."
 _MESSAGE = lazy_pattern(r"Parse error at offset (\d+): (.*)", re.DOTALL)
 
 
@@ -25,6 +27,13 @@ class NotJsonError(Exception):
         super().__init__(message)
         self.message = message
         self.at = at
+
+    def message_of(self, release: Release) -> str:
+        """Returns the text of the release's RapidJSON: until v2024.2 it is 1.1.0, which names a control character in
+        a text in another way."""
+        if self.message == _CONTROL_CHARACTER and not release.at_least(2024, 3):
+            return "Invalid escape character in string."
+        return self.message
 
 
 class NestingError(Exception):

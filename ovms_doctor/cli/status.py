@@ -53,7 +53,7 @@ def run_status(options: StatusOptions, output_options: OutputOptions) -> int:
 
     try:
         if options.container is not None:
-            address = _of_container(options.container, options.grpc, live_options.timeout)
+            address = _of_container(options.container, options.grpc, live_options.settings.timeout)
         else:
             address = read_address(options.server or "", grpc=options.grpc)
     except AddressError as error:
@@ -109,23 +109,23 @@ def _report_failure(reason: str, output_options: OutputOptions, run_start: RunSt
 
 def _live_options(options: StatusOptions) -> LiveOptions:
     from ovms_doctor.diagnosis.live import LiveOptions
+    from ovms_doctor.model.live import QuerySettings
 
     if options.ca is not None and not passing("file", [options.ca]):
         raise UsageError(f"--ca: {options.ca}: no such file")
     if options.ca is not None and options.insecure:
         raise ConflictingOptionsError("--ca and --insecure exclude each other")
-    return LiveOptions(
+    settings = QuerySettings(
         options.model,
         _seconds("--timeout", options.timeout, 5.0, 0.1),
         _seconds("--interval", options.interval, 1.0, 0.05),
         options.interval is not None,
-        _seconds("--wait", options.wait, 0.0, 0.0),
         None if options.ca is None else absolute(options.ca),
         options.insecure,
         _authorization(options.api_key_file),
-        options.container or "",
         options.probe,
     )
+    return LiveOptions(settings, _seconds("--wait", options.wait, 0.0, 0.0), options.container or "")
 
 
 def _seconds(name: str, text: str | None, default: float, least: float) -> float:

@@ -38,13 +38,13 @@ def watch(address: Address, options: LiveOptions, output_options: OutputOptions,
             report = live_report(status, output_options, run_start)
             last = report, status
             if is_terminal:
-                _draw(report, status, output_options, options.interval)
+                _draw(report, status, output_options, options.settings.interval)
             else:
                 now = watched_state(status, report)
                 _write_changes(before, now)
                 before = now
-            if not options.with_rates:
-                time.sleep(options.interval)
+            if not options.settings.with_rates:
+                time.sleep(options.settings.interval)
     except KeyboardInterrupt:
         if last is not None and not is_terminal:
             from ovms_doctor.cli.status_text import write_status

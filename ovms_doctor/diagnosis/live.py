@@ -15,7 +15,7 @@ from ovms_doctor.diagnosis.adjust import adjusted
 from ovms_doctor.diagnosis.run_start import RunStart
 from ovms_doctor.diagnosis.selection import is_reported
 from ovms_doctor.diagnosis.verdict import verdict_of
-from ovms_doctor.model.live import Address, LiveQuery, LiveStatus, Observations
+from ovms_doctor.model.live import Address, LiveQuery, LiveStatus, Observations, QuerySettings
 from ovms_doctor.model.output_options import OutputOptions
 from ovms_doctor.prediction.live.client_routes import client_routes
 from ovms_doctor.prediction.live.interpret import interpret
@@ -35,26 +35,12 @@ _QUERIES = 4
 class LiveOptions(Struct, frozen=True):
     """The options for a query of a running server."""
 
-    #: The only model to query.
-    model: str | None = None
-    #: Seconds for one request.
-    timeout: float = 5.0
-    #: Seconds between two queries.
-    interval: float = 1.0
-    #: Whether the user set the interval, for the rate of requests.
-    with_rates: bool = False
+    #: How the server is queried.
+    settings: QuerySettings
     #: Seconds to wait until everything is AVAILABLE.
     wait: float = 0.0
-    #: A file with certificates that are trusted.
-    ca: str | None = None
-    #: Whether the server's certificate is not checked.
-    insecure: bool = False
-    #: The text of the header Authorization.
-    authorization: str = ""
     #: The container that the address was read from; empty if an address was named.
     container: str = ""
-    #: Whether a request for inference is sent.
-    probe: bool = False
 
 
 def live_status(
@@ -65,44 +51,37 @@ def live_status(
 ) -> LiveStatus:
     """Returns the status of the server; with a waiting time, the status of the last query."""
     end = time.monotonic() + options.wait
-    waits = replace(options, probe=False) if options.wait else options
+    settings = options.settings
+    # An inference request is sent once, after the waiting time.
+    infers_later = bool(options.wait) and settings.infer
+    waiting = replace(options, settings=replace(settings, infer=False)) if infers_later else options
     while True:
-        status = query_once(address, waits, environment)
+        status = query_once(address, waiting, environment)
         if is_served(status) or time.monotonic() >= end:
-            # An inference request is sent once, not with each query.
-            return query_once(address, options, environment) if waits.probe != options.probe else status
+            return query_once(address, options, environment) if infers_later else status
         if progress is not None:
             progress(status)
-        time.sleep(max(0.0, min(options.interval, end - time.monotonic())))
+        time.sleep(max(0.0, min(settings.interval, end - time.monotonic())))
 
 
 def query_once(address: Address, options: LiveOptions, environment: Mapping[str, str]) -> LiveStatus:
     """Returns the status from one run of the child process."""
+    settings = options.settings
     routes = client_routes(address, environment)
     question = LiveQuestion(
-        address.host,
-        address.port,
-        address.tls,
-        address.grpc,
-        options.model,
-        options.timeout,
-        budget=6 * options.timeout + _QUERIES * options.interval,
-        infer=options.probe,
-        infer_timeout=max(options.timeout, _INFERENCE),
-        interval=options.interval,
+        address,
+        settings,
+        budget=6 * settings.timeout + _QUERIES * settings.interval,
         looks=_QUERIES,
-        least_queries=2 if options.with_rates else 1,
-        ca=options.ca,
-        insecure=options.insecure,
-        authorization=options.authorization,
         proxy_variable=next((route.variable for route in routes if route.variable), ""),
+        infer_timeout=max(settings.timeout, _INFERENCE),
     )
-    extra = _INFERENCES * question.infer_timeout if options.probe else 0.0
+    extra = _INFERENCES * question.infer_timeout if settings.infer else 0.0
     answer = run_in_child("live", question, Observations, question.budget + extra + _GRACE, environment)
     observed = (
         Observations(problem=f"the probe failed: {answer}") if isinstance(answer, ChildExit) else answer
     )
-    return replace(interpret(address, routes, observed, options.model), container=options.container)
+    return replace(interpret(address, routes, observed, settings.model), container=options.container)
 
 
 def query_container_server(query: LiveQuery, timeout: float, model: str | None) -> LiveQuery:
@@ -110,7 +89,7 @@ def query_container_server(query: LiveQuery, timeout: float, model: str | None) 
     seconds for one request; ``model``: the name for requests over gRPC, because gRPC does not list servables."""
     assert query.address is not None
     named = model if query.address.grpc else None
-    status = query_once(query.address, LiveOptions(model=named, timeout=timeout), {})
+    status = query_once(query.address, LiveOptions(QuerySettings(named, timeout)), {})
     return replace(query, model=named, observations=status.observations, queried_at=time.time())
 
 

@@ -53,6 +53,27 @@ class Address(Struct, frozen=True):
         return f"{scheme}{'s' if self.tls else ''}://{self.netloc}"
 
 
+class QuerySettings(Struct, frozen=True):
+    """How a running server is queried."""
+
+    #: The name of a model to query by itself; None for none.
+    model: str | None = None
+    #: Seconds for one request.
+    timeout: float = 5.0
+    #: Seconds between two queries.
+    interval: float = 1.0
+    #: Whether the rates of requests are measured, which takes two queries.
+    with_rates: bool = False
+    #: A file with certificates that are trusted; None for the system's.
+    ca: str | None = None
+    #: Whether the server's certificate is not checked.
+    insecure: bool = False
+    #: The text of the header Authorization; empty for none.
+    authorization: str = ""
+    #: Whether a request for inference is sent to the model, or to each servable that is AVAILABLE.
+    infer: bool = False
+
+
 class ClientRoute(Struct, frozen=True):
     """The route of a client by the variables of this shell."""
 

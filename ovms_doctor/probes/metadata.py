@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from msgspec import Struct
 
-from ovms_doctor.model.live import Address, HttpAnswer
+from ovms_doctor.model.live import Address, HttpAnswer, QuerySettings
 from ovms_doctor.probes.live.connect import connect, resolve
 from ovms_doctor.probes.live.http import HttpClient
 from ovms_doctor.probes.live.question import LiveQuestion
@@ -83,7 +83,7 @@ def answer(question: MetadataQuestion) -> ServerMetadata:
         tried = connect(other, address.port, question.timeout)
     if tried.result != "open":
         return ServerMetadata(problem=f"{address.netloc}: {tried.detail or tried.result}")
-    live = LiveQuestion(address.host, address.port, address.tls, timeout=question.timeout)
+    live = LiveQuestion(address, QuerySettings(timeout=question.timeout))
     client = HttpClient(live, tried.address)
 
     def get(path: str) -> HttpAnswer:

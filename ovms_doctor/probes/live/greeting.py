@@ -7,7 +7,7 @@ import ssl
 import time
 from typing import TYPE_CHECKING
 
-from ovms_doctor.model.live import Protocol, TlsResult, host_and_port
+from ovms_doctor.model.live import Protocol, TlsResult
 
 if TYPE_CHECKING:
     from ovms_doctor.probes.live.question import LiveQuestion
@@ -21,7 +21,7 @@ _TLS_ALERT, _TLS_HANDSHAKE = 0x15, 0x16
 def first_answer(question: LiveQuestion, address: str, timeout: float, *, tls: bool) -> tuple[Protocol, str]:
     """Returns the protocol of the answer, and its first bytes as text."""
     try:
-        connection = socket.create_connection((address, question.port), timeout)
+        connection = socket.create_connection((address, question.address.port), timeout)
     except OSError:
         return "closed", ""
     with connection:
@@ -38,24 +38,24 @@ def first_answer(question: LiveQuestion, address: str, timeout: float, *, tls: b
 
 def first_answer_on(question: LiveQuestion, connection: socket.socket, timeout: float) -> Protocol:
     """Returns the protocol of the answer over an existing connection, such as a tunnel. Raises OSError."""
-    return recognise(_exchanged(question, connection, timeout, tls=question.tls))
+    return recognise(_exchanged(question, connection, timeout, tls=question.address.tls))
 
 
 def _exchanged(question: LiveQuestion, connection: socket.socket, timeout: float, *, tls: bool) -> bytes:
     """Returns the first bytes of the answer to the opening of the protocol; closes a connection over TLS."""
     if not tls:
-        connection.sendall(_PREFACE if question.grpc else _get(question))
+        connection.sendall(_PREFACE if question.address.grpc else _get(question))
         return _read(connection, timeout)
     context = tls_context(question)
-    if question.grpc:
+    if question.address.grpc:
         context.set_alpn_protocols(["h2"])
-    with context.wrap_socket(connection, server_hostname=question.host) as wrapped:
-        wrapped.sendall(_PREFACE if question.grpc else _get(question))
+    with context.wrap_socket(connection, server_hostname=question.address.host) as wrapped:
+        wrapped.sendall(_PREFACE if question.address.grpc else _get(question))
         return _read(wrapped, timeout)
 
 
 def _get(question: LiveQuestion) -> bytes:
-    address = host_and_port(question.host, question.port)
+    address = question.address.netloc
     text = f"GET /v2 HTTP/1.1\r\nHost: {address}\r\nAccept: */*\r\nConnection: close\r\n\r\n"
     return text.encode("idna" if not address.isascii() else "ascii", "replace")
 
@@ -98,8 +98,8 @@ def recognise(data: bytes) -> Protocol:
 
 def tls_context(question: LiveQuestion) -> ssl.SSLContext:
     """Returns a context with the trusted certificates. Raises OSError if the file with them cannot be used."""
-    context = ssl.create_default_context(cafile=question.ca)
-    if question.insecure:
+    context = ssl.create_default_context(cafile=question.settings.ca)
+    if question.settings.insecure:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     return context
@@ -110,11 +110,11 @@ def tls_handshake(question: LiveQuestion, address: str, timeout: float) -> TlsRe
     try:
         context = tls_context(question)
     except OSError as error:
-        return TlsResult(False, "failed", f"{question.ca}: {error.strerror or error}")
+        return TlsResult(False, "failed", f"{question.settings.ca}: {error.strerror or error}")
     try:
-        with socket.create_connection((address, question.port), timeout) as connection:
+        with socket.create_connection((address, question.address.port), timeout) as connection:
             connection.settimeout(timeout)
-            context.wrap_socket(connection, server_hostname=question.host).close()
+            context.wrap_socket(connection, server_hostname=question.address.host).close()
     except ssl.SSLCertVerificationError as error:
         is_name = "mismatch" in str(error.verify_message).lower()
         return TlsResult(False, "name" if is_name else "certificate", str(error.verify_message))

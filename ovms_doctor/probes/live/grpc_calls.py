@@ -11,7 +11,7 @@ from importlib.util import find_spec
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from ovms_doctor.model.live import GrpcAnswer, InferenceProbe, host_and_port
+from ovms_doctor.model.live import GrpcAnswer, InferenceProbe
 from ovms_doctor.probes.live.infer import sent_phrase, zero_inputs
 from ovms_doctor.probes.recording.active import record_channel
 
@@ -75,10 +75,10 @@ def call_all(
 
     # Connects directly to the server: the proxy of this shell is only compared, not used.
     options = [("grpc.enable_http_proxy", 0), ("grpc.max_receive_message_length", _LARGEST_ANSWER)]
-    record_channel(question.host, question.port)
-    with _channel(grpc, question, host_and_port(question.host, question.port), options) as channel:
+    record_channel(question.address.host, question.address.port)
+    with _channel(grpc, question, question.address.netloc, options) as channel:
         caller = _Caller(grpc, channel, question)
-        model = question.model or ""
+        model = question.settings.model or ""
         found = []
         metadata: Any = None
         for call, request_type, answer_type in _CALLS:
@@ -98,7 +98,7 @@ def call_all(
                 f"{_TFS_SERVICE}GetModelStatus", "StatusRequest", fields, "StatusAnswer", model, seconds()
             )
             found.append(row)
-        probes = (_infer(caller, question, metadata),) if question.infer and model else ()
+        probes = (_infer(caller, question, metadata),) if question.settings.infer and model else ()
     return tuple(found), probes
 
 
@@ -112,11 +112,11 @@ def _has_tfs(version: str) -> bool:
 
 
 def _channel(grpc: Any, question: LiveQuestion, target: str, options: list[tuple[str, int]]) -> Any:
-    if not question.tls:
+    if not question.address.tls:
         return grpc.insecure_channel(target, options=options)
     roots = None
-    if question.ca is not None:
-        with open(question.ca, "rb") as file:
+    if question.settings.ca is not None:
+        with open(question.settings.ca, "rb") as file:
             roots = file.read(1 << 22)
     return grpc.secure_channel(target, grpc.ssl_channel_credentials(roots), options=options)
 
@@ -127,7 +127,7 @@ class _Caller:
     def __init__(self, grpc: Any, channel: Any, question: LiveQuestion) -> None:
         self._grpc = grpc
         self._channel = channel
-        authorization = question.authorization
+        authorization = question.settings.authorization
         self._metadata = [("authorization", authorization)] if authorization else None
         self._messages = _messages()
 
@@ -168,14 +168,14 @@ class _Caller:
 
 
 def _infer(caller: _Caller, question: LiveQuestion, metadata: Any) -> InferenceProbe:
-    name = (question.model or "")[:500]
+    name = (question.settings.model or "")[:500]
     if metadata is None:
         return InferenceProbe(name, "ModelInfer", "", problem="its metadata cannot be read")
     inputs = zero_inputs([(item.name, item.datatype, list(item.shape)) for item in metadata.inputs])
     if isinstance(inputs, str):
         return InferenceProbe(name, "ModelInfer", "", problem=inputs)
     fields = {
-        "model_name": question.model,
+        "model_name": question.settings.model,
         "inputs": [{"name": item.name, "datatype": item.datatype, "shape": item.shape} for item in inputs],
         "raw_input_contents": [bytes(item.size) for item in inputs],
     }

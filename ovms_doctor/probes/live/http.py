@@ -12,7 +12,7 @@ import time
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote, urlsplit
 
-from ovms_doctor.model.live import HttpAnswer, host_and_port
+from ovms_doctor.model.live import HttpAnswer
 from ovms_doctor.probes.live.connect import shutdown
 from ovms_doctor.probes.live.greeting import first_answer_on, tls_context
 
@@ -56,17 +56,19 @@ class HttpClient:
     ) -> HttpAnswer:
         question = self._question
         connection: http.client.HTTPConnection
-        connection = http.client.HTTPConnection(question.host, question.port, timeout=timeout)
+        connection = http.client.HTTPConnection(question.address.host, question.address.port, timeout=timeout)
         try:
-            plain = socket.create_connection((self._address, question.port), timeout)
+            plain = socket.create_connection((self._address, question.address.port), timeout)
             connection.sock = plain
-            if question.tls:
-                connection.sock = tls_context(question).wrap_socket(plain, server_hostname=question.host)
+            if question.address.tls:
+                connection.sock = tls_context(question).wrap_socket(
+                    plain, server_hostname=question.address.host
+                )
         except (OSError, ssl.SSLError) as error:
             return HttpAnswer(query, path, problem=_text(error), at=time.monotonic() - began)
         headers = {**_HEADERS, **more}
-        if question.authorization:
-            headers["Authorization"] = question.authorization
+        if question.settings.authorization:
+            headers["Authorization"] = question.settings.authorization
         most = LARGEST_TOTAL - self._total
         answer = _exchange(connection, path, headers, query, timeout, began, most, method=method, sent=body)
         self._total += len(answer.body)
@@ -146,16 +148,16 @@ def through_proxy(question: LiveQuestion, timeout: float, began: float) -> HttpA
         return None
     headers = dict(_HEADERS)
     try:
-        if question.tls:
+        if question.address.tls:
             connection: http.client.HTTPConnection = http.client.HTTPSConnection(
                 proxy.host, proxy.port, timeout=timeout, context=tls_context(question)
             )
-            connection.set_tunnel(question.host, question.port, headers=proxy.headers)
+            connection.set_tunnel(question.address.host, question.address.port, headers=proxy.headers)
             target = "/v2"
         else:
             connection = http.client.HTTPConnection(proxy.host, proxy.port, timeout=timeout)
             headers.update(proxy.headers)
-            target = f"http://{host_and_port(question.host, question.port)}/v2"
+            target = f"http://{question.address.netloc}/v2"
         connection.connect()
     except (OSError, http.client.HTTPException) as error:
         return HttpAnswer(0, "/v2", problem=_text(error), at=time.monotonic() - began)
@@ -169,7 +171,7 @@ def grpc_through_proxy(question: LiveQuestion, timeout: float, began: float) -> 
     if proxy is None:
         return None
     connection = http.client.HTTPConnection(proxy.host, proxy.port, timeout=timeout)
-    connection.set_tunnel(question.host, question.port, headers=proxy.headers)
+    connection.set_tunnel(question.address.host, question.address.port, headers=proxy.headers)
     try:
         connection.connect()
         plain = connection.sock

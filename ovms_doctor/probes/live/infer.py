@@ -82,7 +82,7 @@ def infer_over_http(
     began: float,
 ) -> tuple[InferenceProbe, ...]:
     """Sends one request to the named model, or to each servable that ``/v1/config`` reports as AVAILABLE."""
-    names = [question.model] if question.model is not None else _available(config.body)
+    names = [question.settings.model] if question.settings.model is not None else _available(config.body)
     return tuple(_infer(client, question, get, name, began) for name in names[:_MOST_SERVABLES])
 
 

@@ -40,16 +40,16 @@ class _Probe:
 
     def _left(self) -> float:
         """Returns the seconds for the next request; at least a moment, so that it fails by itself."""
-        return max(0.05, min(self._question.timeout, self._end - time.monotonic()))
+        return max(0.05, min(self._question.settings.timeout, self._end - time.monotonic()))
 
     def run(self) -> Observations:
         question = self._question
-        addresses, problem = resolve(question.host, question.port, self._left())
+        addresses, problem = resolve(question.address.host, question.address.port, self._left())
         if not addresses:
             return Observations(name_problem=problem, through_proxy=self._through_proxy())
         tries: list[ConnectionTry] = []
         for address in addresses[:8]:
-            tries.append(connect(address, question.port, self._left()))
+            tries.append(connect(address, question.address.port, self._left()))
             if tries[-1].result == "open" or time.monotonic() > self._end:
                 break
         observed: dict[str, Any] = {"addresses": addresses, "connections": tuple(tries)}
@@ -63,7 +63,7 @@ class _Probe:
     def _identify(self, address: str, observed: dict[str, Any]) -> None:
         """Finds out the protocol, and queries the server if it is the requested one."""
         question = self._question
-        if question.tls:
+        if question.address.tls:
             observed["tls"] = tls = tls_handshake(question, address, self._left())
             if not tls.ok:
                 if tls.problem == "not_tls":
@@ -73,17 +73,17 @@ class _Probe:
                 else:
                     observed["protocol"] = "tls"
                 return
-        protocol, greeting = first_answer(question, address, self._left(), tls=question.tls)
-        if protocol in ("silent", "closed", "other") and not question.tls:
+        protocol, greeting = first_answer(question, address, self._left(), tls=question.address.tls)
+        if protocol in ("silent", "closed", "other") and not question.address.tls:
             # Some servers close the connection without an answer if they receive no TLS.
             unchecked = tls_handshake(question, address, self._left())
             if unchecked.ok or unchecked.problem in ("certificate", "name"):
                 protocol = "tls"
                 observed["tls"] = unchecked
         observed["protocol"], observed["greeting"] = protocol, greeting
-        if question.grpc and protocol == "http2":
+        if question.address.grpc and protocol == "http2":
             self._call(observed)
-        elif not question.grpc and protocol == "http":
+        elif not question.address.grpc and protocol == "http":
             self._query(address, observed)
 
     # -- HTTP ------------------------------------------------------------------------------------------
@@ -92,6 +92,7 @@ class _Probe:
         client = HttpClient(self._question, address)
         answers: list[HttpAnswer] = []
         number = 0
+        least = 2 if self._question.settings.with_rates else 1
 
         def get(path: str) -> HttpAnswer:
             found = client.get(path, number, self._left(), self._began)
@@ -107,7 +108,7 @@ class _Probe:
                 get("/v1/models")
             number += 1
             is_last = number >= self._question.looks or not self._undecided(config)
-            if (is_last and number >= self._question.least_queries) or not self._wait():
+            if (is_last and number >= least) or not self._wait():
                 break
         if self._is_ovms(about, config):
             get("/v3/models")
@@ -115,18 +116,18 @@ class _Probe:
             self._query_kinds(config, get)
             if time.monotonic() < self._end:
                 self._query_metrics(get)
-            if self._question.infer:
+            if self._question.settings.infer:
                 observed["probes"] = infer_over_http(client, self._question, get, config, self._began)
         observed["answers"] = tuple(answers)
         observed["looks"] = number
 
     def _query_metrics(self, get: Any) -> None:
         """Requests the metrics once, or twice with the interval between, for rates."""
-        if get("/metrics").status == 200 and self._question.least_queries > 1 and self._wait():
+        if get("/metrics").status == 200 and self._question.settings.with_rates and self._wait():
             get("/metrics")
 
     def _query_model(self, get: Any) -> None:
-        name = self._question.model
+        name = self._question.settings.model
         if name is not None:
             get(f"/v2/models/{quote(name, safe='')}/ready")
             get(f"/v1/models/{quote(name, safe='')}")
@@ -163,15 +164,15 @@ class _Probe:
 
     def _wait(self) -> bool:
         """Waits for the interval; returns False if the budget is too small for it."""
-        if time.monotonic() + self._question.interval >= self._end:
+        if time.monotonic() + self._question.settings.interval >= self._end:
             return False
-        time.sleep(self._question.interval)
+        time.sleep(self._question.settings.interval)
         return True
 
     def _through_proxy(self) -> HttpAnswer | None:
         if not self._question.proxy_variable:
             return None
-        if self._question.grpc:
+        if self._question.address.grpc:
             return grpc_through_proxy(self._question, self._left(), self._began)
         return through_proxy(self._question, self._left(), self._began)
 

@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from ovms_doctor.model.pattern import lazy_pattern
 
+#: The exit code if the loader does not find a library of the server.
+_NOT_LOADED = 127
 #: Exit code → codes that it can mean, likeliest first.
 _EXITS: dict[int, tuple[str, ...]] = {
     1: ("OVD704",),
     3: ("OVD703",),
     64: ("OVD703",),
-    127: ("OVD861",),
+    _NOT_LOADED: ("OVD861",),
     130: ("OVD709",),
     132: ("OVD706",),
     134: ("OVD707",),
@@ -34,61 +37,81 @@ _EXIT = lazy_pattern(
 #: A longer text that mentions an exit code is about something else.
 _EXIT_TEXT = 300
 
-_PATTERNS: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = tuple(
-    (lazy_pattern(pattern), tuple(codes.split()))
-    for pattern, codes in (
-        (r"\bOOMKilled\b(?![\"']?\s{0,3}[:=]\s{0,3}false)", "OVD701"),
-        (r"Memory cgroup out of memory: Killed process \d+ \((?P<process>[^)]{1,40})\)", "OVD701"),
-        (r"Out of memory: Killed process \d+ \((?P<process>[^)]{1,40})\)", "OVD701"),
-        (r"CrashLoopBackOff|[Bb]ack-off (?:\S{1,20} )?restarting failed container", "OVD710"),
-        (r"\bEvicted\b|The node was low on resource: (?P<resource>\S{1,60})", "OVD711"),
-        (r"ImagePullBackOff|ErrImagePull|manifest unknown|pull access denied", "OVD865"),
-        (
-            r"(?:Error response from daemon|docker): .{0,300}"
-            r"(?:port is already allocated|address already in use)",
-            "OVD862",
-        ),
-        (
-            r"CreateContainerError|RunContainerError|OCI runtime create failed|could not select device driver",
-            "OVD713",
-        ),
-        (r"^exec \S{1,200}: (?P<error>.{1,200})$", "OVD713"),
-        (r"SIGILL received: illegal instruction|^Illegal instruction\b", "OVD706"),
-        (r"^Segmentation fault\b|^Bus error\b", "OVD708"),
-        (r"^terminate called (?:after|without)|^Aborted\b", "OVD707"),
-        (r"^Killed$", "OVD701 OVD702"),
-        (
-            r"(?P<program>\S{0,200}\bovms): error while loading shared libraries: "
-            r"(?P<library>[^:\s]{1,200}): (?P<error>.{1,200})",
-            "OVD861",
-        ),
-        (r"Failed to start gRPC server(?: -)? at (?P<address>\S{1,200})$", "OVD802"),
-        # The server tries the port once, and reports any failure as busy.
-        (
-            r"Failed to start gRPC server(?: -)? at (?P<address>\S{1,200}:(?:\d{1,3}|10[01]\d|102[0-3])) "
-            r"- port is busy",
-            "OVD803",
-        ),
-        (
-            r"[Ff]ailed to connect to all addresses|[Cc]onnection refused|ConnectionRefusedError|"
-            r"curl: \((?:6|7|52|56)\)|Received HTTP/0\.9 when not allowed|Trying to connect an http1\.x server|"
-            r"[Nn]ame or service not known|[Tt]emporary failure in name resolution|StatusCode\.UNAVAILABLE",
-            "OVD884",
-        ),
-        (r"[Rr]eceived message larger than max \((?P<size>\d+) vs\. (?P<limit>\d+)\)", "OVD884"),
-        (r"Sent message larger than max \((?P<size>\d+) vs\. (?P<limit>\d+)\)", "OVD884"),
-    )
-)  # fmt: skip
+
+class _Text(NamedTuple):
+    """A text of another program.
+
+    ``pattern``: the regular expression that finds it.
+    ``codes``: the codes that it can mean, likeliest first.
+    ``explains_server``: whether it is about a port or a library of the server itself: it explains more even where the
+    server's own message is recognised.
+    """
+
+    pattern: re.Pattern[str]
+    codes: tuple[str, ...]
+    explains_server: bool
 
 
-def outside_codes(text: str) -> Iterator[tuple[str, dict[str, str]]]:
-    """Yields the codes that a text of another program means, with its values."""
-    for pattern, codes in _PATTERNS:
-        match = pattern.search(text)
+def _text(pattern: str, codes: str, *, explains_server: bool = False) -> _Text:
+    return _Text(lazy_pattern(pattern), tuple(codes.split()), explains_server)
+
+
+_TEXTS = (
+    _text(r"\bOOMKilled\b(?![\"']?\s{0,3}[:=]\s{0,3}false)", "OVD701"),
+    _text(r"Memory cgroup out of memory: Killed process \d+ \((?P<process>[^)]{1,40})\)", "OVD701"),
+    _text(r"Out of memory: Killed process \d+ \((?P<process>[^)]{1,40})\)", "OVD701"),
+    _text(r"CrashLoopBackOff|[Bb]ack-off (?:\S{1,20} )?restarting failed container", "OVD710"),
+    _text(r"\bEvicted\b|The node was low on resource: (?P<resource>\S{1,60})", "OVD711"),
+    _text(r"ImagePullBackOff|ErrImagePull|manifest unknown|pull access denied", "OVD865"),
+    _text(
+        r"(?:Error response from daemon|docker): .{0,300}"
+        r"(?:port is already allocated|address already in use)",
+        "OVD862",
+    ),
+    _text(
+        r"CreateContainerError|RunContainerError|OCI runtime create failed|could not select device driver",
+        "OVD713",
+    ),
+    _text(r"^exec \S{1,200}: (?P<error>.{1,200})$", "OVD713"),
+    _text(r"SIGILL received: illegal instruction|^Illegal instruction\b", "OVD706"),
+    _text(r"^Segmentation fault\b|^Bus error\b", "OVD708"),
+    _text(r"^terminate called (?:after|without)|^Aborted\b", "OVD707"),
+    _text(r"^Killed$", "OVD701 OVD702"),
+    _text(
+        r"(?P<program>\S{0,200}\bovms): error while loading shared libraries: "
+        r"(?P<library>[^:\s]{1,200}): (?P<error>.{1,200})",
+        "OVD861",
+        explains_server=True,
+    ),
+    _text(r"Failed to start gRPC server(?: -)? at (?P<address>\S{1,200})$", "OVD802", explains_server=True),
+    # The server tries the port once, and reports any failure as busy.
+    _text(
+        r"Failed to start gRPC server(?: -)? at (?P<address>\S{1,200}:(?:\d{1,3}|10[01]\d|102[0-3])) "
+        r"- port is busy",
+        "OVD803",
+        explains_server=True,
+    ),
+    _text(
+        r"[Ff]ailed to connect to all addresses|[Cc]onnection refused|ConnectionRefusedError|"
+        r"curl: \((?:6|7|52|56)\)|Received HTTP/0\.9 when not allowed|Trying to connect an http1\.x server|"
+        r"[Nn]ame or service not known|[Tt]emporary failure in name resolution|StatusCode\.UNAVAILABLE",
+        "OVD884",
+    ),
+    _text(r"[Rr]eceived message larger than max \((?P<size>\d+) vs\. (?P<limit>\d+)\)", "OVD884"),
+    _text(r"Sent message larger than max \((?P<size>\d+) vs\. (?P<limit>\d+)\)", "OVD884"),
+)
+
+
+def outside_codes(text: str, *, in_server_message: bool) -> Iterator[tuple[str, dict[str, str]]]:
+    """Yields the codes that a text of another program means, with its values. ``in_server_message``: whether a message
+    of the server is recognised in the text; then only what is about the server's ports and libraries counts."""
+    for item in _TEXTS:
+        match = item.pattern.search(text) if item.explains_server or not in_server_message else None
         if match is not None:
             values = {name: value for name, value in match.groupdict().items() if value}
-            yield from ((code, values) for code in codes)
+            yield from ((code, values) for code in item.codes)
     if len(text) <= _EXIT_TEXT:
         for match in _EXIT.finditer(text):
             number = match["code"] or match["code2"]
-            yield from ((code, {"code": number}) for code in _EXITS.get(int(number), ()))
+            if int(number) == _NOT_LOADED or not in_server_message:
+                yield from ((code, {"code": number}) for code in _EXITS.get(int(number), ()))

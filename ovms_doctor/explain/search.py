@@ -26,8 +26,6 @@ __all__ = ["LIMIT", "Explanation", "Note", "explain", "explain_line"]
 
 #: Messages that quote another text of several lines: the quoted text is more specific.
 _CONTAINERS = (log.READ_FAILED, log.COMPILE_FAILED, log.LOAD_THREW, log.RELOAD_THREW, log.OPTIONS_EXCEPTION)
-#: The codes on ports and addresses, and on the libraries of the server itself.
-_ALWAYS = ("OVD80", "OVD861")
 #: Maximum characters of a value: a path is never longer, and a quoted text need not be complete.
 _VALUE = 4096
 #: Minimum length of a part of a message that is searched for, in characters; it must have several words.
@@ -263,8 +261,8 @@ def _further(target: _Target, *, is_known: bool) -> Iterator[_Hit]:
             if code not in found or rank < found[code].rank:
                 found[code] = _Hit(codes()[code], values, rank)
     is_known = is_known or any(hit.rank[0] == 1 for hit in found.values())
-    for index, (code, values) in enumerate(outside_codes(target.text)):
-        if code not in found and not (is_known and not code.startswith(_ALWAYS)):
+    for index, (code, values) in enumerate(outside_codes(target.text, in_server_message=is_known)):
+        if code not in found:
             found[code] = _Hit(codes()[code], values, (1, 0, index, ""))
     yield from found.values()
 

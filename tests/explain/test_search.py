@@ -185,6 +185,24 @@ def test_codes_of_a_line(line: str, codes: list[str]) -> None:
     assert _codes(line) == codes
 
 
+@pytest.mark.parametrize(
+    ("other", "added"),
+    [
+        ("Failed to start gRPC server at 0.0.0.0:9000", ["OVD802"]),
+        ("ovms: error while loading shared libraries: libx.so: cannot open shared object file", ["OVD861"]),
+        ("exited with code 127", ["OVD861"]),
+        ("exited with code 137", []),
+        ("CrashLoopBackOff", []),
+    ],
+)
+def test_only_ports_and_libraries_add_to_a_message_of_the_server(other: str, added: list[str]) -> None:
+    message = log.NO_VERSION(path="/m")
+    named = [code.code for code, _ in explain_line(f"{message} {other}")]
+    alone = [code.code for code, _ in explain_line(other)]
+    assert alone
+    assert [code for code in alone if code in named] == added
+
+
 def test_the_end_of_a_quoted_text_may_occur_in_a_path() -> None:
     line = log.LOAD_THREW(what="filesystem error: status: Permission denied [/m;x/[1]/a]")
     assert explain_line(line)[0][1] == {"path": "/m;x/[1]/a"}

@@ -104,6 +104,7 @@ def _entry(code: Code) -> dict[str, object]:
         "see_also": code.see_also,
         "example": code.example and [code.example.before, code.example.after],
         "docs": code.address,
+        "is_gap": code.is_gap,
     }
     return {key: value for key, value in entry.items() if value}
 

@@ -53,6 +53,7 @@ COULD_NOT_LOOK = Code(
     ),
     releases=_RELEASES,
     see_also=("OVD904", "OVD410"),
+    is_gap=True,
     example=Example("run as a user without x on the directory", "run as a user with x on it"),
 )
 
@@ -66,6 +67,7 @@ LOAD_TIMED_OUT = Code(
     ),
     releases=_RELEASES,
     see_also=("OVD314", "OVD905"),
+    is_gap=True,
     example=Example("--timeout 10", "--timeout 120"),
 )
 
@@ -79,6 +81,7 @@ LOAD_OUT_OF_MEMORY = Code(
     ),
     releases=_RELEASES,
     see_also=("OVD342", "OVD904"),
+    is_gap=True,
     example=Example("--load compile", "--load read"),
 )
 

@@ -39,7 +39,9 @@ def run_diff(options: CompareOptions) -> int:
         old, new = (_read(path, options.document_limit) for path in options.files)
     except SavedReportError as error:
         raise UsageError(str(error)) from None
-    differences = compare(old, new, {code: entry.check for code, entry in codes().items()})
+    check_of = {code: entry.check for code, entry in codes().items()}
+    gaps = {code for code, entry in codes().items() if entry.is_gap}
+    differences = compare(old, new, check_of, gaps)
     failed = fails([item.finding for item in differences if item.change == "new"], options.fail_on)
     mark, sentence = diff_verdict(differences, failed=failed)
     _write(

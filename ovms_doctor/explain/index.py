@@ -41,6 +41,7 @@ class CodeEntry(Struct, frozen=True):
     docs: str = ""
     #: The Markdown text of the page of a third-party code.
     page: str = ""
+    is_gap: bool = False
 
 
 class CheckEntry(Struct, frozen=True):

@@ -52,6 +52,8 @@ class Code(Struct, frozen=True, kw_only=True):
     releases: str = ""
     #: Related codes.
     see_also: tuple[str, ...] = ()
+    #: Whether a finding with it says that part of the server was not looked at, so that other findings may be missing.
+    is_gap: bool = False
     #: None for a third-party code without one.
     example: Example | None = None
     #: Third-party codes only: the web address of the page.

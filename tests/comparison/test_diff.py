@@ -62,6 +62,7 @@ def test_two_findings_with_one_fingerprint(tmp_path: Path) -> None:
     [
         (report(finding("OVD903", "m", "warning")), "message of OVD903"),
         (report(finding("OVD904", None, "warning")), "message of OVD904"),
+        (report(finding("OVD905", "m", "warning")), "message of OVD905"),
         (
             report(checks=[{"name": "layout", "status": "crashed", "reason": "KeyError"}]),
             "layout: KeyError",
@@ -85,6 +86,12 @@ def test_a_gap_of_another_model_does_not_change_the_result(tmp_path: Path, gap: 
     """Another model, or another version of this one, could not be checked."""
     new = report(gap, checks=[{"name": "layout", "status": "could_not_look", "reason": "closed"}])
     assert changes(tmp_path, report(finding("OVD111", version=1)), new) == {"fixed": ["OVD111"]}
+
+
+@pytest.mark.parametrize("code", ["OVD906", "OVD907", "OVD908"])
+def test_not_every_finding_about_the_doctor_is_a_gap(tmp_path: Path, code: str) -> None:
+    new = report(finding(code, None, "warning"))
+    assert changes(tmp_path, report(finding("OVD111")), new) == {"fixed": ["OVD111"]}
 
 
 def test_a_removed_model(tmp_path: Path) -> None:

@@ -43,7 +43,7 @@ def test_the_index_contains_the_declared_codes() -> None:
         )
         assert declared.example is not None
         assert entry.example == (declared.example.before, declared.example.after)
-        assert entry.docs == declared.address
+        assert (entry.docs, entry.is_gap) == (declared.address, declared.is_gap)
 
 
 def test_every_message_of_the_server_log_is_explained() -> None:

@@ -6,7 +6,7 @@ or the model's files were not read, the change is unknown.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Literal, TypeAlias
 
 from msgspec import Struct
@@ -32,9 +32,11 @@ class Difference(Struct, frozen=True):
     severity_before: Severity | None = None
 
 
-def compare(old: SavedReport, new: SavedReport, check_of: Mapping[str, str]) -> tuple[Difference, ...]:
+def compare(
+    old: SavedReport, new: SavedReport, check_of: Mapping[str, str], gap_codes: Collection[str]
+) -> tuple[Difference, ...]:
     """Returns the changes of the findings, in the order of :data:`CHANGES`. ``check_of``: the check that reports
-    each code.
+    each code; ``gap_codes``: the codes that say that something was not looked at.
 
     The findings about ovms-doctor itself are not compared: their effect on the others is in the notes.
     """
@@ -50,14 +52,14 @@ def compare(old: SavedReport, new: SavedReport, check_of: Mapping[str, str]) -> 
                 note = f"was {was}" if changed else ""
                 result.append(Difference("still_there", finding, note, changed))
             else:
-                reason = _gap(finding, old, check_of)
+                reason = _gap(finding, old, check_of, gap_codes)
                 result.append(
                     Difference("new", finding, f"the older run did not look: {reason}" if reason else "")
                 )
     models = {model.name for model in new.models}
     for fingerprint, findings in before.items():
         for finding in findings[len(after.get(fingerprint, ())) :]:
-            reason = _gap(finding, new, check_of)
+            reason = _gap(finding, new, check_of, gap_codes)
             model = finding.subject.model
             if reason:
                 result.append(Difference("not_known", finding, f"the newer run did not look: {reason}"))
@@ -77,11 +79,13 @@ def _by_fingerprint(report: SavedReport) -> dict[str, list[SavedFinding]]:
     return result
 
 
-def _gap(finding: SavedFinding, report: SavedReport, check_of: Mapping[str, str]) -> str:
+def _gap(
+    finding: SavedFinding, report: SavedReport, check_of: Mapping[str, str], gap_codes: Collection[str]
+) -> str:
     """Returns why this run could not have found the finding; empty if it could."""
     if report.error is not None:
         return report.error.partition("\n")[0]
-    gaps = [one for one in report.findings if one.about_itself and one.code in ("OVD903", "OVD904", "OVD905")]
+    gaps = [one for one in report.findings if one.code in gap_codes]
     model = finding.subject.model
     for gap in gaps:
         # A gap without a model is about the whole deployment.

@@ -18,6 +18,7 @@ from ovms_doctor.model.findings import (
     Finding,
     Recovers,
     Remedy,
+    ServingEffect,
     Severity,
     Step,
     Subject,
@@ -120,6 +121,7 @@ class Context(Struct, frozen=True):
         causes: tuple[CausedBy, ...] = (),
         at: str | int | None = None,
         position: LineColumn | None = None,
+        serving_effect: ServingEffect | None = None,
     ) -> Finding:
         """Returns a finding with the name, severity, remedy and page of its code, unless an argument replaces them.
 
@@ -127,6 +129,7 @@ class Context(Struct, frozen=True):
         messages that the server writes; ``recovers``: how the server applies the remedy in this case, None if it does
         not; ``causes``: descriptions of the findings from which this one follows. ``at``: the JSON pointer, or the
         index of a character, in the configuration file that the finding is about; ``position``: the same in ``path``.
+        ``serving_effect``: what the problem means for clients, where the states of the models do not show it.
         """
         if recovers is not None and not self.plan.polls:
             # The server reads neither the repository nor the configuration again.
@@ -150,6 +153,7 @@ class Context(Struct, frozen=True):
             code.address,
             relative=relative,
             causes=causes,
+            serving_effect=serving_effect,
         )
 
     def _subject(

@@ -158,6 +158,7 @@ def _memory(context: Context, estimate: MemoryEstimate) -> Iterator[Finding]:
         ),
         recovers="restart",
         steps=_steps(context, estimate),
+        serving_effect=None if code is NO_ROOM_FOR_A_NEW_VERSION else "memory may not suffice",
     )
 
 

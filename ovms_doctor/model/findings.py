@@ -12,6 +12,10 @@ Confidence: TypeAlias = Literal["high", "medium", "low"]
 Recovers: TypeAlias = Literal["next_poll", "config_change", "restart"]
 StepLocation: TypeAlias = Literal["host", "docker run", "compose", "kubernetes"]
 Effect: TypeAlias = Literal["reads", "changes files", "needs root", "restarts the server"]
+#: What the problem means for clients, where the state of each model does not show it.
+ServingEffect: TypeAlias = Literal[
+    "pod never ready", "container restarts", "memory may not suffice", "pipeline not served"
+]
 
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "info")
 
@@ -170,6 +174,8 @@ class Finding(Struct, frozen=True):
     suppressed: Suppression | None = None
     #: The occurrences in a log, if it comes from a log or a log confirms it.
     occurrences: Occurrences | None = None
+    #: What the problem means for clients; None where the states of the models show it.
+    serving_effect: ServingEffect | None = None
     fingerprint: str = field(default="")
 
     def __post_init__(self) -> None:

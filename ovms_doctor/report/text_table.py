@@ -105,7 +105,9 @@ def _of_pipeline(pipeline: PipelinePlan, report: Report) -> Row:
     findings = [
         item
         for item in report.findings
-        if item.subject.model == pipeline.name and item.code == "OVD442" and pipeline.fault is not None
+        if item.serving_effect == "pipeline not served"
+        and item.subject.model == pipeline.name
+        and pipeline.fault is not None
     ]
     states: dict[bool | None, tuple[str, ModelStatus]] = {
         True: ("AVAILABLE", "good"),

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from msgspec.structs import replace
 
-from ovms_doctor.model.findings import SEVERITIES
+from ovms_doctor.model.findings import SEVERITIES, ServingEffect
 from ovms_doctor.report.model import Report
 from ovms_doctor.report.phrases import plural
 
@@ -17,6 +18,11 @@ if TYPE_CHECKING:
 ModelStatus: TypeAlias = Literal["good", "bad", "unknown", "not followed"]
 
 GOOD, BAD, OPEN, PARTLY = "✓", "✗", "?", "!"
+#: Why clients get no answer from models that load. The first one that a finding names is reported.
+_OBSTACLES: Mapping[ServingEffect, str] = {
+    "pod never ready": "the pod never becomes ready",
+    "container restarts": "Kubernetes restarts the container again and again",
+}
 STYLES = {GOOD: "bold green", BAD: "bold red", OPEN: "bold yellow", PARTLY: "bold yellow"}
 
 
@@ -157,10 +163,9 @@ def _of_models(plan: Plan, report: Report) -> tuple[str, str]:
     followed: list[ModelStatus] = [one for one in statuses if one != "not followed"]
     total, unknown = len(followed), followed.count("unknown")
     others = len(statuses) - total
-    kind = "graph or generative model" if others == 1 else "graphs or generative models"
-    more = f"; {others} {kind} not followed" if others else ""
-    # If nothing else is served, it is only known that the server starts.
-    served = "the server starts" if others and not total else _served_so_far(plan, total, unknown)
+    if others and not total:
+        return _of_start(plan, report, others)
+    more = _not_followed(others)
     if "bad" in followed:
         sentence = _served(followed)
         if unknown:
@@ -176,7 +181,7 @@ def _of_models(plan: Plan, report: Report) -> tuple[str, str]:
         mark = BAD if report.verdict == "fail" else PARTLY
         return mark, f"{_all_served(total)}{more}, but {obstacle}" if total - unknown else obstacle
     if report.verdict == "fail":
-        return BAD, f"{served}{more}, but {_counted(report)} here"
+        return BAD, f"{_served_so_far(plan, total, unknown)}{more}, but {_counted(report)} here"
     if unknown or plan.unknown is not None:
         rest = f"; {_all_served(total - unknown, 'other')}" if total > unknown else ""
         if plan.unknown is not None:
@@ -186,15 +191,7 @@ def _of_models(plan: Plan, report: Report) -> tuple[str, str]:
             return OPEN, f"did not look at {_share(unknown, total)} (in Azure){rest}{more}"
         return OPEN, f"could not look at {_share(unknown, total)}{rest}{more}"
     if report.verdict == "incomplete":
-        if others and not total:
-            subject = (
-                "graph or generative model is" if others == 1 else f"{others} graphs or generative models are"
-            )
-            later = " before it is downloaded" if plan.pull is not None else ""
-            return OPEN, f"the server starts; whether its {subject} served is not known{later}"
-        return OPEN, f"{served}{more}, but {_gaps(report)}"
-    if not total and others:
-        return GOOD, f"the server starts{more}"
+        return OPEN, f"{_served_so_far(plan, total, unknown)}{more}, but {_gaps(report)}"
     warnings = _warnings(report)
     doubt = _doubt(report)
     if doubt and total:
@@ -204,22 +201,41 @@ def _of_models(plan: Plan, report: Report) -> tuple[str, str]:
     return GOOD, f"{_all_served(total, expected=True)}{more}"
 
 
+def _of_start(plan: Plan, report: Report, others: int) -> tuple[str, str]:
+    """Returns the mark and the sentence where nothing but graphs and generative models that are not followed is served:
+    only the start of the server is known."""
+    starts = f"the server starts{_not_followed(others)}"
+    obstacle = _obstacle(report)
+    if obstacle:
+        return BAD if report.verdict == "fail" else PARTLY, obstacle
+    if report.verdict == "fail":
+        return BAD, f"{starts}, but {_counted(report)} here"
+    if plan.unknown is not None:
+        return OPEN, f"could not look at {plan.unknown.path}{_not_followed(others)}"
+    if report.verdict == "incomplete":
+        subject = (
+            "graph or generative model is" if others == 1 else f"{others} graphs or generative models are"
+        )
+        later = " before it is downloaded" if plan.pull is not None else ""
+        return OPEN, f"the server starts; whether its {subject} served is not known{later}"
+    return GOOD, starts
+
+
+def _not_followed(others: int) -> str:
+    kind = "graph or generative model" if others == 1 else "graphs or generative models"
+    return f"; {others} {kind} not followed" if others else ""
+
+
 def _obstacle(report: Report) -> str:
     """Returns why clients get no answer from a server that serves; empty if no finding explains it."""
-    probes = [item for item in report.findings if item.code == "OVD712" and item.severity == "error"]
-    if not probes:
-        return ""
-    if any(item.message.startswith("The readiness probe") for item in probes):
-        return "the pod never becomes ready"
-    return "Kubernetes restarts the container again and again"
+    effects = {item.serving_effect for item in report.findings if item.severity == "error"}
+    return next((text for effect, text in _OBSTACLES.items() if effect in effects), "")
 
 
 def _doubt(report: Report) -> str:
     """Returns the unknown condition on which success depends; empty if no finding names one."""
-    codes = {item.code for item in report.findings}
-    if codes & {"OVD741", "OVD742"}:
-        return "if the memory suffices"
-    return ""
+    is_short = any(item.serving_effect == "memory may not suffice" for item in report.findings)
+    return "if the memory suffices" if is_short else ""
 
 
 def _served_so_far(plan: Plan, total: int, unknown: int) -> str:

@@ -343,6 +343,7 @@ def test_a_library_is_an_error_if_a_model_needs_it(needed: bool) -> None:
     _, found = plan_and_findings(configured_files(config, "/m"), CONFIG)
     reported = [(item.code, item.severity) for item in found if item.severity != "info"]
     assert reported == ([("OVD441", "error"), ("OVD442", "error")] if needed else [("OVD441", "warning")])
+    assert [item.serving_effect for item in found[1:2]] == ["pipeline not served"] * needed
     if needed:
         assert found[1].caused_by == (found[0].fingerprint,)
 

@@ -333,6 +333,7 @@ def test_probe_that_never_succeeds(probe: Probe, part: str) -> None:
     (found,) = findings(replace(BASE, source="kubernetes", probes=(probe,)))
     assert (found.code, found.severity) == ("OVD712", "error")
     assert part in found.message
+    assert found.serving_effect == ("pod never ready" if probe.kind == "readiness" else "container restarts")
     assert found.remedy.steps[0].command == "httpGet: {path: /v2/health/ready, port: 8000}"
 
 
@@ -366,7 +367,7 @@ def test_probe_of_a_server_without_rest() -> None:
 
 def test_an_engines_health_check_withholds_nothing() -> None:
     (found,) = findings(replace(BASE, probes=(Probe("health", "http", 8000, "/health"),)))
-    assert (found.code, found.severity) == ("OVD712", "warning")
+    assert (found.code, found.severity, found.serving_effect) == ("OVD712", "warning", None)
 
 
 @pytest.mark.parametrize(

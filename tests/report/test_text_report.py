@@ -13,7 +13,7 @@ import pytest
 from msgspec.structs import replace
 from rich.cells import cell_len
 
-from ovms_doctor.model.findings import Evidence, Finding, Remedy, Step, Subject
+from ovms_doctor.model.findings import Evidence, Finding, Remedy, ServingEffect, Step, Subject
 from ovms_doctor.model.styled import PlainOutput
 from ovms_doctor.report.model import CheckRun, Report
 from ovms_doctor.report.text_report import render
@@ -339,7 +339,10 @@ def test_an_unknown_graph_is_not_a_server_without_a_model() -> None:
         verdict(graph) == "? the server starts; whether its graph or generative model is served is not known"
     )
     assert verdict(graph, graph).endswith("its 2 graphs or generative models are served is not known")
-    assert "without a model" not in verdict(graph, verdict="fail")
+    assert verdict(graph, verdict="pass") == "✓ the server starts; 1 graph or generative model not followed"
+    assert verdict(graph, verdict="fail") == (
+        "✗ the server starts; 1 graph or generative model not followed, but something counts as a failure here"
+    )
     assert verdict(*good(1), graph).startswith(
         "? the model is served; 1 graph or generative model not followed"
     )
@@ -361,22 +364,26 @@ def test_an_unknown_start_is_not_judged() -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "obstacle"),
+    ("effects", "obstacle"),
     [
-        ("readiness", "the pod never becomes ready"),
-        ("startup", "Kubernetes restarts the container again and again"),
-        ("liveness", "Kubernetes restarts the container again and again"),
+        (["pod never ready"], "the pod never becomes ready"),
+        (["container restarts"], "Kubernetes restarts the container again and again"),
+        (["container restarts", "pod never ready"], "the pod never becomes ready"),
     ],
 )
-def test_a_pod_that_never_becomes_ready_is_not_a_success(kind: str, obstacle: str) -> None:
-    probe = samples.Finding(
-        "OVD712", "probe-cannot-succeed", "error", samples.Subject(), f"The {kind} probe never succeeds: x"
+def test_a_pod_that_never_becomes_ready_is_not_a_success(effects: list[ServingEffect], obstacle: str) -> None:
+    probes = tuple(
+        samples.Finding(
+            *("OVD712", "probe-cannot-succeed", "error", samples.Subject(), "A probe never succeeds: x"),
+            serving_effect=effect,
+        )
+        for effect in effects
     )
     made = samples.report(*good(1), verdict="fail", exit_code=1)
-    assert last(replace(made, findings=(probe,))) == f"✗ the model is served, but {obstacle}"
-    passed = replace(made, findings=(probe,), verdict="pass", exit_code=0)
+    assert last(replace(made, findings=probes)) == f"✗ the model is served, but {obstacle}"
+    passed = replace(made, findings=probes, verdict="pass", exit_code=0)
     assert last(passed) == f"! the model is served, but {obstacle}"
-    warning = replace(made, findings=(replace(probe, severity="warning"),), verdict="pass", exit_code=0)
+    warning = replace(made, findings=(replace(probes[0], severity="warning"),), verdict="pass", exit_code=0)
     assert last(warning) == "✓ the model is served, with 1 warning"
 
 

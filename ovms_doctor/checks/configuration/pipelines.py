@@ -157,6 +157,7 @@ def _finding(context: Context, fault: PipelineFault, *, later: bool | None) -> F
         recovers="next_poll" if later else "config_change",
         steps=() if step is None else (Step(step),),
         causes=causes,
+        serving_effect="pipeline not served",
     )
 
 

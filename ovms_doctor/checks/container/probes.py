@@ -8,7 +8,7 @@ from ovms_doctor.checks.container.listening import Listening
 from ovms_doctor.checks.context import Context
 from ovms_doctor.model.codes import Code, Example
 from ovms_doctor.model.container import Container, Probe
-from ovms_doctor.model.findings import Evidence, Finding, Step, StepLocation
+from ovms_doctor.model.findings import Evidence, Finding, ServingEffect, Step, StepLocation
 from ovms_doctor.model.pattern import lazy_pattern
 
 PROBE_CANNOT_SUCCEED = Code(
@@ -80,6 +80,11 @@ def _finding(
         "readiness": "The pod never becomes ready, and services send it no requests.",
         "health": "The engine reports the container as unhealthy.",
     }
+    serving: dict[str, ServingEffect] = {
+        "startup": "container restarts",
+        "liveness": "container restarts",
+        "readiness": "pod never ready",
+    }
     path = f" {probe.path}" if probe.path else ""
     return context.finding(
         PROBE_CANNOT_SUCCEED,
@@ -96,6 +101,7 @@ def _finding(
         ),
         recovers="restart",
         steps=_steps(context, container, listening),
+        serving_effect=serving.get(probe.kind),
     )
 
 

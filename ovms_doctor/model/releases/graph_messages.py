@@ -6,13 +6,13 @@ data/graph-messages.json is ``[type, label, default, since, until]``; a field th
 
 from __future__ import annotations
 
-import json
 from functools import cache
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 from msgspec import Struct
 
 from ovms_doctor.model.releases.release import Release, parse_release
+from ovms_doctor.model.releases.tables import read_table
 
 #: The root of a graph.pbtxt.
 GRAPH = "CalculatorGraphConfig"
@@ -61,19 +61,9 @@ class MessageType(Struct, frozen=True):
 
 
 @cache
-def _table() -> dict[str, Any]:
-    import pkgutil
-
-    data = pkgutil.get_data("ovms_doctor.model.releases", "data/graph-messages.json")
-    assert data is not None
-    table: dict[str, Any] = json.loads(data)
-    return table
-
-
-@cache
 def message_type(name: str, release: Release) -> MessageType | None:
     """Returns the message ``name`` (without its package) in ``release``, None if the release has none of that name."""
-    row = _table()["messages"].get(name)
+    row = read_table("graph-messages")["messages"].get(name)
     if row is None or not _holds(row["releases"], release):
         return None
     fields = {}
@@ -88,7 +78,7 @@ def message_type(name: str, release: Release) -> MessageType | None:
 @cache
 def enumeration(name: str, release: Release) -> dict[str, int] | None:
     """Returns the values of the enumeration ``name`` by their names, None if the release does not have it."""
-    rows = _table()["enums"].get(name)
+    rows = read_table("graph-messages")["enums"].get(name)
     if rows is None:
         return None
     found = {

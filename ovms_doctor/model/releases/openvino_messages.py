@@ -6,11 +6,8 @@ with other messages. Source: data/openvino-messages.json, 21 releases from 2023.
 
 from __future__ import annotations
 
-import json
-from functools import cache
-from typing import Any
-
 from ovms_doctor.model.releases.release import Release
+from ovms_doctor.model.releases.tables import read_table
 
 #: A part of OpenVINO's last line, and its kind of broken model in the table. A suffix as second value: only for a
 #: file with it.
@@ -28,15 +25,6 @@ _CASES = (
 _NAMES_ITS_OWN = {"op-extension", "op-unknown"}
 
 
-@cache
-def _table() -> dict[str, Any]:
-    import pkgutil
-
-    data = pkgutil.get_data("ovms_doctor.model.releases", "data/openvino-messages.json")
-    table: dict[str, Any] = json.loads(data or b"{}")
-    return table
-
-
 def text_of_release(release: Release, line: str, path: str) -> tuple[str, str] | None:
     """Returns the OpenVINO of an OVMS release, and the last line that it writes about the fault that another
     OpenVINO reports as ``line`` about ``path``. None if that is unknown, or the fault is not in the table."""
@@ -48,7 +36,7 @@ def text_of_release(release: Release, line: str, path: str) -> tuple[str, str] |
 
 def _of_case(case: str, release: Release, path: str) -> tuple[str, str] | None:
     numbers = release.numbers[:2]
-    for entry in _table()["cases"][case]:
+    for entry in read_table("openvino-messages")["cases"][case]:
         first, last = _numbers(entry["releases"][0]), _numbers(entry["releases"][-1])
         if first[:2] <= numbers <= last[:2]:
             lines = [

@@ -6,11 +6,9 @@ Source: the wheel of every release was queried (data/opset-operations.json); 202
 from __future__ import annotations
 
 from functools import cache, lru_cache
-from typing import Any
-
-import msgspec
 
 from ovms_doctor.model.releases.release import Release
+from ovms_doctor.model.releases.tables import read_table
 
 #: Element types that not every release has; all others are as old as IR version 10.
 _ELEMENT_TYPES = {
@@ -27,27 +25,16 @@ _ELEMENT_TYPES = {
 
 
 @cache
-def _table() -> dict[str, Any]:
-    import pkgutil
-
-    # importlib.resources would import more modules than this whole package has.
-    data = pkgutil.get_data("ovms_doctor.model.releases", "data/opset-operations.json")
-    assert data is not None
-    table: dict[str, Any] = msgspec.json.decode(data)
-    return table
-
-
-@cache
 def _operations(opset: str) -> dict[str, str]:
     """Returns lower-cased type → first release, for one opset: OpenVINO compares types without regard to case."""
-    known: dict[str, str] = _table()["first_release"].get(opset, {})
+    known: dict[str, str] = read_table("opset-operations")["first_release"].get(opset, {})
     return {name.lower(): release for name, release in known.items()}
 
 
 @cache
 def standard_opsets() -> frozenset[str]:
     """Returns ``opset1`` … the newest that any release registers."""
-    return frozenset(_table()["first_release"])
+    return frozenset(read_table("opset-operations")["first_release"])
 
 
 def is_standard_opset(opset: str) -> bool:

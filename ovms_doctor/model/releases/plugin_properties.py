@@ -8,11 +8,10 @@ contains.
 
 from __future__ import annotations
 
-import json
 from functools import cache
-from typing import Any
 
 from ovms_doctor.model.releases.release import Release
+from ovms_doctor.model.releases.tables import read_table
 
 #: Before this release the server did not compare the keys.
 _FIRST = Release((2022, 2))
@@ -20,27 +19,16 @@ _FIRST = Release((2022, 2))
 _HARDWARE, _HARDWARE_FIRST = frozenset({"GPU", "NPU"}), Release((2023, 0))
 
 
-@cache
-def _table() -> dict[str, Any]:
-    import pkgutil
-
-    # importlib.resources would import more modules than this whole package has.
-    data = pkgutil.get_data("ovms_doctor.model.releases", "data/plugin-properties.json")
-    assert data is not None
-    table: dict[str, Any] = json.loads(data)
-    return table
-
-
 def devices_with_properties() -> tuple[str, ...]:
     """Returns the devices whose plugins were queried."""
-    return tuple(_table()["devices"])
+    return tuple(read_table("plugin-properties")["devices"])
 
 
 @cache
 def supported_properties(device: str, release: Release) -> frozenset[str] | None:
     """Returns the keys that the plugin of ``device`` (``CPU``, ``AUTO``; no list, no number) lists in ``release``;
     None if they are unknown. A release newer than the table counts as its newest."""
-    keys = _table()["devices"].get(device)
+    keys = read_table("plugin-properties")["devices"].get(device)
     wheel = _wheel(release)
     if keys is None or wheel is None or (device in _HARDWARE and release < _HARDWARE_FIRST):
         return None
@@ -50,7 +38,7 @@ def supported_properties(device: str, release: Release) -> frozenset[str] | None
 @cache
 def ever_supported(device: str) -> frozenset[str]:
     """Returns the keys that the plugin lists in any release: the list of an NPU's plugin also depends on its driver."""
-    return frozenset(_table()["devices"].get(device, ()))
+    return frozenset(read_table("plugin-properties")["devices"].get(device, ()))
 
 
 def _wheel(release: Release) -> str | None:
@@ -58,7 +46,7 @@ def _wheel(release: Release) -> str | None:
     if release < _FIRST:
         return None
     found: str | None = None
-    for text in _table()["releases"]:
+    for text in read_table("plugin-properties")["releases"]:
         if tuple(int(number) for number in text.split(".")[:2]) <= release.numbers[:2]:
             found = text
     return found
@@ -68,6 +56,6 @@ def _covers(span: list[str], wheel: str) -> bool:
     """Whether a span contains a release. ``span``: first and last release, or a longer list that names each."""
     if len(span) != 2:
         return wheel in span
-    order = _table()["releases"]
+    order = read_table("plugin-properties")["releases"]
     first, last = (order.index(text) for text in span)
     return bool(first <= order.index(wheel) <= last)

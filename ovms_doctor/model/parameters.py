@@ -56,6 +56,22 @@ class Shape(Struct, frozen=True):
         return "(" + ",".join(parts) + ")"
 
 
+def read_dimensions(text: str) -> tuple[Dimension, ...] | None:
+    """Returns the dimensions of a shape that OpenVINO writes as ``[1,3,?,2..8]``; None for ``[...]``, of unknown
+    rank."""
+    inner = text.strip("[]")
+    if inner == "...":
+        return None
+    sizes = []
+    for part in inner.split(",") if inner else ():
+        low, dots, high = part.partition("..")
+        if part == "?" or (dots and not high):
+            sizes.append(Dimension(ANY, ANY))
+        else:
+            sizes.append(Dimension(int(low or 0), int(high) if dots else int(low)))
+    return tuple(sizes)
+
+
 class LayoutPair(Struct, frozen=True):
     """The two layouts of one tensor."""
 

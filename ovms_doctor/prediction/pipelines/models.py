@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ovms_doctor.model.facts import LoadReport, Tensor
-from ovms_doctor.model.parameters import ANY, Dimension, ParsedParameters
+from ovms_doctor.model.parameters import ParsedParameters, read_dimensions
 from ovms_doctor.model.pipelines import PipelineTensor
 from ovms_doctor.model.plan import Attempt, ModelPlan
 from ovms_doctor.model.served_models import PRECISIONS
@@ -77,20 +77,7 @@ def _named(
             return None
         alias = attempt.names.alias("input" if side == "input" else "output", real)
         precision = PRECISIONS.get(tensor.element_type, "UNDEFINED")
-        found[alias or real] = PipelineTensor(precision, _shape(tensor.shape) if shapes_known else None)
+        found[alias or real] = PipelineTensor(
+            precision, read_dimensions(tensor.shape) if shapes_known else None
+        )
     return found
-
-
-def _shape(text: str) -> tuple[Dimension, ...] | None:
-    """Returns a shape as OpenVINO writes it: ``[1,3,?,2..8]``; None for one of unknown rank."""
-    inner = text.strip("[]")
-    if inner == "...":
-        return None
-    sizes = []
-    for part in inner.split(",") if inner else ():
-        low, dots, high = part.partition("..")
-        if part == "?" or (dots and not high):
-            sizes.append(Dimension(ANY, ANY))
-        else:
-            sizes.append(Dimension(int(low or 0), int(high) if dots else int(low)))
-    return tuple(sizes)

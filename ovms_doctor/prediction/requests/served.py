@@ -3,7 +3,7 @@
 from msgspec.structs import replace
 
 from ovms_doctor.model.facts import LoadReport, Tensor
-from ovms_doctor.model.parameters import ANONYMOUS, ANY, Dimension, ParsedParameters
+from ovms_doctor.model.parameters import ANONYMOUS, Dimension, ParsedParameters, read_dimensions
 from ovms_doctor.model.plan import Attempt, ModelPlan, Plan
 from ovms_doctor.model.served_models import (
     PRECISIONS,
@@ -100,7 +100,7 @@ def _input(
 ) -> ServedInput | None:
     real = tensor_name(tensor)
     name = attempt.names.alias("input", real) or real
-    shape = _shape(tensor.shape)
+    shape = read_dimensions(tensor.shape)
     if shape is None:
         return None
     layout = "N..." if shape else "..."
@@ -148,20 +148,3 @@ def _model_layouts(
         if pair is not None:
             rows.append((item.model_name, pair.tensor, pair.model))
     return tuple(rows)
-
-
-def _shape(text: str) -> tuple[Dimension, ...] | None:
-    """Returns a shape as OpenVINO writes it: `[1,3,?,2..8]`; `None` for one of unknown rank."""
-    inner = text.strip("[]")
-    if inner == "...":
-        return None
-    dimensions = []
-    for part in inner.split(",") if inner else ():
-        low, dots, high = part.partition("..")
-        if part == "?" or (dots and not high):
-            dimensions.append(Dimension(ANY, ANY))
-        elif dots:
-            dimensions.append(Dimension(int(low or 0), int(high)))
-        else:
-            dimensions.append(Dimension(int(low), int(low)))
-    return tuple(dimensions)

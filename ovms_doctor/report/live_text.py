@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from ovms_doctor.model.findings import Finding
 from ovms_doctor.model.live import InferenceProbe, LiveMetrics, LiveServable, LiveStatus
-from ovms_doctor.report.phrases import plural
+from ovms_doctor.report.phrases import number, plural, share
 from ovms_doctor.report.text_columns import Column, Row, write_columns
 from ovms_doctor.report.text_failures import Failure, write_failures
 from ovms_doctor.report.text_findings import write_findings
@@ -98,7 +98,7 @@ def _probe(probe: InferenceProbe) -> str:
     """Writes the inference requests and their results."""
     if not probe.sent:
         return f"probe of {probe.name}: not sent, {probe.problem}"
-    result = probe.problem or f"{probe.status or probe.code} in {_number(probe.took_ms)} ms"
+    result = probe.problem or f"{probe.status or probe.code} in {number(probe.took_ms)} ms"
     return f"probe of {probe.name}: {probe.request} was sent ({probe.sent}): {result}"
 
 
@@ -161,19 +161,13 @@ def _cells(row: LiveMetrics) -> tuple[str, ...]:
         row.name,
         row.interface or "-",
         f"{row.requests:,}",
-        f"{100 * row.failed / row.requests:.1f} %" if row.requests else "-",
-        _number(row.rate),
-        _number(row.mean_ms),
-        _number(row.wait_ms),
-        _number(row.inference_ms),
+        share(row.failed, row.requests),
+        number(row.rate),
+        number(row.mean_ms),
+        number(row.wait_ms),
+        number(row.inference_ms),
         busy,
     )
-
-
-def _number(value: float | None) -> str:
-    if value is None:
-        return "-"
-    return f"{value:,.0f}" if value >= 100 else f"{value:.1f}" if value >= 1 else f"{value:.2f}"
 
 
 # -- the verdict ---------------------------------------------------------------------------------------

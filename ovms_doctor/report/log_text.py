@@ -9,7 +9,6 @@ from ovms_doctor.model.display_text import clip
 from ovms_doctor.model.findings import Finding
 from ovms_doctor.model.log import (
     Change,
-    Distribution,
     GenerativeStatistics,
     LogDiagnosis,
     RequestStatistics,
@@ -17,7 +16,7 @@ from ovms_doctor.model.log import (
     ServerStart,
 )
 from ovms_doctor.model.styled import PLAIN_WIDTH
-from ovms_doctor.report.phrases import plural, title_of
+from ovms_doctor.report.phrases import number, percentiles, plural, share, title_of
 from ovms_doctor.report.text_columns import Column, Row, write_columns
 from ovms_doctor.report.text_failures import Failure, write_failures
 from ovms_doctor.report.text_findings import write_findings
@@ -192,9 +191,9 @@ def _write_requests(writer: TextWriter, diagnosis: LogDiagnosis) -> None:
                 item.servable or "(not named)",
                 f"{item.interface} {item.api}" if item.api else item.interface,
                 f"{item.requests:,}",
-                f"{100 * item.failed / item.requests:.1f} %" if item.requests else "-",
-                _pair(item.wait),
-                _pair(item.inference),
+                share(item.failed, item.requests),
+                percentiles(item.wait),
+                percentiles(item.inference),
                 reason,
             )
             rows.append(Row(cells, "red" if item.failing_since else ""))
@@ -234,22 +233,12 @@ def _write_stages(writer: TextWriter, requests: Sequence[RequestStatistics]) -> 
         )
         for name, values in stages:
             if values is not None:
-                numbers = tuple(_number(value) for value in (values.p50, values.p95, values.p99, values.max))
+                numbers = tuple(number(value) for value in (values.p50, values.p95, values.p99, values.max))
                 rows.append(Row((f"{item.servable} {item.interface}", name, *numbers)))
         for reason, count in item.reasons.items():
             rows.append(Row((f"{item.servable} {item.interface}", f"{count:,} × {reason}", "", "", "", "")))
     writer.blank()
     write_columns(writer, _STAGES, rows)
-
-
-def _pair(values: Distribution | None) -> str:
-    return "-" if values is None else f"{_number(values.p50)} / {_number(values.p95)}"
-
-
-def _number(value: float) -> str:
-    if value >= 100:
-        return f"{value:,.0f}"
-    return f"{value:.1f}" if value >= 1 else f"{value:.2f}"
 
 
 def _write_sparkline(writer: TextWriter, requests: Sequence[RequestStatistics]) -> None:
@@ -309,7 +298,7 @@ def _write_generative(writer: TextWriter, item: GenerativeStatistics) -> None:
     if item.measured_requests:
         text = f"{item.measured_requests:,} measured: {item.input_tokens:,} tokens in, {item.output_tokens:,} out"
         if item.first_token:
-            text += f"; first token after {_pair(item.first_token)} ms (p50/p95)"
+            text += f"; first token after {percentiles(item.first_token)} ms (p50/p95)"
         writer.prose(text, indent=1)
 
 

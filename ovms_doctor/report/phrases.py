@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from ovms_doctor.model.facts.preparation import ModelFormat
     from ovms_doctor.model.findings import Finding, Occurrences, Recovers, Severity
+    from ovms_doctor.model.log import Distribution
     from ovms_doctor.report.document import OccurrencesInfo
+    from ovms_doctor.report.log_document import DurationInfo
     from ovms_doctor.report.model import CheckStatus
 
 FORMATS: dict[ModelFormat, str] = {
@@ -49,6 +51,23 @@ RECOVERS: dict[Recovers, str] = {
 def plural(number: int, word: str) -> str:
     """Returns ``1 error``, ``2 errors``."""
     return f"{number} {word}" if number == 1 else f"{number} {word}s"
+
+
+def number(value: float | None) -> str:
+    """Returns the number with its significant digits; ``-`` for None."""
+    if value is None:
+        return "-"
+    return f"{value:,.0f}" if value >= 100 else f"{value:.1f}" if value >= 1 else f"{value:.2f}"
+
+
+def percentiles(values: Distribution | DurationInfo | None) -> str:
+    """Returns ``p50 / p95``; ``-`` for None."""
+    return "-" if values is None else f"{number(values.p50)} / {number(values.p95)}"
+
+
+def share(part: int, whole: int) -> str:
+    """Returns the share in percent; ``-`` of nothing."""
+    return f"{100 * part / whole:.1f} %" if whole else "-"
 
 
 def subject_of(finding: Finding) -> str:

@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 from html import escape
 
 from ovms_doctor.report.formats.common import safe
-from ovms_doctor.report.formats.tables import number
 from ovms_doctor.report.log_document import DurationInfo, LogInfo, RequestsInfo
+from ovms_doctor.report.phrases import number
 
 #: The width of a chart in its own units, the width of the bar area, and the start of that area.
 _WIDTH, _AREA, _LEFT = 800, 720, 70

@@ -11,8 +11,8 @@ from msgspec import Struct
 from ovms_doctor.report.document import ModelInfo, ReportDocument, VersionInfo
 from ovms_doctor.report.formats.common import safe
 from ovms_doctor.report.live_document import LiveInfo, LiveServableInfo
-from ovms_doctor.report.log_document import DurationInfo, LogInfo, RequestsInfo, ServableInfo
-from ovms_doctor.report.phrases import FORMATS, STATUS_WORDS, plural
+from ovms_doctor.report.log_document import LogInfo, RequestsInfo, ServableInfo
+from ovms_doctor.report.phrases import FORMATS, STATUS_WORDS, number, percentiles, plural, share
 from ovms_doctor.report.request_document import InputComparison, RequestInfo
 
 #: The kind of a row: good, at fault, unknown, or neutral.
@@ -201,23 +201,12 @@ def _log_request(item: RequestsInfo) -> tuple[tuple[str, ...], Kind]:
         f"{item.source}: {name}" if item.source else name,
         f"{item.interface} {item.api}" if item.api else item.interface,
         f"{item.requests:,}",
-        f"{100 * item.failed / item.requests:.1f} %" if item.requests else "-",
-        _percentiles(item.wait_ms),
-        _percentiles(item.inference_ms),
+        share(item.failed, item.requests),
+        percentiles(item.wait_ms),
+        percentiles(item.inference_ms),
         reason,
     )
     return cells, "bad" if item.failing_since else ""
-
-
-def _percentiles(values: DurationInfo | None) -> str:
-    return "-" if values is None else f"{number(values.p50)} / {number(values.p95)}"
-
-
-def number(value: float | None) -> str:
-    """Returns the number with its significant digits; ``-`` for None."""
-    if value is None:
-        return "-"
-    return f"{value:,.0f}" if value >= 100 else f"{value:.1f}" if value >= 1 else f"{value:.2f}"
 
 
 # -- status --------------------------------------------------------------------------------------------

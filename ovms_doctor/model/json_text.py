@@ -60,6 +60,15 @@ def convert(value: Any, kind: type[T]) -> T:
         raise JsonFormatError(str(error)) from None
 
 
+def json_object(text: str | bytes) -> dict[str, Any] | None:
+    """Returns the object that is the whole JSON text of another program; None for other JSON and for no JSON."""
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
 def escape_json(text: str) -> str:
     """Returns a JSON text with the escape for all characters that UTF-8 cannot write."""
     text = text.replace(r"\\x", r"\\x5cx")

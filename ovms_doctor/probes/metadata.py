@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import time
 from urllib.parse import quote
 
 from msgspec import Struct
 
+from ovms_doctor.model.json_text import json_object
 from ovms_doctor.model.live import Address, HttpAnswer, QuerySettings
 from ovms_doctor.probes.live.connect import connect, resolve
 from ovms_doctor.probes.live.http import HttpClient
@@ -111,9 +111,5 @@ def answer(question: MetadataQuestion) -> ServerMetadata:
 
 
 def _version(body: bytes) -> str:
-    try:
-        document = json.loads(body)
-    except (ValueError, RecursionError):
-        return ""
-    version = document.get("version") if isinstance(document, dict) else None
+    version = (json_object(body) or {}).get("version")
     return version[:100] if isinstance(version, str) else ""

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import posixpath
-from typing import Any
 
 from msgspec import Struct
 
@@ -12,6 +10,7 @@ from ovms_doctor.checks.context import Context, quote
 from ovms_doctor.model.container import ContainerMount
 from ovms_doctor.model.facts import ListDirectory, Listing
 from ovms_doctor.model.findings import Step
+from ovms_doctor.model.json_text import json_object
 from ovms_doctor.model.mounts import covering
 from ovms_doctor.model.plan_problems import StartProblem
 
@@ -59,13 +58,8 @@ def other_file(context: Context, problem: StartProblem) -> OtherFile | None:
 def _is_of_a_model(context: Context) -> bool:
     if context.plan.config_positions is None:
         return False
-    try:
-        value: Any = json.loads(context.plan.config_positions.data)
-    except (ValueError, RecursionError):
-        return False
-    if not isinstance(value, dict) or any(key in value for key in _OF_THE_SERVER):
-        return False
-    return any(key in value for key in _OF_A_MODEL)
+    value = json_object(context.plan.config_positions.data) or {}
+    return any(key in value for key in _OF_A_MODEL) and not any(key in value for key in _OF_THE_SERVER)
 
 
 def _model_named(context: Context, path: str) -> OtherFile:

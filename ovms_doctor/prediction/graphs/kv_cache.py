@@ -6,13 +6,13 @@ options from OVMS (llm_calculator.proto, servable_initializer.cpp), the order of
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from msgspec import Struct
 
 from ovms_doctor.model.facts import ModelInspection
 from ovms_doctor.model.graph_plan import KvCache
+from ovms_doctor.model.json_text import json_object
 from ovms_doctor.model.releases import Release
 from ovms_doctor.prediction.graphs.servables import ServableContext
 
@@ -154,11 +154,7 @@ def _packed(part: _Part, bits: int, release: Release) -> float:
 
 def plugin_config(context: ServableContext) -> dict[str, Any]:
     """Returns the properties in the node's ``plugin_config``; none if it is not a JSON object."""
-    try:
-        found = json.loads(context.text("plugin_config") or "{}")
-    except (ValueError, RecursionError):
-        return {}
-    return found if isinstance(found, dict) else {}
+    return json_object(context.text("plugin_config")) or {}
 
 
 def default_device(context: ServableContext) -> str:

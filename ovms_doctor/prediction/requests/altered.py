@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from ovms_doctor.model.client_request import ClientRequest
+from ovms_doctor.model.json_text import json_object
 from ovms_doctor.model.served_models import ServedInput
 
 #: The largest body that is searched, in bytes.
@@ -21,11 +21,8 @@ def altered_values(request: ClientRequest, model_inputs: tuple[ServedInput, ...]
         return []
     length = request.header("inference-header-content-length") or ""
     body = request.body[: int(length)] if length.isdigit() else request.body
-    try:
-        document = json.loads(body)
-    except (ValueError, RecursionError):
-        return []
-    if not isinstance(document, dict):
+    document = json_object(body)
+    if document is None:
         return []
     if request.api == "TFS":
         return _tfs(document, model_inputs)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import posixpath
 
 from msgspec.structs import replace
 
 from ovms_doctor.model.facts import Facts, FileContent, PathStatus, ReadFile, StatPath
 from ovms_doctor.model.graph_text import GraphMessage
+from ovms_doctor.model.json_text import json_object
 from ovms_doctor.model.releases import Release
 from ovms_doctor.model.served_models import GenerativeLimits
 from ovms_doctor.prediction.generative import infer_task
@@ -91,11 +91,7 @@ def _has_template(directory: str, facts: Facts) -> bool | None:
 
 
 def _json(path: str, facts: Facts) -> dict[str, object]:
-    try:
-        document = json.loads(_text(path, _CONFIG_LIMIT, facts) or "{}")
-    except (ValueError, RecursionError):
-        return {}
-    return document if isinstance(document, dict) else {}
+    return json_object(_text(path, _CONFIG_LIMIT, facts)) or {}
 
 
 def _text(path: str, limit: int, facts: Facts) -> str:

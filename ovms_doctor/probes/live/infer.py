@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 from msgspec import Struct
 
+from ovms_doctor.model.json_text import json_object
 from ovms_doctor.model.live import HttpAnswer, InferenceProbe
 
 if TYPE_CHECKING:
@@ -87,12 +88,7 @@ def infer_over_http(
 
 
 def _available(body: bytes) -> list[str]:
-    try:
-        document = json.loads(body)
-    except (ValueError, RecursionError):
-        return []
-    if not isinstance(document, dict):
-        return []
+    document = json_object(body) or {}
     return [name for name, value in document.items() if '"AVAILABLE"' in json.dumps(value)]
 
 
@@ -131,12 +127,9 @@ def _chat(client: HttpClient, question: LiveQuestion, name: str, began: float) -
 
 def _result(name: str, request: str, sent: str, answer: HttpAnswer) -> InferenceProbe:
     message = "" if answer.status == 200 else answer.body[:500].decode("utf-8", "replace").strip()
-    try:
-        text = json.loads(answer.body).get("error") if message else None
-        message = text[:500] if isinstance(text, str) else message
-    except (ValueError, RecursionError, AttributeError):
-        # Not a JSON object: the text is used as it is.
-        pass
+    # The text of an answer that is not a JSON object is used as it is.
+    text = (json_object(answer.body) or {}).get("error") if message else None
+    message = text[:500] if isinstance(text, str) else message
     return InferenceProbe(
         name[:500], request, sent, answer.status, "", message, answer.problem, answer.took_ms
     )

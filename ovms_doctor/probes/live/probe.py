@@ -11,6 +11,7 @@ import time
 from typing import Any
 from urllib.parse import quote
 
+from ovms_doctor.model.json_text import json_object
 from ovms_doctor.model.live import ConnectionTry, GrpcAnswer, HttpAnswer, Observations
 from ovms_doctor.probes.live.connect import connect, listening_sockets, resolve
 from ovms_doctor.probes.live.greeting import first_answer, tls_handshake
@@ -135,17 +136,8 @@ class _Probe:
     def _query_kinds(self, config: HttpAnswer, get: Any) -> None:
         """Requests the kinds of servables: pipelines and graphs answer for a version that they do not have; models
         do not."""
-        import json
-
-        try:
-            document = json.loads(config.body)
-        except (ValueError, RecursionError):
-            return
-        names = (
-            [name for name, value in document.items() if _has_one_version(value)]
-            if isinstance(document, dict)
-            else []
-        )
+        document = json_object(config.body) or {}
+        names = [name for name, value in document.items() if _has_one_version(value)]
         for name in names[:_MOST_KINDS]:
             if time.monotonic() > self._end:
                 return

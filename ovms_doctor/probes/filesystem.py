@@ -114,9 +114,9 @@ class LocalFiles:
         resolved = self._find(path)
         if not isinstance(resolved, ResolvedPath):
             return resolved
-        kind = _KINDS.get(stat.S_IFMT(resolved.mode))
-        if kind is None:
-            return Unavailable(f"a file of an unknown type: mode {resolved.mode:o}")
+        kind = _kind_of(resolved)
+        if isinstance(kind, Unavailable):
+            return kind
         return PathStatus(kind, resolved.size, resolved.server if resolved.linked else None)
 
     def times(self, path: str) -> PathTimes | Failure | Unavailable:
@@ -135,9 +135,9 @@ class LocalFiles:
         resolved = self._find(path)
         if not isinstance(resolved, ResolvedPath):
             return resolved
-        kind = _KINDS.get(stat.S_IFMT(resolved.mode))
-        if kind is None:
-            return Unavailable(f"a file of an unknown type: mode {resolved.mode:o}")
+        kind = _kind_of(resolved)
+        if isinstance(kind, Unavailable):
+            return kind
         frozen = self._table.read_only(resolved.server)
         return writability(resolved, kind, self._judge, read_only=frozen)
 
@@ -272,6 +272,12 @@ def files_of(options: FileOptions) -> LocalFiles:
     user = options.user
     ids = None if user is None else Ids(user.uid, user.gid, user.groups)
     return open_files(ids, options.roots, MountTable(options.mounts), options.stuck)
+
+
+def _kind_of(resolved: ResolvedPath) -> FileKind | Unavailable:
+    """Returns the kind of a file; Unavailable for one that Linux does not have."""
+    kind = _KINDS.get(stat.S_IFMT(resolved.mode))
+    return Unavailable(f"a file of an unknown type: mode {resolved.mode:o}") if kind is None else kind
 
 
 def _not_regular(path: str) -> Unavailable:

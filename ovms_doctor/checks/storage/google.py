@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from ovms_doctor.checks import path_advice
 from ovms_doctor.checks.context import SERVER_ENVIRONMENT, Context, describe_denial
-from ovms_doctor.checks.storage.loopback import loopback_steps
+from ovms_doctor.checks.storage.loopback import OTHER_ADDRESS, loopback_steps
 from ovms_doctor.model import server_log
 from ovms_doctor.model.codes import ALL_RELEASES, Code, Example
 from ovms_doctor.model.findings import Evidence, Finding, Step
@@ -148,10 +148,7 @@ def loopback_host(context: Context, item: StorePlan, fault: StoreFault) -> Findi
         model=item.model,
         path=item.path,
         confidence="medium",
-        detail=(
-            "A store on this host, or in another container, has another address in the container's network. "
-            "The server tries for 15 minutes, and then reports that the directory does not exist."
-        ),
+        detail=f"{OTHER_ADDRESS} The server tries for 15 minutes, and then reports that the directory does not exist.",
         log=fault.log,
         evidence=(Evidence(f"{client.endpoint_from}={client.endpoint}", SERVER_ENVIRONMENT),),
         recovers="restart",

@@ -5,6 +5,10 @@ from __future__ import annotations
 from ovms_doctor.checks.context import Context
 from ovms_doctor.model.findings import Step
 
+OTHER_ADDRESS = (
+    "A store on this host, or in another container, has another address in the container's network."
+)
+
 
 def loopback_steps(context: Context, variable: str, scheme: str, port: str) -> tuple[Step, ...]:
     """Returns the steps that reach a store on the host, or in another container. ``variable``: the one that names the

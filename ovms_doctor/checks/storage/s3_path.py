@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ovms_doctor.checks.context import CONFIGURED_PATH, SERVER_ENVIRONMENT, Context
-from ovms_doctor.checks.storage.loopback import loopback_steps
+from ovms_doctor.checks.storage.loopback import OTHER_ADDRESS, loopback_steps
 from ovms_doctor.checks.storage.s3 import SDK_RELEASES
 from ovms_doctor.model import server_log
 from ovms_doctor.model.codes import ALL_RELEASES, Code, Example
@@ -186,7 +186,7 @@ def loopback_host(context: Context, item: StorePlan, fault: StoreFault) -> Findi
         model=item.model,
         path=item.path,
         confidence="medium",
-        detail="A store on this host, or in another container, has another address in the container's network.",
+        detail=OTHER_ADDRESS,
         log=fault.log,
         evidence=(Evidence(f"{source}={endpoint.text}", SERVER_ENVIRONMENT),),
         recovers="restart",

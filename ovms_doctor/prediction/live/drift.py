@@ -54,6 +54,19 @@ class ServerTimes(Struct, frozen=True):
     loads: dict[tuple[str, int | None], float]
 
 
+class _Compared(Struct, frozen=True):
+    """What is compared with the running server."""
+
+    #: The deployment.
+    deployment: Deployment
+    #: The plan for a start now.
+    plan: Plan
+    #: The facts about the paths.
+    facts: Facts
+    #: The times of the server.
+    times: ServerTimes
+
+
 def live_status_of(deployment: Deployment) -> LiveStatus | None:
     """Returns the recorded status of the running server; None if the server was not queried."""
     query = deployment.options.live
@@ -68,7 +81,8 @@ def drifts(deployment: Deployment, plan: Plan, facts: Facts, status: LiveStatus)
     if status.server != "ovms" or status.servables is None or times is None:
         return ()
     served = {item.name: item for item in status.servables}
-    found = list(_configuration(deployment, plan, facts, served, times))
+    compared = _Compared(deployment, plan, facts, times)
+    found = list(_configuration(compared, served))
     models = [model for model in plan.models if not is_remote(model.entry.base_path)]
     facts.need(
         StatTimes(path)
@@ -78,7 +92,7 @@ def drifts(deployment: Deployment, plan: Plan, facts: Facts, status: LiveStatus)
     )
     for model in models:
         if model.entry.name in served:
-            found += _of_model(model, deployment, plan, facts, served[model.entry.name], times)
+            found += _of_model(compared, model, served[model.entry.name])
     return tuple(found)
 
 
@@ -160,13 +174,12 @@ def _loads(log: LogSummary, offset: float) -> dict[tuple[str, int | None], float
 # -- the configuration file ----------------------------------------------------------------------------
 
 
-def _configuration(
-    deployment: Deployment, plan: Plan, facts: Facts, served: dict[str, LiveServable], times: ServerTimes
-) -> Iterator[Drift]:
+def _configuration(compared: _Compared, served: dict[str, LiveServable]) -> Iterator[Drift]:
+    deployment, plan, times = compared.deployment, compared.plan, compared.times
     if plan.config_path is None:
         return
     path = deployment.absolute(plan.config_path)
-    changed = facts.ask(StatTimes(path))
+    changed = compared.facts.ask(StatTimes(path))
     if not isinstance(changed, PathTimes) or max(changed.modified, changed.changed) <= times.started:
         return
     missing, extra = _names(plan, served)
@@ -249,20 +262,14 @@ def _files(version: VersionPlan, deployment: Deployment) -> list[str]:
     return list(dict.fromkeys(path.rstrip("/") for path in absolute))[:_MOST_FILES]
 
 
-def _of_model(
-    model: ModelPlan,
-    deployment: Deployment,
-    plan: Plan,
-    facts: Facts,
-    served: LiveServable,
-    times: ServerTimes,
-) -> Iterator[Drift]:
+def _of_model(compared: _Compared, model: ModelPlan, served: LiveServable) -> Iterator[Drift]:
+    deployment, plan, times = compared.deployment, compared.plan, compared.times
     name = model.entry.name
     if model.followed is not None:
         path = deployment.absolute(model.followed.path) if model.followed.path else ""
         if path and served.available:
             is_broken = model.followed.verdict in ("failed", "escaped", "killed")
-            yield from _changed_files(name, None, [path], facts, plan, times, breaks=is_broken)
+            yield from _changed_files(compared, name, None, [path], breaks=is_broken)
         return
     live = {item.version: item.condition for item in served.versions}
     gone_after = times.queried_at - 2 * _poll_seconds(deployment)
@@ -275,11 +282,10 @@ def _of_model(
             directory = deployment.absolute(attempt.path).rstrip("/")
             is_broken = not (version.now is not None and version.now.available)
             names = [*_files(version, deployment), *([directory] if is_broken else [])]
-            yield from _changed_files(
-                name, version.version, names, facts, plan, times, breaks=is_broken and version.requested
-            )
+            breaks = is_broken and version.requested
+            yield from _changed_files(compared, name, version.version, names, breaks=breaks)
         elif condition in (None, "retired") and version.requested and _is_served(version):
-            added = facts.ask(StatTimes(deployment.absolute(attempt.path)))
+            added = compared.facts.ask(StatTimes(deployment.absolute(attempt.path)))
             if not isinstance(added, PathTimes):
                 continue
             if not plan.polls and added.changed <= times.started:
@@ -288,7 +294,7 @@ def _of_model(
             change = ChangedPath(attempt.path, added.changed, True)
             next_poll = plan.polls and added.changed > gone_after
             yield Drift("version_added", name, version.version, (change,), times.started, False, next_poll)
-    yield from _removed(model, deployment, plan, facts, served, times)
+    yield from _removed(compared, model, served)
 
 
 def _is_served(version: VersionPlan) -> bool:
@@ -296,23 +302,17 @@ def _is_served(version: VersionPlan) -> bool:
     return not version.fails
 
 
-def _removed(
-    model: ModelPlan,
-    deployment: Deployment,
-    plan: Plan,
-    facts: Facts,
-    served: LiveServable,
-    times: ServerTimes,
-) -> Iterator[Drift]:
+def _removed(compared: _Compared, model: ModelPlan, served: LiveServable) -> Iterator[Drift]:
     """Yields versions that are served although their directories are gone."""
     if model.unknown is not None or model.detection.single_file:
         return
+    times = compared.times
     known = {version.version for version in model.versions}
-    base = deployment.absolute(model.entry.base_path)
-    answer = facts.ask(StatTimes(base))
+    base = compared.deployment.absolute(model.entry.base_path)
+    answer = compared.facts.ask(StatTimes(base))
     paths = (ChangedPath(base, answer.modified, True),) if isinstance(answer, PathTimes) else ()
     # If the whole base path is missing, no version is retired: the polls fail.
-    next_poll = plan.polls and model.detection.problem is None
+    next_poll = compared.plan.polls and model.detection.problem is None
     for version in served.versions:
         if version.condition == "available" and version.version not in known:
             yield Drift(
@@ -327,24 +327,18 @@ def _removed(
 
 
 def _changed_files(
-    name: str,
-    version: int | None,
-    paths: Sequence[str],
-    facts: Facts,
-    plan: Plan,
-    times: ServerTimes,
-    *,
-    breaks: bool,
+    compared: _Compared, name: str, version: int | None, paths: Sequence[str], *, breaks: bool
 ) -> Iterator[Drift]:
     """Yields files that are newer than the load of the served version."""
+    times = compared.times
     load = times.loads.get((name, version))
-    if load is None and (plan.polls or version is None):
+    if load is None and (compared.plan.polls or version is None):
         # It may have been loaded at any time since the start, or be a graph that was pulled before it was loaded.
         return
     read_at = times.started + _SETTLED if load is None else load
     found = []
     for path in paths:
-        answer = facts.ask(StatTimes(path))
+        answer = compared.facts.ask(StatTimes(path))
         if isinstance(answer, PathTimes) and max(answer.modified, answer.changed) > read_at:
             content = answer.modified > read_at
             found.append(ChangedPath(path, answer.modified if content else answer.changed, content))

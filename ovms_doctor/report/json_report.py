@@ -73,20 +73,14 @@ def to_document(
     return escaped
 
 
-def document_parts(
-    report: Report,
-    request: RequestInfo | None = None,
-    log: LogInfo | None = None,
-    live: LiveInfo | None = None,
-    sentence: str | None = None,
-) -> Iterator[str]:
+def document_parts(report: Report, live: LiveInfo | None = None) -> Iterator[str]:
     """Yields the text that `dumps` makes of the document of `to_document`, in parts: one model or finding at a time is
     in memory."""
     entries: dict[str, Callable[[], Iterable[Struct]]] = {
         "models": lambda: _servables(report),
         "findings": lambda: _findings(report),
     }
-    frame: Document = _escaped(to_builtins(_frame(report, request, log, live, sentence)))
+    frame: Document = _escaped(to_builtins(_frame(report, live=live)))
     separator = "{\n"
     for name, value in frame.items():
         yield separator
@@ -111,10 +105,10 @@ def _array_parts(items: Iterable[Struct]) -> Iterator[str]:
 
 def _frame(
     report: Report,
-    request: RequestInfo | None,
-    log: LogInfo | None,
-    live: LiveInfo | None,
-    sentence: str | None,
+    request: RequestInfo | None = None,
+    log: LogInfo | None = None,
+    live: LiveInfo | None = None,
+    sentence: str | None = None,
 ) -> ReportDocument:
     """Returns the document as its types, without models and findings, its text not yet escaped."""
     made = ReportDocument(

@@ -37,6 +37,13 @@ def environment(tmp_path: Path) -> dict[str, str]:
     return {"PATH": path, "HOME": str(tmp_path), "TERM": "dumb", "LC_ALL": "C.UTF-8"}
 
 
+def run(environment: dict[str, str], *command: str, code: int = 0) -> subprocess.CompletedProcess[str]:
+    """The output of a command that ends with this exit code."""
+    completed = subprocess.run(command, env=environment, capture_output=True, check=False, text=True)
+    assert completed.returncode == code, completed.stderr
+    return completed
+
+
 def in_bash(environment: dict[str, str], *arguments: str) -> list[str]:
     """The completions that bash offers for the last word."""
     script = """
@@ -45,13 +52,7 @@ def in_bash(environment: dict[str, str], *arguments: str) -> list[str]:
         _ovms_doctor_completion ovms-doctor
         printf '%s\\n' "${COMPREPLY[@]}"
     """
-    completed = subprocess.run(
-        ["bash", "--norc", "-c", script, "bash", *arguments],
-        env=environment,
-        capture_output=True,
-        check=True,
-        text=True,
-    )
+    completed = run(environment, "bash", "--norc", "-c", script, "bash", *arguments)
     assert completed.stderr == ""
     return completed.stdout.split()
 
@@ -80,34 +81,19 @@ def test_bash(environment: dict[str, str], arguments: list[str], offered: list[s
 def test_bash_completes_files_itself(environment: dict[str, str]) -> None:
     """Where ovms-doctor offers nothing, bash completes file names (``complete -o default``)."""
     assert in_bash(environment, "ovms-doctor", "check", "./mod") == []
-    completed = subprocess.run(
-        ["ovms-doctor", "--show-completion", "bash"],
-        env=environment,
-        capture_output=True,
-        check=True,
-        text=True,
-    )
+    completed = run(environment, "ovms-doctor", "--show-completion", "bash")
     assert "complete -o default -F _ovms_doctor_completion ovms-doctor" in completed.stdout
 
 
 @pytest.mark.parametrize("arguments", [["--show-completion", "zsh"], ["--show-completion=zsh"]], ids=len)
 def test_the_named_shell_counts(environment: dict[str, str], arguments: list[str]) -> None:
     """The shell that runs the tests does not matter."""
-    completed = subprocess.run(
-        ["ovms-doctor", *arguments], env=environment, capture_output=True, text=True, check=True
-    )
+    completed = run(environment, "ovms-doctor", *arguments)
     assert completed.stdout.startswith("#compdef ovms-doctor")
 
 
 def test_an_unknown_shell_is_a_usage_error(environment: dict[str, str]) -> None:
-    completed = subprocess.run(
-        ["ovms-doctor", "--show-completion", "tcsh"],
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert completed.returncode == 2
+    completed = run(environment, "ovms-doctor", "--show-completion", "tcsh", code=2)
     assert "tcsh" in completed.stderr
     assert "Traceback" not in completed.stderr
 

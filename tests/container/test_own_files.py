@@ -49,6 +49,14 @@ def started(engine: Engine, image: str, *arguments: str, **environment: str) -> 
     return str(made["Id"])
 
 
+def started_or_ended(engine: Engine, image: str, *arguments: str, alive: bool) -> str:
+    """A container that runs, or one that has ended."""
+    made = started(engine, image, *arguments, PRETEND="" if alive else "1")
+    if not alive:
+        engine.ended(made)
+    return made
+
+
 def check(*arguments: str | Path) -> Result:
     return ovms_doctor("check", *arguments, "--format", "json")
 
@@ -72,9 +80,7 @@ def test_models_of_the_image(engine: Engine, baked: str, tmp_path: Path, alive: 
 @pytest.mark.parametrize("alive", [True, False], ids=["running", "dead"])
 def test_broken_model_of_the_image(engine: Engine, baked: str, alive: bool) -> None:
     arguments = ("--model_name", "broken", "--model_path", "/models/truncated-weights", "--port", "9000")
-    made = started(engine, baked, *arguments, PRETEND="" if alive else "1")
-    if not alive:
-        engine.ended(made)
+    made = started_or_ended(engine, baked, *arguments, alive=alive)
     result = check("--container", made)
     assert codes(result) == (["OVD308"] if alive else ["OVD308", "OVD704"])
     assert result.code == 1
@@ -83,9 +89,7 @@ def test_broken_model_of_the_image(engine: Engine, baked: str, alive: bool) -> N
 @pytest.mark.parametrize("alive", [True, False], ids=["running", "dead"])
 def test_a_file_missing_in_the_image_too(engine: Engine, baked: str, alive: bool) -> None:
     arguments = ("--model_name", "m", "--model_path", "/models-of-nobody/m", "--port", "9000")
-    made = started(engine, baked, *arguments, PRETEND="" if alive else "1")
-    if not alive:
-        engine.ended(made)
+    made = started_or_ended(engine, baked, *arguments, alive=alive)
     assert codes(check("--container", made)) == (["OVD106"] if alive else ["OVD106", "OVD704"])
 
 

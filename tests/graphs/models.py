@@ -108,3 +108,8 @@ def snapshot(public_dir: Path) -> Path:
         if not path.is_symlink():
             path.chmod(0o755 if path.is_dir() else 0o644)
     return revision
+
+
+def without_loading(release: str) -> tuple[str, ...]:
+    """Options: the rules of this release, nothing loaded, the report as JSON."""
+    return ("--ovms-version", release, "--load", "none", "--format", "json")

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.cli.run import Result, ovms_doctor
-from tests.graphs.models import graph, unpack, without_version
+from tests.graphs.models import graph, unpack, without_loading, without_version
 
 #: The effect of the test models' tokenizers on older releases has its own test.
 MODELS = {"text_generation": "llm-2025.4", "embeddings": "embeddings", "rerank": "rerank"}
@@ -30,19 +30,7 @@ def model(public_dir: Path) -> Callable[[str], Path]:
 
 
 def check(root: Path, *options: str, release: str = "2026.3") -> Result:
-    return ovms_doctor(
-        "check",
-        root,
-        "--as",
-        "model",
-        "--ovms-version",
-        release,
-        "--load",
-        "none",
-        "--format",
-        "json",
-        *options,
-    )
+    return ovms_doctor("check", root, "--as", "model", *without_loading(release), *options)
 
 
 def codes(result: Result) -> list[str]:

@@ -11,7 +11,7 @@ import pytest
 from ovms_doctor.model.releases import parse_release
 from ovms_doctor.prediction.graphs.template import graph_text
 from tests.cli.run import Result, ovms_doctor
-from tests.graphs.models import gguf, graph, ir, snapshot, unpack, without_version, write
+from tests.graphs.models import gguf, graph, ir, snapshot, unpack, without_loading, without_version, write
 
 #: Files of optimum-cli, Git and the server beside a model.
 OTHER_FILES = {
@@ -152,22 +152,13 @@ def test_healthy_graphs_have_no_findings(
     root = make(public_dir)
     top = root.parents[1] if "snapshots" in root.parts else root
     inside = f"/models/{root.relative_to(top)}".removesuffix("/.")
-    options = (
-        "--ovms-version",
-        release,
-        "--load",
-        "none",
-        "--format",
-        "json",
-        "--mount",
-        f"{top}:/models:ro",
-    )
+    options = without_loading(release)
     arguments = ("--model_path", inside, "--model_name", "m", "--rest_port", "8000")
-    nothing(ovms_doctor("check", *options, "--", *arguments))
+    nothing(ovms_doctor("check", *options, "--mount", f"{top}:/models:ro", "--", *arguments))
     config = public_dir / "config.json"
     entry = {"config": {"name": "m", "base_path": str(root)}}
     config.write_text(json.dumps({"model_config_list": [entry]}))
-    nothing(ovms_doctor("check", config, *options[:-2]))
+    nothing(ovms_doctor("check", config, *options))
 
 
 @pytest.mark.parametrize("make", HEALTHY, ids=lambda make: make.__name__)

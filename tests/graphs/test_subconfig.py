@@ -10,7 +10,7 @@ import pytest
 
 from tests.cli.helpers import good_model
 from tests.cli.run import Result, ovms_doctor
-from tests.graphs.models import graph, unpack, without_version
+from tests.graphs.models import graph, unpack, without_loading, without_version
 
 SESSION = """\
 input_stream: "in"
@@ -50,17 +50,7 @@ def flow(public_dir: Path) -> Path:
 
 def single(root: Path, release: str = "2026.3") -> Result:
     arguments = ("--model_path", str(root), "--model_name", "flow", "--rest_port", "8000")
-    options = (
-        "--ovms-version",
-        release,
-        "--load",
-        "none",
-        "--format",
-        "json",
-        "--bare-metal",
-        "--user",
-        "0:0",
-    )
+    options = (*without_loading(release), "--bare-metal", "--user", "0:0")
     return ovms_doctor("check", *options, "--", *arguments)
 
 
@@ -69,7 +59,7 @@ def configured(public_dir: Path, *graphs: str, release: str = "2026.3", **more: 
     listed = [{"name": name, "base_path": str(public_dir / name)} for name in graphs]
     document = {"model_config_list": [], "mediapipe_config_list": listed, **more}
     config.write_text(json.dumps(document))
-    return ovms_doctor("check", config, "--ovms-version", release, "--load", "none", "--format", "json")
+    return ovms_doctor("check", config, *without_loading(release))
 
 
 def codes(result: Result) -> list[str]:

@@ -24,13 +24,15 @@ def _raw(path_of_interest: str, sent: Callable[[socket.socket], None]) -> Callab
         if path == path_of_interest:
             sent(connection)
             return
-        status_code, content_type, body = recorded(path)
-        head = (
-            f"HTTP/1.1 {status_code} X\r\nContent-Type: {content_type}\r\nContent-Length: {len(body)}\r\n\r\n"
-        )
-        connection.sendall(head.encode() + body)
+        connection.sendall(_as_sent(recorded(path)))
 
     return behave
+
+
+def _as_sent(answer: Answer) -> bytes:
+    status_code, content_type, body = answer
+    head = f"HTTP/1.1 {status_code} X\r\nContent-Type: {content_type}\r\nContent-Length: {len(body)}\r\n\r\n"
+    return head.encode() + body
 
 
 def _truncated(connection: socket.socket) -> None:
@@ -162,11 +164,7 @@ def test_a_server_that_restarts_between_two_queries() -> None:
             if count["config"] == 1:
                 _resets(connection)
                 return
-        status_code, content_type, body = recorded(path)
-        head = (
-            f"HTTP/1.1 {status_code} X\r\nContent-Type: {content_type}\r\nContent-Length: {len(body)}\r\n\r\n"
-        )
-        connection.sendall(head.encode() + body)
+        connection.sendall(_as_sent(recorded(path)))
 
     with listener(behave) as port:
         code, document = live(f"127.0.0.1:{port}", "--interval", "0.05")

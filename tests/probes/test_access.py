@@ -14,6 +14,7 @@ from ovms_doctor.model.facts.answers import Right
 from ovms_doctor.probes import acl
 from ovms_doctor.probes.access import Ids, allowed, choose, may_follow
 from ovms_doctor.probes.acl import AclEntry
+from tests.probes.kernel import kernel_allows
 
 OWNER, NAMED, MEMBER, OTHER_USER = 1001, 1002, 1003, 1004
 OWNING_GROUP, NAMED_GROUP, NO_GROUP = 2001, 2002, 2003
@@ -43,17 +44,6 @@ def _acls() -> Iterator[Entries]:
         yield (*entries, AclEntry(acl.MASK, mask), AclEntry(acl.OTHER, other))
 
 
-def _kernel_allows(path: str, right: Right) -> bool:
-    try:
-        if right == "search":
-            os.stat(path + "/.")
-        else:
-            os.close(os.open(path, os.O_RDONLY))
-    except PermissionError:
-        return False
-    return True
-
-
 def _disagreements(directory: str) -> list[str]:
     """Tests the kernel as each user in turn; run in a process of its own."""
     wrong = []
@@ -67,7 +57,7 @@ def _disagreements(directory: str) -> list[str]:
             os.seteuid(user.uid)
             for right in rights:
                 predicted = allowed(user, right, status.st_mode, status.st_uid, status.st_gid, entries)
-                if predicted != _kernel_allows(directory, right):
+                if predicted != kernel_allows(directory, right):
                     wrong.append(f"{subject}: {user} {right}: predicted {predicted}")
             os.seteuid(0)
             os.setegid(0)

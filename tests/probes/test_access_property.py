@@ -34,12 +34,14 @@ from ovms_doctor.model.facts import (
     StatPath,
     Unavailable,
 )
+from ovms_doctor.model.facts.answers import Right
 from ovms_doctor.model.mounts import Mount, MountTable
 from ovms_doctor.probes import acl
 from ovms_doctor.probes.access import Ids, PredictedAccess
 from ovms_doctor.probes.acl import AclEntry
 from ovms_doctor.probes.filesystem import LocalFiles, open_files
 from ovms_doctor.probes.walk import Walker, open_bases
+from tests.probes.kernel import kernel_allows
 
 pytestmark = [pytest.mark.slow, pytest.mark.needs_root]
 
@@ -210,21 +212,14 @@ def _without_how(answer: Answer) -> Answer:
     return answer
 
 
-def _refuses(user: Ids, path: str, right: str) -> bool:
+def _refuses(user: Ids, path: str, right: Right) -> bool:
     """Whether ``path`` can be reached and ``right`` on it is refused; run in a process of its own."""
     _take_ids(user)
     try:
         os.stat(path)
     except OSError:
         return False
-    try:
-        if right == "search":
-            os.stat(path + "/.")
-        else:
-            os.close(os.open(path, os.O_RDONLY))
-    except PermissionError:
-        return True
-    return False
+    return not kernel_allows(path, right)
 
 
 def _take_ids(user: Ids) -> None:

@@ -1,8 +1,10 @@
-"""A model that OpenVINO loads: it adds three numbers to its input."""
+"""A model that OpenVINO loads: it adds three numbers to its input; and a version that is copied from a store."""
 
 from __future__ import annotations
 
 import struct
+
+from ovms_doctor.model.facts import CopiedFile, StoreAccess, VersionCopy
 
 XML = b"""<?xml version="1.0"?>
 <net name="m" version="11">
@@ -35,3 +37,9 @@ XML = b"""<?xml version="1.0"?>
 </net>
 """
 BIN = struct.pack("<3f", 1, 2, 3)
+
+
+def copy_of(at: StoreAccess, prefix: str, tree: dict[str, bytes], limit: int = 1 << 30) -> VersionCopy:
+    """The version with these files."""
+    files = tuple(CopiedFile(name, len(content)) for name, content in sorted(tree.items()))
+    return VersionCopy(at, prefix, files, limit=limit)

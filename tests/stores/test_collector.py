@@ -19,7 +19,6 @@ from msgspec.structs import replace
 from ovms_doctor.model.facts import (
     Answer,
     AnyQuestion,
-    CopiedFile,
     FileContent,
     HeadBucket,
     InspectCopy,
@@ -36,7 +35,6 @@ from ovms_doctor.model.facts import (
     StoreRefusal,
     StoreResponse,
     Unavailable,
-    VersionCopy,
 )
 from ovms_doctor.model.mounts import Mount, MountTable
 from ovms_doctor.probes.collector import Collector
@@ -44,10 +42,10 @@ from ovms_doctor.probes.local import LocalCollector
 from ovms_doctor.probes.stores import StoreCollector
 from ovms_doctor.probes.stores.amazon.client import proxies
 from tests.deadlines import LONG, within_some_deadline
-from tests.stores.models import BIN, XML
+from tests.stores.models import BIN, XML, copy_of
 from tests.stores.servers import Proxy, S3Server, moto_server
 from tests.stores.swift import SwiftServer
-from tests.stores.wire import Faulty, Rule
+from tests.stores.wire import Faulty, Rule, faulty_servers
 
 pytestmark = pytest.mark.server
 
@@ -65,15 +63,8 @@ def moto() -> Iterator[S3Server]:
 
 @pytest.fixture
 def faulty(moto: S3Server) -> Iterator[Make]:
-    made: list[Faulty] = []
-
-    def make(*rules: Rule) -> Faulty:
-        made.append(Faulty(int(moto.endpoint.rpartition(":")[2]), rules))
-        return made[-1]
-
-    yield make
-    for one in made:
-        one.close()
+    with faulty_servers(moto.endpoint) as make:
+        yield make
 
 
 def access(endpoint: str, bucket: str = "bucket", proxy: str = "") -> StoreAccess:
@@ -92,11 +83,6 @@ def ask(
     ):
         answers = stores.collect(questions)
     return [answers[question] for question in questions]
-
-
-def copy_of(at: StoreAccess, prefix: str, tree: dict[str, bytes]) -> VersionCopy:
-    files = tuple(CopiedFile(name, len(content)) for name, content in sorted(tree.items()))
-    return VersionCopy(at, prefix, files, limit=1 << 30)
 
 
 def put(server: S3Server, trees: dict[str, dict[str, bytes]]) -> str:

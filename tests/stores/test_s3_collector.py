@@ -13,7 +13,6 @@ from msgspec.structs import replace
 from ovms_doctor.model.facts import (
     Answer,
     AnyQuestion,
-    CopiedFile,
     FileContent,
     HeadBucket,
     InspectCopy,
@@ -28,16 +27,15 @@ from ovms_doctor.model.facts import (
     StoreRefusal,
     StoreResponse,
     Unavailable,
-    VersionCopy,
 )
 from ovms_doctor.model.mounts import Mount, MountTable
 from ovms_doctor.probes.collector import Collector
 from ovms_doctor.probes.local import LocalCollector
 from ovms_doctor.probes.stores import StoreCollector
 from tests.deadlines import LONG, within_some_deadline
-from tests.stores.models import BIN, XML
+from tests.stores.models import BIN, XML, copy_of
 from tests.stores.servers import IamServer, S3Server, free_port, iam_server, moto_server
-from tests.stores.wire import Faulty, Rule
+from tests.stores.wire import Faulty, Rule, faulty_servers
 
 pytestmark = pytest.mark.server
 
@@ -88,15 +86,8 @@ def rights() -> Iterator[IamServer]:
 
 @pytest.fixture
 def faulty(moto: S3Server) -> Iterator[Callable[..., Faulty]]:
-    made: list[Faulty] = []
-
-    def make(*rules: Rule) -> Faulty:
-        made.append(Faulty(int(moto.endpoint.rpartition(":")[2]), rules))
-        return made[-1]
-
-    yield make
-    for one in made:
-        one.close()
+    with faulty_servers(moto.endpoint) as make:
+        yield make
 
 
 def filled(server: S3Server, tree: Mapping[str, bytes]) -> str:
@@ -109,11 +100,6 @@ def filled(server: S3Server, tree: Mapping[str, bytes]) -> str:
 def asked_of(server: S3Server) -> list[tuple[str, str]]:
     """(method, path) of the requests since the last set-up."""
     return [(one.method, one.path) for one in server.log()]
-
-
-def copy_of(at: StoreAccess, prefix: str, tree: dict[str, bytes], limit: int = 1 << 30) -> VersionCopy:
-    files = tuple(CopiedFile(name, len(content)) for name, content in sorted(tree.items()))
-    return VersionCopy(at, prefix, files, limit=limit)
 
 
 # -- what is there -------------------------------------------------------------------------------------

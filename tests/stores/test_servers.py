@@ -66,14 +66,18 @@ def open_response(url: str, method: str = "GET") -> Iterator[http.client.HTTPRes
 # -- moto ----------------------------------------------------------------------------------------------
 
 
-def test_s3_stores_objects(moto: S3Server) -> None:
-    bucket = moto.bucket()
-    moto.put(bucket, {ODD: b"abc", "m/2/": b""})
-    assert keys(moto.admin.list_objects(Bucket=bucket, Prefix="m/")) == [ODD, "m/2/"]
-    with closing(moto.admin.get_object(Bucket=bucket, Key=ODD, Range="bytes=1-1")["Body"]) as body:
+def _stores_objects(server: S3Server) -> None:
+    bucket = server.bucket()
+    server.put(bucket, {ODD: b"abc", "m/2/": b""})
+    assert keys(server.admin.list_objects(Bucket=bucket, Prefix="m/")) == [ODD, "m/2/"]
+    with closing(server.admin.get_object(Bucket=bucket, Key=ODD, Range="bytes=1-1")["Body"]) as body:
         assert body.read() == b"b"
-    assert keys(moto.admin.list_objects(Bucket=bucket, Prefix="/m/")) == []
-    assert error_code(moto.admin.get_object, Bucket=bucket, Key="none") == "NoSuchKey"
+    assert keys(server.admin.list_objects(Bucket=bucket, Prefix="/m/")) == []
+    assert error_code(server.admin.get_object, Bucket=bucket, Key="none") == "NoSuchKey"
+
+
+def test_s3_stores_objects(moto: S3Server) -> None:
+    _stores_objects(moto)
     assert error_code(moto.admin.head_bucket, Bucket="no-such-bucket") == "404"
 
 
@@ -138,13 +142,7 @@ def test_keys_are_checked(moto_iam: IamServer) -> None:
 
 
 def test_swift_stores_objects(swift: SwiftServer) -> None:
-    bucket = swift.bucket()
-    swift.put(bucket, {ODD: b"abc", "m/2/": b""})
-    assert keys(swift.admin.list_objects(Bucket=bucket, Prefix="m/")) == [ODD, "m/2/"]
-    with closing(swift.admin.get_object(Bucket=bucket, Key=ODD, Range="bytes=1-1")["Body"]) as body:
-        assert body.read() == b"b"
-    assert keys(swift.admin.list_objects(Bucket=bucket, Prefix="/m/")) == []
-    assert error_code(swift.admin.get_object, Bucket=bucket, Key="none") == "NoSuchKey"
+    _stores_objects(swift)
     assert error_code(swift.admin.list_objects, Bucket="no-such-bucket") == "NoSuchBucket"
 
 

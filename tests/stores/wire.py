@@ -9,7 +9,8 @@ import socket
 import struct
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.client import HTTPConnection
 from typing import Literal
@@ -150,6 +151,20 @@ class Faulty:
 
 
 _OWN = frozenset({"content-length", "connection", "transfer-encoding"})
+
+
+@contextmanager
+def faulty_servers(endpoint: str) -> Iterator[Callable[..., Faulty]]:
+    """Yields a function from rules to a server in front of ``endpoint`` that follows them."""
+    made: list[Faulty] = []
+
+    def make(*rules: Rule) -> Faulty:
+        made.append(Faulty(int(endpoint.rpartition(":")[2]), rules))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()
 
 
 def _made(rule: Rule, method: str) -> bytes:

@@ -12,6 +12,7 @@ from msgspec.structs import asdict, astuple, replace
 from ovms_doctor.model.container import Container
 from ovms_doctor.model.deployment import DEFAULT_POLICY, Deployment
 from ovms_doctor.model.findings import Finding, Occurrences, Remedy
+from ovms_doctor.model.names import is_remote
 from ovms_doctor.model.pattern import lazy_pattern
 from ovms_doctor.model.pipelines import PipelinePlan
 from ovms_doctor.model.plan import ErrorCode, ModelPlan, Plan, StateName, VersionPlan
@@ -45,7 +46,6 @@ from ovms_doctor.report.log_document import LogInfo
 from ovms_doctor.report.log_json import iso_time
 from ovms_doctor.report.model import CheckRun, CheckStatus, Report
 from ovms_doctor.report.request_document import RequestInfo
-from ovms_doctor.report.shown_paths import host_path
 from ovms_doctor.report.verdict import verdict_line
 
 Document: TypeAlias = dict[str, Any]
@@ -258,6 +258,13 @@ def _servables(report: Report) -> Iterator[ModelInfo]:
     for item in report.plan.pipelines:
         if not item.is_dropped:
             yield _pipeline(item, report)
+
+
+def host_path(server_path: str, report: Report) -> str | None:
+    """Returns the host path of a server path, None for remote storage."""
+    if is_remote(server_path):
+        return None
+    return server_path if report.deployment is None else report.deployment.host_path(server_path)
 
 
 def _model(model: ModelPlan, report: Report) -> ModelInfo:

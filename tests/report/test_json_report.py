@@ -27,9 +27,8 @@ from ovms_doctor.model.facts import (
 from ovms_doctor.model.mounts import Mount
 from ovms_doctor.model.text import escape, unescape
 from ovms_doctor.report.document import ReportDocument
-from ovms_doctor.report.json_report import document_parts, dumps, to_document
+from ovms_doctor.report.json_report import document_parts, dumps, host_path, to_document
 from ovms_doctor.report.schema import facts_schema, report_schema
-from ovms_doctor.report.shown_paths import host_path
 from tests.model.fact_strategies import QUESTION, fitting
 from tests.report import samples
 from tests.report.samples import HOSTILE, SAMPLES
@@ -316,6 +315,7 @@ def test_failed_run_reports_only_its_error() -> None:
         ("/modelsx", "/modelsx"),
         ("relative", "/srv/cwd/relative"),
         ("s3://bucket/models", None),
+        ("S3://bucket/models", "/srv/cwd/S3:/bucket/models"),
         ("/", "/"),
     ],
 )

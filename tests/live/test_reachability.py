@@ -241,7 +241,7 @@ def test_a_redirect_is_not_followed() -> None:
             code, document = live(f"127.0.0.1:{server.port}")
         assert other.requests == []
     assert (code, codes(document)) == (1, ["OVD891"])
-    assert "was not followed" in document["findings"][0]["remedy"]["steps"][0]["text"]
+    assert "did not follow" in document["findings"][0]["remedy"]["steps"][0]["text"]
 
 
 def test_a_key_that_is_missing_and_a_key_that_is_sent(tmp_path: Path) -> None:

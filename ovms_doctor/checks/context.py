@@ -131,7 +131,7 @@ class Context(Struct, frozen=True):
         index of a character, in the configuration file that the finding is about; ``position``: the same in ``path``.
         ``serving_effect``: what the problem means for clients, where the states of the models do not show it.
         """
-        if recovers is not None and not self.plan.polls:
+        if recovers is not None and (not self.plan.polls or self.plan.outcome in ("exits", "never_ends")):
             # The server reads neither the repository nor the configuration again.
             recovers = "restart"
         relative = ""

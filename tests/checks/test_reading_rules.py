@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from msgspec.structs import replace
 
-from ovms_doctor.checks import reading
+from ovms_doctor.checks import mapping, operations, reading
+from ovms_doctor.checks.api import Check
 from ovms_doctor.checks.context import Context
 from ovms_doctor.model.facts import (
     Answer,
@@ -16,6 +19,7 @@ from ovms_doctor.model.facts import (
     LoadModel,
     LoadReport,
     ModelInspection,
+    Operation,
     Tensor,
 )
 from ovms_doctor.model.findings import Finding
@@ -23,11 +27,16 @@ from tests.prediction.memory import INPUT, OUTPUT, MemoryFiles, deployment, sett
 
 
 class ReadModel(MemoryFiles):
-    """A model at /m/1 that OpenVINO reads, with these faults and tensors."""
+    """A model at /m/1 that OpenVINO reads, with these faults and tensors. ``inspection``, ``report``: other fields of
+    the static reading and of OpenVINO's result."""
+
+    inspection: dict[str, Any]
+    report: dict[str, Any]
 
     def __init__(
         self, *faults: Fault, inputs: tuple[Tensor, ...] = (INPUT,), outputs: tuple[Tensor, ...] = (OUTPUT,)
     ) -> None:
+        self.inspection, self.report = {}, {}
         super().__init__({"/m/1/a.xml": "good", "/m/1/a.bin": "good"})
         self.faults = faults
         self.tensors = inputs, outputs
@@ -36,16 +45,17 @@ class ReadModel(MemoryFiles):
         answer = super().answer(question)
         inputs, outputs = self.tensors
         if isinstance(answer, ModelInspection) and isinstance(question, InspectModel):
-            return replace(answer, faults=self.faults, inputs=inputs, outputs=outputs)
+            return replace(answer, faults=self.faults, inputs=inputs, outputs=outputs, **self.inspection)
         if isinstance(answer, LoadReport) and isinstance(question, LoadModel):
-            return replace(answer, inputs=inputs, outputs=outputs)
+            return replace(answer, inputs=inputs, outputs=outputs, **self.report)
         return answer
 
 
-def findings(files: MemoryFiles, release: str = "2026.3", mode: str = "config") -> list[Finding]:
+def findings(
+    files: MemoryFiles, release: str = "2026.3", mode: str = "config", check: Check = reading.CHECK
+) -> list[Finding]:
     server = deployment(release, mode)
-    context = Context(server, settle(server, files), Facts(complete=True))
-    return list(reading.CHECK.run(context))
+    return list(check.run(Context(server, settle(server, files), Facts(complete=True))))
 
 
 WEIGHTS = "/m/1/a.bin"
@@ -134,3 +144,74 @@ def test_inputs_and_outputs_that_the_server_refuses(
         assert finding.detail == (
             "The server keeps running and answers “ready”, but serves nothing under this name."
         )
+
+
+@pytest.mark.parametrize(
+    ("number", "stage", "name", "verb"),
+    [
+        (11, "read", "SIGSEGV", "reads"),
+        (8, "compile", "SIGFPE", "compiles"),
+        (99, "read", "signal 99", "reads"),
+    ],
+)
+def test_a_crash_of_openvino_ends_the_server(number: int, stage: str, name: str, verb: str) -> None:
+    """A native crash in read or compile has no line in the log: exit code 139 for SIGSEGV, 136 for SIGFPE."""
+    files = ReadModel()
+    files.report = {"outcome": "crashed", "stage": stage, "signal": number}
+    (found,) = findings(files)
+    assert (found.code, found.severity, found.recovers) == ("OVD343", "error", "restart")
+    assert (
+        found.message == f"OpenVINO crashes ({name}) while it {verb} this model, and the server ends with it"
+    )
+    assert found.detail == f"The process ends with exit code {128 + number}; nothing is logged about it."
+    assert (found.subject.version, found.subject.path, found.server_log) == (1, "/m/1/a.xml", ())
+    assert [(item.observation, item.how) for item in found.evidence] == [
+        (f"the child process ended with {name}", "OpenVINO test in a child process")
+    ]
+
+
+# -- operations ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("writer", "written"), [(None, ""), ("x 1.0", "; it was written by x 1.0")])
+def test_an_operation_that_the_release_does_not_have(writer: str | None, written: str) -> None:
+    files = ReadModel()
+    used = (Operation("ScaledDotProductAttention", "opset13", 2, "attention"),)
+    files.inspection = {"format": "ir", "operations": used, "writer": writer}
+    (found,) = findings(files, "2023.2", check=operations.CHECK)
+    assert (found.code, found.severity, found.recovers) == ("OVD322", "error", "restart")
+    assert found.message == (
+        "The model uses ScaledDotProductAttention of opset13, which OpenVINO has since 2023.3; OVMS 2023.2 contains an "
+        "older one"
+    )
+    assert [item.observation for item in found.evidence] == [f"ScaledDotProductAttention (opset13){written}"]
+    assert findings(files, "2024.0", check=operations.CHECK) == []
+
+
+# -- mapping_config.json ---------------------------------------------------------------------------------
+
+
+SECOND = Tensor(("z",), "f32", "[1,3]")
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "severity", "message"),
+    [
+        ('{"inputs": {"x": "a", "z": "a"}, "outputs": {}}', "OVD463", "warning",
+         "maps several inputs to one name: x and z as a"),
+        ('{"inputs": {"x": "z"}, "outputs": {}}', "OVD463", "warning",
+         "maps several inputs to one name: x and z as z"),
+        ('{"inputs": {"x": "a"}}', "OVD464", "info", "has no outputs"),
+        ('{"outputs": {"y": "b"}}', "OVD464", "info", "has no inputs"),
+        ("{}", "OVD464", "warning", "has no inputs and outputs: it maps nothing"),
+    ],
+)  # fmt: skip
+def test_a_mapping(text: str, code: str, severity: str, message: str) -> None:
+    """Two inputs under one name overwrite each other in the server's map; nothing is logged (modelconfig.cpp)."""
+    files = ReadModel(inputs=(INPUT, SECOND))
+    path = "/m/1/mapping_config.json"
+    files.files[path] = text
+    (found,) = findings(files, check=mapping.CHECK)
+    assert (found.severity, found.message) == (severity, f"{path} {message}")
+    assert (found.subject.model, found.subject.version, found.subject.path) == ("m", 1, path)
+    assert found.code == code

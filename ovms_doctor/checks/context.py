@@ -122,6 +122,7 @@ class Context(Struct, frozen=True):
         at: str | int | None = None,
         position: LineColumn | None = None,
         serving_effect: ServingEffect | None = None,
+        is_running: bool = False,
     ) -> Finding:
         """Returns a finding with the name, severity, remedy and page of its code, unless an argument replaces them.
 
@@ -130,8 +131,10 @@ class Context(Struct, frozen=True):
         not; ``causes``: descriptions of the findings from which this one follows. ``at``: the JSON pointer, or the
         index of a character, in the configuration file that the finding is about; ``position``: the same in ``path``.
         ``serving_effect``: what the problem means for clients, where the states of the models do not show it.
+        ``is_running``: whether it is about a server that runs, whatever becomes of a start now.
         """
-        if recovers is not None and (not self.plan.polls or self.plan.outcome in ("exits", "never_ends")):
+        has_ended = self.plan.outcome in ("exits", "never_ends") and not is_running
+        if recovers is not None and (has_ended or not self.plan.polls):
             # The server reads neither the repository nor the configuration again.
             recovers = "restart"
         relative = ""

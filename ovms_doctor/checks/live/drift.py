@@ -101,6 +101,7 @@ def _configuration(context: Context, status: LiveStatus, drift: Drift) -> Findin
     return context.finding(
         CONFIGURATION_NOT_RELOADED,
         message,
+        is_running=True,
         path=changed.path,
         base=os.path.dirname(changed.path),
         detail=detail,
@@ -123,7 +124,7 @@ def _reload_steps(context: Context, status: LiveStatus, drift: Drift) -> tuple[S
         return (Step("Repair the file before the server is started again."),)
     if drift.single_file_mount and container is not None and container.name:
         (changed,) = drift.paths
-        command = f"docker exec {quote(container.name)} cat {quote(changed.path)}"
+        command = _in_container(context, f"cat {quote(changed.path)}")
         steps.append(Step("Check which file the container has.", command, "host", "reads"))
         steps.append(
             Step(
@@ -146,8 +147,25 @@ def _request_reload(address: Address) -> Step:
 
 def _restart(context: Context, text: str) -> Step:
     container = context.deployment.container
-    name = "CONTAINER" if container is None else container.name or container.id[:12] or "CONTAINER"
-    return Step(text, f"docker restart {quote(name)}", "host", "restarts the server")
+    if container is not None and container.source == "kubernetes":
+        return Step(text, None, "kubernetes", "restarts the server")
+    engine = "docker" if container is None else container.engine or "docker"
+    return Step(text, f"{engine} restart {_container_name(context)}", "host", "restarts the server")
+
+
+def _in_container(context: Context, command: str) -> str:
+    """Returns the command line that runs a command in the container."""
+    container, name = context.deployment.container, _container_name(context)
+    if container is not None and container.source == "kubernetes":
+        return f"kubectl exec POD -c {name} -- {command}"
+    engine = "docker" if container is None else container.engine or "docker"
+    return f"{engine} exec {name} {command}"
+
+
+def _container_name(context: Context) -> str:
+    """Returns the container's name or id, quoted; a placeholder if it is not known."""
+    container = context.deployment.container
+    return quote((container and (container.name or container.id[:12])) or "CONTAINER")
 
 
 def _served(status: LiveStatus) -> str:
@@ -190,6 +208,7 @@ def _added(context: Context, status: LiveStatus, drift: Drift) -> Finding:
     return context.finding(
         VERSION_NOT_NOTICED,
         message,
+        is_running=True,
         model=drift.model,
         version=drift.version,
         path=changed.path,
@@ -205,10 +224,8 @@ def _added(context: Context, status: LiveStatus, drift: Drift) -> Finding:
 
 
 def _list_step(context: Context, path: str) -> Step:
-    container = context.deployment.container
-    name = "CONTAINER" if container is None else container.name or container.id[:12] or "CONTAINER"
     text = "Check whether the container has the directory."
-    return Step(text, f"docker exec {quote(name)} ls -la {quote(path)}", "host", "reads")
+    return Step(text, _in_container(context, f"ls -la {quote(path)}"), "host", "reads")
 
 
 def unlisted_finding(context: Context, status: LiveStatus, name: str) -> Finding:
@@ -216,6 +233,7 @@ def unlisted_finding(context: Context, status: LiveStatus, name: str) -> Finding
     return context.finding(
         SERVABLE_NOT_AVAILABLE,
         f"{name} is configured, and the running server does not list it.",
+        is_running=True,
         model=name,
         detail=(
             "The files and the configuration as they are now give no reason for it: requests to it are "
@@ -249,6 +267,7 @@ def _removed(context: Context, drift: Drift) -> Finding:
     return context.finding(
         FILES_CHANGED,
         message,
+        is_running=True,
         model=drift.model,
         version=drift.version,
         path=path,
@@ -300,6 +319,7 @@ def _files(context: Context, drift: Drift) -> Finding:
     return context.finding(
         FILES_CHANGED,
         message,
+        is_running=True,
         model=drift.model,
         version=drift.version,
         path=newest.path,

@@ -79,6 +79,18 @@ def shown_properties() -> frozenset[str]:
     return (listed | _OTHER_PROPERTIES) - _SECRET_PROPERTIES
 
 
+def same_in_json(content: str) -> str:
+    """Returns the content of a text in JSON as many asterisks, except for what makes it invalid: the server refuses
+    the whole document for it."""
+    if "\\" not in content and min(content, default=" ") >= " ":
+        return same_length(content)
+
+    def masked(match: re.Match[str]) -> str:
+        return match[0] if match["control"] is not None else _masked_escape(match, "*")
+
+    return _ESCAPE_OR_ANY.sub(masked, content)
+
+
 def is_shown(name: str) -> bool:
     """Whether the value of the property ``name``, or of the properties of the device ``name``, can be shown."""
     return name in shown_properties() or _DEVICE.fullmatch(name) is not None
@@ -173,7 +185,7 @@ def _hide_text(text: str, start: int, mask: Mask) -> tuple[int, str]:
     if token is None or token["text"] is None:
         return start, ""
     quoted = token[0]
-    return token.end(), quoted[0] + _masked_text(quoted[1:-1], mask) + quoted[-1]
+    return token.end(), quoted[0] + mask(quoted[1:-1]) + quoted[-1]
 
 
 def _hide_object(text: str, start: int, quote: str, mask: Mask, shows: IsShown) -> tuple[str, int]:
@@ -217,7 +229,7 @@ def _hidden(content: str, quoted: bool, mask: Mask) -> str:
         return content
     if quoted or not scalar:
         # A word without quotes stays one if all positions must stay.
-        return _as_word(content) if mask is same_length and not quoted else _masked_text(content, mask)
+        return _as_word(content) if mask is not short_mask and not quoted else mask(content)
     return re.sub(r"\d", "9", content)
 
 
@@ -237,18 +249,6 @@ def _masked_words(text: str) -> str:
         return _masked_escape(match, "x")
 
     return _ESCAPE_OR_BARE.sub(masked, text)
-
-
-def _masked_text(content: str, mask: Mask) -> str:
-    """Returns the masked content of a text in quotes. If all positions must stay, so does what makes it invalid: the
-    server refuses the whole document for it."""
-    if mask is not same_length or not ("\\" in content or min(content, default=" ") < " "):
-        return mask(content)
-
-    def masked(match: re.Match[str]) -> str:
-        return match[0] if match["control"] is not None else _masked_escape(match, "*")
-
-    return _ESCAPE_OR_ANY.sub(masked, content)
 
 
 def _masked_escape(match: re.Match[str], letter: str) -> str:

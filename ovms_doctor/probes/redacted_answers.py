@@ -23,7 +23,12 @@ from ovms_doctor.model.facts import (
     WriteProbe,
 )
 from ovms_doctor.model.json_text import convert, encode_json, map_text
-from ovms_doctor.model.property_values import can_have_plugin_config, hide_in_document, hide_malformed
+from ovms_doctor.model.property_values import (
+    can_have_plugin_config,
+    hide_in_document,
+    hide_malformed,
+    same_in_json,
+)
 from ovms_doctor.model.text import can_hold_secret, redact, redact_address, same_length
 
 #: Answers whose only texts are names of files, which later questions need.
@@ -73,5 +78,7 @@ def _hidden(data: bytes, path: str) -> bytes:
     if posixpath.basename(path) == _MAPPING:
         text = redact_address(text, same_length)
     else:
-        text = redact(hide_in_document(text), same_length)
+        # A graph is not JSON: its texts may have other escapes.
+        is_json = path.endswith(".json") or text.lstrip()[:1] in ("{", "[")
+        text = redact(hide_in_document(text, same_in_json if is_json else same_length), same_length)
     return (hide_malformed(text) if path.endswith(".json") else text).encode("latin-1")

@@ -26,8 +26,8 @@ _PIECES = (
 )  # fmt: skip
 
 
-def redacted(data: bytes) -> bytes:
-    question = ReadFile("/srv/config.json", 1 << 20)
+def redacted(data: bytes, path: str = "/srv/config.json") -> bytes:
+    question = ReadFile(path, 1 << 20)
     answer = without_secrets({question: FileContent(data, len(data))})[question]
     assert isinstance(answer, FileContent)
     return answer.data
@@ -66,6 +66,18 @@ def test_the_error_is_that_of_the_whole_text(text: bytes, error: str | None) -> 
     assert error_of(text) == error
     assert error_of(redacted(text)) == error
     assert len(redacted(text)) == len(text)
+
+
+@pytest.mark.parametrize("path", ["/srv/config.json", "/srv/config", "/srv/graph.pbtxt"])
+def test_a_file_that_begins_as_json_is_read_as_json(path: str) -> None:
+    text = b' {"plugin_config": {"DIR": "C:\\models"}}'
+    assert redacted(text, path) == b' {"plugin_config": {"DIR": "**\\******"}}'
+
+
+def test_the_escapes_of_a_graph_are_hidden() -> None:
+    text = b"""plugin_config: '{"DIR": "it\\'s \\x41"}' models_path: 'm'"""
+    hidden = b"""plugin_config: '{"DIR": "**********"}' models_path: 'm'"""
+    assert redacted(text, "/srv/graph.pbtxt") == hidden
 
 
 @given(

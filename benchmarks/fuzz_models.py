@@ -63,44 +63,44 @@ for line in sys.stdin:
 Mutation = Callable[[bytes, random.Random], bytes]
 
 
-def _flip(data: bytes, chance: random.Random) -> bytes:
+def _flip(data: bytes, rng: random.Random) -> bytes:
     changed = bytearray(data)
-    for _ in range(chance.choice([1, 1, 1, 2, 4, 16])):
-        changed[chance.randrange(len(changed))] ^= 1 << chance.randrange(8)
+    for _ in range(rng.choice([1, 1, 1, 2, 4, 16])):
+        changed[rng.randrange(len(changed))] ^= 1 << rng.randrange(8)
     return bytes(changed)
 
 
-def _cut(data: bytes, chance: random.Random) -> bytes:
-    return data[: chance.randrange(len(data))]
+def _cut(data: bytes, rng: random.Random) -> bytes:
+    return data[: rng.randrange(len(data))]
 
 
-def _lose(data: bytes, chance: random.Random) -> bytes:
-    start = chance.randrange(len(data))
-    return data[:start] + data[start + chance.choice([1, 2, 4, 16, 64, 512]) :]
+def _lose(data: bytes, rng: random.Random) -> bytes:
+    start = rng.randrange(len(data))
+    return data[:start] + data[start + rng.choice([1, 2, 4, 16, 64, 512]) :]
 
 
-def _repeat(data: bytes, chance: random.Random) -> bytes:
-    start = chance.randrange(len(data))
-    part = data[start : start + chance.choice([1, 4, 16, 64, 512])]
+def _repeat(data: bytes, rng: random.Random) -> bytes:
+    start = rng.randrange(len(data))
+    part = data[start : start + rng.choice([1, 4, 16, 64, 512])]
     return data[:start] + part + data[start:]
 
 
-def _zero(data: bytes, chance: random.Random) -> bytes:
-    start = chance.randrange(len(data))
-    length = min(chance.choice([1, 4, 64, 4096]), len(data) - start)
+def _zero(data: bytes, rng: random.Random) -> bytes:
+    start = rng.randrange(len(data))
+    length = min(rng.choice([1, 4, 64, 4096]), len(data) - start)
     return data[:start] + bytes(length) + data[start + length :]
 
 
-def _grow(data: bytes, chance: random.Random) -> bytes:
-    return data + chance.randbytes(chance.choice([1, 7, 300]))
+def _grow(data: bytes, rng: random.Random) -> bytes:
+    return data + rng.randbytes(rng.choice([1, 7, 300]))
 
 
-def _word(data: bytes, chance: random.Random) -> bytes:
+def _word(data: bytes, rng: random.Random) -> bytes:
     """Replaces one value by another value of the same file; for text."""
     values = list(re.finditer(rb'"([^"<>]*)"', data))
     if not values:
-        return _flip(data, chance)
-    position = chance.choice(values)
+        return _flip(data, rng)
+    position = rng.choice(values)
     odd = [
         b"",
         b"-1",
@@ -114,15 +114,15 @@ def _word(data: bytes, chance: random.Random) -> bytes:
         b" 1",
         b"ReadValue",
     ]
-    new = chance.choice([chance.choice(values)[1], chance.choice(odd)])
+    new = rng.choice([rng.choice(values)[1], rng.choice(odd)])
     return data[: position.start(1)] + new + data[position.end(1) :]
 
 
-def _line(data: bytes, chance: random.Random) -> bytes:
+def _line(data: bytes, rng: random.Random) -> bytes:
     """Removes one line, or swaps two; for text."""
     lines = data.split(b"\n")
-    one, other = chance.randrange(len(lines)), chance.randrange(len(lines))
-    if chance.random() < 0.5:
+    one, other = rng.randrange(len(lines)), rng.randrange(len(lines))
+    if rng.random() < 0.5:
         del lines[one]
     else:
         lines[one], lines[other] = lines[other], lines[one]
@@ -133,14 +133,14 @@ BINARY: list[Mutation] = [_flip, _flip, _flip, _cut, _lose, _repeat, _zero, _gro
 TEXT: list[Mutation] = [_word, _word, _word, _word, _line, _line, _flip, _cut, _lose]
 
 
-def mutate(source: Path, target: Path, chance: random.Random) -> None:
+def mutate(source: Path, target: Path, rng: random.Random) -> None:
     """Makes a copy of a version directory with one of its files changed."""
     shutil.copytree(source, target)
     files = sorted(path for path in target.rglob("*") if path.is_file() and path.stat().st_size)
     model = [path for path in files if path.suffix != ".bin"]
-    path = chance.choice(model if chance.random() < 0.8 else files)
-    mutation = chance.choice(TEXT if path.suffix == ".xml" else BINARY)
-    path.write_bytes(mutation(path.read_bytes(), chance))
+    path = rng.choice(model if rng.random() < 0.8 else files)
+    mutation = rng.choice(TEXT if path.suffix == ".xml" else BINARY)
+    path.write_bytes(mutation(path.read_bytes(), rng))
 
 
 class Oracle:
@@ -195,8 +195,18 @@ def _sources() -> Iterator[Path]:
 
 def _collect(models: Path, saved: Path) -> str:
     """Returns the error of the command itself; empty if there was none."""
-    me = f"{os.getuid()}:{os.getgid()}"
-    command = [sys.executable, "-m", "ovms_doctor", "collect", str(models), "--user", me, "-o", str(saved)]
+    own_ids = f"{os.getuid()}:{os.getgid()}"
+    command = [
+        sys.executable,
+        "-m",
+        "ovms_doctor",
+        "collect",
+        str(models),
+        "--user",
+        own_ids,
+        "-o",
+        str(saved),
+    ]
     try:
         completed = subprocess.run(command, capture_output=True, check=False, timeout=WHOLE, text=True)
     except subprocess.TimeoutExpired:
@@ -261,10 +271,10 @@ def main() -> int:
             models = Path(scratch, "models")
             names = []
             for number in range(first, min(first + BATCH, options.mutants)):
-                chance = random.Random(f"{options.seed}-{number}")  # noqa: S311
-                source = chance.choice(sources)
+                rng = random.Random(f"{options.seed}-{number}")  # noqa: S311
+                source = rng.choice(sources)
                 name = f"{source.parent.name}-{number}"
-                mutate(source, models / name / "1", chance)
+                mutate(source, models / name / "1", rng)
                 names.append(name)
             saved = Path(scratch, "facts.json")
             problem = _collect(models, saved)

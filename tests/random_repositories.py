@@ -48,34 +48,34 @@ class RandomModel(Struct, frozen=True):
 
 def build_repository(seed: int, top: Path) -> list[RandomModel]:
     """Builds a healthy repository below ``top``; returns its models in the order of their names."""
-    chance = random.Random(seed)
+    rng = random.Random(seed)
     models = []
-    for name in chance.sample(_NAMES, chance.randint(1, 4)):
-        versions = tuple(sorted(chance.sample(_NUMBERS, chance.randint(1, 3))))
+    for name in rng.sample(_NAMES, rng.randint(1, 4)):
+        versions = tuple(sorted(rng.sample(_NUMBERS, rng.randint(1, 3))))
         for number in versions:
-            _FORMATS[chance.choice(sorted(_FORMATS))](top / name / str(number), chance)
-            for extra in chance.sample(_IN_VERSION, chance.randint(0, 2)):
+            _FORMATS[rng.choice(sorted(_FORMATS))](top / name / str(number), rng)
+            for extra in rng.sample(_IN_VERSION, rng.randint(0, 2)):
                 (top / name / str(number) / extra).write_text("text\n")
         models.append(RandomModel(name, top / name, versions))
-    for extra in chance.sample(_BESIDE_MODELS, chance.randint(0, 2)):
+    for extra in rng.sample(_BESIDE_MODELS, rng.randint(0, 2)):
         (top / extra).mkdir()
         (top / extra / "state.json").write_text("{}")
     return sorted(models, key=lambda model: model.name)
 
 
-def _ir(version: Path, chance: random.Random) -> None:
+def _ir(version: Path, rng: random.Random) -> None:
     version.mkdir(parents=True)
-    source = chance.choice(["fc", "int", "two", "img"])
-    name = chance.choice(["model", "saved model", source])
+    source = rng.choice(["fc", "int", "two", "img"])
+    name = rng.choice(["model", "saved model", source])
     for suffix in ("xml", "bin"):
         shutil.copyfile(MODELS / f"{source}.{suffix}", version / f"{name}.{suffix}")
-    if chance.random() < 0.2 and source == "fc":
+    if rng.random() < 0.2 and source == "fc":
         names = {"inputs": {"x": "image"}, "outputs": {"y": "score"}}
         (version / "mapping_config.json").write_text(json.dumps(names))
 
 
 def _copied(name: str) -> Callable[[Path, random.Random], None]:
-    def build(version: Path, chance: random.Random) -> None:
+    def build(version: Path, rng: random.Random) -> None:
         shutil.copytree(FIXTURES / name / "1", version)
 
     return build

@@ -42,23 +42,23 @@ def served(document: dict[str, Any]) -> dict[str, list[int]]:
 @pytest.mark.needs_root
 @pytest.mark.parametrize("seed", sampled(SEEDS, lambda seed: None, every=4))
 def test_a_healthy_repository_and_one_mistake(seed: int, public_dir: Path) -> None:
-    chance = random.Random(seed)
-    release = chance.choice(RELEASES)
+    rng = random.Random(seed)
+    release = rng.choice(RELEASES)
     models = build_repository(seed, public_dir / "models")
     document = report(public_dir / "models", release)
     assert document["findings"] == []
     assert served(document) == {model.name: [max(model.versions)] for model in models}
     assert document["summary"]["verdict"] == "pass"
 
-    mistake, victim = chance.choice(sorted(MISTAKES)), chance.choice(models)
-    MISTAKES[mistake](victim)
+    mistake, damaged_model = rng.choice(sorted(MISTAKES)), rng.choice(models)
+    MISTAKES[mistake](damaged_model)
     document = report(public_dir / "models", release)
-    assert {finding["subject"].get("model") for finding in document["findings"]} == {victim.name}
+    assert {finding["subject"].get("model") for finding in document["findings"]} == {damaged_model.name}
     assert document["summary"]["errors"] > 0
     assert document["summary"]["verdict"] == "fail"
-    others = {model.name: [max(model.versions)] for model in models if model.name != victim.name}
+    others = {model.name: [max(model.versions)] for model in models if model.name != damaged_model.name}
     assert others.items() <= served(document).items()
-    assert max(victim.versions) not in served(document)[victim.name]
+    assert max(damaged_model.versions) not in served(document)[damaged_model.name]
 
 
 # -- remedies that are commands, followed ------------------------------------------------------------------

@@ -9,7 +9,7 @@ from ovms_doctor.checks.context import Context
 from ovms_doctor.model.codes import Code, Example
 from ovms_doctor.model.findings import Evidence, Finding, Step
 from ovms_doctor.model.memory import CacheMemory, MemoryEstimate
-from ovms_doctor.model.text import size_in_words
+from ovms_doctor.model.text import size_text
 
 MEMORY_DOES_NOT_FIT = Code(
     code="OVD741",
@@ -125,16 +125,16 @@ def _memory(context: Context, estimate: MemoryEstimate) -> Iterator[Finding]:
     if estimate.low > size:
         code, message = (
             MEMORY_DOES_NOT_FIT,
-            f"The versions to be loaded need at least {size_in_words(estimate.low)}, more than {name}",
+            f"The versions to be loaded need at least {size_text(estimate.low)}, more than {name}",
         )
     elif estimate.high > size:
         code, message = (
             MEMORY_TIGHT,
-            f"The versions to be loaded need up to {size_in_words(estimate.high)}, more than {name}",
+            f"The versions to be loaded need up to {size_text(estimate.high)}, more than {name}",
         )
     elif estimate.swap_low > size:
         code = NO_ROOM_FOR_A_NEW_VERSION
-        total = size_in_words(estimate.swap_low)
+        total = size_text(estimate.swap_low)
         message = (
             f"While a new version of the largest model is loaded, the versions need {total}, more than {name}"
         )
@@ -154,7 +154,7 @@ def _memory(context: Context, estimate: MemoryEstimate) -> Iterator[Finding]:
                 f"{_range(estimate.low, estimate.high)} that the kernel cannot reclaim",
                 "weights by kind and precision",
             ),
-            Evidence(f"limit {size_in_words(size)}", name),
+            Evidence(f"limit {size_text(size)}", name),
         ),
         recovers="restart",
         steps=_steps(context, estimate),
@@ -203,12 +203,12 @@ def _fixed(
         evidence=(
             Evidence(_range(estimate.low, estimate.high), "weights by kind and precision"),
             *(_evidence(item) for item in fixed),
-            Evidence(f"limit {size_in_words(size)}", name),
+            Evidence(f"limit {size_text(size)}", name),
         ),
         recovers="restart",
         steps=(
             Step(f"{advice}."),
-            Step(f"Or give the server {size_in_words(estimate.high + estimate.fixed)}."),
+            Step(f"Or give the server {size_text(estimate.high + estimate.fixed)}."),
         ),
     )
 
@@ -219,7 +219,7 @@ def _growing(context: Context, estimate: MemoryEstimate, item: CacheMemory, left
     return context.finding(
         CACHE_CAN_OUTGROW_MEMORY,
         f"One request of {cache.longest:,} tokens, the longest that {item.model} accepts, needs "
-        f"{size_in_words(need)} for its cache, and {name} leaves {size_in_words(left)}",
+        f"{size_text(need)} for its cache, and {name} leaves {size_text(left)}",
         model=item.model,
         detail=f"About {tokens:,} tokens of all running requests together fit. The server starts; a cache that cannot "
         f"grow any further ends it, or the kernel kills it (exit code 137). {_assumptions(estimate)}",
@@ -234,7 +234,7 @@ def _growing(context: Context, estimate: MemoryEstimate, item: CacheMemory, left
                 f"Keep requests shorter, {tokens:,} tokens in all: max_tokens_limit in graph.pbtxt limits "
                 "the answers, and the clients limit the prompts."
             ),
-            Step(f"Or give the server {size_in_words(estimate.high + need)}."),
+            Step(f"Or give the server {size_text(estimate.high + need)}."),
         ),
     )
 
@@ -255,27 +255,25 @@ def _limit(context: Context) -> tuple[int, str] | None:
     """
     deployment = context.deployment
     if deployment.memory is not None:
-        return deployment.memory, f"the limit of {size_in_words(deployment.memory)}"
+        return deployment.memory, f"the limit of {size_text(deployment.memory)}"
     free = deployment.limits.memory
     if free is None or not deployment.bare_metal:
         return None
-    return free, f"the {size_in_words(free)} that are free on this host"
+    return free, f"the {size_text(free)} that are free on this host"
 
 
 def _assumptions(estimate: MemoryEstimate) -> str:
     computed = " and ".join(estimate.precisions)
     parts = [f"Assumed: weights computed in {computed}, on the CPU; OpenVINO's own memory, no requests."]
     if estimate.mapped >= _MIB:
-        parts.append(
-            f"{size_in_words(estimate.mapped)} of mapped files are added, which the kernel can reclaim."
-        )
+        parts.append(f"{size_text(estimate.mapped)} of mapped files are added, which the kernel can reclaim.")
     if estimate.caches:
         parts.append("Generative models take this much from the first request on, less before.")
     if estimate.retried:
         top = max(estimate.retried, key=lambda item: item.high)
         parts.append(
             f"Version {top.version} of {top.model} fails and is tried again at every poll, which takes up to "
-            f"{size_in_words(top.high)} more each time."
+            f"{size_text(top.high)} more each time."
         )
     if estimate.left_out:
         model_list = ", ".join(estimate.left_out[:5]) + (", …" if len(estimate.left_out) > 5 else "")
@@ -355,7 +353,7 @@ def _threads_are_set(values: tuple[tuple[str, str], ...]) -> bool:
 
 
 def _range(low: int, high: int) -> str:
-    least, most = size_in_words(low), size_in_words(high)
+    least, most = size_text(low), size_text(high)
     return least if least == most else f"{least} to {most}"
 
 

@@ -22,7 +22,7 @@ from ovms_doctor.model.host import Host, User
 from ovms_doctor.model.names import is_remote
 from ovms_doctor.model.option import options_of
 from ovms_doctor.model.options import CheckOptions
-from ovms_doctor.model.redaction import redact_words
+from ovms_doctor.model.redaction import redact_arguments
 from ovms_doctor.probes.named_files import read_named_file
 
 #: The command that copies a file out of a store.
@@ -55,7 +55,7 @@ def options_from(
         return CheckOptions(**values)
     pairs: list[tuple[str, str]] = list(values.pop("environment", ()))
     # Rules and report get the same text as with recorded facts.
-    typed = CheckOptions(**values, arguments=None if arguments is None else redact_words(arguments))
+    typed = CheckOptions(**values, arguments=None if arguments is None else redact_arguments(arguments))
     if not (optional or typed.names_deployment):
         raise ConflictingOptionsError(
             "nothing to check: name a repository (ovms-doctor check ./models) or a container "

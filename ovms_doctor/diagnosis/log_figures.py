@@ -52,7 +52,7 @@ def figure_findings(log: LogSummary) -> Iterator[Finding]:
                     0,
                 ),
             )
-    yield from _breaks_off(log)
+    yield from _loading_at_end(log)
 
 
 def _stuck(item: RequestStatistics, log: LogSummary) -> Iterator[Finding]:
@@ -93,7 +93,7 @@ def _refused(item: RequestStatistics) -> Iterator[Finding]:
     )
 
 
-def _takes_the_time(item: RequestStatistics, log: LogSummary) -> str:
+def _busiest_servable(item: RequestStatistics, log: LogSummary) -> str:
     """Returns a sentence on another servable that takes nearly all of the inference time; empty if there is none."""
     times: dict[str, float] = {}
     for other in log.requests:
@@ -120,14 +120,14 @@ def _waiting(item: RequestStatistics, log: LogSummary) -> Iterator[Finding]:
     yield _finding(
         WAITING_DOMINATES,
         f"{100 * share:.0f} % of the time of requests to {item.servable} over {item.interface} at the 95th "
-        f"percentile is waiting for an infer request ({used}).{_takes_the_time(item, log)}",
+        f"percentile is waiting for an infer request ({used}).{_busiest_servable(item, log)}",
         servable=item.servable,
         evidence=f"waiting {wait.p50:g} / {wait.p95:g} ms, whole request {total.p50:g} / {total.p95:g} ms "
         "(p50 / p95)",
     )
 
 
-def _breaks_off(log: LogSummary) -> Iterator[Finding]:
+def _loading_at_end(log: LogSummary) -> Iterator[Finding]:
     """Yields the finding that a model was being loaded when the last start broke off."""
     if not log.starts or log.starts[-1].ended != "cut_off":
         return

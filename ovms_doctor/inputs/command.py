@@ -18,7 +18,7 @@ from ovms_doctor.inputs.engine_values import for_message
 from ovms_doctor.inputs.image import is_official
 from ovms_doctor.inputs.shell import ShellContext, split_text
 from ovms_doctor.model.pattern import lazy_pattern
-from ovms_doctor.model.redaction import redact_words
+from ovms_doctor.model.redaction import redact_arguments
 from ovms_doctor.model.text import HIDDEN
 
 #: The server's program in every image of OVMS (Dockerfile.ubuntu, Dockerfile.redhat).
@@ -112,7 +112,7 @@ def server_command(
         # Options for the server; ``-c SCRIPT`` is for a shell.
         for_shell = bool(words) and re.fullmatch(r"-[a-z]*c", words[0]) is not None
         if is_official(image) or (words and words[0].startswith("-") and not for_shell):
-            return ServerCommand((SERVER,), redact_words(words))
+            return ServerCommand((SERVER,), redact_arguments(words))
         if not words or for_shell:
             name = f"the image {for_message(image)}" if image else "the image"
             return ServerCommand(
@@ -125,7 +125,7 @@ def server_command(
     known = {
         name: value
         for name, value in (environment or {}).items()
-        if redact_words([f"--{name}=x"]) == (f"--{name}=x",) and "\0" not in value
+        if redact_arguments([f"--{name}=x"]) == (f"--{name}=x",) and "\0" not in value
     }
     try:
         return _follow(words, ShellContext(None, working_directory, variables=known), 0)
@@ -139,7 +139,7 @@ def _follow(words: Sequence[str], context: ShellContext, depth: int) -> ServerCo
         raise UnknownArgumentsError("The container's command has too many wrappers: it was not followed.")
     name = posixpath.basename(words[0])
     if name == "ovms":
-        return ServerCommand((words[0],), redact_words(words[1:]))
+        return ServerCommand((words[0],), redact_arguments(words[1:]))
     if name in _CHANGES:
         raise UnknownArgumentsError(
             f"The container runs {for_message(name)}, which changes the server's user or root directory."
@@ -163,7 +163,7 @@ def _follow(words: Sequence[str], context: ShellContext, depth: int) -> ServerCo
     before = [
         f"{word.partition('=')[0]}={HIDDEN}" if _ASSIGNMENT.match(word) else word for word in words[:start]
     ]
-    return ServerCommand((*redact_words(before), *found.program), found.arguments, found.unavailable)
+    return ServerCommand((*redact_arguments(before), *found.program), found.arguments, found.unavailable)
 
 
 def _command_start(words: Sequence[str], name: str) -> int:

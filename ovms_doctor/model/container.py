@@ -1,7 +1,7 @@
 """A container as one source describes it: the engine, a saved document, a run line, a compose file, a manifest.
 
 Data only, without secrets: of a variable's value only the part that the rules need is kept (``Variable``), and the
-arguments went through ``redact_words``. Paths that begin with ``/`` are the container's unless a field says
+arguments went through ``redact_arguments``. Paths that begin with ``/`` are the container's unless a field says
 otherwise. ``None`` means that the source does not have the value, an empty tuple that there is none.
 """
 

@@ -291,7 +291,7 @@ class LogSummary(Struct, frozen=True):
     limits: tuple[str, ...]
     #: Lines that belong to no record.
     foreign_lines: int
-    #: Whether times of the carrier have no year.
+    #: Whether times of the wrapper have no year.
     year_missing: bool
 
 

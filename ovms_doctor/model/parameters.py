@@ -145,7 +145,7 @@ DeviceProblem: TypeAlias = Literal[
 
 
 #: Reasons that do not depend on the server's host.
-_IN_THE_WORDS = frozenset({"unknown", "removed", "number", "bare", "several", "nested"})
+_HOST_INDEPENDENT = frozenset({"unknown", "removed", "number", "bare", "several", "nested"})
 
 
 class PassedOver(Struct, frozen=True):
@@ -178,8 +178,9 @@ class DeviceVerdict(Struct, frozen=True):
     unavailable: str = ""
 
     @property
-    def from_words(self) -> bool:
-        return self.works is False and self.reason in _IN_THE_WORDS
+    def is_host_independent(self) -> bool:
+        """Whether nothing can be compiled on any host."""
+        return self.works is False and self.reason in _HOST_INDEPENDENT
 
 
 UNJUDGED = DeviceVerdict()

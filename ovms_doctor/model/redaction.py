@@ -90,7 +90,7 @@ _SHORT = 4
 _USER_AND_HOST = lazy_pattern(r"^[^/@\s:]+:[^/@\s]*@(?!sha256:)")
 
 
-def redact_words(arguments: Sequence[str]) -> tuple[str, ...]:
+def redact_arguments(arguments: Sequence[str]) -> tuple[str, ...]:
     """Returns a command line without secrets: URLs' passwords, values of options that name or contain a secret, and
     values of plugin_config that can be secrets."""
     redacted = []

@@ -167,7 +167,7 @@ def unescape_match(match: re.Match[str]) -> str:
     return chr(0xDC00 + int(byte, 16)) if byte else chr(int(surrogate, 16))
 
 
-def size_in_words(count: int) -> str:
+def size_text(count: int) -> str:
     """Returns bytes for the user, in the largest unit that gives at least one, rounded down; GiB with one decimal."""
     if count >= 1 << 30:
         return f"{count / (1 << 30):.1f} GiB"

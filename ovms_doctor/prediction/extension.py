@@ -29,7 +29,7 @@ from ovms_doctor.model.plan import Plan
 from ovms_doctor.model.plan_problems import ExtensionPlan, StartProblem
 from ovms_doctor.model.releases import Release, is_standard_opset
 from ovms_doctor.model.releases.libraries import is_in_images, openvino_library, too_new_for
-from ovms_doctor.model.releases.tokenizers import TOKENIZER_OPERATIONS, brings_tokenizers
+from ovms_doctor.model.releases.tokenizers import TOKENIZER_OPERATIONS, includes_tokenizers
 from ovms_doctor.prediction.operations import has_unknown_operation
 from ovms_doctor.prediction.paths import absolute
 
@@ -125,7 +125,7 @@ def needs_untried(
         has_tokenizers = any(
             item.type in TOKENIZER_OPERATIONS and not is_standard_opset(item.opset) for item in operations
         )
-        if has_tokenizers and refused and brings_tokenizers(release):
+        if has_tokenizers and refused and includes_tokenizers(release):
             return "it uses operations of OpenVINO Tokenizers too, whose library the server adds by itself"
         return ""
     if unknown or (refused and (inspection is None or inspection.format != "ir")):

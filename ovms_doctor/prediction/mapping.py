@@ -29,8 +29,8 @@ _SCHEMA = {
 }
 
 
-_STAND_IN = {0xDC00 + byte: 0x10FF00 + byte for byte in range(0x80, 0x100)}
-_BACK = {stand_in: surrogate for surrogate, stand_in in _STAND_IN.items()}
+_PLACEHOLDERS = {0xDC00 + byte: 0x10FF00 + byte for byte in range(0x80, 0x100)}
+_ORIGINALS = {placeholder: surrogate for surrogate, placeholder in _PLACEHOLDERS.items()}
 
 
 def read_mapping(data: bytes, path: str, model: str, release: Release) -> Mapping:
@@ -39,7 +39,7 @@ def read_mapping(data: bytes, path: str, model: str, release: Release) -> Mappin
 
     old = not release.at_least(2022, 3, 0, 1)
     # The server does not validate the encoding; the parser here does, so other characters replace invalid bytes.
-    text = data.split(b"\0", 1)[0].decode("utf-8", "surrogateescape").translate(_STAND_IN)
+    text = data.split(b"\0", 1)[0].decode("utf-8", "surrogateescape").translate(_PLACEHOLDERS)
     try:
         document = _reader()(text)
     except (ValueError, RecursionError):
@@ -123,7 +123,9 @@ def _names(half: Any) -> Pairs:
     pairs = half.items() if isinstance(half, dict) else ()
     return tuple(
         sorted(
-            (name.translate(_BACK), alias.translate(_BACK)) for name, alias in pairs if isinstance(alias, str)
+            (name.translate(_ORIGINALS), alias.translate(_ORIGINALS))
+            for name, alias in pairs
+            if isinstance(alias, str)
         )
     )
 
@@ -132,7 +134,11 @@ def _real_names(half: Any) -> Pairs:
     """Returns the reverse mapping: an entry that an equal key overwrites in one map is kept in the other
     (``reversedMappingInputs``)."""
     pairs = pairs_of(half) if isinstance(half, dict) else ()
-    names = {alias.translate(_BACK): name.translate(_BACK) for name, alias in pairs if isinstance(alias, str)}
+    names = {
+        alias.translate(_ORIGINALS): name.translate(_ORIGINALS)
+        for name, alias in pairs
+        if isinstance(alias, str)
+    }
     return tuple(sorted(names.items()))
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from ovms_doctor.model.causes import NotInRelease
 from ovms_doctor.model.facts import ModelInspection, Operation
 from ovms_doctor.model.releases import Release, element_type_since, is_standard_opset, operation_since
-from ovms_doctor.model.releases.tokenizers import TOKENIZER_OPERATIONS, brings_tokenizers
+from ovms_doctor.model.releases.tokenizers import TOKENIZER_OPERATIONS, includes_tokenizers
 
 
 def tokenizers_of(inspection: ModelInspection | None, release: Release) -> tuple[Operation, ...]:
     """Returns the model's operations that OpenVINO lacks, if all of them are in the library that is part of the
     server."""
-    if inspection is None or inspection.format != "ir" or not brings_tokenizers(release):
+    if inspection is None or inspection.format != "ir" or not includes_tokenizers(release):
         return ()
     foreign = tuple(item for item in inspection.operations if not is_standard_opset(item.opset))
     return foreign if all(item.type in TOKENIZER_OPERATIONS for item in foreign) else ()

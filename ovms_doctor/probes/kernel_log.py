@@ -22,7 +22,7 @@ from ovms_doctor.probes.processes.child import ChildExit
 from ovms_doctor.probes.processes.task import run_in_child
 
 #: What a kept line contains (mm/oom_kill.c, mm/memcontrol.c).
-_TELLING = lazy_pattern(rb"oom-kill:|[Oo]ut of memory|Killed process|killed as a result of limit of")
+_RELEVANT = lazy_pattern(rb"oom-kill:|[Oo]ut of memory|Killed process|killed as a result of limit of")
 _MOST_LINES = 4000
 #: Bytes of a saved log, unless the user allows more.
 _LARGEST = 4 << 30
@@ -114,7 +114,7 @@ def _pieces(file: Any) -> Iterator[bytes]:
 
 def _kept(lines: Iterable[bytes]) -> list[str]:
     """Returns the lines about such processes; of too many the last."""
-    found = deque((line for line in lines if _TELLING.search(line)), _MOST_LINES)
+    found = deque((line for line in lines if _RELEVANT.search(line)), _MOST_LINES)
     return [os.fsdecode(line.rstrip(b"\r\n")[:_LONGEST_LINE]) for line in found]
 
 
@@ -145,7 +145,7 @@ def _of_ring() -> tuple[list[str] | None, bool]:
             numbers = head.split(b",")
             if whole is None:
                 whole = len(numbers) > 1 and numbers[1] == b"0"
-            if _TELLING.search(text) and len(numbers) > 2 and numbers[2].isdigit():
+            if _RELEVANT.search(text) and len(numbers) > 2 and numbers[2].isdigit():
                 at = datetime.fromtimestamp(began + int(numbers[2]) / 1e6, timezone.utc)
                 line = text.split(b"\n", 1)[0][:_LONGEST_LINE]
                 found.append(f"{at.isoformat(timespec='milliseconds')} kernel: {os.fsdecode(line)}")

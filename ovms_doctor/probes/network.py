@@ -15,7 +15,7 @@ import struct
 from collections.abc import Collection, Iterator
 
 from ovms_doctor.model.facts import ListeningSocket, NetworkInspection
-from ovms_doctor.model.redaction import redact_words
+from ovms_doctor.model.redaction import redact_arguments
 
 #: The state of a listening socket (TCP_LISTEN of linux/tcp_states.h).
 _LISTENS = "0A"
@@ -120,7 +120,7 @@ def _servers(root: str) -> Iterator[tuple[str, ...]]:
         if _name(pid, root) == _SERVER:
             arguments = _command(pid, root)
             if arguments:
-                yield redact_words(arguments[1:])
+                yield redact_arguments(arguments[1:])
 
 
 def _processes(root: str) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ovms_doctor.model.text import size_in_words
+from ovms_doctor.model.text import size_text
 from ovms_doctor.report.model import Report
 
 
@@ -12,13 +12,11 @@ def memory_text(report: Report) -> str:
     if deployment is None or plan is None or deployment.memory is None or plan.memory is None:
         return ""
     estimate = plan.memory
-    least, most = size_in_words(estimate.low), size_in_words(estimate.high)
+    least, most = size_text(estimate.low), size_text(estimate.high)
     needed = least if least == most else f"{least} to {most}"
-    parts = [
-        f"memory: the versions to be loaded need {needed}, the limit is {size_in_words(deployment.memory)}"
-    ]
+    parts = [f"memory: the versions to be loaded need {needed}, the limit is {size_text(deployment.memory)}"]
     if estimate.swap_high > estimate.high:
-        parts.append(f"up to {size_in_words(estimate.swap_high)} while a new version is loaded")
+        parts.append(f"up to {size_text(estimate.swap_high)} while a new version is loaded")
     if estimate.left_out:
         number = len(estimate.left_out)
         parts.append(f"{number} {'version is' if number == 1 else 'versions are'} not counted")

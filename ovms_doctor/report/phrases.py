@@ -25,7 +25,7 @@ FORMATS: dict[ModelFormat, str] = {
     "tflite": "TensorFlow Lite",
 }
 MARKS: dict[Severity, str] = {"error": "✗", "warning": "!", "info": "i"}
-STATUS_WORDS: dict[CheckStatus, str] = {
+STATUS_TEXTS: dict[CheckStatus, str] = {
     "ran": "ran",
     "not_applicable": "not applicable",
     "could_not_look": "could not look",

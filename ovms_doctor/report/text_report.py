@@ -12,7 +12,7 @@ from ovms_doctor.model.releases import Release
 from ovms_doctor.model.styled import Output
 from ovms_doctor.report.memory_text import memory_text
 from ovms_doctor.report.model import FactsOrigin, Report
-from ovms_doctor.report.phrases import STATUS_WORDS, plural
+from ovms_doctor.report.phrases import STATUS_TEXTS, plural
 from ovms_doctor.report.text_failures import failures, write_failures
 from ovms_doctor.report.text_findings import write_findings
 from ovms_doctor.report.text_table import write_table
@@ -249,7 +249,7 @@ def _checks(writer: TextWriter, report: Report) -> str:
             not_applicable += 1
         elif check.status != "ran":
             reason = check.reason if writer.verbose else clip(check.reason, _REASON_CELLS)
-            outcome = STATUS_WORDS[check.status] + (f", {reason}" if reason else "")
+            outcome = STATUS_TEXTS[check.status] + (f", {reason}" if reason else "")
             others.setdefault(outcome, []).append(check.name)
     reasons = "; ".join(f"{', '.join(names)}: {outcome}" for outcome, names in others.items())
     not_applied = f", {not_applicable} did not apply" if not_applicable else ""

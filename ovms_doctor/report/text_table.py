@@ -148,7 +148,7 @@ def _of_version(model: ModelPlan, version: VersionPlan, plan: Plan, report: Repo
     end: ModelStatus = "good"
     if plan.outcome == "exits" or version.fails:
         end = "unknown" if unknown else "bad"
-    elif plan.outcome == "never_ends" and not _stays(version):
+    elif plan.outcome == "never_ends" and not _keeps_state(version):
         end = "bad"
     name = str(version.version)
     return Row(
@@ -161,7 +161,7 @@ def _of_version(model: ModelPlan, version: VersionPlan, plan: Plan, report: Repo
     )
 
 
-def _stays(version: VersionPlan) -> bool:
+def _keeps_state(version: VersionPlan) -> bool:
     return not version.requested or (version.now is not None and version.now.available)
 
 

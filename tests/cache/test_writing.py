@@ -51,8 +51,8 @@ MODES = [
 ROOT_TAKES_IDS = pytest.mark.needs_root
 
 
-def _in_child(ids: Ids, act: Callable[[], Any]) -> Any:
-    """The result of ``act`` in a process that has changed to the ids permanently."""
+def _in_child(ids: Ids, action: Callable[[], Any]) -> Any:
+    """The result of ``action`` in a process that has changed to the ids permanently."""
     reading, writing = os.pipe()
     pid = os.fork()
     if pid == 0:
@@ -60,7 +60,7 @@ def _in_child(ids: Ids, act: Callable[[], Any]) -> Any:
             os.setgroups(ids.groups)
             os.setresgid(ids.gid, ids.gid, ids.gid)
             os.setresuid(ids.uid, ids.uid, ids.uid)
-            os.write(writing, pickle.dumps(act()))
+            os.write(writing, pickle.dumps(action()))
         finally:
             os._exit(0)
     os.close(writing)

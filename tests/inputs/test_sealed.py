@@ -243,7 +243,7 @@ REDACTION = (
     "redact",
     "redact_address",
     "redact_typed",
-    "redact_words",
+    "redact_arguments",
     "redact_message",
     "redact_log_text",
     "without_user",

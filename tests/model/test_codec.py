@@ -140,7 +140,7 @@ def _changed(**changes: object) -> str:
 
 
 @pytest.mark.parametrize(
-    ("text", "says"),
+    ("text", "expected_message"),
     [
         (_changed(schema_version="2.0"), "schema version 2.0, of a newer ovms-doctor; this one reads 1.x"),
         (_changed(schema_version="0.9"), "an older ovms-doctor"),
@@ -175,10 +175,10 @@ def _changed(**changes: object) -> str:
         ),
     ],
 )
-def test_damage_is_named(text: str, says: str) -> None:
+def test_damage_is_named(text: str, expected_message: str) -> None:
     with pytest.raises(codec.FactsFileError) as error:
         codec.load(text)
-    assert says in str(error.value)
+    assert expected_message in str(error.value)
     assert "\n" not in str(error.value)
 
 

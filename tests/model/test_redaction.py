@@ -12,7 +12,7 @@ from ovms_doctor.model.property_values import (
     hide_malformed,
     hide_property_values,
 )
-from ovms_doctor.model.redaction import redact_log_text, redact_message, redact_words
+from ovms_doctor.model.redaction import redact_arguments, redact_log_text, redact_message
 from ovms_doctor.model.text import can_hold_secret, redact
 
 #: What texts with secrets are made of.
@@ -94,7 +94,7 @@ _PIECES = [
     ],
 )
 def test_secrets_are_left_out_and_nothing_else(arguments: list[str], redacted: list[str]) -> None:
-    assert list(redact_words(arguments)) == redacted
+    assert list(redact_arguments(arguments)) == redacted
 
 
 @pytest.mark.parametrize(
@@ -252,9 +252,9 @@ def test_an_argument_with_the_form_of_a_key(word: str) -> None:
     assert redact_message(f'secret: "{word}"') == 'secret: "***"'
     assert redact_log_text(f"invalid secret {word}.") == "invalid secret ***."
     if "/" not in word:
-        assert redact_words(["--port", "9000", word]) == ("--port", "9000", "***")
+        assert redact_arguments(["--port", "9000", word]) == ("--port", "9000", "***")
     # Behind an option it is its value.
-    assert redact_words(["--model_name", word]) == ("--model_name", word)
+    assert redact_arguments(["--model_name", word]) == ("--model_name", word)
 
 
 @pytest.mark.parametrize(
@@ -272,4 +272,4 @@ def test_an_argument_with_the_form_of_a_key(word: str) -> None:
 def test_an_argument_with_another_form(word: str) -> None:
     text = f"the token {word} is not known"
     assert redact_log_text(text) == text
-    assert redact_words([word]) == (word,)
+    assert redact_arguments([word]) == (word,)

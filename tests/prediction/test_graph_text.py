@@ -204,10 +204,10 @@ def test_protobufs_parser_agrees(tmp_path: Path) -> None:
     start = GRAPH.index("    options {")
     text = (GRAPH[:start] + GRAPH[start:].partition("    }\n")[2]).replace("OPTION", "device: 'CPU'")
     assert protoc.errors(text.encode()) == []
-    chance = random.Random(20261128)
+    rng = random.Random(20261128)
     wrong = []
     for _ in range(80):
-        data = _mutated(text, chance).encode()
+        data = _mutated(text, rng).encode()
         expected = [_as_in_319(error) for error in protoc.errors(data)]
         # protoc accepts partial messages.
         found = [
@@ -218,18 +218,18 @@ def test_protobufs_parser_agrees(tmp_path: Path) -> None:
     assert wrong == []
 
 
-def _mutated(text: str, chance: random.Random) -> str:
+def _mutated(text: str, rng: random.Random) -> str:
     """The text with random insertions or deletions, but not within brackets: newer parsers read them differently."""
     lines = text.split("\n")
-    index = chance.choice([number for number, line in enumerate(lines) if "[" not in line])
+    index = rng.choice([number for number, line in enumerate(lines) if "[" not in line])
     line = lines[index]
-    at = chance.randrange(len(line) + 1)
-    if chance.random() < 0.3:
-        lines.insert(index, chance.choice(LINES))
-    elif chance.random() < 0.5:
-        lines[index] = line[:at] + chance.choice(FRAGMENTS) + line[at:]
+    at = rng.randrange(len(line) + 1)
+    if rng.random() < 0.3:
+        lines.insert(index, rng.choice(LINES))
+    elif rng.random() < 0.5:
+        lines[index] = line[:at] + rng.choice(FRAGMENTS) + line[at:]
     else:
-        lines[index] = line[:at] + line[at + chance.choice((1, 2, 5)) :]
+        lines[index] = line[:at] + line[at + rng.choice((1, 2, 5)) :]
     return "\n".join(lines)
 
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from http.client import HTTPConnection
 from typing import Literal
 
-Does = Literal["answer", "stall", "reset", "truncate", "drip", "hang up"]
+Behaviour = Literal["answer", "stall", "reset", "truncate", "drip", "hang up"]
 _XML = '<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>{code}</Code><Message>{message}</Message>{more}</Error>'
 
 
@@ -26,7 +26,7 @@ class Rule:
     for HEAD, a body; ``stall``: no answer without end; ``reset``: the connection is reset after ``after``
     bytes of the real answer; ``truncate``: the answer ends there normally; ``drip``: it is sent byte by byte."""
 
-    does: Does = "answer"
+    does: Behaviour = "answer"
     method: str = ""
     path: str = ""
     status: int = 503

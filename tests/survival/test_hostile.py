@@ -47,8 +47,20 @@ def test_the_other_models_have_their_verdict(tmp_path: Path, jobs: str) -> None:
     expected = repository(models, 200)
     assert len([name for name in expected if not name.endswith("-good")]) == len(HOSTILE) == 10
     saved = tmp_path / "facts.json"
-    me = f"{os.getuid()}:{os.getgid()}"
-    _run("collect", str(models), "--load", "compile", "--jobs", jobs, "--user", me, "-o", str(saved), code=0)
+    own_ids = f"{os.getuid()}:{os.getgid()}"
+    _run(
+        "collect",
+        str(models),
+        "--load",
+        "compile",
+        "--jobs",
+        jobs,
+        "--user",
+        own_ids,
+        "-o",
+        str(saved),
+        code=0,
+    )
     _, facts = load(saved.read_text())
     found = {
         question.path.split("/")[-3]: answer.outcome

@@ -41,9 +41,19 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def _start(
     models: Path, scratch: Path, *arguments: str, errors: int = subprocess.PIPE
 ) -> subprocess.Popen[bytes]:
-    me = f"{os.getuid()}:{os.getgid()}"
+    own_ids = f"{os.getuid()}:{os.getgid()}"
     return subprocess.Popen(
-        [sys.executable, "-m", "ovms_doctor", *arguments, str(models), "--load", "compile", "--user", me],
+        [
+            sys.executable,
+            "-m",
+            "ovms_doctor",
+            *arguments,
+            str(models),
+            "--load",
+            "compile",
+            "--user",
+            own_ids,
+        ],
         stdout=subprocess.PIPE,
         stderr=errors,
         start_new_session=True,
@@ -65,13 +75,13 @@ def _wait_until_it_listens(process: subprocess.Popen[bytes]) -> None:
 
 @pytest.mark.parametrize("number", range(12))
 def test_a_signal_at_any_moment(models: Path, tmp_path: Path, number: int) -> None:
-    chance = random.Random(SEED + number)
-    signal_number = chance.choice([signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+    rng = random.Random(SEED + number)
+    signal_number = rng.choice([signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
     scratch = tmp_path / f"scratch-{number}-{os.getpid()}"
     scratch.mkdir()
     process = _start(models, scratch, "check", "--format", "json")
     _wait_until_it_listens(process)
-    time.sleep(chance.uniform(0.0, 1.5))
+    time.sleep(rng.uniform(0.0, 1.5))
     # Sent to the whole process group, as a terminal does.
     os.killpg(process.pid, signal_number)
     out, err = process.communicate(timeout=LONG)

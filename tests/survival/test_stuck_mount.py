@@ -294,8 +294,8 @@ def test_other_models_keep_their_verdict(
     mount.hold(operation)
     config = _configuration(public_dir / "c.json", good=good / "m", stuck=mount.point / "models" / "resnet")
     mark = public_dir.name
-    me = f"{os.getuid()}:{os.getgid()}"
-    result, report = _judged(config, "--bare-metal", "--timeout", "2", "--user", me, mark=mark)
+    own_ids = f"{os.getuid()}:{os.getgid()}"
+    result, report = _judged(config, "--bare-metal", "--timeout", "2", "--user", own_ids, mark=mark)
     assert result.code == 3, report["findings"]
     served = {model["name"]: model["served_versions"] for model in report["models"]}
     assert served["good"] == [1]
@@ -397,14 +397,14 @@ def test_several_dead_mounts(public_dir: Path, source: Path, good: Path) -> None
     with mounted(source, public_dir / "a") as one, mounted(source, public_dir / "b") as other:
         one.hold("all")
         other.stop()
-        me = f"{os.getuid()}:{os.getgid()}"
+        own_ids = f"{os.getuid()}:{os.getgid()}"
         config = _configuration(
             public_dir / "c.json",
             **{f"a{n}": public_dir / "a" / "models" / f"r{n}" for n in range(20)},
             **{f"b{n}": public_dir / "b" / "models" / f"r{n}" for n in range(20)},
             good=good / "m",
         )
-        result, report = _judged(config, "--bare-metal", "--timeout", "2", "--user", me)
+        result, report = _judged(config, "--bare-metal", "--timeout", "2", "--user", own_ids)
     assert result.code == 3
     assert {model["name"]: model["served_versions"] for model in report["models"]}["good"] == [1]
 
@@ -421,14 +421,14 @@ def test_a_mount_of_the_server(mount: StuckMount, source: Path) -> None:
 
 def test_a_good_target_beside_one_on_a_dead_mount(mount: StuckMount, good: Path) -> None:
     mount.hold("all")
-    me = f"{os.getuid()}:{os.getgid()}"
+    own_ids = f"{os.getuid()}:{os.getgid()}"
     dead = mount.point / "models" / "resnet"
     server = ["--mount", f"{good}:/models/good", "--mount", f"{dead}:/models/dead"]
     for arguments in (
         [good / "m", dead],
         [*server, _configuration(good.parent / "c.json", m=Path("/models/good/m"))],
     ):
-        result, report = _judged(*arguments, "--timeout", "1", "--user", me)
+        result, report = _judged(*arguments, "--timeout", "1", "--user", own_ids)
         served = {model["name"]: model["served_versions"] for model in report["models"]}
         assert served["m"] == [1], result.err
     assert result.code == 0

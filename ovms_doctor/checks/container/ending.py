@@ -11,7 +11,7 @@ from ovms_doctor.checks.context import Context
 from ovms_doctor.model.codes import Code, Example
 from ovms_doctor.model.container import Container, ContainerState
 from ovms_doctor.model.findings import CausedBy, Evidence, Finding, Severity, Step
-from ovms_doctor.model.text import size_in_words
+from ovms_doctor.model.text import size_text
 
 OOM_KILLED = Code(
     code="OVD701",
@@ -289,7 +289,7 @@ class _Ending:
         is_final = self.ended and self.code in (_KILLED, None)
         reason = "the host had no memory left" if host else "the container reached its memory limit"
         if container.limits.memory is not None and not host:
-            reason += f" of {size_in_words(container.limits.memory)}"
+            reason += f" of {size_text(container.limits.memory)}"
         if is_final:
             message = f"The kernel killed {self.name}: {reason}"
         elif state.status == "running" and "OOMKilled" in (state.last_reason,):
@@ -302,7 +302,7 @@ class _Ending:
             message = f"The kernel killed a process in {self.name}, and the container continued: {reason}"
         evidence = [*self._state_evidence()]
         for kill in container.oom_kills[-2:]:
-            size = "" if kill.rss is None else f", {size_in_words(kill.rss)} resident"
+            size = "" if kill.rss is None else f", {size_text(kill.rss)} resident"
             at = f" at {kill.at}" if kill.at else ""
             how = f"the kernel's log, matched by {kill.matched}" if kill.matched else "the kernel's log"
             evidence.append(Evidence(f"killed process {kill.pid} ({kill.process}){size}{at}", how))

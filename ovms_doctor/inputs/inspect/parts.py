@@ -20,7 +20,7 @@ from ovms_doctor.model.container import (
 )
 from ovms_doctor.model.environment import keeps_value
 from ovms_doctor.model.pattern import lazy_pattern
-from ovms_doctor.model.redaction import redact_message, redact_words
+from ovms_doctor.model.redaction import redact_arguments, redact_message
 
 _KINDS: Mapping[str, MountKind] = {"bind": "bind", "volume": "volume", "tmpfs": "tmpfs", "image": "image"}
 #: Mount options that the engines report for every mount.
@@ -323,7 +323,7 @@ def _values_of(data: Mapping[str, Any]) -> list[str]:
     secret = [
         value for name, _, value in pairs if value and not value.startswith("/") and not keeps_value(name)
     ]
-    redacted_arguments = redact_words(arguments)
+    redacted_arguments = redact_arguments(arguments)
     return secret + [word for word, other in zip(arguments, redacted_arguments, strict=True) if word != other]
 
 

@@ -172,7 +172,7 @@ def _value(name: str, environment: PodEnvironment, displayed: bool) -> str | Non
     return None
 
 
-def read_words(
+def read_command(
     value: Any, environment: PodEnvironment, problems: list[str]
 ) -> tuple[tuple[str, ...], dict[str, str]]:
     """Returns ``command`` or ``args``, and the unknown parts: their text → the reason."""

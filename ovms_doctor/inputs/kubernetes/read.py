@@ -18,8 +18,8 @@ from ovms_doctor.inputs.kubernetes.documents import read_documents, refuse_templ
 from ovms_doctor.inputs.kubernetes.environment import (
     ManifestObjects,
     PodEnvironment,
+    read_command,
     read_environment,
-    read_words,
     script_variables,
 )
 from ovms_doctor.inputs.kubernetes.pod import (
@@ -38,7 +38,7 @@ from ovms_doctor.inputs.untyped import objects, string
 from ovms_doctor.model.container import Container, ContainerMount, PublishedPort
 from ovms_doctor.model.environment import variables
 from ovms_doctor.model.pattern import lazy_pattern
-from ovms_doctor.model.redaction import redact_words
+from ovms_doctor.model.redaction import redact_arguments
 
 _IMAGE = lazy_pattern(r"model[-_]?server|ovms|openvino", re.IGNORECASE)
 _OPTION = lazy_pattern(
@@ -260,13 +260,13 @@ def _server_command(
 
     ``command`` replaces the image's entrypoint, ``args`` its command; an empty list replaces nothing.
     """
-    command, first = read_words(item.get("command"), environment, problems)
-    arguments, second = read_words(item.get("args"), environment, problems)
+    command, first = read_command(item.get("command"), environment, problems)
+    arguments, second = read_command(item.get("args"), environment, problems)
     unknown = {**first, **second}
     if not workload.from_cluster:
         unknown |= placeholders((*command, *arguments))
     if workload.arguments_unavailable:
-        return ServerCommand(redact_words(command), None, workload.arguments_unavailable)
+        return ServerCommand(redact_arguments(command), None, workload.arguments_unavailable)
     server = server_command(
         command or None,
         arguments,

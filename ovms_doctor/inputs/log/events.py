@@ -67,7 +67,7 @@ _SUBJECTS = tuple(
 )
 
 #: The messages below the level of a warning that this module uses, as a pattern; each ends with a group.
-WANTED = (
+RELEVANT = (
     rb"STATUS CHANGE: ()|Serv(?:ableManagerModule (?:started|shutt)|er started on port )()|Shutting down()"
     rb"|Processing (?:HTTP/REST request failed: |C-API |config reload request)()"
     rb"|Pipeline: [^\n]* state changed to: ()|Will (?:add|reload) model: ()|Loading model: ()"

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 from msgspec import structs
 
-from ovms_doctor.inputs.log.carriers import ANSI, Carriers
 from ovms_doctor.inputs.log.redacted import without_secrets
 from ovms_doctor.inputs.log.server import ServerLog
+from ovms_doctor.inputs.log.wrappers import ANSI, LineWrappers
 from ovms_doctor.model.log import LEVELS, LogProblem, LogSummary, RequestStatistics, ServerStart
 
 #: The longest line in bytes; the rest up to its end is cut.
@@ -17,7 +17,7 @@ LINE = 1 << 20
 _KEPT = 1 << 16
 #: The most servers in one log that are kept apart.
 _SERVERS = 200
-#: The number of lines at the beginning of a chunk that are examined for a carrier.
+#: The number of lines at the beginning of a chunk that are examined for a wrapper.
 _PROBED = 40
 
 
@@ -33,7 +33,7 @@ class LogReader:
         self._skipping = False
         self._cut = 0
         self._size = 0
-        self._carriers = Carriers()
+        self._wrappers = LineWrappers()
         self._year_missing = False
         self._last: ServerLog | None = None
         self._decoder: codecs.IncrementalDecoder | None = None
@@ -45,7 +45,7 @@ class LogReader:
         """Begins a file. Files with one label are one log: line numbers continue."""
         self._label = label
         self._number = self._lines.get(label, 0)
-        self._carriers = Carriers()
+        self._wrappers = LineWrappers()
         self._rest = b""
         self._skipping = False
         self._last = None
@@ -84,7 +84,7 @@ class LogReader:
             block, self._rest = b"\n" + self._rest, b""
             self._take(block, len(block))
         self._lines[self._label] = self._number
-        self._year_missing = self._year_missing or self._carriers.year_missing
+        self._year_missing = self._year_missing or self._wrappers.year_missing
 
     def _take(self, block: bytes, end: int) -> None:
         """Reads whole lines up to ``end``, a line end before each."""
@@ -92,7 +92,7 @@ class LogReader:
             block = ANSI.sub(b"", block[:end].replace(b"\r\n", b"\n").removesuffix(b"\r"))
             end = len(block)
         first = self._number + 1
-        if self._carriers.used(block[1:8192].split(b"\n")[:_PROBED]):
+        if self._wrappers.used(block[1:8192].split(b"\n")[:_PROBED]):
             lines = block[1:end].split(b"\n")
             self._number += len(lines)
             self._unwrap(lines, first)
@@ -101,12 +101,12 @@ class LogReader:
             self._number += server.feed(block, end, range(first, first + end + 1))
 
     def _unwrap(self, lines: list[bytes], first: int) -> None:
-        """Removes the carriers, and passes on consecutive lines of one server."""
+        """Removes the wrappers, and passes on consecutive lines of one server."""
         texts: list[bytes] = []
         numbers: list[int] = []
         current = self._last or self._server(b"")
         for number, line in enumerate(lines, first):
-            unwrapped = self._carriers.unwrap(line)
+            unwrapped = self._wrappers.unwrap(line)
             server, text = current, line
             if unwrapped is not None:
                 server = self._server(unwrapped.name or b"")
@@ -125,10 +125,10 @@ class LogReader:
         self._last = current
 
     def _wrapped(self, number: int, line: bytes) -> bool:
-        """Checks a line without a record's form in a log that seemed to have no carrier. Returns whether it has one."""
+        """Checks a line without a record's form in a log that seemed to have no wrapper. Returns whether it has one."""
         if line == b"```":
             return True
-        unwrapped = self._carriers.unwrap(line)
+        unwrapped = self._wrappers.unwrap(line)
         if unwrapped is None or unwrapped.text is None or unwrapped.text == line:
             return unwrapped is not None
         server = self._server(unwrapped.name or b"")

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from ovms_doctor.inputs.log import foreign
-from ovms_doctor.inputs.log.events import NO_RECORD, WANTED, Events
+from ovms_doctor.inputs.log.events import NO_RECORD, RELEVANT, Events
 from ovms_doctor.inputs.log.history import TEXT
 from ovms_doctor.inputs.log.requests import Requests
 from ovms_doctor.model.log import LEVELS, ClockJump, LogLevel
@@ -41,7 +41,7 @@ _LINES = lazy_pattern(
     rb"|Serialization duration in model [^\n]*: ([\d.]+) ms"
     rb"|Total (?:gRPC|REST|C-API) req(?:uest)? processing time: ([\d.e+-]+) ms"
     rb"|Processing (?:HTTP request: ([^\n]*)|gRPC request for model: ([^\n]*); version: )"
-    rb"|" + WANTED + rb")"
+    rb"|" + RELEVANT + rb")"
     # A warning or an error.
     rb"|[wec]())"
     # A record of an old release, or one written before the start of the logging.
@@ -67,7 +67,7 @@ class ServerLog:
     """Reads the lines of one server.
 
     ``source``: its name if the log has several servers, else empty.
-    ``wrapped``: gets a line that is not a record, and returns whether a carrier contained a record.
+    ``wrapped``: gets a line that is not a record, and returns whether a wrapper contained a record.
     """
 
     def __init__(self, source: str, wrapped: Callable[[int, bytes], bool]) -> None:

@@ -18,6 +18,6 @@ TOKENIZER_OPERATIONS = frozenset(
 )
 
 
-def brings_tokenizers(release: Release) -> bool:
+def includes_tokenizers(release: Release) -> bool:
     """Whether the server adds the tokenizers' library to OpenVINO at every start."""
     return release.at_least(2024, 5)

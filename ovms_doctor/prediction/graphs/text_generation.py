@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from ovms_doctor.model.graph_plan import ServableFault
 from ovms_doctor.model.releases import Release
-from ovms_doctor.model.text import size_in_words
+from ovms_doctor.model.text import size_text
 from ovms_doctor.prediction.graphs.gguf import gguf_faults
 from ovms_doctor.prediction.graphs.kv_cache import cache_size, default_device
 from ovms_doctor.prediction.graphs.properties import property_faults
@@ -292,7 +292,7 @@ def _cache_size(context: ServableContext) -> Iterator[ServableFault]:
     elif total is not None and size << 30 > total and release.at_least(2025, 4):
         name = "cache" if release.at_least(2026, 2) else "KV-cache"
         exception = f"Requested {name} size is larger than available memory size on the system."
-        detail = f"is larger than the {size_in_words(total)} of memory that the host has"
+        detail = f"is larger than the {size_text(total)} of memory that the host has"
     else:
         return
     if default_device(context) not in ("", "CPU") or context.text("pipeline_type") in ("LM", "VLM"):

@@ -122,7 +122,9 @@ class ParameterValidation(Struct, frozen=True):
             return replace(read, outcome="unknown", cause=cause)
         basis = "compiled" if report.level == "compile" and report.stage == "compile" else read.basis
         judged = self._judge_report(replace(read, report=report, basis=basis), inputs, report)
-        if judged.outcome != "loaded" or (report.level == "compile" and not self._verdict.from_words):
+        if judged.outcome != "loaded" or (
+            report.level == "compile" and not self._verdict.is_host_independent
+        ):
             return judged
         return self._without_device(judged)
 
@@ -133,7 +135,7 @@ class ParameterValidation(Struct, frozen=True):
     def _compiles_for_device(self) -> bool:
         """Returns whether this host's OpenVINO compiles for the device. A device that fails on every host costs nothing
         and gives the message; hardware is used only if the server's hardware is known."""
-        if self._verdict.from_words:
+        if self._verdict.is_host_independent:
             return True
         return self.level == "compile" and (
             self._verdict.devices_known or not self.parameters.device.needs_hardware

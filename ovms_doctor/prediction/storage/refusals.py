@@ -49,7 +49,7 @@ def applies_to_server(refusal: StoreRefusal, in_same_network: bool) -> bool:
     return not refusal.temporary and not refusal.clock_refused
 
 
-def in_words(refusal: StoreRefusal) -> str:
+def refusal_text(refusal: StoreRefusal) -> str:
     """Returns one sentence without a full stop."""
     host = refusal.host or "the store"
     if refusal.problem:
@@ -63,4 +63,4 @@ def store_unavailable(path: str, answer: StoreRefusal | Unavailable) -> CouldNot
     """Returns the cause for a path that could not be read because of ``answer``."""
     if isinstance(answer, Unavailable):
         return CouldNotLook(path, answer.reason, answer.timed_out)
-    return CouldNotLook(path, in_words(answer), answer.problem == "timeout")
+    return CouldNotLook(path, refusal_text(answer), answer.problem == "timeout")

@@ -18,7 +18,7 @@ from ovms_doctor.model.receipt import (
     ReceiptProcess,
     UnlistedPaths,
 )
-from ovms_doctor.model.redaction import redact_words
+from ovms_doctor.model.redaction import redact_arguments
 from ovms_doctor.model.text import escape, redact
 from ovms_doctor.probes.recording.recorder import (
     LISTED,
@@ -63,7 +63,7 @@ def receipt_of(tally: Tally, arguments: Sequence[str], exit_code: int) -> Receip
     files = [row for row in rows if not _is_system(row[0])]
     processes = tuple(
         ReceiptProcess(
-            _text(purpose), _texts(redact_words(command)), found.count, tuple(found.pids), found.recorded
+            _text(purpose), _texts(redact_arguments(command)), found.count, tuple(found.pids), found.recorded
         )
         for (purpose, command), found in sorted(tally.processes.items(), key=lambda item: item[0])
     )

@@ -28,7 +28,7 @@ from ovms_doctor.model.facts import (
     Unavailable,
     VersionCopy,
 )
-from ovms_doctor.model.text import size_in_words
+from ovms_doctor.model.text import size_text
 from ovms_doctor.probes.inspect import faults
 from ovms_doctor.probes.inspect.heads import HEAD_BYTES
 from ovms_doctor.probes.local import LocalCollector
@@ -167,13 +167,13 @@ class Copies:
                 os.mkdir(job.directory, 0o700)
         except OSError as error:
             return Unavailable(
-                f"{size_in_words(needed)} to download, and nowhere to put it (TMPDIR names a place): "
+                f"{size_text(needed)} to download, and nowhere to put it (TMPDIR names a place): "
                 f"{error.strerror}"
             )
         if needed <= free:
             return None
         return Unavailable(
-            f"{size_in_words(needed)} to download, and {size_in_words(max(free, 0))} free for it in "
+            f"{size_text(needed)} to download, and {size_text(max(free, 0))} free for it in "
             f"{tempfile.gettempdir()}"
         )
 
@@ -309,7 +309,7 @@ def _too_large(question: InspectCopy | LoadCopy) -> Unavailable | None:
         size = sum(file.size for file in question.copy.files if file.name == name)
     if size <= limit:
         return None
-    needed, most = size_in_words(size), size_in_words(limit)
+    needed, most = size_text(size), size_text(limit)
     if needed == most:
         needed, most = f"{size:,} bytes", f"{limit:,}"
     return Unavailable(f"{needed} to download, more than the limit of {most}: --download-limit raises it")

@@ -17,7 +17,7 @@ from ovms_doctor.report.formats.context import RenderContext
 from ovms_doctor.report.groups import group_findings
 from ovms_doctor.report.live_document import LiveInfo
 from ovms_doctor.report.log_document import LogInfo
-from ovms_doctor.report.phrases import STATUS_WORDS
+from ovms_doctor.report.phrases import STATUS_TEXTS
 from ovms_doctor.report.request_document import RequestInfo
 
 _SERVER = "server"
@@ -109,7 +109,7 @@ def _check(check: CheckInfo) -> Element:
     if check.status == "not_applicable":
         SubElement(case, "skipped", {"message": safe(check.reason)})
     elif check.status != "ran":
-        attributes = {"message": safe(f"{STATUS_WORDS[check.status]}: {check.reason}"), "type": check.status}
+        attributes = {"message": safe(f"{STATUS_TEXTS[check.status]}: {check.reason}"), "type": check.status}
         SubElement(case, "error", attributes)
     return case
 

@@ -12,7 +12,7 @@ from ovms_doctor.report.document import ModelInfo, ReportDocument, VersionInfo
 from ovms_doctor.report.formats.common import safe
 from ovms_doctor.report.live_document import LiveInfo, LiveServableInfo
 from ovms_doctor.report.log_document import LogInfo, RequestsInfo, ServableInfo
-from ovms_doctor.report.phrases import FORMATS, STATUS_WORDS, number, percentiles, plural, share
+from ovms_doctor.report.phrases import FORMATS, STATUS_TEXTS, number, percentiles, plural, share
 from ovms_doctor.report.request_document import InputComparison, RequestInfo
 
 #: The kind of a row: good, at fault, unknown, or neutral.
@@ -104,7 +104,7 @@ def _counts(document: ReportDocument) -> str:
 def _checks(document: ReportDocument) -> str:
     ran = sum(check.status == "ran" for check in document.checks)
     others = [
-        f"{check.name}: {STATUS_WORDS[check.status]}" + (f", {check.reason}" if check.reason else "")
+        f"{check.name}: {STATUS_TEXTS[check.status]}" + (f", {check.reason}" if check.reason else "")
         for check in document.checks
         if check.status not in ("ran", "not_applicable")
     ]

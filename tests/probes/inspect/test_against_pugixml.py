@@ -47,17 +47,17 @@ PIECES = [
 ]  # fmt: skip
 
 
-def mutated(original: bytes, chance: random.Random) -> bytes:
+def mutated(original: bytes, rng: random.Random) -> bytes:
     """The text after one to three changes: something inserted, replaced, removed, doubled, or the end removed."""
     data = bytearray(original)
-    for _ in range(chance.randint(1, 3)):
-        start = chance.randint(0, len(data))
-        end = min(len(data), start + chance.choice([1, 1, 2, 5, 30]))
-        match chance.randrange(5):
+    for _ in range(rng.randint(1, 3)):
+        start = rng.randint(0, len(data))
+        end = min(len(data), start + rng.choice([1, 1, 2, 5, 30]))
+        match rng.randrange(5):
             case 0:
-                data[start:start] = chance.choice(PIECES)
+                data[start:start] = rng.choice(PIECES)
             case 1:
-                data[start:end] = chance.choice(PIECES)
+                data[start:end] = rng.choice(PIECES)
             case 2:
                 del data[start:end]
             case 3:
@@ -143,8 +143,8 @@ def difference(file: Path, data: bytes) -> str:
 
 @pytest.mark.parametrize("name", TEXTS)
 def test_mutations_are_read_equally(name: str, tmp_path: Path) -> None:
-    chance = random.Random(name)
-    every = [TEXTS[name], *(mutated(TEXTS[name], chance) for _ in range(MUTATIONS))]
+    rng = random.Random(name)
+    every = [TEXTS[name], *(mutated(TEXTS[name], rng) for _ in range(MUTATIONS))]
     assert [found for data in every if (found := difference(tmp_path / "net.xml", data))] == []
 
 
@@ -174,8 +174,8 @@ def test_short_texts_are_read_equally(data: bytes, tmp_path: Path) -> None:
 
 def test_mutations_break_some_and_leave_some(tmp_path: Path) -> None:
     """Otherwise the comparison would prove nothing."""
-    chance = random.Random(1)
-    every = [mutated(TEXTS["small"], chance) for _ in range(200)]
+    rng = random.Random(1)
+    every = [mutated(TEXTS["small"], rng) for _ in range(200)]
     assert 20 < sum(theirs(tmp_path / "net.xml", data) is not None for data in every) < 180
     assert 10 < sum(of_conforming(data) is not None for data in every) < 180
 

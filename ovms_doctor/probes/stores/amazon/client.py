@@ -57,7 +57,7 @@ def make_client(
     from botocore.utils import S3RegionRedirectorv2
 
     # The server's client does not search for a bucket in another region.
-    S3RegionRedirectorv2.redirect_from_error = _stays
+    S3RegionRedirectorv2.redirect_from_error = _keep_region
     keys, region = _credentials(access, secrets, files)
     config = Config(
         signature_version=UNSIGNED if access.credentials == "anonymous" else "s3v4",
@@ -90,7 +90,7 @@ def _note_status(http_response: Any, parsed: Any, **more: Any) -> None:
         parsed.setdefault("ResponseMetadata", {})[SENT] = status
 
 
-def _stays(self: Any, request_dict: Any, response: Any, operation: Any, **more: Any) -> None:
+def _keep_region(self: Any, request_dict: Any, response: Any, operation: Any, **more: Any) -> None:
     """Replaces botocore's function: a bucket elsewhere is refused, and the refusal is the answer."""
 
 

@@ -176,7 +176,7 @@ def of_response(response: Any, proxied: bool) -> ReceivedResponse:
     except (RequestException, RuntimeError, TypeError):
         # The status is the answer, even if its text cannot be read.
         text = ""
-    code, message = _google_words(text)
+    code, message = _google_error(text)
     page = "<html" in text[:1000].lower() or "<!doctype" in text[:1000].lower()
     headers = response.headers
     from_proxy = status == 407 or "X-Squid-Error" in headers
@@ -191,7 +191,7 @@ def of_response(response: Any, proxied: bool) -> ReceivedResponse:
     return ReceivedResponse("", status, code, message)
 
 
-def _google_words(text: str) -> tuple[str, str]:
+def _google_error(text: str) -> tuple[str, str]:
     """Returns (code, message) of an error's body."""
     try:
         value = json.loads(text)

@@ -1,6 +1,6 @@
 """Removes the text that container engines, system logs and people put around each line of a log.
 
-A carrier is removed line by line, so that the further lines of a message lose it too. Carriers that name a pod,
+A wrapper is removed line by line, so that the further lines of a message lose it too. Wrappers that name a pod,
 container or service keep the lines of each apart.
 """
 
@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from ovms_doctor.model.pattern import lazy_pattern
 
-#: The most bytes up to which a message that a carrier splits is joined.
+#: The most bytes up to which a message that a wrapper splits is joined.
 _JOINED = 1 << 20
 #: How many names and forms of prefixes are remembered.
 _NAMES = 200
@@ -93,9 +93,9 @@ _JSON = msgspec.json.Decoder(_JsonLine)
 
 
 class Unwrapped(Struct, frozen=True):
-    """A line without its carrier.
+    """A line without its wrapper.
 
-    ``name``: the pod, container or service that the carrier names, else None.
+    ``name``: the pod, container or service that the wrapper names, else None.
     ``text``: None for the first part of a line that a later one completes.
     """
 
@@ -103,11 +103,11 @@ class Unwrapped(Struct, frozen=True):
     text: bytes | None
 
 
-class Carriers:
-    """Removes the carriers' prefixes from the lines of one file or stream, and learns these prefixes."""
+class LineWrappers:
+    """Removes the wrappers' prefixes from the lines of one file or stream, and learns these prefixes."""
 
     def __init__(self) -> None:
-        #: Whether the times of a carrier have no year.
+        #: Whether the times of a wrapper have no year.
         self.year_missing = False
         self._services: set[bytes] = set()
         self._shapes: dict[bytes, re.Pattern[bytes]] = {}
@@ -116,11 +116,11 @@ class Carriers:
         self._in_document = False
 
     def used(self, lines: list[bytes]) -> bool:
-        """Whether these lines, the first of a chunk, seem to have a carrier."""
+        """Whether these lines, the first of a chunk, seem to have a wrapper."""
         return any(_BEGINS.match(line) or self._shape(line) for line in lines)
 
     def unwrap(self, line: bytes) -> Unwrapped | None:
-        """Returns the line without its carriers; None if it has none."""
+        """Returns the line without its wrappers; None if it has none."""
         member = _MEMBER.match(line)
         if member is not None:
             self._in_document = True

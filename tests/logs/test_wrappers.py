@@ -41,7 +41,7 @@ def _split_cri(line: str) -> str:
     return f"{STAMP}stdout P {line[:half]}\n{STAMP}stdout F {line[half:]}"
 
 
-CARRIERS: dict[str, Callable[[str], str]] = {
+WRAPPERS: dict[str, Callable[[str], str]] = {
     "docker json-file": _json_lines,
     "docker json-file, split": _split_json,
     "docker logs -t": lambda line: STAMP + line,
@@ -89,9 +89,9 @@ def plain() -> LogSummary:
     return read(TEXT.encode())
 
 
-@pytest.mark.parametrize("name", CARRIERS)
-def test_carrier_is_taken_off(name: str, plain: LogSummary) -> None:
-    log = read(_each(CARRIERS[name]))
+@pytest.mark.parametrize("name", WRAPPERS)
+def test_wrapper_is_removed(name: str, plain: LogSummary) -> None:
+    log = read(_each(WRAPPERS[name]))
     assert [(item.text, item.count) for item in log.problems] == [
         (item.text, item.count) for item in plain.problems
     ]
@@ -130,8 +130,8 @@ def test_pods_in_one_stream_are_kept_apart() -> None:
 
 
 def test_year_less_stamps_are_noted() -> None:
-    assert read(_each(CARRIERS["journald"])).year_missing
-    assert not read(_each(CARRIERS["cri"])).year_missing
+    assert read(_each(WRAPPERS["journald"])).year_missing
+    assert not read(_each(WRAPPERS["cri"])).year_missing
 
 
 FOREIGN = [

@@ -12,8 +12,18 @@ from msgspec.structs import replace
 
 from ovms_doctor.checks import permissions
 from ovms_doctor.checks.context import Context
+from ovms_doctor.model.causes import AccessFails
 from ovms_doctor.model.deployment import ModelEntry, VersionPolicy
-from ovms_doctor.model.facts import Denial, Denials, Facts
+from ovms_doctor.model.facts import (
+    Answer,
+    AnyQuestion,
+    Denial,
+    Denials,
+    Facts,
+    Failure,
+    LoadReport,
+    StatPath,
+)
 from ovms_doctor.model.findings import Finding
 from ovms_doctor.model.host import User
 from tests.configuration.build import configured_files, deployed
@@ -136,6 +146,43 @@ def test_a_model_is_served_without_a_mapping_that_cannot_be_read(
         assert finding.evidence[0].observation.startswith(f"{path}: owner uid 0 gid 0, mode 0700; ")
 
 
+@pytest.mark.parametrize(("name", "code"), [("mapping_config.json", "OVD204"), ("a.onnx", "OVD201")])
+def test_a_link_into_a_directory_that_cannot_be_entered(name: str, code: str) -> None:
+    """The directory needs the rights, not the file."""
+
+    class Linked(MemoryFiles):
+        def answer(self, question: AnyQuestion) -> Answer:
+            if question == StatPath(f"/m/1/{name}"):
+                return Failure(13, missing("/store", "search"))
+            return super().answer(question)
+
+    (finding,) = findings(Linked(model_of("1").files))
+    assert (finding.code, finding.subject.path) == (code, "/store")
+    assert finding.remedy.steps[0].command == "chmod o+rx /store"
+
+
+@pytest.mark.parametrize(
+    ("message", "quoted"),
+    [("Unable to read\nPermission denied\n", ["Permission denied"]), (" \n", []), (None, [])],
+)
+def test_what_openvino_says_is_quoted(message: str | None, quoted: list[str]) -> None:
+    server = deployment()
+    plan = settle(server, denied("/m/1/a.onnx", "read"))
+    (model,), (version,) = plan.models, plan.models[0].versions
+    attempt = version.attempt
+    assert attempt is not None
+    assert isinstance(attempt.cause, AccessFails)
+    report = None if message is None else LoadReport("read", "failed", "read", message, "test")
+    attempt = replace(attempt, cause=replace(attempt.cause, report=report))
+    model = replace(model, versions=(replace(version, attempt=attempt),))
+    context = Context(server, replace(plan, models=(model,)), Facts(complete=True))
+    (finding,) = permissions.check(context)
+    found = [
+        item.observation for item in finding.evidence if item.how == "OpenVINO test as the server's user"
+    ]
+    assert found == quoted
+
+
 @pytest.mark.parametrize(
     ("path", "right", "code", "lacks", "command"),
     [
@@ -186,6 +233,14 @@ def test_one_command_gives_all_rights_that_the_version_needs(path: str, command:
     step = finding.remedy.steps[0]
     assert sorted((step.command or "").split(" && ")) == sorted(command.split(" && "))
     assert step.text == "Give everyone the rights that are missing, on 3 paths."
+
+
+def test_a_path_is_named_once() -> None:
+    server, top = deployment(), missing("/m", "search")
+    context = Context(server, settle(server, model_of("1")), Facts(complete=True))
+    further = Denials((top, missing("/m/1")), ())
+    steps = permissions.steps_for(context, top, directory=True, further=further)
+    assert steps[0].command == "chmod o+rx /m /m/1"
 
 
 def steps_of(*denials: Denial) -> list[tuple[str, str | None]]:

@@ -37,6 +37,8 @@ def task(directory: str = "/repo/m", **files: Any) -> str | None:
         ("ParlerTTSForConditionalGeneration", "text2speech"),
         ("XLMRobertaForSequenceClassification", "rerank"),
         ("CLIPTextModel", "image_generation"),
+        ("UNet2DConditionModel", "image_generation"),
+        ("AutoencoderKL", "image_generation"),
         ("FluxTransformer2DModel", "image_generation"),
         ("BertModel", "embeddings"),
         ("SomeNewModel", "embeddings"),
@@ -61,6 +63,11 @@ def test_the_architecture_determines_the_task(architecture: str, expected: str |
         ({"config": {"architectures": ["Qwen3ForCausalLM"]}}, "/Qwen3-Embedding-0.6B", "embeddings"),
         ({"config": {"architectures": ["Qwen3ForCausalLM"]}}, "/Qwen3-Reranker/", "rerank"),
         ({"config": {"architectures": ["Qwen3ForCausalLM"]}}, "/model", "text_generation"),
+        # Only this architecture is that of three tasks: the name of another model does not matter.
+        ({"config": {"architectures": ["LlamaForCausalLM"]}}, "/llama-embed", "text_generation"),
+        ({"config": {"architectures": ["LlamaForCausalLM"]}}, "/llama-rerank", "text_generation"),
+        # With modules.json the name does not matter.
+        ({"config": {"architectures": ["Qwen3ForCausalLM"]}, "modules": []}, "/embed", "text_generation"),
         (
             {"config": {"architectures": ["Qwen3ForCausalLM"]}, "modules": [{"type": "x.Pooling"}]},
             "/model",

@@ -10,10 +10,13 @@ from ovms_doctor.checks.context import Context
 from ovms_doctor.model.causes import CouldNotLook
 from ovms_doctor.model.facts import Facts
 from ovms_doctor.model.findings import Finding
+from ovms_doctor.model.graph_plan import GraphPlan, NodeModel
 from ovms_doctor.model.options import SourceUnavailable
 from ovms_doctor.model.plan import Attempt, ModelPlan, Plan
 from tests.prediction.memory import deployment, model_of, settle
 
+#: Access, listing, clock, connection and proxy: why a store was not read.
+OF_STORES = ["OVD651", "OVD654", "OVD656", "OVD657", "OVD658", "OVD666"]
 IN_STORE = "Give what a request to the store needs: "
 
 
@@ -76,7 +79,20 @@ def test_the_remedy_fits_the_reason(path: str, reason: str, remedy: str, has_pat
     assert found.remedy.summary.startswith(remedy)
     assert found.subject.server_path == (path if has_path else None)
     # Why a store could not be read is a finding of its own.
-    assert bool(found.causes) == path.startswith(("s3://", "gs://", "az://", "azfs://"))
+    of_store = path.startswith(("s3://", "gs://", "az://", "azfs://"))
+    assert [cause.code for cause in found.causes] == (OF_STORES if of_store else [])
+    assert all(cause.any_severity for cause in found.causes)
+
+
+def test_a_generative_model_that_is_not_loaded_as_far_as_requested() -> None:
+    plan = settle(deployment(), model_of("1"))
+    node = NodeModel("/m", "/m", not_loaded=("openvino-genai is missing",))
+    model = replace(plan.models[0], followed=GraphPlan("", models=(node,)))
+    found = only(replace(plan, models=(model,)))
+    assert (found.code, found.severity, found.subject.model) == ("OVD908", "info", "m")
+    assert found.message == "Not loaded: openvino-genai is missing"
+    assert found.detail == "The states are predicted from the files, and from what OpenVINO could read."
+    assert [item.observation for item in found.evidence] == ["openvino-genai is missing"]
 
 
 @pytest.mark.parametrize(

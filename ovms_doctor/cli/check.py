@@ -47,8 +47,8 @@ if TYPE_CHECKING:
 #: Maximum size in bytes of a facts file that is read.
 _LARGEST_FACTS = 4 << 30
 _PSEUDONYMS = (
-    "Names of hosts, users, files, models and buckets, and addresses, are pseudonyms: the facts were redacted. Who "
-    "collected them sees the real names with --redact-map FILE."
+    "Names of hosts, users, files, models and buckets, and addresses, are pseudonyms: the facts were "
+    "redacted. The person who collected them can show the real names with --redact-map FILE."
 )
 #: Seconds for one request to the running server of a container.
 _LONGEST_REQUEST = 5.0
@@ -113,7 +113,7 @@ def _check(typed: CheckOptions, output: OutputOptions) -> int:
         if interrupts.requested():
             notes = (
                 *report.notes,
-                "The run was interrupted; what it had not inspected by then is not judged.",
+                "The run was interrupted. The report does not cover what it had not inspected by then.",
             )
             report = replace(report, notes=notes, exit_code=EXIT_INTERRUPTED)
         if output.write_baseline is not None and report.error is None and not interrupts.requested():
@@ -185,7 +185,7 @@ def run_collect(typed: CheckOptions, output: OutputOptions) -> int:
     """Saves the facts with the options of the run; after an interruption, the facts collected so far."""
     run_start = begin(command_line())
     if output.redact_map is not None and not output.redact:
-        raise UsageError("--redact-map is for --redact, which is not given")
+        raise UsageError("--redact-map needs --redact")
     redaction_map = None
     if output.redact:
         from ovms_doctor.cli.redaction import map_path
@@ -218,8 +218,8 @@ def run_collect(typed: CheckOptions, output: OutputOptions) -> int:
                 f"replaced by pseudonyms: {redaction.receipt}",
                 "`check --facts` gives the same findings, states and exit code for the redacted facts"
                 if redaction.same
-                else "the report on the redacted facts differs from the report on the facts: say so in the ticket, and "
-                "add the report",
+                else "the report on the redacted facts differs from the report on the facts: mention this "
+                "in the ticket, and add the report",
                 f"{redaction_map}: the real names for the pseudonyms, readable by its owner only; keep it, and do not "
                 "send it with the facts",
             ]

@@ -97,7 +97,7 @@ def _check_sources(options: CheckOptions) -> None:
         raise ConflictingOptionsError("name targets, or give the server's own arguments behind --, not both")
     if len(sources) > 1:
         raise ConflictingOptionsError(
-            f"{' and '.join(sources)} exclude each other: each gives the whole deployment"
+            f"{' and '.join(sources)} exclude each other: each describes the whole deployment"
         )
     exclusive = [name for field, name in _BESIDE_TARGETS.items() if getattr(options, field) is not None]
     if exclusive and not options.targets:
@@ -106,7 +106,9 @@ def _check_sources(options: CheckOptions) -> None:
             f"{exclusive[0]} goes with a TARGET: here the server's own arguments give it ({own})"
         )
     if options.kernel_log is not None and not options.sources:
-        raise ConflictingOptionsError("--kernel-log goes with a container: name one, or a document of one")
+        raise ConflictingOptionsError(
+            "--kernel-log needs a container: name one, or a document that describes one"
+        )
     if options.sources and (options.bare_metal or options.as_me):
         name = "--as-me" if options.as_me else "--bare-metal"
         raise UsageError(f"{name} can be used with a TARGET or with --, not with a container")
@@ -115,13 +117,13 @@ def _check_sources(options: CheckOptions) -> None:
 def _check_beside_facts(values: Mapping[str, Any], arguments: Sequence[str] | None) -> None:
     """Raises UsageError for options that recorded facts exclude, because the facts contain the options of their run."""
     if "targets" in values or arguments is not None or CheckOptions(**values).sources:
-        raise ConflictingOptionsError("--facts gives what is checked as well: name no target beside it")
+        raise ConflictingOptionsError("--facts already contains the target: do not name a target with it")
     options = options_of(CheckOptions)
     others = [options[name][1].names[0] for name in values if not options[name][1].beside_facts]
     if others:
         raise ConflictingOptionsError(
-            f"{others[0]} has no effect beside --facts, which gives the options of its run: "
-            "only --ovms-version can be changed"
+            f"{others[0]} has no effect with --facts, which contains the options of its run: only "
+            "--ovms-version can be changed"
         )
 
 

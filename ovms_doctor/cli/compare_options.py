@@ -42,7 +42,7 @@ class CompareOptions(Struct, frozen=True):
         FailOn,
         Option(
             ("--fail-on",),
-            "The lowest severity of a finding that gives exit code 1; diff: of a new finding. [error]",
+            "The lowest severity of a finding that causes exit code 1; for diff, of a new finding. [error]",
             commands=_BOTH,
         ),
     ] = "error"
@@ -51,7 +51,7 @@ class CompareOptions(Struct, frozen=True):
         int | None,
         Option(
             ("--document-limit",),
-            "The most that is read of one file; 0: no limit. [4g]",
+            "The largest size that is read of one file; 0 means no limit. [4g]",
             "SIZE",
             option_values.document_limit,
             commands=_BOTH,
@@ -59,11 +59,11 @@ class CompareOptions(Struct, frozen=True):
     ] = None
     #: Whether the exit code is 0 despite findings.
     exit_zero: Annotated[
-        bool, Option(("--exit-zero",), "Exit with 0, also with findings.", commands=_BOTH)
+        bool, Option(("--exit-zero",), "Exit with code 0 even if there are findings.", commands=_BOTH)
     ] = False
     #: Whether text has no colours.
     no_color: Annotated[bool, Option(("--no-color",), "Use no colours.", commands=_BOTH)] = False
     #: Whether only the last line is written.
     quiet: Annotated[bool, Option(("--quiet", "-q"), "Write the last line only.", commands=_BOTH)] = False
     #: Whether nothing is shortened.
-    verbose: Annotated[bool, Option(("--verbose", "-v"), "Shorten nothing.", commands=_BOTH)] = False
+    verbose: Annotated[bool, Option(("--verbose", "-v"), "Show everything in full.", commands=_BOTH)] = False

@@ -63,7 +63,9 @@ def _nearest(directory: str, limits: DocumentLimits) -> tuple[str, dict[str, Any
     try:
         candidates = passing("readable", candidates, limits.timeout)
     except UsageError as error:
-        raise UsageError(f"{error}; with --no-config no configuration is looked for") from None
+        raise UsageError(
+            f"{error}; with --no-config, ovms-doctor does not search for a configuration"
+        ) from None
     for path in candidates:
         data = read_named_file(path, _LARGEST, limits)
         if os.path.basename(path) == SHARED and TABLE.encode() not in data:

@@ -93,8 +93,8 @@ class ConfiguredOptions:
                 )
             if key in NAMED_ONLY and not self.named:
                 raise self._error(
-                    f"{key_label} is taken only from a file that --config names: it runs code, writes files or hands "
-                    "over variables"
+                    f"{key_label} is accepted only in a file that --config names: it runs code, writes "
+                    "files or passes variables"
                 )
             field = names[key]
             _, hint, option = self.options[field]
@@ -180,7 +180,7 @@ class ConfiguredOptions:
         from ovms_doctor.checks.registry import matches_anything
 
         if not matches_anything(code):
-            raise self._error(f"{label}: no check, no finding and no code is called {shortened(code)}")
+            raise self._error(f"{label}: no check, no finding and no code has the name {shortened(code)}")
 
     def _error(self, text: str) -> UsageError:
         return UsageError(f"{self.label}: {text}")

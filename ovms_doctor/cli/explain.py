@@ -40,8 +40,8 @@ def run_explain(text: str, format_: str, *, no_color: bool) -> int:
         write_styled([explain_text(codes, notes, width=output.width, encoding=output.encoding)], output)
     else:
         print(
-            "ovms-doctor: nothing known answers to this; name a code (ovms-doctor checks lists them) or "
-            "paste a whole line of the server's log",
+            "ovms-doctor: this is neither a known code nor a known message; name a code (`ovms-doctor "
+            "checks` lists them) or paste a whole line of the server's log",
             file=sys.stderr,
         )
     return EXIT_OK if codes or notes else EXIT_FINDINGS

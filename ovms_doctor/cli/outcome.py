@@ -78,7 +78,7 @@ def _exit_code_of(command: Callable[[], object], arguments: Sequence[str]) -> in
         from ovms_doctor.cli.failure_text import failure_text
 
         text = failure_text(error)
-        print(f"ovms-doctor: could not go on: {text}", file=sys.stderr)
+        print(f"ovms-doctor: could not continue: {text}", file=sys.stderr)
         _write_failure(text, arguments, EXIT_INCOMPLETE)
         return EXIT_INCOMPLETE
 

@@ -27,9 +27,7 @@ FORMAT = "ovms-doctor redaction map"
 _LARGEST = 1 << 30
 #: The number of keys to try until the report on the facts stays the same.
 _TRIES = 5
-_WARNING = (
-    "Keep this file. Everybody who has it can read the real names in the facts; do not send it with them."
-)
+_WARNING = "Keep this file, and do not send it with the facts: it shows the real names in them."
 #: The receipt's names for the kinds of replaced names: singular, plural.
 _NAMES: Mapping[Kind, tuple[str, str]] = {
     "host": ("part of host names", "parts of host names"),
@@ -98,7 +96,7 @@ def map_path(output: OutputOptions) -> str:
             )
         path = f"{(facts or '').removesuffix('.json')}.map.json"
     if path == "-":
-        raise UsageError("--redact-map: a file is needed, for the map stays here")
+        raise UsageError("--redact-map: name a file, because the map stays on this host")
     if facts is not None and os.path.realpath(path) == os.path.realpath(facts):
         raise UsageError(f"--redact-map: {path} is the file of the facts")
     if os.path.lexists(path):

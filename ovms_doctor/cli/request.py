@@ -77,7 +77,7 @@ def _check_usage(check_options: CheckOptions, options: RequestOptions) -> None:
     if sum(sources) > 1:
         raise ConflictingOptionsError("--model, --url and --metadata exclude each other")
     if not any(sources) and options.error is None:
-        raise UsageError("say what is served: --model DIR, --url http://HOST:PORT or --metadata FILE")
+        raise UsageError("name the served models: --model DIR, --url http://HOST:PORT or --metadata FILE")
 
 
 # -- the request -----------------------------------------------------------------------------------------
@@ -134,7 +134,7 @@ def _named_file(name: str, directory: str, limits: DocumentLimits) -> bytes:
     """Returns the content of a file that a curl command line names, relative to the working directory or to the file
     with the command line."""
     if name == "-":
-        raise DocumentError("the data come from standard input, which is not available")
+        raise DocumentError("the data comes from standard input, which is not available")
     for path in (name, os.path.join(directory, name)):
         with suppress(UsageError):
             return read_named_file(path, LARGEST_INPUT, limits)
@@ -303,7 +303,7 @@ def _report_error_text(
     from ovms_doctor.prediction.requests.error_texts import recognise_error
 
     proof = recognise_error(text)
-    unjudged = "" if proof is not None else "no text of the server or of a known client is in it"
+    unjudged = "" if proof is not None else "it contains no text of the server or of a known client"
 
     def request_info() -> RequestInfo:
         from ovms_doctor.report.request_json import error_document
@@ -313,7 +313,7 @@ def _report_error_text(
         return error_document(code_name, found, parts, str(release), request_server.release_from)
 
     if proof is None:
-        last = ("?", f"the text proves nothing: {unjudged}; give the request itself")
+        last = ("?", f"the text does not show the cause: {unjudged}; give the request itself")
     else:
         last = ("✗", f"the server answered “{proof.text}”" if proof.code.isupper() else proof.text)
     findings = error_text_findings(proof, models)

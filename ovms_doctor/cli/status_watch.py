@@ -82,7 +82,7 @@ def changes(before: dict[str, str] | None, now: dict[str, str]) -> Iterator[str]
             yield f"{name}: {state} (before: {earlier})"
     for name in before or ():
         if name not in now:
-            yield f"{name}: not listed any more"
+            yield f"{name}: no longer listed"
 
 
 def _write_changes(before: dict[str, str] | None, now: dict[str, str]) -> None:
@@ -101,4 +101,4 @@ def _draw(report: Report, status: LiveStatus, output_options: OutputOptions, int
     sys.stdout.flush()
     write_status(report, status, output_options, standard_output(no_color=output_options.no_color))
     at = datetime.now().astimezone().strftime("%H:%M:%S")
-    print(f"\n {at}, looked at every {interval:g} s; Ctrl-C ends", flush=True)
+    print(f"\n {at}, queried every {interval:g} s; Ctrl-C ends", flush=True)

@@ -44,7 +44,10 @@ def usage_message(
         similar = similar_names(choice["value"], allowed, 1, 0.5)
         suggested = f" Did you mean {similar[0]}?" if similar else ""
         name = choice["name"].replace("'", "").replace(" / ", " or ")
-        return f"{name}: {shortened(choice['value'])} is none of {', '.join(allowed)}.{suggested} See {help_line}"
+        return (
+            f"{name}: {shortened(choice['value'])} is not one of {', '.join(allowed)}.{suggested} See "
+            f"{help_line}"
+        )
     missing = _MISSING.match(text)
     if missing is not None:
         return f"{arguments[0]} needs {missing['name']}. See {help_line}"

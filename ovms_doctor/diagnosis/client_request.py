@@ -95,7 +95,7 @@ def _settled(attempt: Callable[[], T], facts: Facts, collector: Collector | None
                 facts.close("nothing was examined")
             else:
                 facts.add(collector.collect(missing.questions, None))
-    raise RuntimeError("the rules ask without end")
+    raise RuntimeError("the rules never stop asking for facts")
 
 
 def complete(request: ClientRequest, models: ServedModels) -> ClientRequest:

@@ -53,7 +53,7 @@ def deployment_for(options: CheckOptions, facts: Facts) -> Deployment:
     understood = _understood(options, base, policy, facts)
     configs = [item for item in understood if item.config_path is not None]
     if configs and len(understood) > 1:
-        raise UsageError("a config.json is a whole configuration: name it alone")
+        raise UsageError("a config.json is a complete configuration: name it as the only target")
     models = _distinct([_with_target_device(model, options) for item in understood for model in item.models])
     kinds = {item.target.kind for item in understood}
     single = len(understood) == 1 and not configs and kinds != {"repository"}
@@ -125,12 +125,15 @@ def _copy_notes(options: CheckOptions) -> tuple[Note, ...]:
     for mount in options.mounts:
         if mount.rights == "copy":
             text = (
-                f"{mount.server} is judged by the copy {mount.host}: content and layout, not the rights, which may "
-                f"differ (--mount {mount.host}:{mount.server}:rights if the copy has those of the original)"
+                f"{mount.server} is examined in the copy {mount.host}: its content and layout, but not "
+                f"its permissions, which can differ (--mount {mount.host}:{mount.server}:rights if the "
+                "copy has the permissions of the original)"
             )
             notes.append(Note(None, text))
         elif mount.rights == "kept":
-            notes.append(Note(None, f"{mount.server} is judged by the copy {mount.host}, with its rights"))
+            notes.append(
+                Note(None, (f"{mount.server} is examined in the copy {mount.host}, with its permissions"))
+            )
     return tuple(notes)
 
 
@@ -223,5 +226,5 @@ def server_path(path: str, options: CheckOptions) -> str:
     """Returns the server path of a path of this host. Raises UsageError for a path outside all mounts."""
     found = options.mount_table.to_server(path)
     if found is None:
-        raise UsageError(f"{path} is under none of the mounts, so the server cannot reach it")
+        raise UsageError(f"{path} is not on any of the mounts, so the server cannot reach it")
     return found

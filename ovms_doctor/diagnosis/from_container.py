@@ -23,15 +23,15 @@ _NODES = {
     "gpu.intel.com/xe": "/dev/dri",
     "npu.intel.com/accel": "/dev/accel",
 }
-_UNKNOWN_BIND = "is mounted from a path of the host that is not known here"
+_UNKNOWN_BIND = "is mounted from a path of the host that is not known"
 _CONTENT = {
-    "volume": "is the volume {name}, whose files cannot be reached from here",
-    "tmpfs": "is a tmpfs, whose content only the container sees",
+    "volume": "is the volume {name}, whose files cannot be reached from this host",
+    "tmpfs": "is a tmpfs, whose content is visible only in the container",
     "config": "comes from {name}, which is not on this host",
-    "claim": "is the volume claim {name}, whose files cannot be reached from here",
+    "claim": "is the volume claim {name}, whose files cannot be reached from this host",
     "bind": "is mounted from {host}, which is not on this host",
-    "image": "is an image's files, which cannot be reached from here",
-    "other": "is a volume whose files cannot be reached from here",
+    "image": "is the files of an image, which cannot be reached from this host",
+    "other": "is a volume whose files cannot be reached from this host",
 }
 
 
@@ -54,7 +54,7 @@ def options_from_container(
     if release is None and "@" in container.image and container.state is None:
         # The labels of an image are known only if the engine was queried for them.
         problem = (
-            "The image is named by its digest, which does not tell the release. --ovms-version names it."
+            "The image is named by its digest, which does not show the release. Set it with --ovms-version."
         )
         container = replace(container, problems=(*container.problems, problem))
     mounts = _mounts(container, options.mounts, missing_paths)
@@ -94,7 +94,7 @@ def _release(container: Container) -> str | None:
         if "older" not in str(error):
             return None
         raise UsageError(
-            f"{container.release_from}: {error}; --ovms-version names the release whose rules are used instead"
+            f"{container.release_from}: {error}. Set the release whose rules are used with --ovms-version."
         ) from None
     return container.release
 
@@ -115,15 +115,18 @@ def _user(options: CheckOptions, container: Container) -> tuple[User, str, str]:
     # Unknown permissions must not be reported as missing, and root lacks none.
     unknown = User(0, 0)
     if "user" in container.unknown_fields:
-        problem = "The container's user is not known: no permission is reported as missing. --user UID:GID names it."
+        problem = (
+            "The container's user is not known, so no permission is reported as missing. Set the user "
+            "with --user UID:GID."
+        )
         return unknown, "not known: the source does not name the user", problem
     inside = _inside(text)
     if inside is None:
         problem = (
-            f"The container's user {text} is a name that only the image's /etc/passwd explains: the image's own "
-            f"user, uid {IMAGE_USER.uid}, is assumed. --user UID:GID names it."
+            f"The container's user {text} is a name that only the image's /etc/passwd defines: the "
+            f"image's own user, uid {IMAGE_USER.uid}, is assumed. Set the user with --user UID:GID."
         )
-        return IMAGE_USER, f"as in the image: the ids of {text} stand in its files alone", problem
+        return IMAGE_USER, f"as in the image: only its files contain the ids of {text}", problem
     numbers = {group: _gid(group) for group in container.groups}
     groups = [number for number in numbers.values() if number is not None]
     if container.fs_group is not None:
@@ -132,7 +135,7 @@ def _user(options: CheckOptions, container: Container) -> tuple[User, str, str]:
     user_from = "as in the image" if not text or text == "ovms" else f"as the container has it: {text}"
     named = next((group for group, number in numbers.items() if number is None), "")
     problem = (
-        f"The group {named} is a name that only the image's /etc/group explains: it is left out."
+        f"The group {named} is a name that only the image's /etc/group defines. It is not used."
         if named
         else ""
     )
@@ -142,8 +145,8 @@ def _user(options: CheckOptions, container: Container) -> tuple[User, str, str]:
     if mapped is None:
         kind = container.user_namespace
         problem = (
-            f"The container's ids are {kind}, and which ids of this host they are is not known: no permission is "
-            "reported as missing."
+            f"The container's ids are {kind}, and it is not known which ids of this host they are. No "
+            "permission is reported as missing."
         )
         return unknown, f"not known on this host: its ids are {kind}", problem
     return mapped, f"{user.uid} in the container, whose ids are {container.user_namespace}", problem
@@ -235,11 +238,13 @@ def _unavailable(container: Container, mounts: tuple[Mount, ...]) -> tuple[Unava
         content = _UNKNOWN_BIND if mount.kind == "bind" and mount.host is None else _CONTENT[mount.kind]
         reason = content.format(name=mount.name or "(without a name)", host=mount.host)
         found.append(
-            UnavailablePath(mount.server, f"{mount.server} {reason}: --mount HOST:{mount.server} tells where")
+            UnavailablePath(
+                mount.server, (f"{mount.server} {reason}: name its path with --mount HOST:{mount.server}")
+            )
         )
     if not mounts or "mounts" in container.unknown_fields:
         # Without a mount, a path of the server would be used as a path of this host.
-        found.append(UnavailablePath("/", "it is in the image itself, which cannot be read from here"))
+        found.append(UnavailablePath("/", "it is in the image itself, which cannot be read from this host"))
     return tuple(found)
 
 

@@ -103,8 +103,8 @@ def _doubted(finding: Finding, served: dict[str, LiveServable], findings: Sequen
         detail = f"{next_load}Now the running server serves what it loaded before the change."
         return replace(finding, detail=detail.strip(), evidence=evidence)
     detail = (
-        f"{finding.detail} The running server serves it nevertheless, and no change since it was loaded is known: a "
-        "start now may go well, too."
+        f"{finding.detail} The running server serves it nevertheless, and no change since the load is "
+        "known. A new start may therefore succeed too."
     )
     return replace(finding, severity="warning", confidence="low", detail=detail.strip(), evidence=evidence)
 
@@ -134,8 +134,9 @@ def _explained(finding: Finding, findings: Sequence[Finding], context: Context) 
     detail = finding.detail
     if _is_predicted_to_serve(finding, context):
         detail += (
-            " The files and the configuration as they are now give no reason for it: it lies in what the server met "
-            "when it loaded them, such as memory or a device, or in files that were changed since."
+            " The files and the configuration as they are now give no reason for it. The reason is a "
+            "condition when the server loaded them, such as memory or a device, or a file that was "
+            "changed later."
         )
     return replace(finding, detail=f"{detail}{_logged(finding, context)}".strip())
 

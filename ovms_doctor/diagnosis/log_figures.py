@@ -153,7 +153,7 @@ def load_unexplained(servable: ServableHistory) -> Finding:
     """Returns the finding on a servable that does not load for a reason that is not in the log."""
     return _finding(
         LOAD_FAILS_UNEXPLAINED,
-        f"{servable.name} does not load, and the log does not hold the reason.",
+        f"{servable.name} does not load, and the log does not contain the reason.",
         servable=servable.name,
         version=servable.version,
         evidence=f"line {servable.since_line:,}: {servable.state} {servable.error_code}",

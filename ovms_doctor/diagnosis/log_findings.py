@@ -257,7 +257,7 @@ class _Groups:
         if group.others:
             sentences.append(f"The same message is written for {', '.join(group.others[:8])}.")
         if not lasting:
-            sentences.append("It is over: the log shows no trace of it after the last occurrence.")
+            sentences.append("The problem is over: the log does not show it after the last occurrence.")
             severity = "warning" if severity == "error" else severity
         if group.source:
             sentences.append(f"Logged by {group.source}.")
@@ -312,12 +312,12 @@ def _hidden(log: LogSummary) -> str | None:
         return None
     if log.level == "info":
         return (
-            "This log begins at INFO, where the server does not log requests: start it with --log_level DEBUG to have "
-            "them here, or with --metrics_enable to have them counted under /metrics."
+            "This log begins at INFO, a level at which the server does not log requests. Start it with "
+            "--log_level DEBUG to log them, or with --metrics_enable to count them under /metrics."
         )
     return (
-        "This log holds warnings and errors only: states of servables are logged from --log_level INFO on, "
-        "requests from DEBUG on."
+        "This log contains only warnings and errors. The server logs states of servables from --log_level "
+        "INFO on, and requests from DEBUG on."
     )
 
 
@@ -327,11 +327,14 @@ def _time_notes(log: LogSummary) -> Iterator[str]:
     if len(log.clock_jumps) > 3:
         yield f"The clock goes back {len(log.clock_jumps) - 3} more times."
     if log.year_missing:
-        yield "The stamps of the system log have no year: times are those that the server itself writes."
+        yield (
+            "The times of the system log have no year. The report uses the times that the server itself "
+            "writes."
+        )
 
 
 def _jump(jump: ClockJump) -> str:
     text = f"At line {jump.line:,} the clock goes back by {jump.seconds:,.0f} s, from {jump.before} to {jump.after}"
     if abs(jump.seconds - _DST) <= _DST_SLACK:
         text += ", as at the end of daylight saving time"
-    return f"{text}. Durations leave this out."
+    return f"{text}. Durations do not include this."

@@ -12,7 +12,7 @@ from ovms_doctor.model.log import LogSummary
 
 #: Checks whose findings only a running server can show.
 _ONLY_LOGGED = (CHECK.name, "requests")
-_CHANGED = "The rules do not find this now: something has changed since the log was written."
+_CHANGED = "The rules do not find this problem now: something has changed since the log was written."
 
 
 def joined(findings: list[Finding], log: LogSummary) -> list[Finding]:
@@ -63,4 +63,4 @@ def _confirmed(finding: Finding, logged: Finding) -> Finding:
 
 
 def _is_over(finding: Finding) -> bool:
-    return "It is over" in finding.detail
+    return "The problem is over" in finding.detail

@@ -123,7 +123,7 @@ def _crashed(outcome: Outcome) -> Finding:
         CHECK_CRASHED.severity,
         Subject(),
         f"The check {outcome.name} crashed: {outcome.reason}",
-        "Its findings are missing from this report. Please report it with the recorded facts.",
+        "Its findings are missing from this report. Report it with the recorded facts.",
         relative=outcome.name,
     )
 

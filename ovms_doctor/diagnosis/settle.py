@@ -112,7 +112,7 @@ def _until_settled(
             # The facts collected so far still give a report: the rules run on them.
             facts.add(getattr(stop, "answers", {}))
             facts.close("interrupted")
-    raise RuntimeError("the rules ask without end")
+    raise RuntimeError("the rules never stop asking for facts")
 
 
 def numbered(questions: Sequence[AnyQuestion], progress: Progress) -> Callable[[AnyQuestion], None]:

@@ -116,7 +116,7 @@ def server_command(
         if not words or for_shell:
             name = f"the image {for_message(image)}" if image else "the image"
             return ServerCommand(
-                (), None, f"What {name} runs by itself is not known here: docker inspect shows it."
+                (), None, f"What {name} runs by default is not known here: docker inspect shows it."
             )
     words = [*(entrypoint or ()), *words]
     if not words:
@@ -136,7 +136,9 @@ def server_command(
 def _follow(words: Sequence[str], context: ShellContext, depth: int) -> ServerCommand:
     """Follows wrappers and shells to the server. Raises UnknownArgumentsError if they do not lead to it."""
     if depth > _DEEPEST:
-        raise UnknownArgumentsError("The container's command has too many wrappers: it was not followed.")
+        raise UnknownArgumentsError(
+            "The container's command has too many wrappers, and ovms-doctor did not follow it."
+        )
     name = posixpath.basename(words[0])
     if name == "ovms":
         return ServerCommand((words[0],), redact_arguments(words[1:]))
@@ -154,11 +156,11 @@ def _follow(words: Sequence[str], context: ShellContext, depth: int) -> ServerCo
         start = _command_start(words, name)
     else:
         raise UnknownArgumentsError(
-            f"The container runs {for_message(words[0])} and not the server itself: "
-            "which arguments that program gives the server is not known."
+            f"The container runs {for_message(words[0])} and not the server itself. It is not known which "
+            "arguments that program passes to the server."
         )
     if start >= len(words):
-        raise UnknownArgumentsError(f"The container runs {for_message(words[0])}, and no command with it.")
+        raise UnknownArgumentsError(f"The container runs {for_message(words[0])}, without a command.")
     found = _follow(words[start:], context, depth + 1)
     before = [
         f"{word.partition('=')[0]}={HIDDEN}" if _ASSIGNMENT.match(word) else word for word in words[:start]
@@ -193,7 +195,7 @@ def _shell(words: Sequence[str], context: ShellContext, depth: int) -> ServerCom
     if at < len(words) and words[at] in ("-", "--"):
         at += 1
     if at >= len(words):
-        raise UnknownArgumentsError(f"The container runs {for_message(words[0])} and gives it no script.")
+        raise UnknownArgumentsError(f"The container runs {for_message(words[0])} without a script.")
     if not is_script:
         raise UnknownArgumentsError(
             f"The container runs the script {for_message(words[at])}, which cannot be read here."
@@ -206,7 +208,7 @@ def _shell(words: Sequence[str], context: ShellContext, depth: int) -> ServerCom
             continue
         if command.unknown:
             raise UnknownArgumentsError(
-                f"The server's arguments hold {command.unknown}, which only the container's shell sets."
+                f"The server's arguments contain {command.unknown}, which only the container's shell can set."
             )
         found.append((command, _follow(command.words, context, depth + 1)))
     if not found:

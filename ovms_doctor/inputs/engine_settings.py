@@ -88,7 +88,7 @@ def _limits(settings: EngineSettings) -> ContainerLimits:
     memory = settings.read("memory", engine_values.read_memory)
     swap = settings.read("memory-swap", engine_values.read_swap)
     if swap and memory and swap < memory:
-        raise RefusedValueError("the limit of memory and swap is less than --memory, and it counts both")
+        raise RefusedValueError("the limit of memory and swap is less than --memory, but it includes both")
     period, quota, pids = map(settings.whole, ("cpu-period", "cpu-quota", "pids-limit"))
     cpus = settings.read("cpus", engine_values.read_cpus)
     open_files = None
@@ -145,7 +145,7 @@ def _gpus(settings: EngineSettings) -> list[str]:
     for text in found:
         if "=" not in text and text != "all" and not re.fullmatch(r"-?\d{1,9}", text):
             raise RefusedValueError(
-                f'--gpus takes "all", a number or device=…, and not "{for_message(text)}"'
+                f'--gpus accepts "all", a number or device=…, but not "{for_message(text)}"'
             )
     return found
 
@@ -158,5 +158,5 @@ def _security(settings: EngineSettings, *, any_namespace: bool) -> tuple[str, ..
             raise RefusedValueError(f'"{for_message(text)}" is not a security option')
     mode = settings.last("userns")
     if mode and mode != "host" and not any_namespace:
-        raise RefusedValueError(f'--userns takes host alone, and not "{for_message(mode)}"')
+        raise RefusedValueError(f'--userns accepts only host, but not "{for_message(mode)}"')
     return (*found, *([f"userns={mode}"] if mode else []))

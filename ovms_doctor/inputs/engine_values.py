@@ -70,7 +70,7 @@ def read_memory(text: str) -> int | None:
     size = read_size(text)
     if 0 < size < SMALLEST_MEMORY:
         raise RefusedValueError(
-            f'"{for_message(text)}" is less than 6 MB, the smallest memory limit that the engine takes'
+            f'"{for_message(text)}" is less than 6 MB, the smallest memory limit that the engine accepts'
         )
     return size or None
 
@@ -83,7 +83,7 @@ def check_user(text: str) -> str:
     for part in text.split(":", 1):
         if _NUMBER.fullmatch(part) and not 0 <= int(part) <= _LARGEST_ID:
             raise RefusedValueError(
-                f'"{for_message(text)}" is not a user: the engine takes ids from 0 to {_LARGEST_ID}'
+                f'"{for_message(text)}" is not a user: the engine accepts ids from 0 to {_LARGEST_ID}'
             )
     return text
 
@@ -136,10 +136,10 @@ def check_ulimit(name: str, values: Iterable[str]) -> int:
         raise RefusedValueError(f'there is no limit with the name "{for_message(name)}"')
     numbers = [read_whole(value, f"the limit {name}") for value in values]
     if len(numbers) not in (1, 2):
-        raise RefusedValueError(f"the limit {name} takes a soft and a hard value, not {len(numbers)}")
+        raise RefusedValueError(f"the limit {name} needs a soft and a hard value, not {len(numbers)} values")
     soft, hard = numbers[0], numbers[-1]
     if hard != -1 and (soft == -1 or soft > hard):
-        raise RefusedValueError(f"the soft limit {name} is above the hard one")
+        raise RefusedValueError(f"the soft limit {name} is greater than the hard limit")
     return soft
 
 
@@ -164,7 +164,7 @@ def read_ports(text: str) -> tuple[PublishedPort, ...]:
     if end == first and host_end != host_first:
         return (PublishedPort(first, None, address, protocol),)  # the engine chooses one of the range
     if end - first != host_end - host_first:
-        raise RefusedValueError(f'the ranges of "{for_message(text)}" are not equally long')
+        raise RefusedValueError(f'the ranges of "{for_message(text)}" do not have the same length')
     # Port 0 of the host lets the engine choose as well.
     return tuple(
         PublishedPort(first + step, host_first + step or None, address, protocol)
@@ -176,7 +176,7 @@ def check_name(name: str) -> str:
     """Returns a container's name."""
     if not re.fullmatch(r"/?[A-Za-z0-9][A-Za-z0-9_.-]+", name, re.ASCII):
         raise RefusedValueError(
-            f'"{for_message(name)}" cannot be a container\'s name: it takes two or more of a-z, A-Z, 0-9, _, . and -'
+            f'"{for_message(name)}" cannot be a container\'s name: a name has two or more of a-z, A-Z, 0-9, _, . and -'
         )
     return name.removeprefix("/")
 
@@ -185,7 +185,7 @@ def check_image(text: str) -> str:
     """Returns the name of an image; upper-case letters are allowed only in the registry and in the tag."""
     if len(text) > LONGEST_IMAGE or not _IMAGE.fullmatch(text):
         raise RefusedValueError(
-            f'"{for_message(text)}" stands where the image is expected, and cannot be the name of one'
+            f'"{for_message(text)}" is in the position of the image, but cannot be the name of an image'
         )
     return text
 
@@ -205,7 +205,7 @@ def read_restart(text: str) -> str:
             f'"{for_message(text)}" is not a restart policy: no, always, unless-stopped or on-failure[:times]'
         )
     if colon and count and (name != "on-failure" or not re.fullmatch(r"\d{1,9}", count, re.ASCII)):
-        raise RefusedValueError(f'"{for_message(text)}": only on-failure takes a number of times')
+        raise RefusedValueError(f'"{for_message(text)}": only on-failure accepts a number of times')
     return f"{name}:{count}" if count and int(count) else name or "no"
 
 
@@ -268,7 +268,9 @@ def _address(text: str) -> str:
         try:
             ipaddress.ip_address(text)
         except ValueError:
-            raise RefusedValueError(f'"{for_message(text)}" is no IP address for a published port') from None
+            raise RefusedValueError(
+                f'"{for_message(text)}" is not an IP address for a published port'
+            ) from None
     return text
 
 
@@ -278,7 +280,7 @@ def _port_range(text: str) -> tuple[int, int]:
     if not all(_PORT.fullmatch(number) for number in numbers) or max(map(int, numbers)) > 65535:
         raise RefusedValueError(f'"{for_message(text)}" is not a port from 0 to 65535')
     if int(numbers[1]) < int(numbers[0]):
-        raise RefusedValueError(f'the range of ports "{for_message(text)}" runs backwards')
+        raise RefusedValueError(f'the range of ports "{for_message(text)}" ends before it begins')
     return int(numbers[0]), int(numbers[1])
 
 

@@ -104,7 +104,7 @@ def read_mount(text: str, directory: str, *, podman: bool = False) -> ContainerM
     elif kind in ("volume", "image") and source:
         name = check_volume_name(source) if kind == "volume" else source
     elif kind == "tmpfs" and source:
-        raise RefusedValueError("a mount of type tmpfs takes no source")
+        raise RefusedValueError("a mount of type tmpfs cannot have a source")
     return ContainerMount(
         inside(fields["target"]),
         _KINDS.get(kind, "other"),
@@ -169,7 +169,7 @@ def check_volume_name(name: str) -> str:
             if name.startswith("~")
             else f'; a directory needs a path that begins with / or "./{for_message(name)}"'
         )
-        more = " (a shell leaves ~ alone there; write $HOME)" if name.startswith("~") else ""
+        more = " (a shell does not expand ~ there; write $HOME)" if name.startswith("~") else ""
         raise RefusedValueError(
             f'"{for_message(name)}" is neither an absolute path nor a volume\'s name{hint}{more}'
         )
@@ -218,13 +218,13 @@ def _mount_fields(text: str, podman: bool) -> dict[str, str]:
     try:
         (row,) = csv.reader([text.strip()], strict=True)
     except (csv.Error, ValueError):
-        raise RefusedValueError("a mount is not a list of name=value with commas between") from None
+        raise RefusedValueError("a mount is not a list of name=value, separated by commas") from None
     fields: dict[str, str] = {}
     for item in row:
         key, equals, value = item.partition("=")
         if key != key.strip() or value != value.strip():
             raise RefusedValueError(
-                f'the field "{for_message(key.strip())}" of a mount has a blank beside its name or value'
+                f'the field "{for_message(key.strip())}" of a mount has a blank before or after its name or value'
             )
         key = key if podman and key in _PODMAN_FIELDS else key.lower()
         key = _KEYS.get(key, key)
@@ -242,7 +242,7 @@ def _check_exclusive(kind: str, fields: dict[str, str]) -> None:
     for key in fields:
         owner, dash, _ = key.partition("-")
         if dash and owner in _KINDS and owner != kind:
-            raise RefusedValueError(f'"{key}" of a mount does not go with its type {kind}')
+            raise RefusedValueError(f'"{key}" of a mount cannot be used with its type {kind}')
 
 
 def _truth(fields: dict[str, str], key: str) -> bool:

@@ -59,8 +59,8 @@ _MARK = lazy_pattern("\0([uq])([0-9]+)\0")
 _DECLARING = frozenset(("export", "readonly", "local", "declare", "typeset"))
 _BEFORE_COMMAND = frozenset(("{", "then", "do", "else", "!"))
 _LOST_BREAK = (
-    "A line begins with an option although the line before does not end in a backslash: a shell would end the "
-    "command there. Both are read as one command."
+    "A line begins with an option although the line before does not end in a backslash: a shell would end "
+    "the command there. ovms-doctor reads both lines as one command."
 )
 
 
@@ -119,7 +119,7 @@ def split_text(text: str, context: ShellContext) -> ShellText:
     """Returns the commands in ``text``. Raises DocumentError for a text that a shell refuses, such as a quote that
     is not closed."""
     if "\0" in text:
-        raise DocumentError("The line holds a NUL, which no command line can.")
+        raise DocumentError("The line contains a NUL, which a command line cannot contain.")
     scanner = _Scanner(text.replace("\r\n", "\n"), context)
     scanner.run()
     return scanner.result
@@ -144,7 +144,7 @@ class _Scanner:
             self.at = match.end()
             self.token(str(match.lastgroup), match)
         if self.quoted:
-            raise DocumentError('A quote (") is opened and never closed.')
+            raise DocumentError('A quote (") is opened and not closed.')
         self.end_command()
 
     def token(self, kind: str, match: re.Match[str]) -> None:
@@ -153,14 +153,14 @@ class _Scanner:
             self.blank()
         elif kind == "lost_continuation":
             raise DocumentError(
-                "A line ends with a backslash and a blank after it: the shell does not continue the command then. "
+                "A line ends with a backslash and a blank: the shell does not continue the command there. "
                 "Remove the blank."
             )
         elif kind == "unclosed":
-            raise DocumentError("A quote (') is opened and never closed.")
+            raise DocumentError("A quote (') is opened and not closed.")
         elif kind == "placeholder":
             raise DocumentError(
-                f"The line still holds the placeholder {text}: put the real value in its place."
+                f"The line still contains the placeholder {text}: replace it with the real value."
             )
         elif kind == "ansi":
             self.put(_ansi_c(text[2:-1]), "$'…'", splits=False)
@@ -259,7 +259,7 @@ class _Scanner:
     def until(self, end: int, opened: str) -> str:
         """Returns the text up to ``end``, and moves the position there."""
         if end < 0:
-            raise DocumentError(f"{opened} is opened and never closed.")
+            raise DocumentError(f"{opened} is opened and not closed.")
         start, self.at = self.at, end + 1
         return self.text[start:end]
 

@@ -60,7 +60,9 @@ def load_documents(text: str, name: str, kind: DocumentKind) -> list[Any]:
     """Returns the documents in ``text``. Raises DocumentError, which begins with ``name`` and has the line if it is
     known."""
     if len(text) > kind.largest or len(text.encode("utf-8", "surrogatepass")) > kind.largest:
-        raise DocumentError(f"{name} is longer than {kind.largest >> 20} MiB, which no such document is")
+        raise DocumentError(
+            f"{name} is longer than {kind.largest >> 20} MiB, which is too long for such a document"
+        )
     documents = _json(text, name) if text.lstrip()[:1] in ("{", "[") else None
     if documents is None:
         documents = _yaml(text, name, kind)
@@ -164,7 +166,7 @@ class _Measure:
         elif isinstance(node, yaml.SequenceNode):
             size += sum(self.count(item, depth + 1) for item in node.value)
         if size > self.kind.most_values:
-            raise DocumentError(f"{self.name} is far too large once its aliases are written out{_line(node)}")
+            raise DocumentError(f"{self.name} is far too large after its aliases are expanded{_line(node)}")
         self.known[id(node)] = size
         return size
 
@@ -209,7 +211,7 @@ class _Converter:
             if key_node.tag == f"{_TAG}merge":
                 for part in value if isinstance(value, list) else [value]:
                     if not isinstance(part, dict):
-                        raise DocumentError(f"{self.name} has a << that takes no mapping{_line(key_node)}")
+                        raise DocumentError(f"{self.name} has a << without a mapping{_line(key_node)}")
                     merged = {**part, **merged}
                 continue
             if not isinstance(key_node.value, str):

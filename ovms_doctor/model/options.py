@@ -132,7 +132,7 @@ class CheckOptions(Struct, frozen=True, dict=True):
     #: The kind of a directory, if the user sets it.
     as_: Annotated[
         Literal["repository", "model"] | None,
-        Option(("--as",), "Treat a directory as this. [found from its contents]"),
+        Option(("--as",), "Treat a directory as a repository or as a model. [found from its contents]"),
     ] = None
     #: The release whose rules are used; None: the newest known one.
     release: Annotated[
@@ -193,7 +193,7 @@ class CheckOptions(Struct, frozen=True, dict=True):
         str | None,
         Option(
             ("--env-file",),
-            "A file with such variables, one per line, as Docker reads them.",
+            "A file with variables of the server's environment, one in each line, as Docker reads them.",
             "FILE",
             saved=False,
         ),
@@ -270,7 +270,8 @@ class CheckOptions(Struct, frozen=True, dict=True):
         int,
         Option(
             ("--download-limit",),
-            "The most that is downloaded of one version in a store, to load it; 0: no limit. [1g]",
+            "The largest size that is downloaded of one version in a store, to load it; 0 means no limit. "
+            "[1g]",
             "SIZE",
             option_values.download_limit,
             commands=_LOADING,
@@ -281,7 +282,8 @@ class CheckOptions(Struct, frozen=True, dict=True):
         int | None,
         Option(
             ("--document-limit",),
-            "The most that is read of a named document; 0: no limit. [by its kind, 64m or more]",
+            "The largest size that is read of a document; 0 means no limit. [depends on its kind, 64m or "
+            "more]",
             "SIZE",
             option_values.document_limit,
             beside_facts=True,
@@ -304,7 +306,8 @@ class CheckOptions(Struct, frozen=True, dict=True):
         int | None,
         Option(
             ("--jobs", "-j"),
-            "Models that are inspected and loaded at a time. [as many as cores and memory allow]",
+            "The number of models that are inspected and loaded at the same time. [as many as cores and "
+            "memory allow]",
             "N",
             option_values.jobs,
             beside_facts=True,
@@ -340,7 +343,7 @@ class CheckOptions(Struct, frozen=True, dict=True):
         str | None,
         Option(
             ("--facts",),
-            "Facts that collect saved, instead of this host and its stores.",
+            "Facts that `collect` saved; they are used instead of this host and its stores.",
             "FILE",
             commands=("check",),
             beside_facts=True,

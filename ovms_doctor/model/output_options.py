@@ -63,7 +63,7 @@ class OutputOptions(Struct, frozen=True):
         tuple[str, ...],
         Option(
             ("--ignore",),
-            "Report all but these: code prefixes, names of findings, or checks.",
+            "Leave these out of the report: code prefixes, names of findings, or checks.",
             "CODE[,CODE…]",
             commands=("check", "logs", "status"),
         ),
@@ -116,13 +116,13 @@ class OutputOptions(Struct, frozen=True):
         FailOn,
         Option(
             ("--fail-on",),
-            "The lowest severity of a finding that gives exit code 1. [error]",
+            "The lowest severity of a finding that causes exit code 1. [error]",
             commands=_REPORTING,
         ),
     ] = "error"
     #: Whether the exit code is 0 with any findings.
     exit_zero: Annotated[
-        bool, Option(("--exit-zero",), "Exit with 0, also with findings.", commands=_REPORTING)
+        bool, Option(("--exit-zero",), "Exit with code 0 even if there are findings.", commands=_REPORTING)
     ] = False
     #: The file into which the remedies are written as a shell script.
     script: Annotated[
@@ -174,7 +174,7 @@ class OutputOptions(Struct, frozen=True):
         bool,
         Option(
             ("--no-ignores",),
-            "Also report the findings that the configuration or the baseline leaves out.",
+            "Also report the findings that the configuration or the baseline excludes.",
             commands=_CONFIGURED,
         ),
     ] = False
@@ -214,6 +214,8 @@ class OutputOptions(Struct, frozen=True):
     #: Whether the text is only the verdict.
     quiet: Annotated[bool, Option(("--quiet", "-q"), "Write the verdict only.", commands=_REPORTING)] = False
     #: Whether the text shortens nothing.
-    verbose: Annotated[bool, Option(("--verbose", "-v"), "Shorten nothing.", commands=_REPORTING)] = False
+    verbose: Annotated[bool, Option(("--verbose", "-v"), "Show everything in full.", commands=_REPORTING)] = (
+        False
+    )
     #: The project's decisions about findings.
     adjustments: Adjustments = Adjustments()

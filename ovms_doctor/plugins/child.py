@@ -70,7 +70,7 @@ def _run(check: Any, outgoing: BinaryIO) -> None:
         settled = _read_settled()
         facts = Facts({fact.question: fact.answer for fact in settled.facts}, complete=True)
     except Exception as error:  # noqa: BLE001 - reported, instead of a traceback
-        _send(outgoing, Raised(f"the facts could not be handed over: {_one_line(error)}"))
+        _send(outgoing, Raised(f"the facts could not be passed to the check: {_one_line(error)}"))
         return
     _send(outgoing, Started())
     try:

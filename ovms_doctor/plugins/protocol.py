@@ -190,7 +190,7 @@ def read_description(value: object, check: str) -> PluginDescription:
     for row in described.codes:
         entry, prefix = _read_code(row)
         if entry.code in codes or any(entry.name == other.name for other in codes.values()):
-            raise PluginMessageError(f"codes: {entry.code} {entry.name} is there twice")
+            raise PluginMessageError(f"codes: {entry.code} {entry.name} is listed twice")
         codes[entry.code] = entry
         prefixes.add(prefix)
     if len(prefixes) > 1:
@@ -205,7 +205,7 @@ def read_finding(value: object, codes: Mapping[str, Code]) -> Finding:
     if entry is None:
         raise PluginMessageError(f"code: {found.code} is not one of its own codes")
     if found.name != entry.name:
-        raise PluginMessageError(f"name: {found.code} is called {entry.name}")
+        raise PluginMessageError(f"name: {found.code} has the name {entry.name}")
     # A check cannot set the page and the causes' fingerprints.
     return replace(found, docs=entry.address, caused_by=(), fingerprint="")
 

@@ -194,10 +194,10 @@ def _refused_name(plugin: Plugin, plugins: Sequence[Plugin]) -> PluginProblem | 
     if not is_name(plugin.name):
         text = f"its entry point must be named in kebab case, and not begin with {PREFIX.lower()}"
     elif _is_ours(plugin.name):
-        text = "a check or a finding of ovms-doctor itself is called so"
+        text = "a check or a finding of ovms-doctor itself has this name"
     elif names[plugin.name] > 1:
         others = sorted({item.distribution for item in plugins if item.name == plugin.name})
-        text = f"several checks are called so, of {' and '.join(others)}"
+        text = f"several checks have this name, in {' and '.join(others)}"
     else:
         return None
     return PluginProblem("could_not_look", PLUGIN_UNUSABLE, text)
@@ -396,8 +396,8 @@ def _accepted_findings(
         bad.append(f"more than {FINDINGS} findings")
     if not bad:
         return tuple(good), "ran", "", ()
-    more = f", and {len(bad) - 1} more like it" if len(bad) > 1 else ""
-    text = f"not all that it gave is a finding of its own: {bad[0]}{more}"
+    more = f", and {len(bad) - 1} more of this kind" if len(bad) > 1 else ""
+    text = f"some of its results are not findings of its own: {bad[0]}{more}"
     return tuple(good), "crashed", text, (PluginProblem("crashed", PLUGIN_FINDING_REFUSED, text),)
 
 
@@ -416,7 +416,9 @@ def _sentence(plugin: Plugin, problem: PluginProblem) -> str:
 
 def _finding(plugin: Plugin, problem: PluginProblem) -> Finding:
     steps = (
-        Step(f"Tell those who made {plugin.distribution}, or look for another version of it.", None, "host"),
+        Step(
+            f"Report it to the authors of {plugin.distribution}, or use another version of it.", None, "host"
+        ),
         Step(f"Or run without this check: add --ignore {plugin.name}", None, "host"),
     )
     return Finding(
@@ -425,7 +427,7 @@ def _finding(plugin: Plugin, problem: PluginProblem) -> Finding:
         problem.code.severity,
         Subject(),
         _sentence(plugin, problem),
-        "What it would have found is missing from this report.",
+        "Its findings are missing from this report.",
         evidence=(Evidence(f"entry point {plugin.name} = {plugin.target}", "run in a child process"),),
         remedy=Remedy(problem.code.remedy, steps),
         docs=problem.code.address,

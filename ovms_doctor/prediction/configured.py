@@ -216,8 +216,8 @@ def _model(
 ) -> ModelPlan:
     if item.undefined:
         reason = (
-            "which of its versions are requested is not defined: a value of its version policy is of another "
-            "kind than the server takes it for"
+            "it is not defined which of its versions are requested: a value of its version policy has "
+            "another type than the server expects"
         )
         return ModelPlan(item.entry, Detection("OK"), unknown=CouldNotLook(item.entry.base_path, reason))
     if item.loader is None:

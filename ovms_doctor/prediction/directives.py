@@ -175,7 +175,7 @@ def ending_of_change(
     allow the change. Write access is not checked. Raises FactsMissingError and NotKnownError."""
     adds = arguments.value("add_to_config") is not None
     if not deployment.release.at_least(2025, 3):
-        raise NotKnownError(path, "v2025.2 takes directories, which is not followed")
+        raise NotKnownError(path, "v2025.2 accepts directories here, which is not followed")
     full = absolute(path, deployment.working_directory)
     status = facts.ask(StatPath(full))
     if isinstance(status, Unavailable):
@@ -201,21 +201,21 @@ def _in_text(path: str, text: ConfigText, name: str, deployment: Deployment, *, 
         line = server_log.CONFIG_NOT_JSON(error=error.message)
         return _refused("JSON_INVALID", path, f"the server cannot read {path} as JSON", line)
     except NestingError:
-        raise NotKnownError(path, "it is nested deeper than is followed here") from None
+        raise NotKnownError(path, "it is nested more deeply than ovms-doctor reads") from None
     if not isinstance(document, dict):
         # The server's own code does not check.
-        raise NotKnownError(path, "it holds no object, which the server does not check")
+        raise NotKnownError(path, "it is not an object, and the server does not check that")
     models = document.get("model_config_list")
     if not isinstance(models, list):
         return _refused("JSON_INVALID", path, f"{path} has no list model_config_list")
     if not all(isinstance(item, dict) for item in models):
         raise NotKnownError(
-            path, "an entry of model_config_list is not an object, which the server does not check"
+            path, "an entry of model_config_list is not an object, and the server does not check that"
         )
     listed = any(_is_named(item, name) for item in models)
     if adds and listed:
         line = server_log.MODEL_LISTED_ALREADY(name=name)
-        return _refused(OCCUPIED, path, f"{path} has a model {name} already", line)
+        return _refused(OCCUPIED, path, f"{path} already has a model {name}", line)
     if not adds and not listed:
         line = server_log.MODEL_TO_REMOVE_MISSING(name=name)
         return _refused("MODEL_NAME_MISSING", path, f"{path} has no model {name}", line)

@@ -242,9 +242,9 @@ def _exit_code(report: LoadReport, deployment: Deployment) -> int | None:
 def _not_loaded(extension: ExtensionPlan, library: LibraryInspection, deployment: Deployment) -> str:
     """Returns why loading it here would prove nothing, or must not be tried; empty if it may be tried."""
     if deployment.options.load == "none":
-        return "nothing is to be loaded (--load none)"
+        return "nothing is loaded (--load none)"
     if deployment.container is not None:
-        return "it was read from the deployment and not named by the user, and loading it runs its code"
+        return "the deployment names it, not the user, and loading it runs its code"
     linked = [name for name in library.needed if _OPENVINO.fullmatch(name)]
     if extension.expected is None or extension.expected not in linked:
         return "it does not say which OpenVINO it was built for"

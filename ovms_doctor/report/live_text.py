@@ -90,7 +90,7 @@ def header_phrase(status: LiveStatus) -> str:
             text += f" (ready is 200 although {plural(len(bad), 'servable')} {verb} not available)"
         parts.append(text)
     if status.address.grpc and status.model is None:
-        parts.append("over gRPC no servables are listed: --model NAME")
+        parts.append("gRPC does not list servables: use --model NAME")
     return " · ".join(parts)
 
 
@@ -202,8 +202,8 @@ def live_verdict(status: LiveStatus, findings: Sequence[Finding], gap: str) -> t
     first = next((item for item in findings if item.severity == "error"), None)
     if status.server not in ("ovms", "starting"):
         if first is not None:
-            return BAD, f"no OVMS is reached at {status.address.netloc}: {_phrase(first)}"
-        return OPEN, f"no OVMS is reached at {status.address.netloc}" + (f": {gap}" if gap else "")
+            return BAD, f"no OVMS was reached at {status.address.netloc}: {_phrase(first)}"
+        return OPEN, f"no OVMS was reached at {status.address.netloc}" + (f": {gap}" if gap else "")
     if status.server == "starting":
         return BAD if first is not None else PARTLY, "the server is still starting"
     present = [item for item in status.servables or () if not item.removed]
@@ -232,14 +232,14 @@ def live_verdict(status: LiveStatus, findings: Sequence[Finding], gap: str) -> t
 _PHRASES = {
     "server-certificate-refused": "its certificate is not accepted",
     "status-access-refused": "credentials are required",
-    "gateway-error": "a gateway answers, which reaches no server",
+    "gateway-error": "a gateway answers, but does not reach the server",
     "server-name-unknown": "its name has no address",
     "connection-refused": "the connection is refused",
     "server-does-not-answer": "it does not answer",
     "other-protocol-on-port": "the port speaks another protocol",
-    "tls-differs": "TLS on one side only",
+    "tls-differs": "only one side uses TLS",
     "other-server-on-port": "another server answers",
-    "proxy-takes-requests": "the clients of this shell go to a proxy",
+    "proxy-takes-requests": "the clients of this shell use a proxy",
     "inference-probe-fails": "a request for inference fails",
     "status-answer-unusable": "an answer cannot be used",
     "nothing-served": "nothing is served",

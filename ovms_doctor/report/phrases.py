@@ -33,8 +33,10 @@ STATUS_TEXTS: dict[CheckStatus, str] = {
     "crashed": "crashed",
 }
 RECOVERS: dict[Recovers, str] = {
-    "next_poll": "once repaired, picked up by the server itself at its next poll",
-    "config_change": "once repaired, picked up when the server's configuration changes, or after a restart",
+    "next_poll": "after a repair, the server applies the change by itself at its next poll",
+    "config_change": (
+        "after a repair, the change takes effect when the server's configuration changes, or after a restart"
+    ),
     "restart": "takes effect when the server is restarted",
 }
 

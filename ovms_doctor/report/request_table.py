@@ -67,7 +67,7 @@ def verdict_sentence(verdict: RequestVerdict) -> tuple[str, str]:
     """Returns the last line: mark and sentence."""
     answer = verdict.answer
     if verdict.unjudged:
-        return "?", f"the request could not be judged: {verdict.unjudged}"
+        return "?", f"the request could not be evaluated: {verdict.unjudged}"
     if answer.code == "CLIENT_REFUSES":
         return "✗", "the client refuses the call before anything is sent"
     status = answer.grpc_code if answer.grpc_code is not None else str(answer.http_status)

@@ -90,7 +90,7 @@ def _facts_origin(origin: FactsOrigin) -> str:
     host = f" on {origin.host}" if origin.host else ""
     time = f" at {origin.collected_at}" if origin.collected_at else ""
     by = f" by ovms-doctor {origin.tool_version}" if origin.tool_version else ""
-    return f"recorded facts, collected{host}{time}{by}: nothing was examined now"
+    return f"recorded facts, collected{host}{time}{by}: this run examined nothing else"
 
 
 def _rules(deployment: Deployment) -> str:
@@ -125,7 +125,7 @@ def _rights(deployment: Deployment) -> str:
     """Writes the assumption on where the server runs, which decides which directories' permissions count."""
     location = "on this host" if deployment.bare_metal else "in a container"
     if deployment.container is not None and not deployment.mounts:
-        return f"{location}: none of its files can be looked at from here"
+        return f"{location}: its files cannot be examined from this host"
     targets = deployment.targets
     if targets and not deployment.roots and all(is_remote(target.path) for target in targets):
         # A store's path has no rights on this host.
@@ -234,7 +234,7 @@ def _write_coverage(writer: TextWriter, report: Report) -> None:
         writer.prose(memory)
     if writer.verbose:
         for number, sentence in enumerate(report.coverage):
-            writer.prose(sentence, indent=11, label="" if number else "looked at:")
+            writer.prose(sentence, indent=11, label="" if number else "checks:")
     writer.prose(f"{_checks(writer, report)} · {_counts(report)}")
 
 

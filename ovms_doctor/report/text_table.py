@@ -134,11 +134,11 @@ def _without_versions(model: ModelPlan, report: Report) -> Row:
         state = "not followed"
         note = note or ("a graph" if model.kind == "graph" else "a generative model")
     elif not model.tried:
-        note = note or "start-up does not get to it"
+        note = note or "start-up does not reach it"
     elif model.unknown is not None:
         state = "unknown"
         if is_in_azure(model) and is_about_itself(note):
-            note = "not looked at: it is in Azure"
+            note = "not examined: it is in Azure"
         note = note or f"could not look: {model.unknown.reason}"
     return Row(model.entry.name, "-", state, "-", note, end)
 

@@ -69,7 +69,7 @@ def verdict_line(report: Report) -> tuple[str, str]:
         return OPEN, f"the run failed: {_first_line(report.error)}"
     plan = report.plan
     if plan is None:
-        return OPEN, "nothing could be looked at"
+        return OPEN, "nothing could be examined"
     if plan.host_problem is not None and plan.host_problem.of_engine:
         return BAD, "the engine does not start the container: no model is served"
     running = _running(report)
@@ -173,7 +173,7 @@ def _of_models(plan: Plan, report: Report) -> tuple[str, str]:
         if report.verdict == "pass":
             reason = "nothing found counts as a failure here"
             if any(finding.severity == "error" for finding in report.suppressed):
-                reason = "what fails is known"
+                reason = "the known findings fail the run"
             return PARTLY, f"{sentence}{more}; {reason}"
         return BAD, sentence + more
     obstacle = _obstacle(report)
@@ -188,7 +188,7 @@ def _of_models(plan: Plan, report: Report) -> tuple[str, str]:
             return OPEN, f"could not look at {plan.unknown.path}{rest}{more}"
         open_ = [model for model, one in zip(plan.models, statuses, strict=True) if one == "unknown"]
         if all(is_in_azure(model) for model in open_):
-            return OPEN, f"did not look at {_share(unknown, total)} (in Azure){rest}{more}"
+            return OPEN, f"did not examine {_share(unknown, total)} (in Azure){rest}{more}"
         return OPEN, f"could not look at {_share(unknown, total)}{rest}{more}"
     if report.verdict == "incomplete":
         return OPEN, f"{_served_so_far(plan, total, unknown)}{more}, but {_gaps(report)}"
@@ -266,7 +266,7 @@ def _served(statuses: list[ModelStatus]) -> str:
 
 def _all_served(total: int, kind: str = "", *, expected: bool = False) -> str:
     if total == 0:
-        return "the server starts; no model was looked at" if kind else "the server starts without a model"
+        return "the server starts; no model was examined" if kind else "the server starts without a model"
     if total == 1:
         name = f"the {kind} model" if kind else "the model"
         return f"{name} is served" + (" as its owner expects" if expected or kind else "")
@@ -303,7 +303,7 @@ def _gaps(report: Report) -> str:
         if names:
             verb = {"timed_out": "timed out", "crashed": "crashed"}.get(status, "could not look")
             gaps.append(f"{', '.join(names)} {verb}")
-    return "; ".join(gaps) or "not everything could be looked at"
+    return "; ".join(gaps) or "not everything could be examined"
 
 
 def _first_line(text: str) -> str:

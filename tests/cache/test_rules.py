@@ -103,7 +103,7 @@ def _plan_and_findings(deployment: Deployment, disk: Disk) -> tuple[Plan, list[F
         if planned.plan is not None:
             return planned.plan, list(check(Context(deployment, planned.plan, facts)))
         facts.add({question: disk.answer(question) for question in planned.missing})
-    raise AssertionError("the rules ask without end")
+    raise AssertionError("the rules never stop asking for facts")
 
 
 def _deployment(release: str = "2026.3", **more: object) -> Deployment:

@@ -218,7 +218,7 @@ def test_a_file_that_is_named_can(project: Path, tmp_path: Path) -> None:
         ('ignore = ["OVD101"]', "an ignored finding needs a reason"),
         ('[[ignore]]\ncode = "OVD101"', "[[ignore]] 1: reason is missing"),
         ('[[ignore]]\nreason = "x"', "[[ignore]] 1: code is missing"),
-        ('[[ignore]]\ncode = "OVD000"\nreason = "x"', "no code is called OVD000"),
+        ('[[ignore]]\ncode = "OVD000"\nreason = "x"', "no code has the name OVD000"),
         ('[[ignore]]\ncode = "OVD101"\nreason = " "', "reason is a text"),
         ('[[ignore]]\ncode = "OVD101"\nreason = "x"\nexpires = "soon"', "expires is a day"),
         ('[[ignore]]\ncode = "OVD101"\nreason = "x"\nuntil = 1', "until is not one of its keys"),

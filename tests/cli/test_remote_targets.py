@@ -59,8 +59,8 @@ def test_azure_is_reported_as_not_checked(path: str) -> None:
     (model,) = result.document["models"]
     assert (model["name"], model["base_path"], model["host_path"]) == ("m", path, None)
     text = ovms_doctor("check", path, *connected).text
-    assert " m      -        unknown  -     not looked at: it is in Azure\n" in text
-    assert text.endswith("? did not look at the model (in Azure)\n")
+    assert " m      -        unknown  -     not examined: it is in Azure\n" in text
+    assert text.endswith("? did not examine the model (in Azure)\n")
     assert CANARY not in text + result.text
 
 
@@ -68,7 +68,7 @@ def test_a_model_beside_one_in_azure(public_dir: Path) -> None:
     good_model(public_dir / "here" / "1")
     text = ovms_doctor("check", "az://container/m", public_dir / "here").text
     assert text.endswith(
-        "? did not look at 1 of 2 models (in Azure); the other model is served as its owner expects\n"
+        "? did not examine 1 of 2 models (in Azure); the other model is served as its owner expects\n"
     )
 
 

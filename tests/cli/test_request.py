@@ -195,7 +195,7 @@ def test_standard_input_and_a_path(metadata: Path) -> None:
     )
     message = "Mediapipe graph definition with requested name is not found"
     assert (code, document["request"]["http_status"], document["request"]["message"]) == (1, 404, message)
-    assert document["request"]["steps"] == ["Ask for fc, which is served, instead of nosuch."]
+    assert document["request"]["steps"] == ["Request fc, which is served, instead of nosuch."]
 
 
 def test_an_error_text_alone(metadata: Path) -> None:
@@ -218,10 +218,10 @@ def test_an_error_text_alone(metadata: Path) -> None:
     [
         ([], "name a file with the request, - for standard input, or --error TEXT"),
         (["nosuch.json", "--metadata", "x"], "nosuch.json: No such file or directory"),
-        (["{request}"], "say what is served: --model DIR, --url http://HOST:PORT or --metadata FILE"),
+        (["{request}"], "name the served models: --model DIR, --url http://HOST:PORT or --metadata FILE"),
         (
             ["{request}", "--metadata", "{request}"],
-            "it has no list of inputs, as an answer of /v2/models/NAME has",
+            "it has no list of inputs, which an answer of /v2/models/NAME has",
         ),
         (["{request}", "--metadata", "x", "--url", "y"], "--model, --url and --metadata exclude each other"),
     ],
@@ -329,7 +329,7 @@ def test_bodies_that_are_not_judged(metadata: Path, tmp_path: Path) -> None:
     code, document = report(many, "--metadata", str(metadata))
     assert (code, document["summary"]["verdict"]) == (3, "incomplete")
     assert document["checks"][0]["status"] == "could_not_look"
-    assert document["checks"][0]["reason"] == "the body holds more separate values than are looked at"
+    assert document["checks"][0]["reason"] == "the body has more separate values than ovms-doctor examines"
     huge = tmp_path / "huge"
     with huge.open("wb") as file:
         file.truncate((1 << 30) + 1)

@@ -25,17 +25,17 @@ MISTAKES = [
         "no such command: my models. To check a repository or a model: ovms-doctor check 'my models'. "
         "ovms-doctor --help lists the commands",
     ),
-    ("check m --load deep", "--load: deep is none of none, read, compile. See ovms-doctor check --help"),
+    ("check m --load deep", "--load: deep is not one of none, read, compile. See ovms-doctor check --help"),
     (
         "logs x -f jsn",
-        "--format or -f: jsn is none of text, json, sarif, junit, github, gitlab, markdown, html. Did you mean json? "
-        "See ovms-doctor logs --help",
+        "--format or -f: jsn is not one of text, json, sarif, junit, github, gitlab, markdown, html. "
+        "Did you mean json? See ovms-doctor logs --help",
     ),
     ("explain", "explain needs CODE|LINE|-. See ovms-doctor explain --help"),
     ("check m --jobs x", "--jobs x: write a number from 1 to 1024. See ovms-doctor check --help"),
     (
         "check m --facts f",
-        "--facts gives what is checked as well: name no target beside it. See ovms-doctor check --help",
+        "--facts already contains the target: do not name a target with it. See ovms-doctor check --help",
     ),
     (
         "check m -- --model_path m",

@@ -39,10 +39,10 @@ def steps(found: Finding) -> str:
     ("arguments", "release", "message"),
     [
         (("--stateful",), "2026.3", "--stateful was removed in OVMS 2026.3."),
-        (("--mean", "1"), "2025.4", "--mean came with OVMS 2026.0."),
-        (("--metrics_enable",), "2022.1", "--metrics_enable came with OVMS 2022.2."),
+        (("--mean", "1"), "2025.4", "--mean exists since OVMS 2026.0."),
+        (("--metrics_enable",), "2022.1", "--metrics_enable exists since OVMS 2022.2."),
         (("--file_system_poll_wait_seconds", "-1"), "2026.3", "0 turns the polls off"),
-        (("--log_level", "debug"), "2026.3", "in capitals"),
+        (("--log_level", "debug"), "2026.3", "in capital letters"),
     ],
 )
 def test_explanation_of_an_argument(arguments: tuple[str, ...], release: str, message: str) -> None:
@@ -55,14 +55,18 @@ def test_explanation_of_an_argument(arguments: tuple[str, ...], release: str, me
 @pytest.mark.parametrize(
     ("config", "release", "message"),
     [
-        (listed(entry(nireq=1.0)), "2026.3", "of the type integer: 1.0 is none"),
+        (listed(entry(nireq=1.0)), "2026.3", "of the type integer. The server accepts neither 1.0"),
         (listed(entry(shape=[1, 3])), "2022.1", "of the type object or string"),
-        (listed(entry(shape=[1, 3])), "2026.3", "an object that gives each tensor a text"),
+        (listed(entry(shape=[1, 3])), "2026.3", "an object with a string for each tensor"),
         (listed(entry(allow_cache="true")), "2026.3", "of the type boolean"),
         (listed(entry(plugin_config={"D": {}})), "2023.2", "string or number; an object"),
         (listed(entry(plugin_config={"D": {}})), "2023.3", "string or boolean or number; an object"),
         (listed(entry(model_version_policy={"latest": {"num_versions": 0}})), "2026.3", "numbers from 1"),
-        (listed(entry(model_version_policy='{"all": {}}')), "2026.3", "text that holds JSON is for the"),
+        (
+            listed(entry(model_version_policy='{"all": {}}')),
+            "2026.3",
+            "a string that contains JSON is only for the",
+        ),
         ([], "2026.3", "of the type object"),
     ],
 )
@@ -74,7 +78,7 @@ def test_explanation_of_a_value(config: Any, release: str, message: str) -> None
 
 def test_a_key_of_a_newer_release_is_not_replaced_by_another() -> None:
     (found,) = findings(configured_files({"mediapipe_config_list": [], "model_config_list": []}), "2022.1")
-    assert "mediapipe_config_list came with OVMS 2023.0." in found.detail
+    assert "mediapipe_config_list exists since OVMS 2023.0." in found.detail
     assert "Did you mean" not in found.detail
 
 

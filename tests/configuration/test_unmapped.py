@@ -114,7 +114,7 @@ def test_a_repository_under_no_mount_is_a_mistake(public_dir: Path) -> None:
     (public_dir / "other").mkdir()
     result = ovms_doctor("check", public_dir / "models", "--mount", f"{public_dir / 'other'}:/models")
     assert result.code == 2
-    assert b"is under none of the mounts" in result.err
+    assert b"is not on any of the mounts" in result.err
 
 
 @pytest.mark.parametrize("listed", [{"base_path": f"{TOP}/g"}, {"graph_path": f"{TOP}/g/graph.pbtxt"}])

@@ -51,8 +51,8 @@ def test_a_name_that_only_the_image_knows_is_not_guessed() -> None:
     assert "somebody" in request.user_from
     assert request.container is not None
     assert request.container.problems == (
-        "The container's user somebody is a name that only the image's /etc/passwd explains: the image's own user, "
-        "uid 5000, is assumed. --user UID:GID names it.",
+        "The container's user somebody is a name that only the image's /etc/passwd defines: the image's "
+        "own user, uid 5000, is assumed. Set the user with --user UID:GID.",
     )
 
 
@@ -143,7 +143,7 @@ def test_a_mount_with_an_unknown_host_path() -> None:
         CheckOptions(), replace(BASE, mounts=(ContainerMount("/models", "bind"),))
     )
     assert request.unavailable_paths[0].reason == (
-        "/models is mounted from a path of the host that is not known here: --mount HOST:/models tells where"
+        "/models is mounted from a path of the host that is not known: name its path with --mount HOST:/models"
     )
 
 

@@ -126,10 +126,10 @@ def test_permissions_of_a_copy_are_not_checked(public_dir: Path) -> None:
     result = check(public_dir, *arguments)
     assert (result.code, codes(result)) == (0, [])
     assert result.document["models"][0]["served_versions"] == [1]
-    assert "content and layout, not the rights" in notes(result)
+    assert "content and layout, but not its permissions" in notes(result)
     assert f"--mount {public_dir}/copy:/models:rights" in notes(result)
     text = ovms_doctor("check", "--kubernetes", public_dir / "pod.json", *arguments).text
-    assert "content and layout, not the rights" in " ".join(text.split())
+    assert "content and layout, but not its permissions" in " ".join(text.split())
 
 
 @pytest.mark.needs_root
@@ -138,7 +138,7 @@ def test_rights_of_a_copy_that_has_those_of_the_original(public_dir: Path) -> No
     closed(public_dir / "copy" / "m")
     result = check(public_dir, "--mount", f"{public_dir}/copy:/models:rights")
     assert codes(result) == ["OVD201"]
-    assert "with its rights" in notes(result)
+    assert "with its permissions" in notes(result)
 
 
 @pytest.mark.needs_root

@@ -98,7 +98,7 @@ def test_extension_code_is_not_run_if_the_user_named_a_container() -> None:
     deployed = replace(deployment(), container=Container("docker", "ovms"))
     found = plan_extension(deployed, facts(LOCAL_LIBRARY))
     assert found is not None
-    assert "not named by the user" in found.untried
+    assert "names it, not the user" in found.untried
     assert not found.unavailable
 
 

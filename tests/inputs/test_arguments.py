@@ -217,7 +217,7 @@ def test_files_are_demanded_in_the_servers_order() -> None:
         ("--model-path", NEW, "--model_path", None),
         ("--rest_prot", NEW, "--rest_port", None),
         ("--stateful", NEW, None, "--stateful was removed in OVMS 2026.3"),
-        ("--api_key_file", "2025.3", None, "--api_key_file came with OVMS 2025.4"),
+        ("--api_key_file", "2025.3", None, "--api_key_file exists since OVMS 2025.4"),
     ],
 )
 def test_unknown_options_are_explained(
@@ -258,7 +258,7 @@ SERVES = ["--model_name", "m", "--model_path", "/m", "--port", "9000"]
     [
         (
             ["/ovms/bin/ovms", *SERVES],
-            "Remove /ovms/bin/ovms: the image's entrypoint runs the server already",
+            "Remove /ovms/bin/ovms: the image's entrypoint already runs the server",
         ),
         (["ovms", *SERVES], "Remove ovms: the image's entrypoint"),
         ([*SERVES, "-p", "9000:9000"], "Move -p before the image"),
@@ -370,8 +370,8 @@ def test_arguments_that_the_parser_of_a_task_refuses(release: str) -> None:
     ("arguments", "hint"),
     [
         (["--file_system_poll_wait_seconds", "-1"],
-         "The server takes no negative number, although its help says so: 0 turns the polls off."),
-        (["--log_level", "debug"], "Levels are written in capitals."),
+         "The server accepts no negative number, although its help allows it. 0 turns the polls off."),
+        (["--log_level", "debug"], "Write the level in capital letters."),
         (["--grpc_workers", "0"], ""),
     ],
 )  # fmt: skip

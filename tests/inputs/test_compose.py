@@ -139,7 +139,7 @@ def test_interpolation_and_environment() -> None:
         "API_KEY": None, "DROGON_LOG_LEVEL": 2, "GRPC_SERVERS": 4,
     }  # fmt: skip
     assert container.environment_names == ("API_KEY", "DROGON_LOG_LEVEL", "GRPC_SERVERS", "X")
-    assert container.problems == ("The variable NONE is not set: Compose puts nothing in its place.",)
+    assert container.problems == ("The variable NONE is not set: Compose uses an empty value.",)
     assert SECRET not in repr(container)
 
 
@@ -224,14 +224,14 @@ REFUSED: list[tuple[str, str]] = [
     ("servces: {}", "did you mean services"),
     ("services: {a: {image: x, comand: y}}", "did you mean command"),
     ("services: {a: {image: x, user: 5000}}", "in quotes"),
-    ("services: {a: {image: x, user: '4294967296'}}", "takes ids from 0 to 2147483647"),
+    ("services: {a: {image: x, user: '4294967296'}}", "accepts ids from 0 to 2147483647"),
     (
         "services: {a: {image: x, command: [--port, 9000]}}",
         r"command\[1\] must be a text, and is a number: put it in quotes",
     ),
     ("services: {a: {command: x}}", "neither an image"),
     ("services: {a: {image: X:1}}", "cannot be the name"),
-    ('services: {a: {image: x, command: "\'"}}', "never closed"),
+    ('services: {a: {image: x, command: "\'"}}', "not closed"),
     ("services: {a: {image: x, volumes: ['m/x:/m']}}", "./m/x"),
     ("services: {a: {image: x, volumes: ['data:/m']}}", "not among the file's volumes"),
     ("services: {a: {image: x, secrets: [s]}}", "not among the file's secrets"),
@@ -245,8 +245,8 @@ REFUSED: list[tuple[str, str]] = [
     ("services: {a: {image: x, extends: a}}", "extends itself"),
     ("services: {a: {image: x, extends: {service: b, file: gone.yaml}}}", "cannot be read"),
     ("services: {a: {image: 'x:${V:?set it}'}}", "the variable V has no value"),
-    ("services: {a: {image: 'x:${V'}}", "never closed"),
-    ("services: {a: {image: 'x:${1}'}}", r"written \$\$"),
+    ("services: {a: {image: 'x:${V'}}", "not closed"),
+    ("services: {a: {image: 'x:${1}'}}", r"write \$\$"),
     ("services: {a: {image: x, healthcheck: {test: [curl, x]}}}", "begin with CMD"),
 ]
 

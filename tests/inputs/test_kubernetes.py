@@ -588,7 +588,7 @@ def test_a_copy_that_is_moved_into_a_version(value: str, directory: str) -> None
     document = service(model={"runtime": "r", "storageUri": "s3://b"})
     document["metadata"]["annotations"] = {"storage.kserve.io/ovms-auto-versioning": value}
     found = read(document, runtime())
-    moved = [problem for problem in found.problems if "unless that exists" in problem]
+    moved = [problem for problem in found.problems if "unless that directory exists" in problem]
     assert len(moved) == bool(directory)
     assert directory in "".join(moved)
 
@@ -715,9 +715,9 @@ MERGES = "a: &a {x: 1}\n" + "".join(
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "nothing in it has a kind"),
-        ("just words", "nothing in it has a kind"),
-        ("{}", "nothing in it has a kind"),
+        ("", "no object in it has a kind"),
+        ("just words", "no object in it has a kind"),
+        ("{}", "no object in it has a kind"),
         ("kind: ConfigMap\n", "describes no pod, only ConfigMap"),
         ("kind: Pod\n\tspec: 1\n", "line 2: a tab"),
         ("kind: Pod\nspec: [\n", "is not YAML (line 3"),
@@ -727,8 +727,8 @@ MERGES = "a: &a {x: 1}\n" + "".join(
         ("kind: Pod\nx: \x01\n", "is not YAML (line 2"),
         ("a: !!python/object/apply:os.system [id]\n", "which is not known (line 1)"),
         ("a: &a [*a]\n", "alias of a value that contains it (line 1)"),
-        (BOMB, "far too large once its aliases are written out"),
-        (MERGES, "far too large once its aliases are written out"),
+        (BOMB, "far too large after its aliases are expanded"),
+        (MERGES, "far too large after its aliases are expanded"),
         ("[" * 5000, "nested too deeply"),
         ('{"a":' * 500 + "1" + "}" * 500, "nested"),
         ("#" * ((4 << 20) + 1), "longer than 4 MiB"),

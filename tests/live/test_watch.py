@@ -83,8 +83,8 @@ def test_a_server_that_stops_and_restarts() -> None:
             lines += [process.stdout.readline().decode() for _ in range(2)]
             process.send_signal(signal.SIGINT)
             process.communicate(timeout=120)
-    assert "no OVMS is reached" in lines[2]
-    assert "fc, version 1: not listed any more" in lines[3]
+    assert "no OVMS was reached" in lines[2]
+    assert "fc, version 1: no longer listed" in lines[3]
 
 
 def test_on_a_terminal_the_report_is_drawn_anew() -> None:
@@ -110,7 +110,7 @@ def test_changes_are_reported_by_name() -> None:
     assert list(changes(before, now)) == [
         "b: AVAILABLE (before: LOADING)",
         "d: START",
-        "c: not listed any more",
+        "c: no longer listed",
     ]
     assert list(changes(None, {"a": "END"})) == ["a: END"]
 

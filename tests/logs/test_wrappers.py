@@ -250,7 +250,7 @@ def test_a_line_of_any_length_needs_constant_memory() -> None:
     reader.end()
     log = reader.summary()
     assert log.lines == 3
-    assert log.limits == ("Lines of more than 1 MiB are cut, 1 in all: 64 KiB of each are read.",)
+    assert log.limits == ("Lines of more than 1 MiB are cut, 1 in total: 64 KiB of each are read.",)
     assert [problem.text for problem in log.problems] == ["Cannot do it"]
 
 

@@ -141,4 +141,4 @@ def settle(entry: ModelEntry, deployment: Deployment, facts: Facts, uid: int) ->
             return plan_model(entry, deployment, deployment.mode, facts)
         except FactsMissingError as missing:
             facts.add(collector(uid).collect(missing.questions))
-    raise AssertionError("the rules ask without end")
+    raise AssertionError("the rules never stop asking for facts")

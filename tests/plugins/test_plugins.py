@@ -220,7 +220,7 @@ def test_the_valid_part_of_garbage_is_kept(tmp_path: Path, models: Path) -> None
     assert statuses(result) == {"acme-garbage": "crashed"}
     assert sorted(codes(result)) == ["ACME908", "OVD907"]
     message = finding(result, "OVD907")["message"]
-    assert "finding 2: a Finding is expected, not a str, and 9 more like it" in message
+    assert "finding 2: a Finding is expected, not a str, and 9 more of this kind" in message
 
 
 def test_all_at_once(tmp_path: Path, models: Path) -> None:
@@ -251,7 +251,7 @@ def test_two_checks_of_one_name(tmp_path: Path, models: Path) -> None:
     assert len(statuses(result)) == 2
     messages = [item["message"] for item in result.document["findings"]]
     assert len(messages) == 2
-    assert all("several checks are called so, of acme-checks and rivals" in text for text in messages)
+    assert all("several checks have this name, in acme-checks and rivals" in text for text in messages)
     assert result.code == 3
 
 

@@ -144,7 +144,7 @@ def settle(deployment: Deployment, files: MemoryFiles) -> Plan:
         if planned.plan is not None:
             return planned.plan
         facts.add({question: files.answer(question) for question in planned.missing})
-    raise AssertionError("the rules ask without end")
+    raise AssertionError("the rules never stop asking for facts")
 
 
 #: Keywords of ``deployment`` that are options of the run.

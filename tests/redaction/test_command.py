@@ -304,12 +304,12 @@ def test_the_map_is_for_its_owner_and_is_used_again(tmp_path: Path) -> None:
     [
         (["--redact"], "name the one for the facts with -o FILE"),
         (["--redact", "-o", "-"], "name the one for the facts with -o FILE"),
-        (["--redact", "-o", "f.json", "--redact-map", "-"], "a file is needed"),
+        (["--redact", "-o", "f.json", "--redact-map", "-"], "name a file"),
         (["--redact", "-o", "f.json", "--redact-map", "./f.json"], "is the file of the facts"),
         (["--redact", "-o", "f.json", "--redact-map", "notes.txt"], "is not a redaction map"),
         (["--redact", "-o", "f.json", "--redact-map", "none/m.json"], "no file can be created there"),
         (["--redact", "-o", "f.json", "--redact-map", "."], "is a directory"),
-        (["--redact-map", "m.json", "-o", "f.json"], "is for --redact"),
+        (["--redact-map", "m.json", "-o", "f.json"], "needs --redact"),
     ],
 )
 def test_wrong_usage(arguments: list[str], reason: str, tmp_path: Path) -> None:

@@ -376,7 +376,7 @@ def never_ends() -> Report:
 def incomplete() -> Report:
     cause = CouldNotLook("/models/slow/3/model.onnx", "OpenVINO did not finish within 60 s", True)
     slow = version(3, None, base="/models/slow", file="model.onnx", kind="onnx", basis="static")
-    remote = CouldNotLook("s3://bucket/far", "remote storage is not looked at")
+    remote = CouldNotLook("s3://bucket/far", "remote storage is not examined")
     plan = Plan(
         "config",
         "unknown",

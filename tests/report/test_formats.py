@@ -255,5 +255,5 @@ def test_a_summary_is_cut_between_its_parts() -> None:
     made = document(different(5000))
     text = shortened(render("markdown", made, context(made)), 1 << 20)
     assert len(text.encode()) <= 1 << 20
-    assert text.endswith("\n\n… the rest is left out: it is too long to be shown here.\n")
+    assert text.endswith("\n\n… the rest is not shown: it is too long.\n")
     assert shortened(["a", "b"], 1 << 20) == "ab"

@@ -179,7 +179,7 @@ def test_the_memory_is_named_even_if_it_is_enough() -> None:
 
 def test_success_is_short() -> None:
     text_of_report = text(samples.green())
-    assert "looked at:" not in text_of_report
+    assert "checks:" not in text_of_report
     assert "3 checks ran, 1 did not apply · 0 errors, 0 warnings" in text_of_report
-    assert "looked at:" in text(samples.green(), verbose=True)
+    assert "checks:" in text(samples.green(), verbose=True)
     assert "container: not applicable, none was named" in text(samples.green(), verbose=True)

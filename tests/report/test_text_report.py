@@ -323,7 +323,7 @@ def test_verdicts_of_incomplete_reports() -> None:
     assert last(made) == "? all 2 models are served, but proxies could not look; memory crashed"
     assert last(samples.unreadable()) == "? could not look at /config.json"
     assert last(samples.crashed()).startswith("? the run failed: The child that looks at files ended")
-    assert last(replace(samples.crashed(), error=None)) == "? nothing could be looked at"
+    assert last(replace(samples.crashed(), error=None)) == "? nothing could be examined"
     assert last(samples.report(*bad(1), *good(1), slow, verdict="fail")) == (
         "✗ 1 of 3 models is not served as its owner expects; could not look at 1"
     )

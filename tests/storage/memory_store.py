@@ -114,7 +114,7 @@ def settle_with_facts(deployment: Deployment, bucket: Bucket) -> tuple[Plan, Fac
         new = {question: bucket.answer(question) for question in planned.missing}
         assert not {question for question, _ in facts} & new.keys(), "asked twice"
         facts.add(new)
-    raise AssertionError("the rules ask without end")
+    raise AssertionError("the rules never stop asking for facts")
 
 
 def store_deployment(

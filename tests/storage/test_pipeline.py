@@ -387,7 +387,7 @@ def test_the_servers_trusted_certificates_are_unknown(message: str, applies_to_s
 def test_store_that_cannot_be_queried() -> None:
     unknown = model(store_deployment(environment={**KEYS, "AWS_SECRET_ACCESS_KEY": ""}), Bucket()).unknown
     assert unknown is not None
-    assert "set to nothing" in unknown.reason
+    assert "is empty" in unknown.reason
     role = {"AWS_PROFILE": "x", "AWS_WEB_IDENTITY_TOKEN_FILE": "/var/run/token"}
     unknown = model(store_deployment(environment=role), Bucket()).unknown
     assert unknown is not None

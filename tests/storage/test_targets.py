@@ -172,7 +172,7 @@ def test_more_keys_than_are_listed_have_a_note() -> None:
     bucket = Bucket({f"r/m{number:03}/1/a.onnx": "good" for number in range(300)}, page=1)
     found = understood("s3://b1x/r", bucket)
     assert len(found.models) == TARGET_PAGES
-    assert "more than 100 objects lie below s3://b1x/r" in found.notes[-1].text
+    assert "more than 100 objects are below s3://b1x/r" in found.notes[-1].text
 
 
 @pytest.mark.parametrize(

@@ -80,7 +80,7 @@ def test_the_remedy_depends_on_the_reason(reason: str, arguments: str) -> None:
 
 def test_an_empty_endpoint_variable_is_named() -> None:
     found = report(store_deployment(environment={**KEYS, "S3_ENDPOINT": ""}), Bucket(GOOD))["OVD903"]
-    assert "S3_ENDPOINT, which is set to nothing" in found.message
+    assert "S3_ENDPOINT, which is empty" in found.message
 
 
 def test_a_scheme_in_capitals_explains_the_missing_directory() -> None:

@@ -185,7 +185,7 @@ def history(word: str, release: Release) -> str | None:
         if option.until is not None and release.at_least(*option.until):
             return f"--{name} was removed in OVMS {_text(option.until)}"
         if not release.at_least(*option.since):
-            return f"--{name} came with OVMS {_text(option.since)}"
+            return f"--{name} exists since OVMS {_text(option.since)}"
     return None
 
 

@@ -354,9 +354,9 @@ def hint_for(refusal: ArgumentRefusal, release: Release) -> str:
     if unknown is not None:
         return f"{unknown}."
     if refusal.option == "--file_system_poll_wait_seconds" and refusal.stage == "parse":
-        return "The server takes no negative number, although its help says so: 0 turns the polls off."
+        return "The server accepts no negative number, although its help allows it. 0 turns the polls off."
     if refusal.option == "--log_level":
-        return "Levels are written in capitals."
+        return "Write the level in capital letters."
     return ""
 
 
@@ -366,18 +366,24 @@ def remedy_for(refusal: ArgumentRefusal) -> str:
     if word is None or refusal.suggestion is not None or refusal.stage not in ("parse", "unmatched"):
         return ""
     if word == "--":
-        return "Remove the word --: the server takes nothing behind it as an option."
+        return "Remove the word --: the server reads nothing after it as an option."
     if posixpath.basename(word) == "ovms":
-        return f"Remove {word}: the image's entrypoint runs the server already, and all words after it are arguments."
+        return (
+            f"Remove {word}: the image's entrypoint already runs the server, and all words after it are "
+            "arguments."
+        )
     if word.startswith("-"):
         # Imported here: most argument lines have no such argument.
         from ovms_doctor.inputs.run_line.options import is_run_option
 
         if is_run_option(word):
             name = word.partition("=")[0]
-            return f"Move {name} before the image: behind it, an option of the engine goes to the server."
+            return f"Move {name} before the image: the engine passes an option after the image to the server."
     elif refusal.stage == "unmatched":
-        return f"Remove {word}, or put the whole value that it belongs to in quotes: no option takes it."
+        return (
+            f"Remove {word}, or put the whole value that it belongs to in quotes. It does not belong to "
+            "an option."
+        )
     return ""
 
 

@@ -81,11 +81,13 @@ class Interpolation(Struct):
     def braced(self, body: str, depth: int) -> str:
         match = _BRACED.fullmatch(body)
         if match is None or depth > _DEEPEST:
-            raise RefusedValueError("a value has a ${…} that is not one; a dollar sign itself is written $$")
+            raise RefusedValueError(
+                "a value has a ${…} that is not a valid variable; write $$ for a dollar sign"
+            )
         name, operator, rest = match[1], match[2] or "", match[3] or ""
         is_set = name in self.variables and not (operator.startswith(":") and not self.variables[name])
         if operator.endswith("?") and not is_set:
-            raise RefusedValueError(f"the variable {name} has no value, and the file demands one")
+            raise RefusedValueError(f"the variable {name} has no value, and the file requires one")
         if operator.endswith("+"):
             return self.text(rest, depth + 1) if is_set else ""
         if operator.endswith("-") and not is_set:
@@ -151,7 +153,7 @@ def _value(text: str, at: int, interpolation: Interpolation, position: str) -> t
             parts.append(text[end])
             end += 1
     if end >= len(text):
-        raise RefusedValueError(f"{position} has a quote that is never closed")
+        raise RefusedValueError(f"{position} has a quote that is not closed")
     value = "".join(parts)
     if quote == '"':
         value = interpolation.text(_ESCAPE.sub(lambda match: _ESCAPED[match[1]], value))
@@ -170,7 +172,7 @@ def _closing(text: str, start: int) -> int:
             if not depth:
                 return at
         at += 1
-    raise RefusedValueError("a value has a ${ that is never closed; a dollar sign itself is written $$")
+    raise RefusedValueError("a value has a ${ that is not closed; write $$ for a dollar sign")
 
 
 def _line_end(text: str, at: int) -> int:

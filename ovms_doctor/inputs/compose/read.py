@@ -116,7 +116,7 @@ class _Reading:
         self.interpolation.unset.clear()
         service = self.extended(services, name, self.directory, ())
         for variable in sorted(self.interpolation.unset):
-            self.problems.append(f"The variable {variable} is not set: Compose puts nothing in its place.")
+            self.problems.append(f"The variable {variable} is not set: Compose uses an empty value.")
         variables = self.interpolation.variables
         project = Project(
             self.directory, self.project_name(document), document, variables, self.read_file, self.problems
@@ -131,15 +131,15 @@ class _Reading:
         for name in _OVERRIDES:
             text = self.read_file(posixpath.join(self.directory, name))
             if text is not None:
-                self.problems.append(f"The file {name} beside it is laid over it, as Docker Compose does.")
+                self.problems.append(f"The file {name} next to it is merged into it, as Docker Compose does.")
                 return merge(raw, _load(text))
         return raw
 
     def choose(self, services: dict[str, Any], service_name: str | None, includes: bool) -> str:
         names = ", ".join(for_message(name) for name in list(services)[:20])
-        more = " Services of the files under include are not looked at." if includes else ""
+        more = " Services of the files under include are not read." if includes else ""
         if includes:
-            self.problems.append("The file includes others, which are not looked at.")
+            self.problems.append("The file includes other files, which are not read.")
         if service_name is not None:
             if service_name not in services:
                 raise DocumentError(
@@ -188,7 +188,7 @@ class _Reading:
         if not file:
             if base_name not in services:
                 raise RefusedValueError(
-                    f'services.{for_message(name)} extends the service "{for_message(base_name)}", which is not there'
+                    f'services.{for_message(name)} extends the service "{for_message(base_name)}", which does not exist'
                 )
             return merge(self.extended(services, base_name, directory, (*chain, link)), own)
         path = posixpath.normpath(posixpath.join(directory, file))

@@ -133,10 +133,10 @@ def _text(value: Number | bool) -> str:
 def _image(service: Service, project: Project) -> str:
     if service.build is not None:
         project.problems.append(
-            "The image is built here: what it runs and as whom is not known from the file."
+            "The image is built here: the file does not show which program it runs, and as which user."
         )
     elif not service.image:
-        raise RefusedValueError("the service has neither an image nor something to build")
+        raise RefusedValueError("the service has neither an image nor a build")
     return engine_values.check_image(service.image) if service.image else ""
 
 
@@ -195,7 +195,7 @@ def split_command(line: str, path: str) -> list[str]:
         else:
             word = (word or "") + char
     if quote or escaped:
-        raise RefusedValueError(f"{path} has a quote that is never closed, or ends in a backslash")
+        raise RefusedValueError(f"{path} has a quote that is not closed, or ends in a backslash")
     return found if word is None else [*found, word]
 
 
@@ -212,7 +212,7 @@ def _mounts(service: Service, project: Project) -> tuple[ContainerMount, ...]:
     found = (*map(mounts.read_tmpfs, tmpfs), *volumes.values())
     mounts.check_targets(found)
     if service.volumes_from:
-        project.not_known("mounts", "Mounts of other containers are taken over with volumes_from.")
+        project.not_known("mounts", "The service also has the mounts of other containers (volumes_from).")
     configs = [_file(item, "configs", "/", project) for item in service.configs]
     secrets = [_file(item, "secrets", "/run/secrets", project) for item in service.secrets]
     return (*found, *configs, *secrets)
@@ -225,14 +225,14 @@ def _short_volume(text: str, project: Project) -> ContainerMount:
     head, colon, _ = text.partition(":")
     if colon and "/" in head and not text.startswith(("/", ".")):
         raise RefusedValueError(
-            f'"{for_message(head)}" in volumes is taken for a volume\'s name; a directory needs "./{for_message(head)}"'
+            f'"{for_message(head)}" in volumes is read as a volume\'s name; a directory needs "./{for_message(head)}"'
         )
     mount = mounts.read_volume(text, project.directory, known_modes=_VOLUME_MODES)
     if mount.kind == "volume" and mount.name:
         return _named_volume(mount, project)
     if mount.kind == "bind" and mount.host is None:
         project.not_known(
-            "mounts", f"The host's path of the mount at {for_message(mount.server)} is one of Windows."
+            "mounts", f"The host's path of the mount at {for_message(mount.server)} is a Windows path."
         )
     return mount
 

@@ -46,10 +46,10 @@ def read_text(data: bytes) -> Any:
         position = f"line {error.lineno}, column {error.colno}"
         if error.pos >= len(error.doc.rstrip()) or error.msg.startswith("Unterminated string"):
             raise DocumentError(
-                f"The JSON document breaks off ({position}): it was not saved whole."
+                f"The JSON document is incomplete ({position}): it was not saved completely."
             ) from None
         raise DocumentError(
-            f"It is not JSON ({position}: {error.msg}); docker inspect writes nothing else."
+            f"It is not JSON ({position}: {error.msg}); docker inspect writes only JSON."
         ) from None
     except (ValueError, RecursionError):
         raise DocumentError("It is not JSON as docker inspect writes it.") from None
@@ -138,40 +138,38 @@ def _only_container(document: Any) -> Mapping[str, Any]:
     document."""
     found = document if isinstance(document, list) else [document]
     if not found:
-        raise DocumentError("It is an empty list: docker inspect found no container of that name.")
+        raise DocumentError("It is an empty list: docker inspect found no container with that name.")
     if not all(isinstance(item, dict) for item in found):
         raise DocumentError("It is not what docker inspect writes: a list of JSON objects.")
     if len(found) > 1:
         names = [for_message(string(item, "Name").removeprefix("/")) or "(no name)" for item in found]
         listed = ", ".join(names[:8]) + (", …" if len(names) > 8 else "")
         raise DocumentError(
-            f"It tells of {len(found)} things ({listed}): save the inspect of one container alone."
+            f"It describes {len(found)} objects ({listed}): save the output of docker inspect for one "
+            "container only."
         )
     data: dict[str, Any] = found[0]
     if "apiVersion" in data or "kind" in data:
-        raise DocumentError(
-            "It is a Kubernetes object, not what docker inspect writes: --kubernetes reads those."
-        )
+        raise DocumentError("It is a Kubernetes object, not the output of docker inspect: use --kubernetes.")
     if "services" in data:
-        raise DocumentError(
-            "It is a Compose document, not what docker inspect writes: --compose reads those."
-        )
+        raise DocumentError("It is a Compose document, not the output of docker inspect: use --compose.")
     if "RepoTags" in data or "RepoDigests" in data:
-        raise DocumentError("It tells of an image, not of a container: inspect the container that runs it.")
+        raise DocumentError("It describes an image, not a container: inspect the container that runs it.")
     if "Mountpoint" in data and "Driver" in data:
-        raise DocumentError("It tells of a volume, not of a container.")
+        raise DocumentError("It describes a volume, not a container.")
     if "IPAM" in data:
-        raise DocumentError("It tells of a network, not of a container.")
+        raise DocumentError("It describes a network, not a container.")
     if "info" in data and "status" in data:
         raise DocumentError(
-            "It is crictl's, not Docker's or Podman's: --kubernetes reads the pod's own document."
+            "It is the output of crictl, not of Docker or Podman: use --kubernetes with the pod's document."
         )
     if "Names" in data:
         raise DocumentError(
-            "It is a list of containers (docker ps), which tells too little: docker inspect tells it all."
+            "It is a list of containers (docker ps), which does not contain enough. Use the output of "
+            "docker inspect."
         )
     if not isinstance(data.get("Config"), dict) and not isinstance(data.get("HostConfig"), dict):
-        raise DocumentError("It tells of no container: neither Config nor HostConfig is in it.")
+        raise DocumentError("It does not describe a container: it has neither Config nor HostConfig.")
     return data
 
 
@@ -225,8 +223,8 @@ def _problems(data: Mapping[str, Any], release: str | None, info: Mapping[str, A
     found = [item for item in items(info, "Problems") if isinstance(item, str)]
     if release is None:
         found.append(
-            "Neither the container's log nor a label or the tag of its image tells the release of OVMS: "
-            "--ovms-version names it."
+            "Neither the container's log nor a label or the tag of its image shows the release of OVMS. "
+            "Set it with --ovms-version."
         )
     for key, content in (("Mounts", "what is mounted"), ("HostConfig", "its limits"), ("State", "its state")):
         if data.get(key) is None:

@@ -76,7 +76,7 @@ def read_environment(
             value = None if unknown else expanded
         elif isinstance(text, bool | int | float):
             value = _written(text)
-            made.problems.append(f"The value of {name} is not a text: Kubernetes refuses the manifest.")
+            made.problems.append(f"The value of {name} is not a string: Kubernetes refuses the manifest.")
         elif source:
             value = _from_source(name, source, made, manifest, namespace)
         made.values.pop(name, None)
@@ -98,8 +98,8 @@ def _add_all(
         if document is None:
             made.complete = False
             made.problems.append(
-                f"The {called} {name} adds variables to the environment; it is not in this file, so not even "
-                "their names are known."
+                f"The {called} {name} adds variables to the environment; it is not in this file, so even "
+                "their names are not known."
             )
             continue
         keys = {**table(document, "data"), **(table(document, "stringData") if kind == "Secret" else {})}
@@ -122,8 +122,8 @@ def _from_source(
     kinds = {
         "secretKeyRef": "a secret",
         "configMapKeyRef": "a config map",
-        "fieldRef": "the pod that is made",
-        "resourceFieldRef": "the pod that is made",
+        "fieldRef": "the created pod",
+        "resourceFieldRef": "the created pod",
     }
     origin = next((text for key, text in kinds.items() if key in source), "elsewhere")
     made.problems.append(f"The value of {name} comes from {origin} and is not known here.")
@@ -185,10 +185,10 @@ def read_command(
         elif isinstance(item, bool | int | float):
             word = _written(item)
             problems.append(
-                f"The argument {word} is not a text: Kubernetes refuses the manifest. Put it into quotes."
+                f"The argument {word} is not a string: Kubernetes refuses the manifest. Put it into quotes."
             )
         else:
-            problems.append("An argument is not text: Kubernetes refuses the manifest.")
+            problems.append("An argument is not a string: Kubernetes refuses the manifest.")
             continue
         arguments.append(word)
     return tuple(arguments), unknown

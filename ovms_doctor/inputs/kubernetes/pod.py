@@ -198,8 +198,8 @@ def read_probes(container: Mapping[str, Any], problems: list[str]) -> tuple[Prob
             port = port_number(target.get("port"), container) if method != "exec" else None
             if port is None and method != "exec":
                 problems.append(
-                    f"The port of the {kind} probe, {_name_text(target.get('port'))}, is none that the container "
-                    "names."
+                    f"The port of the {kind} probe, {_name_text(target.get('port'))}, is not a port that "
+                    "the container names."
                 )
             found.append(
                 Probe(
@@ -293,10 +293,11 @@ def before_it(status: Mapping[str, Any], pod: Mapping[str, Any]) -> list[str]:
         ended, waiting = table(state, "terminated"), table(state, "waiting")
         if ended and whole(ended, "exitCode"):
             found.append(
-                f"The init container {name} ended with code {ended['exitCode']}: the server has not begun."
+                f"The init container {name} ended with code {ended['exitCode']}: the server has not started."
             )
         elif string(waiting, "reason") not in ("", "PodInitializing"):
             found.append(
-                f"The init container {name} waits, with {string(waiting, 'reason')}: the server has not begun."
+                f"The init container {name} waits, with {string(waiting, 'reason')}: the server has not "
+                "started."
             )
     return found

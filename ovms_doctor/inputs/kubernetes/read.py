@@ -78,7 +78,7 @@ def read_kubernetes(text: str, *, source_name: str, container: str | None = None
     documents = read_documents(text, source_name)
     if not any(string(document, "kind") for document in documents):
         refuse_template(documents, source_name)
-        raise DocumentError(f"{source_name} is not a Kubernetes manifest: nothing in it has a kind")
+        raise DocumentError(f"{source_name} is not a Kubernetes manifest: no object in it has a kind")
     choices = [
         _Choice(workload, item)
         for workload in find_workloads(documents)
@@ -125,7 +125,7 @@ def _choose(choices: Sequence[_Choice], name: str | None, source_name: str) -> t
     pods = [choice for choice in best if choice.workload.from_cluster] or best
     first = next((choice for choice in pods if _has_failed(choice)), pods[0])
     titles = [choice.workload.title for choice in best]
-    return first, [f"{_list(titles)} run the same server; what follows is {first.workload.title}."]
+    return first, [f"{_list(titles)} run the same server. ovms-doctor examines {first.workload.title}."]
 
 
 def _similarity(choice: _Choice) -> int:
@@ -211,7 +211,9 @@ def _read(chosen: _Choice, manifest: ManifestObjects, source_name: str, notes: S
     server = _server_command(item, workload, environment, image, problems)
     release, release_from = _release(image, workload)
     if not security.user and not workload.from_cluster and _of_openshift(workload):
-        problems.append("OpenShift gives the container a user id of its own: which one, the pod tells.")
+        problems.append(
+            "OpenShift gives the container its own user id. The document of the running pod shows it."
+        )
     return Container(
         "kubernetes",
         source_name,

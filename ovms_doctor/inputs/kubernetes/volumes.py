@@ -47,8 +47,8 @@ def read_mounts(
             mount = _volume(server, volumes[name], manifest, namespace)
         else:
             problems.append(
-                f"{server} is mounted from the volume {name or '(without a name)'}, which the pod does not have: "
-                "Kubernetes refuses that."
+                f"{server} is mounted from the volume {name or '(without a name)'}, which the pod does "
+                "not have. Kubernetes refuses the pod."
             )
             mount = ContainerMount(server, "other", name=name)
         found.append(_mounted(mount, entry, environment, problems))
@@ -206,7 +206,7 @@ def _mounted(
         if unknown:
             host = None
             problems.append(
-                f"Which directory {mount.server} is cannot be determined: subPathExpr is {template}."
+                f"The directory of {mount.server} cannot be determined: subPathExpr is {template}."
             )
     return ContainerMount(
         mount.server,

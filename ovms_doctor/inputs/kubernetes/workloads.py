@@ -147,8 +147,8 @@ def _operator(document: Mapping[str, Any]) -> Workload:
     image = string(table(document, "spec"), "image_name")
     made = _started(document, {"containers": [{"name": "ovms", "image": image}]}, {})
     made.arguments_unavailable = (
-        "The OpenVINO operator makes the server's arguments from a ModelServer: the pod that it made tells them "
-        "(kubectl get pod NAME -o json)."
+        "The OpenVINO operator makes the server's arguments from a ModelServer. The pod that it created "
+        "shows them (kubectl get pod NAME -o json)."
     )
     return made
 
@@ -167,7 +167,7 @@ def _runtime(document: Mapping[str, Any]) -> Workload | None:
     made.kserve = True
     made.spec = _with_models(made.spec, KSERVE_CONTAINER, {"name": _KSERVE_VOLUME, "emptyDir": {}}, "")
     made.problems.append(
-        f"{made.title} is a template of KServe's: the InferenceService that uses it tells the model."
+        f"{made.title} is a template of KServe: the InferenceService that uses it names the model."
     )
     return made
 
@@ -184,7 +184,8 @@ def _model_mesh(made: Workload, spec: Mapping[str, Any]) -> Workload:
     adapter = string(table(spec, "builtInAdapter"), "serverType")
     made.added_containers = (*([f"{adapter}-adapter"] if adapter else []), "mm")
     made.problems.append(
-        f"ModelMesh runs {made.title}: it puts models and configuration into {_MODEL_MESH_MODELS} while the pod runs."
+        f"ModelMesh runs {made.title}: it copies models and configuration into {_MODEL_MESH_MODELS} while "
+        "the pod runs."
     )
     return made
 
@@ -205,7 +206,7 @@ def _inference_service(
     if runtime is None:
         named = string(model, "runtime")
         source = f"The serving runtime {named}" if named else "A serving runtime that KServe chooses"
-        made.arguments_unavailable = f"{source} tells the server's arguments, and is not in this file."
+        made.arguments_unavailable = f"{source} contains the server's arguments, and is not in this file."
         made.openvino = bool(re.search("openvino|ovms", f"{named} {model_format}", re.IGNORECASE))
         containers = [_merged({"name": KSERVE_CONTAINER}, model)]
     else:
@@ -323,7 +324,7 @@ def placeholders(arguments: Sequence[str]) -> dict[str, str]:
         for match in _UNFILLED.finditer(word):
             is_kserve = match[0].strip("{ ").startswith(".")
             explanation = (
-                "is filled in later, by KServe from its InferenceService"
+                "is set later by KServe, from its InferenceService"
                 if is_kserve
                 else "is a parameter without a value"
             )
@@ -351,13 +352,13 @@ def _storage(made: Workload, model: Mapping[str, Any], name: str) -> None:
     if scheme == "oci":
         made.added_containers = ("modelcar",)
         made.problems.append(
-            f"{KSERVE_MODELS} is what the image {rest} holds as a model: KServe runs it beside."
+            f"{KSERVE_MODELS} is the model in the image {rest}: KServe runs that image in the same pod."
         )
     elif uri or table(model, "storage"):
         made.added_containers = (_INITIALIZER,)
         source = uri or "the model of its storage"
         made.problems.append(
-            f"KServe's storage-initializer copies {source} to {KSERVE_MODELS} before the server begins."
+            f"KServe's storage-initializer copies {source} to {KSERVE_MODELS} before the server starts."
         )
         made.problems += _versioned(made)
     made.spec = _with_models(made.spec, name, {"name": _KSERVE_VOLUME, "emptyDir": {}}, "")
@@ -370,8 +371,9 @@ def _versioned(made: Workload) -> list[str]:
     if not (version.isascii() and version.isdecimal() and int(version) > 0):
         return []
     return [
-        f"{_AUTO_VERSIONING} has KServe of Open Data Hub move what lies in {KSERVE_MODELS} to {KSERVE_MODELS}/"
-        f"{int(version)}, unless that exists: name a copy with that directory."
+        f"{_AUTO_VERSIONING} makes KServe of Open Data Hub move the content of {KSERVE_MODELS} to "
+        f"{KSERVE_MODELS}/{int(version)}, unless that directory exists. Name a copy that has this "
+        "directory."
     ]
 
 

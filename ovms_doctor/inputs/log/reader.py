@@ -234,21 +234,21 @@ def _summary(servers: list[ServerLog], *, lines: int, size: int, cut: int, year_
 
 def _cut_lines(count: int) -> Iterator[str]:
     if count:
-        yield f"Lines of more than {LINE >> 20} MiB are cut, {count:,} in all: {_KEPT >> 10} KiB of each are read."
+        yield f"Lines of more than {LINE >> 20} MiB are cut, {count:,} in total: {_KEPT >> 10} KiB of each are read."
 
 
 def _limits(servers: list[ServerLog]) -> Iterator[str]:
     for number, text in (
         (
             sum(server.events.problems.left_out for server in servers),
-            "warnings and errors are not kept apart",
+            "warnings and errors are not distinguished",
         ),
         (sum(server.events.servables_left_out for server in servers), "changes of servables are left out"),
         (sum(server.events.changes_left_out for server in servers), "changes are left out"),
         (sum(server.events.starts_left_out for server in servers), "starts are left out"),
         (
             sum(server.requests.left_out for server in servers),
-            "requests to further servables are counted as one",
+            "requests to further servables are counted together",
         ),
     ):
         if number:

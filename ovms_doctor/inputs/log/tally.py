@@ -111,7 +111,7 @@ class Tally:
         if not self.failing:
             self.failing_since = stamp
         self.failing += 1
-        reason = reason[:_REASON] or "(the log does not say why)"
+        reason = reason[:_REASON] or "(the log does not contain the reason)"
         if reason not in self.reasons and len(self.reasons) >= REASONS:
             reason = OTHER_REASONS
         self.reasons[reason] = self.reasons.get(reason, 0) + 1

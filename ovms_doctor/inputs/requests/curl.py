@@ -162,7 +162,7 @@ class _Line:
     def request(self) -> ClientRequest:
         """Returns the request as curl sends it."""
         if not self._url:
-            raise DocumentError("the command line names no URL")
+            raise DocumentError("the command line has no URL")
         url = as_typed(self._url)
         if "://" not in url:
             url = f"http://{url}"

@@ -37,7 +37,7 @@ def parse_grpcurl(text: str, read_file: Callable[[str], bytes]) -> ClientRequest
         plain[1].replace(".ModelInfer", "/ModelInfer").replace(".Predict", "/Predict") if plain[1:] else ""
     )
     if method not in _METHODS:
-        raise DocumentError(f"the command line calls none of {', '.join(_METHODS)}")
+        raise DocumentError(f"the command line does not call one of {', '.join(_METHODS)}")
     if data == "@":
         if found.stdin_file is None and found.stdin is None:
             data = read_file("-").decode("utf-8", "replace")

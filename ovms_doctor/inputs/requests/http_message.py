@@ -22,7 +22,7 @@ def parse_http(data: bytes) -> ClientRequest:
     """Returns the request in a message. The body is cut at a shorter Content-Length, as a server does."""
     line = _REQUEST_LINE.match(data[:_MOST_HEADERS])
     if line is None:
-        raise DocumentError("the first line is no HTTP request line")
+        raise DocumentError("the first line is not an HTTP request line")
     end = re.search(rb"\r?\n\r?\n", data[line.end() - 2 : _MOST_HEADERS])
     head_end = len(data) if end is None else line.end() - 2 + end.start()
     body = b"" if end is None else data[line.end() - 2 + end.end() :]

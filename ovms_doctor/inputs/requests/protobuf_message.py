@@ -97,7 +97,7 @@ def parse_message(text: str) -> ClientRequest:
             else:
                 text_format.Parse(text, message)
     except (json_format.ParseError, text_format.ParseError, ValueError, RecursionError) as error:
-        raise DocumentError(f"protobuf does not take the message: {error}") from None
+        raise DocumentError(f"protobuf does not accept the message: {error}") from None
     infer = _predict(message) if tfs else _model_infer(message)
     path = (
         "/tensorflow.serving.PredictionService/Predict"

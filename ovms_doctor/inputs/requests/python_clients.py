@@ -65,14 +65,14 @@ _HTTP_METHODS = ("post", "get", "put", "delete", "patch", "head", "options")
 def _array(value: Any) -> Array:
     made = array_of(value)
     if isinstance(made, Unknown):
-        raise ClientError(f"numpy cannot make an array of it: {made.source}")
+        raise ClientError(f"numpy cannot create an array from it: {made.source}")
     assert isinstance(made, Array)
     return made
 
 
 def _strings(array: Array) -> tuple[bytes, ...]:
     if array.size > MOST_ELEMENTS:
-        raise ClientError(f"the tensor has {array.size:,} texts, more than are looked at")
+        raise ClientError(f"the tensor has {array.size:,} strings, more than ovms-doctor examines")
     data = array.data if array.data is not None else [b""] * array.size
     return tuple(item if isinstance(item, bytes) else encoded(str(item)) for item in data)
 
@@ -85,7 +85,7 @@ def _buffer(array: Array) -> bytes:
         return b"".join(struct.pack("<I", len(text)) + text for text in _strings(array))
     size = array.size * _SIZES.get(array.dtype, 4)
     if size > _MOST_BYTES:
-        raise ClientError(f"the tensor has {size:,} bytes, more than are looked at")
+        raise ClientError(f"the tensor has {size:,} bytes, more than ovms-doctor examines")
     return bytes(size)
 
 
@@ -162,7 +162,7 @@ def _model_of(named: dict[str, Any]) -> tuple[str, str]:
 
 def _check_size(buffers: list[bytes]) -> None:
     if sum(map(len, buffers)) > _MOST_BYTES:
-        raise ClientError(f"the tensors have more than {_MOST_BYTES:,} bytes, which are not looked at")
+        raise ClientError(f"the tensors have more than {_MOST_BYTES:,} bytes, more than ovms-doctor examines")
 
 
 def _tensor_array(item: Instance) -> Array:

@@ -89,7 +89,7 @@ class _PlainValue:
         self._elements += 1
         self._characters += len(value) if isinstance(value, str) else 0
         if self._elements > MOST_ELEMENTS or self._characters > _MOST_CHARACTERS:
-            raise ClientError("the document that is sent is too large to be followed")
+            raise ClientError("the document that is sent is too large to be evaluated")
 
 
 def _body_of(value: Any) -> tuple[bytes, bool]:
@@ -111,7 +111,7 @@ def _body_of(value: Any) -> tuple[bytes, bool]:
 
 
 #: The doubt about a request with values that are only known when the snippet runs.
-UNKNOWN_VALUES = ("Values that only a run of the snippet shows are read as texts.",)
+UNKNOWN_VALUES = ("Values that are known only when the snippet runs are read as strings.",)
 
 
 def form_of(data: Any, files: Any, path: str) -> tuple[bytes, str, bool]:

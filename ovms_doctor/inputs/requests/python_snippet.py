@@ -83,15 +83,15 @@ def parse_python(text: str) -> tuple[ClientRequest, ...]:
             "the snippet is not valid Python: it is not UTF-8 text, or has a null byte"
         ) from None
     except (RecursionError, MemoryError):
-        raise DocumentError("the snippet is not valid Python: it is nested too deep") from None
+        raise DocumentError("the snippet is not valid Python: it is nested too deeply") from None
     snippet = _Snippet()
     try:
         snippet.run(tree.body)
     except RecursionError:
-        raise DocumentError("the snippet is nested too deep") from None
+        raise DocumentError("the snippet is nested too deeply") from None
     if not snippet.requests:
-        reason = snippet.failed or "no request of a client that is known is sent in it"
-        raise DocumentError(f"the snippet cannot be followed: {reason}")
+        reason = snippet.failed or "it does not send a request with a client that ovms-doctor knows"
+        raise DocumentError(f"the snippet cannot be evaluated: {reason}")
     return tuple(snippet.requests)
 
 
@@ -147,7 +147,7 @@ class _Snippet:
     def _count_steps(self, steps: int) -> None:
         self._steps += steps
         if self._steps > _MOST_STEPS:
-            raise ClientError("it takes more steps than are followed")
+            raise ClientError("it takes more steps than ovms-doctor evaluates")
 
     def _statement(self, node: ast.stmt) -> None:
         if isinstance(node, ast.Import | ast.ImportFrom):

@@ -241,7 +241,7 @@ class _Measured:
         """Returns the shape of a value; `None` if the lengths of rows differ, or a part is unknown."""
         self._count += 1
         if self._count > MOST_ELEMENTS:
-            raise ClientError(f"an array of more than {MOST_ELEMENTS:,} elements is not followed")
+            raise ClientError(f"an array of more than {MOST_ELEMENTS:,} elements is not evaluated")
         if isinstance(value, Array):
             self.dtype = value.dtype
             self.is_known = self.is_known and value.shape is not None

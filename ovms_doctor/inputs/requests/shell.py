@@ -68,7 +68,7 @@ def command(text: str, program: str) -> ShellCommand:
     words = _split(_expanded(text, known))
     start = _first(words, program)
     if start is None:
-        raise DocumentError(f"this is no {program} command line")
+        raise DocumentError(f"this is not a {program} command line")
     own, stdin, file = _own(words[start + 1 :], here_documents)
     before = _statement_before(words, start)
     if stdin is None and file is None and start > len(before) and words[start - len(before) - 1] == "|":
@@ -82,7 +82,7 @@ def refuse_unknown(text: str) -> None:
     if match is not None:
         unknown = f"the shell variable {match[1]}" if match[1] else "a command that the shell would run"
         raise DocumentError(
-            f"the body contains the value of {unknown}, which is not known; give the body itself"
+            f"the body contains the value of {unknown}, which is not known. Give the body itself."
         )
 
 

@@ -87,7 +87,7 @@ class RunLine(Struct):
         """Whether all of ``text``, the value of ``option``, is known; if not, notes the fields."""
         name = self.text.unknown(text)
         if name:
-            self.not_known(fields, f"The value of {option} holds {name}, which is not known here.")
+            self.not_known(fields, f"The value of {option} contains {name}, which is not known here.")
         return not name
 
     def known_settings(self) -> EngineSettings:
@@ -108,9 +108,9 @@ def build(line: RunLine) -> Container:
     would refuse."""
     options, switches = line.options, line.options.switches
     if switches.get("help"):
-        raise DocumentError(f"With --help {line.command.program} prints its help and makes no container.")
+        raise DocumentError(f"With --help {line.command.program} prints its help and creates no container.")
     if not options.rest:
-        raise NoImageError(f"The line names no image; {line.command.program} would refuse it.")
+        raise NoImageError(f"The line does not name an image; {line.command.program} would refuse it.")
     line.problems.extend(line.text.notes)
     _note_unknown(line)
     _check_conflicts(line)
@@ -148,22 +148,22 @@ def _note_unknown(line: RunLine) -> None:
     """Notes the options that make a part of the container unknown."""
     options, switches = line.options, line.options.switches
     if switches.get("rootfs"):
-        raise DocumentError("With --rootfs the container is made of a directory, and not of an image.")
+        raise DocumentError("With --rootfs the container is created from a directory, not from an image.")
     for name in options.unknown:
         line.not_known(
             "mounts environment groups devices limits user",
             f"{name} may add options, and its value is not known here.",
         )
     if line.command.remote:
-        line.problems.append("The engine is another host's: the paths are its own, and not of this host.")
+        line.problems.append("The engine is on another host: the paths belong to that host, not to this one.")
     if options.all("volumes-from"):
-        line.not_known("mounts", "Mounts of other containers are taken over with --volumes-from.")
+        line.not_known("mounts", "The container also has the mounts of other containers (--volumes-from).")
     if options.all("pod"):
         line.not_known("limits ports network", "The container joins a pod, which has settings of its own.")
     if options.all("env-merge", "unsetenv") or switches.get("env-host"):
-        line.not_known("environment", "The environment is put together from more than the line says.")
+        line.not_known("environment", "The environment has more sources than the line.")
     if options.all("uidmap", "gidmap"):
-        line.not_known("id_map", "The user namespace has a map of its own, which is not looked at.")
+        line.not_known("id_map", "The user namespace has its own id map, which ovms-doctor does not read.")
 
 
 def _check_conflicts(line: RunLine) -> None:
@@ -178,7 +178,7 @@ def _check_conflicts(line: RunLine) -> None:
         raise RefusedValueError("--no-healthcheck excludes the options for a health check")
     known = pull in ("always", "missing", "never") or line.text.unknown(pull)
     if line.command.program == "docker" and not known:
-        raise RefusedValueError(f'--pull takes always, missing or never, and not "{for_message(pull)}"')
+        raise RefusedValueError(f'--pull accepts always, missing or never, but not "{for_message(pull)}"')
 
 
 def _image(line: RunLine) -> str:
@@ -198,7 +198,7 @@ def _server_command(line: RunLine, container: Container, pairs: list[tuple[str, 
     name = next(filter(None, map(line.text.unknown, (*(entrypoint or ()), *command))), "")
     if name:
         line.unknown.add("arguments")
-        return ServerCommand((), None, f"The server's arguments hold {name}, which is not known here.")
+        return ServerCommand((), None, f"The server's arguments contain {name}, which is not known here.")
     return server_command(
         entrypoint,
         command,
@@ -236,7 +236,7 @@ def _environment(line: RunLine) -> tuple[list[tuple[str, str]], set[str]]:
         if not name:
             raise RefusedValueError("a variable of the environment has no name")
         if line.podman and name.endswith("*") and not equals:
-            line.not_known("environment", "--env takes over all variables that begin with a word.")
+            line.not_known("environment", "--env passes all variables whose names begin with a word.")
             continue
         known[name] = value if equals and not line.text.unknown(value) else None
     for name, text in known.items():
@@ -292,12 +292,12 @@ def _known_mount(line: RunLine, option: str, text: str, mount: ContainerMount) -
     if line.command.directory is None and re.search(r"(?:^|[=,])(?:src=|source=)?\.", text):
         line.not_known(
             "mounts",
-            f"--{option} takes a relative path, and where the cd before the command leads is not followed.",
+            f"--{option} has a relative path, and ovms-doctor does not follow the cd before the command.",
         )
         return _without_host(mount)
     if mount.host is None:
         line.not_known(
-            "mounts", f"The host's path of the mount at {for_message(mount.server)} is one of Windows."
+            "mounts", f"The host's path of the mount at {for_message(mount.server)} is a Windows path."
         )
     return mount
 

@@ -142,7 +142,7 @@ def _named(
         if name not in switches:
             more = " Long options have two dashes." if len(letters) > 2 else ""
             raise DocumentError(
-                f"{program} knows no option -{for_message(letter)}; it would refuse the line.{more}"
+                f"{program} has no option -{for_message(letter)}; it would refuse the line.{more}"
             )
         yield f"-{letter}", name, None
 
@@ -152,7 +152,7 @@ def _unknown_option(name: str, program: str, known: frozenset[str]) -> str:
         return f"The option --{for_message(name)} of nerdctl is not known here."
     similar = similar_names(name, known, 1, 0.7) if len(name) < 60 else []
     hint = f" Did you mean --{similar[0]}?" if similar else ""
-    return f"{program} knows no option --{for_message(name)}; it would refuse the line.{hint}"
+    return f"{program} has no option --{for_message(name)}; it would refuse the line.{hint}"
 
 
 def _stands_for_options(following: list[str], text: ShellText, known: frozenset[str]) -> bool:

@@ -69,7 +69,10 @@ def read_run_line(
         container = _read(
             " ".join(row.strip().removesuffix("\\") for row in line.splitlines()), context, read_file
         )
-        note = "A shell would end the command at its first line break; all lines are read as one command."
+        note = (
+            "A shell would end the command at its first line break. ovms-doctor reads all lines as one "
+            "command."
+        )
         return replace(container, problems=(note, *container.problems))
 
 
@@ -88,7 +91,10 @@ def _read(line: str, context: ShellContext, read_file: Callable[[str], str | Non
     except RefusedValueError as error:
         reason = f"{command.program} would refuse the line: {error}."
         if split.divided:
-            reason += " An expansion outside quotes holds a blank, and the shell divides it there: put it in quotes."
+            reason += (
+                " An expansion outside quotes contains a blank, and the shell splits it there: put it in "
+                "quotes."
+            )
         raise DocumentError(reason) from None
 
 
@@ -97,7 +103,7 @@ def _find(split: ShellText, context: ShellContext) -> RunCommand | None:
     found = [command for item in split.commands if (command := _as_run(item, context))]
     if len(found) > 1:
         split.notes.append(
-            f"The text has {len(found)} commands that make a container; one of them is looked at."
+            f"The text has {len(found)} commands that create a container; ovms-doctor reads one of them."
         )
     named = [item for item in found if any("model_server" in word or "ovms" in word for word in item.words)]
     return next(iter(named or found), None)
@@ -144,10 +150,10 @@ def _no_container_text(split: ShellText) -> str:
         words, _ = _unwrap(item.words)
         name = words[0].rpartition("/")[2] if words else ""
         if name == "docker-compose" or (name in _PROGRAMS and "compose" in words[1:4]):
-            return "This is a command of Compose: give its file with --compose instead."
+            return "This is a Compose command: name its file with --compose instead."
         if name in _PROGRAMS:
             verb = next(
                 (f" {for_message(split.show(word))}" for word in words[1:] if not word.startswith("-")), ""
             )
-            return f"The line has {name}{verb}, and not {name} run or {name} create."
+            return f"The line has {name}{verb}, not {name} run or {name} create."
     return "The line has no docker run, podman run or nerdctl run."

@@ -42,7 +42,10 @@ def misplaced(path: str, typed: str, data: bytes) -> str | None:
     name, text = posixpath.basename(path).lower(), data.decode("utf-8", "replace").lstrip("\ufeff")
     quoted = shlex.quote(typed)
     if name in _NAMED:
-        return f"{typed} builds an image; name what the server is started with (--docker-run LINE, --compose FILE)"
+        return (
+            f"{typed} builds an image; name the file or line that starts the server (--docker-run LINE, "
+            "--compose FILE)"
+        )
     if name == "graph.pbtxt":
         directory = posixpath.dirname(typed) or "."
         return f"{typed} is a graph: name its directory, ovms-doctor check {shlex.quote(directory)}"
@@ -55,7 +58,7 @@ def misplaced(path: str, typed: str, data: bytes) -> str | None:
     if name.endswith((".log", ".txt")) and _LOG_LINE.search(text):
         return f"{typed} is the log of a server: ovms-doctor logs {quoted}"
     if name.endswith(".env"):
-        return f"{typed} holds variables of the environment: --env-file {quoted} goes with a target"
+        return f"{typed} contains environment variables: use --env-file {quoted} with a target"
     return None
 
 
@@ -88,5 +91,5 @@ def _of_json(typed: str, quoted: str, text: str) -> str | None:
     if isinstance(value.get("services"), dict):
         return f"{typed} is a Compose file: ovms-doctor check --compose {quoted}"
     if "findings" in value and "schema_version" in value:
-        return f"{typed} is a report of ovms-doctor; name what the report is on"
+        return f"{typed} is a report of ovms-doctor; name the target of the report instead"
     return None

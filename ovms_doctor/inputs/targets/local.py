@@ -77,7 +77,7 @@ def understand(
         lambda host, server: _model(host, server, policy),
     )
     if found.target.kind == "repository" and any(entry.name == "config.json" for entry in listing.entries):
-        text = "there is a config.json here; it is not used unless it is named as the target"
+        text = "the target has a config.json; it is not used unless it is named as the target"
         unused = Note("unused_config", text, f"{path}/config.json")
         return ResolvedTarget(found.target, found.models, (*found.notes, unused))
     return found

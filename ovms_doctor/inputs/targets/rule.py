@@ -141,7 +141,8 @@ def resolved(
     notes = [
         Note(
             "nested_models",
-            f"{top}/{group} is no model: {_list(names)} one level deeper and {_is_or_are(names)} not examined",
+            f"{top}/{group} is not a model: {_list(names)} one level deeper and {_is_or_are(names)} not "
+            "examined",
             f"{top}/{group}",
         )
         for group, names in inside.groups
@@ -154,7 +155,7 @@ def resolved(
 
 
 def _list(names: Sequence[str]) -> str:
-    return f"the model {names[0]} lies" if len(names) == 1 else f"the models {', '.join(names)} lie"
+    return f"the model {names[0]} is" if len(names) == 1 else f"the models {', '.join(names)} are"
 
 
 def _is_or_are(names: Sequence[str]) -> str:

@@ -50,11 +50,14 @@ def understand_remote(
     name = path.rstrip("/").rpartition("/")[2] if question.prefix else ""
     found = resolved(path, path, name, top, as_, policy, lambda model, _: _model(model, policy))
     if found.target.kind == "repository" and "config.json" in top.names:
-        text = "there is a config.json here; it is not used: the server reads one from its local files only"
+        text = (
+            "the target has a config.json; it is not used: the server reads a configuration file only "
+            "from its local files"
+        )
         unused = Note(None, text, f"{path.rstrip('/')}/config.json")
         found = ResolvedTarget(found.target, found.models, (*found.notes, unused))
     if listed.more:
-        text = f"more than {len(listed.objects)} objects lie below {path}: the others were not examined"
+        text = f"more than {len(listed.objects)} objects are below {path}: the others were not examined"
         return ResolvedTarget(found.target, found.models, (*found.notes, Note(None, text, path)))
     return found
 

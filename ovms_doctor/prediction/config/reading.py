@@ -114,7 +114,7 @@ def read_config(config_path: str, deployment: Deployment, facts: Facts) -> Confi
     if status.kind == "directory":
         return ConfigReading(problem=_directory(config_path, facts.ask(ListDirectory(absolute_path))))
     if status.kind != "regular":
-        reason = f"a {status.kind} is where the configuration file is expected"
+        reason = f"the configuration file's path is a {status.kind}"
         return ConfigReading(unknown=CouldNotLook(config_path, reason))
     if status.size > LIMIT:
         return ConfigReading(unknown=CouldNotLook(config_path, f"it is larger than {LIMIT >> 20} MiB"))
@@ -152,7 +152,10 @@ def _directory(path: str, listing: Listing | Failure | Unavailable) -> StartProb
     problem = _not_json(path, "The document is empty.", None)
     names = [entry.name for entry in listing.entries] if isinstance(listing, Listing) else None
     if names == []:
-        reason = "it is an empty directory, as a container engine makes one where the file to be mounted does not exist"
+        reason = (
+            "it is an empty directory; a container engine creates one where the file to be mounted does "
+            "not exist"
+        )
         return replace(problem, hint=reason)
     found = next((name for name in names or () if name in ("config.json", posixpath.basename(path))), None)
     reason = "it is a directory, and the server reads nothing from it: name the file"
@@ -182,7 +185,7 @@ def read_bytes(config_path: str, data: bytes, deployment: Deployment) -> ConfigR
         hint = syntax_hint(text.text, error.at, error.message)
         return ConfigReading(problem=_not_json(config_path, error.message_of(release), error.at, hint))
     except NestingError:
-        reason = "it is nested deeper than is followed here"
+        reason = "it is nested more deeply than ovms-doctor reads"
         return ConfigReading(unknown=CouldNotLook(config_path, reason))
     found = violation(text.text, release)
     if found is not None:

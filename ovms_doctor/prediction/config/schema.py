@@ -307,7 +307,7 @@ def remedy_for(found: Violation, release: Release, document: Any) -> str:
     takes = takes_in_config(key, _at(document, sibling), release)
     if takes and isinstance(config, dict) and key not in config:
         return f"Move {key} into “config”."
-    return f"Remove {key}: “config” " + ("has it already." if takes else "does not take it either.")
+    return f"Remove {key}: “config” " + ("already has it." if takes else "does not accept it either.")
 
 
 def _names(part: Schema) -> list[str]:
@@ -334,17 +334,17 @@ def hint_for(found: Violation, release: Release) -> str:
     key = last_key(found.key)
     if found.keyword == "additionalProperties":
         if key in REMOVED:
-            return f"{key} went with OVMS 2026.3; its value does not matter."
+            return f"OVMS 2026.3 removed {key}. Its value does not matter."
         if key in NEVER:
-            return f"No release takes {key} in a configuration file; on the command line it is an option."
+            return f"No release accepts {key} in a configuration file. It is an option of the command line."
         if key in ("graph_path", "subconfig"):
-            return f"{key} came with OVMS 2025.1."
+            return f"{key} exists since OVMS 2025.1."
         if key in ("monitoring", "mediapipe_config_list"):
-            return f"{key} came with OVMS {'2022.2' if key == 'monitoring' else '2023.0'}."
+            return f"{key} exists since OVMS {'2022.2' if key == 'monitoring' else '2023.0'}."
     if found.keyword == "required" and found.key == "#":
-        return "model_config_list is needed even where it is empty."
+        return "model_config_list is required, even if it is empty."
     if found.keyword == "required" and found.schema.endswith("config") and not release.base_path_optional:
-        return "base_path may be left out since OVMS 2025.1 only."
+        return "base_path is optional only since OVMS 2025.1."
     if found.keyword == "maxProperties" and found.schema.endswith("model_config"):
         return (
             "Since OVMS 2024.0 “config” is the only key that an entry may have, and it may not be repeated."
@@ -352,19 +352,22 @@ def hint_for(found: Violation, release: Release) -> str:
     if found.keyword == "oneOf" and key == "model_version_policy":
         return (
             'It is {"all": {}}, {"latest": {"num_versions": 1}} or {"specific": {"versions": [1, 2]}}, with numbers '
-            "from 1; text that holds JSON is for the command line."
+            "from 1; a string that contains JSON is only for the command line."
         )
     if found.keyword == "type" and key in ("plugin_config", "model_version_policy"):
-        return "In a configuration file this is an object; text that holds JSON is for the command line."
+        return (
+            "In a configuration file this is an object; a string that contains JSON is only for the "
+            "command line."
+        )
     if found.keyword == "oneOf" and key in ("shape", "layout"):
-        return f"In a configuration file {key} is a text, or an object that gives each tensor a text."
+        return f"In a configuration file {key} is a string, or an object with a string for each tensor."
     rule = resolve(found.schema, release)
     if found.keyword == "anyOf" and found.schema.endswith("plugin_config/additionalProperties"):
         types = " or ".join(item.get("type", "") for item in rule.get("anyOf", []))
-        return f"It has to be of the type {types}; an object in plugin_config is for the command line."
+        return f"It has to be of the type {types}; an object in plugin_config is only for the command line."
     if found.keyword == "type" and "type" in rule:
         types = rule["type"] if isinstance(rule["type"], str) else " or ".join(rule["type"])
-        exact = ": 1.0 is none to the server, nor is a number in quotes" if types == "integer" else ""
+        exact = ". The server accepts neither 1.0 nor a number in quotes" if types == "integer" else ""
         return f"It has to be of the type {types}{exact}."
     if found.keyword == "enum" and "enum" in rule:
         return f"It has to be one of: {', '.join(map(str, rule['enum']))}."

@@ -11,7 +11,7 @@ _NUMBERS = {"NaN": "NaN", "Infinity": "Infinity", "inf": "inf", "nan": "nan"}
 _ERRORS = {
     "The document root must not be followed": "there is text after its end",
     "Missing a colon": "a colon is missing behind the key",
-    "Missing a closing quotation mark": "a text is not closed: a double quote is missing",
+    "Missing a closing quotation mark": "a string is not closed: a double quote is missing",
     **dict.fromkeys(
         ("Invalid escape character", "Incorrect hex digit"),
         "a backslash begins an escape: write \\\\ for a backslash, and / in a path",
@@ -33,35 +33,35 @@ def syntax_hint(text: str, at: int, error: str = "") -> str:
     """Returns the fault at the character ``at``, at which the parser stopped with ``error``; empty if nothing is
     known."""
     if text.startswith("\ufeff"):
-        return "the file begins with a byte order mark (EF BB BF), which the server's parser does not take"
+        return "the file begins with a byte order mark (EF BB BF), which the server's parser does not accept"
     if text.startswith(_UTF_16):
         return "the file is UTF-16 text, which the server's parser does not take: save it as UTF-8"
     if not text.strip(_BLANK):
-        return "there is nothing in it"
+        return "it is empty"
     for beginning, explanation in _ERRORS.items():
         if error.startswith(beginning):
             return explanation
     rest = text[at:]
     before = text[:at].rstrip(_BLANK)
     if rest[:2] in ("//", "/*") or rest[:1] == "#":
-        return "here is a comment, and the server's JSON has none"
+        return "this is a comment, and the server's parser does not accept comments"
     if rest[:1] in ("}", "]") and before.endswith(","):
         return f"there is a comma before the closing “{rest[0]}”"
     if rest[:1] == "'":
-        return "a text is in single quotes: JSON has double ones only"
+        return "a string is in single quotes: JSON has only double quotes"
     if rest[:1] == "\t":
-        return "a text contains a tab: write \\t for it"
+        return "a string contains a tab: write \\t instead"
     if error.startswith("Invalid encoding") and rest[:1] in "\r\n":
-        return "a text is not closed on its line: a double quote is missing, or \\n for a line break"
+        return "a string is not closed on its line: a double quote is missing, or \\n for a line break"
     if error.startswith("Invalid encoding") and rest:
-        return f"a text contains the control character 0x{ord(rest[0]):02X}"
+        return f"a string contains the control character 0x{ord(rest[0]):02X}"
     if not rest.strip(_BLANK):
         return "it ends before all of its brackets are closed"
     word = _WORD.match(rest.lstrip("-+"))
     if word is not None:
         return _about_word(word[0], before)
     if rest[0] in '"{[' and before and before[-1] in '"}]0123456789el':
-        return "a comma is missing before this"
+        return "a comma is missing before this position"
     if rest[0] == ",":
         return "there is a comma where a value or a key is expected"
     return ""
@@ -75,5 +75,5 @@ def _about_word(word: str, before: str) -> str:
     if before.endswith(("{", ",")):
         return "a key has no double quotes"
     if before.endswith((":", "[")):
-        return "a text has no double quotes"
+        return "a string has no double quotes"
     return ""

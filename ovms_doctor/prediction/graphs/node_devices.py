@@ -50,10 +50,10 @@ def _reason(problem: str, text: str) -> str:
     texts = {
         "absent": "the server does not have it",
         "access": "the server's user has no right to open it",
-        "removed": "the release does not have it any more",
+        "removed": "the release no longer has it",
         "unknown": f"OpenVINO has no device with this name{f'; {suggested} is one' if suggested else ''}",
     }
-    return texts.get(problem, "OpenVINO does not take it")
+    return texts.get(problem, "OpenVINO does not accept it")
 
 
 def _language_model(context: ServableContext) -> Iterator[ServableFault]:
@@ -66,7 +66,7 @@ def _language_model(context: ServableContext) -> Iterator[ServableFault]:
             "device",
             "failed",
             subject=device,
-            detail=f"it runs no pipeline_type {kind}, only LM and VLM",
+            detail=f"it does not run pipeline_type {kind}, only LM and VLM",
             status=LLM_FAILED,
             option="pipeline_type",
         )
@@ -76,7 +76,7 @@ def _language_model(context: ServableContext) -> Iterator[ServableFault]:
             "device",
             "failed",
             subject=device,
-            detail="only the name NPU alone chooses the pipeline that an NPU runs",
+            detail="only the name NPU selects the pipeline for an NPU",
             status=LLM_FAILED,
             option="device",
             certain=False,

@@ -140,7 +140,7 @@ def _generation_config(context: ServableContext) -> Iterator[ServableFault]:
             "escaped",
             path=context.directory.join(name),
             subject=name,
-            detail=f"“{wrong}” is a text and must be a number",
+            detail=f"“{wrong}” is a string and must be a number",
             log=context.thrown("escaped", exception),
             exception=exception,
         )
@@ -207,7 +207,7 @@ def _scheduler(context: ServableContext) -> Iterator[ServableFault]:
             "scheduler",
             "failed",
             subject="cache_interval_multiplier",
-            detail="cache_interval_multiplier is 0, and with enable_prefix_caching it is greater than 0",
+            detail="cache_interval_multiplier is 0, and with enable_prefix_caching it must be greater than 0",
             status=LLM_FAILED,
             log=context.thrown("failed"),
             option="cache_interval_multiplier",
@@ -219,8 +219,8 @@ def _scheduler(context: ServableContext) -> Iterator[ServableFault]:
             "batch_size",
             "requests",
             subject="max_num_batched_tokens",
-            detail=f"max_num_seqs {sizes[0]:,} is more than max_num_batched_tokens {sizes[1]:,}, and without "
-            "dynamic_split_fuse it may not be",
+            detail=f"max_num_seqs {sizes[0]:,} is more than max_num_batched_tokens {sizes[1]:,}, which is "
+            "not allowed without dynamic_split_fuse",
             option="max_num_batched_tokens",
             exception=f"Max num batched tokens ({sizes[1]}) must be greater or equal to max num sequences ({sizes[0]})",
         )
@@ -288,7 +288,7 @@ def _cache_size(context: ServableContext) -> Iterator[ServableFault]:
     total = context.limits.total_memory
     if size == 0 and not release.at_least(2025, 0):
         exception = "num_kv_blocks or cache_size should be more than zero"
-        detail = "is refused: a cache that grows came with 2025.0"
+        detail = "is refused: a cache that grows exists since 2025.0"
     elif total is not None and size << 30 > total and release.at_least(2025, 4):
         name = "cache" if release.at_least(2026, 2) else "KV-cache"
         exception = f"Requested {name} size is larger than available memory size on the system."

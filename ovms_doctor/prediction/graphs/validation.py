@@ -157,7 +157,9 @@ def _streams(name: str, message: GraphMessage) -> Iterator[GraphProblem]:
             if stream and stream in known:
                 line += f". {kind.capitalize()} with the same name already exists."
             if not stream or stream in known:
-                reason = f"The {kind} stream “{full}” has {'a name in use' if stream else 'no name'}"
+                reason = (
+                    f"The {kind} stream “{full}” has {'a name that is already used' if stream else 'no name'}"
+                )
                 after = f"Failed to create {kind}s info for mediapipe graph definition: {name}"
                 yield GraphProblem("streams", status, reason, (line, after), field.line, field.column, full)
             known.add(stream)
@@ -253,7 +255,7 @@ def _wiring(name: str, message: GraphMessage, release: Release) -> Iterator[Grap
             if _stream(str(stream.value)) not in produced:
                 yield _initialization(
                     name,
-                    f"No stream is produced under the name of the input stream “{stream.value}”",
+                    f"No node produces a stream with the name of the input stream “{stream.value}”",
                     stream,
                     str(stream.value),
                 )
@@ -304,7 +306,7 @@ def _contract(
             tag = str(item.value).split(":")[0]
             if ":" in str(item.value) and tag not in required and tag not in optional:
                 later = next((since for known, since in own.optional if known == tag), None)
-                reason = f"The node {own.name} takes no {readable_kind} with the tag {tag}"
+                reason = f"The node {own.name} does not accept a {readable_kind} with the tag {tag}"
                 if later is not None:
                     reason += f" before OVMS {later[0]}.{later[1]}"
                 yield _initialization(name, reason, item, tag)

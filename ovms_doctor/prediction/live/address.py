@@ -41,7 +41,7 @@ def read_address(text: str, *, grpc: bool = False) -> Address:
 
 def _without_user(location: str) -> str:
     if "@" in location:
-        raise AddressError("a user name is in it: leave that out, and give a key with --api-key-file FILE")
+        raise AddressError("it contains a user name: remove that, and give a key with --api-key-file FILE")
     return location
 
 
@@ -64,7 +64,7 @@ def _host_and_port(location: str) -> tuple[str, int | None]:
     if not host and tail:
         host = "localhost"
     if not host:
-        raise AddressError("it names no host")
+        raise AddressError("it does not name a host")
     return host, _port(tail) if tail else None
 
 

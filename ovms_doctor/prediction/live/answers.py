@@ -49,7 +49,7 @@ def _versions(value: Any) -> dict[int, tuple[str, str]]:
         if not (number.isascii() and number.isdecimal()) or int(number[:20]) > _LARGEST_VERSION:
             raise AnswerError("a version has no number")
         if state not in _STATES or not isinstance(code, str):
-            raise AnswerError("a version has no state of the server's")
+            raise AnswerError("a version has a state that the server does not have")
         found[int(number)] = (str(state), code[:60])
     return dict(sorted(found.items()))
 
@@ -59,7 +59,7 @@ def read_server(body: bytes) -> tuple[str, str]:
     document = _object(body)
     name, version = document.get("name"), document.get("version")
     if not isinstance(name, str):
-        raise AnswerError("it holds no name of a server")
+        raise AnswerError("it does not name a server")
     return name[:100], version[:100] if isinstance(version, str) else ""
 
 

@@ -25,7 +25,9 @@ def container_address(
     option = "--port" if grpc else "--rest_port"
     kind = "gRPC" if grpc else "REST"
     if container.arguments is None:
-        raise AddressError(f"its arguments are not known, and with them its {kind} port: name the address")
+        raise AddressError(
+            f"its arguments are not known, and so its {kind} port is not known: name the address"
+        )
     port = _port(_value(container.arguments, option))
     if port is None:
         raise AddressError(f"the server has no {option}: no {kind} port is open")

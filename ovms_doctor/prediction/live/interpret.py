@@ -52,7 +52,7 @@ _PROTOCOLS = {
     "http2": "HTTP/2, as gRPC does",
     "tls": "TLS",
     "other": "another protocol",
-    "silent": "nothing: it accepts the connection and does not answer",
+    "silent": "nothing: it accepts the connection, but does not answer",
     "closed": "nothing: it closes the connection",
 }
 _KINDS: dict[str, str] = {
@@ -111,7 +111,7 @@ def _steps(status: LiveStatus) -> Iterable[LiveStep]:
     if observed.tls is not None and not observed.tls.ok and observed.protocol != "http":
         yield LiveStep("protocol", False, f"the TLS handshake fails: {observed.tls.detail}")
         return
-    detail = _PROTOCOLS.get(observed.protocol, "not looked at")
+    detail = _PROTOCOLS.get(observed.protocol, "not examined")
     if address.tls and observed.tls is not None and observed.tls.ok:
         detail = f"TLS, and in it {detail}"
     yield LiveStep("protocol", good, f"speaks {detail}")

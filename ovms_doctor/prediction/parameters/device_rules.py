@@ -27,7 +27,7 @@ _State: TypeAlias = Literal["there", "absent", "access", "open", "number", "unkn
 #: The GPU's plugin cannot be loaded without libOpenCL.so.1, and then the whole list fails (tried with OpenVINO 2023.0
 #: to 2026.4). Since v2024.5 the server contains it, in every image and in the package for bare metal
 #: (create_package.sh); before, only the images for GPUs have it.
-_LOADER = "whether the server has libOpenCL.so.1, without which no such list works, is not known"
+_LOADER = "it is not known whether the server has libOpenCL.so.1, which such a list needs"
 
 
 def judge_device(device: Device, release: Release, devices: HostDevices | None, user: User) -> DeviceVerdict:

@@ -34,7 +34,8 @@ def correct_address(
         if match:
             moved = f"/v2/models/{match[1]}{match[2] or ''}/infer"
             text = (
-                f"This release has no TensorFlow Serving API: send it to POST {moved} in the form of KServe."
+                f"This release has no TensorFlow Serving API. Send the request to POST {moved}, in "
+                "KServe's format."
             )
             return Step(replace(request, path=moved, method="POST", api="KServe"), text)
     if request.api == "KServe" and release.at_least(2026, 3) and re.match(r"/?v1/models/", path):
@@ -94,7 +95,7 @@ def _version(request: ClientRequest, path: str, models: ServedModels) -> Step | 
         return None
     newest = models.default_version(match[1])
     fixed = path.replace(match[2], "", 1)
-    text = f"Leave the version out, or name one that is served: the default one is {newest}."
+    text = f"Remove the version, or name one that is served: the default version is {newest}."
     return Step(replace(request, path=fixed), text)
 
 
@@ -109,7 +110,7 @@ def _name(request: ClientRequest, path: str, models: ServedModels) -> Step | Non
     if close is None or close == match[1]:
         return None
     fixed = path.replace(f"/models/{match[1]}", f"/models/{close}", 1)
-    return Step(replace(request, path=fixed), f"Ask for {close}, which is served, instead of {match[1]}.")
+    return Step(replace(request, path=fixed), f"Request {close}, which is served, instead of {match[1]}.")
 
 
 def _closest(name: str, names: list[str]) -> str | None:
@@ -149,10 +150,10 @@ def _message(request: ClientRequest, answer: Answer, models: ServedModels) -> St
         if close is None or close == message.model_name:
             return None
         fixed = replace(message, model_name=close)
-        return Step(replace(request, message=fixed), f"Ask for {close}, which is served.")
+        return Step(replace(request, message=fixed), f"Request {close}, which is served.")
     if answer.code in ("MODEL_VERSION_MISSING", "MODEL_VERSION_INVALID_FORMAT") and message.model_version:
         if models.default_version(message.model_name) is None:
             return None
-        text = f"Leave the version out: the default one is {models.default_version(message.model_name)}."
+        text = f"Remove the version: the default version is {models.default_version(message.model_name)}."
         return Step(replace(request, message=replace(message, model_version="")), text)
     return None

@@ -33,14 +33,17 @@ def _kserve(document: dict[str, Any]) -> list[tuple[str, str]]:
     found: list[tuple[str, str]] = []
     outputs = document.get("outputs")
     if isinstance(outputs, list) and len(outputs) > 1:
-        found.append(("Of several requested outputs the server keeps the last one only.", "$.outputs"))
+        found.append(("Of several requested outputs, the server keeps only the last one.", "$.outputs"))
     inputs = document.get("inputs")
     for index, entry in enumerate(inputs if isinstance(inputs, list) else ()):
         if not isinstance(entry, dict) or not isinstance(entry.get("data"), list):
             continue
         path = f"$.inputs[{index}].data"
         if _ragged(entry["data"]):
-            text = "The rows of the data have different lengths: the server joins them and fills the shape with it."
+            text = (
+                "The rows of the data have different lengths: the server joins them, and fills the shape "
+                "with the values in sequence."
+            )
             found.append((text, path))
         low, high = _RANGES.get(str(entry.get("datatype")), (None, None))
         flat = _flat(entry["data"])
@@ -64,7 +67,7 @@ def _tfs(document: dict[str, Any], model_inputs: tuple[ServedInput, ...]) -> lis
     values = document.get("instances", document.get("inputs"))
     found = []
     if precisions & _INTEGERS and any(isinstance(v, float) and not v.is_integer() for v in _flat(values)):
-        found.append(("The model takes integers: the server cuts off the fractions.", "$"))
+        found.append(("The model takes integers: the server removes the fractions.", "$"))
     if "FP16" in precisions:
         found.append(("Over this API the server takes the integer part of FP16 values as their bits.", "$"))
     return found

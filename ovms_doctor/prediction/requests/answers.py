@@ -188,7 +188,7 @@ class _Run:
         if graph.kind == "pipeline":
             # A pipeline ignores the version.
             return ServedModel(name, 1, graph.inputs, known=bool(graph.inputs))
-        self.doubts.append("what a graph makes of a KServe request is decided by its calculators")
+        self.doubts.append("the calculators of a graph decide what it does with a KServe request")
         return ServedModel(name, 1, known=False)
 
     # -- shapes that are set to auto -----------------------------------------------------------------
@@ -238,12 +238,12 @@ class _Run:
         change = "batch size" if step == "batch" else "shape"
         if not model.path:
             self.doubts.append(
-                f"the model's file is not available: whether it takes the new {change} is not known"
+                f"the model's file is not available: it is not known whether it accepts the new {change}"
             )
             return
         report = self.facts.ask(LoadModel(model.path, "read", preparation))
         if isinstance(report, Unavailable):
-            self.doubts.append(f"whether the model takes the new {change} is not known: {report.reason}")
+            self.doubts.append(f"it is not known whether the model accepts the new {change}: {report.reason}")
         elif isinstance(report, LoadReport) and report.outcome == "failed" and report.step:
             if model.initial:
                 self._replace(replace(model, inputs=model.initial))
@@ -284,7 +284,7 @@ class _Run:
         if route.handler == "tfs status" and not name:
             return self._status("MODEL_NAME_MISSING")
         if route.handler == "config reload":
-            self.doubts.append("what a reload of the configuration finds is not predicted")
+            self.doubts.append("the result of a reload of the configuration is not predicted")
         if route.handler == "retrieve model":
             served = {model.name for model in self.models.models if model.state == "available"}
             served |= {graph.name for graph in self.models.graphs if graph.state == "available"}

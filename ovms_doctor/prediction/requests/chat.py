@@ -116,7 +116,7 @@ class _Generation:
             return
         if self.limits.vision is None and "base64" not in fault:
             # The files and options of the server are not available.
-            self.doubts.append("which images the server may load is not known")
+            self.doubts.append("it is not known which images the server loads")
             return
         raise self.fail(fault, path, url)
 

@@ -65,7 +65,7 @@ class Converter:
         self, model_input: ServedInput, sent: InferTensor, elements: tuple[bytes, ...]
     ) -> tuple[int, ...] | None:
         if model_input.is_split:
-            self.doubts.append("what becomes of images that a pipeline splits is not followed")
+            self.doubts.append("the result for images that a pipeline splits is not predicted")
             return None
         if model_input.layout == "N...":
             self.doubts.append(

@@ -173,7 +173,7 @@ class _Correction:
         path = self.answer.position.path
         if path == "$.id":
             self.document["id"] = str(self.document["id"])
-            return "Write the id as a text."
+            return "Write the id as a string."
         if path == "$.outputs":
             return self._outputs()
         inputs = self.document.get("inputs")
@@ -245,7 +245,7 @@ class _Correction:
             return "Write the values as true and false."
         if datatype == "BYTES" and all(isinstance(item, str | int | float) for item in flat):
             entry["data"] = [item if isinstance(item, str) else json.dumps(item) for item in flat]
-            return "Write the values as texts."
+            return "Write the values as strings."
         return None
 
     def _integers(self, entry: dict[str, Any], flat: list[Any], datatype: str) -> str | None:
@@ -290,7 +290,7 @@ class _Correction:
                 holder.pop("parameters")
                 changed = True
         return (
-            "Leave out the parameters that are neither texts, booleans nor integers of 32 bits."
+            "Remove the parameters that are neither strings, booleans nor integers of 32 bits."
             if changed
             else None
         )
@@ -300,7 +300,7 @@ class _Correction:
         if entry is None or "data" not in entry or not isinstance(entry.get("parameters"), dict):
             return None
         entry["parameters"].pop("binary_data_size", None)
-        return "Leave out binary_data_size: the values are in the JSON."
+        return "Remove binary_data_size: the values are in the JSON."
 
     # -- against the model ---------------------------------------------------------------------------
     def _number(self) -> str | None:
@@ -314,7 +314,7 @@ class _Correction:
         if len(kept) != len(names) or not dropped:
             return None
         self.document["inputs"] = list(kept.values())
-        return "Leave out the inputs that the model does not have, and those that occur twice."
+        return "Remove the inputs that the model does not have, and those that occur twice."
 
     def _rename(self) -> str | None:
         assert self.model is not None

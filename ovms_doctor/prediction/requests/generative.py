@@ -69,7 +69,7 @@ def answer_generative(request: ClientRequest, models: ServedModels, release: Rel
     name = payload.model
     doubts: list[str] = []
     if models.api_key:
-        doubts.append("whether the API key is the right one is not looked at")
+        doubts.append("ovms-doctor does not check whether the API key is the right one")
     graph = models.graph(name)
     if graph is None or graph.kind == "pipeline":
         raise StatusError("MEDIAPIPE_DEFINITION_NAME_MISSING", "", RequestPosition("$.model"))
@@ -82,7 +82,7 @@ def answer_generative(request: ClientRequest, models: ServedModels, release: Rel
     limits = graph.generative or GenerativeLimits()
     task = limits.task or endpoint_task(path)
     if not limits.task:
-        doubts.append("the graph was not read: which endpoints it serves is not known")
+        doubts.append("the graph was not read: it is not known which endpoints it serves")
     try:
         _check(task, path, request.body, payload, limits, release, doubts)
     except CalculatorError as error:
@@ -92,7 +92,7 @@ def answer_generative(request: ClientRequest, models: ServedModels, release: Rel
         )
         position = RequestPosition(error.path, error.offset)
         return answer_with("MEDIAPIPE_EXECUTION_ERROR", details, "REST", release, position, tuple(doubts))
-    doubts.append("what the model makes of the request is not predicted")
+    doubts.append("the model's result for the request is not predicted")
     return answer_with("OK", "", "REST", release, doubts=tuple(doubts))
 
 
@@ -138,7 +138,7 @@ def _check(
     elif task == "speech_to_text":
         doubts += check_transcription(path, payload.parts, release)
     elif task not in _NOT_JSON:
-        doubts.append("what this endpoint requires is not known")
+        doubts.append("it is not known what this endpoint requires")
     elif document is None:
         raise CalculatorError(f"Non-json request received in {_NOT_JSON[task]} calculator", "", None)
     elif task == "text_generation":

@@ -19,7 +19,7 @@ def repair_json(request: ClientRequest) -> Step | None:
     body = request.body
     if body.startswith(b"\xef\xbb\xbf"):
         return Step(
-            replace(request, body=body[3:]), "Leave out the byte order mark at the beginning of the body."
+            replace(request, body=body[3:]), "Remove the byte order mark at the beginning of the body."
         )
     text = body.decode("utf-8", "surrogateescape")
     stripped = text.strip()
@@ -30,12 +30,12 @@ def repair_json(request: ClientRequest) -> Step | None:
         if end < len(stripped):
             return Step(
                 with_document(request, document),
-                f"Leave out what follows the document: {stripped[end : end + 20]!r}.",
+                f"Remove the text after the document: {stripped[end : end + 20]!r}.",
             )
     except (ValueError, RecursionError):
         pass
     without = re.sub(r",(\s*[\]}])", r"\1", stripped)
-    for candidate, text_of in ((without, "Leave out the comma before a closing bracket."), *_closed(without)):
+    for candidate, text_of in ((without, "Remove the comma before a closing bracket."), *_closed(without)):
         try:
             return Step(with_document(request, json.loads(candidate)), text_of)
         except (ValueError, RecursionError):
@@ -70,4 +70,9 @@ def _closed(text: str) -> list[tuple[str, str]]:
     if not stack or quoted or len(stack) > 4:
         return []
     missing = "".join(reversed(stack))
-    return [(text.rstrip().rstrip(",") + missing, f"Close what is open at the end of the body: {missing}")]
+    return [
+        (
+            text.rstrip().rstrip(",") + missing,
+            (f"Close the open brackets and quotes at the end of the body: {missing}"),
+        )
+    ]

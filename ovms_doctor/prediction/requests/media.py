@@ -178,7 +178,7 @@ def check_speech(path: str, document: JsonObject | None, release: Release) -> li
         if speed is not None and not isinstance(speed, JsonNumber):
             raise CalculatorError("speed field is not a number", "$.speed", speed.start)
     if document.find(b"voice") is not None and release.at_least(2026, 0):
-        return ["whether the graph has the voice is not looked at"]
+        return ["ovms-doctor does not check whether the graph has the voice"]
     return []
 
 

@@ -142,7 +142,7 @@ def _number(message: InferMessage, model: ServedModel) -> tuple[InferMessage, st
         if len(message.raw) == len(message.inputs)
         else message.raw
     )
-    text = "Leave out the inputs that the model does not have, and those that occur twice."
+    text = "Remove the inputs that the model does not have, and those that occur twice."
     return replace(message, inputs=inputs, raw=raw), text
 
 

@@ -33,7 +33,7 @@ def models_from_metadata(data: bytes) -> tuple[ServedModel, ...]:
     if "modelSpec" in document or "metadata" in document:
         return (_from_tfs(document),)
     if not isinstance(document.get("inputs"), list):
-        raise MetadataError("it has no list of inputs, as an answer of /v2/models/NAME has")
+        raise MetadataError("it has no list of inputs, which an answer of /v2/models/NAME has")
     name = document.get("name")
     inputs = tuple(_input(item) for item in document["inputs"][:_MOST])
     outputs = tuple(str(item.get("name")) for item in document.get("outputs") or () if isinstance(item, dict))
@@ -54,7 +54,7 @@ def _dimension(size: Any) -> Dimension:
     try:
         value = int(size)
     except (TypeError, ValueError):
-        raise MetadataError("a shape in it holds something other than numbers") from None
+        raise MetadataError("a shape in it contains something other than numbers") from None
     return Dimension(value, value) if value >= 0 else Dimension(ANY, ANY)
 
 

@@ -104,7 +104,7 @@ def _layout(item: ServedInput, model: ServedModel, models: ServedModels) -> Iter
     option = f"--layout {value}" if len(model.inputs) == 1 else f"--layout '{value}'"
     config = f'"layout": {json.dumps("NHWC:NCHW") if len(model.inputs) == 1 else value}'
     yield ServerChange(
-        "Let the server take NHWC and turn it into NCHW itself.", option, config, "", after, changed_model
+        "Let the server accept NHWC and convert it to NCHW itself.", option, config, "", after, changed_model
     )
 
 
@@ -135,7 +135,7 @@ def _shape(
             for other in model.inputs
         )
         changed_model, after = _changed(model, models, inputs=inputs)
-        text = "Let the server take any batch size."
+        text = "Let the server accept any batch size."
         yield ServerChange(text, "--batch_size -1", '"batch_size": "-1"', "", after, changed_model)
         return
     changed_model, after = _changed(model, models, inputs=_with(item, model, replace(item, shape=dimensions)))
@@ -145,5 +145,5 @@ def _shape(
     value = written if len(model.inputs) == 1 else json.dumps({item.name: written})
     option = f"--shape '{value}'"
     config = f'"shape": {json.dumps(written) if len(model.inputs) == 1 else value}'
-    text = f"Let the server take the shape {written} for the input {item.name}."
+    text = f"Let the server accept the shape {written} for the input {item.name}."
     yield ServerChange(text, option, config, "", after, changed_model)

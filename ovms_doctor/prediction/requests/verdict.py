@@ -76,7 +76,7 @@ def judge(request: ClientRequest, models: ServedModels, release: Release, facts:
     try:
         outcome = answer_request(request, models, release, facts)
     except JsonSizeError:
-        reason = "the body holds more separate values than are looked at"
+        reason = "the body has more separate values than ovms-doctor examines"
         return RequestVerdict(request, Answer("UNJUDGED", ""), "", None, served=served, unjudged=reason)
     outcome = _with_doubts(request, outcome)
     message, model = _intended_request(request, outcome, models, release)

@@ -34,7 +34,7 @@ def store_access(base_path: str, deployment: Deployment, facts: Facts) -> StoreA
         return _of_s3(base_path, deployment, environment)
     if base_path.startswith(gcs.PREFIX):
         return _of_gcs(base_path, deployment, environment, facts)
-    return AZURE if is_remote(base_path) else f"{base_path} is in no store"
+    return AZURE if is_remote(base_path) else f"{base_path} is not in a store"
 
 
 def same_network(deployment: Deployment) -> bool:
@@ -54,10 +54,8 @@ def _of_s3(path: str, deployment: Deployment, environment: ServerEnvironment) ->
     if address is None or client.url is None:
         source = "its variables"
         if environment.has("S3_ENDPOINT"):
-            source = (
-                "S3_ENDPOINT, which is set to nothing" if environment.empty("S3_ENDPOINT") else "S3_ENDPOINT"
-            )
-        return f"where the server sends its requests cannot be determined from {source}"
+            source = "S3_ENDPOINT, which is empty" if environment.empty("S3_ENDPOINT") else "S3_ENDPOINT"
+        return f"{source} does not show where the server sends its requests"
     route = s3_route(deployment.environment, deployment.release)
     if route.kind == "ends":
         return "the server ends before it sends a request to the store"
@@ -68,7 +66,7 @@ def _of_s3(path: str, deployment: Deployment, environment: ServerEnvironment) ->
         )
     keys = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
     if client.empty_keys:
-        return "a key for S3 is set to nothing, and what the client then sends cannot be determined"
+        return "a key for S3 is empty, and it is not known what the client then sends"
     if all(environment.filled(name) for name in keys):
         # In the SDK's own search the variables come first.
         by_chain = client.credentials == "chain" and environment.filled("AWS_SESSION_TOKEN")
@@ -90,7 +88,7 @@ def _of_profile(
     """Returns the access for AWS_PROFILE without keys: the profile's own keys, if its files can be read."""
     role = next((name for name in _ROLES if environment.has(name)), "")
     if role:
-        return f"the server takes on a role ({role}), whose keys are not to be had here"
+        return f"the server uses a role ({role}), whose keys are not available on this host"
     profile = environment.text("AWS_PROFILE") or "default"
     if environment.text("AWS_PROFILE") is None and "AWS_PROFILE" in environment.unread:
         return "the value of AWS_PROFILE is not known"
@@ -143,7 +141,10 @@ def _of_gcs(
     if client.credentials == "anonymous":
         return StoreAccess("gcs", location.bucket, "anonymous", endpoint, proxy=proxy)
     if client.credentials == "search":
-        return "the server takes Google's credentials from where it runs (gcloud's file, the metadata server)"
+        return (
+            "the server gets Google's credentials from its own environment (gcloud's file, the metadata "
+            "server)"
+        )
     if client.key_file is None:
         return "the location of the server's Google credentials is not known"
     # The library's second line (google-cloud-cpp 2.x) uses no token server for a service account.

@@ -219,7 +219,7 @@ class Copied(Facts):
         if name.strip("/") in self._directories - {""}:
             # Until 2025.0 the server reads a directory called x.pb as a file; its content is not known in this case.
             raise DownloadError(
-                self._copy.prefix + name, Unavailable("a directory is called like a model's file")
+                self._copy.prefix + name, Unavailable("a directory has the name of a model's file")
             )
         if isinstance(question, ReadFile):
             return ReadObject(self._copy.access, self._copy.prefix + name, question.limit)

@@ -94,9 +94,7 @@ class Store(Struct, frozen=True):
         if not isinstance(answer, StoreListing):
             return answer
         if answer.more and self.access.store == "gcs":
-            return Unavailable(
-                f"more than {len(answer.objects)} objects are there: not all of them are listed"
-            )
+            return Unavailable(f"more than {len(answer.objects)} objects exist: not all of them are listed")
         return Page(prefix, answer.objects, answer.more)
 
     def _from_bulk(self, prefix: str) -> Page | None:

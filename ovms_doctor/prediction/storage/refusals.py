@@ -26,11 +26,11 @@ _PROBLEMS: Mapping[StoreProblem, str] = {
     "proxy name": "the name of the proxy is not found",
     "refused": "no process listens there",
     "proxy": "the proxy refuses",
-    "reset": "the connection broke off",
-    "truncated": "fewer bytes came than were announced",
-    "tls": "no encrypted connection comes about",
+    "reset": "the connection was closed",
+    "truncated": "fewer bytes arrived than were announced",
+    "tls": "no encrypted connection can be established",
     "timeout": "it does not answer in time",
-    "unreadable": "its answer is not that of a store",
+    "unreadable": "its answer is not the answer of a store",
 }
 
 

@@ -54,7 +54,9 @@ def compare(
             else:
                 reason = _gap(finding, old, check_of, gap_codes)
                 result.append(
-                    Difference("new", finding, f"the older run did not look: {reason}" if reason else "")
+                    Difference(
+                        "new", finding, f"the older run did not examine it: {reason}" if reason else ""
+                    )
                 )
     models = {model.name for model in new.models}
     for fingerprint, findings in before.items():
@@ -62,7 +64,7 @@ def compare(
             reason = _gap(finding, new, check_of, gap_codes)
             model = finding.subject.model
             if reason:
-                result.append(Difference("not_known", finding, f"the newer run did not look: {reason}"))
+                result.append(Difference("not_known", finding, f"the newer run did not examine it: {reason}"))
             elif model is not None and new.models and model not in models:
                 result.append(Difference("fixed", finding, f"{model} is not in the newer report"))
             else:

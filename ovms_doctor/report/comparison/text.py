@@ -13,7 +13,7 @@ from ovms_doctor.report.verdict import BAD, GOOD, OPEN, STYLES
 
 TITLES: dict[Change, str] = {
     "new": "new",
-    "not_known": "not known: the newer run did not look",
+    "not_known": "not known: the newer run did not examine it",
     "still_there": "still there",
     "fixed": "fixed",
 }

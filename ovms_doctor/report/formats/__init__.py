@@ -34,7 +34,7 @@ def render(form: str, document: dict[str, Any], context: RenderContext) -> Itera
 
 def shortened(parts: Iterable[str], most: int) -> str:
     """Returns the parts of a Markdown text that fit into ``most`` bytes, with a remark if some are left out."""
-    remark = "\n\n… the rest is left out: it is too long to be shown here.\n"
+    remark = "\n\n… the rest is not shown: it is too long.\n"
     left = most - len(remark.encode())
     kept: list[str] = []
     for part in parts:

@@ -70,10 +70,10 @@ def test_grpcurl_refuses_a_body_of_the_rest_api() -> None:
         ("make_body | curl h:1/p -d @-", "a command that the shell would run"),
         ("wget --post-file r.json h:1/p", "a command line of wget is not read"),
         ("http POST h:1/p x=1", "a command line of http is not read"),
-        ("grpcurl -plaintext h:1 a.B/C", "the command line calls none of"),
+        ("grpcurl -plaintext h:1 a.B/C", "the command line does not call one of"),
         ("grpcurl h:1 inference.GRPCInferenceService/ModelInfer", "has no message"),
         ("curl h:1/p -d 'x", "the command line is not complete"),
-        ("curl -s", "names no URL"),
+        ("curl -s", "has no URL"),
     ],
 )
 def test_unknown_values(text: str, reason: str) -> None:

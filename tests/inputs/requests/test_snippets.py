@@ -215,7 +215,7 @@ def _request(text: str) -> ClientRequest:
 def test_unsupported_statements_are_not_refusals(statements: str, reason: str) -> None:
     """A value that only a run of the snippet gives is not taken for one that the client refuses."""
     head = "import numpy as np; import tritonclient.http as httpclient; client = httpclient.InferenceServerClient('h')"
-    with pytest.raises(DocumentError, match="the snippet cannot be followed") as error:
+    with pytest.raises(DocumentError, match="the snippet cannot be evaluated") as error:
         _request("\n".join(f"{head}; {statements}".split("; ")))
     assert reason in str(error.value)
 
@@ -333,7 +333,7 @@ def test_values(expression: str, text: object) -> None:
 def test_a_snippet_that_never_ends() -> None:
     """The number of steps and of requests has a limit; what was sent by then counts."""
     loops = "import requests\n" + "[" * 8 + "0" + " for x in range(100000)]" * 8
-    with pytest.raises(DocumentError, match="more steps than are followed"):
+    with pytest.raises(DocumentError, match="more steps than ovms-doctor evaluates"):
         _request(loops)
     many = (
         "import requests\nx = [0] * 100000\n" + "requests.post('http://h/v2/models/m/infer', json=x)\n" * 500
@@ -355,7 +355,10 @@ def test_prompts_of_a_session_are_left_out() -> None:
     [
         ("import requests\n\nrequests.post(", "not valid Python (line 3)"),
         ("import requests\n" + "-" * 100_000 + "1", "nested too deep"),
-        ("import requests\nx = " + "[" * 99 + "]" * 99, "no request of a client that is known is sent in it"),
+        (
+            "import requests\nx = " + "[" * 99 + "]" * 99,
+            ("it does not send a request with a client that ovms-doctor knows"),
+        ),
     ],
     ids=["syntax", "deep", "nothing-sent"],
 )

@@ -51,9 +51,9 @@ def ids(name: str, **changes: Any) -> dict[str, Any]:
     ("body", "steps", "corrected"),
     [
         ({"inputs": [entry(), entry(name="z")]},
-         ["Leave out the inputs that the model does not have, and those that occur twice."], GOOD),
+         ["Remove the inputs that the model does not have, and those that occur twice."], GOOD),
         ({"inputs": [entry(), entry()]},
-         ["Leave out the inputs that the model does not have, and those that occur twice."], GOOD),
+         ["Remove the inputs that the model does not have, and those that occur twice."], GOOD),
         ([GOOD], ["Send the object itself, not a list with it."], GOOD),
         ([GOOD, 1], [], None),
         ([1], [], None),
@@ -66,7 +66,7 @@ def ids(name: str, **changes: Any) -> dict[str, Any]:
         # An empty batch has no first request.
         ({"inputs": [entry(shape=[0, 3], data=[])]}, [], None),
         ({"inputs": [entry(parameters={"binary_data_size": 12})]},
-         ["Leave out binary_data_size: the values are in the JSON."], {"inputs": [entry(parameters={})]}),
+         ["Remove binary_data_size: the values are in the JSON."], {"inputs": [entry(parameters={})]}),
     ],
 )  # fmt: skip
 def test_steps_on_a_body(body: object, steps: list[str], corrected: object) -> None:
@@ -99,11 +99,11 @@ def test_steps_on_two_inputs(inputs: list[dict[str, Any]], steps: list[str]) -> 
 @pytest.mark.parametrize(
     ("path", "body", "release", "step", "fixed"),
     [
-        ("/v2/models/FC/infer", GOOD, "2026.3", "Ask for fc, which is served, instead of FC.", INFER),
-        ("/v2/models/bret/infer", GOOD, "2026.3", "Ask for bert, which is served, instead of bret.", None),
+        ("/v2/models/FC/infer", GOOD, "2026.3", "Request fc, which is served, instead of FC.", INFER),
+        ("/v2/models/bret/infer", GOOD, "2026.3", "Request bert, which is served, instead of bret.", None),
         ("/v2/models/zzzzzz/infer", GOOD, "2026.3", None, None),
         ("/v2/models/fc/versions/4/infer", GOOD, "2026.3",
-         "Leave the version out, or name one that is served: the default one is 1.", INFER),
+         "Remove the version, or name one that is served: the default version is 1.", INFER),
         # The path of one API with the ending of another one.
         ("/v1/models/fc/infer", GOOD, "2025.4", f"Send it as POST {INFER}.", INFER),
         ("/v1/models/fc/infer", GOOD, "2026.3", f"Send it as POST {INFER}.", INFER),
@@ -112,7 +112,7 @@ def test_steps_on_two_inputs(inputs: list[dict[str, Any]], steps: list[str]) -> 
         ("/v1/models/fc/infer", TFS, "2025.4", "Send it as POST /v1/models/fc:predict.", "/v1/models/fc:predict"),
         ("/v1/models/fc", TFS, "2025.4", "Send it as POST /v1/models/fc:predict.", "/v1/models/fc:predict"),
         ("/v1/models/fc/infer", TFS, "2026.3",
-         f"This release has no TensorFlow Serving API: send it to POST {INFER} in the form of KServe.", INFER),
+         f"This release has no TensorFlow Serving API. Send the request to POST {INFER}, in KServe's format.", INFER),
     ],
 )  # fmt: skip
 def test_steps_on_a_path(path: str, body: object, release: str, step: str | None, fixed: str | None) -> None:

@@ -343,7 +343,7 @@ class GoogleStore:
 
 _NO_ADDRESS = "its address is not valid for a request"
 _OTHER = "Google's library asks otherwise than the server's does"
-_SHORT = "fewer bytes came than were announced"
+_SHORT = "fewer bytes arrived than were announced"
 
 
 def _name(value: Any) -> str:

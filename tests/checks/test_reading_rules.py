@@ -170,6 +170,29 @@ def test_a_crash_of_openvino_ends_the_server(number: int, stage: str, name: str,
     ]
 
 
+@pytest.mark.parametrize(
+    ("message", "code", "expected"),
+    [
+        ("Wrong index file", "OVD318", "The variables of a.xml are damaged: their index is too short"),
+        ('Could not open the file: "/m/1/a.xml"', "OVD313",
+         "a.xml does not lead to a file: OpenVINO finds no file there"),
+        ("Exception from src/core.cpp:1:\nUnable to read the model: /m/1/a.xml", "OVD301",
+         "OpenVINO does not recognise a.xml as a model"),
+        ("Exception from src/core.cpp:1:\nSomething new", "OVD341", "OpenVINO refuses a.xml: Something new"),
+    ],
+)  # fmt: skip
+def test_what_openvino_refuses(message: str, code: str, expected: str) -> None:
+    files = ReadModel()
+    files.report = {"outcome": "failed", "message": message}
+    (found,) = findings(files)
+    assert (found.message, found.severity, found.recovers) == (expected, "error", "next_poll")
+    assert (found.subject.version, found.subject.path) == (1, "/m/1/a.xml")
+    assert found.server_log[0].startswith(
+        f"Error: {message}; occurred during loading ov::Model model: m version: 1"
+    )
+    assert found.code == code
+
+
 # -- operations ------------------------------------------------------------------------------------------
 
 

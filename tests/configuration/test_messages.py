@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -137,6 +138,32 @@ def test_a_mapping_that_is_not_json() -> None:
     )
     assert found.server_log == ("Model: m mapping configuration file is not a valid JSON file.",)
     assert found.remedy.steps[0].command == "cat /m/1/mapping_config.json"
+
+
+# -- version policies ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("policy", "release", "message", "detail", "confidence"),
+    [
+        # Until 2022.3 the schema asks for an object only, and an invalid policy is replaced.
+        ({"newest": {}}, "2022.3", " is not a valid policy: the server uses latest 1",
+         "The server warns about it, and serves the latest version.", "medium"),
+        ({"latest": {"num_versions": "x"}}, "2022.3", " contains a value of a type that the server does not expect",
+         "The server does not check the type, and reads the value as a number. It is not known which versions it "
+         "requests.", "low"),
+        ({"specific": {"versions": [1, 0]}}, "2022.3",
+         ": the server ignores items that are not a number greater than 0",
+         "The server warns about each of them, and uses the others.", "medium"),
+    ],
+)  # fmt: skip
+def test_a_version_policy(
+    policy: dict[str, Any], release: str, message: str, detail: str, confidence: str
+) -> None:
+    found = configured(listed(entry(model_version_policy=policy)), "/m", release=release)[0]
+    assert (found.code, found.severity, found.subject.model) == ("OVD423", "warning", "m")
+    assert found.message == f'/c/config.json:1:68: "model_version_policy": {json.dumps(policy)}{message}'
+    assert (found.detail, found.confidence, found.recovers) == (detail, confidence, "config_change")
 
 
 # -- directories -----------------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from ovms_doctor.model.plan import ModelPlan
 from ovms_doctor.model.plan_problems import StartProblem
 from ovms_doctor.model.pull_plan import PullPlan
 from ovms_doctor.report.model import CheckRun, Report
+from ovms_doctor.report.verdict import model_status
 from tests.report import samples
 from tests.report.rendered import text
 
@@ -230,6 +231,16 @@ def test_known_errors_are_no_success() -> None:
     assert last(report(GOOD, BAD, suppressed=(finding("OVD124"),))).endswith(
         "; nothing found counts as a failure here"
     )
+
+
+def test_models_of_a_configuration_that_was_not_read_are_unknown() -> None:
+    """The row of each model in the table, too."""
+    cause = CouldNotLook("/config.json", "not among the recorded facts")
+    made = report(GOOD, verdict="incomplete", plan={"outcome": "unknown", "unknown": cause})
+    assert last(made) == "? could not look at /config.json"
+    assert model_status(GOOD, made) == "unknown"
+    assert model_status(GOOD, report(GOOD)) == "good"
+    assert model_status(GOOD, report(GOOD, plan={"outcome": "exits"})) == "bad"
 
 
 # -- a container that ended, and a server that runs --------------------------------------------------------

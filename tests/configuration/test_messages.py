@@ -166,6 +166,92 @@ def test_a_version_policy(
     assert (found.detail, found.confidence, found.recovers) == (detail, confidence, "config_change")
 
 
+@pytest.mark.parametrize(
+    ("policy", "recovers"),
+    [
+        ({"specific": {"versions": [3]}}, "next_poll"),
+        # No version that is added later is requested.
+        ({"specific": {"versions": []}}, "config_change"),
+    ],
+)
+def test_a_policy_that_matches_no_version(policy: dict[str, Any], recovers: str) -> None:
+    """Versions that do not exist are dropped from the request without a line in the log (model_version_policy.cpp)."""
+    (found,) = configured(listed(entry(model_version_policy=policy)), "/m")
+    assert (found.code, found.severity, found.recovers) == ("OVD401", "error", recovers)
+    assert (
+        found.message == f"The version policy {json.dumps(policy)} matches none of the existing versions: 1"
+    )
+    assert (found.server_log, [item.observation for item in found.evidence]) == ((), ["versions 1"])
+    assert found.detail == (
+        "The server starts, answers “ready”, logs nothing about it, and serves nothing under this name."
+    )
+
+
+@pytest.mark.parametrize(
+    ("policy", "recovers"),
+    [('{"latest": {"num_versions": 0}}', "restart"), ('{"specific": {"versions": [3]}}', "next_poll")],
+)
+def test_a_policy_of_the_command_line_that_matches_no_version(policy: str, recovers: str) -> None:
+    """Without a schema, it may request no version at all."""
+    (found,) = plan_and_findings(model_of("1"), (*SINGLE, "--model_version_policy", policy))[1]
+    assert (found.code, found.recovers) == ("OVD401", recovers)
+
+
+# -- parameters ------------------------------------------------------------------------------------------
+
+FORM = "in the server's form: "
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message", "line", "step"),
+    [
+        (("--shape", "(1,x)"), "OVD421", "--shape (1,x): the server does not accept this value",
+         "Couldn't parse shape parameter", f"Write shape {FORM}(1,3,224,224), with -1 for any number"),
+        (("--layout", "NNCHWQ"), "OVD421", "--layout NNCHWQ: the server does not accept this value",
+         "Couldn't parse layout parameter", f"Write layout {FORM}NCHW, or NHWC:NCHW for what clients send"),
+        (("--plugin_config", '{"FOO": "1"}', "--target_device", "CPU"), "OVD422",
+         '--plugin_config {"FOO": "1"}: the device has no such property',
+         "Plugin config key: FOO not found in supported config keys for device: CPU.",
+         "Remove FOO: no device has such a property."),
+    ],
+)  # fmt: skip
+def test_a_parameter_of_the_command_line(
+    arguments: tuple[str, ...], code: str, message: str, line: str, step: str
+) -> None:
+    (found,) = plan_and_findings(model_of("1"), (*SINGLE, *arguments))[1]
+    assert (found.code, found.severity, found.recovers) == (code, "error", "restart")
+    assert found.message == f"argument 7 ({arguments[0]}): {message}"
+    assert found.detail == "The server ends with exit code 1; nothing is served."
+    assert found.server_log[0] == line
+    assert found.message.startswith(found.evidence[0].observation)
+    assert found.remedy.steps[0].text.startswith(step)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "code", "message", "line"),
+    [
+        ({"layout": "NQ"}, "OVD421", '"layout": "NQ": the server does not accept this value',
+         "Parsing model: m config failed due to error: The provided layout is in wrong format"),
+        ({"shape": "(1,x)"}, "OVD423", '"shape": "(1,x)" is not valid; the server ignores it',
+         "There was an error parsing shape (1,x)"),
+        ({"batch_size": "x"}, "OVD423", '"batch_size": "x" is not valid; the server ignores it',
+         "Parsing dimension string not a number: x"),
+        ({"batch_size": "2", "shape": "(1,3)"}, "OVD423",
+         '"batch_size": "2" is ignored, because a shape is configured too',
+         "Both shape and batch size have been defined. Batch size parameter will be ignored."),
+    ],
+)  # fmt: skip
+def test_a_parameter_of_an_entry(parameters: dict[str, Any], code: str, message: str, line: str) -> None:
+    """A layout that is refused leaves out its entry; a shape or batch size is ignored (modelconfig.cpp)."""
+    config = listed(entry(**parameters), entry("n", "/n"))
+    (found,) = configured(config, "/m", "/n")
+    is_refused = code == "OVD421"
+    assert (found.code, found.severity) == (code, "error" if is_refused else "warning")
+    assert found.message == f"/c/config.json:1:68: {message}"
+    assert (found.server_log[0], found.recovers) == (line, "config_change")
+    assert ("Only this entry is left out." in found.detail) is is_refused
+
+
 # -- directories -----------------------------------------------------------------------------------------
 
 

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from ovms_doctor.checks import path_advice
 from ovms_doctor.checks.context import Context
 from ovms_doctor.model.codes import ALL_RELEASES, Code, Example
-from ovms_doctor.model.findings import CausedBy, Evidence, Finding
+from ovms_doctor.model.deployment import VersionPolicy
+from ovms_doctor.model.findings import CausedBy, Evidence, Finding, Recovers
 from ovms_doctor.model.plan import ModelPlan
 
 POLICY_MATCHES_NOTHING = Code(
@@ -85,6 +86,17 @@ def _matches_nothing(context: Context, model: ModelPlan) -> Finding:
         detail="The server starts, answers “ready”, logs nothing about it, and serves nothing under this "
         "name.",
         evidence=(path_advice.listed(model.entry.base_path, f"versions {found}"),),
-        recovers="next_poll",
+        recovers=_recovers(context, model.entry.policy),
         causes=(CausedBy("OVD660", any_severity=True),) if hidden & set(model.entry.policy.versions) else (),
     )
+
+
+def _recovers(context: Context, policy: VersionPolicy) -> Recovers:
+    """Returns how the server applies a repair: at the next poll it finds a new version that the policy requests, where
+    there can be one; another policy is another configuration."""
+    requests_none = (policy.kind == "specific" and not policy.versions) or (
+        policy.kind == "latest" and policy.count == 0
+    )
+    if not requests_none:
+        return "next_poll"
+    return "restart" if context.single else "config_change"

@@ -304,6 +304,46 @@ def test_what_is_said_of_a_port_without_a_listener() -> None:
     assert step.text == "Remove --grpc_bind_address and --rest_bind_address, or set them to 0.0.0.0."
 
 
+ONLY_GRPC = replace(BASE, ports=(PublishedPort(9000, 9000),))
+
+
+@pytest.mark.parametrize("network", ["", "bridge", "default"])
+def test_a_rest_port_that_no_client_reaches(network: str) -> None:
+    (found,) = findings(replace(ONLY_GRPC, network=network))
+    assert (found.code, found.recovers) == ("OVD720", "restart")
+    assert found.message.startswith("The server listens for REST on port 8000, which is not published: ")
+    assert [(step.text, step.command) for step in found.remedy.steps] == [
+        ("Publish port 8000 too.", "-p 8000:8000"),
+        ("Or remove --rest_port.", None),
+    ]
+    assert found.evidence[-1].observation == "published: 9000"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        # Other containers of the network, the pod or a health check may use it.
+        {"network": "mine"},
+        {"siblings": ("proxy",)},
+        {"source": "kubernetes", "ports": (PublishedPort(9000, 9000, "ovms"),)},
+        {"probes": (Probe("health", "http", 8000, "/v2/health/live"),)},
+        {"unknown_fields": ("ports",)},
+        {"arguments": (*ARGUMENTS, "--metrics_enable")},
+        {"arguments": (*ARGUMENTS, "--rest_bind_address", "127.0.0.1")},
+        {"arguments": (*ARGUMENTS[:4], "--port", "9000")},
+    ],
+)
+def test_a_rest_port_that_may_be_reached_otherwise(changes: dict[str, object]) -> None:
+    assert codes(replace(ONLY_GRPC, **changes)) == []  # type: ignore[arg-type]
+
+
+def test_a_port_that_is_published_on_an_address() -> None:
+    rest = replace(BASE, arguments=ARGUMENTS[:6], ports=(PublishedPort(9000, 80, "127.0.0.1"),))
+    (found,) = findings(rest)
+    assert found.message == "Port 9000 of the container is published, but the server does not listen on it"
+    assert found.evidence[1].observation == "port 80 of the host, port 9000 of the container"
+
+
 def test_service_of_kubernetes() -> None:
     pod = replace(
         BASE, source="kubernetes", engine="kubernetes", network="", ports=(PublishedPort(8080, 80, "ovms"),)

@@ -13,14 +13,22 @@ from msgspec.structs import replace
 from ovms_doctor.model import server_log
 from ovms_doctor.model.causes import CouldNotLook, SpecialFile
 from ovms_doctor.model.deployment import Deployment, Mode, ModelEntry
-from ovms_doctor.model.facts import AnyQuestion, Facts, FactsMissingError, ListDirectory, PlanPart, StatPath
+from ovms_doctor.model.facts import (
+    AnyQuestion,
+    Facts,
+    FactsMissingError,
+    ListDirectory,
+    Listing,
+    PlanPart,
+    StatPath,
+)
 from ovms_doctor.model.names import is_remote
 from ovms_doctor.model.pipelines import PipelinePlan
 from ovms_doctor.model.plan import Detection, Ignored, ModelPlan, Plan, VersionPlan
 from ovms_doctor.model.plan_problems import ConfigNote, GraphFault, SkippedEntry
 from ovms_doctor.prediction.config.libraries import Libraries, custom_loaders, node_libraries
 from ovms_doctor.prediction.config.reading import ConfigEntry, ConfigReading, read_config
-from ovms_doctor.prediction.graphs.files import find_graph, open_graph
+from ovms_doctor.prediction.graphs.files import find_graph, is_unlisted, open_graph
 from ovms_doctor.prediction.parameters.parsed import parse_parameters
 from ovms_doctor.prediction.paths import absolute, escapes
 from ovms_doctor.prediction.servables_below import servables_below
@@ -169,24 +177,46 @@ def _models(
 
 def _graph_of(item: ConfigEntry, deployment: Deployment, facts: Facts) -> str | SpecialFile | None:
     """Returns the file that makes an entry a graph. Raises FactsMissingError, DetectionError."""
-    find = partial(find_graph, item.graphs, deployment.working_directory, facts)
-    try:
-        return facts.once(("graph", item.graphs), find)
-    except FactsMissingError:
-        facts.need(_first_questions(item, deployment))
-        raise
+
+    def find() -> str | SpecialFile | None:
+        facts.need(_first_questions(item, deployment, facts))
+        return find_graph(item.graphs, deployment.working_directory, facts)
+
+    return facts.once(("graph", item.graphs), find)
 
 
-def _first_questions(item: ConfigEntry, deployment: Deployment) -> Iterator[AnyQuestion]:
+def _first_questions(item: ConfigEntry, deployment: Deployment, facts: Facts) -> Iterator[AnyQuestion]:
     """Returns the questions for every entry. Nearly always an entry is a model and no graph, so its base path is
     requested in advance: each round of questions costs another plan."""
     path = item.entry.base_path
+    base = deployment.absolute(path)
     if not is_remote(path) and not escapes(path, deployment.release):
-        yield StatPath(deployment.absolute(path))
-        yield ListDirectory(deployment.absolute(path))
+        yield StatPath(base)
+        yield ListDirectory(base)
     for file in item.graphs:
         if not is_remote(file):
-            yield StatPath(deployment.absolute(file))
+            yield from _questions_on_graph(deployment.absolute(file), base, facts)
+
+
+def _questions_on_graph(path: str, base: str, facts: Facts) -> Iterator[AnyQuestion]:
+    """Returns the questions that decide about a path of graph.pbtxt. Nearly always the lists of the directories,
+    which a model needs too, show that there is none."""
+    listing, directory = facts.get(ListDirectory(base)), path.rpartition("/")[0]
+    version = f"{base}/1"
+    if listing is None and directory in (base, version):
+        return
+    if directory == version and isinstance(listing, Listing) and _is_only_version(listing):
+        yield StatPath(version)
+        yield ListDirectory(version)
+    elif not is_unlisted(path, facts):
+        yield StatPath(path)
+
+
+def _is_only_version(listing: Listing) -> bool:
+    """Whether the list of a base path has the directory ``1`` and no other directory or link."""
+    return [(entry.name, entry.kind) for entry in listing.entries if entry.kind != "regular"] == [
+        ("1", "directory")
+    ]
 
 
 def _plan_in_advance(

@@ -127,6 +127,9 @@ class MountedFacts(Facts):
             return cast(A, _GONE)
         return cast(A, answer)
 
+    def has_mount_below(self, directory: str) -> bool:
+        return bool(self._table.mounts) and self._table.has_below(directory)
+
     def _above_mounts(self, path: str) -> tuple[str, ...]:
         """Returns the entries of a directory that the engine creates, because mounts are below it and the image does
         not have it: the next names on the way to the mounts. Empty if the image may have it, or it is mounted.

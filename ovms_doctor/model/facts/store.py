@@ -94,6 +94,10 @@ class Facts:
         answer: Answer | None = self._answers.get(question)
         return answer
 
+    def has_mount_below(self, directory: str) -> bool:
+        """Whether something is mounted for the server at or below a directory, which the directory's list may lack."""
+        return False
+
     def once(self, key: Hashable, rule: Callable[[], A]) -> A:
         """Returns the result of the rule, cached by ``key``: the first call that lacks nothing is kept. So a rule
         that starts again with more facts does not repeat finished parts. Raises FactsMissingError."""

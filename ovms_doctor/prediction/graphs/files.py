@@ -7,7 +7,16 @@ from collections.abc import Iterable
 
 from ovms_doctor.model import server_log
 from ovms_doctor.model.causes import SpecialFile
-from ovms_doctor.model.facts import Facts, Failure, ListDirectory, PathStatus, ReadFile, StatPath, Unavailable
+from ovms_doctor.model.facts import (
+    Facts,
+    Failure,
+    ListDirectory,
+    Listing,
+    PathStatus,
+    ReadFile,
+    StatPath,
+    Unavailable,
+)
 from ovms_doctor.model.names import is_remote
 from ovms_doctor.model.plan_problems import GraphFault
 from ovms_doctor.model.releases import Release
@@ -30,7 +39,8 @@ def find_graph(files: Iterable[str], working_directory: str, facts: Facts) -> st
     A directory that may be read opens too; a FIFO blocks the server, and is returned as SpecialFile. Raises
     FactsMissingError, DetectionError.
     """
-    local = {path: absolute(path, working_directory) for path in files if not is_remote(path)}
+    everywhere = {path: absolute(path, working_directory) for path in files if not is_remote(path)}
+    local = {path: full_path for path, full_path in everywhere.items() if not is_unlisted(full_path, facts)}
     facts.need(StatPath(absolute_path) for absolute_path in local.values())
     for path, absolute_path in local.items():
         status = facts.ask(StatPath(absolute_path))
@@ -46,6 +56,18 @@ def find_graph(files: Iterable[str], working_directory: str, facts: Facts) -> st
         if not isinstance(opened, Failure):
             return path
     return None
+
+
+def is_unlisted(absolute_path: str, facts: Facts) -> bool:
+    """Whether no file can be opened at a path, because the list of its directory, if that was collected, does not have
+    its name. Some file systems ignore the case of names."""
+    directory, _, name = absolute_path.rpartition("/")
+    listing = facts.get(ListDirectory(directory))
+    if not isinstance(listing, Listing) or not name.isascii() or name in ("", ".", ".."):
+        return False
+    if facts.has_mount_below(directory):
+        return False
+    return name.casefold() not in [entry.name.casefold() for entry in listing.entries]
 
 
 def open_graph(

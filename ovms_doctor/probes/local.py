@@ -92,7 +92,7 @@ class LocalCollector:
     ``deadline`` and ``load_deadline``: in seconds, for one question.
     ``memory_limit``: bytes that loading models may take in all, else the free memory.
     ``jobs``: how many processes inspect or load at a time, else as many as the host allows.
-    ``idle_work``: does something in short steps while the children that load have no answer yet.
+    ``idle_work``: does something in short steps while the children that inspect or load have no answer yet.
     """
 
     def __init__(
@@ -349,7 +349,13 @@ class LocalCollector:
                 options = ModelOptions(self._options, limit, self._compiles)
                 pool = Pool(group, options, size, idle_work=self._idle_work)
             else:
-                pool = Pool(group, ModelOptions(self._options), size, start_deadline=self._start_deadline)
+                pool = Pool(
+                    group,
+                    ModelOptions(self._options),
+                    size,
+                    start_deadline=self._start_deadline,
+                    idle_work=self._idle_work,
+                )
             self._pools[group] = pool
         return pool
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from enum import IntEnum
+from typing import Final
 
 from msgspec import Struct, field
 
@@ -127,19 +127,22 @@ class Document(Struct):
     options: dict[str, str] = field(default_factory=dict)
 
 
-class _In(IntEnum):
-    DOCUMENT = 0
-    GRAPH = 1
-    LAYERS = 2
-    EDGES = 3
-    INFO = 4
-    LAYER = 5
-    INPUT = 6
-    OUTPUT = 7
-    PORT = 8
-    NOTES = 9
-    OPTIONS = 10
-    SKIPPED = 11
+class _In:
+    """The kinds of elements that the reader is in. An enumeration would take three times as long to read, which is done
+    several times for each element."""
+
+    DOCUMENT: Final = 0
+    GRAPH: Final = 1
+    LAYERS: Final = 2
+    EDGES: Final = 3
+    INFO: Final = 4
+    LAYER: Final = 5
+    INPUT: Final = 6
+    OUTPUT: Final = 7
+    PORT: Final = 8
+    NOTES: Final = 9
+    OPTIONS: Final = 10
+    SKIPPED: Final = 11
 
 
 def unsigned(value: str | None) -> int | None:
@@ -174,14 +177,14 @@ class Reader(Elements):
         super().__init__()
         self._data = data
         self._document = document
-        self._stack: list[_In] = [_In.DOCUMENT]
+        self._stack: list[int] = [_In.DOCUMENT]
         self._graphs: list[Graph] = []
         self._layers: list[Layer] = []
         self._skipped = 0
         #: Sections of the current layer read so far: only the first of each name counts.
         self._sections: list[set[str]] = []
         #: The handlers of start tags by context: by the numbers of ``_In`` up to OPTIONS.
-        self._enter: tuple[Callable[[str, dict[str, str]], _In], ...] = (
+        self._enter: tuple[Callable[[str, dict[str, str]], int], ...] = (
             self._root,
             self._section,
             self._layer,
@@ -200,7 +203,7 @@ class Reader(Elements):
             self._skipped += 1
             return
         context = self._enter[self._stack[-1]](name, attributes)
-        if context is _In.SKIPPED:
+        if context == _In.SKIPPED:
             self._skipped = 1
         else:
             self._stack.append(context)
@@ -210,13 +213,13 @@ class Reader(Elements):
             self._skipped -= 1
             return
         context = self._stack.pop()
-        if context is _In.GRAPH:
+        if context == _In.GRAPH:
             self._graphs.pop()
-        elif context is _In.LAYER:
+        elif context == _In.LAYER:
             self._layers.pop()
             self._sections.pop()
 
-    def _root(self, name: str, found: dict[str, str]) -> _In:
+    def _root(self, name: str, found: dict[str, str]) -> int:
         document = self._document
         if document.root is not None:
             return _In.SKIPPED
@@ -226,7 +229,7 @@ class Reader(Elements):
         self._graphs.append(document.graph)
         return _In.GRAPH
 
-    def _section(self, name: str, found: dict[str, str]) -> _In:
+    def _section(self, name: str, found: dict[str, str]) -> int:
         graph = self._graphs[-1]
         if name in graph.sections:
             return _In.SKIPPED
@@ -239,18 +242,18 @@ class Reader(Elements):
             return _In.INFO
         return _In.SKIPPED
 
-    def _info(self, name: str, found: dict[str, str]) -> _In:
+    def _info(self, name: str, found: dict[str, str]) -> int:
         name = found.get("name", name)
         if name in _WRITERS and found.get("value") and self._document.writer is None:
             self._document.writer = printable(found["value"])
         return _In.OPTIONS if name == "runtime_options" else _In.SKIPPED
 
-    def _option(self, name: str, found: dict[str, str]) -> _In:
+    def _option(self, name: str, found: dict[str, str]) -> int:
         if "value" in found and len(self._document.options) < _MOST_OPTIONS:
             self._document.options[printable(found.get("name", name))] = printable(found["value"])
         return _In.SKIPPED
 
-    def _layer(self, name: str, found: dict[str, str]) -> _In:
+    def _layer(self, name: str, found: dict[str, str]) -> int:
         if name != "layer":
             return _In.SKIPPED
         version = found.get("version")
@@ -279,7 +282,7 @@ class Reader(Elements):
                 self._bad(f"Layer {layer.number} has no {needed}", found, needed)
         return _In.LAYER
 
-    def _part(self, name: str, found: dict[str, str]) -> _In:
+    def _part(self, name: str, found: dict[str, str]) -> int:
         sections = self._sections[-1]
         if name in sections:
             return _In.SKIPPED
@@ -305,13 +308,13 @@ class Reader(Elements):
             return _In.GRAPH
         return _In.SKIPPED
 
-    def _note(self, name: str, found: dict[str, str]) -> _In:
+    def _note(self, name: str, found: dict[str, str]) -> int:
         """Marks a Convert that only unpacks stored weights: OpenVINO then keeps them as they are."""
         if found.get("name") == "decompression":
             self._layers[-1].decompression = True
         return _In.SKIPPED
 
-    def _input_port(self, name: str, found: dict[str, str]) -> _In:
+    def _input_port(self, name: str, found: dict[str, str]) -> int:
         if name != "port":
             return _In.SKIPPED
         number = unsigned(found.get("id"))
@@ -320,7 +323,7 @@ class Reader(Elements):
         self._layers[-1].inputs.append(number)
         return _In.PORT
 
-    def _output_port(self, name: str, found: dict[str, str]) -> _In:
+    def _output_port(self, name: str, found: dict[str, str]) -> int:
         if name != "port":
             return _In.SKIPPED
         layer = self._layers[-1]
@@ -343,13 +346,13 @@ class Reader(Elements):
             )
         return _In.PORT
 
-    def _dimension(self, name: str, found: dict[str, str]) -> _In:
+    def _dimension(self, name: str, found: dict[str, str]) -> int:
         """Reads the number at the beginning of the text after the tag."""
         if name != "dim":
             return _In.SKIPPED
         plain = _DIMENSION.match(self._data, self.position())
         if plain is not None:
-            if self._stack[-2] is _In.OUTPUT:
+            if self._stack[-2] == _In.OUTPUT:
                 self._layers[-1].outputs[-1].dimensions.append(int(plain[1]))
             return _In.SKIPPED
         written = element_text(self._data, self.position())
@@ -365,11 +368,11 @@ class Reader(Elements):
                 f"A port of layer {layer.name} has a dimension that is not a number of at least -1",
                 f"<dim>{printable(written[:20])}</dim>",
             )
-        elif self._stack[-2] is _In.OUTPUT:
+        elif self._stack[-2] == _In.OUTPUT:
             layer.outputs[-1].dimensions.append(number)
         return _In.SKIPPED
 
-    def _edge(self, name: str, found: dict[str, str]) -> _In:
+    def _edge(self, name: str, found: dict[str, str]) -> int:
         if name != "edge":
             return _In.SKIPPED
         ends = []

@@ -8,6 +8,7 @@ cannot make read_model fail. Inference of shapes and types is OpenVINO's own and
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from msgspec import Struct, field
 
@@ -295,6 +296,7 @@ def nested_too_deep(deepest: int) -> Problem | None:
     return Problem(faults.CRASH_PRONE, detail, f"{deepest} nested bodies", fatal=False)
 
 
+@lru_cache(maxsize=256)
 def partial_shape(value: str) -> str | None:
     """Returns a Parameter's shape in OpenVINO's own text form (``[1,3,?,1..8]``); None if it cannot be parsed.
 
@@ -381,7 +383,12 @@ def _order(graph: Graph, feeding: dict[int, list[Edge]]) -> list[int]:
 
 
 def _opset(layer: Layer) -> int:
-    match = _OPSET.fullmatch(layer.version or "")
+    return _opset_number(layer.version or "")
+
+
+@lru_cache(maxsize=64)
+def _opset_number(version: str) -> int:
+    match = _OPSET.fullmatch(version)
     return int(match[1]) if match and len(match[1]) < 4 else 0
 
 

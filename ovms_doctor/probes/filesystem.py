@@ -45,7 +45,7 @@ from ovms_doctor.probes.access import AccessMode, Ids, Judge, PredictedAccess, T
 from ovms_doctor.probes.keyfile import LARGEST, describe_key
 from ovms_doctor.probes.processes.options import FileOptions
 from ovms_doctor.probes.resolved_path import ResolvedPath
-from ovms_doctor.probes.walk import Stop, Walker, open_bases, outside
+from ovms_doctor.probes.walk import Stop, Walker, enter_one, open_bases, outside
 from ovms_doctor.probes.writing import probe, writability
 
 _KINDS: dict[int, FileKind] = {
@@ -244,16 +244,21 @@ def open_files(
     roots: Sequence[str] = (),
     table: MountTable = NO_MOUNTS,
     stuck: Mapping[str, str] | None = None,
+    *,
+    enter: bool = False,
 ) -> LocalFiles:
     """Returns a LocalFiles that answers for the user ``ids`` (None: for this process's own).
 
     ``stuck``: roots and mounts whose file system does not answer, with the reason.
+    ``enter``: whether one of them may become the working directory; not for a process that runs libraries.
 
     If this process can, it sets the ids for the rest of its life. So it must be a process of its own that has
     imported all it needs: the ids may not even have the right to read this package.
     """
     access_mode = choose(ids)
     bases = open_bases(roots, table, hold=access_mode == "drop", stuck=stuck)
+    if enter and access_mode == "drop":
+        bases = enter_one(bases)
     if ids is not None and access_mode == "drop":
         try:
             take_ids(ids)
@@ -267,11 +272,12 @@ def open_files(
     return LocalFiles(Walker(bases, judge), judge, access_mode, table)
 
 
-def files_of(options: FileOptions) -> LocalFiles:
-    """Returns a LocalFiles for the options of a worker. Raises ValueError for invalid ids."""
+def files_of(options: FileOptions, *, enter: bool) -> LocalFiles:
+    """Returns a LocalFiles for the options of a worker. ``enter``: as for ``open_files``. Raises ValueError for
+    invalid ids."""
     user = options.user
     ids = None if user is None else Ids(user.uid, user.gid, user.groups)
-    return open_files(ids, options.roots, MountTable(options.mounts), options.stuck)
+    return open_files(ids, options.roots, MountTable(options.mounts), options.stuck, enter=enter)
 
 
 def _kind_of(resolved: ResolvedPath) -> FileKind | Unavailable:

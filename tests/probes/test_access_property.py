@@ -284,15 +284,15 @@ def test_prediction_trying_and_the_kernel_agree(
         _take_ids(user)
         return [_kernel(start + path) for path in paths]
 
-    def tried() -> list[Answer]:
-        files = open_files(user, roots, MountTable(mounts))
-        assert files.means == "drop"
+    def tried(*, enter: bool) -> list[Answer]:
+        files = open_files(user, roots, MountTable(mounts), enter=enter)
+        assert files.access_mode == "drop"
         return [files.answer(question) for question in questions]
 
     judge = PredictedAccess(user)
     walker = Walker(open_bases(roots, MountTable(mounts), hold=False), judge)
     predicted = [LocalFiles(walker, judge, "predict").answer(question) for question in questions]
-    found = _in_child(tried)
+    found = _in_child(partial(tried, enter=len(nodes) % 2 == 0))
     truth = [result for result in _in_child(kernel) for _ in range(3)]
 
     denials: set[tuple[str, str]] = set()

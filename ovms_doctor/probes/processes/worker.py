@@ -72,7 +72,7 @@ def _files() -> Starter:
     from ovms_doctor.probes.filesystem import files_of
 
     def start(options: FileOptions) -> Started:
-        files = files_of(options)
+        files = files_of(options, enter=True)
         return files.answer, Ready(files.access_mode)
 
     return lambda line: start(decode_options(line, FileOptions))

@@ -160,7 +160,8 @@ class Models:
             # The user may not search the parents of the root: the path begins at the root's descriptor.
             opened = base.host if base.is_directory else None
             names.append((base.host, server))
-        return _Entry(base.host, opened, tuple(pair for pair in names if pair[0] not in ("/", pair[1])))
+        walked = self._files.walker.beginning(base.host)
+        return _Entry(walked, opened, tuple(pair for pair in names if pair[0] not in ("/", pair[1])))
 
 
 def inspector() -> Starter:
@@ -172,7 +173,7 @@ def inspector() -> Starter:
             raise TypeError("this process only inspects")
         return inspect_model(path, question.format)
 
-    return lambda options: _started(options, inspect)
+    return lambda options: _started(options, inspect, enter=True)
 
 
 def library_inspector() -> Starter:
@@ -255,10 +256,10 @@ def pipeline_loader() -> Starter:
     return start
 
 
-def _started(options: ModelOptions, use: Use, runtime: str = "") -> Started:
+def _started(options: ModelOptions, use: Use, runtime: str = "", *, enter: bool = False) -> Started:
     """Sets the server's ids and returns the handler: all imports are done by now, because the server's user may not
-    have the right to read this package."""
-    files = files_of(options.files)
+    have the right to read this package. ``enter``: as for ``open_files``."""
+    files = files_of(options.files, enter=enter)
     return Models(files, MountTable(options.files.mounts), use).answer, Ready(files.access_mode, runtime)
 
 

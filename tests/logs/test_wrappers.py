@@ -41,6 +41,7 @@ def _split_cri(line: str) -> str:
     return f"{STAMP}stdout P {line[:half]}\n{STAMP}stdout F {line[half:]}"
 
 
+NEW_LINE = "\n"
 WRAPPERS: dict[str, Callable[[str], str]] = {
     "docker json-file": _json_lines,
     "docker json-file, split": _split_json,
@@ -81,6 +82,14 @@ WRAPPERS: dict[str, Callable[[str], str]] = {
         f'    "textPayload": {json.dumps(line)}\n  }},'
     ),
     "grep -n": lambda line: f"{len(line)}:{line}",
+    "grep -Hn": lambda line: f"/var/log/ovms.log:{len(line)}:{line}",
+    "cat -n": lambda line: f"{len(line):6d}\t{line}",
+    "less -N": lambda line: f"{len(line):7d} {line}",
+    "a JSON logger": lambda line: json.dumps({"ts": STAMP.strip(), "level": "info", "msg": line}),
+    "Azure": lambda line: json.dumps({"TimeGenerated": STAMP.strip(), "LogEntry": line, "Computer": "n"}),
+    "Fluentd's file": lambda line: (
+        f"2026-08-05 19:04:12.000000000 +0000 kube.ovms: {json.dumps({'log': line + NEW_LINE})}"
+    ),
 }
 
 

@@ -38,10 +38,15 @@ _MEMBER = lazy_pattern(
 )
 _STAMP = lazy_pattern(rb"\[\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}\] ?\[")
 _CLOCK = lazy_pattern(rb"\d{4}-\d\d-\d\d[T ][\d:.,]+(?:Z|[+-]\d\d:?\d\d)?|\d\d:\d\d:\d\d(?:[.,]\d+)?")
-_GREP = lazy_pattern(rb"(?:(.*):)?\d+[:-]$", re.DOTALL)
+#: The number of a line as grep, cat and less write it, after grep's name of the file.
+_LINE_NUMBER = lazy_pattern(rb"(?:(.*):)?\d+[:-]$|\d+$", re.DOTALL)
+#: The time and tag of a line that Fluentd writes.
+_FLUENTD = lazy_pattern(rb"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)? [+-]\d{4} ([^\s:]{1,200}): (?=\{)")
 _BEGINS = lazy_pattern(
-    rb"> |\{\s*\"|\d{4}-\d\d-\d\dT\d|[A-Z][a-z]{2} [ \d]\d \d\d:|<\d{1,3}>|\[pod/|[\w.-]{1,200} *\| ?\["
+    rb"> |\{\s*\"|\d{4}-\d\d-\d\d [\d:.]{8,20} [+-]\d{4} "
+    rb"|\d{4}-\d\d-\d\dT\d|[A-Z][a-z]{2} [ \d]\d \d\d:|<\d{1,3}>|\[pod/|[\w.-]{1,200} *\| ?\["
     rb"|[ \t]{1,40}(?:\[\d{4}-\d\d-\d\d |\"(?:log|line|message|MESSAGE|textPayload)\": \")"
+    rb"|[ \t]{1,40}\d{1,12}[ \t]{1,4}\[\d{4}-\d\d-\d\d "
 )
 ANSI = lazy_pattern(rb"\x1b(?:\[[0-9;:?]*[ -/]*[@-~]|\][^\x07\x1b]{0,500}(?:\x07|\x1b\\)|[@-Z\\-_])")
 
@@ -111,6 +116,8 @@ class LineWrappers:
         self.year_missing = False
         self._services: set[bytes] = set()
         self._shapes: dict[bytes, re.Pattern[bytes]] = {}
+        #: The member with the text in JSON lines of an unknown form.
+        self._json_member = ""
         self._parts: dict[tuple[bytes, bytes], bytes] = {}
         #: Whether the lines of the log are members of a JSON document over several lines.
         self._in_document = False
@@ -142,7 +149,7 @@ class LineWrappers:
                     return self._join(name, match[1], text, complete=part is None)
                 continue
             if text.startswith(b"{"):
-                json_line = _json(text)
+                json_line = _json(text) or self._unknown_json(text)
                 if json_line is None:
                     break
                 stream, label, text = json_line
@@ -178,7 +185,7 @@ class LineWrappers:
             if inner:
                 return _system(inner[1], inner[2]), inner.end()
             return None, match.end()
-        match = _POD.match(text)
+        match = _POD.match(text) or _FLUENTD.match(text)
         if match:
             return match[1], match.end()
         match = _SYSLOG.match(text)
@@ -196,6 +203,26 @@ class LineWrappers:
         return None
 
     # -- prefixes of unknown form ----------------------------------------------------------------------
+
+    def _unknown_json(self, text: bytes) -> tuple[bytes, bytes | None, bytes] | None:
+        """Returns what `_json` returns for a document whose member with the server's line has another name."""
+        try:
+            document = msgspec.json.decode(text)
+        except (msgspec.DecodeError, RecursionError):
+            return None
+        if not self._json_member:
+            self._json_member = next(
+                (
+                    name
+                    for name, value in document.items()
+                    if isinstance(value, str) and _STAMP.match(value.encode("utf-8", "replace"))
+                ),
+                "",
+            )
+        line = document.get(self._json_member)
+        if not isinstance(line, str):
+            return None
+        return b"", None, line.removesuffix("\n").encode("utf-8", "replace") + b"\n"
 
     def _unknown_prefix(self, line: bytes) -> Unwrapped | None:
         match = _STAMP.search(line, 0, 230)
@@ -234,7 +261,7 @@ def _system(host: bytes | None, unit: bytes) -> bytes:
 def _label(prefix: bytes) -> bytes | None:
     """Returns the name in a prefix of unknown form, without times and line numbers."""
     text = _CLOCK.sub(b"", prefix).strip()
-    match = _GREP.match(text)
+    match = _LINE_NUMBER.match(text)
     if match:
         text = match[1] or b""
     text = text.strip(b" :|-[]()>\t")
@@ -242,7 +269,9 @@ def _label(prefix: bytes) -> bytes | None:
 
 
 def _shape_of(prefix: bytes) -> re.Pattern[bytes]:
-    return lazy_pattern(rb"\d+".join(re.escape(part) for part in re.split(rb"\d+", prefix)))
+    """Returns a pattern for prefixes with other numbers, which may be padded with blanks."""
+    number = rb"[ \t]*\d+"
+    return lazy_pattern(number.join(re.escape(part) for part in re.split(number, prefix)))
 
 
 def _json(text: bytes) -> tuple[bytes, bytes | None, bytes] | None:

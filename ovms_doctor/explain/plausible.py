@@ -89,6 +89,14 @@ def _is_generative(text: str) -> bool:
     return any(mark in text for mark in _AROUND_GENERATIVE)
 
 
+#: The messages around an exception that is thrown while a request runs.
+_WHILE_A_REQUEST_RUNS = (
+    "Async caught an exception",
+    "Caught exception in InferenceServiceImpl",
+    "Error occurred in LLM executor",
+    "Error occurred in executor",
+    "pipeline generation failed",
+)
 #: Code → the function that returns whether the values or the text exclude it.
 _EXCLUDED: dict[str, Callable[[Values, str], bool]] = {
     "OVD106": lambda values, _: _path(values).startswith(("s3://", "gs://", "az://", "azfs://")),
@@ -127,6 +135,8 @@ _EXCLUDED: dict[str, Callable[[Values, str], bool]] = {
     "OVD441": lambda _, text: "libopenvino_" in text,
     # This is a setting of a graph's node; a setting of a model has other codes.
     "OVD374": lambda _, text: "Cannot compile model into target device" in text,
+    # The model was compiled: it fails while a request runs.
+    "OVD342": lambda _, text: any(mark in text for mark in _WHILE_A_REQUEST_RUNS),
     # A failed shape inference has its own code.
     "OVD406": lambda _, text: "Could not infer model task" in text,
     "OVD874": lambda values, _: values.get("version", "").startswith("policy"),

@@ -96,6 +96,62 @@ def test_refused_property_of_a_classic_model_is_not_a_graph_setting() -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
+        ("Error occurred in LLM executor: std::bad_alloc.", "OVD824"),
+        ("Error occurred in executor: std::bad_alloc.", "OVD824"),
+        ("VLM pipeline generation failed: Cannot allocate memory.", "OVD824"),
+        ("Async caught an exception Internal inference error: std::bad_alloc", "OVD816"),
+        ("Caught exception in InferenceServiceImpl for servable: m exception: std::bad_alloc", "OVD816"),
+        # At start-up the same exception is about the model.
+        ("Error: std::bad_alloc; occurred during loading ov::Model model: m version: 1", "OVD342"),
+        ("Error during llm node initialization for models_path: /m exception: std::bad_alloc", "OVD375"),
+    ],
+)
+def test_exceptions_while_a_request_runs(text: str, expected: str) -> None:
+    assert _codes(text)[0] == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Failed to create API handler: Unsupported tool parser: qwen3", "OVD374"),
+        (
+            "Failed to create API handler: Cannot use tool parser gptoss with reasoning parser qwen3 as they have "
+            "different requirements for special tokens in streaming mode",
+            "OVD374",
+        ),
+        ("Failed to create API handler: std::exception", "OVD817"),
+        ("This servable accepts only single message requests", "OVD823"),
+        ('Unable to find Calculator "X"', "OVD362"),
+        ("Requested voice speaker embeddings file does not exist: /m/v.bin", "OVD366"),
+        ("File must contain speaker embedding with 512 32-bit floats. Got: 3", "OVD367"),
+        ("cache_interval_multiplier must be greater than 0", "OVD374"),
+    ],
+)
+def test_settings_and_files_that_a_message_names(text: str, expected: str) -> None:
+    assert _codes(text)[0] == expected
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [
+        'Message type "mediapipe.LLMCalculatorOptions" has no field named "block_size".',
+        'Unknown enumeration value of "OMNI" for field "pipeline_type".',
+        'Non-repeated field "cache_size" is specified multiple times.',
+        'Value of type "mediapipe.LLMCalculatorOptions" stored in google.protobuf.Any has missing required fields',
+        'Could not find type "type.googleapis.com/mediapipe.X" stored in google.protobuf.Any.',
+    ],
+)
+def test_protobuf_own_line_about_a_graph(reason: str) -> None:
+    """It names no graph: the server's message after it does."""
+    line = f"Error parsing text-format mediapipe.CalculatorGraphConfig: 12:7: {reason}"
+    for text in (reason, line, f"[libprotobuf ERROR google/protobuf/text_format.cc:335] {line}"):
+        (note,) = explain(text).notes
+        assert [entry.code for entry in note.codes] == ["OVD361"]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
         ("Failed to parse /m/1_Pooling/config.json: Invalid value.", ["OVD826"]),
         ("Failed to parse resolution: 12by12", ["OVD374"]),
         ("Failed to parse HF API JSON response for LoRA adapter a: Invalid value.", ["OVD841"]),

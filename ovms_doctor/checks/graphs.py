@@ -101,9 +101,7 @@ def _fault(context: Context, model: ModelPlan, graph: GraphPlan, fault: Servable
     severity: Severity | None = None
     if fault.verdict == "requests" and fault.kind not in ("chat_template", "plugin_config_ignored"):
         severity = "error"
-    if fault.kind == "plugin_config_ignored":
-        severity = "warning"
-    if fault.verdict == "advice":
+    if fault.kind in _OWN_EFFECTS or fault.verdict == "advice":
         severity = "warning"
     path = fault.path or graph.path or model.entry.base_path
     location = f"{graph.path}, line {fault.line}" if fault.line and graph.path else path
@@ -114,9 +112,7 @@ def _fault(context: Context, model: ModelPlan, graph: GraphPlan, fault: Servable
         path=path,
         base=model.entry.base_path,
         severity=severity,
-        detail=_IGNORED
-        if fault.kind == "plugin_config_ignored"
-        else _failure_effect(context, model, fault.verdict),
+        detail=_OWN_EFFECTS.get(fault.kind) or _failure_effect(context, model, fault.verdict),
         confidence=_confidence(context, certain=fault.certain),
         log=fault.log,
         evidence=(
@@ -136,7 +132,14 @@ def _thrown(fault: ServableFault) -> tuple[Evidence, ...]:
     return (Evidence(f"“{fault.exception}”", "what OpenVINO GenAI reports, as it was run with such files"),)
 
 
-_IGNORED = "The server logs the error, and loads the model without these properties."
+#: The effects of faults with which requests are answered: they are warnings.
+_OWN_EFFECTS = {
+    "plugin_config_ignored": "The server logs the error, and loads the model without these properties.",
+    "token_limit": (
+        "The limit is also the number of tokens of a request that names none. The server answers such a request with "
+        "400; with max_tokens in the request, it is answered."
+    ),
+}
 #: Faults of a graph that is AVAILABLE until a request ends the server.
 _ENDS_WITH_A_REQUEST = ("text_embeddings", "eviction_block", "batch_size")
 

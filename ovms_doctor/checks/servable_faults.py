@@ -313,6 +313,13 @@ FAULTS: Mapping[ServableFaultKind, tuple[Code, _Sentence]] = {
     "scheduler": (GENERATIVE_SETTING_REFUSED, lambda fault: fault.detail),
     "batch_size": (GENERATIVE_SETTING_REFUSED, lambda fault: fault.detail),
     "eviction_block": (GENERATIVE_SETTING_REFUSED, lambda fault: f"cache_eviction_config: {fault.detail}"),
+    "token_limit": (GENERATIVE_SETTING_REFUSED, lambda fault: fault.detail),
+    "gguf_part": (
+        MODELS_PATH_WRONG,
+        lambda fault: (
+            f"{fault.path} is part {fault.subject} of a model, and models_path names the first part"
+        ),
+    ),
     "cache_size": (GENERATIVE_SETTING_REFUSED, lambda fault: f"cache_size {fault.subject} {fault.detail}"),
 }
 

@@ -56,11 +56,13 @@ class GraphProblem(Struct, frozen=True):
 #: - ``plugin_config``: it is not JSON; ``plugin_config_ignored``: and the server continues without it.
 #: - ``property``: a property in it that the plugin does not have, or a value that it does not accept.
 #: - ``cache_size``: the cache is larger than the host's memory.
+#: - ``token_limit``: the limit of an answer does not fit the model with any prompt.
 #: - ``tokenizer``, ``detokenizer``, ``chat_template``: a file that requests need is missing.
 #: - ``device``: the server does not have it, or it does not run such a pipeline.
 #: - ``npu_property``: a property in ``plugin_config`` that belongs to the NPU, or has a type that the NPU does not
 #: accept.
 #: - ``npu_quantisation``: the weights are not of the kind intended for the NPU.
+#: - ``gguf_part``: another part than the first one of a GGUF model in several files.
 #: - ``gguf``: the file is not a GGUF model, or has an unknown architecture.
 #: - ``voice``: a voice's file is missing.
 #: - ``side_packet``: the model is expected under a name that the server does not use.
@@ -97,6 +99,7 @@ ServableFaultKind: TypeAlias = Literal[
     "plugin_config_ignored",
     "property",
     "cache_size",
+    "token_limit",
     "tokenizer",
     "detokenizer",
     "chat_template",
@@ -105,6 +108,7 @@ ServableFaultKind: TypeAlias = Literal[
     "npu_property",
     "npu_quantisation",
     "gguf",
+    "gguf_part",
     "voice",
     "side_packet",
 ]

@@ -238,6 +238,30 @@ def test_a_gguf_model(public_dir: Path, data: bytes, release: str, expected: lis
     assert codes(check(root, release=release)) == expected
 
 
+@pytest.mark.parametrize(
+    ("named", "files", "expected"),
+    [
+        ("m-00001-of-00003.gguf", (1, 2, 3), []),
+        ("m-00001-of-00003.gguf", (1, 3), ["OVD366"]),
+        ("m-00002-of-00003.gguf", (1, 2, 3), ["OVD364"]),
+        ("m-00001-of-00001.gguf", (1,), []),
+    ],
+)
+def test_a_gguf_model_in_several_files(
+    public_dir: Path, named: str, files: tuple[int, ...], expected: list[str]
+) -> None:
+    """The first file is named, and the others are beside it (`get_all_files`, gguf.cpp)."""
+    root = public_dir / "gguf"
+    root.mkdir()
+    for number in files:
+        (root / f"{named[:2]}{number:05}{named[7:]}").write_bytes(gguf("qwen2"))
+    text = graph("text_generation").replace('models_path: "./"', f'models_path: "./{named}"')
+    (root / "graph.pbtxt").write_text(text)
+    for path in root.iterdir():
+        path.chmod(0o644)
+    assert codes(check(root)) == expected
+
+
 @pytest.mark.parametrize("length", [0, 3, 8, 24, 30, 60, 90])
 def test_the_beginning_of_a_gguf_file(length: int) -> None:
     assert architecture(gguf("qwen2")) == "qwen2"
@@ -333,6 +357,66 @@ def test_more_sequences_than_tokens_in_a_batch(chat: Any, options: str, expected
     result = check(chat(options))
     assert codes(result) == expected
     assert ("The first request to it ends the whole server." in result.text) is bool(expected)
+
+
+@pytest.mark.parametrize(
+    ("pipeline_type", "talker", "release", "expected"),
+    [
+        ("AUTO", False, "2026.3", []),
+        ("VLM_CB", False, "2026.3", []),
+        ("LM_CB", False, "2026.3", ["OVD369"]),
+        ("OMNI", False, "2026.3", ["OVD369"]),
+        ("AUTO", True, "2026.3", []),
+        ("OMNI", True, "2026.3", []),
+        ("VLM_CB", True, "2026.3", ["OVD369"]),
+        # The server compares a text type with the files of a vision model without a talker only.
+        ("LM_CB", True, "2026.3", []),
+        # Before 2026.3 a talker counts for nothing.
+        ("VLM_CB", True, "2026.2", []),
+        ("LM_CB", True, "2026.2", ["OVD369"]),
+    ],
+)
+def test_the_type_of_a_model_with_a_talker(
+    public_dir: Path, pipeline_type: str, talker: bool, release: str, expected: list[str]
+) -> None:
+    """`determinePipelineType` (servable_initializer.cpp)."""
+    root, text_model = unpack("vlm", public_dir), unpack("llm-2025.4", public_dir)
+    for path in text_model.glob("openvino_*tokenizer.*"):
+        path.replace(root / path.name)
+    if talker:
+        ir(root, "openvino_talker_model")
+    for path in root.iterdir():
+        path.chmod(0o644)
+    (root / "graph.pbtxt").write_text(graph("text_generation", f"pipeline_type: {pipeline_type}"))
+    assert codes(check(root, release=release)) == expected
+
+
+def test_a_text_model_is_not_omni(chat: Any) -> None:
+    assert codes(check(chat("pipeline_type: OMNI"))) == ["OVD369"]
+
+
+@pytest.mark.parametrize(
+    ("options", "length", "release", "expected"),
+    [
+        ("max_tokens_limit: 64", 64, "2026.3", ["OVD374"]),
+        ("max_tokens_limit: 65", 64, "2026.3", ["OVD374"]),
+        ("max_tokens_limit: 63", 64, "2026.3", []),
+        ("max_tokens_limit: 0x40", 64, "2025.4", ["OVD374"]),
+        ("max_tokens_limit: 64", None, "2026.3", []),
+        ("", 64, "2026.3", []),
+    ],
+)
+def test_a_limit_that_leaves_no_room_for_a_prompt(
+    chat: Any, options: str, length: int | None, release: str, expected: list[str]
+) -> None:
+    """It is the number of tokens of each request that names none (openai_api_handler.cpp, servable.cpp)."""
+    root = chat(options)
+    config = json.loads((root / "config.json").read_text())
+    config.pop("max_position_embeddings", None)
+    write(root / "config.json", config if length is None else {**config, "n_positions": length})
+    result = check(root, release=release)
+    assert (codes(result), result.code) == (expected, 0)
+    assert ("with max_tokens in the request, it is answered" in result.text) is bool(expected)
 
 
 @pytest.mark.parametrize(("sym", "expected"), [(True, []), (False, ["OVD374"])])

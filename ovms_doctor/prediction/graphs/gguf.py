@@ -6,15 +6,21 @@ Source: GenAI's gguf_utils (v2025.3 to v2026.3); the format's own description, v
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Iterator
 
 from ovms_doctor.model.facts import Failure
 from ovms_doctor.model.graph_plan import ServableFault
+from ovms_doctor.prediction.graphs.model_directory import ModelDirectory
 from ovms_doctor.prediction.graphs.servables import LLM_FAILED, ServableContext
 
 #: Enough bytes for the first keys; the vocabulary follows them.
 _HEAD = 1 << 16
+#: The end of the name of one of several files with a model.
+_PART = re.compile(r"-(\d{5})-of-(\d{5})\.gguf$")
+#: The most files that are looked for.
+_MOST_PARTS = 1000
 _ARCHITECTURES = ("llama", "qwen2", "qwen3")
 #: Bytes of a value, by its type; 8 is a text, 9 a list.
 _SIZES = {0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 7: 1, 10: 8, 11: 8, 12: 8}
@@ -39,6 +45,7 @@ def gguf_faults(context: ServableContext, models_path: str) -> Iterator[Servable
             "file_damaged", "failed", path=path, subject=name, detail=reason, status=LLM_FAILED, log=log
         )
     elif data is not None:
+        yield from _part_faults(context, folder, name)
         found = architecture(data)
         if found and found not in _ARCHITECTURES:
             yield context.fault(
@@ -52,6 +59,34 @@ def gguf_faults(context: ServableContext, models_path: str) -> Iterator[Servable
                 certain=context.release.known,
                 exception=f"Unsupported model architecture '{found}'",
             )
+
+
+def _part_faults(context: ServableContext, folder: ModelDirectory, name: str) -> Iterator[ServableFault]:
+    """Yields the fault of a model in several files (`get_all_files`): its first file is named, and the others are
+    beside it."""
+    match = _PART.search(name)
+    if match is None or int(match[2]) > _MOST_PARTS:
+        return
+    log = context.thrown("failed")
+    path = folder.join(name)
+    if int(match[1]) != 1:
+        yield context.fault(
+            "gguf_part", "failed", path=path, subject=match[1], status=LLM_FAILED, log=log, certain=False
+        )
+        return
+    for number in range(2, int(match[2]) + 1):
+        part = f"{name[: match.start()]}-{number:05}-of-{match[2]}.gguf"
+        if not folder.has(part):
+            yield context.fault(
+                "file_missing",
+                "failed",
+                path=folder.join(part),
+                subject=part,
+                status=LLM_FAILED,
+                log=log,
+                certain=False,
+            )
+            return
 
 
 def architecture(data: bytes) -> str:

@@ -15,6 +15,7 @@ from ovms_doctor.model.releases import Release
 from ovms_doctor.model.text import size_text
 from ovms_doctor.prediction.graphs.gguf import gguf_faults
 from ovms_doctor.prediction.graphs.kv_cache import cache_size, default_device
+from ovms_doctor.prediction.graphs.pipeline_type import pipeline_type_faults, token_limit_faults
 from ovms_doctor.prediction.graphs.properties import property_faults
 from ovms_doctor.prediction.graphs.servables import (
     LLM_FAILED,
@@ -70,8 +71,6 @@ _REASONING_PARSERS = (
 _WITH_SPECIAL_TOKENS = frozenset("devstral gemma4 gptoss lfm2 minicpm5".split())
 #: Tokens of a block of the cache on the CPU.
 _BLOCK = 32
-_VISION_TYPES = frozenset({"VLM", "VLM_CB"})
-_TEXT_TYPES = frozenset({"LM", "LM_CB"})
 _DRAFT_OPTIONS = (
     "draft_device",
     "draft_max_num_batched_tokens",
@@ -101,7 +100,7 @@ def text_generation_faults(context: ServableContext) -> Iterator[ServableFault]:
     release, directory = context.release, context.directory
     vision = release.at_least(2025, 1) and directory.has("openvino_text_embeddings_model.xml")
     vision = vision and directory.has("openvino_vision_embeddings_model.bin")
-    yield from _pipeline_type(context, vision=vision)
+    yield from pipeline_type_faults(context, vision=vision)
     if release.at_least(2025, 2):
         yield from _generation_config(context)
     yield from _settings(context)
@@ -120,6 +119,7 @@ def text_generation_faults(context: ServableContext) -> Iterator[ServableFault]:
     # Compiling fails on properties that the plugin refuses.
     yield from (fault for fault in _properties(context) if fault.kind == "property")
     yield from _chat_template(context)
+    yield from token_limit_faults(context, vision=vision)
 
 
 def _generation_config(context: ServableContext) -> Iterator[ServableFault]:
@@ -369,25 +369,6 @@ def parsers(option: str, release: Release) -> tuple[str, ...]:
 def vision_types(release: Release) -> frozenset[str]:
     """Returns the values of ``model_type`` for vision-language models in the GenAI of a release."""
     return frozenset(name for since, names in _VISION if release.at_least(*since) for name in names.split())
-
-
-def _pipeline_type(context: ServableContext, *, vision: bool) -> Iterator[ServableFault]:
-    """Yields faults of a type that disagrees with the files (servable_initializer.cpp, since v2025.1)."""
-    pipeline_type = context.text("pipeline_type", "AUTO")
-    if vision and pipeline_type in _TEXT_TYPES:
-        line = "Models directory content indicates VLM pipeline, but pipeline type is set to non-VLM type."
-    elif not vision and pipeline_type in _VISION_TYPES:
-        line = "Models directory content indicates non-VLM pipeline, but pipeline type is set to VLM type."
-    else:
-        return
-    yield context.fault(
-        "pipeline_type",
-        "failed",
-        subject=pipeline_type,
-        status="INTERNAL_ERROR",
-        log=(line,),
-        option="pipeline_type",
-    )
 
 
 def _language(context: ServableContext) -> Iterator[ServableFault]:

@@ -12,6 +12,7 @@ from ovms_doctor.model.json_text import json_object
 from ovms_doctor.model.releases import Release
 from ovms_doctor.model.served_models import GenerativeLimits
 from ovms_doctor.prediction.generative import infer_task
+from ovms_doctor.prediction.graphs.pipeline_type import max_model_length
 from ovms_doctor.prediction.graphs.validation import validate_graph
 
 _GRAPH_LIMIT = 1 << 20
@@ -32,8 +33,6 @@ _OPTIONS = {"speech2text": "speech_to_text", "text2speech": "text_to_speech"}
 #: Files that contain, or may contain, a chat template.
 _TEMPLATES = ("chat_template.jinja", "chat_template.json", "template.jinja")
 _CONFIGURATIONS = ("tokenizer_config.json", "processor_config.json")
-#: The fields of config.json with the model's length, in the server's order.
-_LENGTHS = ("max_position_embeddings", "n_positions", "seq_len", "seq_length", "n_ctx", "sliding_window")
 
 
 def generative_limits(directory: str, given_task: str, facts: Facts, release: Release) -> GenerativeLimits:
@@ -57,7 +56,7 @@ def generative_limits(directory: str, given_task: str, facts: Facts, release: Re
             limits = replace(limits, max_tokens_limit=tokens.value)
         if best is not None and isinstance(best.value, int):
             limits = replace(limits, best_of_limit=best.value)
-    limits = replace(limits, max_length=_max_length(_json(f"{models}/config.json", facts)))
+    limits = replace(limits, max_length=max_model_length(_json(f"{models}/config.json", facts)))
     # This is how the server determines the kind of model if the graph does not name it (servable_initializer.cpp).
     has_vision = all(
         isinstance(facts.ask(StatPath(f"{models}/{name}")), PathStatus)
@@ -66,15 +65,6 @@ def generative_limits(directory: str, given_task: str, facts: Facts, release: Re
     if pipeline_type not in ("", "AUTO"):
         has_vision = pipeline_type.startswith(("VLM", "OMNI"))
     return replace(limits, chat_template=_has_template(models, facts), vision=has_vision)
-
-
-def _max_length(config: dict[str, object]) -> int | None:
-    """Applies `parseMaxModelLength`: the first field that is an unsigned integer of 32 bits."""
-    for name in _LENGTHS:
-        value = config.get(name)
-        if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 1 << 32:
-            return value
-    return None
 
 
 def _has_template(directory: str, facts: Facts) -> bool | None:

@@ -173,7 +173,7 @@ def _of_models(plan: Plan, report: Report) -> tuple[str, str]:
         if report.verdict == "pass":
             reason = "nothing found counts as a failure here"
             if any(finding.severity == "error" for finding in report.suppressed):
-                reason = "the known findings fail the run"
+                reason = "the known findings do not fail the run"
             return PARTLY, f"{sentence}{more}; {reason}"
         return BAD, sentence + more
     obstacle = _obstacle(report)

@@ -125,11 +125,11 @@ def test_another_task_than_serving(pull: PullPlan, expected: str) -> None:
 @pytest.mark.parametrize(
     ("models", "expected"),
     [
-        ((AZURE,), "? did not look at the model (in Azure)"),
-        ((AZURE, AZURE), "? did not look at any of 2 models (in Azure)"),
+        ((AZURE,), "? did not examine the model (in Azure)"),
+        ((AZURE, AZURE), "? did not examine any of 2 models (in Azure)"),
         (
             (AZURE, GOOD),
-            "? did not look at 1 of 2 models (in Azure); the other model is served as its owner expects",
+            "? did not examine 1 of 2 models (in Azure); the other model is served as its owner expects",
         ),
         ((AZURE, CLOSED), "? could not look at any of 2 models"),
         ((GRAPH, CLOSED), "? could not look at the model; 1 graph or generative model not followed"),
@@ -231,7 +231,7 @@ def test_known_errors_are_no_success() -> None:
     """A baseline or the configuration of a project suppresses what is known."""
     known = (finding("OVD301", "error"),)
     assert last(report(GOOD, BAD, suppressed=known)) == (
-        "! 1 of 2 models is served as its owner expects; what fails is known"
+        "! 1 of 2 models is served as its owner expects; the known findings do not fail the run"
     )
     assert last(report(GOOD, BAD, suppressed=(finding("OVD124"),))).endswith(
         "; nothing found counts as a failure here"

@@ -135,7 +135,7 @@ def test_unknown_hardware_leaves_the_result_unknown(text: str) -> None:
 def test_an_invalid_device_name_fails_on_every_host(text: str) -> None:
     for host_devices in (None, NONE, ALL):
         assert judged(text, host_devices).works is False
-        assert judged(text, host_devices).from_words
+        assert judged(text, host_devices).is_host_independent
 
 
 @pytest.mark.parametrize(

@@ -212,6 +212,7 @@ def test_files_of_a_version_that_is_served(
     assert found.evidence[0].observation == f"{paths[0]}: {status} changed at {CHANGE_TEXT}"
     logged = drift_finding(context(), STATUS, drift("files_changed", *paths, content=content, logged=True))
     assert logged.confidence == "high"
+    assert (found.evidence[-1].how, logged.evidence[-1].how) == ("docker inspect", "log")
     assert f"the server loaded it at {START_TEXT} and keeps that." in logged.message
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 from ovms_doctor.checks.api import Check
@@ -209,6 +210,7 @@ EXTENSION_LACKS_OPERATION = Code(
 
 
 _CODES = {
+    "unreachable": EXTENSION_NOT_READABLE,
     "denied": EXTENSION_NOT_READABLE,
     "special": EXTENSION_NOT_READABLE,
     "not_library": EXTENSION_NO_LIBRARY,
@@ -252,6 +254,9 @@ def _finding(context: Context, extension: ExtensionPlan) -> Finding:
 
 def _message(context: Context, extension: ExtensionPlan) -> str:
     path, inspection, release = extension.path, extension.inspection, context.deployment.release
+    if extension.problem == "unreachable" and extension.failure is not None:
+        reason = os.strerror(extension.failure.errno).lower()
+        return f"The server cannot check whether the CPU extension {path} exists ({reason})"
     if extension.problem == "denied":
         return f"The server’s user has no permission to read the CPU extension {path}"
     if extension.problem == "special":
@@ -305,7 +310,7 @@ def _detail(context: Context, extension: ExtensionPlan) -> str:
 def _confidence(context: Context, extension: ExtensionPlan) -> Confidence:
     """Returns high for a rule that is the same in all releases; lower if the library was only read, or if the result
     depends on other content of the image."""
-    if extension.problem in ("denied", "special", "entry", "not_library", "machine"):
+    if extension.problem in ("unreachable", "denied", "special", "entry", "not_library", "machine"):
         unsure = extension.inspection is not None and extension.inspection.fault == "cut off"
         return "medium" if unsure else "high"
     if extension.problem == "hangs":
@@ -354,9 +359,9 @@ def _steps(context: Context, extension: ExtensionPlan) -> tuple[Step, ...]:
         command = f"nm -D --defined-only {file}"
         return (Step("Show the symbols that the library exports.", command, "host", "reads"),)
     denial = extension.failure.denial if extension.failure is not None else None
-    if extension.problem == "denied" and denial is not None and context.on_host(denial.path):
+    if extension.problem in ("unreachable", "denied") and denial is not None and context.on_host(denial.path):
         return (_give_right(context, denial),)
-    if extension.problem in ("not_library", "special", "hangs", "denied"):
+    if extension.problem in ("not_library", "special", "hangs", "unreachable", "denied"):
         return (Step("Show what the path is.", f"ls -l {file}", "host", "reads"),)
     return ()
 

@@ -114,6 +114,7 @@ class ExtensionPlan(Struct, frozen=True):
     problem: Literal[
         "",
         "missing",
+        "unreachable",
         "denied",
         "special",
         "not_library",

@@ -31,7 +31,7 @@ from ovms_doctor.model.releases import Release, is_standard_opset
 from ovms_doctor.model.releases.libraries import is_in_images, openvino_library, too_new_for
 from ovms_doctor.model.releases.tokenizers import TOKENIZER_OPERATIONS, includes_tokenizers
 from ovms_doctor.prediction.operations import has_unknown_operation
-from ovms_doctor.prediction.paths import absolute
+from ovms_doctor.prediction.paths import absolute, filesystem_error
 
 #: The bytes of the file that are read to find out whether the server's user may read it.
 HEAD = 64
@@ -55,6 +55,9 @@ def plan_extension(deployment: Deployment, facts: Facts) -> ExtensionPlan | None
     status = facts.ask(StatPath(absolute_path))
     if isinstance(status, Unavailable):
         return replace(extension, untried=status.reason, timed_out=status.timed_out)
+    if isinstance(status, Failure) and not status.missing:
+        # std::filesystem::exists throws, while the arguments are validated.
+        return replace(extension, problem="unreachable", ends=True, exit_code=1, failure=status)
     if isinstance(status, Failure):
         return replace(extension, problem="missing", ends=True, exit_code=64, failure=status)
     if status.kind == "fifo":
@@ -141,6 +144,9 @@ def _problem(extension: ExtensionPlan, deployment: Deployment) -> StartProblem:
         text = f"File path provided as an {option} parameter does not {exist} in the filesystem: {extension.path}"
         return StartProblem("usage", "OPTIONS_USAGE_ERROR", 64, (text,), text=text, option=option)
     log: tuple[str, ...] = ()
+    if extension.problem == "unreachable" and extension.failure is not None:
+        what = filesystem_error("status", extension.failure, extension.path)
+        log = (server_log.ENDS_BY_EXCEPTION(what=what),)
     if extension.problem == "refused" and extension.report is not None:
         message = extension.report.message
         log = (server_log.EXTENSION_FAILED(what=message), server_log.ENDS_BY_EXCEPTION(what=message))

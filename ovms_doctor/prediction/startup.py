@@ -192,14 +192,15 @@ def _refused(mode: Mode, refusal: ArgumentRefusal) -> Plan:
 
 
 def _holds(refusal: ArgumentRefusal, deployment: Deployment, facts: Facts) -> bool:
-    """Returns whether a refusal that depends on a file applies. A file that could not be read counts as valid."""
+    """Returns whether a refusal that depends on a file applies. A file that could not be read counts as valid, and the
+    one of ``exists`` too if the server's question fails: then it ends otherwise (``plan_extension``)."""
     demand = refusal.unless_file
     if demand is None:
         return True
     path = absolute(demand.path, deployment.working_directory)
     status = facts.ask(StatPath(path))
     if isinstance(status, Failure):
-        return True
+        return status.missing or demand.demand != "exists"
     if demand.demand == "exists" or not isinstance(status, PathStatus) or status.kind != "regular":
         return False
     return isinstance(facts.ask(ReadFile(path, 1)), Failure)

@@ -158,6 +158,36 @@ def test_a_missing_extension_is_reported(tmp_path: Path, by_arguments: bool) -> 
     assert "--cpu_extension parameter does not exist" in judged.only.message
 
 
+@pytest.mark.parametrize("by_arguments", [False, True], ids=["target", "arguments"])
+@pytest.mark.parametrize("release", ["2022.3", "2026.3"])
+def test_a_path_that_cannot_be_checked_ends_the_server_in_another_way(
+    tmp_path: Path, release: str, by_arguments: bool
+) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    judged = judge(
+        model(tmp_path, "ReLU", "opset1"), tmp_path / "loop", release=release, by_arguments=by_arguments
+    )
+    assert (judged.codes, judged.outcome) == (["OVD351"], ("exits", 1))
+    assert judged.only.server_log == (
+        "Exception catch: filesystem error: status: Too many levels of symbolic links "
+        f"[{tmp_path / 'loop'}] - will now terminate.",
+    )
+
+
+@pytest.mark.needs_root
+def test_a_directory_above_the_extension_is_closed(
+    library_without_operations: Path, public_dir: Path
+) -> None:
+    (public_dir / "closed").mkdir(mode=0o700)
+    shutil.copy(library_without_operations, public_dir / "closed" / "libmine.so")
+    models = model(public_dir, "ReLU", "opset1")
+    judged = judge(models, public_dir / "closed" / "libmine.so", as_user=True, by_arguments=True)
+    assert (judged.codes, judged.outcome) == (["OVD351"], ("exits", 1))
+    assert "status: Permission denied [" in judged.only.server_log[0]
+    (public_dir / "closed").chmod(0o711)
+    assert judge(models, public_dir / "closed" / "libmine.so", as_user=True, by_arguments=True).codes == []
+
+
 @pytest.mark.parametrize("make", [_bits, _machine])
 def test_another_machine_on_this_very_host(
     library_without_operations: Path, tmp_path: Path, make: Callable[[Path, Path], object]

@@ -44,6 +44,11 @@ _TOKENS = {
     '"': lazy_pattern(r"""(?P<text>"(?:[^"\\]|\\.)*(?:"|$)|'(?:[^'\\]|\\.)*(?:'|$))""" + _REST, re.DOTALL),
     '\\"': lazy_pattern(r"""(?P<text>\\"(?:[^"\\]|\\[^"])*(?:\\"|$))""" + _REST, re.DOTALL),
 }
+#: A text in quotes from within, up to the end of the value that it is.
+_ENDS_TEXT = {
+    quote: lazy_pattern(rf"(?P<content>(?:[^\\\n{quote}]|\\[^\n])*){quote}[ \t]*[,;}}]*[ \t]*(?:\n|$)")
+    for quote in ("'", '"')
+}
 #: Words of other notations, which are not secrets and show the fault.
 _WORDS = frozenset("true false null True False None yes no on off".split())
 #: Characters that neither separate nor quote anything in JSON, and that no text in quotes makes invalid.
@@ -136,13 +141,22 @@ def hide_in_document(text: str, mask: Mask = same_length) -> str:
         if found["open"]:
             quote = '\\"' if found["quote"] == '"' else '"'
             start = found.start("open")
-            hidden, end = _hide_object(text, start, quote, mask, is_shown)
+            within = text[: _end_of_quoted(text, start, found["quote"])]
+            hidden, end = _hide_object(within, start, quote, mask, is_shown)
         else:
             start = found.start("quote")
             end, hidden = _hide_text(text, start, mask)
         parts += [text[end_of_copied:start], hidden]
         end_of_copied = end
     return "".join([*parts, text[end_of_copied:]])
+
+
+def _end_of_quoted(text: str, start: int, quote: str | None) -> int:
+    """Returns the end of the text in quotes that contains the object at ``start``: an object that is never closed does
+    not reach beyond it. If more follows in the line than a separator, the quote may belong to a value."""
+    ending = _ENDS_TEXT.get(quote or "")
+    match = None if ending is None else ending.match(text, start)
+    return len(text) if match is None else match.end("content")
 
 
 def hide_malformed(text: str) -> str:

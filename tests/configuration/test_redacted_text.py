@@ -80,6 +80,27 @@ def test_the_escapes_of_a_graph_are_hidden() -> None:
     assert redacted(text, "/srv/graph.pbtxt") == hidden
 
 
+@pytest.mark.parametrize(
+    ("value", "hidden"),
+    [
+        ('{"KEY": "secret', '{"KEY": "******'),
+        ('{"KEY": {"A": "secret"}', '{"KEY": {"A": "******"}'),
+        ('{"KEY": "sec\\n', '{"KEY": "*****'),
+        ('{"KEY": "secret"}', '{"KEY": "******"}'),
+    ],
+)
+@pytest.mark.parametrize("end", ["'", "',", "' ;", "' }"])
+def test_a_malformed_value_does_not_hide_the_rest_of_a_graph(value: str, hidden: str, end: str) -> None:
+    rest = end + "\nmodels_path: 'm'\n"
+    data = redacted(f"plugin_config: '{value}{rest}".encode(), "/srv/graph.pbtxt")
+    assert data.decode() == f"plugin_config: '{hidden}{rest}"
+
+
+def test_a_quote_within_a_value_shows_none_of_it() -> None:
+    text = b"""plugin_config: '{"KEY": "can'ary secret"}'\nmodels_path: 'm'\n"""
+    assert b"ary" not in redacted(text, "/srv/graph.pbtxt")
+
+
 @given(
     st.lists(st.tuples(st.integers(0, len(_CONFIGURATION)), st.sampled_from(_PIECES)), min_size=1, max_size=3)
 )

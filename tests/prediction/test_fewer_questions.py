@@ -28,8 +28,7 @@ def one_model(**more: str) -> MemoryFiles:
 
 
 def statuses_of_graphs(files: MemoryFiles) -> list[str]:
-    asked = {question.path for question in files.questions if isinstance(question, StatPath)}
-    return [path for path in GRAPHS if path in asked]
+    return [path for path in GRAPHS if StatPath(path) in files.questions]
 
 
 def kinds(plan: Plan) -> list[str]:
@@ -50,7 +49,7 @@ def test_a_second_version_is_not_listed_for_a_graph() -> None:
     assert ListDirectory("/m/1") not in files.questions
 
 
-def test_a_name_in_other_case_is_asked_for() -> None:
+def test_a_name_in_other_case_decides_nothing() -> None:
     """A file system that ignores the case of names finds it."""
     files = one_model(**{"/m/Graph.PBTXT": "text"})
     settle(deployed("2026.3"), files)

@@ -16,7 +16,7 @@ from ovms_doctor.model.log import (
     ServerStart,
 )
 from ovms_doctor.model.styled import PLAIN_WIDTH
-from ovms_doctor.report.phrases import number, percentiles, plural, share, title_of
+from ovms_doctor.report.phrases import failure_cause, number, percentiles, plural, share, title_of
 from ovms_doctor.report.text_columns import Column, Row, write_columns
 from ovms_doctor.report.text_failures import Failure, write_failures
 from ovms_doctor.report.text_findings import write_findings
@@ -217,7 +217,7 @@ def _write_requests(writer: TextWriter, diagnosis: LogDiagnosis) -> None:
 
 def _most_frequent(item: RequestStatistics) -> str:
     for reason, count in item.reasons.items():
-        return f"{clip(reason, 70)} ({count:,})"
+        return f"{clip(failure_cause(reason), 70)} ({count:,})"
     return ""
 
 

@@ -67,6 +67,13 @@ def percentiles(values: Distribution | DurationInfo | None) -> str:
     return "-" if values is None else f"{number(values.p50)} / {number(values.p95)}"
 
 
+def failure_cause(reason: str) -> str:
+    """Returns the cause in the reason of a failed request: of a graph, the text of its calculator, which stands at the
+    end."""
+    _, calculator, cause = reason.rpartition('" failed: ')
+    return cause.strip() if calculator and cause.strip() else reason
+
+
 def share(part: int, whole: int) -> str:
     """Returns the share in percent; ``-`` of nothing."""
     return f"{100 * part / whole:.1f} %" if whole else "-"

@@ -22,9 +22,13 @@ _DETAILS = {
     "INVALID_CONTENT_SIZE": r"Expected: (?P<expected>\d+) bytes; Actual: (?P<actual>\d+) bytes",
     "JSON_INVALID": r"Error: (?P<error>[^\n]+?) Offset: (?P<offset>\d+)",
 }
+#: The text of a graph's calculator, at the end of the status of a graph; a client may print the line end as an escape.
+_CALCULATOR = lazy_pattern(r"Calculator::Process\(\) for node \\?\"[^\"\n]*\" failed: (?P<cause>[^\n]+)")
 _INPUT = lazy_pattern(r"; input name: (?:input name: )?(?P<input>[^\n\"}]+)")
-#: Texts of clients and of gRPC that name a cause outside the request.
+#: Texts of clients and of gRPC that name a cause outside the request; and the answer of GET /v3/models/NAME, which
+#: is not the text of its status.
 _CLIENT_TEXTS = (
+    (r"^Model not found$|[\"']error[\"']: ?[\"']Model not found[\"']", "MODEL_NOT_LOADED"),
     (r"failed to connect to all addresses|Connection refused|ECONNREFUSED|Failed to establish a new connection",
      "CONNECTION_REFUSED"),
     (r"StatusCode\.UNIMPLEMENTED|Method not found|unknown service", "GRPC_UNIMPLEMENTED"),
@@ -74,4 +78,7 @@ def _proof(code: str, status: str, text: str) -> ErrorProof:
     if match:
         parts["input"] = match["input"].strip().rstrip("'\"}")
     excerpt = re.split(r'["}]', line)[0].strip()
+    calculator = _CALCULATOR.search(text) if code == "MEDIAPIPE_EXECUTION_ERROR" else None
+    if calculator is not None:
+        excerpt = calculator["cause"].strip().rstrip("'\"}")
     return ErrorProof(code, excerpt, tuple(parts.items()))

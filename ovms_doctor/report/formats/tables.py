@@ -12,7 +12,15 @@ from ovms_doctor.report.document import ModelInfo, ReportDocument, VersionInfo
 from ovms_doctor.report.formats.common import safe
 from ovms_doctor.report.live_document import LiveInfo, LiveServableInfo
 from ovms_doctor.report.log_document import LogInfo, RequestsInfo, ServableInfo
-from ovms_doctor.report.phrases import FORMATS, STATUS_TEXTS, number, percentiles, plural, share
+from ovms_doctor.report.phrases import (
+    FORMATS,
+    STATUS_TEXTS,
+    failure_cause,
+    number,
+    percentiles,
+    plural,
+    share,
+)
 from ovms_doctor.report.request_document import InputComparison, RequestInfo
 
 #: The kind of a row: good, at fault, unknown, or neutral.
@@ -196,7 +204,7 @@ def _log_requests(log: LogInfo) -> Table:
 
 def _log_request(item: RequestsInfo) -> tuple[tuple[str, ...], Kind]:
     name = item.servable or "(not named)"
-    reason = next((f"{text} ({count:,})" for text, count in item.reasons.items()), "")
+    reason = next((f"{failure_cause(text)} ({count:,})" for text, count in item.reasons.items()), "")
     cells = (
         f"{item.source}: {name}" if item.source else name,
         f"{item.interface} {item.api}" if item.api else item.interface,

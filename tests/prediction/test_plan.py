@@ -253,3 +253,25 @@ def test_a_graph_is_recognised_since_2025_1() -> None:
     files.files["/m/graph.pbtxt"] = "node {}"
     assert only(files, "2025.0").kind == "classic"
     assert only(files, "2025.1").kind == "graph"
+
+
+@pytest.mark.parametrize("name", ["a.onnx", "a.pb", "a.tflite", "a.xml", "a.pdmodel", "a.pdiparams"])
+def test_a_single_file_is_version_1(name: str) -> None:
+    """Since 2026.3 a base path may be a model file (modelmanager.cpp); a pair needs both files of one stem."""
+    stem, suffix = name.split(".")
+    partner = {"xml": "bin", "pdmodel": "pdiparams", "pdiparams": "pdmodel"}.get(suffix)
+    entry = ModelEntry("m", f"/{name}")
+    files = MemoryFiles({f"/{name}": "good"})
+    if partner is not None:
+        files.files[f"/b.{partner}"] = "good"
+        assert only(files, entry=entry).served == ()
+        files.files[f"/{stem}.{partner}"] = "good"
+    assert only(files, entry=entry).served == (1,)
+    assert only(files, "2026.2", entry=entry).status == "PATH_INVALID"
+
+
+@pytest.mark.parametrize("name", ["a.ONNX", "a.bin", "a.txt"])
+def test_another_file_is_no_model(name: str) -> None:
+    """The suffix is compared as it is written, unlike that of a file in a version directory."""
+    plan = only(MemoryFiles({f"/{name}": "good"}), entry=ModelEntry("m", f"/{name}"))
+    assert (plan.served, plan.status) == ((), "FILE_INVALID")

@@ -145,8 +145,8 @@ def _problem(extension: ExtensionPlan, deployment: Deployment) -> StartProblem:
         return StartProblem("usage", "OPTIONS_USAGE_ERROR", 64, (text,), text=text, option=option)
     log: tuple[str, ...] = ()
     if extension.problem == "unreachable" and extension.failure is not None:
-        what = filesystem_error("status", extension.failure, extension.path)
-        log = (server_log.ENDS_BY_EXCEPTION(what=what),)
+        error = filesystem_error("status", extension.failure, extension.path)
+        log = (server_log.ENDS_BY_EXCEPTION(what=error),)
     if extension.problem == "refused" and extension.report is not None:
         message = extension.report.message
         log = (server_log.EXTENSION_FAILED(what=message), server_log.ENDS_BY_EXCEPTION(what=message))

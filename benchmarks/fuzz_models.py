@@ -101,7 +101,7 @@ def _word(data: bytes, rng: random.Random) -> bytes:
     if not values:
         return _flip(data, rng)
     position = rng.choice(values)
-    odd = [
+    unusual = [
         b"",
         b"-1",
         b"0",
@@ -114,7 +114,7 @@ def _word(data: bytes, rng: random.Random) -> bytes:
         b" 1",
         b"ReadValue",
     ]
-    new = rng.choice([rng.choice(values)[1], rng.choice(odd)])
+    new = rng.choice([rng.choice(values)[1], rng.choice(unusual)])
     return data[: position.start(1)] + new + data[position.end(1) :]
 
 

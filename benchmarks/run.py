@@ -95,9 +95,9 @@ def verdict(value: float, goal: float | None) -> str:
     return f"goal {goal:g}: {'met' if value <= goal else 'MISSED'}"
 
 
-def compare(title: str, ours: Runs, other: Runs, kind: str, goal: float | None) -> None:
+def compare(title: str, measured: Runs, other: Runs, kind: str, goal: float | None) -> None:
     """Prints one line: both medians, their ratio, which is compared with the goal, and the ratio of the minima."""
-    a, b = ours.of(kind), other.of(kind)
+    a, b = measured.of(kind), other.of(kind)
     ratio = middle(a) / middle(b)
     print_line(
         f"{title:46} {kind:4} {middle(a) * 1e3:9.0f} ms {middle(b) * 1e3:9.0f} ms {ratio:6.2f} "

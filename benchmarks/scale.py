@@ -181,18 +181,19 @@ def store(directory: str, sizes: Sequence[int]) -> None:
             began = server_cpu(server)
             # The store is slow on a busy machine: one listing of the whole bucket may take minutes.
             costs[size] = watched((*environment_options(forwarder.endpoint), "--timeout", "120"))
-            ours = server_cpu(server) - began
+            check_seconds = server_cpu(server) - began
             requests = forwarder.counted.all
             forwarder.close()
             used = _children_cpu()
             loop = [sys.executable, "-c", LOOP, f"http://127.0.0.1:{port}", str(size)]
             subprocess.run(loop, check=True, env=environment(), stdin=subprocess.DEVNULL)
             loop_cpu = _children_cpu() - used
-            theirs = server_cpu(server) - began - ours
+            loop_seconds = server_cpu(server) - began - check_seconds
         fewest = -(-size * VERSIONS * 2 // 1000) + size * VERSIONS
         lines.append(
             f"  {size:6} models: {requests} requests, {requests / fewest:.3f} of the least; CPU of check / of the loop "
-            f"{costs[size].cpu / loop_cpu:.2f}; of the store {ours:.1f} s, beside {theirs:.1f} s for the loop"
+            f"{costs[size].cpu / loop_cpu:.2f}; of the store {check_seconds:.1f} s, "
+            f"beside {loop_seconds:.1f} s for the loop"
         )
     grown("check s3://", "models", sizes, costs.__getitem__)
     for line in lines:

@@ -83,12 +83,12 @@ class Forwarder:
     def _accept(self) -> None:
         while True:
             try:
-                ours, _ = self._listening.accept()
+                accepted, _ = self._listening.accept()
             except OSError:
                 return
-            theirs = socket.create_connection(("127.0.0.1", self._to))
-            threading.Thread(target=self._carry, args=(ours, theirs, True), daemon=True).start()
-            threading.Thread(target=self._carry, args=(theirs, ours, False), daemon=True).start()
+            upstream = socket.create_connection(("127.0.0.1", self._to))
+            threading.Thread(target=self._carry, args=(accepted, upstream, True), daemon=True).start()
+            threading.Thread(target=self._carry, args=(upstream, accepted, False), daemon=True).start()
 
     def _carry(self, source: socket.socket, target: socket.socket, asking: bool) -> None:
         try:
@@ -188,22 +188,23 @@ def measure(directory: str, models: int, times: int) -> None:
         )
         forwarder = Forwarder(port)
         once(doctor(*environment_options(forwarder.endpoint)))
-        ours = forwarder.counted
+        check_count = forwarder.counted
         forwarder.close()
         forwarder = Forwarder(port)
         once(python(LOOP, forwarder.endpoint, str(models)))
-        theirs = forwarder.counted
+        loop_count = forwarder.counted
         forwarder.close()
         lists = -(-keys // PAGE)
         fewest = lists + 3 * models
-        methods = ", ".join(f"{name} {count}" for name, count in sorted(ours.requests.items()))
-        ratio = ours.all / fewest
+        methods = ", ".join(f"{name} {count}" for name, count in sorted(check_count.requests.items()))
+        ratio = check_count.all / fewest
         print_line(
-            f"  requests {ours.all} ({methods}); least {fewest}; {ratio:.2f}  {verdict(ratio, 1.5)}; loop {theirs.all}"
+            f"  requests {check_count.all} ({methods}); least {fewest}; {ratio:.2f}  {verdict(ratio, 1.5)}; "
+            f"loop {loop_count.all}"
         )
         print_line(
-            f"  bytes received {ours.received / 2**20:.2f} MiB; the XMLs alone {xmls / 2**20:.2f} MiB; loop "
-            f"{theirs.received / 2**20:.2f} MiB"
+            f"  bytes received {check_count.received / 2**20:.2f} MiB; the XMLs alone {xmls / 2**20:.2f} MiB; loop "
+            f"{loop_count.received / 2**20:.2f} MiB"
         )
         endpoint = f"http://127.0.0.1:{port}"
         runs = alternate(

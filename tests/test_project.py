@@ -389,7 +389,8 @@ COINED = frozenset(
     "learned see_host see_devices Brought bring Sheet Odd Means Way way_phrase ways_text turn_to "
     "take_begun spoiled WELL MOMENT really tells_names_with_dots seeming_entry speaks_as_requested gone "
     "make_room strangers size_in_words in_words from_words redact_words read_words google_words "
-    "brings_tokenizers takes_the_time breaks_off carriers Carriers stays TELLING BACK STAND_IN".split()
+    "brings_tokenizers takes_the_time breaks_off carriers Carriers stays TELLING BACK STAND_IN "
+    "odd_worker Pass Hidden".split()
 )
 #: The same for variables, parameters and fields.
 COINED_VARIABLES = frozenset(
@@ -397,7 +398,7 @@ COINED_VARIABLES = frozenset(
     "room rooms heard foretold given wanted done came trouble troubles place places what where why who "
     "blamed threw deed fed dear nobody look looked looked_at patience tired in_vain in_a_row wave mine "
     "strange strangers sure near culprit meanwhile nowhere way ways sees everybody everything chance me "
-    "victim act".split()
+    "victim act odd junk baked blind gate".split()
 )
 #: The same for variables outside of the package, where arguments and outputs were often called so.
 COINED_TEST_VARIABLES = COINED_VARIABLES | frozenset(

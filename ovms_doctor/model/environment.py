@@ -133,8 +133,8 @@ def _text(name: str, value: str) -> str | None:
     if name.lower() == "no_proxy" and "@" in value:
         # Not a list of hosts but an address, as in the other variables for proxies.
         return None
-    odd = "{" in value or "\n" in value or len(value) > _LONGEST_PATH
-    return None if name in _FILES and odd else redact(value)
+    is_no_path = "{" in value or "\n" in value or len(value) > _LONGEST_PATH
+    return None if name in _FILES and is_no_path else redact(value)
 
 
 def keeps_value(name: str) -> bool:

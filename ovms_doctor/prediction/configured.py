@@ -39,7 +39,7 @@ Planner = Callable[[ModelEntry, Deployment, Mode, Facts], ModelPlan]
 Assembler = Callable[[Mode, list[ModelPlan]], Plan]
 
 
-class _Pass(Struct):
+class _ReadingProgress(Struct):
     """One pass over the lists, with its results so far."""
 
     models: list[ModelPlan] = field(default_factory=list)
@@ -119,9 +119,9 @@ def plan_configuration(deployment: Deployment, facts: Facts, planner: Planner, a
 
 def _models(
     reading: ConfigReading, deployment: Deployment, facts: Facts, planner: Planner, loaders: Libraries
-) -> _Pass:
+) -> _ReadingProgress:
     """Applies ``loadModels``: graph, parameters, plugin_config's keys, name; then the model itself."""
-    progress = _Pass()
+    progress = _ReadingProgress()
     release = deployment.release
     #: Names of the entries that lack answers, and whether one of them ends the reading unless it is a graph.
     listed: set[str] = set()
@@ -289,7 +289,7 @@ def _with_loader(
 
 def _add_subconfig_models(
     items: list[tuple[ConfigEntry, str]],
-    progress: _Pass,
+    progress: _ReadingProgress,
     deployment: Deployment,
     facts: Facts,
     planner: Planner,
@@ -315,7 +315,7 @@ def _add_subconfig_models(
 
 
 def _graphs(
-    items: list[tuple[ConfigEntry, str]], progress: _Pass, deployment: Deployment, facts: Facts
+    items: list[tuple[ConfigEntry, str]], progress: _ReadingProgress, deployment: Deployment, facts: Facts
 ) -> list[ModelPlan]:
     """Returns the graphs of both lists, in the server's order: of equal names, the first counts; the name of a model is
     not available."""

@@ -101,7 +101,7 @@ def test_a_directory_at_the_path_of_a_graph_is_not_a_graph() -> None:
 def test_a_fifo_as_graph_blocks_the_start(release: str, first: str) -> None:
     """Since v2023.1 the list of graphs is read before any model is loaded."""
     memory_files = configured_files({**listed(entry()), **graphs({"name": "g", "base_path": "/g"})}, "/m")
-    memory_files.odd[GRAPH] = "fifo"
+    memory_files.other_kinds[GRAPH] = "fifo"
     memory_files.files["/c/config.json"] = json.dumps(
         {**listed(entry()), "mediapipe_config_list": [{"name": "g", "base_path": "/g"}]}
     )

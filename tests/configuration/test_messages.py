@@ -106,7 +106,7 @@ def test_a_file_that_is_never_read_to_its_end(
 ) -> None:
     files = model_of("1")
     files.files.pop(path, None)
-    files.odd[path] = kind  # type: ignore[assignment]
+    files.other_kinds[path] = kind  # type: ignore[assignment]
     (found,) = single(files)
     assert (found.code, found.message, found.recovers) == ("OVD314", message, "restart")
     assert (found.subject.model, found.subject.version, found.subject.path) == ("m", version, path)

@@ -204,7 +204,7 @@ def test_an_unreadable_graph_is_not_a_graph() -> None:
 
 def test_a_pipe_named_graph_pbtxt_blocks_the_server() -> None:
     memory_files = configured_files(listed(entry(base_path=None), entry("n", "/n")), "/n")
-    memory_files.odd["/c/m/graph.pbtxt"] = "fifo"
+    memory_files.other_kinds["/c/m/graph.pbtxt"] = "fifo"
     plan = settle(deployed("2026.3"), memory_files)
     assert plan.outcome == "never_ends"
     assert plan.models[0].blocked is not None

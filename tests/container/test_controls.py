@@ -313,11 +313,11 @@ def named_volume(models: Path) -> Source:
     )
 
 
-def baked(models: Path) -> Source:
+def in_image(models: Path) -> Source:
     return "--docker-run", f"docker run -d registry.example/mine:1 {' '.join(SINGLE)}"
 
 
-NOT_READABLE = [kserve_storage, claim, elsewhere, named_volume, baked]
+NOT_READABLE = [kserve_storage, claim, elsewhere, named_volume, in_image]
 
 
 @pytest.mark.parametrize("make", NOT_READABLE, ids=lambda make: make.__name__)

@@ -22,7 +22,7 @@ BAKED = f"{IMAGE.partition('/')[0]}/baked:1"
 
 
 @pytest.fixture
-def baked(engine: Engine, public_dir: Path) -> Iterator[str]:
+def image_with_models(engine: Engine, public_dir: Path) -> Iterator[str]:
     """An image with the model dense and a broken one, copied into it with COPY."""
     made = engine.create()
     packed = io.BytesIO()
@@ -62,8 +62,8 @@ def check(*arguments: str | Path) -> Result:
 
 
 @pytest.mark.parametrize("alive", [True, False], ids=["running", "dead"])
-def test_models_of_the_image(engine: Engine, baked: str, tmp_path: Path, alive: bool) -> None:
-    made = started(engine, baked, *SERVED)
+def test_models_of_the_image(engine: Engine, image_with_models: str, tmp_path: Path, alive: bool) -> None:
+    made = started(engine, image_with_models, *SERVED)
     if not alive:
         engine.api.stop(made, timeout=0)
     document = engine.api.inspect_container(made)
@@ -78,24 +78,24 @@ def test_models_of_the_image(engine: Engine, baked: str, tmp_path: Path, alive: 
 
 
 @pytest.mark.parametrize("alive", [True, False], ids=["running", "dead"])
-def test_broken_model_of_the_image(engine: Engine, baked: str, alive: bool) -> None:
+def test_broken_model_of_the_image(engine: Engine, image_with_models: str, alive: bool) -> None:
     arguments = ("--model_name", "broken", "--model_path", "/models/truncated-weights", "--port", "9000")
-    made = started_or_ended(engine, baked, *arguments, alive=alive)
+    made = started_or_ended(engine, image_with_models, *arguments, alive=alive)
     result = check("--container", made)
     assert codes(result) == (["OVD308"] if alive else ["OVD308", "OVD704"])
     assert result.code == 1
 
 
 @pytest.mark.parametrize("alive", [True, False], ids=["running", "dead"])
-def test_a_file_missing_in_the_image_too(engine: Engine, baked: str, alive: bool) -> None:
+def test_a_file_missing_in_the_image_too(engine: Engine, image_with_models: str, alive: bool) -> None:
     arguments = ("--model_name", "m", "--model_path", "/models-of-nobody/m", "--port", "9000")
-    made = started_or_ended(engine, baked, *arguments, alive=alive)
+    made = started_or_ended(engine, image_with_models, *arguments, alive=alive)
     assert codes(check("--container", made)) == (["OVD106"] if alive else ["OVD106", "OVD704"])
 
 
-def test_saved_inspect_of_another_host(engine: Engine, baked: str, tmp_path: Path) -> None:
+def test_saved_inspect_of_another_host(engine: Engine, image_with_models: str, tmp_path: Path) -> None:
     """Its directories are not on this host: their content is unavailable, and not reported as missing."""
-    made = started(engine, baked, *SERVED)
+    made = started(engine, image_with_models, *SERVED)
     path = inspected(engine, made, tmp_path)
     path.write_text(path.read_text().replace(f"{os.path.sep}overlay2{os.path.sep}", "/overlay2/elsewhere-"))
     result = check("--inspect", path)
@@ -103,9 +103,9 @@ def test_saved_inspect_of_another_host(engine: Engine, baked: str, tmp_path: Pat
     assert result.code == 3
 
 
-def test_files_that_several_layers_contain(engine: Engine, baked: str) -> None:
+def test_files_that_several_layers_contain(engine: Engine, image_with_models: str) -> None:
     """The container wrote files beside the model: only all layers together show the directory."""
-    made = started(engine, baked, *SERVED)
+    made = started(engine, image_with_models, *SERVED)
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w") as archive:
         archive.addfile(tarfile.TarInfo("2"))

@@ -134,8 +134,8 @@ def test_lost_and_mingled_lines() -> None:
     assert (alone.constraint, alone.cgroup) == ("memcg", "")
     (event,) = read_kernel_log([SUMMARY.format(id=ID, group=GROUPS[0])])
     assert (event.process, event.rss) == ("ovms", None)
-    odd = KILLED.replace("(ovms)", "(a) total-vm: (b)")
-    assert [kill.process for kill in read_kernel_log([odd])] == ["a) total-vm: (b"]
+    misleading = KILLED.replace("(ovms)", "(a) total-vm: (b)")
+    assert [kill.process for kill in read_kernel_log([misleading])] == ["a) total-vm: (b"]
     assert (
         read_kernel_log(["oom_reaper: reaped process 12598 (ovms), now anon-rss:0kB", "", "x" * 10_000]) == ()
     )

@@ -43,13 +43,13 @@ OUTPUT = Tensor(("y",), "f32", "[1,10]")
 
 @dataclass
 class MemoryFiles:
-    """``files``: path → content (``good``: a model that loads; others do not). ``odd``: path → kind, if it is
+    """``files``: path → content (``good``: a model that loads; others do not). ``other_kinds``: path → kind, if it is
     neither file nor directory. ``denied``: path → the right that is missing there. ``questions``: all
     questions so far. ``host``: paths of the host itself."""
 
     files: dict[str, str | bytes] = field(default_factory=dict)
     directories: set[str] = field(default_factory=set)
-    odd: dict[str, EntryKind] = field(default_factory=dict)
+    other_kinds: dict[str, EntryKind] = field(default_factory=dict)
     denied: dict[str, str] = field(default_factory=dict)
     loops: set[str] = field(default_factory=set)
     questions: list[AnyQuestion] = field(default_factory=list)
@@ -105,8 +105,8 @@ class MemoryFiles:
     def _status(self, path: str) -> PathStatus | Failure:
         if path in self.loops:
             return Failure(errno.ELOOP)
-        if path in self.odd and self.odd[path] != "link":
-            return PathStatus(self.odd[path], 0)  # type: ignore[arg-type]
+        if path in self.other_kinds and self.other_kinds[path] != "link":
+            return PathStatus(self.other_kinds[path], 0)  # type: ignore[arg-type]
         if path in self.files:
             return PathStatus("regular", len(self.files[path]))
         if self._is_directory(path):
@@ -115,7 +115,7 @@ class MemoryFiles:
 
     def _is_directory(self, path: str) -> bool:
         below = path + "/"
-        paths = [*self.files, *self.directories, *self.odd, *self.loops]
+        paths = [*self.files, *self.directories, *self.other_kinds, *self.loops]
         return path in self.directories or any(name.startswith(below) for name in paths)
 
     def _listing(self, path: str) -> Listing | Failure:
@@ -124,12 +124,12 @@ class MemoryFiles:
         if not self._is_directory(path):
             return Failure(errno.ENOENT)
         entries: dict[str, Entry] = {}
-        for name in [*self.files, *self.directories, *self.odd, *self.loops]:
+        for name in [*self.files, *self.directories, *self.other_kinds, *self.loops]:
             if name.startswith(path + "/"):
                 first, _, rest = name[len(path) + 1 :].partition("/")
                 kind: EntryKind = "directory" if rest or name in self.directories else "regular"
-                if not rest and name in self.odd:
-                    kind = self.odd[name]
+                if not rest and name in self.other_kinds:
+                    kind = self.other_kinds[name]
                 if not rest and name in self.loops:
                     kind = "link"
                 entries.setdefault(first, Entry(first, kind))

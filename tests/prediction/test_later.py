@@ -25,7 +25,7 @@ def test_versions_that_throw_one_after_the_other_wait_for_a_poll_each() -> None:
 def test_a_hang_at_a_later_poll_does_not_end_a_started_server() -> None:
     files = model_of("1")
     files.denied["/m/1"] = "read"
-    files.odd["/m/2/a.onnx"] = "fifo"
+    files.other_kinds["/m/2/a.onnx"] = "fifo"
     plan = settle(deployment(entry=ALL), files)
     assert plan.outcome == "serves"
     assert plan.models[0].hangs == 2
@@ -45,7 +45,7 @@ def test_endless_tries_at_a_later_poll_do_not_stop_the_others() -> None:
 @pytest.mark.parametrize("path", ["/m/graph.pbtxt", "/m/1/graph.pbtxt"])
 def test_a_fifo_for_a_graph_blocks_the_start(path: str) -> None:
     files = model_of("1")
-    files.odd[path] = "fifo"
+    files.other_kinds[path] = "fifo"
     plan = settle(deployment(), files)
     assert plan.outcome == "never_ends"
     assert plan.models[0].blocked == SpecialFile(path, "fifo")
@@ -68,7 +68,7 @@ def test_a_directory_opens_as_a_graph() -> None:
 
 def test_a_fifo_for_a_mapping_blocks_the_load() -> None:
     files = model_of("1")
-    files.odd["/m/1/mapping_config.json"] = "fifo"
+    files.other_kinds["/m/1/mapping_config.json"] = "fifo"
     plan = settle(deployment(), files)
     assert plan.outcome == "never_ends"
     assert not [question for question in files.questions if isinstance(question, LoadModel)]

@@ -200,7 +200,7 @@ def test_a_link_loop_beside_a_good_version_fails_the_whole_model() -> None:
 
 
 def test_a_fifo_is_recognised_before_anything_opens_it() -> None:
-    files = MemoryFiles({"/m/1/a.bin": "w"}, odd={"/m/1/a.xml": "fifo"})
+    files = MemoryFiles({"/m/1/a.bin": "w"}, other_kinds={"/m/1/a.xml": "fifo"})
     plan = settle(deployment(), files)
     assert plan.outcome == "never_ends"
     attempt = plan.models[0].versions[0].attempt

@@ -16,7 +16,7 @@ from ovms_doctor.probes.processes.options import ModelOptions
 from ovms_doctor.probes.processes.pool import Handling, Pool
 from ovms_doctor.probes.processes.single import START_DEADLINE
 from tests.deadlines import LONG
-from tests.probes.odd import use_odd_workers
+from tests.probes.misbehaving import use_misbehaving_workers
 
 pytestmark = pytest.mark.usefixtures("started_workers")
 
@@ -70,7 +70,7 @@ def test_each_early_question_is_answered_once(tmp_path: Path) -> None:
 
 
 def test_early_questions_may_end_child_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    use_odd_workers(monkeypatch)
+    use_misbehaving_workers(monkeypatch)
     names = [*"abc", "exit-3", *"defgh"]
     questions = [StatPath(f"/{name}") for name in names]
     pool = Pool("inspect", ModelOptions(), 1)
@@ -99,7 +99,7 @@ def test_unused_early_questions_do_not_change_later_answers(tmp_path: Path) -> N
 
 def test_steps_run_during_the_wait_for_an_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The first answer comes once the third step is done. The fourth is done while the second one is waited for."""
-    use_odd_workers(monkeypatch)
+    use_misbehaving_workers(monkeypatch)
     completed = []
 
     def steps() -> Iterator[int]:

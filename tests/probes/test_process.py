@@ -35,7 +35,7 @@ from ovms_doctor.probes.processes.child import ChildExit
 from ovms_doctor.probes.processes.options import FileOptions
 from ovms_doctor.probes.processes.single import Worker
 from tests.deadlines import LONG, within_some_deadline
-from tests.probes.odd import use_odd_workers
+from tests.probes.misbehaving import use_misbehaving_workers
 
 PROJECT = Path(__file__).parents[2]
 
@@ -43,9 +43,9 @@ pytestmark = pytest.mark.usefixtures("started_workers")
 
 
 @pytest.fixture
-def odd(monkeypatch: pytest.MonkeyPatch) -> None:
+def misbehaving(monkeypatch: pytest.MonkeyPatch) -> None:
     """Workers of every kind are the misbehaving one."""
-    use_odd_workers(monkeypatch)
+    use_misbehaving_workers(monkeypatch)
 
 
 def _ask(worker: Worker, *names: str) -> list[object]:
@@ -78,7 +78,7 @@ def _wait_until(true: Callable[[], bool]) -> None:
     pytest.fail("it never came true")
 
 
-@pytest.mark.usefixtures("odd")
+@pytest.mark.usefixtures("misbehaving")
 class TestMisbehaviour:
     def test_a_hanging_child_is_killed_and_the_next_question_answered(self) -> None:
         def attempt(deadline: float) -> list[object]:

@@ -22,7 +22,7 @@ from tests.redaction.redacted_facts import as_json, leaks, loaded, outline_of, r
 
 MODEL = Path(__file__).parents[2] / "fixtures" / "models" / "dense-onnx"
 #: One name of each kind; none is part of a word that is kept.
-HOST, USER, BUCKET, MODEL_NAME, DIRECTORY_NAME, BOX = (
+HOST, USER, BUCKET, MODEL_NAME, DIRECTORY_NAME, DOMAIN = (
     "zebrahost",
     "wolfgang",
     "quokkabucket",
@@ -31,12 +31,12 @@ HOST, USER, BUCKET, MODEL_NAME, DIRECTORY_NAME, BOX = (
     "axolotlbox",
 )
 ADDRESS, ADDRESS_6, ACCOUNT = "203.0.114.77", "2a01:77:beef::17", "481516234215"
-CANARIES = [HOST, USER, BUCKET, MODEL_NAME, DIRECTORY_NAME, BOX, ADDRESS, ADDRESS_6, ACCOUNT]
+CANARIES = [HOST, USER, BUCKET, MODEL_NAME, DIRECTORY_NAME, DOMAIN, ADDRESS, ADDRESS_6, ACCOUNT]
 RUN = [
     "docker",
     "run",
     "--name",
-    f"{BOX}-1",
+    f"{DOMAIN}-1",
     "--hostname",
     f"gpu.{HOST}.com",
     "-v",
@@ -94,7 +94,7 @@ def as_run_line(directory: Path) -> list[str | Path]:
 def as_compose(directory: Path) -> list[str | Path]:
     service = {
         "image": IMAGE,
-        "container_name": BOX,
+        "container_name": DOMAIN,
         "user": USER,
         "networks": [f"{HOST}-net"],
         "volumes": [f"/home/{USER}/{DIRECTORY_NAME}:/models", f"{BUCKET}:/opt/{DIRECTORY_NAME}"],
@@ -111,7 +111,7 @@ def as_compose(directory: Path) -> list[str | Path]:
 
 def as_manifest(directory: Path) -> list[str | Path]:
     container = {
-        "name": BOX,
+        "name": DOMAIN,
         "image": IMAGE,
         "args": SERVER,
         "env": [{"name": name, "value": value} for name, value in PROXIES.items()],
@@ -136,7 +136,7 @@ def as_manifest(directory: Path) -> list[str | Path]:
 def as_inspection(directory: Path) -> list[str | Path]:
     inspect = {
         "Id": "3f" * 32,
-        "Name": f"/{BOX}",
+        "Name": f"/{DOMAIN}",
         "Path": "/ovms/bin/ovms",
         "Args": SERVER,
         "Config": {

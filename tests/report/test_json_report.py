@@ -336,8 +336,8 @@ def test_host_path(path: str, expected: str | None) -> None:
 def test_the_text_does_not_control_a_terminal(name: str) -> None:
     text = dumps(to_document(SAMPLES[name]()))
     assert text.endswith("}\n")
-    acting = {char for char in text if unicodedata.category(char) in ("Cc", "Cf", "Cs", "Zl", "Zp")} - {"\n"}
-    assert not acting
+    control = {char for char in text if unicodedata.category(char) in ("Cc", "Cf", "Cs", "Zl", "Zp")} - {"\n"}
+    assert not control
 
 
 def test_hostile_names_are_read_back_exactly() -> None:

@@ -262,8 +262,10 @@ def test_an_object_that_is_not_what_was_listed(moto: S3Server) -> None:
 )
 def test_restored_object_can_be_read(faulty: Make, restored: str, archived: bool) -> None:
     """Amazon's own answer is not available offline."""
-    cold = f"<Contents><Key>k</Key><Size>1</Size><StorageClass>GLACIER</StorageClass>{restored}</Contents>"
-    body = f"<ListBucketResult><Name>b</Name><IsTruncated>false</IsTruncated>{cold}</ListBucketResult>"
+    in_glacier = (
+        f"<Contents><Key>k</Key><Size>1</Size><StorageClass>GLACIER</StorageClass>{restored}</Contents>"
+    )
+    body = f"<ListBucketResult><Name>b</Name><IsTruncated>false</IsTruncated>{in_glacier}</ListBucketResult>"
     server = faulty(Rule(status=200, code="", body=body.encode()))
     (answer,) = ask(ListStore(access(server.endpoint), ""))
     assert answer == StoreListing((StoredObject("k", 1, archived=archived),))
@@ -305,11 +307,24 @@ def test_many_pages(moto: S3Server) -> None:
 
 def test_swift_through_a_proxy(swift: SwiftServer, squid: Proxy) -> None:
     """An S3 of another vendor that checks each signature: all four calls, keys of every kind."""
-    odd = ["a b", "a%20b", "a+b", "a%2Bb", "%", "+", "é", "\U0001f600", "x&y=z", "~'*()!", "q?#;:@", "t\tt"]
+    unusual = [
+        "a b",
+        "a%20b",
+        "a+b",
+        "a%2Bb",
+        "%",
+        "+",
+        "é",
+        "\U0001f600",
+        "x&y=z",
+        "~'*()!",
+        "q?#;:@",
+        "t\tt",
+    ]
     tree = {"a.xml": XML, "a.bin": BIN}
     bucket = swift.bucket()
     swift.put(
-        bucket, {**{f"k/{name}": name.encode() for name in odd}, "k+ /1/a.xml": XML, "k+ /1/a.bin": BIN}
+        bucket, {**{f"k/{name}": name.encode() for name in unusual}, "k+ /1/a.xml": XML, "k+ /1/a.bin": BIN}
     )
     at = StoreAccess("s3", bucket, "keys", swift.endpoint, "path", swift.region, proxy="https_proxy")
     secrets = {
@@ -322,18 +337,18 @@ def test_swift_through_a_proxy(swift: SwiftServer, squid: Proxy) -> None:
         ListStore(at, "k/"),
         LoadCopy(copy_of(at, "k+ /1/", tree), "a.xml", "read"),
         InspectCopy(replace(copy_of(at, "k+ /1/", tree), limit=0), "a.xml", "ir"),
-        *(ReadObject(at, f"k/{name}", 99) for name in odd),
+        *(ReadObject(at, f"k/{name}", 99) for name in unusual),
         secrets=secrets,
     )
     assert isinstance(head, StoreResponse)
     assert isinstance(listed, StoreListing)
-    assert [item.key for item in listed.objects] == sorted(f"k/{name}" for name in odd)
+    assert [item.key for item in listed.objects] == sorted(f"k/{name}" for name in unusual)
     assert isinstance(loaded, LoadReport)
     assert loaded.outcome == "ok"
     assert isinstance(inspected, ModelInspection)
     assert inspected.faults == ()
-    assert read == [FileContent(name.encode(), len(name.encode())) for name in odd]
-    assert len(squid.log(5 + len(odd))) >= 5 + len(odd)
+    assert read == [FileContent(name.encode(), len(name.encode())) for name in unusual]
+    assert len(squid.log(5 + len(unusual))) >= 5 + len(unusual)
     wrong = {**secrets, "https_proxy": squid.url_with(squid.user, "not-it")}
     for answer in ask(HeadBucket(at), LoadCopy(copy_of(at, "k+ /1/", tree), "a.xml", "read"), secrets=wrong):
         assert isinstance(answer, StoreRefusal)
@@ -384,12 +399,12 @@ DENIED = b"<Error><Code>AccessDenied</Code><Message>no</Message></Error>"
 )
 def test_a_proxys_own_answer(faulty: Make, headers: dict[str, str], body: bytes, problem: str) -> None:
     """A proxy that forwards the store's answer adds its name too."""
-    gate = faulty(Rule(status=403, code="", body=body, headers=headers))
-    secrets = {**SECRETS, "https_proxy": f"http://127.0.0.1:{gate.port}"}
+    answering_proxy = faulty(Rule(status=403, code="", body=body, headers=headers))
+    secrets = {**SECRETS, "https_proxy": f"http://127.0.0.1:{answering_proxy.port}"}
     (answer,) = ask(ListStore(access("http://store.invalid", proxy="https_proxy"), ""), secrets=secrets)
     assert isinstance(answer, StoreRefusal)
     assert (answer.status, answer.problem) == (403, problem)
-    assert answer.host == (f"127.0.0.1:{gate.port}" if problem else "store.invalid:80")
+    assert answer.host == (f"127.0.0.1:{answering_proxy.port}" if problem else "store.invalid:80")
     assert answer.code == ("AccessDenied" if body is DENIED else "")
 
 

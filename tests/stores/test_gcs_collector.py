@@ -36,9 +36,9 @@ from tests.stores.servers import gcs_server
 
 pytestmark = pytest.mark.server
 
-ODD = ["m/1/new\nline", "m/1/50%25+c d.xml", "m/1/é😀.bin", "m/1/a?b#c&d=e", "m/1/'\"\\<>", "m//x"]
+SPECIAL = ["m/1/new\nline", "m/1/50%25+c d.xml", "m/1/é😀.bin", "m/1/a?b#c&d=e", "m/1/'\"\\<>", "m//x"]
 #: Objects that the emulator cannot store: it uses keys as paths, and ignores an empty body.
-ODDER = ["m/1/..", "m/./x", "m/../x", "/", "//", "m/1/ ", "x" * 1024]
+INVALID = ["m/1/..", "m/./x", "m/../x", "/", "//", "m/1/ ", "x" * 1024]
 OBJECTS = {
     "m/1/model.xml": b"<net/>",
     "m/1/model.bin": bytes(range(256)),
@@ -48,7 +48,7 @@ OBJECTS = {
 }
 
 #: The objects in the emulator.
-STORED = {key: data for key, data in OBJECTS.items() if data} | {key: key.encode() for key in ODD}
+STORED = {key: data for key, data in OBJECTS.items() if data} | {key: key.encode() for key in SPECIAL}
 
 
 @pytest.fixture(autouse=True)
@@ -112,7 +112,7 @@ def test_a_delimited_list_ends_at_the_next_slash(emulated_store: GoogleStore) ->
 
 
 @needs_emulator
-@pytest.mark.parametrize("key", ODD)
+@pytest.mark.parametrize("key", SPECIAL)
 def test_keys_may_contain_any_characters(emulated_store: GoogleStore, key: str, tmp_path: Path) -> None:
     assert emulated_store.read(key, 0, 100) == FileContent(key.encode(), len(key.encode()))
     assert emulated_store.download(key, str(tmp_path / "file")) == StoreResponse()
@@ -155,7 +155,7 @@ def test_only_reads_are_sent_and_unsigned(fake: FakeGcs, tmp_path: Path) -> None
     assert {(request.method, request.bearer) for request in fake.requests} == {("GET", "")}
 
 
-@pytest.mark.parametrize("key", [*ODD, *ODDER])
+@pytest.mark.parametrize("key", [*SPECIAL, *INVALID])
 def test_any_key_reaches_the_store_as_it_is(key: str, tmp_path: Path) -> None:
     with FakeGcs({key: b"data", "m/other": b""}) as fake:
         assert key in keys(store(fake.url).list("", 1, False))

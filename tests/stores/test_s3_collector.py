@@ -118,14 +118,14 @@ def test_a_bucket_its_keys_and_their_bytes(moto: S3Server, ask: Ask) -> None:
 
 
 def test_keys_of_every_kind(moto: S3Server, ask: Ask) -> None:
-    odd = ["a b", "a%20b", "a+b", "é", "日本", 'q"', "x&y", "<t>", "[bold]"]
-    bucket = filled(moto, {f"m/{name}": name.encode() for name in odd})
+    unusual = ["a b", "a%20b", "a+b", "é", "日本", 'q"', "x&y", "<t>", "[bold]"]
+    bucket = filled(moto, {f"m/{name}": name.encode() for name in unusual})
     at = access(moto.endpoint, bucket)
     listed = ask(ListStore(at, "m/"))
     assert isinstance(listed, StoreListing)
-    assert {item.key for item in listed.objects} == {f"m/{name}" for name in odd}
+    assert {item.key for item in listed.objects} == {f"m/{name}" for name in unusual}
     assert [item.key for item in listed.objects] == sorted(item.key for item in listed.objects)
-    for name in odd:
+    for name in unusual:
         assert ask(ReadObject(at, f"m/{name}", 100)) == FileContent(name.encode(), len(name.encode()))
 
 

@@ -21,19 +21,19 @@ from ovms_doctor.model.facts import AnyQuestion, StatPath, Unavailable
 from ovms_doctor.probes.local import LocalCollector
 from ovms_doctor.probes.processes import start
 from ovms_doctor.probes.processes.single import Worker
-from tests.probes.odd import use_odd_workers
+from tests.probes.misbehaving import use_misbehaving_workers
 from tests.survival.processes import have_ended
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("started_workers")]
 
 
 @pytest.fixture
-def odd(monkeypatch: pytest.MonkeyPatch) -> None:
+def misbehaving(monkeypatch: pytest.MonkeyPatch) -> None:
     """Children that hang at every path whose last component is ``hang``."""
-    use_odd_workers(monkeypatch)
+    use_misbehaving_workers(monkeypatch)
 
 
-@pytest.mark.usefixtures("odd")
+@pytest.mark.usefixtures("misbehaving")
 @pytest.mark.parametrize("arguments", [["/dead/hang"], ["/srv/hang", "--mount", "/srv/hang:/srv/hang"]])
 def test_a_target_on_a_dead_mount(arguments: list[str], capsysbinary: pytest.CaptureFixture[bytes]) -> None:
     code = run(["check", *arguments, "--timeout", "0.5", "--no-plugins", "--format", "json"])
@@ -47,7 +47,7 @@ def test_a_target_on_a_dead_mount(arguments: list[str], capsysbinary: pytest.Cap
 
 
 def test_the_deadlines_of_several_dead_mounts_do_not_add_up(
-    odd: None, monkeypatch: pytest.MonkeyPatch
+    misbehaving: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each question that hung halves the time for the next one."""
     waits: list[float] = []
@@ -65,7 +65,9 @@ def test_the_deadlines_of_several_dead_mounts_do_not_add_up(
     assert waits[:4] == [2.0, 1.0, 0.5, 0.5]
 
 
-def test_a_child_that_cannot_be_killed_is_reported(odd: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_child_that_cannot_be_killed_is_reported(
+    misbehaving: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Not every test machine can have a hanging mount: here the child's exit status never arrives, as if it
     waited in the kernel."""
     monkeypatch.setattr(start, "PATIENCE", 0.0)

@@ -51,7 +51,7 @@ def parse_parameters(
     return _Reading(entry, release, devices).read()
 
 
-class _Stop(Exception):
+class _ParameterRefusedError(Exception):
     def __init__(self, parameter: str, status: str, log: tuple[str, ...]) -> None:
         super().__init__(parameter)
         self.parameter = parameter
@@ -102,7 +102,7 @@ class _Reading:
         try:
             for step in steps:
                 step()
-        except _Stop as stop:
+        except _ParameterRefusedError as stop:
             aborts = stop.refusal.status == "MODEL_CONFIG_INVALID"
             refused = {"abort" if aborts else "problem": stop.refusal, "at": stop.parameter}
         return ParsedParameters(**{**self._found, **refused}, warnings=tuple(self._warnings))
@@ -133,13 +133,13 @@ class _Reading:
     def _warn(self, parameter: str, value: object, kind: str, *log: str) -> None:
         self._warnings.append(ParameterWarning(parameter, str(value), kind, log))
 
-    def _refuse(self, parameter: str, status: str, *log: str) -> _Stop:
+    def _refuse(self, parameter: str, status: str, *log: str) -> _ParameterRefusedError:
         """Returns the exception: the entry of a configuration is left out; a server with this argument ends."""
         if not self._arguments:
             text = server_log.STATUS_TEXT.get(status, status)
             line = server_log.ENTRY_REFUSED(model=self._entry.name, status=text)
-            return _Stop(parameter, status, (*log, line))
-        return _Stop(parameter, status, log)
+            return _ParameterRefusedError(parameter, status, (*log, line))
+        return _ParameterRefusedError(parameter, status, log)
 
     # -- batch_size, shape -------------------------------------------------------------------------
     def _batch(self) -> None:
@@ -299,7 +299,7 @@ class _Reading:
                 server_log.PLUGIN_KEY_UNKNOWN(key=key, device=device.text),
                 server_log.PLUGIN_KEYS_UNSUPPORTED(),
             )
-            raise _Stop("plugin_config", "MODEL_CONFIG_INVALID", lines)
+            raise _ParameterRefusedError("plugin_config", "MODEL_CONFIG_INVALID", lines)
 
     def _stateful(self) -> None:
         """Reads the parameters of stateful models, until v2026.2; since v2026.3 the schema has none of these keys."""

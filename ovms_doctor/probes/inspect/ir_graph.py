@@ -127,7 +127,7 @@ class Document(Struct):
     options: dict[str, str] = field(default_factory=dict)
 
 
-class _In:
+class _Context:
     """The kinds of elements that the reader is in. An enumeration would take three times as long to read, which is done
     several times for each element."""
 
@@ -177,13 +177,13 @@ class Reader(Elements):
         super().__init__()
         self._data = data
         self._document = document
-        self._stack: list[int] = [_In.DOCUMENT]
+        self._stack: list[int] = [_Context.DOCUMENT]
         self._graphs: list[Graph] = []
         self._layers: list[Layer] = []
         self._skipped = 0
         #: Sections of the current layer read so far: only the first of each name counts.
         self._sections: list[set[str]] = []
-        #: The handlers of start tags by context: by the numbers of ``_In`` up to OPTIONS.
+        #: The handlers of start tags by context: by the numbers of ``_Context`` up to OPTIONS.
         self._enter: tuple[Callable[[str, dict[str, str]], int], ...] = (
             self._root,
             self._section,
@@ -203,7 +203,7 @@ class Reader(Elements):
             self._skipped += 1
             return
         context = self._enter[self._stack[-1]](name, attributes)
-        if context == _In.SKIPPED:
+        if context == _Context.SKIPPED:
             self._skipped = 1
         else:
             self._stack.append(context)
@@ -213,49 +213,49 @@ class Reader(Elements):
             self._skipped -= 1
             return
         context = self._stack.pop()
-        if context == _In.GRAPH:
+        if context == _Context.GRAPH:
             self._graphs.pop()
-        elif context == _In.LAYER:
+        elif context == _Context.LAYER:
             self._layers.pop()
             self._sections.pop()
 
     def _root(self, name: str, found: dict[str, str]) -> int:
         document = self._document
         if document.root is not None:
-            return _In.SKIPPED
+            return _Context.SKIPPED
         document.root = name[:_SHOWN]
         document.version = found.get("version")
         document.version_span = attribute_span(self._data, self.position(), b"version")
         self._graphs.append(document.graph)
-        return _In.GRAPH
+        return _Context.GRAPH
 
     def _section(self, name: str, found: dict[str, str]) -> int:
         graph = self._graphs[-1]
         if name in graph.sections:
-            return _In.SKIPPED
+            return _Context.SKIPPED
         graph.sections.add(name)
         if name == "layers":
-            return _In.LAYERS
+            return _Context.LAYERS
         if name == "edges":
-            return _In.EDGES
+            return _Context.EDGES
         if name == "rt_info" and len(self._graphs) == 1:
-            return _In.INFO
-        return _In.SKIPPED
+            return _Context.INFO
+        return _Context.SKIPPED
 
     def _info(self, name: str, found: dict[str, str]) -> int:
         name = found.get("name", name)
         if name in _WRITERS and found.get("value") and self._document.writer is None:
             self._document.writer = printable(found["value"])
-        return _In.OPTIONS if name == "runtime_options" else _In.SKIPPED
+        return _Context.OPTIONS if name == "runtime_options" else _Context.SKIPPED
 
     def _option(self, name: str, found: dict[str, str]) -> int:
         if "value" in found and len(self._document.options) < _MOST_OPTIONS:
             self._document.options[printable(found.get("name", name))] = printable(found["value"])
-        return _In.SKIPPED
+        return _Context.SKIPPED
 
     def _layer(self, name: str, found: dict[str, str]) -> int:
         if name != "layer":
-            return _In.SKIPPED
+            return _Context.SKIPPED
         version = found.get("version")
         layer = Layer(
             unsigned(found.get("id")),
@@ -280,12 +280,12 @@ class Reader(Elements):
         for needed in ("type", "name"):
             if needed not in found:
                 self._bad(f"Layer {layer.number} has no {needed}", found, needed)
-        return _In.LAYER
+        return _Context.LAYER
 
     def _part(self, name: str, found: dict[str, str]) -> int:
         sections = self._sections[-1]
         if name in sections:
-            return _In.SKIPPED
+            return _Context.SKIPPED
         sections.add(name)
         layer = self._layers[-1]
         if name == "data":
@@ -293,39 +293,39 @@ class Reader(Elements):
             for key, value in found.items():
                 if len(value) > _LONGEST_DATA:
                     found[key] = value[:_LONGEST_DATA]
-            return _In.SKIPPED
+            return _Context.SKIPPED
         if name == "input":
-            return _In.INPUT
+            return _Context.INPUT
         if name == "output":
-            return _In.OUTPUT
+            return _Context.OUTPUT
         if name == "rt_info":
-            return _In.NOTES
+            return _Context.NOTES
         if name in _BODIES:
             body = Graph()
             layer.bodies.append(body)
             self._graphs.append(body)
             self._document.deepest = max(self._document.deepest, len(self._graphs) - 1)
-            return _In.GRAPH
-        return _In.SKIPPED
+            return _Context.GRAPH
+        return _Context.SKIPPED
 
     def _note(self, name: str, found: dict[str, str]) -> int:
         """Marks a Convert that only unpacks stored weights: OpenVINO then keeps them as they are."""
         if found.get("name") == "decompression":
             self._layers[-1].decompression = True
-        return _In.SKIPPED
+        return _Context.SKIPPED
 
     def _input_port(self, name: str, found: dict[str, str]) -> int:
         if name != "port":
-            return _In.SKIPPED
+            return _Context.SKIPPED
         number = unsigned(found.get("id"))
         if number is None:
             self._bad(f"An input port of layer {self._layers[-1].name} has no usable id", found, "id")
         self._layers[-1].inputs.append(number)
-        return _In.PORT
+        return _Context.PORT
 
     def _output_port(self, name: str, found: dict[str, str]) -> int:
         if name != "port":
-            return _In.SKIPPED
+            return _Context.SKIPPED
         layer = self._layers[-1]
         precision = found.get("precision")
         port = OutputPort(
@@ -344,22 +344,22 @@ class Reader(Elements):
                 f"Layer {layer.name} has an output of precision {port.precision!r}, unknown to OpenVINO",
                 f'precision="{port.precision}"',
             )
-        return _In.PORT
+        return _Context.PORT
 
     def _dimension(self, name: str, found: dict[str, str]) -> int:
         """Reads the number at the beginning of the text after the tag."""
         if name != "dim":
-            return _In.SKIPPED
+            return _Context.SKIPPED
         plain = _DIMENSION.match(self._data, self.position())
         if plain is not None:
-            if self._stack[-2] == _In.OUTPUT:
+            if self._stack[-2] == _Context.OUTPUT:
                 self._layers[-1].outputs[-1].dimensions.append(int(plain[1]))
-            return _In.SKIPPED
+            return _Context.SKIPPED
         written = element_text(self._data, self.position())
         match = _NUMBER.match(written or "")
         if written is None:
             # A comment or an element precedes the text: this is rare, and the text is not needed.
-            return _In.SKIPPED
+            return _Context.SKIPPED
         number = None if match is None else int(match[2][:20]) * (-1 if match[1] == "-" else 1)
         layer = self._layers[-1]
         if number is None or not -1 <= number < _INT64:
@@ -368,22 +368,22 @@ class Reader(Elements):
                 f"A port of layer {layer.name} has a dimension that is not a number of at least -1",
                 f"<dim>{printable(written[:20])}</dim>",
             )
-        elif self._stack[-2] == _In.OUTPUT:
+        elif self._stack[-2] == _Context.OUTPUT:
             layer.outputs[-1].dimensions.append(number)
-        return _In.SKIPPED
+        return _Context.SKIPPED
 
     def _edge(self, name: str, found: dict[str, str]) -> int:
         if name != "edge":
-            return _In.SKIPPED
+            return _Context.SKIPPED
         ends = []
         for end in ("from-layer", "from-port", "to-layer", "to-port"):
             number = unsigned(found.get(end))
             if number is None:
                 self._bad("An edge does not say properly what it connects", found, end)
-                return _In.SKIPPED
+                return _Context.SKIPPED
             ends.append(number)
         self._graphs[-1].edges.append(Edge(*ends))
-        return _In.SKIPPED
+        return _Context.SKIPPED
 
     def _bad(self, detail: str, found: dict[str, str], name: str) -> None:
         value = found.get(name)

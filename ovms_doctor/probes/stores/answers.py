@@ -79,7 +79,7 @@ def authority_of(url: str) -> str:
     return f"{parts.hostname}:{port}" if parts.hostname else ""
 
 
-class Hidden:
+class SecretMask:
     """Texts without the known secrets, in one line, and cut."""
 
     def __init__(self, *secrets: str) -> None:

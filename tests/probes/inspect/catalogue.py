@@ -33,7 +33,7 @@ from tests.probes.inspect.models import (
 @dataclass(frozen=True)
 class Row:
     """``build`` fills a directory and returns the path to inspect. ``kind``: the fault that must be named
-    (None: no fault). ``outcome``: the result of read_model. ``blind``: OpenVINO refuses the model for a
+    (None: no fault). ``outcome``: the result of read_model. ``undetected``: OpenVINO refuses the model for a
     reason that only shape inference or its operation tables show, so no fatal fault is found."""
 
     name: str
@@ -41,7 +41,7 @@ class Row:
     kind: str | None
     outcome: str
     format: ModelFormat = "ir"
-    blind: bool = False
+    undetected: bool = False
 
 
 def ir(xml: str | bytes, weights: bytes | None = BIN, name: str = "m.xml") -> Callable[[Path], str]:
@@ -74,8 +74,8 @@ def refused(name: str, build: Callable[[Path], str], kind: str) -> Row:
     return Row(name, build, kind, "refused")
 
 
-def blind(name: str, build: Callable[[Path], str], kind: str | None = None) -> Row:
-    return Row(name, build, kind, "refused", blind=True)
+def undetected(name: str, build: Callable[[Path], str], kind: str | None = None) -> Row:
+    return Row(name, build, kind, "refused", undetected=True)
 
 
 def crashes(name: str, build: Callable[[Path], str]) -> Row:
@@ -254,11 +254,11 @@ GRAPH = (
         for shape in ("[1,8]", "?,8", "...", "1..2,8", "..2,8", "1..,8", "-1,8", " 1 , 8 ", "-2,8", "2..1,8")
     ),
     loads("upper-case-type", relu_as("RELU", "opset1")),
-    blind("operation-unknown", relu_as("FancyRelu", "opset1")),
-    blind("opset-unknown", relu_as("ReLU", "opset99")),
-    blind("opset-extension", relu_as("FancyRelu", "extension")),
-    blind("shapes-do-not-fit", edited((X_DATA, X_DATA.replace("1,8", "1,7")))),
-    blind("types-do-not-fit", edited((B_DATA, B_DATA.replace("f32", "i32")))),
+    undetected("operation-unknown", relu_as("FancyRelu", "opset1")),
+    undetected("opset-unknown", relu_as("ReLU", "opset99")),
+    undetected("opset-extension", relu_as("FancyRelu", "extension")),
+    undetected("shapes-do-not-fit", edited((X_DATA, X_DATA.replace("1,8", "1,7")))),
+    undetected("types-do-not-fit", edited((B_DATA, B_DATA.replace("f32", "i32")))),
     crashes("read-value", relu_as("ReadValue", "opset6")),
     crashes("broadcast", relu_as("Broadcast", "opset1")),
     crashes("broadcast-2", relu_as("Broadcast", "opset2")),

@@ -51,8 +51,10 @@ def test_names_the_cause(name: str, paths: dict[str, str]) -> None:
     kinds = {fault.kind for fault in inspection.faults}
     assert kinds == set() if row.kind is None else row.kind in kinds
     assert kinds <= set(faults.KINDS)
-    assert any(fault.fatal for fault in inspection.faults) == (row.outcome == "refused" and not row.blind)
-    if row.kind and row.outcome == "refused" and not row.blind and row.kind != faults.LAYER_DUPLICATE_ID:
+    assert any(fault.fatal for fault in inspection.faults) == (
+        row.outcome == "refused" and not row.undetected
+    )
+    if row.kind and row.outcome == "refused" and not row.undetected and row.kind != faults.LAYER_DUPLICATE_ID:
         # The named fault must be one that makes OpenVINO refuse the model.
         assert (
             row.kind in {fault.kind for fault in inspection.faults if fault.fatal}

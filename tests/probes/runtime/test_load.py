@@ -213,8 +213,8 @@ def test_a_crash_ends_the_process_by_its_signal(tmp_path: Path) -> None:
 
 
 def test_failures_leave_the_process_usable(tmp_path: Path, package_path: list[str]) -> None:
-    junk = write(tmp_path, "junk")
-    jobs: list[tuple[str | Path, str]] = [(junk, "read"), (DATA / "fc.xml", "compile")] * 5
+    invalid = write(tmp_path, "junk")
+    jobs: list[tuple[str | Path, str]] = [(invalid, "read"), (DATA / "fc.xml", "compile")] * 5
     loads = run(jobs, path=package_path).loads
     assert [load["outcome"] for load in loads] == ["failed", "ok"] * 5
     assert {load["message"] for load in loads[1::2]} == {""}

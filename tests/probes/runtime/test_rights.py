@@ -57,12 +57,12 @@ def test_libraries_that_no_ir_needs_are_loaded_before_the_first_model_that_needs
 
 def test_message_is_the_same_without_rights(make_package: MakePackage, public_dir: Path) -> None:
     home = make_package()
-    junk = public_dir / "m.xml"
-    junk.write_text("junk")
-    (load,) = run([(junk, "read")], path=[str(home / "site")], lose=str(home)).loads
+    invalid = public_dir / "m.xml"
+    invalid.write_text("junk")
+    (load,) = run([(invalid, "read")], path=[str(home / "site")], lose=str(home)).loads
     head, _, frontends = load["message"].partition("Available frontends: ")
     assert head.endswith(
-        f'Unable to read the model: "{junk}" Please check that model format: '
+        f'Unable to read the model: "{invalid}" Please check that model format: '
         '".xml" is supported and the model is correct. '
     )
     assert sorted(frontends.split()) == "ir jax onnx paddle pytorch tf tflite".split()

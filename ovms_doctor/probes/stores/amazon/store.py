@@ -27,7 +27,7 @@ from ovms_doctor.model.facts.store_answers import StoreCall
 from ovms_doctor.model.pattern import lazy_pattern
 from ovms_doctor.probes.stores.amazon.client import SENT, StoreClientError, make_client, proxies
 from ovms_doctor.probes.stores.amazon.objects import Objects
-from ovms_doctor.probes.stores.answers import Hidden, authority_of, chain, passing, problem_of
+from ovms_doctor.probes.stores.answers import SecretMask, authority_of, chain, passing, problem_of
 from ovms_doctor.probes.stores.google.session import proxy_secrets
 
 _ARCHIVED = frozenset({"GLACIER", "DEEP_ARCHIVE"})
@@ -57,7 +57,7 @@ class AmazonStore:
         proxy = proxies(secrets.get(access.proxy, "")) if access.proxy else {}
         #: ``host:port``, empty without a proxy.
         self._proxy = proxy.get("http", "").partition("://")[2].rpartition("@")[2]
-        self._hidden = Hidden(*secrets.values(), *proxy_secrets(secrets.get(access.proxy, "")))
+        self._hidden = SecretMask(*secrets.values(), *proxy_secrets(secrets.get(access.proxy, "")))
         self._client: Any = None
         self._objects: Any = None
         self._stopped: Unavailable | None = None

@@ -28,7 +28,7 @@ from ovms_doctor.model.facts import (
 from ovms_doctor.model.facts.store_answers import StoreCall
 from ovms_doctor.model.pattern import lazy_pattern
 from ovms_doctor.model.text import HIDDEN
-from ovms_doctor.probes.stores.answers import Hidden, authority_of, passing
+from ovms_doctor.probes.stores.answers import SecretMask, authority_of, passing
 from ovms_doctor.probes.stores.google.credentials import (
     Credentials,
     StoreClientError,
@@ -94,7 +94,7 @@ class GoogleStore:
         self._credentials: Credentials | None = None
         self._bucket: Any = None
         self._session: Any = None
-        self._hidden = Hidden()
+        self._hidden = SecretMask()
         #: The answer to every question if the store cannot be queried, else None.
         self._stopped = self._prepare(secrets, files, self_signed)
 

@@ -1,4 +1,4 @@
-"""Replaces every worker by ``odd_worker.py``, which misbehaves on demand."""
+"""Replaces every worker by ``misbehaving_worker.py``, which misbehaves on demand."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from ovms_doctor.probes.processes import start
 from tests.worker_copies import use_started_workers
 
 PROJECT = Path(__file__).parents[2]
-ODD = Path(__file__).parent / "odd_worker.py"
+WORKER = Path(__file__).parent / "misbehaving_worker.py"
 
 
-def use_odd_workers(monkeypatch: pytest.MonkeyPatch) -> None:
+def use_misbehaving_workers(monkeypatch: pytest.MonkeyPatch) -> None:
     def command(entry: str, arguments: Sequence[str], paths: Sequence[str], **limits: object) -> list[str]:
-        return [sys.executable, str(ODD), *arguments, str(os.getpid())]
+        return [sys.executable, str(WORKER), *arguments, str(os.getpid())]
 
     monkeypatch.setenv("PYTHONPATH", str(PROJECT))
     monkeypatch.setattr(start, "command", command)

@@ -181,6 +181,10 @@ def test_a_chat_template_is_needed_since_2026_0(model: Any) -> None:
         tokenizer.write_text(text[:start] + text[text.index("/>", start) + 2 :])
     assert codes(check(root)) == ["OVD373"]
     assert codes(check(root, release="2025.4")) == []
+    (root / "chat_template.jinja").touch(mode=0o644)
+    assert codes(check(root)) == ["OVD373"]
+    (root / "chat_template.jinja").write_text("{{ messages[0].content }}")
+    assert codes(check(root)) == []
 
 
 @pytest.mark.parametrize(

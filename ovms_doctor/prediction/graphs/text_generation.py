@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from msgspec.structs import replace
 
+from ovms_doctor.model.facts import PathStatus
 from ovms_doctor.model.graph_plan import ServableFault
 from ovms_doctor.model.releases import Release
 from ovms_doctor.model.text import size_text
@@ -462,7 +463,9 @@ def _chat_template(context: ServableContext) -> Iterator[ServableFault]:
     if not context.release.at_least(2026, 0):
         return
     directory = context.directory
-    if directory.has("chat_template.jinja") or directory.has("chat_template.json"):
+    jinja = directory.status("chat_template.jinja")
+    # An empty template counts as none.
+    if (isinstance(jinja, PathStatus) and jinja.size) or directory.has("chat_template.json"):
         return
     for name in ("tokenizer_config.json", "processor_config.json"):
         if _value(directory.json(name).value, "chat_template"):

@@ -72,7 +72,9 @@ def _has_template(directory: str, facts: Facts) -> bool | None:
     too."""
     paths = [f"{directory}/{name}" for name in _TEMPLATES]
     facts.need([StatPath(path) for path in paths])
-    if any(isinstance(facts.ask(StatPath(path)), PathStatus) for path in paths):
+    found = [facts.ask(StatPath(path)) for path in paths]
+    # An empty template counts as none.
+    if any(isinstance(status, PathStatus) and status.size for status in found):
         return True
     if any(_json(f"{directory}/{name}", facts).get("chat_template") for name in _CONFIGURATIONS):
         return True

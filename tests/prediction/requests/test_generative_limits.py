@@ -75,6 +75,7 @@ def test_the_limits_of_a_graph(tmp_path: Path, options: str, expected: tuple[int
         ({"processor_config.json": '{"chat_template": "{{ x }}"}'}, True),
         ({"openvino_tokenizer.xml": '<net><rt_info><chat_template value="x"/></rt_info></net>'}, True),
         ({"openvino_tokenizer.xml": "<net/>", "tokenizer_config.json": "{}"}, False),
+        ({"chat_template.jinja": "", "openvino_tokenizer.xml": "<net/>"}, False),
         # Without the tokenizer nobody knows.
         ({"tokenizer_config.json": "{}"}, None),
     ],

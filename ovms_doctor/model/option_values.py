@@ -6,7 +6,6 @@ import math
 import os
 import re
 from collections.abc import Iterable
-from decimal import Decimal
 from typing import Any
 
 from ovms_doctor.model.environment import read_pair
@@ -153,6 +152,8 @@ def _size(option: str, text: str) -> int:
     match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)\s*([bkmgtp]?)(?:i?b)?", text.strip().lower())
     if match is None:
         raise UsageError(f"{option} {shortened(text)}: write a size, like 512m or 2g")
+    from decimal import Decimal
+
     # The text has no exponents, so a long one only costs time in proportion to its length.
     number = Decimal(match[1]) if len(match[1]) <= 40 else Decimal(MOST_BYTES) + 1
     size = number * 1024 ** "bkmgtp".index(match[2] or "b")

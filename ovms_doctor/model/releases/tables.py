@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import pkgutil
+import os
 from functools import cache
 from typing import Any
 
@@ -12,7 +12,7 @@ import msgspec
 @cache
 def read_table(name: str) -> Any:
     """Returns the content of ``data/NAME.json``, read once."""
-    # importlib.resources would import more modules than this whole package has.
-    data = pkgutil.get_data("ovms_doctor.model.releases", f"data/{name}.json")
-    assert data is not None
-    return msgspec.json.decode(data)
+    # As pkgutil.get_data: from an archive too. The import of pkgutil takes longer than this function, and that of
+    # importlib.resources longer than all of this package.
+    path = os.path.join(os.path.dirname(__file__), "data", f"{name}.json")
+    return msgspec.json.decode(__spec__.loader.get_data(path))  # type: ignore[union-attr]

@@ -127,7 +127,7 @@ def _check(typed: CheckOptions, output: OutputOptions) -> int:
 
 
 def _import_for_report(output: OutputOptions) -> Iterator[str]:
-    """Imports the modules of the report in steps, while children read the first models; yields each module. A failed
+    """Imports the modules of the report in steps, while the children start and load; yields each module. A failed
     import is reported when the module is needed."""
     from ovms_doctor.checks.registry import import_common_checks
 
@@ -284,8 +284,8 @@ def collector_for(
     options: CheckOptions, progress: Progress, idle_work: Iterator[object] | None = None
 ) -> Collector:
     """Returns the collector for this host and for stores. Child processes for the host start at once, those for stores
-    with the first question about one. ``idle_work``: does work in short steps while the children that inspect or
-    load have no answer yet."""
+    with the first question about one. ``idle_work``: does work in short steps while the children have no answer
+    yet."""
     from ovms_doctor.diagnosis.roots import roots
     from ovms_doctor.probes.collector import Collector
     from ovms_doctor.probes.local import LOAD_DEADLINE, LocalCollector

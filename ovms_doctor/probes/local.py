@@ -92,7 +92,8 @@ class LocalCollector:
     ``deadline`` and ``load_deadline``: in seconds, for one question.
     ``memory_limit``: bytes that loading models may take in all, else the free memory.
     ``jobs``: how many processes inspect or load at a time, else as many as the host allows.
-    ``idle_work``: does something in short steps while the children that inspect or load have no answer yet.
+    ``idle_work``: does something in short steps while the child for files starts, and while the children that
+        inspect or load have no answer yet.
     """
 
     def __init__(
@@ -117,7 +118,9 @@ class LocalCollector:
         self._compiles = False
         #: A start opens the roots, which may hang as every other read.
         self._start_deadline = min(START_DEADLINE, deadline + _START)
-        self._files = Worker("files", self._options, deadline, start_deadline=self._start_deadline)
+        self._files = Worker(
+            "files", self._options, deadline, start_deadline=self._start_deadline, idle_work=idle_work
+        )
         #: Reads with this process's own rights, for the paths that the user named.
         self._own = Worker(
             "files", replace(self._options, user=None), deadline, start_deadline=self._start_deadline

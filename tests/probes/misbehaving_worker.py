@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -53,6 +54,9 @@ def _behave(question: AnyQuestion) -> Answer:
 
 
 def _start(line: bytes) -> worker.Started:
+    for root in json.loads(line).get("roots", []):
+        while "start-after-" in root and not os.path.exists(root):
+            time.sleep(0.01)
     if b"hang" in line:
         time.sleep(3600)
     if b"fail" in line:

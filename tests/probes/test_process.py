@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -264,6 +264,29 @@ class TestMisbehaviour:
             (ended,) = _ask(worker, "a")
         assert isinstance(ended, ChildExit)
         assert "No such file or directory: '/nowhere/python'" in str(ended)
+
+    def test_steps_run_while_a_child_starts(self, tmp_path: Path) -> None:
+        """The child starts after the third step; the fourth may be done by then."""
+        completed = []
+
+        def steps() -> Iterator[int]:
+            for number in range(4):
+                completed.append(number)
+                (tmp_path / f"start-after-{number}").touch()
+                yield number
+
+        options = FileOptions(roots=(str(tmp_path / "start-after-2"),))
+        with Worker("files", options, LONG, idle_work=steps()) as worker:
+            (answer,) = _ask(worker, "a")
+        assert isinstance(answer, PathStatus)
+        assert completed[:3] == [0, 1, 2]
+
+    def test_a_child_that_does_not_start_is_ended_after_the_steps(self, tmp_path: Path) -> None:
+        options = FileOptions(roots=(str(tmp_path / "start-after-none"),))
+        with Worker("files", options, LONG, start_deadline=0.5, idle_work=iter(range(3))) as worker:
+            (answer,) = _ask(worker, "a")
+        assert isinstance(answer, ChildExit)
+        assert (answer.started, answer.timed_out) == (False, True)
 
     def test_paths_below_a_hanging_file_do_not_wait_again(self) -> None:
         answered: list[AnyQuestion] = []

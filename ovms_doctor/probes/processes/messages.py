@@ -26,6 +26,8 @@ __all__ = [
     "decode_question",
     "decode_reply",
     "encode_line",
+    "prepare_for_questions",
+    "prepare_for_replies",
 ]
 
 
@@ -67,6 +69,16 @@ Message: TypeAlias = WorkerOptions | Ready | Answered | Batch | AnyQuestion
 def encode_line(message: Message) -> bytes:
     """Returns the message as a line. The functions below read it; they raise JsonFormatError for any other text."""
     return encode_json(message) + b"\n"
+
+
+def prepare_for_questions() -> None:
+    """Prepares :func:`decode_question`, whose first call takes as long as several hundred others."""
+    decode_question(encode_line(Batch([])))
+
+
+def prepare_for_replies() -> None:
+    """Prepares :func:`decode_reply` in the same way."""
+    decode_reply(encode_line(Ready()))
 
 
 def decode_options(line: bytes, kind: type[AnyOptions]) -> AnyOptions:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from itertools import islice
 
 from ovms_doctor.model.facts import Answer, AnyQuestion
+from ovms_doctor.probes import interrupts
 from ovms_doctor.probes.processes.child import Child, ChildExit, not_started
 from ovms_doctor.probes.processes.messages import (
     Answered,
@@ -15,6 +17,7 @@ from ovms_doctor.probes.processes.messages import (
     Ready,
     decode_reply,
     encode_line,
+    prepare_for_replies,
 )
 from ovms_doctor.probes.processes.options import WorkerOptions
 from ovms_doctor.probes.processes.workers import Kind, start_worker
@@ -34,6 +37,7 @@ class Worker:
     ``kind``: the kind of the child.
     ``options``: those of this kind in :mod:`ovms_doctor.probes.processes.options`.
     ``deadline``: in seconds, for each question.
+    ``idle_work``: does something in short steps while the child starts.
     """
 
     def __init__(
@@ -43,10 +47,12 @@ class Worker:
         deadline: float,
         *,
         start_deadline: float = START_DEADLINE,
+        idle_work: Iterator[object] | None = None,
     ) -> None:
         self._kind = kind
         self._options = options
         self._deadline = deadline
+        self._idle_work = idle_work
         self._start_deadline = start_deadline
         self._child: Child | None = None
         self._broken: ChildExit | None = None
@@ -169,7 +175,7 @@ class Worker:
         self.warm()
         child = self._child
         if self._broken is None and child is not None and not child.ready:
-            reply = read_reply(child, child.receive(self._start_deadline))
+            reply = read_reply(child, self._first_line(child))
             if isinstance(reply, Ready):
                 self.hello = reply
                 child.ready = True
@@ -177,6 +183,19 @@ class Worker:
                 self._broken = reply if isinstance(reply, ChildExit) else child.end_invalid()
                 self.close()
         return self._broken
+
+    def _first_line(self, child: Child) -> bytes | ChildExit:
+        """Returns the first line from a child that starts."""
+        limit = time.monotonic() + self._start_deadline
+        prepare_for_replies()
+        while self._idle_work is not None and time.monotonic() < limit:
+            line = child.take(0.0)
+            if line is not None:
+                return line
+            interrupts.check()
+            if next(self._idle_work, None) is None:
+                self._idle_work = None
+        return child.receive(limit - time.monotonic())
 
 
 def started_worker(kind: Kind, options: WorkerOptions) -> Child | ChildExit:

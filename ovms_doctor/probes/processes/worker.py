@@ -7,13 +7,13 @@ ends after the last question, or when its parent ends.
 
 from __future__ import annotations
 
+import _thread
 import codecs
 import contextlib
 import os
 import time
 from collections.abc import Callable
 from functools import partial
-from threading import Event, Lock, Thread
 from typing import BinaryIO, TypeAlias
 
 from ovms_doctor.model.facts import Answer, AnyQuestion, Unavailable
@@ -25,6 +25,7 @@ from ovms_doctor.probes.processes.messages import (
     decode_options,
     decode_question,
     encode_line,
+    prepare_for_questions,
 )
 from ovms_doctor.probes.processes.options import FileOptions, ModelOptions, StoreOptions
 from ovms_doctor.probes.processes.start import INCOMING, OUTGOING
@@ -36,6 +37,9 @@ Started: TypeAlias = tuple[Handler, Ready]
 #: Makes a handler from the first line of the parent, which has the options of its kind.
 Starter: TypeAlias = Callable[[bytes], Started]
 
+#: The codecs of the files that every worker reads, and of models and stores.
+_CODECS, _CODECS_OF_MODELS = ("ascii", "utf-8"), ("latin-1", "utf-16", "utf-32")
+
 #: The most answers to a batch in one message, and the seconds after which the finished answers are sent.
 _PORTION, _LATE = 64, 0.05
 
@@ -43,7 +47,7 @@ _PORTION, _LATE = 64, 0.05
 def main(kind: str) -> None:
     """Imports all that this kind of worker needs, answers all questions, and ends the process."""
     # Python imports a codec at its first use; by then the user may have no access to its library.
-    for name in ("ascii", "latin-1", "utf-8", "utf-16", "utf-32"):
+    for name in _CODECS if kind == "files" else (*_CODECS, *_CODECS_OF_MODELS):
         codecs.lookup(name)
     with os.fdopen(INCOMING, "rb") as incoming, os.fdopen(OUTGOING, "wb", buffering=0) as outgoing:
         try:
@@ -51,6 +55,8 @@ def main(kind: str) -> None:
             handler, ready = start(incoming.readline())
             die_with_parent()
             _send(outgoing, ready)
+            # Not at the first question: the process that asks is still busy with its own start.
+            prepare_for_questions()
             if kind in _AT_A_TIME:
                 _serve_several(handler, incoming, outgoing, _AT_A_TIME[kind])
             portions = _Portions(outgoing)
@@ -133,9 +139,12 @@ class _Portions:
     def __init__(self, outgoing: BinaryIO) -> None:
         self._outgoing = outgoing
         self._answers: list[Answer] = []
-        self._lock = Lock()
-        self._waiting = Event()
-        self._thread: Thread | None = None
+        # Not of the module threading, whose import takes as long as a hundred answers.
+        self._lock = _thread.allocate_lock()
+        #: Released when an answer is to be sent late.
+        self._waiting = _thread.allocate_lock()
+        self._waiting.acquire()
+        self._has_thread = False
 
     def add(self, answer: Answer) -> None:
         """Keeps an answer, to be sent soon."""
@@ -143,21 +152,21 @@ class _Portions:
             self._answers.append(answer)
             if len(self._answers) >= _PORTION:
                 self._send()
-        if self._thread is None:
+        if not self._has_thread:
             # Not earlier: threads that exist when a process changes its ids are a further risk.
-            self._thread = Thread(target=self._send_late, daemon=True)
-            self._thread.start()
-        self._waiting.set()
+            self._has_thread = True
+            _thread.start_new_thread(self._send_late, ())
+        if self._waiting.locked():
+            self._waiting.release()
 
     def send(self) -> None:
         """Sends the finished answers."""
-        self._waiting.clear()
         with self._lock:
             self._send()
 
     def _send_late(self) -> None:
         with contextlib.suppress(BrokenPipeError):
-            while self._waiting.wait():
+            while self._waiting.acquire():
                 time.sleep(_LATE)
                 with self._lock:
                     self._send()
@@ -176,6 +185,7 @@ def _serve_several(handler: Handler, incoming: BinaryIO, outgoing: BinaryIO, cou
     """Answers several questions in parallel, and sends the answers in the questions' order."""
     from concurrent.futures import Future, ThreadPoolExecutor
     from queue import SimpleQueue
+    from threading import Thread
 
     waiting: SimpleQueue[Future[Answer] | None] = SimpleQueue()
 

@@ -67,7 +67,7 @@ _GROUPS: Mapping[type[AnyQuestion], Group] = {
 _OF_HOST = (StatHost, InspectNetwork)
 _LOADS: tuple[LoadKind, ...] = ("load", "tokenizers", "pipelines")
 #: The number of models for which another process is started: its start takes as long as about this many models.
-_QUESTIONS_PER_CHILD = {"inspect": 100, "load": 20, "compile": 2}
+_QUESTIONS_PER_CHILD = {"inspect": 100, "read": 20, "compile": 2}
 #: Seconds for the start of a child process, in addition to the time for a read of the file system.
 _START = 10.0
 _SIGKILL = 9
@@ -114,8 +114,8 @@ class LocalCollector:
         self._memory_limit = memory_limit
         self._jobs = jobs
         self._idle_work = idle_work
-        #: Whether models will be compiled.
-        self._compiles = False
+        #: How far models will be loaded.
+        self._level = "none"
         #: A start opens the roots, which may hang as every other read.
         self._start_deadline = min(START_DEADLINE, deadline + _START)
         self._files = Worker(
@@ -142,6 +142,7 @@ class LocalCollector:
         answers: _Answers = {}
         unique = dict.fromkeys(questions)
         groups = self._in_groups(unique, answers)
+        self._warm_for_directories(groups.get("files", []))
         begin = progress or _ignore_question
         try:
             self._collect_from_worker(self._files, groups.get("files", []), begin, answers)
@@ -160,6 +161,7 @@ class LocalCollector:
         """Makes the children begin with the questions that are collected next, in this order, and does not wait for
         them. Only questions about files and inspections begin."""
         groups = self._in_groups(questions, {})
+        self._warm_for_directories(groups.get("files", []))
         self._files.begin(self._without_hung(groups.get("files", []), {}))
         models = groups.get("inspect")
         if models:
@@ -174,8 +176,15 @@ class LocalCollector:
 
     def warm_for_models(self, load: str) -> None:
         """Starts the same children without the one for files."""
-        self._compiles = load == "compile"
+        self._level = load
         self._pool("inspect" if load == "none" else "load").warm()
+
+    def _warm_for_directories(self, questions: Sequence[AnyQuestion]) -> None:
+        """Starts the children that load the models in many directories while the directories are read: a start takes
+        longer than that."""
+        if self._level != "none" and len(questions) > _QUESTIONS_PER_CHILD[self._level]:
+            directories = sum(isinstance(question, ListDirectory) for question in questions)
+            self._pool("load").warm(directories, _QUESTIONS_PER_CHILD[self._level])
 
     @property
     def pids(self) -> list[int]:
@@ -302,11 +311,11 @@ class LocalCollector:
         earlier model may have damaged the process."""
         if not questions:
             return
-        times = self._times_to_load(questions)
+        times = self._times_to_load(questions, answers)
         compiles = kind == "pipelines" or any(
             isinstance(one, LoadModel) and one.level == "compile" for one in questions
         )
-        share = _QUESTIONS_PER_CHILD["compile" if compiles else "load"]
+        share = _QUESTIONS_PER_CHILD["compile" if compiles else "read"]
         pool = self._pool(kind)
         doubtful: list[AnyQuestion] = []
 
@@ -349,7 +358,7 @@ class LocalCollector:
             if group in _LOADS:
                 memory = self._memory()
                 limit = None if memory is None else memory // size
-                options = ModelOptions(self._options, limit, self._compiles)
+                options = ModelOptions(self._options, limit, self._level == "compile")
                 pool = Pool(group, options, size, idle_work=self._idle_work)
             else:
                 pool = Pool(
@@ -367,11 +376,14 @@ class LocalCollector:
         known = [limit for limit in (self._memory_limit, capacity.free_memory()) if limit is not None]
         return min(known) if known else None
 
-    def _times_to_load(self, questions: Sequence[AnyQuestion]) -> Mapping[AnyQuestion, float]:
-        """Returns the seconds for each model to load, by the sizes of its files."""
+    def _times_to_load(
+        self, questions: Sequence[AnyQuestion], answers: Mapping[AnyQuestion, Answer]
+    ) -> Mapping[AnyQuestion, float]:
+        """Returns the seconds for each model to load, by the sizes of its files. ``answers``: what is known of them."""
         files = {question: [StatPath(path) for path in self._files_of(question)] for question in questions}
-        answered: _Answers = {}
-        paths: list[AnyQuestion] = list(dict.fromkeys(one for group in files.values() for one in group))
+        needed = list(dict.fromkeys(one for group in files.values() for one in group))
+        answered: _Answers = {one: answers[one] for one in needed if one in answers}
+        paths: list[AnyQuestion] = [one for one in needed if one not in answered]
         self._collect_from_worker(self._files, paths, _ignore_question, answered)
         times = {}
         for question, group in files.items():
@@ -462,5 +474,6 @@ def _crash(ended: ChildExit) -> str:
 
 
 def _files_of(path: str) -> list[str]:
-    stem = os.path.splitext(path)[0]
-    return list(dict.fromkeys((path, stem + ".bin", stem + ".pdiparams")))
+    stem, suffix = os.path.splitext(path)
+    weights = (".bin",) if suffix == ".xml" else (".bin", ".pdiparams")
+    return list(dict.fromkeys((path, *(stem + suffix for suffix in weights))))

@@ -97,6 +97,19 @@ def test_unused_early_questions_do_not_change_later_answers(tmp_path: Path) -> N
     assert list(answers) == questions
 
 
+@pytest.mark.parametrize(("questions", "children"), [(0, 1), (19, 1), (20, 2), (1000, 3)])
+def test_children_for_later_questions_start_early(
+    monkeypatch: pytest.MonkeyPatch, questions: int, children: int
+) -> None:
+    use_odd_workers(monkeypatch)
+    pool = Pool("load", ModelOptions(), 3)
+    try:
+        pool.warm(questions, 20)
+        assert len(pool.pids) == children
+    finally:
+        pool.close()
+
+
 def test_steps_run_during_the_wait_for_an_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The first answer comes once the third step is done. The fourth is done while the second one is waited for."""
     use_misbehaving_workers(monkeypatch)

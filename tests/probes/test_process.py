@@ -359,6 +359,28 @@ class TestMisbehaviour:
             "the process to load models in did not start: it was ended by SIGSEGV", timed_out=False
         )
 
+    @pytest.mark.parametrize(
+        ("level", "directories", "children"),
+        [("none", 30, 1), ("read", 3, 1), ("read", 30, 2), ("compile", 3, 2)],
+    )
+    def test_children_that_load_start_while_many_directories_are_read(
+        self, level: str, directories: int, children: int
+    ) -> None:
+        with LocalCollector(None, jobs=2) as collector:
+            collector.warm_for_models(level)
+            collector.collect([ListDirectory(f"/{number}") for number in range(directories)])
+            assert len(collector.pids) == 1 + children
+
+    def test_times_to_load_need_no_child_for_files_whose_sizes_are_known(self) -> None:
+        sizes = {"/m.xml": 50_000_000, "/m.bin": 500_000_000}
+        known: dict[AnyQuestion, Answer] = {
+            StatPath(path): PathStatus("regular", size) for path, size in sizes.items()
+        }
+        question = LoadModel("/m.xml", "read")
+        with LocalCollector(None, load_deadline=60.0) as collector:
+            assert collector._times_to_load([question], known) == {question: 71.0}
+            assert collector.pids == []
+
     def test_a_crashed_inspection_is_reported(self) -> None:
         questions: list[AnyQuestion] = [InspectModel("/signal-6", "ir"), InspectModel("/fine", "ir")]
         with LocalCollector(None) as collector:

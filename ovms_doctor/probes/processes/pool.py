@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from msgspec import Struct, field
 
-from ovms_doctor.model.facts import Answer, AnyQuestion
+from ovms_doctor.model.facts import Answer, AnyQuestion, InspectModel
 from ovms_doctor.probes import interrupts
 from ovms_doctor.probes.processes.child import Child, ChildExit
 from ovms_doctor.probes.processes.messages import Ready, encode_line
@@ -18,7 +18,7 @@ from ovms_doctor.probes.processes.single import START_DEADLINE, read_answers, re
 from ovms_doctor.probes.processes.workers import Kind
 
 #: Questions sent to a child at a time: at least the current one and one more, so that it does not wait. A child that
-#: answers faster than this process reads gets more of them, for at most ``_IN_ADVANCE`` seconds of work.
+#: inspects models faster than this process reads gets more of them, for at most ``_IN_ADVANCE`` seconds of work.
 _AT_A_TIME, _MOST_AT_A_TIME, _IN_ADVANCE = 2, 16, 0.02
 #: How many consecutive child processes may fail to start before the pool starts no other.
 _MOST_FAILURES = 3
@@ -145,9 +145,11 @@ class Pool:
         self._requested.clear()
         self._answered.clear()
 
-    def warm(self) -> None:
-        """Starts one child process, without waiting until it is ready."""
-        self._started(self._slots[0])
+    def warm(self, questions: int = 0, share: int = 1) -> None:
+        """Starts the children that will get this number of questions, at least one, without waiting until they are
+        ready. ``share`` as in Handling."""
+        for slot in self._slots[: 1 + questions // share]:
+            self._started(slot)
 
     def kill(self) -> None:
         """Kills the children, so that :meth:`close` does not wait for each of them."""
@@ -165,7 +167,7 @@ class Pool:
     ) -> Iterator[tuple[AnyQuestion, Answer | ChildExit]]:
         waiting = self._waiting
         at_a_time = self._at_a_time
-        if self._kind == "inspect" and slot.pace < _IN_ADVANCE / at_a_time:
+        if waiting and isinstance(waiting[0], InspectModel) and slot.pace < _IN_ADVANCE / at_a_time:
             # At the end every child still has a question.
             at_a_time = max(at_a_time, min(_MOST_AT_A_TIME, len(waiting) // 2, int(_IN_ADVANCE / slot.pace)))
         lines: list[bytes] = []

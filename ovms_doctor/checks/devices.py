@@ -202,7 +202,7 @@ def _unknown(context: Context, model: ModelPlan, device: PassedOver, *, certain:
         + (
             f"{device.name} is a device of older releases"
             if removed
-            else f"there is no device “{device.name}”"
+            else f"OpenVINO has no device “{device.name}”"
         )
         + ", and OpenVINO uses the other devices of the list",
         model=model.entry.name,

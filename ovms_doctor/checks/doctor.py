@@ -91,8 +91,8 @@ PLUGIN_UNUSABLE = Code(
     severity="warning",
     summary="An installed third-party check cannot be used",
     remedy=(
-        "Fix or remove the distribution that is named, leave the check out with --ignore and its "
-        "name, or leave out all third-party checks with --no-plugins."
+        "Fix or remove the distribution that is named, exclude the check with --ignore and its name, or "
+        "exclude all third-party checks with --no-plugins."
     ),
     releases=_RELEASES,
     see_also=("OVD901", "OVD907"),
@@ -107,9 +107,7 @@ PLUGIN_FINDING_REFUSED = Code(
     name="plugin-finding-refused",
     severity="warning",
     summary="A third-party check returned something that is not a finding of its own",
-    remedy=(
-        "Report it to the distribution that is named, or leave the check out with --ignore and its name."
-    ),
+    remedy=("Report it to the distribution that is named, or exclude the check with --ignore and its name."),
     releases=_RELEASES,
     see_also=("OVD901", "OVD906"),
     example=Example('yield "model is too large"', 'yield context.finding("ACME101", "model is too large")'),
@@ -117,8 +115,8 @@ PLUGIN_FINDING_REFUSED = Code(
 
 
 _OTHER_SOURCE = (
-    "Describe the server in another way: the run line (--docker-run), a saved docker inspect "
-    "(--inspect), or the server's own arguments behind --."
+    "Describe the server in another way: the run line (--docker-run), a saved docker inspect (--inspect), "
+    "or the server's own arguments after --."
 )
 PIPELINE_NOT_LOADED = Code(
     code="OVD908",
@@ -200,7 +198,7 @@ def _could_not_look(context: Context, model: str | None, version: int | None, ca
         path=None if unavailable or cause.path.startswith(("--", *_HUB)) else cause.path,
         remedy=remedy,
         steps=steps,
-        detail="What the server does here is not known from this run.",
+        detail="This run does not show what the server does here.",
         evidence=(Evidence(cause.reason, "tried"),),
         # The check of remote storage reports why a store could not be read.
         causes=_OF_STORES if is_remote(cause.path) else (),
@@ -227,7 +225,7 @@ def _for_store(cause: CouldNotLook) -> str:
     if "has changed" in cause.reason:
         return "Run it again."
     if "--" in cause.reason:
-        return "Do what the reason says, and run it again."
+        return "Correct the problem that the reason names, and run ovms-doctor again."
     if "to download" in cause.reason:
         return (
             "Name a directory with more free space in TMPDIR, or use --load none, which downloads no weights."

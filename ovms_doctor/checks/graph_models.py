@@ -95,8 +95,8 @@ def _not_read(context: Context, note: ConfigNote) -> Finding:
 def _unknown(context: Context, model: ModelPlan, path: str, session: Session) -> Finding:
     return context.finding(
         SERVABLE_UNKNOWN,
-        f"{path}, line {session.line}: a node of the graph {model.entry.name} takes the model {session.servable}, "
-        "which the server does not have",
+        f"{path}, line {session.line}: a node of the graph {model.entry.name} uses the model "
+        f"{session.servable}, which the server does not have",
         model=model.entry.name,
         path=path,
         base=model.entry.base_path,

@@ -233,7 +233,7 @@ _MESSAGES: Mapping[PullFaultKind, _Message] = {
         f"{fault.subject} is set, and the server does not read it: it downloads into {pull.directory}"
     ),
     "no_optimum": lambda context, pull, fault: (
-        f"{fault.subject} is to be converted, and the image has no optimum-cli"
+        f"{fault.subject} must be converted, but the image has no optimum-cli"
     ),
     "not_converted": lambda context, pull, fault: (
         f"{fault.subject} is cloned as it is published; only models below OpenVINO/ are certain to be converted"

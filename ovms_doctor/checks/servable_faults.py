@@ -267,7 +267,7 @@ FAULTS: Mapping[ServableFaultKind, tuple[Code, _Sentence]] = {
     ),
     "plugin_config": (
         GENERATIVE_SETTING_REFUSED,
-        lambda fault: "plugin_config is not a JSON object of texts and numbers",
+        lambda fault: "plugin_config is not a JSON object of strings and numbers",
     ),
     "device": (
         GENERATIVE_SETTING_REFUSED,
@@ -284,8 +284,8 @@ FAULTS: Mapping[ServableFaultKind, tuple[Code, _Sentence]] = {
     "side_packet": (
         GRAPH_NOT_WIRED,
         lambda fault: (
-            f"The node {fault.node} takes the side packet “{fault.subject}”, which the server does not have; its own "
-            f"is {fault.detail}"
+            f"The node {fault.node} uses the side packet “{fault.subject}”, which the server does not "
+            f"have; its own is {fault.detail}"
         ),
     ),
     "gguf": (
@@ -301,7 +301,7 @@ FAULTS: Mapping[ServableFaultKind, tuple[Code, _Sentence]] = {
     "plugin_config_ignored": (
         GENERATIVE_SETTING_REFUSED,
         lambda fault: (
-            "plugin_config is not a JSON object of texts and numbers: the server continues without it"
+            "plugin_config is not a JSON object of strings and numbers: the server continues without it"
         ),
     ),
     "property": (GENERATIVE_SETTING_REFUSED, lambda fault: f"plugin_config: {fault.detail}"),

@@ -58,8 +58,8 @@ def options_from(
     typed = CheckOptions(**values, arguments=None if arguments is None else redact_arguments(arguments))
     if not (optional or typed.names_deployment):
         raise ConflictingOptionsError(
-            "nothing to check: name a repository (ovms-doctor check ./models) or a container "
-            "(--container NAME), or give the server's own arguments behind --"
+            "nothing to check: name a repository (ovms-doctor check ./models) or a container (--container "
+            "NAME), or give the server's own arguments after --"
         )
     _check_sources(typed)
     if typed.as_me and ("user" in values or typed.mounts):
@@ -94,7 +94,7 @@ def _check_sources(options: CheckOptions) -> None:
         *(["--"] if options.arguments is not None else []),
     ]
     if options.targets and options.arguments is not None and len(sources) == 2:
-        raise ConflictingOptionsError("name targets, or give the server's own arguments behind --, not both")
+        raise ConflictingOptionsError("name targets, or give the server's own arguments after --, not both")
     if len(sources) > 1:
         raise ConflictingOptionsError(
             f"{' and '.join(sources)} exclude each other: each describes the whole deployment"
@@ -103,7 +103,7 @@ def _check_sources(options: CheckOptions) -> None:
     if exclusive and not options.targets:
         own = exclusive[0].replace("-", "_").replace("__", "--", 1)
         raise ConflictingOptionsError(
-            f"{exclusive[0]} goes with a TARGET: here the server's own arguments give it ({own})"
+            f"{exclusive[0]} needs a TARGET: here the server's own arguments set it ({own})"
         )
     if options.kernel_log is not None and not options.sources:
         raise ConflictingOptionsError(

@@ -16,7 +16,7 @@ def configuration_schema() -> Schema:
     options = _options()
     ignore = {
         "code": _text("A code prefix, or the name of a finding or check."),
-        "reason": _text("Why the findings are left out."),
+        "reason": _text("The reason for ignoring the findings."),
         "model": _text("A pattern for the model's name."),
         "path": _text("A pattern for the path, counted from the directory of the configuration."),
         "expires": {
@@ -39,7 +39,7 @@ def configuration_schema() -> Schema:
         "properties": {
             **options,
             "ignore": {
-                "description": "Findings that are left out, with the reason.",
+                "description": "Findings that are ignored, with the reason.",
                 "type": "array",
                 "items": _table(ignore, "code", "reason"),
             },

@@ -64,7 +64,10 @@ def _did_you_mean(text: str, names: list[str]) -> str:
     if mark and scheme.isalnum():
         known = _SCHEMES.get(scheme.lower())
         also = f" Did you mean {known}://{rest}?" if known is not None and rest else ""
-        return f"{also} The server takes s3://, gs://, az:// and azfs:// as stores, and everything else as a path."
+        return (
+            f"{also} The server reads s3://, gs://, az:// and azfs:// as stores, and everything else as a "
+            "path."
+        )
     directory, name = os.path.split(text.rstrip("/"))
     close = similar_names(name, names, 1)
     if not close:

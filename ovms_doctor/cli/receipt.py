@@ -144,7 +144,7 @@ def _check_directory(directory: str, shown: str, hint: str) -> None:
     except OSError:
         status = None
     if status is None or not stat.S_ISDIR(status.mode):
-        raise UsageError(f"{shown}: there is no directory {directory}; {hint}")
+        raise UsageError(f"{shown}: the directory {directory} does not exist; {hint}")
     if not status.writable:
         raise UsageError(f"{shown}: Permission denied; {hint}")
 

@@ -44,9 +44,7 @@ def run_status(options: StatusOptions, output_options: OutputOptions) -> int:
             f"--watch and {'--probe' if options.probe else '--wait'} exclude each other"
         )
     if options.watch and any(item.path or item.format != "text" for item in written):
-        raise ConflictingOptionsError(
-            "--watch writes text on standard output: leave out --format and --output"
-        )
+        raise ConflictingOptionsError("--watch writes text to standard output: remove --format and --output")
     check_patterns(output_options)
     run_start = begin(command_line(), output_options.host_name)
     from ovms_doctor.prediction.live.address import AddressError, read_address

@@ -126,5 +126,8 @@ def _intended_name(request: ClientRequest, models: ServedModels) -> tuple[str, t
             scores.append((hits / max(1, len(model.inputs)), model.name))
     best = max(scores, default=(0.0, names[0]))[1]
     others = len(names) - 1
-    note = f"No path is given; the body is judged as one for {best}, not for one of {others} others (--path)."
+    note = (
+        f"No path is given. The body is checked as a request for {best}, not for one of {others} others "
+        "(--path)."
+    )
     return best, (note,)

@@ -150,7 +150,7 @@ class PredictedAccess:
 
 def own_access_denied(path: str, right: Right) -> Unavailable:
     """Returns that this process's own uid has no access to ``path`` or through it."""
-    return Unavailable(f"this process (uid {os.geteuid()}) may not {right} {path}")
+    return Unavailable(f"this process (uid {os.geteuid()}) has no permission to {right} {path}")
 
 
 Judge: TypeAlias = TriedAccess | PredictedAccess

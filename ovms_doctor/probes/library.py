@@ -84,7 +84,7 @@ def _inspect(file: BinaryIO, size: int, local_release: str) -> LibraryInspection
         return LibraryInspection(size, "empty", "the file is empty", local_openvino=local_release)
     if head[:4] != b"\x7fELF":
         return LibraryInspection(
-            size, "not ELF", "the file does not begin as an ELF file does", local_openvino=local_release
+            size, "not ELF", "the file does not begin like an ELF file", local_openvino=local_release
         )
     if len(head) < _HEADER:
         return LibraryInspection(
@@ -95,7 +95,7 @@ def _inspect(file: BinaryIO, size: int, local_release: str) -> LibraryInspection
     inspection = LibraryInspection(size, bits=bits, machine=_machine(head), local_openvino=local_release)
     needed = _bytes_to_load(file, head)
     if needed > size:
-        detail = f"the file has {size} bytes, and {needed} of it are to be loaded"
+        detail = f"the file has {size} bytes, and {needed} of it are loaded"
         return replace(inspection, fault="cut off", detail=detail)
     try:
         file.seek(0)

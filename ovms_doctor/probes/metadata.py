@@ -59,7 +59,7 @@ def fetch_metadata(address: Address, names: tuple[str, ...], timeout: float) -> 
     question = MetadataQuestion(address, names[:MOST_MODELS], timeout)
     found = run_in_child("metadata", question, ServerMetadata, _BUDGET * timeout + _GRACE)
     if isinstance(found, ChildExit):
-        raise MetadataUnavailableError(f"the process that asks it failed: {found}")
+        raise MetadataUnavailableError(f"the process that queries it failed: {found}")
     if found.problem:
         raise MetadataUnavailableError(found.problem)
     return found
@@ -94,7 +94,9 @@ def answer(question: MetadataQuestion) -> ServerMetadata:
 
     config = get("/v1/config")
     if config.problem or config.status != 200:
-        reason = config.problem or f"answered with {config.status}, not with 200: this is no OVMS REST port"
+        reason = config.problem or (
+            f"answered with {config.status}, not with 200: this is not a REST port of OVMS"
+        )
         return ServerMetadata(problem=f"{address.url}/v1/config: {reason}")
     models = {}
     for name in question.names:

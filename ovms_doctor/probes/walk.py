@@ -106,7 +106,7 @@ class Walker:
         try:
             raw = os.fsencode(path)
         except UnicodeEncodeError:
-            return Unavailable("the path cannot be written in this host's file system encoding")
+            return Unavailable("the path cannot be expressed in this host's file system encoding")
         if b"\0" in raw:
             return Unavailable("the path holds a NUL character")
         if not raw:
@@ -367,5 +367,5 @@ def _lstat(server: str, host: str, link: ResolvedPath) -> ResolvedPath | OSError
 def _failure(error: OSError, name: str) -> Stop:
     number = error.errno or errno.EIO
     if number == errno.ENAMETOOLONG and len(os.fsencode(name)) <= MAX_NAME:
-        return Unavailable("the path is longer on this host than it may be")
+        return Unavailable("the path is longer than this host allows")
     return Failure(number)

@@ -60,7 +60,7 @@ def write_columns(
     left_out = [column.title for index, column in enumerate(columns) if index not in kept]
     if left_out:
         verb = "is" if len(left_out) == 1 else "are"
-        writer.prose(f"{', '.join(left_out)} {verb} left out at this width", indent=1, style="dim")
+        writer.prose(f"{', '.join(left_out)} {verb} not shown at this width", indent=1, style="dim")
     if len(rows) > len(displayed):
         writer.prose(
             f"… and {plural(len(rows) - len(displayed), 'more row')} (--verbose)", indent=1, style="dim"

@@ -171,7 +171,7 @@ def _of_models(plan: Plan, report: Report) -> tuple[str, str]:
         if unknown:
             sentence = f"{_not_served(followed.count('bad'), total)}; could not look at {unknown}"
         if report.verdict == "pass":
-            reason = "nothing found counts as a failure here"
+            reason = "no finding counts as a failure here"
             if any(finding.severity == "error" for finding in report.suppressed):
                 reason = "the known findings do not fail the run"
             return PARTLY, f"{sentence}{more}; {reason}"

@@ -37,7 +37,7 @@ def test_what_could_not_be_looked_at(timed_out: bool, code: str) -> None:
     assert (found.code, found.severity) == (code, "warning")
     assert found.message == "Could not look at /m/1: the disk fails"
     assert (found.subject.model, found.subject.version, found.subject.path) == ("m", None, "/m/1")
-    assert found.detail == "What the server does here is not known from this run."
+    assert found.detail == "This run does not show what the server does here."
     assert [(item.observation, item.how) for item in found.evidence] == [("the disk fails", "tried")]
     assert (found.recovers, found.causes) == (None, ())
 
@@ -66,7 +66,9 @@ def test_the_version_is_that_of_the_load_that_could_not_be_followed() -> None:
         ("gs://bucket/m", "no answer", IN_STORE, True),
         ("s3://bucket/m", "interrupted", "Run it again until it ends.", True),
         ("s3://bucket/m", "the object has changed meanwhile", "Run it again.", True),
-        ("s3://bucket/m", "give --download-limit", "Do what the reason says, and run it again.", True),
+        ("s3://bucket/m", "give --download-limit", (
+            "Correct the problem that the reason names, and run ovms-doctor again."
+        ), True),
         ("s3://bucket/m", "no room to download 3 GB", "Name a directory with more free space in TMPDIR", True),
         ("az://container/m", "not looked at", "List the path with Azure's own tools: ", True),
         ("azfs://share/m", "not looked at", "List the path with Azure's own tools: ", True),

@@ -89,11 +89,15 @@ def test_by_the_reason(reason: str, part: str) -> None:
 
 
 def test_a_permission_gap_suggests_root() -> None:
-    found = finding(CouldNotLook(BASE, "this process (uid 1000) may not search /models"), bare_metal=True)
+    found = finding(
+        CouldNotLook(BASE, "this process (uid 1000) has no permission to search /models"), bare_metal=True
+    )
     assert "root can try" in remedy_text(found)
 
 
 def test_a_mounted_directory_without_permission_is_not_a_missing_mount() -> None:
     container = mounted("bind", host="/srv/models")
-    found = finding(CouldNotLook(BASE, "this process (uid 1000) may not search /srv/models"), container)
+    found = finding(
+        CouldNotLook(BASE, "this process (uid 1000) has no permission to search /srv/models"), container
+    )
     assert "root can try" in remedy_text(found)

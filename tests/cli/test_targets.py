@@ -68,7 +68,7 @@ def test_weights_are_not_a_model(public_dir: Path) -> None:
     assert codes(result) == ["OVD108"]
     (step,) = result.document["findings"][0]["remedy"]["steps"]
     assert (step["text"], step["command"]) == (
-        "Name the model's .xml file: a .bin file holds its weights only.",
+        "Name the model's .xml file: a .bin file contains only the model's weights.",
         None,
     )
 

@@ -39,7 +39,7 @@ MISTAKES = [
     ),
     (
         "check m -- --model_path m",
-        "name targets, or give the server's own arguments behind --, not both. See ovms-doctor check --help",
+        "name targets, or give the server's own arguments after --, not both. See ovms-doctor check --help",
     ),
     (
         "status h --container c",

@@ -66,7 +66,7 @@ def test_an_entry_that_ends_the_list() -> None:
     refused, after = configured(config, "/m", "/n")
     assert (refused.code, refused.severity, refused.subject.model) == ("OVD422", "error", "m")
     assert refused.detail == (
-        "This entry and all entries after it are left out. The server starts and answers “ready”."
+        "The server loads neither this entry nor any entry after it. It starts and answers “ready”."
     )
     assert refused.server_log == (
         "Plugin config key: FOO not found in supported config keys for device: CPU.",

@@ -58,7 +58,7 @@ def store_unavailable(result: Result, status: str, message: str) -> None:
 @pytest.mark.parametrize(
     ("answer", "message"),
     [
-        (b"\x00\x01rubbish\r\n\r\n", "breaks off"),
+        (b"\x00\x01rubbish\r\n\r\n", "closes the connection"),
         (body(b"<html>"), "not as Docker does"),
         (b"HTTP/1.1 500 Oh\r\nContent-Length: 2\r\n\r\n{}", "HTTP 500"),
     ],

@@ -294,7 +294,7 @@ def test_what_is_said_of_a_port_without_a_listener() -> None:
     (found,) = findings(replace(rest, ports=BASE.ports))
     assert [item.text for item in found.remedy.steps] == [
         "Let the server listen on it: --port 9000",
-        "Or leave out port 9000.",
+        "Or do not publish port 9000.",
     ]
     (found,) = findings(replace(BASE, arguments=(*ARGUMENTS, "--rest_bind_address", "127.0.0.1")))
     assert (

@@ -121,7 +121,7 @@ def _object(good: Path, target: Path) -> None:
 @pytest.mark.parametrize(
     ("make", "code", "outcome", "text"),
     [
-        (_text, "OVD352", ("exits", 1), "does not begin as an ELF file"),
+        (_text, "OVD352", ("exits", 1), "does not begin like an ELF file"),
         (_empty, "OVD352", ("exits", 1), "empty"),
         (_head, "OVD352", ("exits", 1), "ends after 20 bytes"),
         (_half, "OVD352", ("exits", None), "are to be loaded"),

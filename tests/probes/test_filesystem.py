@@ -119,7 +119,7 @@ def test_paths_that_system_calls_reject() -> None:
     assert files.status("") == Failure(errno.ENOENT)
     assert files.status("/" + "a/" * 2048) == Failure(errno.ENAMETOOLONG)
     assert files.status("/tmp/\ud800") == Unavailable(
-        "the path cannot be written in this host's file system encoding"
+        "the path cannot be expressed in this host's file system encoding"
     )
     assert isinstance(files.status("/tmp/a\0b"), Unavailable)
     assert isinstance(files.status("models"), Unavailable)
@@ -378,7 +378,9 @@ class TestAsTheServersUser:
         with os.fdopen(read) as pipe:
             first, second = pipe.read().split("\n")
         os.waitpid(pid, 0)
-        assert first == repr(Unavailable(f"this process (uid 1001) may not search {top}/servers"))
+        assert first == repr(
+            Unavailable(f"this process (uid 1001) has no permission to search {top}/servers")
+        )
         denial = Denial(f"{top}/doctors", "search", 1001, 1001, 0o700, "predicted")
         assert second == repr(Failure(errno.EACCES, denial))
 

@@ -119,7 +119,7 @@ def test_a_file_unreadable_for_a_predicted_user_is_not_loaded(top: str, closed: 
     assert refused.denial
     assert refused.denial.path == f"{top}/srv/m/1/{closed}"
     assert models.answer(LoadModel(path, "read")) == Unavailable(
-        f"the server's user may not read {top}/srv/m/1/{closed}"
+        f"the server's user has no permission to read {top}/srv/m/1/{closed}"
     )
 
 
@@ -159,7 +159,7 @@ class TestAsTheServersUser:
         os.chmod(f"{top}/srv", 0o700)
         with LocalCollector(Ids(5000, 5000), [path]) as collector:
             answer = collector.collect([LoadModel(path, "read")])[LoadModel(path, "read")]
-        assert answer == Unavailable(f"the server's user may not reach {path} on this host")
+        assert answer == Unavailable(f"the server's user has no permission to reach {path} on this host")
 
     @pytest.mark.parametrize("pair", [("model.xml", "model.bin"), ("a.pdmodel", "a.pdiparams")], ids=str)
     def test_a_root_that_is_a_file_is_loaded_with_the_weights_that_are_another_root(

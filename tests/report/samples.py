@@ -251,7 +251,7 @@ COULD_NOT_LOOK = Finding(
     "warning",
     Subject("slow", 3, "/models/slow/3/model.onnx", "/models/slow/3/model.onnx"),
     "Could not look at /models/slow/3/model.onnx: OpenVINO did not finish within 60 s",
-    "What the server does here is not known from this run.",
+    "This run does not show what the server does here.",
     docs=page_url("OVD904"),
     relative="3/model.onnx",
 )

@@ -234,7 +234,7 @@ def test_known_errors_are_no_success() -> None:
         "! 1 of 2 models is served as its owner expects; the known findings do not fail the run"
     )
     assert last(report(GOOD, BAD, suppressed=(finding("OVD124"),))).endswith(
-        "; nothing found counts as a failure here"
+        "; no finding counts as a failure here"
     )
 
 

@@ -51,10 +51,10 @@ def test_the_order_in_which_columns_are_left_out() -> None:
     assert drops == [
         " model  version  state    why",
         " m      1        LOADING  OVD111 no model files",
-        " file is left out at this width",
+        " file is not shown at this width",
     ]
     assert below[0].split() == ["model", "version", "state"]
-    assert below[-2:] == ["    OVD111 no model files", " file is left out at this width"]
+    assert below[-2:] == ["    OVD111 no model files", " file is not shown at this width"]
 
 
 @given(

@@ -390,7 +390,7 @@ def test_a_pod_that_never_becomes_ready_is_not_a_success(effects: list[ServingEf
 def test_no_tick_if_a_model_is_not_served() -> None:
     """Not even if ``--fail-on never`` or ``--ignore`` lets the run pass."""
     assert last(samples.report(*good(1), *bad(1))) == (
-        "! 1 of 2 models is served as its owner expects; nothing found counts as a failure here"
+        "! 1 of 2 models is served as its owner expects; no finding counts as a failure here"
     )
 
 

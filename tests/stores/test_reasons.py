@@ -67,7 +67,7 @@ def test_remedies_for_azure_use_azures_tools() -> None:
         ("2 GiB to download, and 1 GiB free for it in /tmp", "TMPDIR"),
         (
             "2 GiB to download, more than the limit of 1 GiB: --download-limit raises it",
-            "what the reason says",
+            "Correct the problem that the reason names",
         ),
         ("the value of AWS_PROFILE is not known", "--env-file"),
     ],

@@ -261,7 +261,7 @@ def test_a_missing_temporary_directory_is_reported(
     bucket = filled(moto, {f"m/1/{name}": content for name, content in tree.items()})
     answer = ask(LoadCopy(copy_of(access(moto.endpoint, bucket), "m/1/", tree), "a.xml", "read"))
     assert isinstance(answer, Unavailable)
-    assert "nowhere to put it" in answer.reason
+    assert "no directory to store it" in answer.reason
     assert asked_of(moto) == []
 
 
@@ -483,7 +483,7 @@ def test_answers_of_other_programs(faulty: Callable[..., Faulty], ask: Ask, stat
     if status == 200:
         assert len(server.requests) == 1
     elif kind == "text/html":
-        assert "a page for people" in answer.message
+        assert "a web page" in answer.message
 
 
 @pytest.mark.parametrize(

@@ -410,7 +410,7 @@ def _steps(context: Context, problem: StartProblem) -> tuple[Step, ...]:
         host = quote(context.host(problem.path))
         return (
             Step(
-                "If the directory holds a model with versions, move the file away.",
+                "If the directory contains a model with versions, move the file to another directory.",
                 f"mv -- {host} {host}.unused",
                 "host",
                 "changes files",

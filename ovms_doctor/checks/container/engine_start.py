@@ -117,7 +117,7 @@ def _is_needed(context: Context, container: Container, mount: ContainerMount) ->
 
 def _refused_mount(context: Context, container: Container, mount: ContainerMount) -> Finding:
     podman, host = container.engine == "podman", mount.host or ""
-    message = f"{host}, which is to be mounted at {mount.server}, does not exist on this host"
+    message = f"{host}, which the container mounts at {mount.server}, does not exist on this host"
     detail = "The engine does not start the container: the server never runs, and its log is empty."
     if not podman:
         detail += f" It reports: bind source path does not exist: {host}"
@@ -137,7 +137,7 @@ def _created(context: Context, mount: ContainerMount) -> Finding:
     host = mount.host or ""
     return context.finding(
         BIND_SOURCE_MISSING,
-        f"{host}, which is to be mounted at {mount.server}, does not exist on this host: the engine "
+        f"{host}, which the container mounts at {mount.server}, does not exist on this host: the engine "
         "creates an empty directory there, owned by root",
         path=mount.server,
         confidence="medium",

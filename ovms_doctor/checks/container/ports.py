@@ -172,8 +172,8 @@ def _publish(
         option = "--rest_port" if listening.rest is None else "--port"
         if None in (listening.grpc, listening.rest):
             text = f"Let the server listen on it: {option} {port.container}"
-            return (Step(text), Step(f"Or leave out port {port.container}."))
-        return (Step(f"Leave out port {port.container}, or let the server listen on it."),)
+            return (Step(text), Step(f"Or do not publish port {port.container}."))
+        return (Step(f"Do not publish port {port.container}, or let the server listen on it."),)
     needed = missing[0]
     text = f"Publish port {needed}, on which the server listens."
     if container.source == "kubernetes":

@@ -260,7 +260,7 @@ def _wrap_file(context: Context, base: str) -> tuple[Step, ...]:
     host = context.host(base)
     if base.endswith(".bin") and context.deployment.release.serves_single_file:
         # It is not known whether the model file of these weights exists.
-        return (Step("Name the model's .xml file: a .bin file holds its weights only."),)
+        return (Step("Name the model's .xml file: a .bin file contains only the model's weights."),)
     if posixpath.basename(posixpath.dirname(base)).isdecimal():
         above = posixpath.dirname(posixpath.dirname(base)) or "/"
         return (Step(f"Name the directory above the file's version directory: {above}."),)

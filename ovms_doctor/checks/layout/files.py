@@ -160,7 +160,8 @@ def _reads(context: Context, since: str) -> bool:
 def _pair_missing(context: Context, model: ModelPlan, attempt: Attempt, cause: PairMissing) -> Finding:
     return context.of_attempt(
         MODEL_FILE_PAIR_INCOMPLETE,
-        f"{cause.path} is served only with {cause.missing} beside it, which is not there as a regular file",
+        f"{cause.path} is served only with {cause.missing} next to it, which does not exist as a regular "
+        "file",
         model,
         attempt,
         path=cause.path,

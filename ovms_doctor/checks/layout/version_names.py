@@ -429,9 +429,7 @@ def misnamed_steps(context: Context, base: str, version: int, found: tuple[str, 
         )
     return (
         path_advice.rename(
-            context, f"{base}/{name}", f"{base}/{version}", f"If it is to be served, rename it to {version}."
+            context, f"{base}/{name}", f"{base}/{version}", f"To serve it, rename it to {version}."
         ),
-        path_advice.move_out_step(
-            context, base, name, "Or, if it is not, move it out of the model's directory."
-        ),
+        path_advice.move_out_step(context, base, name, "Otherwise move it out of the model's directory."),
     )

@@ -22,8 +22,8 @@ def _metrics_steps(status: LiveStatus) -> tuple[Step, ...]:
     kinds = {item.kind for item in status.servables or ()}
     if status.release in ("2025.1", "2025.2") and (kinds & {"graph", None} or not kinds):
         text = (
-            f"Start it with --config_path and {setting} in that file: {status.release} drops --metrics_enable where a "
-            f"graph is named by --model_path. A server of models takes {option}."
+            f"Start it with --config_path and {setting} in that file: {status.release} ignores "
+            f"--metrics_enable where --model_path names a graph. A server of models accepts {option}."
         )
     elif status.release in ("2022.2", "2022.3"):
         text = f"Start it with {option}; with --config_path only {setting} in that file counts in {status.release}."

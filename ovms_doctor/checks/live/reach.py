@@ -48,7 +48,7 @@ def _name_unknown(status: LiveStatus) -> Finding:
     return finding(
         NAME_UNKNOWN,
         status,
-        f"The name {host} has no address here: {status.observations.name_problem}.",
+        f"The name {host} cannot be resolved on this host: {status.observations.name_problem}.",
         "No client on this host reaches the server by this name.",
         evidence=(Evidence(f"{host}: {status.observations.name_problem}", "getaddrinfo"),),
         steps=(

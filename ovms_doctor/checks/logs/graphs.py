@@ -68,7 +68,7 @@ PYTHON_NODE_FAILS = Code(
     releases="Since 2023.2.",
     see_also=("OVD821",),
     example=Example(
-        'handler_path: "model.py"               which is not there', 'handler_path: "/models/m/model.py"'
+        'handler_path: "model.py"               which does not exist', 'handler_path: "/models/m/model.py"'
     ),
 )
 

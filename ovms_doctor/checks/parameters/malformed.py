@@ -110,9 +110,12 @@ def finding_on_entry(context: Context, skipped: SkippedEntry) -> Finding:
     parameter_text = show_parameter(entry, skipped.parameter, key=key)
     position, evidence, at = locate_parameter(context, entry, skipped.parameter, key)
     detail = (
-        "This entry and all entries after it are left out. The server starts and answers “ready”."
+        "The server loads neither this entry nor any entry after it. It starts and answers “ready”."
         if aborts
-        else "Only this entry is left out. The server starts and answers “ready”, but does not serve this name."
+        else (
+            "The server does not load this entry. It starts and answers “ready”, but does not serve this "
+            "name."
+        )
     )
     return context.finding(
         PLUGIN_KEY_UNSUPPORTED if aborts else PARAMETER_MALFORMED,

@@ -159,8 +159,8 @@ DEVICE_NOT_AVAILABLE = Code(
     ),
     recovers="config_change",
     releases=(
-        "Without target_device the server takes CPU until 2026.2; since 2026.3 a GPU, if there is one. "
-        "Until 2026.2 the load fails with an empty target_device."
+        "Without target_device the server uses the CPU until 2026.2; since 2026.3 it uses a GPU, if there "
+        "is one. Until 2026.2 the load fails with an empty target_device."
     ),
     see_also=("OVD433", "OVD342"),
     example=Example('"target_device": "cpu"', '"target_device": "CPU"'),
@@ -171,7 +171,7 @@ PLUGIN_VALUE_REFUSED = Code(
     name="plugin-value-refused",
     severity="error",
     summary="The device's plugin refuses a value of plugin_config",
-    remedy=f"Correct the value as OpenVINO's last line says. {_RELOAD}",
+    remedy=f"Correct the value; OpenVINO's last line gives the reason. {_RELOAD}",
     log=(
         "Wrong value for property key {key}",
         "Could not read number of streams from str",
@@ -252,7 +252,7 @@ def finding_on_version(
     verdict = UNJUDGED if model.parameters is None else model.parameters.verdict
     reason = device_reason(device, verdict)
     messages = {
-        "unknown_tensor": f"{parameter_text}: the model has no input or output called {cause.tensor}",
+        "unknown_tensor": f"{parameter_text}: the model has no input or output with the name {cause.tensor}",
         "mapped": f"{parameter_text}: mapping_config.json maps {cause.tensor} to {cause.alias}, and only that name "
         "counts",
         "anonymous": f"{parameter_text} is for one input, but the model has several",

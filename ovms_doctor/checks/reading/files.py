@@ -109,7 +109,7 @@ EMPTY_FILE = Code(
         "is refused for having no inputs (OVD331)."
     ),
     see_also=("OVD301", "OVD306", "OVD331"),
-    example=Example("m/1/model.onnx   0 bytes", "m/1/model.onnx   whole"),
+    example=Example("m/1/model.onnx   0 bytes", "m/1/model.onnx   complete"),
 )
 
 TRUNCATED_MODEL = Code(

@@ -61,7 +61,7 @@ UNNAMED_TENSOR = Code(
         WITHOUT_NAMES,
     ),
     recovers="next_poll",
-    releases="Since 2025.0 outputs without a name are called out_0, out_1 … and only inputs matter.",
+    releases="Since 2025.0 the server names outputs without a name out_0, out_1 …, and only inputs matter.",
     see_also=("OVD331", "OVD332", "OVD430"),
     example=Example("an input without names", "model.inputs[0].tensor.set_names({'x'})"),
 )

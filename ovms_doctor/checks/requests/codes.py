@@ -133,7 +133,7 @@ VALUES = Code(
     name="request-values-missing",
     severity="error",
     summary="An input has more or fewer values or bytes than its shape requires",
-    remedy="Send as many values as the shape has elements, either in the JSON or in the buffer behind it.",
+    remedy="Send as many values as the shape has elements, either in the JSON or in the buffer after it.",
     log=(
         "Invalid number of values in tensor proto container",
         "Invalid content size of tensor proto",

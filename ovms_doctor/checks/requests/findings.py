@@ -196,9 +196,7 @@ def _remedy(code: Code, verdict: RequestVerdict) -> Remedy:
     if verdict.corrected is not None:
         command = corrected_text(verdict.corrected, verdict.request)
         if command is None:
-            steps.append(
-                Step("Leave the buffers behind the JSON as they are: the request is answered with 200.")
-            )
+            steps.append(Step("Keep the buffers after the JSON unchanged: the request is answered with 200."))
         elif len(command) > _LONGEST_COMMAND:
             steps.append(
                 Step("The whole request that is answered with 200 is request.corrected of --format json.")
@@ -287,7 +285,7 @@ def error_text_findings(proof: ErrorProof | None, models: ServedModels) -> tuple
     ]
     sentences = [_proved(proof, parts)]
     if expected_inputs:
-        sentences.append(f"The models take: {'; '.join(expected_inputs[:5])}.")
+        sentences.append(f"The models accept: {'; '.join(expected_inputs[:5])}.")
     sentences.append("Give the request itself, and its corrected form is shown.")
     return (
         Finding(

@@ -243,7 +243,7 @@ def _limits(servers: list[ServerLog]) -> Iterator[str]:
             sum(server.events.problems.left_out for server in servers),
             "warnings and errors are not distinguished",
         ),
-        (sum(server.events.servables_left_out for server in servers), "changes of servables are left out"),
+        (sum(server.events.servables_left_out for server in servers), "changes of servables are omitted"),
         (sum(server.events.changes_left_out for server in servers), "changes are left out"),
         (sum(server.events.starts_left_out for server in servers), "starts are left out"),
         (

@@ -168,7 +168,7 @@ def _check_size(buffers: list[bytes]) -> None:
 def _tensor_array(item: Instance) -> Array:
     data, name = item.attributes.get("data"), text_of(item.attributes.get("name"))
     if not isinstance(data, Array):
-        raise ClientError(f"the input {name} gets no data before infer is called")
+        raise ClientError(f"the input {name} receives no data before infer is called")
     shape = data.shape if data.shape is not None else shape_of(item.attributes.get("shape"))
     if shape is None:
         raise ClientError(f"the shape of the input {name} is not known")

@@ -326,7 +326,7 @@ class _Snippet:
             try:
                 return holder[key]  # type: ignore[index]
             except (KeyError, IndexError, TypeError):
-                return Unknown("an item that is not there")
+                return Unknown("an item that does not exist")
         if isinstance(holder, Instance) and isinstance(key, str):
             return holder.child(f"[{key}]")
         return Unknown("an item")

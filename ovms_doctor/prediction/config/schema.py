@@ -347,7 +347,7 @@ def hint_for(found: Violation, release: Release) -> str:
         return "base_path is optional only since OVMS 2025.1."
     if found.keyword == "maxProperties" and found.schema.endswith("model_config"):
         return (
-            "Since OVMS 2024.0 “config” is the only key that an entry may have, and it may not be repeated."
+            "Since OVMS 2024.0 “config” is the only key that an entry can have, and it must not be repeated."
         )
     if found.keyword == "oneOf" and key == "model_version_policy":
         return (

@@ -10,7 +10,7 @@ _NUMBERS = {"NaN": "NaN", "Infinity": "Infinity", "inf": "inf", "nan": "nan"}
 #: Beginnings of RapidJSON's messages, with their explanations.
 _ERRORS = {
     "The document root must not be followed": "there is text after its end",
-    "Missing a colon": "a colon is missing behind the key",
+    "Missing a colon": "a colon is missing after the key",
     "Missing a closing quotation mark": "a string is not closed: a double quote is missing",
     **dict.fromkeys(
         ("Invalid escape character", "Incorrect hex digit"),

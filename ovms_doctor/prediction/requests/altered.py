@@ -69,7 +69,7 @@ def _tfs(document: dict[str, Any], model_inputs: tuple[ServedInput, ...]) -> lis
     if precisions & _INTEGERS and any(isinstance(v, float) and not v.is_integer() for v in _flat(values)):
         found.append(("The model takes integers: the server removes the fractions.", "$"))
     if "FP16" in precisions:
-        found.append(("Over this API the server takes the integer part of FP16 values as their bits.", "$"))
+        found.append(("Over this API the server reads the integer part of FP16 values as their bits.", "$"))
     return found
 
 

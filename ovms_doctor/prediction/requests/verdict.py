@@ -183,7 +183,7 @@ def _compared(tensor: InferTensor, item: ServedInput, size: int | None, release:
     if encoded:
         hint = processing_hint(item, release)
         if hint == "none":
-            return "takes no strings or images"
+            return "accepts no strings or images"
         return "" if len(tensor.shape) == 1 else "one dimension is needed for encoded data"
     if tensor.datatype not in (item.datatype, item.precision):
         return f"datatype {item.datatype} is needed"

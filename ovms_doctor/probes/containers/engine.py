@@ -94,9 +94,7 @@ def _client(timeout: float, found: dict[str, Any]) -> Any:
 
 def _query(name: str, timeout: float, found: dict[str, Any]) -> None:
     if not _NAME.fullmatch(name):
-        raise ContainerLookupError(
-            "That can be neither a name nor an id of a container: docker ps -a lists them."
-        )
+        raise ContainerLookupError("That cannot be the name or id of a container: docker ps -a lists them.")
     end = time.monotonic() + timeout
     client = _client(timeout, found)
     import docker.errors
@@ -170,8 +168,9 @@ def endpoint() -> dict[str, Any]:
         # The SDK reaches an engine by ssh only with this package, which ovms-doctor does not depend on.
         if importlib.util.find_spec("paramiko") is None:
             raise ContainerLookupError(
-                "The container engine is to be reached by ssh, which needs the Python package paramiko: "
-                "python3 -m pip install paramiko installs it; or save docker inspect, and give it with --inspect."
+                "The container engine is reached over ssh, which needs the Python package paramiko: "
+                "python3 -m pip install paramiko installs it. Or save the output of docker inspect, and "
+                "use --inspect."
             )
     elif separator and scheme not in ("unix", "tcp", "http", "https"):
         raise ContainerLookupError(
@@ -217,8 +216,8 @@ def _local_socket() -> str:
         except OSError:
             continue
     raise ContainerLookupError(
-        f"No container engine is found on this host: there is no socket {paths[0]} and none of Podman's. "
-        "DOCKER_HOST tells where it is; a saved docker inspect is read with --inspect."
+        f"No container engine was found on this host: neither the socket {paths[0]} nor one of Podman "
+        "exists. Set its address in DOCKER_HOST, or use --inspect with a saved docker inspect."
     )
 
 
@@ -230,8 +229,8 @@ def _try_socket(path: str, timeout: float) -> None:
             trial.connect(path)
         except PermissionError:
             raise ContainerLookupError(
-                f"The socket {path} of the container engine is not for this user: use sudo, or join its group "
-                '(sudo usermod -aG docker "$USER", then log in again).'
+                f"The socket {path} of the container engine is not accessible to this user: use sudo, or join its "
+                'group (sudo usermod -aG docker "$USER", then log in again).'
             ) from None
         except FileNotFoundError:
             raise ContainerLookupError(
@@ -273,7 +272,7 @@ def _no_such(client: Any, name: str, address: str) -> str:
     close = [item for item in names if name.lower() in item.lower() or item.lower() in name.lower()]
     close += similar_names(name, names, 3, 0.5)
     listed = ", ".join(dict.fromkeys(close[:4]))
-    hint = f"did you mean {listed}?" if listed else "docker ps -a lists those that there are."
+    hint = f"did you mean {listed}?" if listed else "docker ps -a lists the existing containers."
     return f"The container engine at {address} has no container {name}: {hint}"
 
 
@@ -287,7 +286,7 @@ def _info(client: Any, problems: list[str]) -> dict[str, Any]:
             {"Name": str(item.get("Name"))} for item in client.version().get("Components") or ()
         ]
     except Exception as error:  # noqa: BLE001 - the container is known nevertheless
-        problems.append(f"The engine does not tell of itself ({type(error).__name__}).")
+        problems.append(f"The engine does not report its own settings ({type(error).__name__}).")
     return found
 
 
@@ -357,24 +356,26 @@ def explained_error(error: BaseException, address: str) -> ContainerLookupError:
         if isinstance(cause, requests.exceptions.Timeout | TimeoutError):
             return ContainerLookupError(f"{engine} does not answer in time.", timed_out=True)
         if isinstance(cause, PermissionError):
-            return ContainerLookupError(f"{engine} is not for this user: use sudo, or join the group docker.")
+            return ContainerLookupError(
+                f"{engine} is not accessible to this user: use sudo, or join the group docker."
+            )
         if isinstance(cause, ConnectionRefusedError):
             return ContainerLookupError(f"{engine} is not running: no process listens there.")
         if isinstance(cause, socket.gaierror):
-            return ContainerLookupError(f"{engine} is not found: no host has that name.")
+            return ContainerLookupError(f"{engine} was not found: no host has that name.")
         # docker.errors.APIError is one as well.
         if isinstance(cause, requests.exceptions.HTTPError):
             status = getattr(cause.response, "status_code", "an error")
             return ContainerLookupError(
-                f"{engine} answers with HTTP {status} instead of telling of the container."
+                f"{engine} answers with HTTP {status} instead of describing the container."
             )
     for cause in _causes(error):
         if isinstance(cause, _tls_errors()):
             return ContainerLookupError(
-                f"{engine} is not reached over TLS: DOCKER_TLS_VERIFY and DOCKER_CERT_PATH tell how."
+                f"{engine} cannot be reached over TLS: check DOCKER_TLS_VERIFY and DOCKER_CERT_PATH."
             )
         if isinstance(cause, broken):
-            return ContainerLookupError(f"{engine} breaks off the connection before it has answered.")
+            return ContainerLookupError(f"{engine} closes the connection before it has answered.")
         if isinstance(cause, ValueError | KeyError | TypeError):
             return ContainerLookupError(f"{engine} answers, but not as Docker does.")
     return ContainerLookupError(f"{engine} cannot be queried ({type(error).__name__}).")

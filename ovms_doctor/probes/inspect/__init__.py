@@ -128,7 +128,10 @@ def _as(requested: ModelFormat, found: ModelFormat, inspection: ModelInspection)
     if requested == found:
         return inspection
     path = inspection.files[0].path
-    detail = f"The file is {_NAMES[found]}, not {_NAMES[requested]} as its name says; OpenVINO reads it nevertheless"
+    detail = (
+        f"The file is {_NAMES[found]}, not {_NAMES[requested]} as its name indicates; OpenVINO reads it "
+        "nevertheless"
+    )
     fault = Fault(faults.WRONG_FORMAT, path, False, detail, f"contents of {_NAMES[found]}")
     return replace(inspection, format=requested, faults=(fault, *inspection.faults))
 

@@ -100,9 +100,7 @@ def recognise(head: bytes, size: int) -> Head | None:
         if head[offset : offset + len(magic)] == magic:
             return Head(faults.WRONG_FORMAT, f"{_article(name)} {name}", f"signature {_hex(magic)}")
     if not head.strip(b"\0"):
-        return Head(
-            faults.ZERO_FILLED, "nothing but zeros", f"the first {len(head)} of {size} bytes are zero"
-        )
+        return Head(faults.ZERO_FILLED, "only zeros", f"the first {len(head)} of {size} bytes are zero")
     if _HTML.search(head[:1024]):
         title = _TITLE.search(head)
         text = "" if title is None else f' with the title "{html.unescape(printable(title[1]))}"'

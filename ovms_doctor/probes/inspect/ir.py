@@ -123,14 +123,14 @@ def _header_version(plain: bytes, document: Document) -> int | None:
 
 def _no_net(path: str, document: Document, malformed: XmlError | None) -> Fault:
     if document.root is not None:
-        detail = f"The first element is <{printable(document.root)}>, not <net>: this is no OpenVINO IR"
+        detail = f"The first element is <{printable(document.root)}>, not <net>: this is not an OpenVINO IR"
         return Fault(faults.NOT_IR, path, True, detail, f"<{printable(document.root)}>")
     if malformed is not None:
-        detail = f"The file is no XML or breaks off before its first element ends ({malformed.reason})"
+        detail = f"The file is not XML, or it ends before its first element is complete ({malformed.reason})"
         return Fault(
             faults.XML_MALFORMED, path, True, detail, f"{malformed.reason} at byte {malformed.offset}"
         )
-    return Fault(faults.NOT_IR, path, True, "The file has no XML element at all", "no <net>")
+    return Fault(faults.NOT_IR, path, True, "The file has no XML element", "no <net>")
 
 
 def _malformed(path: str, malformed: XmlError, size: int) -> Fault:
@@ -145,7 +145,8 @@ def _wrong_version(path: str, document: Document) -> Fault:
     number = unsigned(document.version)
     if number in (10, 11):
         detail = (
-            f"Byte {_HEADER_BYTES} of the file cuts the version of <net>, and OpenVINO takes the first half"
+            f"Byte {_HEADER_BYTES} of the file splits the version of <net>, and OpenVINO reads only the "
+            "first part"
         )
     elif number is not None and number < 10:
         detail += ": convert the original model again"

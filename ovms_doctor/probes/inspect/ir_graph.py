@@ -271,7 +271,7 @@ class Reader(Elements):
         if layer.number is None:
             self._bad(f"Layer {layer.name} has no usable id", found, "id")
         if version is None:
-            detail = f"Layer {layer.name} ({layer.type}) does not say which opset it belongs to"
+            detail = f"Layer {layer.name} ({layer.type}) does not name the opset that it belongs to"
             self._problem(
                 faults.LAYER_WITHOUT_VERSION,
                 detail,
@@ -379,7 +379,7 @@ class Reader(Elements):
         for end in ("from-layer", "from-port", "to-layer", "to-port"):
             number = unsigned(found.get(end))
             if number is None:
-                self._bad("An edge does not say properly what it connects", found, end)
+                self._bad("An edge does not name what it connects", found, end)
                 return _Context.SKIPPED
             ends.append(number)
         self._graphs[-1].edges.append(Edge(*ends))

@@ -218,7 +218,7 @@ class _Judge:
         data = layer.data
         name = layer.name
         if data is None:
-            detail = f"Constant {name} does not say where its values are"
+            detail = f"Constant {name} does not name the position of its values"
             self._problem(faults.WEIGHTS_BAD_REFERENCE, detail, "no <data>", fatal=reached)
             return
         kind = printable(data.get("element_type"))

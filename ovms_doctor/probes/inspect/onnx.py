@@ -257,7 +257,9 @@ def _external(path: str, tensors: list[_External], files: list[FileSample]) -> l
     for tensor in tensors:
         location = tensor.location
         if location is None or "\0" in location:
-            fault = _fault(faults.EXTERNAL_DATA_MISSING, path, tensor, "names no file for it", "no location")
+            fault = _fault(
+                faults.EXTERNAL_DATA_MISSING, path, tensor, "does not name a file for it", "no location"
+            )
             faulty.setdefault((fault.kind, ""), (fault, 0))
             continue
         full = os.path.join(base, location)
@@ -276,16 +278,21 @@ def _judge(tensor: _External, location: str, full: str, root: str, size: int | N
     """Returns the fault of an external tensor. Source: messages of the ONNX frontend of 2026.4.1, each case tried."""
     real = os.path.realpath(full)
     if os.path.lexists(full) and not real.startswith(root.rstrip("/") + "/"):
-        predicate = f"is kept in {location}, which is outside of the model's directory ({real})"
+        predicate = f"is stored in {location}, which is outside of the model's directory ({real})"
         return _fault(faults.EXTERNAL_DATA_OUTSIDE, full, tensor, predicate, f"{location} resolves to {real}")
     if size is None:
-        predicate = f"is kept in {location}, which is not there"
+        predicate = f"is stored in {location}, which does not exist"
         return _fault(faults.EXTERNAL_DATA_MISSING, full, tensor, predicate, f"stat {location}: no such file")
     if not re.fullmatch(r"[0-9]{1,19}", tensor.offset) or not re.fullmatch(r"[0-9]{1,19}", tensor.length):
         # std::stoull accepts more than this pattern, so this proves nothing by itself.
         wrong = f"offset={tensor.offset!r:.40} length={tensor.length!r:.40}"
         return _fault(
-            faults.EXTERNAL_DATA_TOO_SMALL, full, tensor, f"has no usable place in {location}", wrong, False
+            faults.EXTERNAL_DATA_TOO_SMALL,
+            full,
+            tensor,
+            f"has no usable position in {location}",
+            wrong,
+            False,
         )
     offset, length = int(tensor.offset), int(tensor.length)
     if size == 0 or offset + length > size:
@@ -295,7 +302,7 @@ def _judge(tensor: _External, location: str, full: str, root: str, size: int | N
         return _fault(faults.EXTERNAL_DATA_TOO_SMALL, full, tensor, predicate, f"{location}: {size} bytes")
     have = length or size
     if tensor.need is not None and have != tensor.need:
-        predicate = f"has {tensor.need} bytes, but {have} are kept in {location}"
+        predicate = f"has {tensor.need} bytes, but {have} are stored in {location}"
         return _fault(
             faults.EXTERNAL_DATA_TOO_SMALL, full, tensor, predicate, f"length={length}", have < tensor.need
         )

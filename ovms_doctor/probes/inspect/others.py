@@ -101,7 +101,8 @@ def inspect_tflite(path: str, source: Source) -> ModelInspection:
             subgraphs = _number(source, vector, 4)
     except ProtobufError as error:
         detail = (
-            f"The TensorFlow Lite file has {source.size} bytes and points beyond its end ({error.reason})"
+            f"The TensorFlow Lite file has {source.size} bytes and refers to bytes beyond its end "
+            f"({error.reason})"
         )
         return ModelInspection("tflite", files, (_truncated(path, detail, error),))
     if subgraphs == 0:
@@ -254,7 +255,7 @@ def _missing_variables(path: str, files: tuple[FileSample, ...]) -> list[Fault]:
     if index and data:
         return []
     missing = "variables.index" if not index else "variables.data-*"
-    detail = f"The graph has variables, but variables/{missing} is not there"
+    detail = f"The graph has variables, but variables/{missing} does not exist"
     evidence = f"in variables/: {', '.join(names[:5]) or 'nothing'}"
     directory = os.path.join(path, "variables")
     return [Fault(faults.SAVED_MODEL_VARIABLES_MISSING, directory, False, detail, evidence)]

@@ -89,7 +89,7 @@ def _not_opened(path: str, error: OSError, verdict: Verdict) -> tuple[Fault, ...
     other = _other_case(path)
     if other is not None:
         detail = f"The weights are in {other}, but OpenVINO looks for {name}, and case matters"
-        evidence = f"{other} is there, {name} is not"
+        evidence = f"{other} exists, {name} does not"
         return (Fault(faults.WEIGHTS_SUFFIX_CASE, _beside(path, other), True, detail, evidence),)
     unassigned = _unassigned_weights(path)
     needed = needed_bytes(verdict.constants)
@@ -97,7 +97,7 @@ def _not_opened(path: str, error: OSError, verdict: Verdict) -> tuple[Fault, ...
     if other is not None:
         beside = f"{other}, which has no .xml of its own, is next to it"
         detail = f"The model has constants, and their file is {name}; {beside}"
-        evidence = f"{other} is there, {name} is not"
+        evidence = f"{other} exists, {name} does not"
         return (Fault(faults.WEIGHTS_OTHER_NAME, _beside(path, other), True, detail, evidence),)
     detail = f"The model has constants, but there is no weights file {name} beside it"
     if len(unassigned) == 1:
@@ -186,21 +186,21 @@ def _too_small(path: str, size: int, constants: Sequence[Constant]) -> Fault | N
     needed = needed_bytes(constants)
     predicate = "is empty" if size == 0 else f"has {size} bytes"
     detail = (
-        f"The weights file {os.path.basename(path)} {predicate}, the model needs {needed}: "
-        f"{len(outside)} of {len(constants)} constants lie beyond its end"
+        f"The weights file {os.path.basename(path)} {predicate}, the model needs {needed}: {len(outside)} "
+        f"of {len(constants)} constants are beyond its end"
     )
     evidence = f"constant {first.layer} needs bytes {first.offset} to {first.offset + first.size}"
     return Fault(faults.WEIGHTS_TOO_SMALL, path, bool(reached), detail, evidence)
 
 
 def _unwritten(descriptor: int, path: str, size: int, constants: Sequence[Constant]) -> list[Fault]:
-    """Returns faults for zeros that no program wrote: holes, zeros at the end, nothing but zeros."""
+    """Returns faults for zeros that no program wrote: holes, zeros at the end, only zeros."""
     name = os.path.basename(path)
     if size < _ALL_ZERO_FROM:
         return []
     start = _zero_tail(descriptor, size)
     if start == 0 or (size - start >= _ZERO_SEARCH and _all_zero(descriptor, size)):
-        detail = f"The weights file {name} holds nothing but zeros, {size} bytes of them"
+        detail = f"The weights file {name} contains only zeros, {size} bytes of them"
         return [Fault(faults.WEIGHTS_ALL_ZERO, path, False, detail, "every block that was read is zero")]
     missing, first = _holes(descriptor, size)
     if missing >= _ZERO_RUN:
@@ -210,7 +210,7 @@ def _unwritten(descriptor: int, path: str, size: int, constants: Sequence[Consta
     if size - start >= _ZERO_RUN and cut is not None and cut.offset + cut.size - start >= _ZERO_RUN:
         detail = (
             f"The last {size - start} bytes of {name} are zeros, beginning in the middle of constant "
-            f"{cut.layer}: the copy probably broke off"
+            f"{cut.layer}: the copy was probably interrupted"
         )
         return [Fault(faults.WEIGHTS_ZERO_TAIL, path, False, detail, f"zeros from byte {start} to {size}")]
     return []

@@ -58,13 +58,13 @@ def zero_inputs(rows: Sequence[tuple[str, str, Sequence[int]]]) -> tuple[ZeroInp
     found = []
     for name, datatype, shape in rows:
         if datatype == "BYTES":
-            return f"its input {name[:60]} takes strings or images, which zeros are not"
+            return f"its input {name[:60]} accepts only strings or images, not zeros"
         if datatype not in _SIZES:
             return f"its input {name[:60]} has the datatype {datatype[:20]}"
         found.append(ZeroInput(name, datatype, tuple(size if size > 0 else 1 for size in shape)))
         if sum(item.numbers for item in found) > _MOST_NUMBERS:
             return f"its inputs hold more than {_MOST_NUMBERS:,} numbers"
-    return tuple(found) if found else "its metadata name no input"
+    return tuple(found) if found else "its metadata names no input"
 
 
 def sent_phrase(inputs: Sequence[ZeroInput]) -> str:

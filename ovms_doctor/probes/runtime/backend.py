@@ -40,9 +40,7 @@ def error_text(error: BaseException) -> str:
         # The binding could not convert what() to a Python text: its bytes are in the exception.
         return bytes(error.object).decode("utf-8", "surrogateescape")
     if isinstance(error, UnicodeEncodeError):
-        raise RuntimeUnavailableError(
-            "this OpenVINO's Python binding takes no path that is not UTF-8"
-        ) from error
+        raise RuntimeUnavailableError("this OpenVINO's Python binding accepts only paths in UTF-8") from error
     if isinstance(error, AttributeError | ImportError) or "incompatible function arguments" in str(error):
         text = " ".join(str(error).split())
         raise RuntimeUnavailableError(

@@ -82,7 +82,7 @@ class Models:
         if isinstance(stop, Failure) and isinstance(question, LoadModel | LoadPipeline | LoadExtension):
             denial = stop.denial
             return Unavailable(
-                f"the server's user may not {denial.right} {denial.path}"
+                f"the server's user has no permission to {denial.right} {denial.path}"
                 if denial
                 else os.strerror(stop.errno)
             )
@@ -131,7 +131,7 @@ class Models:
                 entry = self._entries[server] = self._enter(server, base)
             if entry.opened is None:
                 return Unavailable(
-                    f"the server's user may not reach {self._table.to_host(server)} on this host"
+                    f"the server's user has no permission to reach {self._table.to_host(server)} on this host"
                 )
             names = entry.names
             # A file that is itself a root has no path below it: its weights are a root of their own.

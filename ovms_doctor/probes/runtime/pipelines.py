@@ -88,7 +88,9 @@ class Pipelines:
         process's present user may not read the libraries."""
         for directory in self._directories:
             if not os.access(directory, os.R_OK | os.X_OK):
-                raise RuntimeUnavailableError(f"user {os.getuid()} may not read OpenVINO GenAI's libraries")
+                raise RuntimeUnavailableError(
+                    f"user {os.getuid()} has no read permission on OpenVINO GenAI's libraries"
+                )
         config = {key: json.loads(value) for key, value in properties}
         growth = address_space_growth(size_below(path), "compile", self.memory_limit, os.cpu_count() or 1)
         outcome: Literal["ok", "failed", "out_of_memory"] = "ok"

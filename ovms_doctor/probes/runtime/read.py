@@ -142,7 +142,7 @@ class Runtime:
         backend = self._ready()
         if not backend.can_reach_libraries():
             raise RuntimeUnavailableError(
-                f"user {os.getuid()} may not read the directory of OpenVINO's libraries"
+                f"user {os.getuid()} has no read permission on the directory of OpenVINO's libraries"
             )
         file = f"{path}saved_model.pb" if path.endswith("/") else path
         size = _stat_size(file)
@@ -188,7 +188,7 @@ class Runtime:
             step = error.step if isinstance(error, PreparationError) else ""
             outcome = "out_of_memory" if OUT_OF_MEMORY.search(message) else "failed"
             if not message:  # the package, with a Python whose exceptions lose such texts
-                detail = "OpenVINO's text was lost, for it is not UTF-8"
+                detail = "OpenVINO's text was lost, because it is not UTF-8"
         except MemoryError:  # Python's own
             outcome = "out_of_memory"
         if outcome == "out_of_memory":

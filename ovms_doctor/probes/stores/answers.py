@@ -65,7 +65,7 @@ def system_message(error: BaseException) -> str:
     if isinstance(error, ssl.SSLError):
         return getattr(error, "verify_message", "") or error.reason or ""
     if isinstance(error, IncompleteRead):
-        return "the answer breaks off before its announced end"
+        return "the answer ends before its announced length"
     return (isinstance(error, OSError) and error.strerror) or ""
 
 

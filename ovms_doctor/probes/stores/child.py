@@ -134,7 +134,7 @@ class _StoreHandler:
                     url = copy.access.url(copy.prefix + file.name)
                     return Unavailable(f"{url} has changed since it was listed")
         except OSError as error:
-            return Unavailable(f"it cannot be written down here: {error.strerror}")
+            return Unavailable(f"it cannot be written on this host: {error.strerror}")
         return StoreResponse()
 
 

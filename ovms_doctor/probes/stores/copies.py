@@ -167,7 +167,7 @@ class Copies:
                 os.mkdir(job.directory, 0o700)
         except OSError as error:
             return Unavailable(
-                f"{size_text(needed)} to download, and nowhere to put it (TMPDIR names a place): "
+                f"{size_text(needed)} to download, but no directory to store it (set TMPDIR): "
                 f"{error.strerror}"
             )
         if needed <= free:

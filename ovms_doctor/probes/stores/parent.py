@@ -42,7 +42,7 @@ _LEAST_RATE = 1_000_000
 #: After this number of questions without an answer in time, no further ones are sent to the same store.
 _MOST_TIMEOUTS = 3
 _UNRESPONSIVE = Unavailable(
-    "the store did not answer others in time, and is not queried any more", timed_out=True
+    "the store did not answer earlier requests in time, and is no longer queried", timed_out=True
 )
 
 
@@ -190,7 +190,9 @@ class StoreCollector:
             elif isinstance(answer, Unavailable):
                 self._files[question.path] = answer.reason
             else:
-                self._files[question.path] = "it is not there, or the server's user may not read it"
+                self._files[question.path] = (
+                    "it does not exist, or the server's user has no read permission on it"
+                )
         # The children have only the files from their start.
         if self._pool is not None:
             self._pool.close()
@@ -227,7 +229,7 @@ def _answered(answer: Answer | ChildExit) -> Answer:
     if answer.started:
         # Its standard error may contain the secrets of its requests.
         answer = replace(answer, stderr="")
-    return Unavailable(f"the process that asks the store failed: {answer}", answer.timed_out)
+    return Unavailable(f"the process that queries the store failed: {answer}", answer.timed_out)
 
 
 def _timed_out(answer: Answer) -> bool:

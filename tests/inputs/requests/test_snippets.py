@@ -201,7 +201,7 @@ def _request(text: str) -> ClientRequest:
         ("client.infer(unknown(), [])", "the model of the request is not known"),
         ("client.infer(*unknown)", "the arguments of a call are not known"),
         ("client.infer(**unknown)", "the arguments of a call are not known"),
-        ("client.infer('fc', [httpclient.InferInput('x', [1], 'FP32')])", "gets no data before infer is called"),
+        ("client.infer('fc', [httpclient.InferInput('x', [1], 'FP32')])", "receives no data before infer is called"),
         ("i = httpclient.InferInput('x', [1, 3], 'FP32'); i.set_data_from_numpy(unknown())", "are not known"),
         ("i = httpclient.InferInput('x', unknown(), 'FP32'); "
          "i.set_data_from_numpy(np.load('x.npy').astype('float32')); client.infer('fc', [i])",

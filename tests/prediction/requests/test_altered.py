@@ -15,7 +15,7 @@ RAGGED = "The rows of the data have different lengths"
 CUT = "Values outside of"
 INFINITE = "Values beyond the range of FP32"
 FRACTIONS = "The model takes integers"
-HALF = "Over this API the server takes the integer part of FP16"
+HALF = "Over this API the server reads the integer part of FP16"
 
 
 def found(api: Api, document: Any, precision: str = "FP32", **more: Any) -> list[str]:

@@ -201,7 +201,7 @@ def test_names_that_are_not_utf8(tmp_path: Path, package_path: list[str]) -> Non
     if second["message"] or not package_path:
         assert f'Unable to read the model: "{bad}"' in second["message"]
     else:  # the package, with a Python that drops such texts
-        assert second["detail"] == "OpenVINO's text was lost, for it is not UTF-8"
+        assert second["detail"] == "OpenVINO's text was lost, because it is not UTF-8"
 
 
 def test_a_crash_ends_the_process_by_its_signal(tmp_path: Path) -> None:

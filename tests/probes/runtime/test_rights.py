@@ -79,7 +79,7 @@ def test_libraries_for_one_user_only_are_not_a_failure_of_the_model(
     outcome = run([(models[0], "read")], path=[str(home / "site")], lose=str(libraries))
     assert outcome.loads == []
     reason = outcome.only("unavailable")
-    assert reason.endswith("may not read the directory of OpenVINO's libraries")
+    assert reason.endswith("has no read permission on the directory of OpenVINO's libraries")
 
 
 def test_libraries_by_links_that_cannot_be_followed_are_not_a_failure_of_the_model(
@@ -89,7 +89,9 @@ def test_libraries_by_links_that_cannot_be_followed_are_not_a_failure_of_the_mod
     home = make_package(libraries="links")
     outcome = run([(each_format(public_dir)[0], "read")], path=[str(home / "site")], lose=str(home))
     assert outcome.loads == []
-    assert outcome.only("unavailable").endswith("may not read the directory of OpenVINO's libraries")
+    assert outcome.only("unavailable").endswith(
+        "has no read permission on the directory of OpenVINO's libraries"
+    )
 
 
 def forbidden(loads: list[tuple[str | Path, str]], home: Path, **job: object) -> Outcome:

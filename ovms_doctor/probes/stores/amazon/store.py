@@ -150,7 +150,7 @@ class AmazonStore:
         try:
             descriptor = os.open(path, flags, 0o600)
         except OSError as error:
-            return Unavailable(f"no file can be made for it: {error.strerror}")
+            return Unavailable(f"no file can be created for it: {error.strerror}")
         with open(descriptor, "wb", buffering=0) as file:
             answer = self._request("GetObject", lambda: self._whole(key, file))
         if not isinstance(answer, StoreResponse):
@@ -198,9 +198,9 @@ class AmazonStore:
                 return found
             refusal = found
         except OSError as error:
-            return Unavailable(f"it cannot be written down here: {error.strerror or type(error).__name__}")
+            return Unavailable(f"it cannot be written on this host: {error.strerror or type(error).__name__}")
         except UnicodeError:
-            return Unavailable("its name is not UTF-8, which S3's keys are")
+            return Unavailable("its name is not UTF-8, but S3's keys are")
         except Exception as error:  # noqa: BLE001 - the library's own sentences may hold what is secret
             return _cannot(error)
         return replace(refusal, message=self._hidden(refusal.message), code=self._hidden(refusal.code))
@@ -222,7 +222,7 @@ class AmazonStore:
             # A web page, for which the library reports 500: a login, or the store's own console.
             return StoreRefusal(call, 200, problem="unreadable", host=host)
         if call == "ListObjects" and not code and headers.get("content-type", "").startswith("text/html"):
-            message = "a page for people, and no answer of a store's"
+            message = "a web page, not the answer of a store"
         if call == "HeadBucket" and status == 403 and self._access.credentials != "anonymous":
             code = "RequestTimeTooSkewed" if _is_skewed(headers.get("date", "")) else code
         region = self._region(error.get("Region") or headers.get("x-amz-bucket-region"))
@@ -321,5 +321,5 @@ def _is_proxys(headers: Mapping[str, str]) -> bool:
 def _cannot(error: Exception) -> Unavailable:
     """Returns that the library sent no request. Its message may contain a proxy's password."""
     if type(error).__name__ == "ParamValidationError":
-        return Unavailable("boto3 does not ask for a bucket or key of such a name")
-    return Unavailable(f"boto3 cannot ask there ({type(error).__name__})")
+        return Unavailable("boto3 does not accept a bucket or key with such a name")
+    return Unavailable(f"boto3 cannot send the request ({type(error).__name__})")

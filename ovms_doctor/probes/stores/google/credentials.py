@@ -108,7 +108,7 @@ def read_credentials(content: bytes, proxy: StoreProxy, self_signed: bool) -> Cr
     try:
         info = json.loads(content.removeprefix(b"\xef\xbb\xbf").decode("utf-8"))
     except (ValueError, RecursionError):
-        raise StoreClientError("the file with the server's Google credentials is no JSON") from None
+        raise StoreClientError("the file with the server's Google credentials is not JSON") from None
     if not isinstance(info, dict):
         raise StoreClientError("the file with the server's Google credentials holds no credentials")
     if info.get("universe_domain", _UNIVERSE) != _UNIVERSE:
@@ -119,7 +119,7 @@ def read_credentials(content: bytes, proxy: StoreProxy, self_signed: bool) -> Cr
         named = kind if isinstance(kind, str) and kind.isidentifier() and len(kind) < 40 else "this type"
         raise StoreClientError(f"Google credentials of {named} cannot be tried from here")
     if not authority_of(token_uri if isinstance(token_uri, str) else ""):
-        raise StoreClientError("the server's Google credentials name no address for tokens")
+        raise StoreClientError("the server's Google credentials have no address for tokens")
     names = ("private_key", "private_key_id", "refresh_token", "client_secret")
     texts = [info[name] for name in names if isinstance(info.get(name), str)]
     # Lines of a key may be quoted separately.

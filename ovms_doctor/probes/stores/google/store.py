@@ -137,7 +137,7 @@ class GoogleStore:
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
             descriptor = os.open(path, flags, 0o600)
         except OSError as error:
-            return Unavailable(f"no file can be made for it: {error.strerror}")
+            return Unavailable(f"no file can be created for it: {error.strerror}")
         with open(descriptor, "wb", buffering=0) as file:
             answer = self._request("GetObject", self._whole, key, file)
         if not isinstance(answer, StoreResponse):
@@ -254,9 +254,9 @@ class GoogleStore:
         except RequestNotSentError:
             return Unavailable(_OTHER)
         except UnicodeEncodeError:
-            return Unavailable("its name is not UTF-8, as every key there is")
+            return Unavailable("its name is not UTF-8, but every key is")
         except OSError as error:
-            return Unavailable(f"what came cannot be kept here: {error.strerror or error}")
+            return Unavailable(f"the answer cannot be saved on this host: {error.strerror or error}")
         except (ValueError, TypeError, KeyError, AttributeError):
             return self._unread(call)
 
@@ -342,7 +342,7 @@ class GoogleStore:
 
 
 _NO_ADDRESS = "its address is not valid for a request"
-_OTHER = "Google's library asks otherwise than the server's does"
+_OTHER = "Google's library sends other requests than the server's library"
 _SHORT = "fewer bytes arrived than were announced"
 
 

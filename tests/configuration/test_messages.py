@@ -249,7 +249,7 @@ def test_a_parameter_of_an_entry(parameters: dict[str, Any], code: str, message:
     assert (found.code, found.severity) == (code, "error" if is_refused else "warning")
     assert found.message == f"/c/config.json:1:68: {message}"
     assert (found.server_log[0], found.recovers) == (line, "config_change")
-    assert ("Only this entry is left out." in found.detail) is is_refused
+    assert ("The server does not load this entry." in found.detail) is is_refused
 
 
 # -- directories -----------------------------------------------------------------------------------------

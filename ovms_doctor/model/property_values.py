@@ -62,6 +62,8 @@ _ESCAPES = (
 )
 _ESCAPE_OR_BARE = lazy_pattern(f"{_ESCAPES}|(?P<bare>{_BARE})")
 _ESCAPE_OR_ANY = lazy_pattern(f"{_ESCAPES}|(?P<control>[\\x00-\\x1f])|.", re.DOTALL)
+#: A byte order mark and the beginning of a Git LFS pointer, in Latin-1.
+_MARK, _LFS = "\xef\xbb\xbf", "version https://git-lfs.github.com/spec/"
 #: A number's point or exponent, at which a parser of JSON can stop.
 _NUMBER_GOES_ON = lazy_pattern(r"(?<=[0-9])(?:\.|[eE][-+]?)")
 _SCALAR = lazy_pattern(r"-?\d+(?:\.\d*)?(?:[eE][-+]?\d+)?|true|false|null")
@@ -169,7 +171,13 @@ def hide_malformed(text: str) -> str:
 
 
 def _end_of_valid(text: str) -> int:
-    """Returns the position of the first error, or of a number or an escape with the error inside."""
+    """Returns the position of the first error, or of a number or an escape with the error inside. A byte order mark
+    is no error: some parsers skip it."""
+    if text.startswith(_MARK):
+        return len(_MARK) + _end_of_valid(text.removeprefix(_MARK))
+    if text.startswith(_LFS):
+        # The first line of the pointer that Git LFS leaves in place of a file shows what it is.
+        return text.find("\n") if "\n" in text else len(text)
     try:
         value = json.loads(text)
     except json.JSONDecodeError as error:
@@ -251,7 +259,8 @@ def _masked_word(word: str) -> str:
     """Returns a masked word after the first error; a word of only signs, as of a comment, unchanged."""
     if word in _WORDS or not any(map(str.isalnum, word)):
         return word
-    return "-" + _as_word(word[1:]) if word.startswith("-") else _as_word(word)
+    # The first sign shows a negative number, or a web page.
+    return word[0] + _as_word(word[1:]) if word[0] in "-<" else _as_word(word)
 
 
 def _masked_words(text: str) -> str:

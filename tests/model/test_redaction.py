@@ -233,6 +233,13 @@ def test_a_line_of_the_log_shows_everything_except_secrets(text: str, redacted: 
         ('{"a": "b\\n canary', '{"a": "xxx xxxxxx'),
         ('{"a": "\\users"}', '{"a": "\\uxxxx"}'),
         ('{"a": -canary}', '{"a": -xxxxxx}'),
+        ('\xef\xbb\xbf{"a": 1}', '\xef\xbb\xbf{"a": 1}'),
+        ('\xef\xbb\xbf{"a": canary}', '\xef\xbb\xbf{"a": xxxxxx}'),
+        ("<html>canary</html>", "<xxxxxxxxxxxxxxxxxx"),
+        (
+            "version https://git-lfs.github.com/spec/v1\noid canary\n",
+            "version https://git-lfs.github.com/spec/v1\nxxx xxxxxx\n",
+        ),
         ('{"a": 1}\0canary', '{"a": 1}\0xxxxxx'),
         ('{"a": "b\x01canary"}', '{"a": "b\x01xxxxxx"}'),
         ("HF_TOKEN=canary\nA=b", "xxxxxxxxxxxxxxx\nxxx"),

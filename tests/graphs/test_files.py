@@ -67,6 +67,28 @@ def stable_diffusion(public_dir: Path) -> Path:
     return serve(root, "image_generation")
 
 
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("lora/a.safetensors", []),
+        ("./lora/a.safetensors", []),
+        ("{root}/lora/a.safetensors", []),
+        ("a.safetensors", ["OVD366"]),
+        ("/nowhere/a.safetensors", ["OVD366"]),
+    ],
+)
+def test_an_adapter_of_a_diffusion_model(stable_diffusion: Path, path: str, expected: list[str]) -> None:
+    """`ov::genai::Adapter` throws for a file that does not exist, and the graph is not loaded."""
+    adapter = stable_diffusion / "lora" / "a.safetensors"
+    adapter.parent.mkdir()
+    adapter.write_bytes(b"\x08" + bytes(7) + b"{}      ")
+    adapter_path = path.format(root=stable_diffusion)
+    serve(
+        stable_diffusion, "image_generation", options=f'lora_adapters {{ alias: "a" path: "{adapter_path}" }}'
+    )
+    assert codes(check(stable_diffusion)) == expected
+
+
 @pytest.mark.parametrize("release", ["2025.2", "2026.0", "2026.3"])
 def test_a_whole_diffusion_model(stable_diffusion: Path, release: str) -> None:
     assert codes(check(stable_diffusion, release=release)) == []

@@ -151,6 +151,19 @@ def _voices(context: ServableContext, verdict: Verdict) -> Iterator[ServableFaul
         return
 
 
+def _missing_adapter(context: ServableContext) -> tuple[str, str] | None:
+    """Returns path and name of the first LoRA adapter that does not exist, relative to the graph's base path (since
+    v2026.2). The server loads them before the pipelines (image_gen/pipelines.cpp)."""
+    options = context.options
+    for adapter in options.messages("lora_adapters") if options is not None else ():
+        adapter_path = next(iter(adapter.texts("path")), "")
+        parent, _, name = adapter_path.rpartition("/")
+        beside = context.other_directory(parent or ("/" if adapter_path.startswith("/") else "."))
+        if name and not beside.has(name):
+            return beside.join(name), name
+    return None
+
+
 def image_generation_faults(context: ServableContext) -> Iterator[ServableFault]:
     """Yields the faults of ImageGenCalculator: all exceptions are caught."""
     directory, status = context.directory, "INTERNAL_ERROR"
@@ -158,6 +171,13 @@ def image_generation_faults(context: ServableContext) -> Iterator[ServableFault]
     line = "Failed to parse plugin config: "
     for each in (*image_settings(context), *property_faults(context, "failed", status, line)):
         yield each
+        return
+    adapter = _missing_adapter(context)
+    if adapter is not None:
+        path, name = adapter
+        yield context.fault(
+            "file_missing", "failed", path=path, subject=name, status=status, log=log, option="lora_adapters"
+        )
         return
     index = directory.json("model_index.json")
     if index.state != "ok":

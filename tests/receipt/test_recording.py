@@ -210,7 +210,7 @@ def test_a_third_party_check_does_not_pass_for_another(recording: tally.Tally, t
 def test_records_of_one_child_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(child, "LARGEST", 100)
     descriptor = os.memfd_create("records")
-    os.write(descriptor, child.WELL)
+    os.write(descriptor, child.COMPLETE)
     records = child.ChildRecords(descriptor)
     for number in range(100):
         records.add("r", (f"/path/{number}",))

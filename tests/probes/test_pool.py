@@ -101,7 +101,7 @@ def test_unused_early_questions_do_not_change_later_answers(tmp_path: Path) -> N
 def test_children_for_later_questions_start_early(
     monkeypatch: pytest.MonkeyPatch, questions: int, children: int
 ) -> None:
-    use_odd_workers(monkeypatch)
+    use_misbehaving_workers(monkeypatch)
     pool = Pool("load", ModelOptions(), 3)
     try:
         pool.warm(questions, 20)

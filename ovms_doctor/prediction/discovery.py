@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from functools import cache, lru_cache
 from typing import TypeAlias
 
@@ -19,6 +19,7 @@ from ovms_doctor.model.facts import (
     ListDirectory,
     Listing,
     PathStatus,
+    ReadFile,
     StatPath,
     Unavailable,
 )
@@ -69,7 +70,7 @@ class ThrownException(Struct, frozen=True):
 
 
 Discovery = FoundFile | FileNotFound | ThrownException
-QuestionsOfFile: TypeAlias = Callable[[FoundFile], tuple[Sequence[str], Sequence[AnyQuestion]]]
+QuestionsOfFile: TypeAlias = Callable[[FoundFile], Iterable[AnyQuestion]]
 
 
 class VersionDirectory(Struct, frozen=True):
@@ -107,8 +108,8 @@ def formats(release: Release) -> tuple[tuple[ModelFormat, tuple[str, ...]], ...]
 
 
 def find_model_file(version_directory: VersionDirectory, facts: Facts, ahead: QuestionsOfFile) -> Discovery:
-    """Returns the file that the server chooses, or how the search fails. ``ahead``: the absolute paths of a
-    found model's files, and the questions about them. Raises FactsMissingError, DetectionError."""
+    """Returns the file that the server chooses, or how the search fails. ``ahead``: the questions about the file
+    once it is found. Raises FactsMissingError, DetectionError."""
     release = version_directory.release
     if escapes(version_directory.path, release):
         return FileNotFound(
@@ -229,9 +230,10 @@ def _of_likely_file(
         ]
         if all(matches):
             found = _found(version_directory, listing, format_, suffixes, [match or "" for match in matches])
-            paths, questions = ahead(found)
+            questions = tuple(ahead(found))
             names = {entry.name for entry in listing.entries}
             # If the file is missing, a directory or a link, the search has to be followed first.
+            paths = [one.path for one in questions if isinstance(one, ReadFile)]
             known = all(
                 path.rpartition("/")[0] == version_directory.absolute_path
                 and path.rpartition("/")[2] in names

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Literal
 
 from msgspec import Struct
@@ -165,11 +164,13 @@ class Loader(Struct, frozen=True):
         return validation.judge(read, inputs, outputs)
 
     # -- before anything is opened -----------------------------------------------------------------
-    def _questions_of(self, found: FoundFile) -> tuple[list[str], Sequence[AnyQuestion]]:
-        """Returns the absolute paths of a model's files, and the questions about them, if they are regular files."""
+    def _questions_of(self, found: FoundFile) -> list[AnyQuestion]:
+        """Returns the questions about a model's files, if they are regular files."""
         absolute_path = absolute(found.path, self.working_directory)
-        paths = [full_path for _, full_path in _files_opened(found, absolute_path)]
-        return paths, self._model_questions(found, absolute_path)
+        return [
+            *(ReadFile(file, HEAD) for _, file in _files_opened(found, absolute_path)),
+            *self._model_questions(found, absolute_path),
+        ]
 
     def _denied(
         self,
@@ -187,18 +188,14 @@ class Loader(Struct, frozen=True):
             elif not status.missing:
                 return AccessFails(path, status, "read")
         # Nearly always it may open them, and then their content is needed.
-        self.facts.need(self._model_questions(found, absolute_path))
-        inspection = self.facts.ask(InspectModel(absolute_path, found.format))
-        # What was inspected as the server's user, this user may open.
-        questions = [
-            (path, question)
-            for path, full_path in readable
-            if self.facts.get(question := ReadFile(full_path, HEAD)) is not None
-            or not _was_opened(full_path, inspection)
-        ]
-        self.facts.need(question for _, question in questions)
-        for path, question in questions:
-            answer = self.facts.ask(question)
+        self.facts.need(
+            [
+                *(ReadFile(full_path, HEAD) for _, full_path in readable),
+                *self._model_questions(found, absolute_path),
+            ]
+        )
+        for path, full_path in readable:
+            answer = self.facts.ask(ReadFile(full_path, HEAD))
             if isinstance(answer, Unavailable):
                 raise DetectionError(path, answer)
             if isinstance(answer, Failure):
@@ -393,15 +390,6 @@ class Loader(Struct, frozen=True):
             return (last,)
         line = server_log.LAYOUT_REFUSED(side=side, model=self.model, version=version, what=reason)
         return line.rstrip("\n"), last
-
-
-def _was_opened(path: str, inspection: ModelInspection | Failure | Unavailable) -> bool:
-    """Whether an inspection without any fault read this file."""
-    return (
-        isinstance(inspection, ModelInspection)
-        and not inspection.faults
-        and any(sample.path == path and sample.size is not None for sample in inspection.files)
-    )
 
 
 def _is_regular(status: PathStatus | Failure | Unavailable) -> bool:

@@ -1,4 +1,4 @@
-"""Facts that are not collected, because a list of a directory or an inspection already shows them."""
+"""Facts that are not collected, because a list of a directory already shows them."""
 
 from __future__ import annotations
 
@@ -7,12 +7,8 @@ from msgspec.structs import replace
 from ovms_doctor.model.facts import (
     Answer,
     AnyQuestion,
-    FileSample,
-    InspectModel,
     ListDirectory,
     Listing,
-    ModelInspection,
-    ReadFile,
     StatPath,
 )
 from ovms_doctor.model.mounts import Mount
@@ -77,41 +73,3 @@ def test_a_mounted_file_is_found_although_the_list_lacks_it() -> None:
     files = MountedGraph(one_model(**{"/m/graph.pbtxt": "text"}).files)
     mounts = (Mount("/h/c", "/c"), Mount("/h/m", "/m"), Mount("/h/g", "/m/graph.pbtxt"))
     assert kinds(settle(replace(deployed("2026.3"), mounts=mounts), files)) == ["graph"]
-
-
-class Inspected(MemoryFiles):
-    """Inspections name the file that they opened."""
-
-    def answer(self, question: AnyQuestion) -> Answer:
-        answer = super().answer(question)
-        if isinstance(answer, ModelInspection):
-            return replace(answer, files=(FileSample(question.path, 4),))
-        return answer
-
-
-def reads(files: MemoryFiles) -> list[str]:
-    return [
-        question.path
-        for question in files.questions
-        if isinstance(question, ReadFile) and question.path.endswith(".onnx")
-    ]
-
-
-def test_a_file_that_was_inspected_without_a_fault_is_not_read_again() -> None:
-    files = Inspected(one_model().files)
-    plan = settle(deployed("2026.3"), files)
-    assert (plan.models[0].served, reads(files)) == ((1,), [])
-    assert InspectModel("/m/1/a.onnx", "onnx") in files.questions
-
-
-def test_a_file_whose_inspection_has_a_fault_is_read() -> None:
-    files = Inspected({**one_model().files, "/m/1/a.onnx": "broken"})
-    settle(deployed("2026.3"), files)
-    assert reads(files) == ["/m/1/a.onnx"]
-
-
-def test_an_inspection_that_names_no_opened_file_proves_no_right() -> None:
-    files = one_model()
-    files.denied["/m/1/a.onnx"] = "read"
-    plan = settle(deployed("2026.3"), files)
-    assert (plan.models[0].served, reads(files)) == ((), ["/m/1/a.onnx"])

@@ -70,7 +70,7 @@ def test_a_child_that_cannot_be_killed_is_reported(
 ) -> None:
     """Not every test machine can have a hanging mount: here the child's exit status never arrives, as if it
     waited in the kernel."""
-    monkeypatch.setattr(start, "PATIENCE", 0.0)
+    monkeypatch.setattr(start, "TIME_LIMIT", 0.0)
     left: list[int] = []
     with monkeypatch.context() as patched, LocalCollector(None, deadline=0.5) as collector:
         patched.setattr(start.os, "waitpid", lambda pid, options: left.append(pid) or (0, 0))

@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from ovms_doctor.checks.context import Context, quote
 from ovms_doctor.model.findings import Step
+from ovms_doctor.model.model_files import MODEL_SUFFIXES
 from ovms_doctor.model.names import is_remote
 
 
@@ -23,7 +24,6 @@ class ForeignFile(Struct, frozen=True):
     steps: tuple[Step, ...]
 
 
-_SERVED = (".xml", ".onnx", ".pdmodel", ".pdiparams", ".pb", ".tflite")
 _Steps = Callable[[Context, str], tuple[Step, ...]]
 
 
@@ -41,8 +41,9 @@ def foreign_file(context: Context, directory: str, names: Iterable[str]) -> Fore
 
 
 def holds_model(names: Iterable[str]) -> bool:
-    """Returns whether one of the files is a model in a format that OVMS reads; weights alone do not count."""
-    return any(name.lower().endswith(_SERVED) for name in names)
+    """Returns whether one of the files is a model in a format that OVMS reads; weights alone do not count: the server
+    loads a .bin only with its .xml, a .pdiparams only with its .pdmodel (modelinstance.cpp)."""
+    return any(name.lower().endswith(MODEL_SUFFIXES) for name in names)
 
 
 def _format_of(name: str) -> tuple[str, _Steps] | None:

@@ -64,6 +64,9 @@ def test_a_gguf_model_is_served_in_a_graph() -> None:
     [
         (["readme.txt"], None, False),
         (["model.bin"], None, False),
+        (["a.pdiparams"], None, False),
+        (["a.PDIPARAMS", "b.pt"], "b.pt", False),
+        (["a.pdmodel", "a.pdiparams", "b.pt"], "b.pt", True),
         *(([f"a{suffix}"], None, True) for suffix in (".xml", ".XML", ".onnx", ".pb", ".pdmodel", ".tflite")),
         (["b.pt", "a.zip"], "a.zip", False),
     ],

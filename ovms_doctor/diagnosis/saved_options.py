@@ -2,12 +2,37 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from msgspec import to_builtins
 from msgspec.structs import fields, replace
 
-from ovms_doctor.model.facts import Facts
+from ovms_doctor.model.facts import (
+    CheckWritable,
+    Facts,
+    FetchCopy,
+    HeadBucket,
+    InspectCopy,
+    InspectKeyFile,
+    InspectLibrary,
+    InspectModel,
+    InspectNetwork,
+    ListDenials,
+    ListDirectory,
+    ListStore,
+    LoadCopy,
+    LoadExtension,
+    LoadModel,
+    LoadPipeline,
+    ProbeWrite,
+    Question,
+    ReadFile,
+    ReadObject,
+    StatHost,
+    StatPath,
+    StatTimes,
+)
 from ovms_doctor.model.json_text import JsonFormatError, convert, map_text
 from ovms_doctor.model.option import options_of
 from ovms_doctor.model.options import CheckOptions
@@ -59,32 +84,32 @@ def facts_origin(header: dict[str, Any]) -> FactsOrigin:
     )
 
 
-#: The subjects of the facts, by the names of their questions.
-_KINDS = (
-    ("StatPath StatHost StatTimes CheckWritable ProbeWrite", "path"),
-    ("ListDirectory", "directory listing"),
-    ("ReadFile InspectKeyFile", "file that was read"),
-    ("InspectModel LoadModel InspectCopy LoadCopy", "model"),
-    ("InspectLibrary LoadExtension", "library"),
+#: For each kind of question the subject of its facts: one, and several.
+_SUBJECTS: tuple[tuple[tuple[type[Question[Any]], ...], str, str], ...] = (
+    ((StatPath, StatHost, StatTimes, CheckWritable, ProbeWrite), "path", "paths"),
+    ((ListDirectory,), "directory listing", "directory listings"),
+    ((ReadFile, InspectKeyFile), "file that was read", "files that were read"),
+    ((InspectModel, LoadModel, InspectCopy, LoadCopy), "model", "models"),
+    ((InspectLibrary, LoadExtension), "library", "libraries"),
+    (
+        (ListDenials, LoadPipeline, InspectNetwork, HeadBucket, ListStore, ReadObject, FetchCopy),
+        "other",
+        "other",
+    ),
 )
 
 
 def saved_sentence(facts: Facts, size: int, path: str) -> str:
-    """Returns a sentence on the content of a facts
-    file: ``facts.json: 120 facts (31 KiB): 80 paths, 12 directory listings, …``."""
-    names = [type(question).__name__ for question, _ in facts]
+    """Returns a sentence on the content of a facts file of ``size`` bytes:
+    ``facts.json: 120 facts (31 KiB): 80 paths, 12 directory listings, …``."""
+    numbers: Counter[type[Question[Any]]] = Counter(type(question) for question, _ in facts)
     parts = []
-    for kinds, word in _KINDS:
-        number = sum(name in kinds.split() for name in names)
+    for kinds, one, several in _SUBJECTS:
+        number = sum(numbers[kind] for kind in kinds)
         if number:
-            plural = (
-                word.replace("file that was read", "files that were read") if " that " in word else f"{word}s"
-            )
-            parts.append(f"{number:,} {word if number == 1 else plural.replace('librarys', 'libraries')}")
-    rest = len(names) - sum(any(name in kinds.split() for kinds, _ in _KINDS) for name in names)
-    if rest:
-        parts.append(f"{rest:,} other")
-    return f"{path}: {len(names):,} facts ({max(size >> 10, 1):,} KiB): {', '.join(parts)}; secrets are replaced by ***"
+            parts.append(f"{number:,} {one if number == 1 else several}")
+    total = numbers.total()
+    return f"{path}: {total:,} facts ({max(size >> 10, 1):,} KiB): {', '.join(parts)}; secrets are replaced by ***"
 
 
 def _unsaved() -> dict[str, Any]:

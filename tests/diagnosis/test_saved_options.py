@@ -3,19 +3,40 @@
 from __future__ import annotations
 
 import json
+import re
+from collections import Counter
 from pathlib import Path
+from typing import Any, get_args
 
 import pytest
+from hypothesis import given
 from msgspec.structs import fields
 
-from ovms_doctor.diagnosis.saved_options import options_from_json, options_to_json
+from ovms_doctor.diagnosis.saved_options import (
+    _SUBJECTS,
+    options_from_json,
+    options_to_json,
+    saved_sentence,
+)
 from ovms_doctor.diagnosis.settle import settled_run
-from ovms_doctor.model.facts import codec
+from ovms_doctor.model.facts import (
+    AnyQuestion,
+    CheckWritable,
+    Facts,
+    Failure,
+    InspectLibrary,
+    InspectNetwork,
+    ListDirectory,
+    LoadExtension,
+    StatPath,
+    codec,
+)
 from ovms_doctor.model.host import User
 from ovms_doctor.model.mounts import Mount
 from ovms_doctor.model.option import options_of
 from ovms_doctor.model.options import CheckOptions, SourceUnavailable
 from ovms_doctor.model.output_options import OutputOptions
+from tests.model.fact_strategies import FACTS
 
 RECORDED = Path(__file__).parents[1] / "data" / "facts" / "run-line-schema-1.0.json"
 SECRET = "hunter2"
@@ -84,3 +105,28 @@ def test_each_option_has_a_default_and_a_text(record: type) -> None:
     for name, (_, option) in options_of(record).items():
         assert not defaults[name]
         assert option.help.endswith((".", "]"))
+
+
+def test_each_question_has_one_subject() -> None:
+    """A new question is in the sentence on a facts file only if the table has it."""
+    kinds = Counter(kind for row, _, _ in _SUBJECTS for kind in row)
+    assert kinds == Counter(get_args(AnyQuestion))
+
+
+@given(FACTS)
+def test_the_sentence_counts_every_fact(answers: dict[Any, Any]) -> None:
+    sentence = saved_sentence(Facts(answers), 0, "facts.json")
+    match = re.fullmatch(r"facts\.json: (\d+) facts \(1 KiB\): (.*); secrets.*", sentence)
+    assert match is not None
+    assert int(match[1]) == len(answers)
+    assert sum(int(part.split()[0]) for part in match[2].split(", ") if part) == len(answers)
+
+
+def test_the_sentence_on_a_facts_file() -> None:
+    questions = (StatPath("/a"), CheckWritable("/a"), ListDirectory("/a"), InspectNetwork((9000,)))
+    libraries = (InspectLibrary("/a"), LoadExtension("/a"))
+    answers: dict[Any, Any] = dict.fromkeys((*questions, *libraries), Failure(2))
+    assert saved_sentence(Facts(answers), 31 << 10, "facts.json") == (
+        "facts.json: 6 facts (31 KiB): 2 paths, 1 directory listing, 2 libraries, 1 other; "
+        "secrets are replaced by ***"
+    )

@@ -209,12 +209,10 @@ def live_verdict(status: LiveStatus, findings: Sequence[Finding], gap: str) -> t
     present = [item for item in status.servables or () if not item.removed]
     bad = sum(not item.complete for item in present)
     if bad:
-        verb = "is" if bad == 1 else "are"
         names = ", ".join(item.name for item in present if not item.complete) if bad <= _NAMED else ""
         return (
             BAD if first is not None else PARTLY,
-            f"{bad} of {plural(len(present), 'servable')} {verb} not available"
-            + (f": {names}" if names else ""),
+            _not_available(bad, len(present)) + (f": {names}" if names else ""),
         )
     if first is not None:
         served = f"{_all(len(present))}, but " if present else ""
@@ -252,6 +250,14 @@ def _phrase(finding: Finding) -> str:
     if finding.name == "servable-not-available" and finding.subject.model is not None:
         return f"{finding.subject.model} is not available"
     return _PHRASES.get(finding.name) or finding.name.replace("-", " ")
+
+
+def _not_available(bad: int, number: int) -> str:
+    if number == 1:
+        return "the only servable is not available"
+    if bad == number:
+        return f"none of the {number} servables is available"
+    return f"{bad} of {number} servables {'is' if bad == 1 else 'are'} not available"
 
 
 def _all(number: int) -> str:

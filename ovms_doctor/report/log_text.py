@@ -373,9 +373,8 @@ def verdict(diagnosis: LogDiagnosis, findings: Sequence[Finding]) -> tuple[str, 
     number = len(present)
     bad = sum(not _is_good(servable) for servable in present)
     if bad:
-        text = "serves" if number - bad == 1 else "serve"
         causes = causes or "no cause is in the log"
-        return BAD, f"{number - bad} of {plural(number, 'servable')} {text} at the end of the log; {causes}"
+        return BAD, f"{_serving(number - bad, number)} at the end of the log; {causes}"
     if errors:
         return BAD, causes
     if unmatched:
@@ -384,8 +383,18 @@ def verdict(diagnosis: LogDiagnosis, findings: Sequence[Finding]) -> tuple[str, 
         return PARTLY, causes
     if not number:
         return OPEN, "no servable is named in this log, and no problem"
-    served = "the only servable serves" if number == 1 else f"all {number} servables serve"
-    return GOOD, f"{served} at the end of the log; no problem is logged"
+    return GOOD, f"{_serving(number, number)} at the end of the log; no problem is logged"
+
+
+def _serving(good: int, number: int) -> str:
+    """Returns ``2 of 3 servables serve``."""
+    if number == 1:
+        return f"the only servable {'serves' if good else 'does not serve'}"
+    if good == number:
+        return f"all {number} servables serve"
+    if good == 0:
+        return f"none of the {number} servables serves"
+    return f"{good} of {number} servables {'serves' if good == 1 else 'serve'}"
 
 
 # -- cells ---------------------------------------------------------------------------------------------

@@ -153,9 +153,10 @@ def _running(report: Report) -> str:
     good = sum(item.complete for item in present)
     if not present:
         return "the running server serves nothing"
-    if good < len(present):
-        return f"the running server serves {good} of {plural(len(present), 'servable')}"
-    return "the running server serves " + ("its only servable" if good == 1 else f"all {good} servables")
+    if len(present) == 1:
+        return f"the running server {'serves' if good else 'does not serve'} its only servable"
+    share = {0: "none of its", len(present): "all"}.get(good, f"{good} of")
+    return f"the running server serves {share} {len(present)} servables"
 
 
 def _of_models(plan: Plan, report: Report) -> tuple[str, str]:
@@ -179,7 +180,10 @@ def _of_models(plan: Plan, report: Report) -> tuple[str, str]:
     obstacle = _obstacle(report)
     if obstacle:
         mark = BAD if report.verdict == "fail" else PARTLY
-        return mark, f"{_all_served(total)}{more}, but {obstacle}" if total - unknown else obstacle
+        if total == unknown:
+            return mark, obstacle
+        link = "; " if unknown else ", but "
+        return mark, f"{_served_so_far(plan, total, unknown)}{more}{link}{obstacle}"
     if report.verdict == "fail":
         return BAD, f"{_served_so_far(plan, total, unknown)}{more}, but {_counted(report)} here"
     if unknown or plan.unknown is not None:

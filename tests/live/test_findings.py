@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from ovms_doctor.checks.live import live_findings
 from ovms_doctor.checks.live.codes import CODES
-from ovms_doctor.model.live import Address, ConnectionTry, HttpAnswer, LiveStatus, Observations
+from ovms_doctor.model.live import (
+    Address,
+    ConnectionTry,
+    HttpAnswer,
+    LiveServable,
+    LiveStatus,
+    LiveVersion,
+    Observations,
+)
 from ovms_doctor.prediction.live.interpret import interpret
+from ovms_doctor.report.live_text import live_verdict
 
 ADDRESS = Address("ovms.lan", 8000, False, False, True)
 OPEN = (ConnectionTry("10.0.0.1", "open"),)
@@ -48,6 +58,27 @@ def test_a_graph_is_distinguished_from_a_pipeline() -> None:
     status = _status(connections=OPEN, protocol="http", answers=answers)
     assert [(item.name, item.kind) for item in status.servables or ()] == [("chat", "graph")]
     assert live_findings(status) == ()
+
+
+@pytest.mark.parametrize(
+    ("good", "bad", "expected"),
+    [
+        (1, 0, "the only servable is available"),
+        (2, 0, "all 2 servables are available"),
+        (0, 1, "the only servable is not available: b0"),
+        (0, 2, "none of the 2 servables is available: b0, b1"),
+        (1, 1, "1 of 2 servables is not available: b0"),
+        (1, 2, "2 of 3 servables are not available: b0, b1"),
+    ],
+)
+def test_the_last_line_counts_servables(good: int, bad: int, expected: str) -> None:
+    servables = tuple(
+        LiveServable(f"{name}{number}", "model", (LiveVersion(1, "", "", condition),))
+        for name, condition, count in (("g", "available", good), ("b", "failing", bad))
+        for number in range(count)
+    )
+    status = replace(_status(connections=OPEN), server="ovms", servables=servables)
+    assert live_verdict(status, (), "")[1] == expected
 
 
 def test_an_ended_probe_is_not_a_finding() -> None:

@@ -66,10 +66,10 @@ def test_a_line_for_each_change_and_the_last_state_at_the_end() -> None:
         rest, errors = process.communicate(timeout=120)
     assert "✓ the only servable is available" in first[0]
     assert "fc, version 1: AVAILABLE" in first[1]
-    assert "✗ 1 of 1 servable is not available: fc (before: ✓" in second[0]
+    assert "✗ the only servable is not available: fc (before: ✓" in second[0]
     assert "fc, version 1: LOADING/UNKNOWN (before: AVAILABLE)" in second[1]
     assert process.returncode == 130
-    assert "✗ 1 of 1 servable is not available: fc" in rest.decode().splitlines()[-1]
+    assert "✗ the only servable is not available: fc" in rest.decode().splitlines()[-1]
     assert errors.decode().splitlines()[-1] == "ovms-doctor: interrupted"
 
 

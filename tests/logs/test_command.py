@@ -12,7 +12,7 @@ import pytest
 
 from ovms_doctor.report.schema import report_schema
 from tests.cli.run import ovms_doctor
-from tests.logs.recorded import packed, recorded, start
+from tests.logs.recorded import packed, record, recorded, start
 
 HEALTHY: str = recorded()["2026.3/healthy/INFO"]["stdout"]
 BROKEN: str = recorded()["2026.3/broken-xml-config/INFO"]["stdout"]
@@ -46,6 +46,30 @@ def test_broken_log(broken: Path) -> None:
     assert "LOADING (fails, retried 2 ×)" in result.text
     assert "OVD312 xml malformed" in result.text
     assert result.text.splitlines()[-1].startswith("✗ 2 of 3 servables serve")
+
+
+@pytest.mark.parametrize(
+    ("serve", "fail", "expected"),
+    [
+        (1, 0, "✓ the only servable serves"),
+        (2, 0, "✓ all 2 servables serve"),
+        (0, 1, "✗ the only servable does not serve"),
+        (0, 2, "✗ none of the 2 servables serves"),
+        (1, 1, "✗ 1 of 2 servables serves"),
+        (2, 1, "✗ 2 of 3 servables serve"),
+    ],
+)
+def test_the_last_line_counts_servables(serve: int, fail: int, expected: str) -> None:
+    states = [("AVAILABLE", "OK")] * serve + [("LOADING", "UNKNOWN")] * fail
+    changes = (
+        record(
+            f"STATUS CHANGE: Version 1 of model m{number} status change. "
+            f'New status: ( "state": "{state}", "error_code": "{error}" )'
+        )
+        for number, (state, error) in enumerate(states)
+    )
+    result = ovms_doctor("logs", "--quiet", "-", stdin="\n".join((start(), *changes, "")).encode())
+    assert result.text.strip().split(" at the end of the log; ")[0] == expected
 
 
 @pytest.mark.parametrize("name", ["SIGKILL", "SIGSEGV"])

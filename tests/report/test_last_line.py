@@ -286,7 +286,9 @@ def live(*conditions: str, **more: Any) -> LiveStatus:
         (live("available"), "the running server serves its only servable"),
         (live("available", "available", "retired"), "the running server serves all 2 servables"),
         (live("available", "failing"), "the running server serves 1 of 2 servables"),
-        (live("failing"), "the running server serves 0 of 1 servable"),
+        (live("available", "available", "failing"), "the running server serves 2 of 3 servables"),
+        (live("failing"), "the running server does not serve its only servable"),
+        (live("failing", "failing", "retired"), "the running server serves none of its 2 servables"),
         (live("retired"), "the running server serves nothing"),
         (live(servables=None), "what the running server serves is not known"),
         (live(server="starting"), "the running server is still starting"),
@@ -329,5 +331,6 @@ def test_findings_about_the_running_server_do_not_count_for_the_next_start() -> 
         about_now=frozenset({about_now.fingerprint}),
     )
     assert last(made) == (
-        "✗ the running server serves 0 of 1 servable; started now: the model is served as its owner expects"
+        "✗ the running server does not serve its only servable; started now: "
+        "the model is served as its owner expects"
     )

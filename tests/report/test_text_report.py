@@ -383,6 +383,12 @@ def test_a_pod_that_never_becomes_ready_is_not_a_success(effects: list[ServingEf
     assert last(replace(made, findings=probes)) == f"✗ the model is served, but {obstacle}"
     passed = replace(made, findings=probes, verdict="pass", exit_code=0)
     assert last(passed) == f"! the model is served, but {obstacle}"
+    # A model that was not examined does not count as served.
+    unknown = samples.model("slow", unknown=samples.CouldNotLook("/models/slow", "timed out"))
+    partly = samples.report(*good(1), unknown, verdict="fail", exit_code=1)
+    assert last(replace(partly, findings=probes)) == f"✗ could not look at 1 of 2 models; {obstacle}"
+    nothing = samples.report(unknown, verdict="fail", exit_code=1)
+    assert last(replace(nothing, findings=probes)) == f"✗ {obstacle}"
     warning = replace(made, findings=(replace(probes[0], severity="warning"),), verdict="pass", exit_code=0)
     assert last(warning) == "✓ the model is served, with 1 warning"
 

@@ -41,6 +41,13 @@ ENDS_BY_NUMBER = Message("Exception catch: stoi - will now terminate.", "server.
 # -- grpcservermodule.cpp, httpservermodule.cpp, and the libraries that they and logging.cpp use --------------
 #: Until 2022.2 without a reason; in 2022.1 the text of an exception, and "GRPC" (server.cpp).
 GRPC_BUSY = Message("Failed to start gRPC server - at {address} - port is busy", "grpcservermodule.cpp")
+CHANNEL_ARGUMENTS_WRONG = Message(
+    "Grpc channel arguments passed in wrong format - {value}", "grpcservermodule.cpp"
+)
+#: Until 2022.2; in 2022.1 in server.cpp.
+CHANNEL_ARGUMENTS_WRONG_OLD = Message(
+    "grpc channel arguments passed in wrong format: {value}", "grpcservermodule.cpp"
+)
 GRPC_NOT_STARTED = Message("Failed to start gRPC server - at {address}", "grpcservermodule.cpp")
 GRPC_NOT_STARTED_OLD = Message("Failed to start gRPC server at {address}", "grpcservermodule.cpp")
 GRPC_NOT_STARTED_2022_1 = Message("Failed to start GRPC server at {address}", "server.cpp")

@@ -125,6 +125,44 @@ def network_problem(deployment: Deployment, facts: Facts) -> StartProblem | None
     return None
 
 
+def channel_argument_problem(deployment: Deployment) -> StartProblem | None:
+    """Returns why the server ends because of --grpc_channel_arguments; None if it does not.
+
+    Source: parseGrpcChannelArgs (grpcservermodule.cpp, v2022.1: server.cpp). Each item between commas has exactly one
+    key and one value; std::getline reads no empty item at the end, of the list and of an item. Since v2025.1 the server
+    does not read the option without a port of gRPC.
+    """
+    arguments, release = deployment.arguments, deployment.release
+    if arguments is None or arguments.prints_help or not arguments.serves:
+        return None
+    if release.needs_a_port and not arguments.port:
+        return None
+    value = arguments.value("grpc_channel_arguments") or ""
+    if all(len(_tokens(item, "=")) == 2 for item in _tokens(value, ",")):
+        return None
+    if release.at_least(2022, 3):
+        line = server_log.CHANNEL_ARGUMENTS_WRONG(value=value)
+    else:
+        line = server_log.CHANNEL_ARGUMENTS_WRONG_OLD(value=value)
+    return StartProblem(
+        "usage",
+        "GRPC_CHANNEL_ARG_WRONG_FORMAT",
+        1,
+        (line,),
+        text=line,
+        option="--grpc_channel_arguments",
+        hint="The value is a list of key=value with commas between the items.",
+        remedy="Write each item of --grpc_channel_arguments as key=value, or remove the option.",
+    )
+
+
+def _tokens(text: str, delimiter: str) -> list[str]:
+    """Returns the parts of a text as the server splits it (``tokenize``, stringutils.cpp): without an empty last
+    one."""
+    parts = text.split(delimiter)
+    return parts if parts[-1] else parts[:-1]
+
+
 def first_open_port(deployment: Deployment, network: NetworkInspection | None) -> int | None:
     """Returns the first port that needs no capability; None if that is not known. Docker allows all ports for a
     container with a network of its own, unless configured otherwise."""

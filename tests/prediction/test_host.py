@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from ovms_doctor.checks.configuration import check as check_configuration
 from ovms_doctor.checks.context import Context
 from ovms_doctor.checks.host import check
 from ovms_doctor.diagnosis.from_container import options_from_container
@@ -454,3 +455,59 @@ def test_a_log_file_in_a_read_only_container(path: str, errno_name: str) -> None
     for command in (line.replace("--read-only", ""), line.replace("--read-only", "--read-only --tmpfs /tmp")):
         assert container_run(Host(), command)[0].outcome == "serves"
     assert container_run(Host(), line.replace("docker run", "podman run"))[0].outcome == "serves"
+
+
+# -- the channel arguments of gRPC ---------------------------------------------------------------------
+
+
+def with_channel_arguments(
+    value: str, *arguments: str, release: str = "2026.3"
+) -> tuple[Plan, list[Finding]]:
+    options = CheckOptions(
+        arguments=(*CONFIG, f"--grpc_channel_arguments={value}", *arguments),
+        release=release,
+        bare_metal=True,
+        working_directory="/w",
+        user=User(5000, 5000),
+    )
+    settled = settled_run(options, Facts(), Host())
+    context = Context(settled.deployment, settled.plan, settled.facts)
+    return settled.plan, list(check_configuration(context))
+
+
+@pytest.mark.parametrize("value", ["a", "a=", "=", "a=1=2", "a=1,b", ",a=1", "a=1,,b=2", "a:1"])
+def test_channel_arguments_that_are_not_pairs_end_the_server(value: str) -> None:
+    plan, found = with_channel_arguments(value, "--port", "9000")
+    assert (plan.outcome, plan.exit_code, plan.ignored) == ("exits", 1, ())
+    finding = next(item for item in found if item.code == "OVD406")
+    assert finding.server_log == (f"Grpc channel arguments passed in wrong format - {value}",)
+    assert "exit code 1" in finding.detail
+    assert "OVD410" not in {item.code for item in found}
+
+
+@pytest.mark.parametrize("value", ["", "a=1", "a=1,", "a=1=", "=1", "a=1,b=c", " a = 1 ", "a= "])
+def test_channel_arguments_in_pairs_are_accepted(value: str) -> None:
+    plan, found = with_channel_arguments(value, "--port", "9000")
+    assert (plan.outcome, "OVD406" in {item.code for item in found}) == ("serves", False)
+    assert [item.location for item in plan.ignored] == ["--grpc_channel_arguments"]
+
+
+@pytest.mark.parametrize(
+    ("release", "arguments", "ends"),
+    [
+        ("2026.3", ("--rest_port", "8000"), False),
+        ("2025.1", ("--rest_port", "8000", "--port", "0"), False),
+        ("2025.0", ("--rest_port", "8000"), True),
+        ("2022.3", (), True),
+        ("2022.2", (), True),
+        ("2022.1", (), True),
+    ],
+)
+def test_channel_arguments_are_read_with_a_port_of_grpc(
+    release: str, arguments: tuple[str, ...], ends: bool
+) -> None:
+    plan, found = with_channel_arguments("a", *arguments, release=release)
+    assert (plan.outcome == "exits", "OVD406" in {item.code for item in found}) == (ends, ends)
+    if release in ("2022.1", "2022.2"):
+        line = "grpc channel arguments passed in wrong format: a"
+        assert next(item for item in found if item.code == "OVD406").server_log == (line,)

@@ -28,6 +28,9 @@ def check(context: Context) -> Iterator[Finding]:
     problem = context.plan.problem
     if problem is not None:
         yield from start.check(context, problem)
+    host_problem = context.plan.host_problem
+    if host_problem is not None and host_problem.kind == "usage":
+        yield from start.check(context, host_problem)
     yield from nothing_served.check_configuration(context)
     yield from entries.check(context)
     yield from libraries.check(context)

@@ -162,6 +162,8 @@ USAGE_ERROR = Code(
     log=(
         server_log.OPTIONS_EXCEPTION,
         server_log.TASK_UNSUPPORTED,
+        server_log.CHANNEL_ARGUMENTS_WRONG,
+        server_log.CHANNEL_ARGUMENTS_WRONG_OLD,
         *_USAGE,
     ),
     recovers="restart",

@@ -245,7 +245,10 @@ ROOT_KINDS = ["host", "root", "mounts"]
 def test_prediction_trying_and_the_kernel_agree(
     public_dir: Path, root_kind: str, nodes: list[Node], user: Ids, queried: list[str]
 ) -> None:
-    top = f"{public_dir}/{len(os.listdir(public_dir))}"
+    # Far below directories that other tests change meanwhile, so that no path or link leads up to one of them.
+    deep = public_dir.joinpath(*["deep"] * 24)
+    deep.mkdir(parents=True, exist_ok=True)
+    top = f"{deep}/{len(os.listdir(deep))}"
     os.mkdir(top)
     server_top = "" if root_kind == "mounts" else top
     known = _build(top, nodes, server_top, absolute_links=root_kind != "root")

@@ -476,7 +476,7 @@ NOTHING = "The server keeps running and answers “ready”, but serves nothing 
          TO_GROUP, "restart", "medium"),
         ("AUTO:GPU.0,CPU", NONE, "the server has no GPU" + OTHERS, f"{ON_OTHERS}.",
          "no /dev/dri/renderD* of Intel exists", "", None, "high"),
-        ("AUTO:CPU, GPU", NONE, "there is no device “ GPU”" + OTHERS, f"{ON_OTHERS}.", "",
+        ("AUTO:CPU, GPU", NONE, "OpenVINO has no device “ GPU”" + OTHERS, f"{ON_OTHERS}.", "",
          "Did you mean GPU? Names must match exactly, without spaces.", "config_change", "high"),
         ("AUTO:CPU,GNA", NONE, "GNA is a device of older releases" + OTHERS, f"{ON_OTHERS}.", "",
          "Remove GNA from the list.", "config_change", "high"),

@@ -222,7 +222,9 @@ class ParsedParameters(Struct, frozen=True):
     problem: Refusal | None = None
     #: Why the server gives up the whole configuration: a plugin_config key that the device does not support.
     abort: Refusal | None = None
-    #: The parameter of ``problem`` or ``abort``.
+    #: The text of the exception with which the server ends when it reads a value; empty for none.
+    exception: str = ""
+    #: The parameter of ``problem``, ``abort`` or ``exception``.
     at: str = ""
     #: Its plugin_config key.
     key: str = ""

@@ -25,7 +25,7 @@ from ovms_doctor.model.facts import (
 from ovms_doctor.model.names import is_remote
 from ovms_doctor.model.pipelines import PipelinePlan
 from ovms_doctor.model.plan import Detection, Ignored, ModelPlan, Plan, VersionPlan
-from ovms_doctor.model.plan_problems import ConfigNote, GraphFault, SkippedEntry
+from ovms_doctor.model.plan_problems import ConfigNote, GraphFault, SkippedEntry, StartProblem
 from ovms_doctor.prediction.config.libraries import Libraries, custom_loaders, node_libraries
 from ovms_doctor.prediction.config.reading import ConfigEntry, ConfigReading, read_config
 from ovms_doctor.prediction.graphs.files import find_graph, is_unlisted, open_graph
@@ -51,6 +51,8 @@ class _ReadingProgress(Struct):
     missing: list[AnyQuestion] = field(default_factory=list)
     #: The entries that lack answers.
     parts: list[PlanPart] = field(default_factory=list)
+    #: Why the process ends while it reads an entry.
+    problem: StartProblem | None = None
 
     def lacks(self, error: FactsMissingError, entry: Callable[[], object]) -> None:
         """Records the missing answers for ``entry``, which plans this entry alone."""
@@ -80,6 +82,12 @@ def plan_configuration(deployment: Deployment, facts: Facts, planner: Planner, a
     progress = _models(reading, deployment, facts, planner, loaders)
     if progress.missing:
         raise FactsMissingError(progress.missing, progress.parts)
+    if progress.problem is not None:
+        # The models of the entries before it are loaded first, and may end or stop the process themselves.
+        loaded = assemble("config", progress.models)
+        if loaded.outcome not in ("exits", "never_ends"):
+            problem = progress.problem
+            return replace(base, outcome="exits", exit_code=problem.exit_code, problem=problem)
     listed = [(item, item.graphs[0]) for item in reading.graphs]
     items = [*listed, *progress.graphs]
     if items:
@@ -133,7 +141,8 @@ def _models(
             try:
                 graph = _graph_of(item, deployment, facts)
             except FactsMissingError as error:
-                ends = ends or parse_parameters(entry, release, deployment.devices).abort is not None
+                parsed = parse_parameters(entry, release, deployment.devices)
+                ends = ends or parsed.abort is not None or bool(parsed.exception)
                 is_first = entry.name not in listed and entry.name not in progress.names
                 listed.add(entry.name)
                 progress.lacks(error, partial(ahead, is_model=is_first and not ends))
@@ -153,6 +162,17 @@ def _models(
                     progress.notes.append(ConfigNote("graph_keys", entry.pointer, keys, entry.name))
                 continue
         parsed = parse_parameters(entry, release, deployment.devices)
+        if parsed.exception:
+            progress.problem = StartProblem(
+                "parameter",
+                "INTERNAL_ERROR",
+                1,
+                (server_log.ENDS_BY_EXCEPTION(what=parsed.exception),),
+                path=deployment.config_path,
+                text=parsed.at,
+                pointer=f"{entry.pointer}/{parsed.at}",
+            )
+            break
         if parsed.problem is not None:
             progress.skipped.append(
                 SkippedEntry(entry, "refused", parsed.problem.status, parsed.problem.log, parsed.at)
@@ -237,7 +257,7 @@ def _plan_in_advance(
     except DetectionError:
         return
     parsed = parse_parameters(item.entry, release, deployment.devices)
-    if is_model and parsed.problem is None and parsed.abort is None:
+    if is_model and parsed.problem is None and parsed.abort is None and not parsed.exception:
         _model(item, deployment, facts, planner, loaders)
 
 

@@ -6,7 +6,15 @@ from typing import Any
 
 import pytest
 
-from tests.configuration.build import configured_files, deployed, entry, findings, listed, planned
+from tests.configuration.build import (
+    configured_files,
+    deployed,
+    entry,
+    findings,
+    listed,
+    plan_and_findings,
+    planned,
+)
 from tests.prediction.memory import MemoryFiles, settle
 
 SIX = ("2022.1", "2023.3", "2025.0", "2025.4", "2026.2", "2026.3")
@@ -340,3 +348,35 @@ def test_paths_that_the_server_interprets_differently(base_path: str, part: str)
     ]
     assert len(found) == 1
     assert part in found[0].message
+
+
+@pytest.mark.parametrize(
+    ("number", "release", "ends"),
+    [
+        (2**63 - 1, "2026.3", False),
+        (2**63, "2026.3", True),
+        (2**64 - 2, "2026.3", True),
+        (2**63, "2022.2", True),
+        # -1, which is any number.
+        (2**64 - 1, "2026.3", False),
+        (2**63, "2022.1", False),
+    ],
+)
+def test_a_batch_size_that_becomes_negative_ends_the_server(number: int, release: str, *, ends: bool) -> None:
+    entries = listed(entry("a", "/a"), entry("m", "/m", batch_size=number))
+    plan = planned(entries, release, "/a", "/m")
+    assert (plan.outcome, plan.exit_code) == (("exits", 1) if ends else ("serves", None))
+    arguments = ("--config_path", "/c/config.json", "--port", "9000", "--rest_port", "8000")
+    _, found = plan_and_findings(configured_files(entries, "/a", "/m"), arguments, release)
+    refused = [item for item in found if item.code == "OVD421"]
+    assert bool(refused) == ends
+    if ends:
+        line = "Exception catch: Range must not be lower than -1 - will now terminate."
+        assert refused[0].server_log == (line,)
+        assert refused[0].message.startswith("/c/config.json:1:")
+
+
+def test_a_batch_size_after_an_entry_that_stops_the_reading_is_not_read() -> None:
+    bad = entry("bad", "/m", plugin_config={"FOO": "1"}, target_device="CPU")
+    plan = planned(listed(bad, entry("z", "/z", batch_size=2**63)), "2025.4", "/m", "/z")
+    assert plan.outcome == "serves"

@@ -35,6 +35,7 @@ def form_steps(parameter: str, release: Release) -> tuple[Step, ...]:
     # Booleans since v2023.3 (parsePluginConfig).
     values = "strings, numbers and booleans" if release.at_least(2023, 3) else "strings and numbers"
     forms = {
+        "batch_size": "the number of items in a request, or auto",
         "shape": "(1,3,224,224), with -1 for any number and 1:8 for a range; auto; or an object of such strings",
         "layout": "NCHW, or NHWC:NCHW for what clients send and what the model has; letters NCHWD, ? and “...”",
         "plugin_config": f'an object of {values}: {{"NUM_STREAMS": "2"}}',

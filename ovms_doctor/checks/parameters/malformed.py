@@ -10,7 +10,7 @@ from ovms_doctor.checks.parameters.text import (
     show_plugin_config,
     show_value,
 )
-from ovms_doctor.checks.positions import argument_position
+from ovms_doctor.checks.positions import argument_position, with_position
 from ovms_doctor.model import server_log
 from ovms_doctor.model.codes import Code, Example
 from ovms_doctor.model.findings import Evidence, Finding, Step
@@ -74,7 +74,10 @@ CODES = (PARAMETER_MALFORMED, PLUGIN_KEY_UNSUPPORTED)
 
 
 def finding_on_argument(context: Context, problem: StartProblem) -> Finding:
-    """Returns the finding on a parameter of the command line that ends the process."""
+    """Returns the finding on a parameter that ends the process: of the command line, or of an entry of the
+    configuration."""
+    if problem.pointer is not None:
+        return _finding_on_key(context, problem)
     name = problem.text
     unsupported = problem.status == "MODEL_CONFIG_INVALID"
     arguments = context.deployment.arguments
@@ -99,6 +102,24 @@ def finding_on_argument(context: Context, problem: StartProblem) -> Finding:
         ),
         recovers="restart",
         steps=(Step(hint),) if hint else form_steps(name, context.deployment.release),
+    )
+
+
+def _finding_on_key(context: Context, problem: StartProblem) -> Finding:
+    """Returns the finding on a key of the configuration whose value ends the process by an exception."""
+    pointer = problem.pointer or ""
+    position = context.position(pointer)
+    return context.finding(
+        PARAMETER_MALFORMED,
+        f"{with_position(problem.path or 'the configuration', position)}: the value of {problem.text} is out of range, "
+        "and ends the server",
+        path=problem.path,
+        detail=f"The server ends with exit code {problem.exit_code}; nothing is served.",
+        log=problem.log,
+        at=pointer,
+        evidence=(Evidence(f"{position or pointer}: {problem.text}", "read of the configuration"),),
+        recovers="restart",
+        steps=form_steps(problem.text, context.deployment.release),
     )
 
 

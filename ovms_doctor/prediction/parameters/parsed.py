@@ -58,6 +58,14 @@ class _ParameterRefusedError(Exception):
         self.refusal = Refusal(status, log)
 
 
+class _ReadingEndsError(Exception):
+    """The exception with which the server ends when it reads a parameter; its argument is the text."""
+
+    def __init__(self, parameter: str, text: str) -> None:
+        super().__init__(text)
+        self.parameter = parameter
+
+
 class _Reading:
     """One entry being parsed: the values and warnings so far."""
 
@@ -105,6 +113,8 @@ class _Reading:
         except _ParameterRefusedError as stop:
             aborts = stop.refusal.status == "MODEL_CONFIG_INVALID"
             refused = {"abort" if aborts else "problem": stop.refusal, "at": stop.parameter}
+        except _ReadingEndsError as stop:
+            refused = {"exception": str(stop), "at": stop.parameter}
         return ParsedParameters(**{**self._found, **refused}, warnings=tuple(self._warnings))
 
     # -- helpers -----------------------------------------------------------------------------------
@@ -145,7 +155,7 @@ class _Reading:
     def _batch(self) -> None:
         value = self._value("batch_size")
         if isinstance(value, int) and not isinstance(value, bool):
-            self._found["batch"] = Dimension(value, value)
+            self._found["batch"] = self._batch_of_number(value)
         elif value == "auto":
             self._found["batch_auto"] = True
             self._deprecated("batch_size", server_log.BATCH_AUTO_DEPRECATED())
@@ -154,6 +164,15 @@ class _Reading:
                 self._found["batch"] = parse_dimension(value)
             except ParameterFormatError as error:
                 self._warn("batch_size", value, "ignored", *error.log, server_log.BATCH_IGNORED())
+
+    def _batch_of_number(self, value: int) -> Dimension:
+        """Returns the batch size of an unsigned 64-bit number, which becomes a signed one (``setBatchingParams``,
+        modelconfig.hpp). Raises _ReadingEndsError: since v2022.2 ``Dimension`` throws below -1 (shape.cpp), and
+        nothing catches it before the server ends."""
+        signed = value - (1 << 64) if value >= 1 << 63 else value
+        if signed < -1 and self._release.at_least(2022, 2):
+            raise _ReadingEndsError("batch_size", "Range must not be lower than -1")
+        return Dimension(signed, signed)
 
     def _deprecated(self, parameter: str, line: str) -> None:
         if self._release.at_least(2023, 3):

@@ -129,7 +129,7 @@ def test_an_interval_gives_rates() -> None:
 @pytest.mark.parametrize(
     ("version", "text"),
     [
-        ("2025.2.0.abc", "2025.2 drops --metrics_enable where a graph is named by --model_path"),
+        ("2025.2.0.abc", "2025.2 ignores --metrics_enable where --model_path names a graph"),
         ("2022.3.0.abc", "with --config_path only"),
         ("2026.3.0.abc", "not with both"),
     ],

@@ -59,7 +59,7 @@ def test_the_last_of_equal_names_in_a_configuration() -> None:
             '"nireq": 1, "shape": {"x": "(1,3)", "z": "(2,3)"}',
             "OVD425",
             (5, 41),
-            '"shape": {"x": "(1,3)", "z": "(2,3)"}: the model has no input or output called z',
+            '"shape": {"x": "(1,3)", "z": "(2,3)"}: the model has no input or output with the name z',
         ),
         ('"nireq": 100001', "OVD434", (5, 5), '"nireq": 100001 is more than the server accepts: 100000'),
     ],

@@ -154,12 +154,14 @@ class Progress:
         filled = int(share * _BAR)
         bar = f"[{'#' * filled}{' ' * (_BAR - filled)}]"
         digits = 1 if unit == 1 << 30 else 0
-        behind = f" {count / unit:.{digits}f} of {total / unit:.{digits}f} {name} {bar} {int(share * 100):3}%"
+        progress = (
+            f" {count / unit:.{digits}f} of {total / unit:.{digits}f} {name} {bar} {int(share * 100):3}%"
+        )
         # The end of a path is more specific than its beginning.
-        columns = max(self._columns() - len(_CLOCK.format(0)) - len("downloading ") - len(behind), 12)
+        columns = max(self._columns() - len(_CLOCK.format(0)) - len("downloading ") - len(progress), 12)
         label = visible(path)
         label = label if len(label) <= columns else f"...{label[3 - columns :]}"
-        self._write(now, f"downloading {label}{behind}")
+        self._write(now, f"downloading {label}{progress}")
 
     def reading(self, count: int, total: int | None) -> None:
         """Shows that ``count`` bytes of a log have been read, of ``total`` if that is known."""

@@ -50,7 +50,7 @@ class Meaning(Struct, frozen=True):
     #: Whether it is recognised at all.
     known: bool
     #: Codes that the status of a closing message suggests.
-    behind: tuple[CodeEntry, ...] = ()
+    noted_codes: tuple[CodeEntry, ...] = ()
 
     @property
     def is_cause(self) -> bool:
@@ -75,11 +75,11 @@ def _meaning(text: str) -> Meaning:
     closing = bool(names & _CLOSING) or text.startswith(_CLOSING_TEXTS) or _CLOSING_PART in text
     if found.codes and names & _WITH_CODE:
         closing = False
-    behind = tuple(code for note in found.notes for code in note.codes)
+    noted_codes = tuple(code for note in found.notes for code in note.codes)
     # The text of an answer can also be the end of another message, which is more specific.
     ordered = sorted(found.codes, key=lambda item: item[0].code in CLIENT_CODES)
     codes = () if names & _HARMLESS and not names & {"pipeline-run-failed"} else tuple(ordered)
-    return Meaning(codes, closing, bool(found), behind)
+    return Meaning(codes, closing, bool(found), noted_codes)
 
 
 def chosen_causes(numbers: Iterable[int], all_meanings: Sequence[Meaning]) -> list[int]:
@@ -110,6 +110,6 @@ def ending_problem(start: int, log: LogSummary, all_meanings: Sequence[Meaning])
         if meaning.is_cause and {entry.code for entry, _ in meaning.codes} - CLIENT_CODES:
             if best is None or problem.level != "warning" or log.problems[best].level == "warning":
                 best = number
-        elif meaning.codes or meaning.behind:
+        elif meaning.codes or meaning.noted_codes:
             fallback = number
     return best if best is not None else fallback

@@ -122,9 +122,9 @@ class _Groups:
         # Only the closing message is left: its status suggests a class of causes.
         for number in servable.problems:
             meaning = self._meanings[number]
-            behind = meaning.behind or tuple(entry for entry, _ in meaning.codes)
-            if behind:
-                group = self._add(number, servable, entry=behind[0], others=behind[1:])
+            entries = meaning.noted_codes or tuple(entry for entry, _ in meaning.codes)
+            if entries:
+                group = self._add(number, servable, entry=entries[0], others=entries[1:])
                 group.confidence = "low"
                 return (group.entry.code,)
         if any(not self._meanings[number].known for number in servable.problems):
@@ -155,8 +155,8 @@ class _Groups:
         meaning = self._meanings[number]
         if meaning.is_cause:
             return self._add(number, None).entry.code
-        behind = meaning.behind or tuple(entry for entry, _ in meaning.codes)
-        group = self._add(number, None, entry=behind[0], others=behind[1:])
+        entries = meaning.noted_codes or tuple(entry for entry, _ in meaning.codes)
+        group = self._add(number, None, entry=entries[0], others=entries[1:])
         group.confidence = "low"
         return group.entry.code
 

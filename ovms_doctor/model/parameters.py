@@ -109,10 +109,10 @@ class Device(Struct, frozen=True):
     def needs_hardware(self) -> frozenset[str]:
         """Returns the devices without which nothing can be compiled: AUTO and MULTI use the existing ones of their
         list."""
-        behind = frozenset(self.members or (self.plugin,))
-        if self.plugin in ("AUTO", "MULTI") and not behind <= HARDWARE:
+        devices = frozenset(self.members or (self.plugin,))
+        if self.plugin in ("AUTO", "MULTI") and not devices <= HARDWARE:
             return frozenset()
-        return behind & HARDWARE
+        return devices & HARDWARE
 
     def without_missing(self) -> str:
         """Returns the device for this host's OpenVINO: without the devices of AUTO and MULTI that this host may

@@ -136,7 +136,7 @@ def _models(
     ends = False
     for index, item in enumerate(reading.entries):
         entry = item.entry
-        ahead = partial(_plan_in_advance, item, deployment, facts, planner, loaders)
+        plan_in_advance = partial(_plan_in_advance, item, deployment, facts, planner, loaders)
         if release.finds_graphs:
             try:
                 graph = _graph_of(item, deployment, facts)
@@ -145,7 +145,7 @@ def _models(
                 ends = ends or parsed.abort is not None or bool(parsed.exception)
                 is_first = entry.name not in listed and entry.name not in progress.names
                 listed.add(entry.name)
-                progress.lacks(error, partial(ahead, is_model=is_first and not ends))
+                progress.lacks(error, partial(plan_in_advance, is_model=is_first and not ends))
                 continue
             except DetectionError as error:
                 progress.names.add(entry.name)
@@ -191,7 +191,7 @@ def _models(
         try:
             progress.models.append(_model(item, deployment, facts, planner, loaders))
         except FactsMissingError as error:
-            progress.lacks(error, partial(ahead, is_model=True))
+            progress.lacks(error, partial(plan_in_advance, is_model=True))
     return progress
 
 

@@ -107,9 +107,11 @@ def formats(release: Release) -> tuple[tuple[ModelFormat, tuple[str, ...]], ...]
     return tuple(known)
 
 
-def find_model_file(version_directory: VersionDirectory, facts: Facts, ahead: QuestionsOfFile) -> Discovery:
-    """Returns the file that the server chooses, or how the search fails. ``ahead``: the questions about the file
-    once it is found. Raises FactsMissingError, DetectionError."""
+def find_model_file(
+    version_directory: VersionDirectory, facts: Facts, questions_of_file: QuestionsOfFile
+) -> Discovery:
+    """Returns the file that the server chooses, or how the search fails. ``questions_of_file``: returns the questions
+    about a found file. Raises FactsMissingError, DetectionError."""
     release = version_directory.release
     if escapes(version_directory.path, release):
         return FileNotFound(
@@ -138,7 +140,7 @@ def find_model_file(version_directory: VersionDirectory, facts: Facts, ahead: Qu
                 "directory iterator cannot open directory", version_directory.path, listing
             )
         return _directory_missing(version_directory, listing)
-    return _search(version_directory, listing, facts, ahead)
+    return _search(version_directory, listing, facts, questions_of_file)
 
 
 def _status(facts: Facts, absolute_path: str, path: str) -> PathStatus | Failure:
@@ -179,11 +181,11 @@ def _thrown_exception(call: str, path: str, failure: Failure) -> ThrownException
 
 
 def _search(
-    version_directory: VersionDirectory, listing: Listing, facts: Facts, ahead: QuestionsOfFile
+    version_directory: VersionDirectory, listing: Listing, facts: Facts, questions_of_file: QuestionsOfFile
 ) -> Discovery:
     """Returns the files of the first format whose suffixes all match a file; for each suffix the first match in the
     file system's order. Later formats are not tried, even if reading then fails."""
-    _request_in_advance(version_directory, listing, facts, ahead)
+    _request_in_advance(version_directory, listing, facts, questions_of_file)
     for format_, suffixes in formats(version_directory.release):
         matches = []
         for suffix in suffixes:
@@ -197,7 +199,7 @@ def _search(
 
 
 def _request_in_advance(
-    version_directory: VersionDirectory, listing: Listing, facts: Facts, ahead: QuestionsOfFile
+    version_directory: VersionDirectory, listing: Listing, facts: Facts, questions_of_file: QuestionsOfFile
 ) -> None:
     """Requests together the facts that the search, and then the loading, will need."""
     if facts.complete or facts.get(StatPath(f"{version_directory.absolute_path}/{MAPPING}")) is not None:
@@ -211,13 +213,13 @@ def _request_in_advance(
     facts.need(
         [
             *(StatPath(f"{version_directory.absolute_path}/{name}") for name in names),
-            *_of_likely_file(version_directory, listing, ahead),
+            *_of_likely_file(version_directory, listing, questions_of_file),
         ]
     )
 
 
 def _of_likely_file(
-    version_directory: VersionDirectory, listing: Listing, ahead: QuestionsOfFile
+    version_directory: VersionDirectory, listing: Listing, questions_of_file: QuestionsOfFile
 ) -> Iterable[AnyQuestion]:
     """Returns the questions about the model's file, if the list alone shows which one it is: all its entries are
     regular files."""
@@ -230,7 +232,7 @@ def _of_likely_file(
         ]
         if all(matches):
             found = _found(version_directory, listing, format_, suffixes, [match or "" for match in matches])
-            questions = tuple(ahead(found))
+            questions = tuple(questions_of_file(found))
             names = {entry.name for entry in listing.entries}
             # If the file is missing, a directory or a link, the search has to be followed first.
             paths = [one.path for one in questions if isinstance(one, ReadFile)]

@@ -39,7 +39,8 @@ def request_document(
         tuple(_input(item, by_name.get(item.name)) for item in verdict.inputs),
         _difference(answer),
         tuple(
-            AnswerInfo(item.http_status, item.grpc_code, item.code, item.message) for item in verdict.behind
+            AnswerInfo(item.http_status, item.grpc_code, item.code, item.message)
+            for item in verdict.later_answers
         ),
         verdict.steps,
         corrected,

@@ -145,8 +145,8 @@ def _refused(verdict: RequestVerdict, models: ServedModels, release: Release) ->
 def _further_sentences(verdict: RequestVerdict, models: ServedModels) -> str:
     """Returns sentences on further faults, and on what is served."""
     sentences = list(verdict.answer.doubts)
-    if verdict.behind:
-        rest = "; then ".join(status_of(answer) for answer in verdict.behind)
+    if verdict.later_answers:
+        rest = "; then ".join(status_of(answer) for answer in verdict.later_answers)
         sentences.append(f"With that repaired, it answers {rest}.")
     name = verdict.servable
     graph = models.graph(name)

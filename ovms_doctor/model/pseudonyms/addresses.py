@@ -113,8 +113,8 @@ def _ipv6(text: str, names: PseudonymMap) -> str | None:
     # `::` replaces zeros, which stay zeros.
     left, _, right = text.partition("::")
     before = left.split(":") if left else []
-    behind = right.split(":") if right else []
-    written = iter([*new[: len(before)], *(new[8 - len(behind) :] if behind else [])])
+    after = right.split(":") if right else []
+    written = iter([*new[: len(before)], *(new[8 - len(after) :] if after else [])])
     return re.sub("[0-9A-Fa-f]+", lambda match: _as_written(next(written), match[0]), text)
 
 

@@ -217,10 +217,10 @@ class Replacer:
 
     def _letters(self, text: str, kind: Kind, keeps: Keeps) -> str:
         if keeps == self._is_known:
-            before, text, behind = self._class_name(text)
+            before, text, after = self._class_name(text)
             if not text or keeps(text):
-                return before + text + behind
-            return before + self._noted(text, self.names.letters(text), kind) + behind
+                return before + text + after
+            return before + self._noted(text, self.names.letters(text), kind) + after
         # The server searches the name of a directory for these.
         parts = TASK_PART.split(text)
         return "".join(

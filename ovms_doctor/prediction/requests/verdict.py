@@ -55,7 +55,7 @@ class RequestVerdict(Struct, frozen=True):
     #: The inputs of the model; empty if they are not known.
     model_inputs: tuple[ServedInput, ...] = ()
     #: The server's answer after each step, which shows the faults after the first.
-    behind: tuple[Answer, ...] = ()
+    later_answers: tuple[Answer, ...] = ()
     #: The steps that lead to the corrected request.
     steps: tuple[str, ...] = ()
     #: A request that is answered with 200; `None` if none can be derived.
@@ -80,7 +80,7 @@ def judge(request: ClientRequest, models: ServedModels, release: Release, facts:
         return RequestVerdict(request, Answer("UNJUDGED", ""), "", None, served=served, unjudged=reason)
     outcome = _with_doubts(request, outcome)
     message, model = _intended_request(request, outcome, models, release)
-    steps, behind, corrected = _corrected(request, outcome, models, release, facts)
+    steps, later_answers, corrected = _corrected(request, outcome, models, release, facts)
     changes: tuple[ServerChange, ...] = ()
     if not outcome.answer.succeeds:
         changes = _changes(request, outcome, models, release, facts)
@@ -91,7 +91,7 @@ def judge(request: ClientRequest, models: ServedModels, release: Release, facts:
         model.version if model is not None else (outcome.route.version if outcome.route else None),
         _table(message, model, release),
         model.inputs if model is not None and model.known else (),
-        behind,
+        later_answers,
         steps,
         corrected,
         changes,
@@ -218,11 +218,11 @@ def _corrected(
 ) -> tuple[tuple[str, ...], tuple[Answer, ...], ClientRequest | None]:
     """Returns the steps to a request that is answered, with the rules applied again after each step."""
     steps: list[str] = []
-    behind: list[Answer] = []
+    later_answers: list[Answer] = []
     current, reached = request, outcome
     for _ in range(_MOST_STEPS):
         if reached.answer.succeeds:
-            return tuple(steps), tuple(behind), current if steps else None
+            return tuple(steps), tuple(later_answers), current if steps else None
         model = reached.model or _intended_request(current, reached, models, release)[1]
         step = (
             correct_address(current, reached.answer, models, release)
@@ -230,16 +230,16 @@ def _corrected(
             or correct_message(current, reached.answer, model, reached.message)
         )
         if step is None or step.request == current:
-            return tuple(steps), tuple(behind), None
+            return tuple(steps), tuple(later_answers), None
         current = step.request
         steps.append(step.text)
         try:
             reached = answer_request(current, models, release, facts)
         except JsonSizeError:
-            return tuple(steps), tuple(behind), None
-        if not reached.answer.succeeds and reached.answer not in (outcome.answer, *behind):
-            behind.append(reached.answer)
-    return tuple(steps), tuple(behind), None
+            return tuple(steps), tuple(later_answers), None
+        if not reached.answer.succeeds and reached.answer not in (outcome.answer, *later_answers):
+            later_answers.append(reached.answer)
+    return tuple(steps), tuple(later_answers), None
 
 
 def _changes(

@@ -133,8 +133,8 @@ class Store(Struct, frozen=True):
         """Returns the list that the server gets for an entry of ``page``, with a new request. Raises
         FactsMissingError."""
         inner = page.below(name)
-        behind = page.more and not inner.objects and not _after(page, inner.prefix)
-        return self.page(inner.prefix) if inner.more or behind else inner
+        has_later_page = page.more and not inner.objects and not _after(page, inner.prefix)
+        return self.page(inner.prefix) if inner.more or has_later_page else inner
 
 
 def _after(page: Page, prefix: str) -> bool:

@@ -45,13 +45,13 @@ class StoreOptions(Struct, frozen=True, forbid_unknown_fields=True):
     ``secrets``: values of the server's variables, by name.
     ``files``: contents of the files with credentials, by server path.
     ``time_limit``: seconds for one request with all its attempts.
-    ``ahead``: whether S3 will be queried, so that slow imports are done at the start.
+    ``uses_s3``: whether S3 will be queried, so that slow imports are done at the start.
     """
 
     secrets: dict[str, str]
     files: dict[str, bytes]
     time_limit: float
-    ahead: bool = False
+    uses_s3: bool = False
 
 
 WorkerOptions: TypeAlias = FileOptions | ModelOptions | StoreOptions

@@ -29,14 +29,14 @@ class _Slot(Struct):
 
     ``ends``: the deadline of the current question.
     ``since``: when it began with that question, as far as this process knows.
-    ``pace``: seconds of its recent answers.
+    ``answer_time``: seconds of its recent answers.
     """
 
     child: Child | None = None
     pending: deque[AnyQuestion] = field(default_factory=deque)
     ends: float = 0.0
     since: float = 0.0
-    pace: float = 1.0
+    answer_time: float = 1.0
 
 
 class Handling(Struct, frozen=True):
@@ -167,9 +167,11 @@ class Pool:
     ) -> Iterator[tuple[AnyQuestion, Answer | ChildExit]]:
         waiting = self._waiting
         at_a_time = self._at_a_time
-        if waiting and isinstance(waiting[0], InspectModel) and slot.pace < _IN_ADVANCE / at_a_time:
+        if waiting and isinstance(waiting[0], InspectModel) and slot.answer_time < _IN_ADVANCE / at_a_time:
             # At the end every child still has a question.
-            at_a_time = max(at_a_time, min(_MOST_AT_A_TIME, len(waiting) // 2, int(_IN_ADVANCE / slot.pace)))
+            at_a_time = max(
+                at_a_time, min(_MOST_AT_A_TIME, len(waiting) // 2, int(_IN_ADVANCE / slot.answer_time))
+            )
         lines: list[bytes] = []
         while waiting and len(slot.pending) < at_a_time:
             question = waiting.popleft()
@@ -254,7 +256,7 @@ class Pool:
                 self._end(slot)
                 yield question, answer
                 return
-            slot.pace = (slot.pace + time.monotonic() - slot.since) / 2 + 1e-6
+            slot.answer_time = (slot.answer_time + time.monotonic() - slot.since) / 2 + 1e-6
             yield slot.pending.popleft(), answer
             if slot.pending:
                 self._begin_question(slot, slot.pending[0], handling)

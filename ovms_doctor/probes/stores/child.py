@@ -45,7 +45,7 @@ class Store(Protocol):
 def start(options: StoreOptions) -> tuple[Callable[[AnyQuestion], Answer], Ready]:
     """Returns the function that answers questions with the secrets and files of the options, and the first message."""
     _clean()
-    if options.ahead:
+    if options.uses_s3:
         # The answer to the first question reports the failure.
         with contextlib.suppress(Exception):
             import boto3.session  # noqa: F401

@@ -99,7 +99,7 @@ class StoreCollector:
 
     def warm(self, load: str) -> None:
         """Starts a child process for requests, and those for downloaded files, and does not wait for them."""
-        self._started(ahead=True).warm()
+        self._started(uses_s3=True).warm()
         self._copies.warm(load)
 
     @property
@@ -159,12 +159,12 @@ class StoreCollector:
             )
             yield question, answer
 
-    def _started(self, *, ahead: bool = False) -> Pool:
+    def _started(self, *, uses_s3: bool = False) -> Pool:
         if self._pool is None:
             most = min(_MOST_CHILDREN, max(1, capacity.jobs(self._jobs) // _PROCESSORS_EACH))
             files = {path: data for path, data in self._files.items() if isinstance(data, bytes)}
             # A request with all its attempts must end before the child's deadline.
-            options = StoreOptions(self._secrets, files, self._deadline * 0.8, ahead)
+            options = StoreOptions(self._secrets, files, self._deadline * 0.8, uses_s3)
             self._pool = Pool("stores", options, most, at_a_time=_AT_A_TIME)
         return self._pool
 

@@ -117,6 +117,7 @@ EXTENSION_NEEDS_LIBRARY = Code(
     ),
     log=(
         server_log.EXTENSION_FAILED,
+        "Cannot load library {extension}: {library}: cannot open shared object file: No such file or directory",
         "{library}: cannot open shared object file: No such file or directory",
         "version `GLIBC_{number}' not found",
     ),

@@ -62,6 +62,23 @@ def _other_layout_fault(values: Values, text: str) -> bool:
     return "layout for model" in text and "ayout" in values.get("what", "")
 
 
+#: Around the path of the extension, and after the path of the file that the loader does not open.
+_EXTENSION, _NOT_OPENED = (
+    "Cannot load library ",
+    ": cannot open shared object file: No such file or directory",
+)
+
+
+def _other_file_missing(text: str) -> bool | None:
+    """Whether the file that the loader does not open is another one than the extension itself; None where the text
+    does not say. The loader says of a library for another processor that the library itself does not exist."""
+    before, found, _ = text.partition(_NOT_OPENED)
+    paths = before.rpartition(_EXTENSION)[2] if found and _EXTENSION in before else ""
+    # OpenVINO writes the path with single quotes until 2025.4, then with double quotes.
+    extension, _, missing = paths[1:].partition(f"{paths[:1]}: ")
+    return missing != extension if missing else None
+
+
 #: The server's text around the exception of a generative model (servable_initializer.cpp, modelmanager.cpp,
 #: mediapipegraphdefinition.cpp, pipelines.cpp).
 _AROUND_GENERATIVE = (
@@ -130,8 +147,12 @@ _EXCLUDED: dict[str, Callable[[Values, str], bool]] = {
     # Messages about the CPU extension name it.
     **{
         code: lambda _, text: "xtension" not in text
-        for code in ("OVD351", "OVD352", "OVD353", "OVD354", "OVD355", "OVD356", "OVD357")
+        for code in ("OVD351", "OVD352", "OVD354", "OVD356", "OVD357")
     },
+    "OVD353": lambda _, text: "xtension" not in text or _other_file_missing(text) is True,
+    "OVD355": lambda _, text: (
+        "xtension" not in text or _other_file_missing(text) is False or ": libopenvino.so." in text
+    ),
     "OVD441": lambda _, text: "libopenvino_" in text,
     # This is a setting of a graph's node; a setting of a model has other codes.
     "OVD374": lambda _, text: "Cannot compile model into target device" in text,

@@ -25,7 +25,14 @@ from ovms_doctor.model.text import HIDDEN
 __all__ = ["LIMIT", "Explanation", "Note", "explain", "explain_line"]
 
 #: Messages that quote another text of several lines: the quoted text is more specific.
-_CONTAINERS = (log.READ_FAILED, log.COMPILE_FAILED, log.LOAD_THREW, log.RELOAD_THREW, log.OPTIONS_EXCEPTION)
+_CONTAINERS = (
+    log.READ_FAILED,
+    log.COMPILE_FAILED,
+    log.LOAD_THREW,
+    log.RELOAD_THREW,
+    log.OPTIONS_EXCEPTION,
+    log.EXTENSION_FAILED,
+)
 #: Maximum characters of a value: a path is never longer, and a quoted text need not be complete.
 _VALUE = 4096
 #: Minimum length of a part of a message that is searched for, in characters; it must have several words.

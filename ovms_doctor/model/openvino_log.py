@@ -17,7 +17,8 @@ NOT_MAPPED = "Can not open file {path} for mapping. Ensure that file exists and 
 NOT_PARSED = "Model can't be parsed"
 NOT_A_TFLITE = "TensorFlow Lite Frontend: the model file {path} is corrupted or malformed"
 BAD_INDEX = "Wrong index file, file size is less than minimal expected"
-NOT_A_SAVED_MODEL = "[TensorFlow Frontend] Saved Model cannot be parsed"
+#: 2023.0 writes it without ``[TensorFlow Frontend] `` before it.
+NOT_A_SAVED_MODEL = "Saved Model cannot be parsed"
 CANNOT_OPEN = "Could not open the file: {path}"
 UNSUPPORTED_OPSET = "Cannot create {operation} layer {layer} from unsupported opset: {opset}"
 NEWER_OPSET = "Cannot create {operation} layer {layer} from unsupported opset: opset{number}"

@@ -137,16 +137,59 @@ REFUSALS = [
     ('ir: Could not open the file: "/m/1/a.xml"', "OVD313"),
     ('Could not open the file: "/m/1/my_/saved_model.pb"', "OVD344"),
     ("Invalid usage of method for externally stored data in file (w.data, offset: 0, size: 2)", "OVD318"),
+    (
+        "invalid external data: ExternalDataInfo(data_full_path: w.data, offset: 0, data_length: 120)",
+        "OVD318",
+    ),
+    ("FrontEnd API failed with GeneralFailure: :\nSaved Model cannot be parsed", "OVD301"),
+    (
+        "FrontEnd API failed with GeneralFailure:\n[TensorFlow Frontend] Saved Model cannot be parsed",
+        "OVD301",
+    ),
     ("No conversion rule found for operations: my.domain.MyOp", "OVD341"),
 ]
 
 
-@pytest.mark.parametrize(("openvino_text", "first"), REFUSALS, ids=[code for _, code in REFUSALS])
+@pytest.mark.parametrize(
+    ("openvino_text", "first"), REFUSALS, ids=[f"{code} {text[:20]}" for text, code in REFUSALS]
+)
 def test_openvinos_message_determines_the_code_of_a_failed_read(openvino_text: str, first: str) -> None:
     quoted = f"Exception from src/core.cpp:84:\nCheck 'false' failed at src/a.cpp:5:\n{openvino_text}\n\n"
     (code, values), *_ = explain_line(PREFIXES[1] + log.READ_FAILED(what=quoted, model="m", version=3))
     assert code.code == first
     assert (values["model"], values["version"]) == ("m", "3")
+
+
+@pytest.mark.parametrize("quote", ["'", '"'])
+@pytest.mark.parametrize(
+    ("missing", "expected"),
+    [
+        ("/ext/libmine.so", ["OVD353"]),
+        ("libOpenCL.so.1", ["OVD355"]),
+        ("/ext/libmine.so.2", ["OVD355"]),
+        ("libopenvino.so.2330", ["OVD354"]),
+    ],
+)
+def test_the_file_that_an_extension_lacks_determines_the_code(
+    quote: str, missing: str, expected: list[str]
+) -> None:
+    text = (
+        "Exception from src/inference/src/cpp/core.cpp:189:\nCannot add extension. Cannot find entry point to the "
+        f"extension library. This error happened: Cannot load library {quote}/ext/libmine.so{quote}: {missing}: "
+        "cannot open shared object file: No such file or directory\n"
+    )
+    assert _codes(text) == expected
+    found = explain_line(PREFIXES[1] + log.EXTENSION_FAILED(what=text))
+    assert [code.code for code, _ in found] == expected
+    if expected == ["OVD355"]:
+        assert found[0][1] == {"extension": "/ext/libmine.so", "library": missing}
+
+
+def test_an_extension_that_fails_for_an_unknown_reason_gives_all_codes() -> None:
+    codes = _codes(log.EXTENSION_FAILED(what="something new"))
+    assert set(codes) == {
+        code.code for code in entries().values() if log.EXTENSION_FAILED.text in code.messages
+    }
 
 
 def test_an_unknown_message_of_openvino_gives_all_codes() -> None:

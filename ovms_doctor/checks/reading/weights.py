@@ -103,6 +103,8 @@ EXTERNAL_DATA_MISSING = Code(
     log=(
         server_log.READ_FAILED,
         "Invalid usage of method for externally stored data in file ({file}, offset: {offset}",
+        # Until 2025.4.
+        "invalid external data: ExternalDataInfo(data_full_path: {file}, offset: {offset}",
         "[TensorFlow Frontend] Saved Model doesn't contain any applicable MetaGraph",
         BAD_INDEX,
     ),

@@ -138,6 +138,8 @@ def write_servables(writer: TextWriter, servables: Sequence[LiveServable]) -> No
             reason = _REASONS[version.condition]
             if bad and version.condition == "failing" and item.kind == "model":
                 reason = "fails, retried at every poll: see the log"
+            if version.state == "UNLOADING":
+                reason = "is being unloaded"
             cells = (item.name, item.kind or "-", str(version.version), state, reason)
             good = version.condition == "available"
             rows.append(Row(cells, "red" if bad else "green" if good else "", 3))

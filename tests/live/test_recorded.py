@@ -189,6 +189,33 @@ def test_a_version_that_becomes_available_during_the_query() -> None:
     assert (code, codes(document)) == (0, [])
 
 
+@pytest.mark.parametrize(
+    ("last", "found", "condition"),
+    [
+        ("LOADING/OK", ["OVD894"], "loading"),
+        ("AVAILABLE/OK", [], "available"),
+        ("END/OK", ["OVD895"], "retired"),
+    ],
+)
+def test_a_version_that_is_being_unloaded_is_queried_again(
+    last: str, found: list[str], condition: str
+) -> None:
+    """A version that is loaded again passes UNLOADING too."""
+    with http_server(_Changing(_config(m="UNLOADING/OK"), _config(m=last))) as server:
+        _, document = live(f"localhost:{server.port}", *FAST)
+    assert codes(document) == found
+    assert [row[3] for row in _states(document)["m"]] == [condition]
+
+
+def test_a_version_that_stays_unloading_is_not_called_retired_yet() -> None:
+    with http_server(_Changing(_config(m="UNLOADING/OK", other="AVAILABLE/OK"))) as server:
+        document = live(f"localhost:{server.port}", *FAST)[1]
+        text = status(f"localhost:{server.port}", *FAST).text
+    assert _states(document)["m"] == [(1, "UNLOADING", "OK", "retired")]
+    assert "is being unloaded" in text
+    assert codes(document) == []
+
+
 def test_waiting_ends_when_all_are_available() -> None:
     looks = [_config(m="LOADING/OK")] * 9
     with http_server(_Changing(*looks, _config(m="AVAILABLE/OK"))) as server:

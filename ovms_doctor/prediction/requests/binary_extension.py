@@ -54,8 +54,8 @@ def _with_buffers(message: InferMessage, body: bytes, end: int, release: Release
         else:
             size = _computed_size(tensor, release)
         # Until 2026.2 a negative size may wrap around to a position before the buffer.
-        end = offset + size if release.at_least(2026, 3) else (offset + size) % _SIZE
-        if end > remaining:
+        buffer_end = offset + size if release.at_least(2026, 3) else (offset + size) % _SIZE
+        if buffer_end > remaining:
             raise StatusError("REST_BINARY_BUFFER_EXCEEDED", "", position)
         if size > remaining:
             raise StatusError("EXCEPTION", "", position)

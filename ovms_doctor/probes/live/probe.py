@@ -23,7 +23,7 @@ from ovms_doctor.probes.live.redacted import without_secrets
 #: The most servables whose kind is queried.
 _MOST_KINDS = 50
 #: States that may change from one query to the next.
-_UNDECIDED = (b'"LOADING"', b'"START"')
+_UNDECIDED = (b'"LOADING"', b'"START"', b'"UNLOADING"')
 
 
 def observe(question: LiveQuestion) -> Observations:
@@ -147,7 +147,7 @@ class _Probe:
 
     @staticmethod
     def _undecided(config: HttpAnswer) -> bool:
-        """Whether another query may change the result: a model is loading, or there is no answer yet."""
+        """Whether another query may change the result: a version is loaded or unloaded, or there is no answer yet."""
         return any(text in config.body for text in _UNDECIDED) or config.status is None
 
     @staticmethod

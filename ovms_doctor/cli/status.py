@@ -7,6 +7,8 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from msgspec.structs import replace
+
 from ovms_doctor.cli.command_line import command_line
 from ovms_doctor.cli.deliver import Content, deliver, destinations, failed_content
 from ovms_doctor.cli.exit_codes import EXIT_OK
@@ -21,6 +23,7 @@ from ovms_doctor.probes.named_files import passing, read_named_file
 if TYPE_CHECKING:
     from ovms_doctor.diagnosis.live import LiveOptions
     from ovms_doctor.diagnosis.run_start import RunStart
+    from ovms_doctor.model.container import Engine
     from ovms_doctor.model.live import Address, LiveStatus
     from ovms_doctor.model.styled import Output
     from ovms_doctor.report.model import Report
@@ -51,7 +54,8 @@ def run_status(options: StatusOptions, output_options: OutputOptions) -> int:
 
     try:
         if options.container is not None:
-            address = _of_container(options.container, options.grpc, live_options.settings.timeout)
+            address, engine = _of_container(options.container, options.grpc, live_options.settings.timeout)
+            live_options = replace(live_options, engine=engine)
         else:
             address = read_address(options.server or "", grpc=options.grpc)
     except AddressError as error:
@@ -75,7 +79,8 @@ class _EngineError(Exception):
     """The container engine does not describe the container. The text states the reason."""
 
 
-def _of_container(name: str, grpc: bool, timeout: float) -> Address:
+def _of_container(name: str, grpc: bool, timeout: float) -> tuple[Address, Engine]:
+    """Returns the address of the server in the container, and the engine that runs the container."""
     from ovms_doctor.inputs import DocumentError
     from ovms_doctor.inputs.inspect.own_address import own_address
     from ovms_doctor.inputs.inspect.read import read_inspect
@@ -92,7 +97,7 @@ def _of_container(name: str, grpc: bool, timeout: float) -> Address:
     except DocumentError as error:
         raise _EngineError(str(error)) from None
     address = own_address(lookup.document, lookup.info) if lookup.local else ""
-    return container_address(container, address, grpc=grpc, engine_host=lookup.host)
+    return container_address(container, address, grpc=grpc, engine_host=lookup.host), container.engine
 
 
 def _report_failure(reason: str, output_options: OutputOptions, run_start: RunStart) -> int:

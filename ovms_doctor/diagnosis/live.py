@@ -15,6 +15,7 @@ from ovms_doctor.diagnosis.adjust import adjusted
 from ovms_doctor.diagnosis.run_start import RunStart
 from ovms_doctor.diagnosis.selection import is_reported
 from ovms_doctor.diagnosis.verdict import verdict_of
+from ovms_doctor.model.container import Engine
 from ovms_doctor.model.live import Address, LiveQuery, LiveStatus, Observations, QuerySettings
 from ovms_doctor.model.output_options import OutputOptions
 from ovms_doctor.prediction.live.client_routes import client_routes
@@ -41,6 +42,8 @@ class LiveOptions(Struct, frozen=True):
     wait: float = 0.0
     #: The container that the address was read from; empty if an address was named.
     container: str = ""
+    #: The engine that runs this container; empty if that is not known.
+    engine: Engine = ""
 
 
 def live_status(
@@ -81,7 +84,8 @@ def query_once(address: Address, options: LiveOptions, environment: Mapping[str,
     observed = (
         Observations(problem=f"the probe failed: {answer}") if isinstance(answer, ChildExit) else answer
     )
-    return replace(interpret(address, routes, observed, settings.model), container=options.container)
+    status = interpret(address, routes, observed, settings.model)
+    return replace(status, container=options.container, engine=options.engine)
 
 
 def query_container_server(query: LiveQuery, timeout: float, model: str | None) -> LiveQuery:

@@ -305,3 +305,15 @@ class Container(Struct, frozen=True, omit_defaults=True):
         if self.source == "kubernetes":
             return not self.siblings and self.network != "host"
         return not self.network.startswith(("host", "none", "container:", "service:", "ns:", "pod:"))
+
+
+def engine_program(engine: Engine) -> str:
+    """Returns the command-line program of the engine: docker if the engine is not known."""
+    return {"kubernetes": "kubectl"}.get(engine, engine) or "docker"
+
+
+def state_source(container: Container | None) -> str:
+    """Returns what shows the start and the end of the container: the pod's status, or the engine's inspect."""
+    if container is not None and container.source == "kubernetes":
+        return "the pod's status"
+    return f"{'docker' if container is None else engine_program(container.engine)} inspect"

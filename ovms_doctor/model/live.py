@@ -6,6 +6,7 @@ from typing import Literal, TypeAlias
 
 from msgspec import Struct, field
 
+from ovms_doctor.model.container import Engine
 from ovms_doctor.model.log import ServableKind
 
 #: The result of connecting to one address.
@@ -403,3 +404,5 @@ class LiveStatus(Struct, frozen=True):
     looks: int = 0
     #: The container that the address was read from; empty if the user named an address.
     container: str = ""
+    #: The engine that runs this container; empty if that is not known.
+    engine: Engine = ""

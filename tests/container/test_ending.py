@@ -218,3 +218,19 @@ def test_end_follows_from_the_predicted_cause() -> None:
     alone = {item.code: item for item in arrange(findings(state))}
     assert alone["OVD704"].caused_by == ()
     assert alone["OVD710"].caused_by == (alone["OVD704"].fingerprint,)
+
+
+@pytest.mark.parametrize(
+    ("source", "engine", "method"),
+    [
+        ("docker", "docker", "docker inspect"),
+        ("inspect", "podman", "podman inspect"),
+        ("docker", "", "docker inspect"),
+        ("kubernetes", "kubernetes", "the pod's status"),
+    ],
+)
+def test_the_source_of_the_state_is_the_engine_of_the_container(
+    source: str, engine: str, method: str
+) -> None:
+    (found,) = findings(exited(137, oom_killed=True), source=source, engine=engine)
+    assert found.evidence[0].how == method

@@ -216,6 +216,27 @@ def test_files_of_a_version_that_is_served(
     assert f"the server loaded it at {START_TEXT} and keeps that." in logged.message
 
 
+@pytest.mark.parametrize(
+    ("container", "source"),
+    [
+        (CONTAINER, "docker inspect"),
+        (replace(CONTAINER, engine="podman"), "podman inspect"),
+        (replace(CONTAINER, engine=""), "docker inspect"),
+        (replace(CONTAINER, source="kubernetes", engine="kubernetes"), "the pod's status"),
+        (None, "docker inspect"),
+    ],
+)
+def test_the_source_of_the_start_is_the_engine_of_the_container(
+    container: Container | None, source: str
+) -> None:
+    for kind in ("version_added", "files_changed"):
+        changed = drift(kind, "/m/1/a.onnx")
+        found = drift_finding(context(container), STATUS, changed)
+        assert source in [item.how for item in found.evidence]
+        logged = drift_finding(context(container), STATUS, replace(changed, logged=True))
+        assert source not in [item.how for item in logged.evidence]
+
+
 def test_files_that_would_not_be_served_again() -> None:
     found = drift_finding(
         context(), STATUS, drift("files_changed", "/m/1/a.onnx", content=False, breaks=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from typing import Any
 from unittest import mock
 
@@ -155,6 +156,28 @@ def test_the_container_is_named_in_the_remedies() -> None:
         step["command"] for item in report["findings"] if item["remedy"] for step in item["remedy"]["steps"]
     ]
     assert "ovms-doctor logs --container ovms" in commands
+
+
+@pytest.mark.server
+@pytest.mark.parametrize(("of_podman", "program"), [({"OCIRuntime": "crun"}, "podman"), ({}, "docker")])
+def test_the_engine_of_the_container_is_named_in_the_remedies(
+    of_podman: dict[str, str], program: str
+) -> None:
+    """In ``status`` and in ``check``; the port is bound, and nothing listens on it."""
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        port = bound.getsockname()[1]
+        document = _document(*_ARGUMENTS, ports={"8000": f"127.0.0.1:{port}"}) | of_podman
+        lookup = ContainerLookup(document=document, info={}, log=(), local=True)
+        with mock.patch("ovms_doctor.probes.containers.query_container", return_value=lookup):
+            reports = [
+                live("--container", "ovms")[1],
+                _joined(document, "--select", "live", "--format", "json").document,
+            ]
+    for report in reports:
+        (found,) = (item for item in report["findings"] if item["code"] == "OVD887")
+        commands = [step["command"] for step in found["remedy"]["steps"]]
+        assert f"{program} ps --format '{{{{.Names}}}} {{{{.Ports}}}}'" in commands
 
 
 def test_an_engine_that_does_not_answer_is_exit_code_3() -> None:

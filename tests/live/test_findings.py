@@ -43,6 +43,26 @@ def test_connections_that_fail(results: list[str], code: str) -> None:
     assert len(found[0].evidence) == len(results)
 
 
+ENGINES = [
+    ("", "", "docker ps --format '{{.Names}} {{.Ports}}'", "docker logs CONTAINER"),
+    ("a b", "docker", "docker ps --format '{{.Names}} {{.Ports}}'", "docker logs 'a b'"),
+    ("ovms", "podman", "podman ps --format '{{.Names}} {{.Ports}}'", "podman logs ovms"),
+    ("ovms", "kubernetes", "kubectl get services", "kubectl logs POD -c ovms"),
+]
+
+
+@pytest.mark.parametrize(("container", "engine", "ports", "log"), ENGINES)
+def test_the_commands_are_those_of_the_engine(container: str, engine: str, ports: str, log: str) -> None:
+    refused = _status(connections=(ConnectionTry("10.0.0.1", "refused"),))
+    silent = _status(connections=OPEN, protocol="silent")
+    commands = []
+    for status in (refused, silent):
+        (found,) = live_findings(replace(status, container=container, engine=engine))
+        assert found.remedy is not None
+        commands += [step.command for step in found.remedy.steps if step.command]
+    assert commands == [ports, f"{log} 2>&1 | grep -i 'server at'"]
+
+
 def test_a_graph_is_distinguished_from_a_pipeline() -> None:
     row = '{"version": "1", "state": "AVAILABLE", "status": {"error_code": "OK", "error_message": "OK"}}'
     config = f'{{"chat": {{"model_version_status": [{row}]}}}}'.encode()

@@ -9,7 +9,7 @@ from ovms_doctor.checks.container.crash_steps import crash_steps, usual_causes
 from ovms_doctor.checks.container.steps import log_step, memory_steps
 from ovms_doctor.checks.context import Context
 from ovms_doctor.model.codes import Code, Example
-from ovms_doctor.model.container import Container, ContainerState
+from ovms_doctor.model.container import Container, ContainerState, state_source
 from ovms_doctor.model.findings import CausedBy, Evidence, Finding, Severity, Step
 from ovms_doctor.model.text import size_text
 
@@ -458,7 +458,7 @@ class _Ending:
         return tuple(Evidence(line[:300], "the end of its log") for line in lines)
 
     def _source(self) -> str:
-        return {"kubernetes": "the pod's status"}.get(self.container.source, "docker inspect")
+        return state_source(self.container)
 
     def _finding(self, code: Code, message: str, severity: Severity | None = None, **more: Any) -> Finding:
         more.setdefault("confidence", "high")

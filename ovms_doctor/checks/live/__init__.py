@@ -30,7 +30,10 @@ def check(context: Context) -> Iterator[Finding]:
     status = live_status_of(context.deployment)
     if status is None:
         raise NotApplicableError(query.skipped or "it was not examined")
-    status = replace(status, container=_name(context))
+    container = context.deployment.container
+    if container is not None:
+        name = container.name or container.source_name
+        status = replace(status, container=name, engine=container.engine)
     if query.own_address and not _is_reached(status):
         raise NotApplicableError(
             f"{status.address.netloc}, the container's own address, cannot be reached from this host"
@@ -44,11 +47,6 @@ def check(context: Context) -> Iterator[Finding]:
     yield from (drift_finding(context, status, drift) for drift in found)
     if not any(drift.kind == "configuration" for drift in found):
         yield from (unlisted_finding(context, status, name) for name in unlisted(context.plan, status))
-
-
-def _name(context: Context) -> str:
-    container = context.deployment.container
-    return "" if container is None else container.name or container.source_name
 
 
 def _is_reached(status: LiveStatus) -> bool:

@@ -12,6 +12,7 @@ from ovms_doctor.checks.live.codes import (
     SERVABLE_NOT_AVAILABLE,
     VERSION_NOT_NOTICED,
 )
+from ovms_doctor.model.container import engine_program, state_source
 from ovms_doctor.model.findings import CausedBy, Confidence, Evidence, Finding, Severity, Step
 from ovms_doctor.model.live import Address, Drift, LiveStatus
 
@@ -40,14 +41,14 @@ def _read(drift: Drift) -> str:
     return f"loaded it at {moment(drift.read_at)}" if drift.logged else f"started at {moment(drift.read_at)}"
 
 
-def _evidence(drift: Drift) -> tuple[Evidence, ...]:
+def _evidence(context: Context, drift: Drift) -> tuple[Evidence, ...]:
     rows = tuple(
         Evidence(
             f"{item.path}: {'content' if item.content else 'status'} changed at {moment(item.at)}", "stat"
         )
         for item in drift.paths[:_LISTED]
     )
-    how = "log" if drift.logged else "docker inspect"
+    how = "log" if drift.logged else state_source(context.deployment.container)
     return (*rows, Evidence(f"the server {_read(drift)}", how))
 
 
@@ -107,7 +108,7 @@ def _configuration(context: Context, status: LiveStatus, drift: Drift) -> Findin
         detail=detail,
         severity=severity,
         confidence=confidence,
-        evidence=(*_evidence(drift), Evidence(_served(status), "GET /v1/config")),
+        evidence=(*_evidence(context, drift), Evidence(_served(status), "GET /v1/config")),
         recovers="next_poll" if drift.next_poll else None,
         steps=_reload_steps(context, status, drift),
         remedy=_WAIT if drift.next_poll else "",
@@ -149,8 +150,9 @@ def _restart(context: Context, text: str) -> Step:
     container = context.deployment.container
     if container is not None and container.source == "kubernetes":
         return Step(text, None, "kubernetes", "restarts the server")
-    engine = "docker" if container is None else container.engine or "docker"
-    return Step(text, f"{engine} restart {_container_name(context)}", "host", "restarts the server")
+    return Step(
+        text, f"{_program(context)} restart {_container_name(context)}", "host", "restarts the server"
+    )
 
 
 def _in_container(context: Context, command: str) -> str:
@@ -158,8 +160,12 @@ def _in_container(context: Context, command: str) -> str:
     container, name = context.deployment.container, _container_name(context)
     if container is not None and container.source == "kubernetes":
         return f"kubectl exec POD -c {name} -- {command}"
-    engine = "docker" if container is None else container.engine or "docker"
-    return f"{engine} exec {name} {command}"
+    return f"{_program(context)} exec {name} {command}"
+
+
+def _program(context: Context) -> str:
+    container = context.deployment.container
+    return engine_program("" if container is None else container.engine)
 
 
 def _container_name(context: Context) -> str:
@@ -216,7 +222,7 @@ def _added(context: Context, status: LiveStatus, drift: Drift) -> Finding:
         detail=detail,
         severity=severity,
         confidence="medium" if context.plan.polls and not drift.next_poll else "high",
-        evidence=(*_evidence(drift), Evidence(_versions(status, drift), "GET /v1/config")),
+        evidence=(*_evidence(context, drift), Evidence(_versions(status, drift), "GET /v1/config")),
         remedy=_WAIT if drift.next_poll else "",
         recovers="next_poll" if drift.next_poll else "restart" if context.single else None,
         steps=steps,
@@ -274,7 +280,7 @@ def _removed(context: Context, drift: Drift) -> Finding:
         base=path,
         detail=detail,
         severity="info" if severity == "info" else "warning",
-        evidence=_evidence(drift),
+        evidence=_evidence(context, drift),
         recovers="next_poll" if drift.next_poll else None,
         remedy=_WAIT if drift.next_poll else "",
         steps=()
@@ -327,7 +333,7 @@ def _files(context: Context, drift: Drift) -> Finding:
         detail=detail,
         severity=severity,
         confidence="high" if drift.logged else "medium",
-        evidence=_evidence(drift),
+        evidence=_evidence(context, drift),
         recovers="restart",
         steps=_file_steps(context, drift),
         causes=(CausedBy(version=drift.version),) if drift.breaks else (),

@@ -17,6 +17,7 @@ from ovms_doctor.checks.live.codes import (
     TLS_DIFFERS,
 )
 from ovms_doctor.checks.live.made import answer_text, container_of, finding
+from ovms_doctor.model.container import engine_program
 from ovms_doctor.model.findings import Evidence, Finding, Step
 from ovms_doctor.model.live import LiveStatus, host_and_port
 
@@ -99,14 +100,7 @@ def _not_connected(status: LiveStatus) -> Finding:
                 detail += " No process of this host listens on any port."
             port_list = ", ".join(map(str, ports)) or "none"
             evidence += (Evidence(f"listening ports: {port_list}", "sockets of this host"),)
-    steps.append(
-        Step(
-            "Check which port the container publishes for it.",
-            "docker ps --format '{{.Names}} {{.Ports}}'",
-            "host",
-            "reads",
-        )
-    )
+    steps.append(_port_step(status))
     steps.append(
         Step(
             "Check on which port the server listens: --rest_port for REST, --port for gRPC. Without "
@@ -123,6 +117,21 @@ def _not_connected(status: LiveStatus) -> Finding:
         evidence=evidence,
         steps=tuple(steps),
     )
+
+
+def _port_step(status: LiveStatus) -> Step:
+    """Returns the step that shows the ports at which the engine makes the container's own ports available."""
+    program = engine_program(status.engine)
+    if program == "kubectl":
+        return Step("Check which port a service has for it.", f"{program} get services", "host", "reads")
+    command = f"{program} ps --format '{{{{.Names}}}} {{{{.Ports}}}}'"
+    return Step("Check which port the container publishes for it.", command, "host", "reads")
+
+
+def _log_command(status: LiveStatus) -> str:
+    """Returns the command that shows the log of the container."""
+    program, name = engine_program(status.engine), container_of(status)
+    return f"{program} logs POD -c {name}" if program == "kubectl" else f"{program} logs {name}"
 
 
 def _listed(ports: list[int]) -> str:
@@ -214,7 +223,7 @@ def _other_protocol(status: LiveStatus) -> Finding:
                 Step(
                     "Check on which port and address the server listens in the container: its log has "
                     "“Started REST server at”.",
-                    f"docker logs {container_of(status)} 2>&1 | grep -i 'server at'",
+                    f"{_log_command(status)} 2>&1 | grep -i 'server at'",
                     "host",
                     "reads",
                 ),

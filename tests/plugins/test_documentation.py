@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
@@ -58,6 +59,13 @@ def test_example_behaves_as_documented(example: Path, public_dir: Path) -> None:
         assert with_plugins(example, "check", models, "--load", "none", *arguments).code == code
     assert b"EDGE101" in with_plugins(example, "explain", "EDGE101").out
     assert b"edge-image" in with_plugins(example, "checks").out
+
+
+def test_the_effects_on_clients_of_the_page_are_accepted() -> None:
+    sentence = re.search(r"`serving_effect` [^`]*((?:[^.`]|`[^`]*`)*)\.", PAGE.read_text("utf-8"))
+    assert sentence is not None
+    named = set(re.findall(r'`"([^"]+)"`', sentence[1]))
+    assert named == {*get_args(plugin.ServingEffect)} - {"pipeline not served"}
 
 
 def test_the_names_of_the_page_are_offered() -> None:

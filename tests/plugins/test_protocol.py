@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from ovms_doctor.model.findings import CausedBy, Evidence, Finding, Remedy, Step, Subject
-from ovms_doctor.plugin import Code, Example, Message
+from ovms_doctor.plugin import Code, Example, Message, ServingEffect
 from ovms_doctor.plugins.messages import Findings, decode_message, encode_message
 from ovms_doctor.plugins.protocol import (
     ITEMS,
@@ -67,6 +67,12 @@ def test_a_finding_survives_a_round_trip() -> None:
     assert read_finding(over_the_wire(FINDING), DESCRIBED.codes) == FINDING
 
 
+@pytest.mark.parametrize("effect", [None, *get_args(ServingEffect)])
+def test_an_effect_on_clients_survives_a_round_trip(effect: ServingEffect | None) -> None:
+    found = replace(FINDING, serving_effect=effect)
+    assert read_finding(over_the_wire(found), DESCRIBED.codes).serving_effect == effect
+
+
 def test_fingerprint_and_page_are_not_taken_over() -> None:
     forged = replace(FINDING, fingerprint="0123456789abcdef", docs="javascript:alert(1)")
     assert read_finding(over_the_wire(forged), DESCRIBED.codes) == FINDING
@@ -78,6 +84,8 @@ def test_fingerprint_and_page_are_not_taken_over() -> None:
         {"code": "OVD101"},
         {"code": "ACME102"},
         {"code": 7},
+        {"serving_effect": "pod is slow"},
+        {"serving_effect": ["pod never ready"]},
         {"name": "other"},
         {"severity": "fatal"},
         {"severity": ["error"]},

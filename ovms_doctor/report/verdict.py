@@ -198,10 +198,11 @@ def _of_models(plan: Plan, report: Report) -> tuple[str, str]:
         return OPEN, f"{_served_so_far(plan, total, unknown)}{more}, but {_gaps(report)}"
     warnings = _warnings(report)
     doubt = _doubt(report)
+    counted = f", with {plural(warnings, 'warning')}" if warnings else ""
     if doubt and total:
-        return PARTLY, f"{_all_served(total)} {doubt}, with {plural(warnings, 'warning')}{more}"
-    if warnings and total:
-        return GOOD, f"{_all_served(total)}, with {plural(warnings, 'warning')}{more}"
+        return PARTLY, f"{_all_served(total)} {doubt}{counted}{more}"
+    if counted and total:
+        return GOOD, f"{_all_served(total)}{counted}{more}"
     return GOOD, f"{_all_served(total, expected=True)}{more}"
 
 

@@ -196,6 +196,8 @@ def test_success_that_depends_on_memory() -> None:
     assert last(report(GOOD, findings=(short,))) == (
         "! the model is served if the memory suffices, with 1 warning"
     )
+    noted = replace(short, severity="info")
+    assert last(report(GOOD, findings=(noted,))) == "! the model is served if the memory suffices"
     both = (short, finding("OVD124"))
     assert last(report(GOOD, GOOD, findings=both)) == (
         "! all 2 models are served if the memory suffices, with 2 warnings"

@@ -191,6 +191,19 @@ def test_an_incomplete_ir_beside_a_checkpoint_is_reported_as_such(public_dir: Pa
     assert (finding["code"], "no .bin" in finding["message"]) == ("OVD111", True)
 
 
+@pytest.mark.parametrize(
+    ("paddle", "message"), [("a.pdiparams", "holds best.pt: "), ("a.pdmodel", "a .pdmodel but no .pdiparams")]
+)
+def test_weights_alone_beside_a_checkpoint_are_no_model(paddle: str, message: str, public_dir: Path) -> None:
+    good_model(public_dir / "good" / "1")
+    version = public_dir / "m" / "1"
+    version.mkdir(parents=True)
+    for name in (paddle, "best.pt"):
+        (version / name).write_bytes(b"x")
+    (finding,) = findings(public_dir)
+    assert (finding["code"], message in finding["message"]) == ("OVD111", True)
+
+
 def test_a_file_of_no_model_has_no_step_that_moves_it(public_dir: Path) -> None:
     (public_dir / "labels.csv").write_text("a,b")
     for release in ("2026.3", "2025.4"):

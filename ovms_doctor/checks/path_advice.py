@@ -2,11 +2,31 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterable, Sequence
 
 from ovms_doctor.checks.context import Context, quote
+from ovms_doctor.model.facts import Failure
 from ovms_doctor.model.findings import CausedBy, Evidence, Step
 from ovms_doctor.model.names import is_remote
+
+
+def unresolved_remedy(failure: Failure | None, path: str) -> str:
+    """Returns the remedy for a path that cannot be resolved, which no right changes: its links form a loop, or a name
+    is too long. Empty for any other failure."""
+    if failure is not None and failure.errno == errno.ELOOP:
+        return f"Replace the link on the path {path} that leads back to itself, or name a path without it."
+    if failure is not None and failure.errno == errno.ENAMETOOLONG:
+        return f"Shorten {path}: a path has at most 4095 bytes, and each name in it at most 255 on most file systems."
+    return ""
+
+
+def unresolved_steps(context: Context, failure: Failure | None, path: str) -> tuple[Step, ...]:
+    """Returns the step that shows the links of a path whose links form a loop; none for any other failure."""
+    if failure is None or failure.errno != errno.ELOOP or not context.on_host(path):
+        return ()
+    command = f"namei -- {quote(context.host(path))}"
+    return (Step("Show the links of the path.", command, "host", "reads"),)
 
 
 def list_step(context: Context, path: str, text: str = "List the directory.") -> Step:

@@ -433,3 +433,30 @@ def test_a_volume_of_a_pod_can_be_assigned_to_its_group() -> None:
     commands = [step.command for step in finding.remedy.steps]
     assert commands[0] == "chown -R 5000:5000 /srv/cache && chmod u+rwx /srv/cache"
     assert commands[-1] == "securityContext: {fsGroup: 5000}"
+
+
+@pytest.mark.parametrize(
+    ("number", "remedy"), [(errno.ELOOP, "leads back to itself"), (errno.ENAMETOOLONG, "Shorten /data/cache")]
+)
+def test_a_cache_path_that_cannot_be_resolved_needs_no_right(number: int, remedy: str) -> None:
+    class Unresolved(Disk):
+        def answer(self, question: AnyQuestion) -> Answer:
+            return Failure(number) if getattr(question, "path", "") == CACHE else super().answer(question)
+
+    disk = _disk()
+    planned, (finding,) = _plan_and_findings(_deployment(), Unresolved(disk.files, disk.directories))
+    assert (planned.exit_code, finding.code) == (1, "OVD502")
+    assert remedy in finding.remedy.summary
+    assert "right" not in finding.remedy.summary
+    assert [step.command for step in finding.remedy.steps] == (
+        ["namei -- /data/cache"] if number == errno.ELOOP else []
+    )
+
+
+def test_a_cache_path_that_may_not_be_entered_needs_the_right() -> None:
+    disk = _disk()
+    disk.denied["/data"] = "search"
+    _, (finding,) = _plan_and_findings(_deployment(), disk)
+    assert finding.code == "OVD502"
+    assert "right to enter" in finding.remedy.summary
+    assert [step.command for step in finding.remedy.steps] == ["chmod o+x /data"]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 from typing import Any
 
 import pytest
 
+from ovms_doctor.model.facts import Answer, AnyQuestion, Failure
 from tests.configuration.build import (
     configured_files,
     deployed,
@@ -380,3 +382,24 @@ def test_a_batch_size_after_an_entry_that_stops_the_reading_is_not_read() -> Non
     bad = entry("bad", "/m", plugin_config={"FOO": "1"}, target_device="CPU")
     plan = planned(listed(bad, entry("z", "/z", batch_size=2**63)), "2025.4", "/m", "/z")
     assert plan.outcome == "serves"
+
+
+@pytest.mark.parametrize(
+    ("number", "remedy"),
+    [
+        (errno.ELOOP, "leads back to itself"),
+        (errno.ENAMETOOLONG, "Shorten /m/"),
+        (errno.EIO, "right to enter"),
+    ],
+)
+def test_the_remedy_for_a_model_path_fits_its_failure(number: int, remedy: str) -> None:
+    class Unresolved(MemoryFiles):
+        def answer(self, question: AnyQuestion) -> Answer:
+            inside = getattr(question, "path", "").startswith("/m")
+            return Failure(number) if inside else super().answer(question)
+
+    arguments = ("--model_path", "/m", "--model_name", "m", "--port", "9000")
+    plan, found = plan_and_findings(Unresolved({}, {"/"}), arguments)
+    finding = next(item for item in found if item.code == "OVD201")
+    assert (plan.outcome, plan.exit_code) == ("exits", 64)
+    assert remedy in finding.remedy.summary

@@ -8,6 +8,7 @@ import os
 from ovms_doctor.checks.cache.access import describe_rights
 from ovms_doctor.checks.cache.steps import owner_steps, reach_steps
 from ovms_doctor.checks.context import Context, describe_denial
+from ovms_doctor.checks.path_advice import unresolved_remedy, unresolved_steps
 from ovms_doctor.model.cache_plan import CachePlan
 from ovms_doctor.model.codes import ALL_RELEASES, Code, Example
 from ovms_doctor.model.findings import Evidence, Finding
@@ -61,6 +62,10 @@ def finding_on_end(context: Context, cache: CachePlan) -> Finding:
         evidence = [describe_denial(denial, context)]
     elif cache.failed_path_rights is not None:
         evidence = [describe_rights(context, cache.failed_path, cache.failed_path_rights)]
+    steps = reach_steps(context, denial) if not_reached else owner_steps(context, cache, create=True)
+    remedy = unresolved_remedy(failure, cache.path)
+    if remedy:
+        steps = unresolved_steps(context, failure, cache.absolute_path)
     return context.finding(
         CACHE_NOT_REACHED if not_reached else CACHE_NOT_CREATED,
         f"The server cannot check whether {cache.path} exists ({reason})"
@@ -73,7 +78,8 @@ def finding_on_end(context: Context, cache: CachePlan) -> Finding:
         log=problem.log if problem is not None else (),
         evidence=tuple(evidence),
         recovers="restart",
-        steps=reach_steps(context, denial) if not_reached else owner_steps(context, cache, create=True),
+        steps=steps,
+        remedy=remedy,
     )
 
 

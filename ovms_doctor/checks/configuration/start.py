@@ -275,6 +275,7 @@ def check(context: Context, problem: StartProblem) -> Iterator[Finding]:
     other = other_files.other_file(context, problem)
     better = advice or other
     position = argument_position(context, problem.option)
+    unresolved = path_advice.unresolved_remedy(problem.failure, problem.path or "")
     confidence: Confidence | None = "low" if problem.undefined else None
     yield context.finding(
         _CODE_OF.get(problem.kind, DIRECTORY_NOT_SEARCHABLE),
@@ -287,7 +288,7 @@ def check(context: Context, problem: StartProblem) -> Iterator[Finding]:
         at=_at(problem),
         recovers="restart",
         steps=_steps(context, problem) if better is None else better.steps,
-        remedy="" if better is None else better.remedy,
+        remedy=unresolved if better is None else better.remedy,
         causes=path_advice.mount_causes(context, problem.path or "") if in_file else (),
     )
 
@@ -408,6 +409,8 @@ def _host_limits(limits: HostLimits) -> list[Evidence]:
 
 
 def _steps(context: Context, problem: StartProblem) -> tuple[Step, ...]:
+    if path_advice.unresolved_remedy(problem.failure, problem.path or ""):
+        return path_advice.unresolved_steps(context, problem.failure, problem.path or "")
     if problem.kind == "task_not_inferred" and problem.path:
         host = quote(context.host(problem.path))
         return (

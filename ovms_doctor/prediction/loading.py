@@ -14,6 +14,7 @@ from ovms_doctor.model.causes import (
     CompileRefused,
     CouldNotLook,
     NoTensors,
+    ParameterRefused,
     ReadRefused,
     RuntimeCrashes,
     SpecialFile,
@@ -103,6 +104,12 @@ class Loader(Struct, frozen=True):
             if waits is not None:
                 return Attempt(version, "hangs", path, cause=waits)
             unreadable, mapping = self._mapping(path, single_file=single_file)
+            if isinstance(mapping, CouldNotLook):
+                attempt = self._read(version, path, found, NO_MAPPING, kept=kept)
+                if attempt.outcome == "loaded" or isinstance(attempt.cause, ParameterRefused):
+                    # The names of shape and layout, and those that clients use, depend on the mapping.
+                    return Attempt(version, "unknown", path, cause=mapping)
+                return attempt
             attempt = self._read(version, path, found, mapping, kept=kept)
             return replace(attempt, mapping=unreadable, names=mapping)
         except DetectionError as error:
@@ -231,8 +238,9 @@ class Loader(Struct, frozen=True):
             return SpecialFile(f"{directory}/{MAPPING}", status.kind)
         return None
 
-    def _mapping(self, path: str, *, single_file: bool) -> tuple[Failure | None, Mapping]:
-        """Applies ``parseModelMapping``: a mapping_config.json that cannot be opened counts as absent."""
+    def _mapping(self, path: str, *, single_file: bool) -> tuple[Failure | None, Mapping | CouldNotLook]:
+        """Applies ``parseModelMapping``: a mapping_config.json that cannot be opened counts as absent. Returns
+        CouldNotLook for one whose content is not known here."""
         directory = path.rpartition("/")[0] if single_file else path
         file = f"{directory}/{MAPPING}"
         full_path = absolute(file, self.working_directory)
@@ -247,8 +255,10 @@ class Loader(Struct, frozen=True):
         content = self.facts.ask(ReadFile(full_path, MAPPING_LIMIT))
         if isinstance(content, Failure):
             return content, NO_MAPPING
-        if isinstance(content, Unavailable) or content.size > MAPPING_LIMIT:
-            return None, NO_MAPPING
+        if isinstance(content, Unavailable):
+            return None, CouldNotLook(file, content.reason, content.timed_out)
+        if content.size > MAPPING_LIMIT:
+            return None, CouldNotLook(file, f"it is larger than {MAPPING_LIMIT >> 20} MiB")
         return None, read_mapping(content.data, file, self.model, self.release)
 
     # -- reading -----------------------------------------------------------------------------------

@@ -403,3 +403,27 @@ def test_the_remedy_for_a_model_path_fits_its_failure(number: int, remedy: str) 
     finding = next(item for item in found if item.code == "OVD201")
     assert (plan.outcome, plan.exit_code) == ("exits", 64)
     assert remedy in finding.remedy.summary
+
+
+@pytest.mark.parametrize(
+    ("size", "model", "codes", "outcome"),
+    [
+        (1 << 20, "good", set(), "loaded"),
+        ((1 << 20) + 1, "good", {"OVD903"}, "unknown"),
+        # A model that OpenVINO refuses is not served with any mapping.
+        ((1 << 20) + 1, "broken", set(), "failed"),
+    ],
+)
+def test_a_mapping_that_is_too_large_to_be_read_is_reported(
+    size: int, model: str, codes: set[str], outcome: str
+) -> None:
+    text = '{"inputs": {}, "outputs": {}}'
+    files = MemoryFiles({"/m/1/a.onnx": model, "/m/1/mapping_config.json": text.ljust(size)}, {"/m", "/m/1"})
+    arguments = ("--model_path", "/m", "--model_name", "m", "--port", "9000")
+    plan, found = plan_and_findings(files, arguments)
+    attempt = plan.models[0].versions[0].attempt
+    assert attempt is not None
+    assert (attempt.outcome, {item.code for item in found} & {"OVD903"}) == (outcome, codes)
+    if codes:
+        messages = [item.message for item in found if item.code == "OVD903"]
+        assert messages == ["Could not look at /m/1/mapping_config.json: it is larger than 1 MiB"]

@@ -427,3 +427,35 @@ def test_a_mapping_that_is_too_large_to_be_read_is_reported(
     if codes:
         messages = [item.message for item in found if item.code == "OVD903"]
         assert messages == ["Could not look at /m/1/mapping_config.json: it is larger than 1 MiB"]
+
+
+@pytest.mark.parametrize(
+    ("escape", "release", "outcome"),
+    [
+        (r"\udc00", "2024.2", "serves"),
+        (r"\uDFFF\udc00", "2022.1", "serves"),
+        (r"\udc00", "2024.3", "exits"),
+        (r"\udc00", "2026.3", "exits"),
+        # A high surrogate needs a low one in every release.
+        (r"\ud800", "2024.2", "exits"),
+        (r"\ud800\ud800", "2024.2", "exits"),
+        (r"\ud83d\ude00", "2026.3", "serves"),
+        (r"\\udc00", "2026.3", "serves"),
+    ],
+)
+def test_a_low_surrogate_alone_is_accepted_until_2024_2(escape: str, release: str, outcome: str) -> None:
+    text = f'{{"model_config_list": [{{"config": {{"name": "a{escape}b", "base_path": "/m"}}}}]}}'
+    assert planned(text, release, "/m").outcome == outcome
+
+
+def test_the_name_with_a_low_surrogate_alone_has_its_three_bytes() -> None:
+    text = r'{"model_config_list": [{"config": {"name": "a\udc00b", "base_path": "/m"}}]}'
+    (model,) = planned(text, "2024.2", "/m").models
+    assert model.entry.name.encode("utf-8", "surrogateescape") == b"a\xed\xb0\x80b"
+
+
+def test_a_fault_after_a_low_surrogate_has_its_position_in_the_file() -> None:
+    text = r'{"model_config_list": [{"config": {"name": "\udc00\udc01", "base_path": "/m"}}],}'
+    problem = planned(text, "2024.2", "/m").problem
+    assert problem is not None
+    assert problem.at == planned(text.replace("udc0", "u0e0"), "2024.2", "/m").problem.at  # type: ignore[union-attr]

@@ -39,7 +39,7 @@ from ovms_doctor.prediction.config.schema import (
     violation,
 )
 from ovms_doctor.prediction.config.syntax import syntax_hint
-from ovms_doctor.prediction.config.text import NestingError, NotJsonError, cut_at_nul, parse
+from ovms_doctor.prediction.config.text import LoneSurrogates, NestingError, NotJsonError, cut_at_nul, parse
 from ovms_doctor.prediction.nearest_path import nearest_path
 from ovms_doctor.prediction.parameters.members import as_text
 from ovms_doctor.prediction.paths import absolute, join_base_path, root_of_config
@@ -182,6 +182,9 @@ def read_bytes(config_path: str, data: bytes, deployment: Deployment) -> ConfigR
     try:
         parsed = parse(text)
     except NotJsonError as error:
+        accepted = LoneSurrogates.accepted(data, error, release)
+        if accepted is not None:
+            return _read_accepted(config_path, accepted, deployment)
         hint = syntax_hint(text.text, error.at, error.message)
         return ConfigReading(problem=_not_json(config_path, error.message_of(release), error.at, hint))
     except NestingError:
@@ -197,6 +200,14 @@ def read_bytes(config_path: str, data: bytes, deployment: Deployment) -> ConfigR
     reading = _entries(document, parsed.doubled, config_path, deployment)
     notes = tuple(ConfigNote("nul", pointer, last_key(pointer)) for pointer in cut)
     return replace(reading, notes=(*reading.notes, *notes))
+
+
+def _read_accepted(config_path: str, accepted: LoneSurrogates, deployment: Deployment) -> ConfigReading:
+    reading = read_bytes(config_path, accepted.data, deployment)
+    problem = reading.problem
+    if problem is None or problem.at is None:
+        return reading
+    return replace(reading, problem=replace(problem, at=accepted.original_index(problem.at)))
 
 
 def _against_schema(path: str, found: Violation, release: Release, document: Any) -> StartProblem:

@@ -36,6 +36,13 @@ class NotJsonError(Exception):
         return self.message
 
 
+#: The escape of a high surrogate with another escape, of a low one alone, and any other escape.
+_ESCAPES = lazy_pattern(
+    r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[0-9a-fA-F]{4}|\\u(?P<low>[dD][c-fC-F][0-9a-fA-F]{2})|\\.", re.DOTALL
+)
+_WRONG_SURROGATE = "The surrogate pair in string is invalid."
+
+
 class NestingError(Exception):
     """The nesting is deeper than this module supports. The server's parser continues until its stack overflows."""
 
@@ -72,6 +79,44 @@ def cut_at_nul(value: Any, pointer: str = "") -> tuple[Any, tuple[str, ...]]:
     for key, item in pairs:
         content.setdefault(key, item)
     return (content if len(content) == len(pairs) else Members(content, pairs)), tuple(cut)
+
+
+class LoneSurrogates(Struct, frozen=True):
+    """A text in which the bytes that RapidJSON 1.1.0 stores for a low surrogate without a high one replace its escape:
+    it encodes the number as any other (reader.h, ParseStringToStream). RapidJSON refuses it since v2024.3."""
+
+    #: The bytes of the text.
+    data: bytes
+    #: The indexes of the escapes' first characters in the original text.
+    starts: tuple[int, ...]
+
+    @staticmethod
+    def accepted(data: bytes, error: NotJsonError, release: Release) -> LoneSurrogates | None:
+        """Returns the text that a release reads although the parser here refuses it with ``error``; None if the
+        release refuses it too, or if the error is another one."""
+        if error.message != _WRONG_SURROGATE or release.at_least(2024, 3):
+            return None
+        data = data.split(b"\0", 1)[0]
+        text = data.decode("utf-8", "surrogateescape")
+        found = [match for match in _ESCAPES.finditer(text) if match["low"]]
+        if not found:
+            return None
+        parts, end = [], 0
+        for match in found:
+            stored = chr(int(match["low"], 16)).encode("utf-8", "surrogatepass")
+            parts += [text[end : match.start()].encode("utf-8", "surrogateescape"), stored]
+            end = match.end()
+        parts.append(text[end:].encode("utf-8", "surrogateescape"))
+        return LoneSurrogates(b"".join(parts), tuple(match.start() for match in found))
+
+    def original_index(self, at: int) -> int:
+        """Returns the index in the original text of a character of this one: three characters stand for the six of an
+        escape."""
+        for start in self.starts:
+            if at < start + 3:
+                break
+            at += 3
+        return at
 
 
 def parse(text: ConfigText) -> Document:

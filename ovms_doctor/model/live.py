@@ -298,10 +298,11 @@ class LiveMetrics(Struct, frozen=True):
     name: str
     #: REST or gRPC.
     interface: str
-    #: Requests for inference; of a graph the accepted and rejected ones.
-    requests: int
-    #: The failed ones among them.
-    failed: int
+    #: Requests for inference; of a graph the accepted and rejected ones. None if metrics_list leaves out the succeeded
+    #: or accepted ones.
+    requests: int | None
+    #: The failed ones among them; None if metrics_list leaves them out.
+    failed: int | None
     #: Requests per second between two queries; None with one query, or if the counters were reset.
     rate: float | None = None
     #: The mean time of a request in milliseconds; None if none is counted.

@@ -72,8 +72,8 @@ class LiveMetricsInfo(Struct, frozen=True):
 
     * ``name``: the servable's name.
     * ``interface``: REST or gRPC; empty if no request is counted.
-    * ``requests``: requests for inference.
-    * ``failed``: those of them that failed.
+    * ``requests``: requests for inference; null if metrics_list leaves them out.
+    * ``failed``: those of them that failed; null if metrics_list leaves them out.
     * ``rate``: requests per second between two queries; null with one query.
     * ``mean_ms``: the time of the whole request.
     * ``wait_ms``: the time of waiting for an infer request, both interfaces together.
@@ -86,8 +86,8 @@ class LiveMetricsInfo(Struct, frozen=True):
 
     name: str
     interface: str
-    requests: Number
-    failed: Number
+    requests: Number | None
+    failed: Number | None
     rate: float | None
     mean_ms: float | None
     wait_ms: float | None

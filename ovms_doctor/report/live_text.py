@@ -150,11 +150,16 @@ def _write_metrics(writer: TextWriter, status: LiveStatus) -> None:
     if not status.metrics_enabled:
         writer.prose("metrics    off (start with --metrics_enable)", indent=1)
         return
-    rows = [Row(_cells(row)) for row in status.metrics if row.requests or row.current or writer.verbose]
+    rows = [Row(_cells(row)) for row in status.metrics if _is_shown(row) or writer.verbose]
     if not rows:
         writer.prose("metrics    on; no request for inference is counted yet", indent=1)
         return
     write_columns(writer, _METRICS, rows)
+
+
+def _is_shown(row: LiveMetrics) -> bool:
+    """Whether a servable has requests, or it is not known whether it has."""
+    return row.requests is None or bool(row.requests or row.current)
 
 
 def _cells(row: LiveMetrics) -> tuple[str, ...]:
@@ -162,8 +167,8 @@ def _cells(row: LiveMetrics) -> tuple[str, ...]:
     return (
         row.name,
         row.interface or "-",
-        f"{row.requests:,}",
-        share(row.failed, row.requests),
+        "-" if row.requests is None else f"{row.requests:,}",
+        "-" if row.requests is None or row.failed is None else share(row.failed, row.requests),
         number(row.rate),
         number(row.mean_ms),
         number(row.wait_ms),

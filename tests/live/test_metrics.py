@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ovms_doctor.prediction.live.metrics import MetricsError, metrics_table, read_metrics
-from tests.live.servers import JSON, Answer, http_server, live, replay
+from tests.live.servers import JSON, Answer, http_server, live, replay, status
 
 
 def _counter(metric: str, value: float, /, **labels: str) -> str:
@@ -73,6 +73,64 @@ def test_a_rate_needs_two_queries_without_a_restart() -> None:
     assert metrics_table(after, (before, 2.0))[0].rate == 15.0
     assert metrics_table(before, (after, 2.0))[0].rate is None
     assert metrics_table(after)[0].rate is None
+
+
+def test_a_rate_needs_all_counters_of_the_servable() -> None:
+    """A version that is loaded again starts at zero, however much another one grew."""
+    before = read_metrics(_inference("m", 100) + _inference("m", 10, version="2"))
+    reset = read_metrics(_inference("m", 0) + _inference("m", 210, version="2"))
+    vanished = read_metrics(_inference("m", 210, version="2"))
+    grown = read_metrics(
+        _inference("m", 100) + _inference("m", 30, version="2") + _inference("m", 4, version="3")
+    )
+    assert [metrics_table(after, (before, 2.0))[0].rate for after in (reset, vanished, grown)] == [
+        None,
+        None,
+        12.0,
+    ]
+
+
+def test_what_metrics_list_leaves_out_is_not_shown_as_zero() -> None:
+    gauges = _counter("ovms_infer_req_active", 1, name="m", version="1")
+    gauges += _counter("ovms_infer_req_queue_size", 4, name="m", version="1")
+    succeeded, failed = _inference("m", 3), _inference("m", 2, outcome="fail")
+
+    def figures(text: str) -> tuple[int | None, int | None, float | None]:
+        (row,) = metrics_table(read_metrics(text), (read_metrics(text), 1.0))
+        return row.requests, row.failed, row.rate
+
+    assert figures(gauges) == (None, None, None)
+    assert figures(gauges + failed) == (None, 2, None)
+    assert figures(gauges + succeeded) == (3, None, 0.0)
+    assert figures(gauges + succeeded + failed) == (5, 2, 0.0)
+    assert figures(_inference("m", 0) + _inference("m", 0, outcome="fail")) == (0, 0, 0.0)
+
+
+@pytest.mark.server
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (_counter("ovms_infer_req_active", 1, name="fc", version="1")
+         + _counter("ovms_infer_req_queue_size", 4, name="fc", version="1"), "1 of 4 in use"),
+        (_inference("fc", 0) + _inference("fc", 0, outcome="fail"), "no request for inference is counted yet"),
+        (_inference("fc", 2, outcome="fail"), "fc"),
+    ],
+    ids=["gauges", "none yet", "failures"],
+)  # fmt: skip
+def test_the_text_says_only_what_is_counted(text: str, expected: str) -> None:
+    with http_server(replay("2025.4-single", metrics=(200, "text/plain", text.encode()))) as server:
+        (line,) = (
+            line
+            for line in status(f"127.0.0.1:{server.port}", "--interval", "0.05")
+            .text.partition("AVAILABLE")[2]
+            .splitlines()
+            if expected in line and "OpenAI" not in line
+        )
+        markdown = status(f"127.0.0.1:{server.port}", "--interval", "0.05", "--format", "markdown")
+    assert markdown.code == 0
+    assert ("| \\- |" in markdown.text) == ("counted yet" not in expected)
+    assert ("counted yet" in line) == ("counted yet" in expected)
+    assert "%" not in line
 
 
 @pytest.mark.parametrize("value", ["NaN", "+Inf", "-5"])

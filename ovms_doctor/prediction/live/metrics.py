@@ -40,8 +40,10 @@ class MetricsError(ValueError):
     """The text is not in Prometheus' format."""
 
 
+#: The name of a sample and its labels.
+Series = tuple[str, tuple[tuple[str, str], ...]]
 #: Value of a sample by its name and labels.
-Samples = Mapping[tuple[str, tuple[tuple[str, str], ...]], float]
+Samples = Mapping[Series, float]
 
 
 def read_metrics(text: str) -> Samples:
@@ -80,15 +82,14 @@ def metrics_table(samples: Samples, earlier: tuple[Samples, float] | None = None
     for name in sorted(now.names):
         for interface in interfaces.get(name) or [""]:
             rows.append(_row(now, before, seconds, name, interface))
-    return tuple(sorted(rows, key=lambda row: (-row.requests, row.name, row.interface)))
+    return tuple(sorted(rows, key=lambda row: (-(row.requests or 0), row.name, row.interface)))
 
 
 def _row(now: _Figures, before: _Figures | None, seconds: float, name: str, interface: str) -> LiveMetrics:
     key = (name, interface)
-    requests = now.requests.get(key, 0.0)
-    rate = None
-    if before is not None and seconds > 0 and requests >= before.requests.get(key, 0.0):
-        rate = (requests - before.requests.get(key, 0.0)) / seconds
+    is_counted = name in now.counted
+    added = now.added(before, key) if before is not None and is_counted else None
+    rate = added / seconds if added is not None and seconds > 0 else None
     is_graph = name in now.graphs
     mean = now.mean("graph", name) if is_graph else now.mean("request", name, interface)
     busy, size = now.gauge("ovms_infer_req_active", name), now.gauge("ovms_infer_req_queue_size", name)
@@ -96,8 +97,8 @@ def _row(now: _Figures, before: _Figures | None, seconds: float, name: str, inte
     return LiveMetrics(
         name,
         interface,
-        int(requests),
-        int(now.failed.get(key, 0.0)),
+        int(now.requests.get(key, 0.0)) if is_counted else None,
+        int(now.failed.get(key, 0.0)) if name in now.failures_counted else None,
         rate,
         mean,
         None if is_graph else now.mean("wait", name),
@@ -114,15 +115,20 @@ class _Figures:
     def __init__(self, samples: Samples) -> None:
         self.requests: dict[tuple[str, str], float] = defaultdict(float)
         self.failed: dict[tuple[str, str], float] = defaultdict(float)
+        #: The servables whose requests, and whose failed requests, the server counts: metrics_list may leave them out.
+        self.counted: set[str] = set()
+        self.failures_counted: set[str] = set()
+        self._series: dict[tuple[str, str], dict[Series, float]] = defaultdict(dict)
         self.names: set[str] = set()
         self.graphs: set[str] = set()
         self._gauges: dict[tuple[str, str], float] = defaultdict(float)
         self._times: dict[tuple[str, str, str], list[float]] = defaultdict(lambda: [0.0, 0.0])
         for (sample, labels), value in samples.items():
             if math.isfinite(value) and value >= 0:
-                self._add(sample, dict(labels), value)
+                self._add((sample, labels), value)
 
-    def _add(self, sample: str, labels: dict[str, str], value: float) -> None:
+    def _add(self, series: Series, value: float) -> None:
+        sample, labels = series[0], dict(series[1])
         name = labels.get("name", "")[:500]
         # A counter is written without the ending that the format gives it.
         base = sample.removesuffix("_total")
@@ -134,6 +140,9 @@ class _Figures:
             key = (name, labels.get("interface", ""))
             self.requests[key] += counted * value
             self.failed[key] += failed * value
+            if counted:
+                self._series[key][series] = value
+                (self.failures_counted if failed else self.counted).add(name)
             if base == "ovms_requests_accepted":
                 self.graphs.add(name)
         elif base in _GAUGES:
@@ -155,6 +164,14 @@ class _Figures:
         """Returns the mean in milliseconds; None if nothing was counted."""
         total, count = self._times.get((kind, name, interface), (0.0, 0.0))
         return total / count / 1000 if count else None
+
+    def added(self, before: _Figures, key: tuple[str, str]) -> float | None:
+        """Returns the requests since ``before``; None if a counter was reset, as at a restart or when a version is
+        loaded again: the others may have grown by more."""
+        now, earlier = self._series.get(key, {}), before._series.get(key, {})
+        if any(now.get(series, 0.0) < value for series, value in earlier.items()):
+            return None
+        return sum(value - earlier.get(series, 0.0) for series, value in now.items())
 
     def gauge(self, gauge: str, name: str) -> int | None:
         value = self._gauges.get((gauge, name))

@@ -241,8 +241,8 @@ def _live_metrics(live: LiveInfo) -> Table:
             (
                 item.name,
                 item.interface or "-",
-                f"{item.requests:,}",
-                f"{item.failed:,}",
+                "-" if item.requests is None else f"{item.requests:,}",
+                "-" if item.failed is None else f"{item.failed:,}",
                 number(item.rate),
                 number(item.mean_ms),
                 number(item.wait_ms),
@@ -251,7 +251,7 @@ def _live_metrics(live: LiveInfo) -> Table:
             "",
         )
         for item in live.metrics.models
-        if item.requests or item.current
+        if item.requests is None or item.requests or item.current
     ]
     header = "requests to, interface, requests, failed, per second, mean ms, waiting ms, inference ms"
     return _table("Requests", header, rows)

@@ -124,7 +124,7 @@ def _object(good: Path, target: Path) -> None:
         (_text, "OVD352", ("exits", 1), "does not begin like an ELF file"),
         (_empty, "OVD352", ("exits", 1), "empty"),
         (_head, "OVD352", ("exits", 1), "ends after 20 bytes"),
-        (_half, "OVD352", ("exits", None), "are to be loaded"),
+        (_half, "OVD352", ("exits", None), "of it are loaded"),
         (_object, "OVD352", ("exits", 1), "not a shared library"),
         (_directory, "OVD351", ("exits", 1), "not a file but a directory"),
         (_fifo, "OVD358", ("never_ends", None), "FIFO"),

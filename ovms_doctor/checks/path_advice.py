@@ -22,11 +22,15 @@ def unresolved_remedy(failure: Failure | None, path: str) -> str:
 
 
 def unresolved_steps(context: Context, failure: Failure | None, path: str) -> tuple[Step, ...]:
-    """Returns the step that shows the links of a path whose links form a loop; none for any other failure."""
+    """Returns the steps for a path whose links form a loop: to show them, and the remedy; none for any other
+    failure."""
     if failure is None or failure.errno != errno.ELOOP or not context.on_host(path):
         return ()
     command = f"namei -- {quote(context.host(path))}"
-    return (Step("Show the links of the path.", command, "host", "reads"),)
+    return (
+        Step("Show the links of the path.", command, "host", "reads"),
+        Step(unresolved_remedy(failure, path)),
+    )
 
 
 def list_step(context: Context, path: str, text: str = "List the directory.") -> Step:

@@ -449,7 +449,7 @@ def test_a_cache_path_that_cannot_be_resolved_needs_no_right(number: int, remedy
     assert remedy in finding.remedy.summary
     assert "right" not in finding.remedy.summary
     assert [step.command for step in finding.remedy.steps] == (
-        ["namei -- /data/cache"] if number == errno.ELOOP else []
+        ["namei -- /data/cache", None] if number == errno.ELOOP else []
     )
 
 

@@ -49,6 +49,17 @@ def run(text: str, directory: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
+def test_a_misnamed_version_is_renamed_and_not_also_moved(tmp_path: Path) -> None:
+    """The second step of this finding is an alternative to the first."""
+    (tmp_path / "m").mkdir()
+    shutil.copytree(MODELS / "dense-ir" / "1", tmp_path / "m" / "+1")
+    target = tmp_path / "fix.sh"
+    ovms_doctor("check", tmp_path / "m", "--as", "model", "--load", "none", "--script", target)
+    assert len(commands(target.read_text("utf-8"))) == 1
+    assert run(target.read_text("utf-8"), tmp_path).returncode == 0
+    assert sorted(path.name for path in (tmp_path / "m").iterdir()) == ["1"]
+
+
 def test_the_script_repairs_the_repairable_fixtures(tmp_path: Path) -> None:
     shutil.copytree(MODELS, tmp_path / "models")
     target = tmp_path / "fix.sh"

@@ -431,5 +431,5 @@ def misnamed_steps(context: Context, base: str, version: int, found: tuple[str, 
         path_advice.rename(
             context, f"{base}/{name}", f"{base}/{version}", f"To serve it, rename it to {version}."
         ),
-        path_advice.move_out_step(context, base, name, "Otherwise move it out of the model's directory."),
+        path_advice.move_out_step(context, base, name, "Or move it out of the model's directory."),
     )

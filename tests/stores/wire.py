@@ -57,7 +57,8 @@ class Faulty:
         self._listening = socket.create_server(("127.0.0.1", 0), backlog=64)
         self.requests: list[tuple[str, str]] = []
         self.heads: list[str] = []
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._thread = threading.Thread(target=self._accept, daemon=True)
+        self._thread.start()
 
     @property
     def port(self) -> int:
@@ -70,6 +71,9 @@ class Faulty:
 
     def close(self) -> None:
         self._closed.set()
+        # Without this the thread would keep on waiting, with the port.
+        self._listening.shutdown(socket.SHUT_RDWR)
+        self._thread.join()
         self._listening.close()
 
     def _accept(self) -> None:

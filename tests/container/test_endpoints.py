@@ -106,7 +106,9 @@ def test_missing_output_does_not_stop_the_report(monkeypatch: pytest.MonkeyPatch
     assert lookup.problem is None
     assert lookup.document["Id"] == "abc"
     assert lookup.info["ServerVersion"] == "28.0"
-    assert lookup.info["Problems"] == ["The container's output cannot be read (it does not come)."]
+    assert lookup.info["Problems"] == [
+        "The container's output cannot be read (the engine does not send it in time)."
+    ]
     # Process 1 does not belong to that container.
     assert lookup.info["IdMap"] is None
     assert "hunter2" not in repr(lookup)

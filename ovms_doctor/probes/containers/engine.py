@@ -117,7 +117,8 @@ def _query(name: str, timeout: float, found: dict[str, Any]) -> None:
     except Exception as error:  # noqa: BLE001 - the other data are known nevertheless
         if not isinstance(error, docker.errors.NotFound):
             reported = str(getattr(error, "explanation", "") or type(error).__name__)[:200]
-            reported = "it does not come" if isinstance(error, TimeoutError) else reported
+            # The time limit of the whole output and that of one read end it, whichever is first.
+            reported = "the engine does not send it in time" if _timed_out(error) else reported
             problems.append(f"The container's output cannot be read ({reported}).")
     if found["local"]:
         found["info"]["IdMap"] = _id_map(document, identity)
@@ -344,6 +345,13 @@ def _id_map(document: Mapping[str, Any], identity: str) -> list[list[int]] | Non
 
 
 # -- what went wrong -----------------------------------------------------------------------------------
+
+
+def _timed_out(error: BaseException) -> bool:
+    """Whether an exception of the SDK, requests or urllib3 is the end of a time limit."""
+    import requests.exceptions
+
+    return any(isinstance(cause, requests.exceptions.Timeout | TimeoutError) for cause in _causes(error))
 
 
 def explained_error(error: BaseException, address: str) -> ContainerLookupError:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import socket
 import ssl
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from tests.live.certificates import write_certificate
 from tests.live.servers import JSON, Answer, codes, grpc_server, http_server, listener, live, replay, status
+from tests.stores.servers import refusing_port
 
 pytestmark = pytest.mark.server
 
@@ -31,27 +33,35 @@ def test_a_name_that_does_not_resolve() -> None:
     assert (code, codes(document), _first_failed(document)) == (1, ["OVD886"], "name")
 
 
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as unused:
-        port: int = unused.getsockname()[1]
-    return port
-
-
 def test_a_refused_port_names_those_that_listen() -> None:
-    with http_server(replay("2025.4-single")) as server:
-        code, document = live(f"localhost:{_free_port()}")
+    with http_server(replay("2025.4-single")) as server, refusing_port() as port:
+        code, document = live(f"localhost:{port}")
         assert (code, codes(document), _first_failed(document)) == (1, ["OVD887"], "connection")
         assert str(server.port) in document["findings"][0]["evidence"][-1]["what"]
 
 
 def test_a_port_that_is_bound_to_another_address() -> None:
-    with socket.create_server(("127.0.0.2", 0)) as bound:
-        port = bound.getsockname()[1]
+    with refusing_port() as port, socket.create_server(("127.0.0.2", port)):
         _, document = live(f"127.0.0.1:{port}")
     finding = document["findings"][0]
     assert finding["code"] == "OVD887"
     assert "bound to 127.0.0.2 only" in finding["detail"]
     assert f"127.0.0.2:{port}" in finding["remedy"]["steps"][0]["text"]
+
+
+def test_a_port_at_another_address_is_found_among_many_sockets() -> None:
+    """More sockets listen, on lower ports, than are reported."""
+    with ExitStack() as others:
+        sockets = [others.enter_context(socket.socket()) for _ in range(250)]
+        for item in sockets:
+            item.bind(("127.0.0.1", 0))
+        *lower, last = sorted(sockets, key=lambda item: int(item.getsockname()[1]))
+        for item in lower:
+            item.listen()
+        port = last.getsockname()[1]
+        others.enter_context(socket.create_server(("127.0.0.2", port)))
+        _, document = live(f"127.0.0.1:{port}")
+    assert "bound to 127.0.0.2 only" in document["findings"][0]["detail"]
 
 
 def test_an_assumed_port_is_reported_as_assumed() -> None:

@@ -310,6 +310,14 @@ def free_port() -> int:
 
 
 @contextmanager
+def refusing_port() -> Iterator[int]:
+    """A port of 127.0.0.1 where nothing listens. It is bound, so that no other program gets it meanwhile."""
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        yield bound.getsockname()[1]
+
+
+@contextmanager
 def open_directory() -> Iterator[Path]:
     """A directory that every user can write to, since a server started by root may change to another user;
     removed at the end."""

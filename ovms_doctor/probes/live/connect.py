@@ -54,8 +54,9 @@ def _failed(error: OSError) -> tuple[ConnectionResult, str]:
     return "failed", text
 
 
-def listening_sockets(addresses: tuple[str, ...]) -> tuple[tuple[str, int], ...] | None:
-    """Returns the addresses and ports on which this host listens, if one of ``addresses`` is its own; else None."""
+def listening_sockets(addresses: tuple[str, ...], port: int) -> tuple[tuple[str, int], ...] | None:
+    """Returns the addresses and ports on which this host listens, those of ``port`` first, if one of ``addresses`` is
+    its own; else None."""
     try:
         import psutil
 
@@ -66,7 +67,7 @@ def listening_sockets(addresses: tuple[str, ...]) -> tuple[tuple[str, int], ...]
     except Exception:  # noqa: BLE001 - what a kernel without /proc/net makes a library raise
         return None
     found = {(row.laddr.ip, row.laddr.port) for row in rows if row.status == psutil.CONN_LISTEN and row.laddr}
-    return tuple(sorted(found, key=lambda item: (item[1], item[0])))[:_MOST_SOCKETS]
+    return tuple(sorted(found, key=lambda item: (item[1] != port, item[1], item[0])))[:_MOST_SOCKETS]
 
 
 def shutdown(connection: socket.socket) -> None:

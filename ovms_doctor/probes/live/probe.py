@@ -55,7 +55,7 @@ class _Probe:
                 break
         observed: dict[str, Any] = {"addresses": addresses, "connections": tuple(tries)}
         if tries[-1].result != "open":
-            observed["listening"] = listening_sockets(addresses)
+            observed["listening"] = listening_sockets(addresses, question.address.port)
             return Observations(**observed, through_proxy=self._through_proxy())
         self._identify(tries[-1].address, observed)
         observed["through_proxy"] = self._through_proxy()

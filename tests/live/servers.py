@@ -220,7 +220,9 @@ def _encoded(response: dict[str, Any]) -> bytes:
 
 
 def status(*arguments: str | int, environment: dict[str, str] | None = None) -> Result:
-    """``status`` with these arguments and without proxies, except those in ``environment``."""
+    """``status`` with these arguments and without proxies, except those in ``environment``. Without ``--timeout`` it
+    has a long one, since an answer may take long on a busy machine."""
+    time_limit = () if "--timeout" in arguments else ("--timeout", "60")
     with mock.patch.dict("os.environ"):
         import os
 
@@ -228,7 +230,7 @@ def status(*arguments: str | int, environment: dict[str, str] | None = None) -> 
             if name.lower().endswith("_proxy"):
                 del os.environ[name]
         os.environ.update(environment or {})
-        return ovms_doctor("status", *map(str, arguments))
+        return ovms_doctor("status", *map(str, arguments), *time_limit)
 
 
 def live(*arguments: str | int, environment: dict[str, str] | None = None) -> tuple[int, dict[str, Any]]:

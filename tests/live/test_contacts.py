@@ -14,7 +14,7 @@ pytestmark = [pytest.mark.server, pytest.mark.needs_command("strace")]
 
 def test_only_the_server_is_contacted(tmp_path: Path) -> None:
     with http_server(replay("2025.4-single")) as server:
-        found = contacted(tmp_path / "trace", "status", f"127.0.0.1:{server.port}")
+        found = contacted(tmp_path / "trace", "status", f"127.0.0.1:{server.port}", "--timeout", "60")
     assert found == {("127.0.0.1", server.port)}
 
 
@@ -24,5 +24,6 @@ def test_the_proxy_is_contacted_if_clients_use_it(tmp_path: Path) -> None:
         http_server(lambda path: (403, "text/html", b"no")) as proxy,
     ):
         environment = {"http_proxy": f"http://127.0.0.1:{proxy.port}"}
-        found = contacted(tmp_path / "trace", "status", f"127.0.0.1:{server.port}", environment=environment)
+        arguments = ("status", f"127.0.0.1:{server.port}", "--timeout", "60")
+        found = contacted(tmp_path / "trace", *arguments, environment=environment)
     assert found == {("127.0.0.1", server.port), ("127.0.0.1", proxy.port)}

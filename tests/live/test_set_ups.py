@@ -20,7 +20,7 @@ import pytest
 from tests.live.certificates import write_certificate
 from tests.live.nginx import nginx
 from tests.live.servers import JSON, Answer, codes, grpc_server, http_server, listener, live, replay
-from tests.stores.servers import Proxy, free_port, squid_server
+from tests.stores.servers import Proxy, refusing_port, squid_server
 
 pytestmark = [
     pytest.mark.server,
@@ -132,15 +132,15 @@ def listeners(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Listeners]:
     recorded = replay("2025.4-single")
     with ExitStack() as stack:
         ovms = stack.enter_context(http_server(recorded)).port
-        ports = {"ovms": ovms, "nobody": free_port()}
+        ports = {"ovms": ovms, "nobody": stack.enter_context(refusing_port())}
         ports["tls"] = stack.enter_context(http_server(recorded, _tls(files["authority"]))).port
         ports["late"] = stack.enter_context(http_server(recorded, _tls(files["expired"]))).port
         for name, answer in _OTHERS.items():
             ports[name] = stack.enter_context(http_server(answer)).port
         for name, behave in _BROKEN.items():
             ports[name] = stack.enter_context(listener(behave))
-        elsewhere = stack.enter_context(socket.create_server(("127.0.0.2", 0)))
-        ports["elsewhere"] = elsewhere.getsockname()[1]
+        ports["elsewhere"] = stack.enter_context(refusing_port())
+        stack.enter_context(socket.create_server(("127.0.0.2", ports["elsewhere"])))
         ports["six"] = _ipv6_port(stack, recorded)
         in_nginx = stack.enter_context(nginx(ovms, files["authority"]))
         ports |= {f"nginx_{name}": port for name, port in in_nginx.items()}

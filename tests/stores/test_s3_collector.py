@@ -34,7 +34,7 @@ from ovms_doctor.probes.local import LocalCollector
 from ovms_doctor.probes.stores import StoreCollector
 from tests.deadlines import LONG, within_some_deadline
 from tests.stores.models import BIN, XML, copy_of
-from tests.stores.servers import IamServer, S3Server, free_port, iam_server, moto_server
+from tests.stores.servers import IamServer, S3Server, iam_server, moto_server, refusing_port
 from tests.stores.wire import Faulty, Rule, faulty_servers
 
 pytestmark = pytest.mark.server
@@ -47,6 +47,12 @@ Ask = Callable[..., Answer]
 def access(endpoint: str, bucket: str, **more: object) -> StoreAccess:
     settings = {"credentials": "keys", "region": "us-east-1", **more}
     return StoreAccess("s3", bucket, endpoint=endpoint, **settings)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def closed_port() -> Iterator[int]:
+    with refusing_port() as port:
+        yield port
 
 
 @pytest.fixture
@@ -360,10 +366,10 @@ def test_unknown_secret_value(moto: S3Server, ask: Ask) -> None:
 
 
 def test_no_setting_of_this_process_is_used(
-    faulty: Callable[..., Faulty], ask: Ask, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    faulty: Callable[..., Faulty], ask: Ask, closed_port: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """A client that used any of these settings would contact another host, or sign."""
-    closed_url = f"http://127.0.0.1:{free_port()}"
+    closed_url = f"http://127.0.0.1:{closed_port}"
     for name in (
         "http_proxy",
         "https_proxy",
@@ -408,7 +414,7 @@ def test_secrets_are_on_no_command_line_and_in_no_environment(moto: S3Server) ->
 
 
 def test_a_bucket_in_another_region_is_refused_and_not_followed(
-    faulty: Callable[..., Faulty], moto: S3Server, ask: Ask
+    faulty: Callable[..., Faulty], moto: S3Server, ask: Ask, closed_port: int
 ) -> None:
     bucket = filled(moto, {"m": b""})
     region_header = {"x-amz-bucket-region": "eu-west-1"}
@@ -541,8 +547,8 @@ def test_a_dripping_server_is_ended(faulty: Callable[..., Faulty], moto: S3Serve
     assert answer.timed_out
 
 
-def test_a_closed_port_is_a_refusal(ask: Ask) -> None:
-    answer = ask(HeadBucket(access(f"http://127.0.0.1:{free_port()}", "b1x")))
+def test_a_closed_port_is_a_refusal(ask: Ask, closed_port: int) -> None:
+    answer = ask(HeadBucket(access(f"http://127.0.0.1:{closed_port}", "b1x")))
     assert isinstance(answer, StoreRefusal)
     assert answer.problem == "refused"
 
@@ -568,7 +574,7 @@ def test_an_object_that_vanished(faulty: Callable[..., Faulty], moto: S3Server, 
 
 
 def test_a_proxy_is_used_and_its_refusal_recognised(
-    faulty: Callable[..., Faulty], moto: S3Server, ask: Ask
+    faulty: Callable[..., Faulty], moto: S3Server, ask: Ask, closed_port: int
 ) -> None:
     """A plain-HTTP store through a proxy: the proxy receives the whole address."""
     bucket = filled(moto, {"m": b""})
@@ -581,7 +587,7 @@ def test_a_proxy_is_used_and_its_refusal_recognised(
     assert (answer.problem, answer.status) == ("proxy", 407)
     assert refusing.requests == [("HEAD", f"{moto.endpoint}/{bucket}")]
     assert SECRET[:8] not in repr(answer)
-    closed_proxy = {**SECRETS, "https_proxy": f"http://127.0.0.1:{free_port()}"}
+    closed_proxy = {**SECRETS, "https_proxy": f"http://127.0.0.1:{closed_port}"}
     answer = ask(HeadBucket(access(moto.endpoint, bucket, proxy="https_proxy")), secrets=closed_proxy)
     assert isinstance(answer, StoreRefusal)
     assert answer.problem == "refused"

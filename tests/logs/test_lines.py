@@ -1,4 +1,4 @@
-"""Lines of a log: who wrote a line without the server's prefix, and what a refused request's client is told."""
+"""Lines of a log: who wrote one without the server's prefix, and the text that a refused client gets."""
 
 from __future__ import annotations
 

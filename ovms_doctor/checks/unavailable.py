@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from ovms_doctor.checks.context import Context, quote
 from ovms_doctor.model.causes import CouldNotLook
-from ovms_doctor.model.container import Container, ContainerMount
+from ovms_doctor.model.container import Container, ContainerMount, engine_program
 from ovms_doctor.model.findings import Step
 from ovms_doctor.model.mounts import covering
 from ovms_doctor.model.names import is_remote
@@ -102,7 +102,7 @@ def _of_mount(container: Container, mount: ContainerMount) -> FactRemedy:
             command += f" -c {quote(container.name)}"
         return FactRemedy(text, (Step(text, command, "kubernetes", "reads"), named))
     if mount.kind == "volume" and mount.name:
-        engine = container.engine or "docker"
+        engine = engine_program(container.engine)
         text = f"Copy the content of the volume {mount.name}, and name the copy."
         command = f"{engine} volume inspect --format '{{{{.Mountpoint}}}}' {quote(mount.name)}"
         locate = Step(
@@ -128,7 +128,7 @@ def _of_image(container: Container, path: str) -> FactRemedy:
         )
     copy = _copy_step(container, path)
     if copy is None and container.image:
-        engine = container.engine or "docker"
+        engine = engine_program(container.engine)
         create = f"id=$({engine} create {quote(container.image)})"
         command = f"{create} && {engine} cp $id:{quote(path)} {_COPY}; {engine} rm $id"
         copy = Step("Copy it out of the image.", command, "host", "changes files")
@@ -139,7 +139,7 @@ def _copy_step(container: Container, path: str) -> Step | None:
     """Returns the step that copies the path out of the container; None if there is no container."""
     if container.source not in ("docker", "inspect") or not (container.name or container.id):
         return None
-    engine = container.engine or "docker"
+    engine = engine_program(container.engine)
     name = quote(container.name or re.sub(r"\W.*", "", container.id)[:12])
     return Step(
         "Copy it out of the container.", f"{engine} cp {name}:{quote(path)} {_COPY}", "host", "changes files"

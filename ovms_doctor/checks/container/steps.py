@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 
 from ovms_doctor.checks.context import Context
-from ovms_doctor.model.container import Container
+from ovms_doctor.model.container import Container, engine_program
 from ovms_doctor.model.findings import Step
 
 _MIB = 1 << 20
@@ -35,7 +35,7 @@ def memory_steps(context: Context, container: Container) -> tuple[Step, ...]:
         return (Step(text, f"mem_limit: {mib}m", "compose", "restarts the server"),)
     if container.source == "docker-run":
         return (Step(text, f"-m {mib}m --memory-swap {mib}m", "docker run", "restarts the server"),)
-    engine = container.engine or "docker"
+    engine = engine_program(container.engine)
     name = shlex.quote(container.name or container.id[:12])
     update = f"{engine} update --memory {mib}m --memory-swap {mib}m {name} && {engine} restart {name}"
     return (Step(text, update, "host", "restarts the server"),)
@@ -52,7 +52,7 @@ def log_step(container: Container, source: str = "log") -> Step:
         return Step(
             "Read the end of its log.", f"kubectl logs POD -c {name} --previous --tail 20", "host", "reads"
         )
-    engine = container.engine or "docker"
+    engine = engine_program(container.engine)
     name = shlex.quote(container.name or container.id[:12] or container.source_name)
     if source == "events":
         return Step(

@@ -6,8 +6,8 @@ import os
 import socket
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -16,6 +16,7 @@ from ovms_doctor.model.environment import variables
 from ovms_doctor.model.releases import parse_release
 from ovms_doctor.model.routes import Client
 from ovms_doctor.prediction.proxies import GCS_HOST, clients_of, is_exempt, route, s3_route
+from tests.live.servers import listener
 from tests.proxies.table import AZURE, CLONE, CURL, S3, filled
 from tests.stores.servers import Proxy
 
@@ -71,40 +72,26 @@ def test_names_in_no_proxy(listed: str, named: bool) -> None:
 # -- libcurl itself ------------------------------------------------------------------------------------
 
 
+@dataclass
 class Listener:
-    """Accepts connections and counts them; sends no answer and closes them."""
+    """A server that accepts connections and closes them without an answer."""
 
-    def __init__(self) -> None:
-        self._socket = socket.create_server(("127.0.0.1", 0))
-        self.port = self._socket.getsockname()[1]
-        self.connections = 0
-        self._thread = threading.Thread(target=self._serve, daemon=True)
-        self._thread.start()
+    #: The port.
+    port: int = 0
+    #: How many connections it has accepted.
+    connections: int = 0
 
-    def _serve(self) -> None:
-        while True:
-            try:
-                connection, _ = self._socket.accept()
-            except OSError:
-                return
-            with connection:
-                connection.recv(4096)
-                self.connections += 1
-
-    def close(self) -> None:
-        # Without this the thread would keep on waiting, with the port.
-        self._socket.shutdown(socket.SHUT_RDWR)
-        self._thread.join()
-        self._socket.close()
+    def receive(self, connection: socket.socket) -> None:
+        connection.recv(4096)
+        self.connections += 1
 
 
 @pytest.fixture
 def ends() -> Iterator[tuple[Listener, Listener]]:
     """A proxy and an origin: they only count the connections."""
     proxy, origin = Listener(), Listener()
-    yield proxy, origin
-    proxy.close()
-    origin.close()
+    with listener(proxy.receive) as proxy.port, listener(origin.receive) as origin.port:
+        yield proxy, origin
 
 
 def ask(environment: dict[str, str], *arguments: str) -> None:

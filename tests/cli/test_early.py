@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +10,7 @@ import pytest
 
 from ovms_doctor.cli.early import workers_for
 from tests.cli.helpers import good_model
+from tests.environments import without_coverage
 
 ROOT = Path(__file__).parents[2]
 
@@ -62,7 +62,7 @@ def started(*arguments: object) -> tuple[int, str]:
         [sys.executable, "-c", SCRIPT, *map(str, arguments)],
         capture_output=True,
         cwd=ROOT,
-        env={name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")},
+        env=without_coverage(),
         text=True,
         check=False,
     )

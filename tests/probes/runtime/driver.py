@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.environments import without_coverage
+
 DIRECTORY = Path(__file__).parent
 DATA = DIRECTORY / "data"
 CHECKOUT = DIRECTORY.parents[2]
@@ -60,7 +62,7 @@ def run(
     variables = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", **(environment or {})}
     if "lose" in job or "forbid" in job:
         # With coverage the child would write a file when it ends, which is no longer allowed then.
-        variables = {name: value for name, value in variables.items() if not name.startswith("COVERAGE_")}
+        variables = without_coverage(variables)
     completed = subprocess.run(
         [sys.executable, *python, str(DIRECTORY / "child.py"), *(path or ()), str(CHECKOUT)],
         input=json.dumps(job).encode(),

@@ -19,7 +19,7 @@ from ovms_doctor.model.container import Engine
 from ovms_doctor.model.live import Address, LiveQuery, LiveStatus, Observations, QuerySettings
 from ovms_doctor.model.output_options import OutputOptions
 from ovms_doctor.prediction.live.client_routes import client_routes
-from ovms_doctor.prediction.live.interpret import interpret
+from ovms_doctor.prediction.live.interpret import READY, interpret
 from ovms_doctor.probes.live.question import LiveQuestion
 from ovms_doctor.probes.processes.child import ChildExit
 from ovms_doctor.probes.processes.task import run_in_child
@@ -101,7 +101,7 @@ def is_served(status: LiveStatus) -> bool:
     """Whether every configured servable is AVAILABLE, including the named model."""
     if status.model is not None and status.address.grpc:
         return status.model_ready is True and all(item.complete for item in status.servables or ())
-    if status.server != "ovms" or status.ready is False:
+    if status.server != "ovms" or status.ready is False or any(path == READY for path, _ in status.unusable):
         return False
     if status.address.grpc:
         return status.ready is True

@@ -178,3 +178,106 @@ def test_more_answers_than_the_limit() -> None:
         code, document = live(f"127.0.0.1:{server.port}", "--timeout", "30")
     assert code == 1
     assert codes(document)
+
+
+_PAGE: Answer = (503, "text/html", b"<html><h1>503 Service Temporarily Unavailable</h1></html>")
+_NOT_READY: Answer = (503, JSON, b'{"error":"Server is not ready"}')
+
+
+@pytest.mark.parametrize(
+    ("replaced", "found", "ready"),
+    [
+        ({"v2_health_ready": _NOT_READY}, [("OVD893", "error")], False),
+        ({"v2_health_ready": (500, JSON, b'{"error":"Error while loading a model"}')}, [("OVD893", "error")], False),
+        ({"v2_health_ready": _PAGE}, [("OVD899", "error")], None),
+        ({"v2_health_ready": (503, "", b"")}, [("OVD899", "error")], None),
+        ({"v2_health_ready": (503, JSON, b'{"code": 503}')}, [("OVD899", "error")], None),
+        ({"v2": _PAGE}, [("OVD899", "warning")], True),
+        ({"v2_health_live": _PAGE}, [("OVD899", "warning")], True),
+        ({"v1_config": _PAGE}, [("OVD899", "warning")], True),
+        ({"v2_models_fc_ready": _PAGE}, [("OVD899", "warning")], True),
+        ({"v2": _PAGE, "v2_health_live": _PAGE, "v2_health_ready": _PAGE, "v1_config": _PAGE, "v1_models": _PAGE},
+         [("OVD868", "error")], None),
+    ],
+)  # fmt: skip
+def test_an_answer_of_a_gateway_is_not_one_of_the_server(
+    replaced: dict[str, Answer], found: list[tuple[str, str]], ready: bool | None
+) -> None:
+    with http_server(replay("2025.4-single", **replaced)) as server:
+        _, document = live(f"127.0.0.1:{server.port}", "--model", "fc")
+    assert [
+        (item["code"], item["severity"]) for item in document["findings"] if item["code"] != "OVD898"
+    ] == found
+    assert document["live"]["ready"] is ready
+
+
+def test_the_answer_of_a_gateway_is_described() -> None:
+    with http_server(replay("2025.4-single", v2_health_ready=_PAGE)) as server:
+        _, document = live(f"127.0.0.1:{server.port}")
+    (finding,) = document["findings"]
+    assert finding["message"] == (
+        "The answer of /v2/health/ready cannot be used: status 503, and the body is not an answer of OVMS."
+    )
+    (evidence,) = finding["evidence"]
+    assert evidence["what"].startswith("/v2/health/ready: 503, ")
+
+
+def test_a_name_is_not_missing_because_a_gateway_answers() -> None:
+    """Neither the list nor the model's own endpoint is answered by the server."""
+    replaced = {"v1_config": _PAGE, "v2_models_fc_ready": _PAGE}
+    with http_server(replay("2025.4-single", **replaced)) as server:
+        _, document = live(f"127.0.0.1:{server.port}", "--model", "fc")
+    assert codes(document) == ["OVD899", "OVD899"]
+
+
+def test_the_same_answer_of_several_queries_is_listed_once() -> None:
+    """The list is requested again while a version is being loaded, or while there is no answer."""
+    bodies = iter([b'"LOADING"', b'"LOADING"', b'"START"', b"["])
+    recorded = replay("2025.4-single")
+
+    def answer(path: str) -> Answer:
+        return (200, JSON, next(bodies)) if path == "/v1/config" else recorded(path)
+
+    with http_server(answer) as server:
+        _, document = live(f"127.0.0.1:{server.port}", "--interval", "0.05")
+        queries = sum(path == "/v1/config" for _, path, _ in server.requests)
+    (finding,) = (item for item in document["findings"] if item["code"] == "OVD899")
+    assert queries == 4
+    assert len(finding["evidence"]) == 1
+
+
+def _listing(**states: str) -> Answer:
+    document = {
+        name: {
+            "model_version_status": [
+                {
+                    "version": str(number),
+                    "state": state,
+                    "status": {"error_code": "OK", "error_message": "OK"},
+                }
+                for number, state in enumerate(texts.split(), 1)
+            ]
+        }
+        for name, texts in states.items()
+    }
+    return 200, JSON, json.dumps(document).encode()
+
+
+@pytest.mark.parametrize(
+    ("states", "text"),
+    [
+        ({"a": "END"}, " (removed: a)."),
+        ({"a": "UNLOADING"}, " (being unloaded: a)."),
+        ({"a": "END UNLOADING"}, " (being unloaded: a)."),
+        ({"a": "END", "b": "UNLOADING"}, " (removed: a; being unloaded: b)."),
+    ],
+)
+def test_what_is_retired_and_what_is_being_unloaded(states: dict[str, str], text: str) -> None:
+    with http_server(replay("2025.4-single", v1_config=_listing(**states))) as server:
+        _, document = live(f"127.0.0.1:{server.port}", "--model", "a", "--interval", "0.05")
+    nothing, named = (item for item in document["findings"] if item["code"] != "OVD898")
+    assert (nothing["code"], named["code"]) == ("OVD895", "OVD896")
+    assert nothing["message"].endswith(f"lists no servable that is configured{text}")
+    is_unloading = "UNLOADING" in states["a"]
+    ending = "it is being unloaded." if is_unloading else "all of its versions are retired."
+    assert named["message"].endswith(f"no longer serves a: {ending}")

@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from ovms_doctor.checks.live import live_findings
 from ovms_doctor.checks.live.codes import CODES
+from ovms_doctor.diagnosis.live import is_served
 from ovms_doctor.model.live import (
     Address,
     ConnectionTry,
@@ -117,3 +118,25 @@ def test_remedies_are_checked_commands() -> None:
 
 def test_each_code_is_declared_once() -> None:
     assert len({code.code for code in CODES}) == len(CODES)
+
+
+@pytest.mark.parametrize(
+    ("status_code", "body", "served"),
+    [
+        (200, b"", True),
+        (503, b'{"error":"Server is not ready"}', False),
+        (503, b"<html></html>", False),
+        (404, b'{"error":"Invalid request URL"}', True),
+    ],
+)
+def test_waiting_goes_on_until_the_server_itself_is_ready(
+    status_code: int, body: bytes, served: bool
+) -> None:
+    row = '{"version": "1", "state": "AVAILABLE", "status": {"error_code": "OK", "error_message": "OK"}}'
+    config = f'{{"m": {{"model_version_status": [{row}]}}}}'.encode()
+    answers = (
+        HttpAnswer(0, "/v2", 200, body=b'{"name": "OpenVINO Model Server", "version": "2026.3.0.x"}'),
+        HttpAnswer(0, "/v2/health/ready", status_code, body=body),
+        HttpAnswer(0, "/v1/config", 200, body=config),
+    )
+    assert is_served(_status(connections=OPEN, protocol="http", answers=answers)) is served

@@ -62,7 +62,8 @@ def live_gap(status: LiveStatus) -> str:
         return observed.problem
     if observed.grpc_installed is False:
         return "gRPC is not installed in this Python: pip install grpcio"
-    if status.server == "ovms" and status.servables is None and not status.unusable:
+    is_reported = any(path == "/v1/config" for path, _ in status.unusable)
+    if status.server == "ovms" and status.servables is None and not is_reported:
         if status.address.grpc and status.model is None:
             return "over gRPC a server lists no servables: name one with --model, or check the REST port"
         if not status.address.grpc and status.refused_access is None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from ovms_doctor.checks.context import quote
 from ovms_doctor.model.codes import Code
 from ovms_doctor.model.findings import (
@@ -54,6 +56,12 @@ def finding(
 def container_of(status: LiveStatus) -> str:
     """Returns the name of the container for a command, quoted, or a placeholder."""
     return quote(status.container) if status.container else "CONTAINER"
+
+
+def answer_evidence(answers: Iterable[HttpAnswer], most: int = 6) -> tuple[Evidence, ...]:
+    """Returns the evidence of answers to GET, each text once: several queries often have the same answers."""
+    texts = dict.fromkeys(answer_text(item) for item in answers)
+    return tuple(Evidence(text, "GET") for text in texts)[:most]
 
 
 def answer_text(answer: HttpAnswer) -> str:

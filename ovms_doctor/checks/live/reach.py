@@ -16,7 +16,7 @@ from ovms_doctor.checks.live.codes import (
     OTHER_PROTOCOL,
     TLS_DIFFERS,
 )
-from ovms_doctor.checks.live.made import answer_text, container_of, finding
+from ovms_doctor.checks.live.made import answer_evidence, answer_text, container_of, finding
 from ovms_doctor.model.container import engine_program
 from ovms_doctor.model.findings import Evidence, Finding, Step
 from ovms_doctor.model.live import LiveStatus, host_and_port
@@ -263,9 +263,7 @@ def _not_ovms(status: LiveStatus) -> Finding:
     if statuses and statuses <= _OF_GATEWAYS.keys():
         return _gateway_error(status)
     kind = {"triton": "Triton Inference Server", "openai": "a server with an OpenAI API"}.get(status.server)
-    answers = tuple(
-        Evidence(answer_text(item), "GET") for item in observed.answers[:6] if item.status is not None
-    ) + tuple(
+    answers = answer_evidence(item for item in observed.answers if item.status is not None) + tuple(
         Evidence(f"{item.call}: {item.code} {item.details}".strip(), "gRPC") for item in observed.calls[:3]
     )
     redirect = next((item.location for item in observed.answers if item.location), "")
@@ -301,7 +299,7 @@ def _gateway_error(status: LiveStatus) -> Finding:
         "it does not reach the server.",
         "OVMS answers /v2 with 200 from the moment it listens: it has ended, has not started to listen, or is "
         "elsewhere than the gateway expects it.",
-        evidence=tuple(Evidence(answer_text(item), "GET") for item in answers[:6]),
+        evidence=answer_evidence(answers),
         steps=(
             Step(
                 "On the server's host, check the server itself.",

@@ -15,11 +15,12 @@ from ovms_doctor.checks.live.codes import (
     STILL_STARTING,
 )
 from ovms_doctor.checks.live.figures import figures
-from ovms_doctor.checks.live.made import answer_text, container_of, finding
+from ovms_doctor.checks.live.made import answer_evidence, answer_text, container_of, finding
 from ovms_doctor.checks.live.reach import access_refused
 from ovms_doctor.model.findings import Evidence, Finding, Step
 from ovms_doctor.model.live import InferenceProbe, LiveServable, LiveStatus, LiveVersion
 from ovms_doctor.model.similar import similar_names
+from ovms_doctor.prediction.live.interpret import READY
 
 #: The number of list entries that a message shows.
 _LISTED = 12
@@ -40,25 +41,30 @@ def states(status: LiveStatus) -> Iterator[Finding]:
         yield from _servables(status)
     if status.model is not None and status.server == "ovms":
         yield from _named(status)
-    for path, reason in status.unusable:
-        yield finding(
-            ANSWER_UNUSABLE,
-            status,
-            f"The answer of {path} cannot be used: {reason}.",
-            "The information of this endpoint is missing from this report.",
-            severity="error" if path == "/v1/config" and not status.model_ready else "warning",
-            evidence=tuple(
-                Evidence(answer_text(item), "GET")
-                for item in status.observations.answers
-                if item.path == path
-            )[:3],
-            steps=(
-                Step("Read the answer.", f"curl -sS -i {quote(status.address.url + path)}", "host", "reads"),
-            ),
-            relative=path,
-        )
+    yield from (_unusable(status, path, reason) for path, reason in status.unusable)
     yield from (_probe_fails(status, item) for item in status.observations.probes if _is_refused(item))
     yield from figures(status)
+
+
+def _unusable(status: LiveStatus, path: str, reason: str) -> Finding:
+    is_list, is_readiness = path == "/v1/config", path == READY
+    if is_readiness:
+        detail = (
+            "It is not known whether the server has tried to load all of its servables: /v1/config lists only those "
+            "whose load has begun."
+        )
+    else:
+        detail = "The information of this endpoint is missing from this report."
+    return finding(
+        ANSWER_UNUSABLE,
+        status,
+        f"The answer of {path} cannot be used: {reason}.",
+        detail,
+        severity="error" if is_readiness or (is_list and not status.model_ready) else "warning",
+        evidence=answer_evidence((item for item in status.observations.answers if item.path == path), 3),
+        steps=(Step("Read the answer.", f"curl -sS -i {quote(status.address.url + path)}", "host", "reads"),),
+        relative=path,
+    )
 
 
 def _is_refused(probe: InferenceProbe) -> bool:
@@ -125,13 +131,19 @@ def _servables(status: LiveStatus) -> Iterator[Finding]:
     assert status.servables is not None
     present = [item for item in status.servables if not item.removed]
     if not present:
-        removed = ", ".join(item.name for item in status.servables[:_LISTED])
+        unloading = [item.name for item in status.servables if _is_unloading(item)]
+        removed = [item.name for item in status.servables if not _is_unloading(item)]
+        retired = "; ".join(
+            f"{text}: {', '.join(names[:_LISTED])}"
+            for text, names in (("removed", removed), ("being unloaded", unloading))
+            if names
+        )
         yield finding(
             NOTHING_SERVED,
             status,
             f"The server at {status.address.netloc} serves nothing: /v1/config lists no servable"
-            + (f" that is configured (removed: {removed})." if removed else "."),
-            "It is ready, and answers every request for inference with 404.",
+            + (f" that is configured ({retired})." if retired else "."),
+            f"It {'is ready, and ' if status.ready else ''}answers every request for inference with 404.",
             evidence=(Evidence(f"/v1/config of {status.address.netloc}", "GET"),),
             steps=(
                 Step(
@@ -145,6 +157,11 @@ def _servables(status: LiveStatus) -> Iterator[Finding]:
     for servable in present:
         if not servable.complete:
             yield _not_available(status, servable)
+
+
+def _is_unloading(servable: LiveServable) -> bool:
+    """Whether a version of a retired servable still ends its last requests."""
+    return any(item.state == "UNLOADING" for item in servable.versions)
 
 
 def _not_available(status: LiveStatus, servable: LiveServable) -> Finding:
@@ -260,8 +277,8 @@ def _named(status: LiveStatus) -> Iterator[Finding]:
         yield finding(
             NAME_NOT_SERVED,
             status,
-            f"The server at {status.address.netloc} no longer serves {name}: all of its versions are "
-            "retired.",
+            f"The server at {status.address.netloc} no longer serves {name}: "
+            + ("it is being unloaded." if _is_unloading(listed_as) else "all of its versions are retired."),
             "It was removed from the configuration, or its directories were: requests are answered with 404.",
             model=name,
             evidence=(
@@ -278,7 +295,7 @@ def _named(status: LiveStatus) -> Iterator[Finding]:
         return
     if status.model_ready is True or listed_as is not None:
         return
-    if status.address.grpc and status.model_ready is None:
+    if status.model_ready is None and (status.address.grpc or status.servables is None):
         return
     if _is_known(status):
         yield _not_ready(status, name)

@@ -36,6 +36,8 @@ from ovms_doctor.prediction.live.metrics import MetricsError, as_text, metrics_t
 
 #: The name that OVMS reports of itself (src/version.hpp PROJECT_NAME).
 OVMS = "OpenVINO Model Server"
+#: The endpoint that shows whether the server has tried to load all servables.
+READY = "/v2/health/ready"
 #: Error texts by which OVMS is recognised if /v2 does not answer yet, or if the release has no /v2.
 _UNKNOWN_URL = "Invalid request URL"
 _ERRORS = (
@@ -121,7 +123,7 @@ def _steps(status: LiveStatus) -> Iterable[LiveStep]:
         reason = observed.problem or _first_problem(observed)
         yield LiveStep("server", None if observed.grpc_installed is False else False, reason or "not known")
         return
-    text = f"OVMS {status.server_text}" if status.server == "ovms" else _KINDS[status.server]
+    text = f"OVMS {status.server_text}".rstrip() if status.server == "ovms" else _KINDS[status.server]
     if status.server in ("triton", "openai", "other") and status.server_text:
         text += f" ({status.server_text})"
     yield LiveStep("server", status.server in ("ovms", "starting"), text)
@@ -198,7 +200,7 @@ _NOT_WHOLE = ("timed out", "cut off")
 def _server_without_name(answers: dict[str, HttpAnswer]) -> tuple[ServerKind, str]:
     """Returns the kind of a server without /v2 and the reason: OVMS before 2022.2 has no /v2; a starting server answers
     with its error texts."""
-    config, ready = answers.get("/v1/config"), answers.get("/v2/health/ready")
+    config, ready = answers.get("/v1/config"), answers.get(READY)
     about = answers.get("/v2")
     if config is not None and config.status == 200:
         try:
@@ -209,7 +211,7 @@ def _server_without_name(answers: dict[str, HttpAnswer]) -> tuple[ServerKind, st
             if about is not None and about.status in (400, 404):
                 return "ovms", ""
             if about is not None and about.status is not None and about.status >= 500:
-                return "starting", ""
+                return "ovms" if _is_foreign(about) else "starting", ""
     errors = {read_error(item.body) for item in (about, config, ready) if item is not None and item.body}
     if errors & set(_ERRORS):
         return "starting", ""
@@ -255,8 +257,13 @@ def _release(version: str) -> str | None:
 def _with_rest(status: LiveStatus) -> LiveStatus:
     observed = status.observations
     last = {item.path: item for item in observed.answers}
-    live, ready = _health(last.get("/v2/health/live")), _health(last.get("/v2/health/ready"))
-    unusable: list[tuple[str, str]] = []
+    live, ready = _health(last.get("/v2/health/live")), _health(last.get(READY))
+    own_path = _ready_path(status.model) if status.model else ""
+    unusable = [
+        (path, _refusal(last[path]))
+        for path in ("/v2", "/v2/health/live", READY, own_path)
+        if path in last and _is_foreign(last[path])
+    ]
     looks: list[States] = []
     for item in observed.answers:
         if item.path == "/v1/config":
@@ -272,7 +279,6 @@ def _with_rest(status: LiveStatus) -> LiveStatus:
     server = status.server
     if ready is False and server == "ovms":
         server = "starting"
-    named = last.get(_ready_path(status.model)) if status.model else None
     # A failed query matters only if no other one replaces it.
     if looks:
         unusable = [item for item in unusable if item[0] != "/v1/config"]
@@ -284,15 +290,28 @@ def _with_rest(status: LiveStatus) -> LiveStatus:
         servables=servables,
         metrics_enabled=metrics_enabled,
         metrics=metrics,
-        unusable=tuple(dict.fromkeys(unusable)),
-        model_ready=_flag(named),
+        unusable=tuple(dict(unusable).items()),
+        model_ready=_flag(last.get(own_path)),
     )
 
 
 def _refusal(answer: HttpAnswer) -> str:
     """Returns why an answer without status 200 cannot be used."""
     text = read_error(answer.body)
-    return answer.problem or f"status {answer.status}" + (f", “{text}”" if text else "")
+    if answer.problem:
+        return answer.problem
+    return f"status {answer.status}, " + (f"“{text}”" if text else "and the body is not an answer of OVMS")
+
+
+def _is_foreign(answer: HttpAnswer) -> bool:
+    """Whether a gateway answers for the server: an error answer of OVMS of any release has its text as JSON
+    (http_server.cpp)."""
+    return (
+        answer.status is not None
+        and answer.status >= 500
+        and not answer.problem
+        and not read_error(answer.body)
+    )
 
 
 def _ready_path(name: str | None) -> str:
@@ -303,12 +322,12 @@ def _ready_path(name: str | None) -> str:
 
 def _flag(answer: HttpAnswer | None) -> bool | None:
     """Returns True for 200 of an OVMS and False for its opposites; None for neither (a release without the endpoint, no
-    answer)."""
+    answer, the answer of a gateway)."""
     if answer is None or answer.status is None:
         return None
     if answer.status == 200:
         return True
-    return False if answer.status in (404, 500, 503) else None
+    return False if answer.status in (404, 500, 503) and read_error(answer.body) else None
 
 
 def _health(answer: HttpAnswer | None) -> bool | None:

@@ -1,13 +1,21 @@
 """A curl command line as the request that curl sends (curl(1))."""
 
-import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from urllib.parse import quote
 
 from ovms_doctor.inputs import DocumentError
 from ovms_doctor.inputs.requests.body import api_of
 from ovms_doctor.inputs.requests.multipart import FormPart, multipart_body
-from ovms_doctor.inputs.requests.shell import as_bytes, as_typed, command, refuse_unknown
+from ovms_doctor.inputs.requests.shell import (
+    ReadFile,
+    ShellCommand,
+    as_bytes,
+    as_typed,
+    command,
+    input_of,
+    refuse_unknown,
+    url_of,
+)
 from ovms_doctor.model.client_request import Api, ClientRequest
 
 #: Options with a value that do not change the request.
@@ -27,24 +35,16 @@ _DATA = {
     "--json": "json",
 }
 _SHORT_WITH_VALUE = set("XHdFoTmuAexbcwD")
-ReadFile = Callable[[str], bytes]
 
 
 def parse_curl(text: str, read_file: ReadFile) -> ClientRequest:
     """Returns the request of a command line or script. Raises DocumentError if it is not complete."""
-    found = command(text, "curl")
+    return curl_request(command(text, "curl"), read_file)
 
-    def read(name: str) -> bytes:
-        if name != "-" or (found.stdin is None and found.stdin_file is None):
-            refuse_unknown(name)
-            return read_file(name)
-        if found.stdin_file is not None:
-            refuse_unknown(found.stdin_file)
-            return read_file(found.stdin_file)
-        refuse_unknown(found.stdin or "")
-        return as_bytes(found.stdin or "")
 
-    line = _Line(read)
+def curl_request(found: ShellCommand, read_file: ReadFile) -> ClientRequest:
+    """Returns the request of a command. Raises DocumentError if it is not complete."""
+    line = _Line(lambda name: input_of(found, name, read_file))
     position = 0
     while position < len(found.words):
         position = line.take(found.words, position)
@@ -163,11 +163,7 @@ class _Line:
         """Returns the request as curl sends it."""
         if not self._url:
             raise DocumentError("the command line has no URL")
-        url = as_typed(self._url)
-        if "://" not in url:
-            url = f"http://{url}"
-        match = re.match(r"[a-zA-Z][\w+.-]*://([^/?#]*)(/[^?#]*)?", url)
-        address, path = (match[1], match[2] or "/") if match else ("", "/")
+        address, path = url_of(self._url)
         body = (b"" if self._json else b"&").join(self._data)
         has_body = bool(self._data) and not self._get
         if self._upload is not None:

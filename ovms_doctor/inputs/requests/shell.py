@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from msgspec import Struct
 
@@ -26,12 +26,19 @@ _ASSIGNMENT = lazy_pattern(
 )
 _USE = lazy_pattern(r"\$(?:\{([A-Za-z_]\w*)\}|([A-Za-z_]\w*)|\([^()]*\))|`[^`]*`")
 _MOST_HERE_DOCUMENTS = 100
+#: The most commands of a script that are read.
+_MOST_COMMANDS = 50
+_PROGRAMS = ("curl", "grpcurl", "wget", "http", "https", "xh")
+_PROGRAM = lazy_pattern(rf"(?:.*/)?({'|'.join(_PROGRAMS)})(?:\.exe)?")
 _SEPARATORS = ";|&<>\n"
+ReadFile = Callable[[str], bytes]
 
 
 class ShellCommand(Struct, frozen=True):
     """A command and its input."""
 
+    #: The program: `curl`, `grpcurl`.
+    program: str
     #: The arguments after its name.
     words: tuple[str, ...]
     #: Its standard input, `None` if that is the terminal.
@@ -53,6 +60,14 @@ def program_of(text: str) -> str | None:
 
 def command(text: str, program: str) -> ShellCommand:
     """Returns the first command of a script that is `program`. Raises DocumentError if it cannot be parsed."""
+    for found in commands(text):
+        if found.program == program:
+            return found
+    raise DocumentError(f"this is not a {program} command line")
+
+
+def commands(text: str) -> list[ShellCommand]:
+    """Returns the commands of a script that send requests. Raises DocumentError if it cannot be parsed."""
     text = _without_comments(text.strip())
     known = {match[1]: _value(match[2]) for match in _ASSIGNMENT.finditer(text)}
     here_documents: list[str] = []
@@ -66,29 +81,56 @@ def command(text: str, program: str) -> ShellCommand:
         text = _HERE.sub(keep, text)
     text = re.sub(r"[\\^`]\r?\n", " ", text)
     words = _split(_expanded(text, known))
-    start = _first(words, program)
-    if start is None:
-        raise DocumentError(f"this is not a {program} command line")
+    return [
+        _command_at(words, start, program, here_documents)
+        for start, program in _starts(words)[:_MOST_COMMANDS]
+    ]
+
+
+def _command_at(
+    words: Sequence[str], start: int, program: str, here_documents: Sequence[str]
+) -> ShellCommand:
     own, stdin, file = _own(words[start + 1 :], here_documents)
     before = _statement_before(words, start)
     if stdin is None and file is None and start > len(before) and words[start - len(before) - 1] == "|":
         stdin, file = _piped(_statement_before(words, start - len(before) - 1))
-    return ShellCommand(tuple(own), stdin, file)
+    return ShellCommand(program, tuple(own), stdin, file)
 
 
-def refuse_unknown(text: str) -> None:
+def refuse_unknown(text: str, part: str = "the body") -> None:
     """Raises DocumentError for a text with an unknown part."""
     match = re.search(f"{UNKNOWN}(\\w*)", text)
     if match is not None:
         unknown = f"the shell variable {match[1]}" if match[1] else "a command that the shell would run"
         raise DocumentError(
-            f"the body contains the value of {unknown}, which is not known. Give the body itself."
+            f"{part} contains the value of {unknown}, which is not known. Give {part} itself."
         )
+
+
+def url_of(text: str) -> tuple[str, str]:
+    """Returns the address and the path of a URL of a command line. Raises DocumentError if the path is not known."""
+    url = text if "://" in text else f"http://{text}"
+    match = re.match(r"[a-zA-Z][\w+.-]*://([^/?#]*)(/[^?#]*)?", url)
+    address, path = (match[1], match[2] or "/") if match else ("", "/")
+    refuse_unknown(path, "the path of the URL")
+    return as_typed(address), path
 
 
 def as_typed(text: str) -> str:
     """Returns a text with its unknown parts in shell syntax."""
     return text.replace(f"{UNKNOWN}(", "$(…").replace(UNKNOWN, "$")
+
+
+def input_of(found: ShellCommand, name: str, read_file: ReadFile) -> bytes:
+    """Returns the content of a file that a command names, or of its standard input for `-`."""
+    if name != "-" or (found.stdin is None and found.stdin_file is None):
+        refuse_unknown(name)
+        return read_file(name)
+    if found.stdin_file is not None:
+        refuse_unknown(found.stdin_file)
+        return read_file(found.stdin_file)
+    refuse_unknown(found.stdin or "")
+    return as_bytes(found.stdin or "")
 
 
 def as_bytes(text: str) -> bytes:
@@ -179,17 +221,19 @@ def _is_prefix(word: str) -> bool:
     )
 
 
-def _first(words: Sequence[str], program: str) -> int | None:
-    """Returns the index of the first word that starts the program."""
+def _starts(words: Sequence[str]) -> list[tuple[int, str]]:
+    """Returns the indexes of the words that start a program, with the program."""
+    found: list[tuple[int, str]] = []
     at_start = True
     for index, word in enumerate(words):
         if _ends(word):
             at_start = True
-        elif at_start and re.fullmatch(rf"(?:.*/)?{program}(?:\.exe)?", word):
-            return index
+        elif at_start and (match := _PROGRAM.fullmatch(word)):
+            found.append((index, match[1]))
+            at_start = False
         else:
             at_start = at_start and _is_prefix(word)
-    return None
+    return found
 
 
 def _own(words: Sequence[str], here_documents: Sequence[str]) -> tuple[list[str], str | None, str | None]:

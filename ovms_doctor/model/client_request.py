@@ -9,6 +9,8 @@ from msgspec import Struct
 
 Api: TypeAlias = Literal["KServe", "TFS", "OpenAI", "other"]
 Interface: TypeAlias = Literal["REST", "gRPC"]
+#: The text in place of a value that is only known when a snippet runs.
+NOT_KNOWN = "<not known>"
 
 
 class TensorContents(Struct, frozen=True):

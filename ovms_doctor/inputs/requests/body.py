@@ -30,6 +30,9 @@ def api_of(path: str, body: bytes) -> Api:
 
 def api_of_path(path: str) -> Api | None:
     """Returns the API of a URL path; `None` for an unknown one."""
+    if path.startswith("/v3/"):
+        # cohere's client adds `/v1/rerank` or `/v2/rerank` to it.
+        return "OpenAI"
     if re.search(r"/v2(/|$)", path):
         return "KServe"
     if re.search(r"/v1/models/[^/]+(/(versions|labels)/\w+)?:\w+$", path) or "/v1/config" in path:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import struct
 from collections.abc import Callable
 from typing import Any
 
+from ovms_doctor.inputs.requests.python_cohere import COHERE_CLIENTS, cohere_call, cohere_client
 from ovms_doctor.inputs.requests.python_http import (
     Requests,
     dumped,
@@ -357,6 +359,13 @@ def _stub_predict(arguments: list[Any], sent: Requests) -> Any:
     return Unknown("an answer")
 
 
+def _b64encode(arguments: list[Any], keywords: dict[str, Any], sent: Requests) -> Any:
+    """Returns the result of `base64.b64encode`. Of bytes that are not known, that of a sample image: its result is
+    valid base64 for any bytes."""
+    value = arguments[0] if arguments else keywords.get("s")
+    return base64.b64encode(value if isinstance(value, bytes) else SAMPLE_IMAGE)
+
+
 # -- dispatch --------------------------------------------------------------------------------------------
 
 
@@ -372,12 +381,14 @@ def call_method(
         return True, _triton_infer(holder, arguments, keywords, sent)
     if kind.startswith("ovmsclient.") and name == "predict":
         return True, _ovms_predict(holder, arguments, keywords, sent)
-    if kind.startswith("openai.OpenAI"):
-        if name == "with_options":
-            return True, Instance(kind, {**holder.attributes, **keywords})
+    if kind.startswith("openai.OpenAI") and name == "with_options":
+        return True, Instance(kind, {**holder.attributes, **keywords})
+    if kind.startswith("openai."):
         endpoint = openai_endpoint(kind, name)
         if endpoint:
-            return True, openai_create(_root(holder), endpoint, arguments, keywords, sent)
+            return True, openai_create(_root(holder), name, endpoint, arguments, keywords, sent)
+    if kind.startswith(("cohere.Client", "cohere.ClientV2")):
+        return True, cohere_call(holder, name, keywords, sent)
     if name == "Predict" and kind.endswith("PredictionServiceStub"):
         return True, _stub_predict(arguments, sent)
     if name == "CopyFrom" and arguments and isinstance(arguments[0], Instance):
@@ -425,8 +436,11 @@ CLIENT_CALLS: dict[str, Callable[[list[Any], dict[str, Any], Requests], Any]] = 
     "ovmsclient.make_tensor_proto": _make_tensor(False),
     "tensorflow.make_tensor_proto": _make_tensor(True),
     "tensorflow.contrib.util.make_tensor_proto": _make_tensor(True),
+    "base64.b64encode": _b64encode,
+    "base64.standard_b64encode": _b64encode,
     "openai.OpenAI": openai_client,
     "openai.AsyncOpenAI": openai_client,
+    **{name: cohere_client(kind) for name, kind in COHERE_CLIENTS.items()},
 }
 for _module in ("tritonclient.http", "tritonclient.grpc", "tritonclient.http.aio", "tritonclient.grpc.aio"):
     CLIENT_CALLS[f"{_module}.InferenceServerClient"] = _make_client(_module)

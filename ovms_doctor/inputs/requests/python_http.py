@@ -24,7 +24,7 @@ from ovms_doctor.inputs.requests.python_values import (
     is_undetermined,
     text_of,
 )
-from ovms_doctor.model.client_request import ClientRequest
+from ovms_doctor.model.client_request import NOT_KNOWN, ClientRequest
 
 Requests = list[ClientRequest]
 #: The most characters of a written document.
@@ -33,8 +33,6 @@ _MOST_CHARACTERS = 1 << 26
 
 #: The content in place of a file of sound: the head of a WAV file.
 _SAMPLE_AUDIO = b"RIFF\x24\x00\x00\x00WAVEfmt "
-#: The text in place of a value that is only known when the snippet runs.
-_NOT_KNOWN = "<not known>"
 
 
 def dumped(value: Any, keywords: dict[str, Any] | None = None) -> str:
@@ -76,9 +74,9 @@ class _PlainValue:
             return [self.of(item) for item in value]
         if is_undetermined(value):
             self.is_known = False
-            return _NOT_KNOWN
+            return NOT_KNOWN
         if value is None or isinstance(value, str | int | float | bool):
-            self.is_known = self.is_known and not (isinstance(value, str) and _NOT_KNOWN in value)
+            self.is_known = self.is_known and not (isinstance(value, str) and NOT_KNOWN in value)
             return value
         name = "ndarray" if isinstance(value, Array) else type(value).__name__
         raise ClientRefusalError(
@@ -97,7 +95,7 @@ def _body_of(value: Any) -> tuple[bytes, bool]:
     if isinstance(value, bytes):
         return value, True
     if isinstance(value, str):
-        return encoded(value), _NOT_KNOWN not in value
+        return encoded(value), NOT_KNOWN not in value
     if isinstance(value, Instance) and value.kind == FILE_CONTENT:
         return SAMPLE_IMAGE, False
     if isinstance(value, dict):
@@ -144,8 +142,8 @@ def _fields(data: Any) -> tuple[list[FormPart], bool]:
         for one in value if isinstance(value, list | tuple) else [value]:
             if one is None:
                 continue
-            text = str(one) if isinstance(one, str | int | float) else _NOT_KNOWN
-            is_known = is_known and text != _NOT_KNOWN
+            text = str(one) if isinstance(one, str | int | float) else NOT_KNOWN
+            is_known = is_known and text != NOT_KNOWN
             parts.append(FormPart(encoded(str(name)), encoded(text)))
     return parts, is_known
 
@@ -159,12 +157,22 @@ def _file_content(value: Any, path: str) -> tuple[bytes, bool]:
     return (_SAMPLE_AUDIO if "/audio/" in path else SAMPLE_IMAGE), False
 
 
+def split_url(url: str) -> tuple[str, str]:
+    """Returns the address and the path of a URL; the address may have parts that are not known. Raises ClientError for
+    a path that is not known."""
+    encoded(url)
+    match = re.match(rf"(?:[a-zA-Z][\w+.-]*://|(?={NOT_KNOWN}))([^/?#]*)([^?#]*)", url)
+    address, path = (match[1], match[2]) if match else ("", url)
+    if NOT_KNOWN in path or (url.startswith(NOT_KNOWN) and not re.match(r"/v[123](/|$)", path)):
+        raise ClientError("the path of the URL is not known")
+    return address, path
+
+
 def send_http(method: str, url: Any, keywords: dict[str, Any], sent: Requests) -> Any:
     if not isinstance(url, str):
         raise ClientError("the URL of the request is not known")
-    encoded(url)
-    match = re.match(r"[a-zA-Z][\w+.-]*://([^/?#]*)(/[^?#]*)?", url)
-    address, path = (match[1], match[2] or "/") if match else ("", url)
+    address, path = split_url(url)
+    path = path or "/"
     headers = {
         name: str(value)
         for name, value in dict_of(keywords.get("headers")).items()

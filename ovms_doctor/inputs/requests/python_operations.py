@@ -19,10 +19,13 @@ from ovms_doctor.inputs.requests.python_values import (
     new_shape_of,
     transposed,
 )
+from ovms_doctor.model.client_request import NOT_KNOWN
 from ovms_doctor.model.pattern import lazy_pattern
 
 #: A field of a template with a width or precision above 999, or one that a value sets.
 _WIDE_FIELD = lazy_pattern(r"\{[^{}]*(?:\d{4}|\{)|%(?:\([^)]*\))?[-+ #0]*(?:\d{4}|\*|\d*\.(?:\d{4}|\*))")
+#: The largest powers of integers that are computed.
+_LARGEST_EXPONENT, _MOST_BITS_OF_A_BASE = 64, 64
 
 
 def array_operation(left: Any, right: Any, operation: ast.operator) -> Any:
@@ -77,13 +80,16 @@ def plain_operation(left: Any, right: Any, operation: ast.operator) -> Any:
                 return left * right if len(left) * right <= MOST_ELEMENTS else Unknown("a long list")
         if numbers and isinstance(operation, ast.Sub):
             return bounded(left - right)
+        if isinstance(operation, ast.Pow) and isinstance(left, int) and isinstance(right, int):
+            is_small = 0 <= right <= _LARGEST_EXPONENT and left.bit_length() <= _MOST_BITS_OF_A_BASE
+            return bounded(left**right) if is_small else Unknown("a very large number")
         if numbers and isinstance(operation, ast.Div):
             return left / right
         if numbers and isinstance(operation, ast.FloorDiv):
             return bounded(left // right)
         if isinstance(operation, ast.Mod) and isinstance(left, str):
             values = right if isinstance(right, tuple) else (right,)
-            simple = tuple(value if isinstance(value, str | int | float) else "…" for value in values)
+            simple = tuple(_as_simple(value) for value in values)
             return left % simple if _is_short(left, simple) else Unknown("a long text")
     except (TypeError, ValueError, ZeroDivisionError, OverflowError):
         return Unknown("an expression")
@@ -127,15 +133,21 @@ def array_method(array: Array, name: str, arguments: list[Any], keywords: dict[s
     return Unknown("an array's method")
 
 
-def text_method(text: str, name: str, arguments: list[Any]) -> Any:
+def _as_simple(value: Any) -> str | int | float:
+    """Returns a value of a template; the text of an unknown value for one that is not a text or a number."""
+    return value if isinstance(value, str | int | float) else NOT_KNOWN
+
+
+def text_method(text: str, name: str, arguments: list[Any], keywords: dict[str, Any]) -> Any:
     if name == "encode":
         return encoded(text)
     if name == "format":
-        simple = tuple(item if isinstance(item, str | int | float) else "…" for item in arguments)
-        if not _is_short(text, simple):
+        simple = tuple(map(_as_simple, arguments))
+        named = {key: _as_simple(value) for key, value in keywords.items()}
+        if not _is_short(text, (*simple, *named.values())):
             return Unknown("a long text")
         try:
-            return text.format(*simple)
+            return text.format(*simple, **named)
         except (IndexError, KeyError, ValueError, TypeError, AttributeError, OverflowError):
             return text
     if name == "join" and arguments and isinstance(arguments[0], list | tuple):

@@ -39,7 +39,7 @@ from ovms_doctor.inputs.requests.python_values import (
     transposed,
     weight,
 )
-from ovms_doctor.model.client_request import ClientRequest
+from ovms_doctor.model.client_request import NOT_KNOWN, ClientRequest
 from ovms_doctor.model.pattern import lazy_pattern
 
 #: The longest snippet, in bytes.
@@ -52,8 +52,16 @@ _ELEMENTS_OF_A_STEP = 5
 _MOST_REQUESTS = 100
 _MOST_BYTES = 1 << 24
 _DEEPEST_CALL = 8
-#: The key of an entry whose key is unknown: the request has the entry, and what it is makes the answer uncertain.
-_UNKNOWN_KEY = "<not known>"
+#: The names that clients usually have: a part of a script has no import.
+_USUAL_NAMES = {
+    "np": "numpy",
+    "grpcclient": "tritonclient.grpc",
+    "httpclient": "tritonclient.http",
+    "OpenAI": "openai.OpenAI",
+    "AsyncOpenAI": "openai.AsyncOpenAI",
+    "ChatOpenAI": "langchain_openai.ChatOpenAI",
+    "OpenAIEmbeddings": "langchain_openai.OpenAIEmbeddings",
+}
 _HINT = lazy_pattern(
     r"^\s*(?:import |from \S+ import |def |client\b|response\s*=|res\s*=|print\(|with |async |await )", re.M
 )
@@ -117,7 +125,8 @@ class _Snippet:
         self.requests: list[ClientRequest] = []
         self.failed = ""
         self._names: dict[str, Any] = {}
-        self._modules: dict[str, str] = {}
+        self._modules: dict[str, str] = dict(_USUAL_NAMES)
+        self._objects: dict[str, Instance] = {}
         self._functions: dict[str, ast.FunctionDef | ast.AsyncFunctionDef] = {}
         self._depth = 0
         self._steps = 0
@@ -212,7 +221,7 @@ class _Snippet:
             if isinstance(holder, dict) and isinstance(key, str | int):
                 holder[key] = value
             elif isinstance(holder, dict) and is_undetermined(key):
-                holder[_UNKNOWN_KEY] = Unknown("an entry of a dict")
+                holder[NOT_KNOWN] = Unknown("an entry of a dict")
             elif isinstance(holder, list) and is_undetermined(key):
                 holder[:] = [Unknown("an item of a list")] * len(holder)
             inside = isinstance(key, int) and isinstance(holder, list) and -len(holder) <= key < len(holder)
@@ -239,9 +248,13 @@ class _Snippet:
     def _name(self, node: ast.Name) -> Any:
         if node.id in self._names:
             return self._names[node.id]
-        if node.id in self._modules:
-            return named(self._modules[node.id])
-        return named(node.id)
+        return self._named(self._modules.get(node.id, node.id))
+
+    def _named(self, path: str) -> Instance:
+        """Returns a module or another name, with the attributes that the snippet set."""
+        if path not in self._objects:
+            self._objects[path] = named(path)
+        return self._objects[path]
 
     def _list(self, node: ast.List) -> Any:
         found = self._elements(node.elts)
@@ -285,14 +298,16 @@ class _Snippet:
         parts = []
         for part in node.values:
             value = self.value(part.value) if isinstance(part, ast.FormattedValue) else self.value(part)
-            parts.append(str(value) if isinstance(value, str | int | float) else "…")
+            parts.append(str(value) if isinstance(value, str | int | float) else NOT_KNOWN)
         return "".join(parts) if sum(map(len, parts)) <= LONGEST_TEXT else Unknown("a long text")
 
     def _await(self, node: ast.Await) -> Any:
         return self.value(node.value)
 
     def _ifexp(self, node: ast.IfExp) -> Any:
-        return self.value(node.body)
+        test = self.value(node.test)
+        is_false = test is None or (isinstance(test, bool | int | str) and not test)
+        return self.value(node.orelse if is_false else node.body)
 
     def _unaryop(self, node: ast.UnaryOp) -> Any:
         value = self.value(node.operand)
@@ -436,7 +451,7 @@ class _Snippet:
         if isinstance(holder, Instance):
             return call_method(holder, name, arguments, keywords, self.requests)
         if isinstance(holder, str):
-            return True, text_method(holder, name, arguments)
+            return True, text_method(holder, name, arguments, keywords)
         if isinstance(holder, bytes):
             return True, holder.decode("utf-8", "replace") if name == "decode" else Unknown("bytes")
         if isinstance(holder, list) and name in ("append", "extend") and arguments:
@@ -450,7 +465,7 @@ class _Snippet:
             return True, None
         if isinstance(holder, dict):
             if name == "update" and arguments and not isinstance(arguments[0], dict):
-                holder[_UNKNOWN_KEY] = Unknown("the entries of a dict")
+                holder[NOT_KNOWN] = Unknown("the entries of a dict")
             return True, dict_method(holder, name, arguments, keywords)
         return False, None
 

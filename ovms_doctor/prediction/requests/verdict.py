@@ -33,6 +33,7 @@ from ovms_doctor.prediction.requests.json_reader import JsonSizeError
 from ovms_doctor.prediction.requests.message_corrections import correct_message
 from ovms_doctor.prediction.requests.server_changes import ServerChange, server_changes
 from ovms_doctor.prediction.requests.statuses import StatusError
+from ovms_doctor.prediction.requests.unknown_values import unknown_at_fault
 from ovms_doctor.prediction.requests.validation import processing_hint
 
 #: Steps from a refused request to one that is answered, at most.
@@ -79,6 +80,10 @@ def judge(request: ClientRequest, models: ServedModels, release: Release, facts:
         reason = "the body has more separate values than ovms-doctor examines"
         return RequestVerdict(request, Answer("UNJUDGED", ""), "", None, served=served, unjudged=reason)
     outcome = _with_doubts(request, outcome)
+    unknown = unknown_at_fault(request, outcome.answer)
+    if unknown:
+        reason = f"the value at {unknown} is known only when the snippet runs"
+        return RequestVerdict(request, Answer("UNJUDGED", ""), "", None, served=served, unjudged=reason)
     message, model = _intended_request(request, outcome, models, release)
     steps, later_answers, corrected = _corrected(request, outcome, models, release, facts)
     changes: tuple[ServerChange, ...] = ()

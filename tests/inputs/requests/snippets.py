@@ -7,7 +7,11 @@ import json
 
 from msgspec import Struct
 
+from ovms_doctor.diagnosis.client_request import judge_request
+from ovms_doctor.inputs.requests.read import ReadOptions, read_request
+from ovms_doctor.model.facts import Facts
 from ovms_doctor.model.parameters import Dimension
+from ovms_doctor.model.releases import parse_release
 from ovms_doctor.model.served_models import (
     GenerativeLimits,
     ServedGraph,
@@ -15,6 +19,17 @@ from ovms_doctor.model.served_models import (
     ServedModel,
     ServedModels,
 )
+from ovms_doctor.prediction.requests.verdict import RequestVerdict
+
+
+def judge(text: str, release: str = "2026.3") -> RequestVerdict:
+    """The verdict on a request to these models; no file of it can be read."""
+
+    def no_file(name: str) -> bytes:
+        raise AssertionError(name)
+
+    request = read_request(text.encode(), ReadOptions(), no_file)
+    return judge_request(request, MODELS, parse_release(release), Facts(complete=True), None).verdict
 
 
 def _input(name: str, precision: str, *sizes: int) -> ServedInput:

@@ -14,16 +14,7 @@ from ovms_doctor.inputs.requests.read import ReadOptions, read_request
 from ovms_doctor.model.client_request import ClientRequest
 from ovms_doctor.model.facts import Facts
 from ovms_doctor.model.releases import parse_release
-from ovms_doctor.prediction.requests.verdict import RequestVerdict
-from tests.inputs.requests.snippets import MODELS, SNIPPETS, Snippet, post, triton
-
-
-def _judge(text: str, release: str) -> RequestVerdict:
-    def no_file(name: str) -> bytes:
-        raise AssertionError(name)
-
-    request = read_request(text.encode(), ReadOptions(), no_file)
-    return judge_request(request, MODELS, parse_release(release), Facts(complete=True), None).verdict
+from tests.inputs.requests.snippets import MODELS, SNIPPETS, Snippet, judge, post, triton
 
 
 def test_there_are_enough() -> None:
@@ -33,7 +24,7 @@ def test_there_are_enough() -> None:
 
 @pytest.mark.parametrize("snippet", SNIPPETS, ids=lambda snippet: snippet.fault)
 def test_the_fault_is_found(snippet: Snippet) -> None:
-    verdict = _judge(snippet.text, snippet.release)
+    verdict = judge(snippet.text, snippet.release)
     answer = verdict.answer
     status = answer.grpc_code if answer.grpc_code is not None else (answer.http_status or "")
     assert (status, snippet.message in answer.message) == (snippet.status, True), answer
@@ -44,7 +35,7 @@ def test_the_fault_is_found(snippet: Snippet) -> None:
     "snippet", [item for item in SNIPPETS if item.corrected], ids=lambda snippet: snippet.fault
 )
 def test_the_corrected_request_is_answered(snippet: Snippet) -> None:
-    corrected = _judge(snippet.text, snippet.release).corrected
+    corrected = judge(snippet.text, snippet.release).corrected
     assert corrected is not None
     again = judge_request(
         corrected, MODELS, parse_release(snippet.release), Facts(complete=True), None

@@ -18,7 +18,7 @@ class RequestOptions(Struct, frozen=True):
         str | None,
         Option(
             (),
-            "The request: a JSON body, a curl line, raw HTTP, a protobuf message or Python; - for standard input.",
+            "The request: a JSON body, a command line, raw HTTP, a protobuf message or Python; - for standard input.",
             "FILE|-",
         ),
     ] = None

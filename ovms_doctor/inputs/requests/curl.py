@@ -11,7 +11,6 @@ from ovms_doctor.inputs.requests.shell import (
     ShellCommand,
     as_bytes,
     as_typed,
-    command,
     input_of,
     refuse_unknown,
     url_of,
@@ -35,11 +34,6 @@ _DATA = {
     "--json": "json",
 }
 _SHORT_WITH_VALUE = set("XHdFoTmuAexbcwD")
-
-
-def parse_curl(text: str, read_file: ReadFile) -> ClientRequest:
-    """Returns the request of a command line or script. Raises DocumentError if it is not complete."""
-    return curl_request(command(text, "curl"), read_file)
 
 
 def curl_request(found: ShellCommand, read_file: ReadFile) -> ClientRequest:

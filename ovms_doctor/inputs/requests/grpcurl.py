@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from msgspec.structs import replace
 
 from ovms_doctor.inputs import DocumentError
 from ovms_doctor.inputs.requests.protobuf_message import parse_message
-from ovms_doctor.inputs.requests.shell import as_typed, command, refuse_unknown
+from ovms_doctor.inputs.requests.shell import ReadFile, ShellCommand, as_typed, input_of, refuse_unknown
 from ovms_doctor.model.client_request import ClientRequest
 
 #: Options with a value that do not change the message.
@@ -19,9 +17,8 @@ _WITH_VALUE = frozenset(
 _METHODS = ("inference.GRPCInferenceService/ModelInfer", "tensorflow.serving.PredictionService/Predict")
 
 
-def parse_grpcurl(text: str, read_file: Callable[[str], bytes]) -> ClientRequest:
-    """Returns the request of a command line. Raises DocumentError if it is not complete."""
-    found = command(text, "grpcurl")
+def grpcurl_request(found: ShellCommand, read_file: ReadFile) -> ClientRequest:
+    """Returns the request of a command. Raises DocumentError if it is not complete."""
     data: str | None = None
     plain: list[str] = []
     words = iter(found.words)
@@ -39,13 +36,7 @@ def parse_grpcurl(text: str, read_file: Callable[[str], bytes]) -> ClientRequest
     if method not in _METHODS:
         raise DocumentError(f"the command line does not call one of {', '.join(_METHODS)}")
     if data == "@":
-        if found.stdin_file is None and found.stdin is None:
-            data = read_file("-").decode("utf-8", "replace")
-        elif found.stdin_file is not None:
-            refuse_unknown(found.stdin_file)
-            data = read_file(found.stdin_file).decode("utf-8", "replace")
-        else:
-            data = found.stdin
+        data = input_of(found, "-", read_file).decode("utf-8", "replace")
     if data is None:
         raise DocumentError("the command line has no message (-d)")
     refuse_unknown(data)

@@ -68,7 +68,8 @@ DTYPE_NAMES = {
     "DT_STRING": "STRING",
 }
 _KSERVE_HINT = lazy_pattern(
-    r"\b(?:model_?[nN]ame|raw_?[iI]nput_?[cC]ontents|(?:fp32|fp64|int|int64|uint|uint64|bytes|bool)_?[cC]ontents)\b"
+    r"(?:^|[\s{])(?:model_?[nN]ame|raw_?[iI]nput_?[cC]ontents|(?:fp32|fp64|int|int64|uint|uint64|bytes|bool)_?[cC]ontents)"
+    r"\s*[:{<]"
 )
 _TFS_HINT = lazy_pattern(r"\b(?:model_?[sS]pec|tensor_?[cC]ontent|tensor_?[sS]hape|DT_[A-Z0-9]+)\b")
 

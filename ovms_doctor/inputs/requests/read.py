@@ -1,4 +1,4 @@
-"""Reads a request in any of its forms: JSON, curl, HTTP, protobuf or Python."""
+"""Reads a request in any of its forms: JSON, a command line, HTTP, protobuf or Python."""
 
 from __future__ import annotations
 
@@ -9,14 +9,28 @@ from msgspec.structs import replace
 
 from ovms_doctor.inputs import DocumentError
 from ovms_doctor.inputs.requests.body import api_of_body, api_of_path
-from ovms_doctor.inputs.requests.curl import parse_curl
-from ovms_doctor.inputs.requests.grpcurl import parse_grpcurl
+from ovms_doctor.inputs.requests.curl import curl_request
+from ovms_doctor.inputs.requests.grpcurl import grpcurl_request
 from ovms_doctor.inputs.requests.http_message import is_http, parse_http
+from ovms_doctor.inputs.requests.httpie import httpie_request
+from ovms_doctor.inputs.requests.powershell import is_powershell, parse_powershell
 from ovms_doctor.inputs.requests.protobuf_message import is_message, parse_message
 from ovms_doctor.inputs.requests.python_snippet import is_python, parse_python
-from ovms_doctor.inputs.requests.shell import program_of
+from ovms_doctor.inputs.requests.shell import ReadFile, ShellCommand, commands, program_of, python_in
+from ovms_doctor.inputs.requests.wget import wget_request
 from ovms_doctor.model.client_request import Api, ClientRequest
+from ovms_doctor.model.pattern import lazy_pattern
 
+#: The readers of command lines.
+_COMMANDS: dict[str, Callable[[ShellCommand, ReadFile], ClientRequest]] = {
+    "curl": curl_request,
+    "grpcurl": grpcurl_request,
+    "wget": wget_request,
+    "http": httpie_request,
+    "https": httpie_request,
+}
+#: The paths that the server has.
+_SERVER_PATH = lazy_pattern(r"/(v[123](/|$)|metrics)|/(inference|tensorflow)\.")
 #: The longest command line or snippet, in bytes; a longer text is a body.
 _LONGEST_TEXT = 1 << 22
 
@@ -32,7 +46,7 @@ class ReadOptions(Struct, frozen=True):
     method: str = "POST"
 
 
-def read_request(data: bytes, options: ReadOptions, read_file: Callable[[str], bytes]) -> ClientRequest:
+def read_request(data: bytes, options: ReadOptions, read_file: ReadFile) -> ClientRequest:
     """Returns the request in a file. `read_file` returns the content of a file that a command line names.
 
     Without a path, a body has an empty one until the served models are known. Raises DocumentError for an invalid
@@ -49,28 +63,65 @@ def read_request(data: bytes, options: ReadOptions, read_file: Callable[[str], b
     return replace(request, api=options.api) if options.api is not None else request
 
 
-def _recognised(data: bytes, read_file: Callable[[str], bytes]) -> ClientRequest:
+def _recognised(data: bytes, read_file: ReadFile) -> ClientRequest:
     if is_http(data):
         return parse_http(data)
     if len(data) <= _LONGEST_TEXT:
         text = data.decode("utf-8", "surrogateescape")
-        program = program_of(text)
-        if program == "curl":
-            return parse_curl(text, read_file)
-        if program == "grpcurl":
-            return parse_grpcurl(text, read_file)
-        if program is not None:
-            raise DocumentError(f"a command line of {program} is not read; give the body itself, with --path")
+        text = python_in(text) or text
+        if is_powershell(text):
+            return _first(parse_powershell(text, read_file), "script")
+        if program_of(text) is not None:
+            return _first(_command_requests(text, read_file), "script")
         if is_python(text):
-            found = parse_python(text)
-            if len(found) == 1:
-                return found[0]
-            first = next((item for item in found if item.method in ("POST", "")), found[0])
-            note = f"The snippet sends {len(found)} requests; this is the first with a body."
-            return replace(first, notes=(*first.notes, note))
+            return _first(parse_python(text), "snippet")
         if is_message(text):
             return _message_or_body(text, data)
     return _body(data)
+
+
+def _command_requests(text: str, read_file: ReadFile) -> tuple[ClientRequest, ...]:
+    """Returns the requests of a shell script. Raises DocumentError if none of them can be read, or if one cannot and no
+    other has a body."""
+    requests: list[ClientRequest] = []
+    first_error: DocumentError | None = None
+    for found in commands(text):
+        try:
+            if found.program not in _COMMANDS:
+                reason = f"a command line of {found.program} is not read; give the body itself, with --path"
+                raise DocumentError(reason)
+            request = _COMMANDS[found.program](found, read_file)
+            if found.next_option:
+                note = (
+                    f"The line after the command begins with {found.next_option}, but no \\ continues the command: "
+                    "its options are not sent."
+                )
+                request = replace(request, notes=(*request.notes, note))
+            requests.append(request)
+        except DocumentError as error:
+            first_error = first_error or error
+    if first_error is not None and not any(map(_has_body, requests)):
+        raise first_error
+    if not requests:
+        raise DocumentError("the script has no command line that sends a request")
+    return tuple(requests)
+
+
+def _first(found: tuple[ClientRequest, ...], source: str) -> ClientRequest:
+    """Returns the first request with a body; without one, the first to a path of the server: a script can also download
+    files."""
+    if len(found) == 1:
+        return found[0]
+    with_body = next(filter(_has_body, found), None)
+    first = with_body or next((item for item in found if _SERVER_PATH.match(item.path)), found[0])
+    note = f"The {source} sends {len(found)} requests; this is the first with a body."
+    if with_body is None:
+        note = f"The {source} sends {len(found)} requests; this is the first to a path of the server."
+    return replace(first, notes=(*first.notes, note))
+
+
+def _has_body(request: ClientRequest) -> bool:
+    return request.method in ("POST", "")
 
 
 def _message_or_body(text: str, data: bytes) -> ClientRequest:

@@ -25,6 +25,11 @@ _ASSIGNMENT = lazy_pattern(
     re.MULTILINE,
 )
 _USE = lazy_pattern(r"\$(?:\{([A-Za-z_]\w*)\}|([A-Za-z_]\w*)|\([^()]*\))|`[^`]*`")
+_WRITTEN_PYTHON = lazy_pattern(
+    r"^[ \t]*(?:[$#>] )?(?:echo(?:[ \t]+-[neE]+)?|python[\d.]*[ \t]+-c)[ \t]+"
+    r"(['\"])\s*((?:import|from)[ \t]+\w.*?)(?<!\\)\1[ \t]*(?:>|$)",
+    re.MULTILINE | re.DOTALL,
+)
 _MOST_HERE_DOCUMENTS = 100
 #: The most commands of a script that are read.
 _MOST_COMMANDS = 50
@@ -45,6 +50,8 @@ class ShellCommand(Struct, frozen=True):
     stdin: str | None = None
     #: The file of the standard input; `None` if it is not a file.
     stdin_file: str | None = None
+    #: The option with which the next line begins, which is no part of the command; empty if there is none.
+    next_option: str = ""
 
 
 def program_of(text: str) -> str | None:
@@ -56,14 +63,6 @@ def program_of(text: str) -> str | None:
     if match is None or _PYTHON.search(text, 0, match.start()):
         return None
     return match[1]
-
-
-def command(text: str, program: str) -> ShellCommand:
-    """Returns the first command of a script that is `program`. Raises DocumentError if it cannot be parsed."""
-    for found in commands(text):
-        if found.program == program:
-            return found
-    raise DocumentError(f"this is not a {program} command line")
 
 
 def commands(text: str) -> list[ShellCommand]:
@@ -94,7 +93,22 @@ def _command_at(
     before = _statement_before(words, start)
     if stdin is None and file is None and start > len(before) and words[start - len(before) - 1] == "|":
         stdin, file = _piped(_statement_before(words, start - len(before) - 1))
-    return ShellCommand(program, tuple(own), stdin, file)
+    after = start + 1 + len(own)
+    is_line_end = stdin is None and file is None and list(words[after : after + 1]) == ["\n"]
+    following = words[after + 1] if is_line_end and after + 1 < len(words) else ""
+    return ShellCommand(program, tuple(own), stdin, file, following if following.startswith("-") else "")
+
+
+def python_in(text: str) -> str | None:
+    """Returns the Python script that a shell script writes to a file or gives to Python; `None` if it has none."""
+    written = _WRITTEN_PYTHON.search(text)
+    if written is not None:
+        return written[2] if written[1] == "'" else re.sub(r"\\([\"\\$`])", r"\1", written[2])
+    for here in _HERE.finditer(text) if text.count("<<") <= _MOST_HERE_DOCUMENTS else ():
+        line = text[text.rfind("\n", 0, here.start()) + 1 : here.start()] + here[3]
+        if _PYTHON.search(here[4]) and re.search(r"\.py\b|\bpython[\d.]*\b", line):
+            return here[4]
+    return None
 
 
 def refuse_unknown(text: str, part: str = "the body") -> None:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 
 from msgspec import Struct
 
@@ -22,13 +23,13 @@ from ovms_doctor.model.served_models import (
 from ovms_doctor.prediction.requests.verdict import RequestVerdict
 
 
-def judge(text: str, release: str = "2026.3") -> RequestVerdict:
-    """The verdict on a request to these models; no file of it can be read."""
+def _no_file(name: str) -> bytes:
+    raise AssertionError(name)
 
-    def no_file(name: str) -> bytes:
-        raise AssertionError(name)
 
-    request = read_request(text.encode(), ReadOptions(), no_file)
+def judge(text: str, release: str = "2026.3", read_file: Callable[[str], bytes] = _no_file) -> RequestVerdict:
+    """The verdict on a request to these models."""
+    request = read_request(text.encode(), ReadOptions(), read_file)
     return judge_request(request, MODELS, parse_release(release), Facts(complete=True), None).verdict
 
 

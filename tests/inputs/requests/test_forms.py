@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from ovms_doctor.inputs import DocumentError
-from ovms_doctor.inputs.requests.curl import parse_curl
+from ovms_doctor.inputs.requests.curl import curl_request
 from ovms_doctor.inputs.requests.python_snippet import parse_python
+from ovms_doctor.inputs.requests.shell import commands
 from ovms_doctor.model.client_request import ClientRequest
 from ovms_doctor.prediction.requests.multipart import Multipart, read_multipart
 
@@ -20,7 +21,8 @@ def parts(request: ClientRequest) -> Multipart:
 
 
 def curl(arguments: str) -> ClientRequest:
-    return parse_curl(f"curl {URL} {arguments}", lambda name: b"content of " + name.encode())
+    (command,) = commands(f"curl {URL} {arguments}")
+    return curl_request(command, lambda name: b"content of " + name.encode())
 
 
 def python(text: str) -> ClientRequest:

@@ -291,6 +291,21 @@ class LiveServable(Struct, frozen=True):
         return bool(configured) and all(item.condition == "available" for item in configured)
 
 
+class VersionLoad(Struct, frozen=True):
+    """The infer requests of one version of a model. Each version has a queue of its own."""
+
+    #: The version; None if the server does not name it.
+    version: int | None
+    #: Infer requests in use.
+    active: int
+    #: The total number of infer requests.
+    size: int
+    #: The mean time of waiting for an infer request in milliseconds; None if none is counted.
+    wait_ms: float | None = None
+    #: The mean time of inference in OpenVINO in milliseconds; None if none is counted.
+    inference_ms: float | None = None
+
+
 class LiveMetrics(Struct, frozen=True):
     """The figures of one servable over one interface, since the start of the server or of the version."""
 
@@ -317,6 +332,8 @@ class LiveMetrics(Struct, frozen=True):
     infer_requests: tuple[int, int] | None = None
     #: Streams of the compiled model; None if the server does not show it.
     streams: int | None = None
+    #: The infer requests of each version, over both interfaces; empty if metrics_list leaves them out.
+    versions: tuple[VersionLoad, ...] = ()
 
 
 #: The kind of a change after the running server read a file.

@@ -144,12 +144,13 @@ def test_a_text_that_is_not_metrics() -> None:
         read_metrics("ovms_requests_success{name=")
 
 
-def _busy(active: int, wait: int) -> str:
-    text = _inference("fc", 4) + _counter("ovms_infer_req_active", active, name="fc", version="1")
-    text += _counter("ovms_infer_req_queue_size", 2, name="fc", version="1")
+def _busy(active: int, wait: int, version: str = "1") -> str:
+    text = _inference("fc", 4, version=version)
+    text += _counter("ovms_infer_req_active", active, name="fc", version=version)
+    text += _counter("ovms_infer_req_queue_size", 2, name="fc", version=version)
     for name, total in (("wait_for_infer_req_time", wait), ("inference_time", 4000)):
-        text += _counter(f"ovms_{name}_us_sum", total, name="fc", version="1")
-        text += _counter(f"ovms_{name}_us_count", 4, name="fc", version="1")
+        text += _counter(f"ovms_{name}_us_sum", total, name="fc", version=version)
+        text += _counter(f"ovms_{name}_us_count", 4, name="fc", version=version)
     return text
 
 
@@ -165,6 +166,46 @@ def test_all_infer_requests_in_use(active: int, wait: int, found: bool) -> None:
         code, document = live(f"127.0.0.1:{server.port}")
     assert code == 0
     assert [item["code"] for item in document["findings"]] == (["OVD897"] if found else [])
+
+
+@pytest.mark.server
+@pytest.mark.parametrize(
+    ("text", "versions"),
+    [
+        (_busy(2, 8000) + _busy(0, 0, "2"), [1]),
+        (_busy(0, 0) + _busy(2, 8000, "2"), [2]),
+        (_busy(2, 8000) + _busy(2, 8000, "2"), [1, 2]),
+        # The one waits for nothing and is full; the other is not full.
+        (_busy(2, 0) + _busy(1, 80_000, "2"), []),
+    ],
+    ids=["first", "second", "both", "none"],
+)
+def test_each_version_has_infer_requests_of_its_own(text: str, versions: list[int]) -> None:
+    with http_server(replay("2025.4-single", metrics=(200, "text/plain", text.encode()))) as server:
+        _, document = live(f"127.0.0.1:{server.port}")
+    found = document["findings"]
+    assert sorted((item["code"], item["subject"]["version"]) for item in found) == [
+        ("OVD897", number) for number in versions
+    ]
+    assert len({item["fingerprint"] for item in found}) == len(found)
+    for item in found:
+        assert item["message"].startswith(
+            f"All 2 infer requests of fc, version {item['subject']['version']}, are in use, and requests wait 2.0 ms"
+        )
+
+
+def test_the_infer_requests_of_a_version_need_both_gauges() -> None:
+    active, size = "ovms_infer_req_active", "ovms_infer_req_queue_size"
+    text = _counter(active, 1, name="m", version="1") + _counter(size, 2, name="m", version="1")
+    text += _counter(active, 1, name="m", version="2") + _counter(size, 4, name="m", version="3")
+    text += _counter(active, 1, name="n") + _counter(size, 1, name="n")
+    rows = metrics_table(read_metrics(text))
+    assert [
+        (row.name, [(item.version, item.active, item.size) for item in row.versions]) for row in rows
+    ] == [
+        ("m", [(1, 1, 2)]),
+        ("n", [(None, 1, 1)]),
+    ]
 
 
 @pytest.mark.server

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from ovms_doctor.checks.live.codes import INFER_REQUESTS_BUSY, METRICS_OFF
 from ovms_doctor.checks.live.made import finding
 from ovms_doctor.model.findings import Evidence, Finding, Step
-from ovms_doctor.model.live import LiveStatus
+from ovms_doctor.model.live import LiveStatus, VersionLoad
 
 
 def _metrics_steps(status: LiveStatus) -> tuple[Step, ...]:
@@ -48,27 +48,36 @@ def figures(status: LiveStatus) -> Iterator[Finding]:
         )
     reported = set()
     for row in status.metrics:
-        if row.name in reported or row.infer_requests is None:
-            continue
-        reported.add(row.name)
-        busy, size = row.infer_requests
-        if busy >= size and row.wait_ms is not None and row.inference_ms and row.wait_ms >= row.inference_ms:
-            yield finding(
-                INFER_REQUESTS_BUSY,
-                status,
-                f"All {size} infer requests of {row.name} are in use, and requests wait {row.wait_ms:.1f} ms for one "
-                f"on average, as long as inference takes ({row.inference_ms:.1f} ms) or longer.",
-                "More clients only wait longer.",
-                model=row.name,
-                evidence=(Evidence(f"ovms_infer_req_active {busy} of {size}", "/metrics"),),
-                steps=(
-                    Step(
-                        "Raise --nireq, or set PERFORMANCE_HINT to THROUGHPUT; where the processors are busy, add "
-                        "servers.",
-                        None,
-                        None,
-                        "restarts the server",
-                    ),
-                ),
-                relative=row.name,
-            )
+        if row.name not in reported:
+            reported.add(row.name)
+            yield from (_busy(status, row.name, load) for load in row.versions if _is_busy(load))
+
+
+def _is_busy(load: VersionLoad) -> bool:
+    """Whether all infer requests of a version are in use, and requests wait for one as long as inference takes."""
+    if load.wait_ms is None or not load.inference_ms:
+        return False
+    return load.active >= load.size and load.wait_ms >= load.inference_ms
+
+
+def _busy(status: LiveStatus, name: str, load: VersionLoad) -> Finding:
+    servable = name if load.version is None else f"{name}, version {load.version},"
+    return finding(
+        INFER_REQUESTS_BUSY,
+        status,
+        f"All {load.size} infer requests of {servable} are in use, and requests wait {load.wait_ms or 0.0:.1f} ms for "
+        f"one on average, as long as inference takes ({load.inference_ms or 0.0:.1f} ms) or longer.",
+        "More clients only wait longer.",
+        model=name,
+        version=load.version,
+        evidence=(Evidence(f"ovms_infer_req_active {load.active} of {load.size}", "/metrics"),),
+        steps=(
+            Step(
+                "Raise --nireq, or set PERFORMANCE_HINT to THROUGHPUT; where the processors are busy, add servers.",
+                None,
+                None,
+                "restarts the server",
+            ),
+        ),
+        relative=name,
+    )

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ovms_doctor.model.live import LiveMetrics
+from ovms_doctor.model.live import LiveMetrics, VersionLoad
 
 _INFERENCE = {"ModelInfer", "Predict", "ModelInferStream", "Unary", "Stream"}
 #: Counters of requests, and of those that failed.
@@ -106,6 +106,7 @@ def _row(now: _Figures, before: _Figures | None, seconds: float, name: str, inte
         current,
         None if busy is None or not size else (busy, size),
         now.gauge("ovms_streams", name),
+        now.loads(name),
     )
 
 
@@ -123,6 +124,10 @@ class _Figures:
         self.graphs: set[str] = set()
         self._gauges: dict[tuple[str, str], float] = defaultdict(float)
         self._times: dict[tuple[str, str, str], list[float]] = defaultdict(lambda: [0.0, 0.0])
+        #: Infer requests in use, and all of them, by servable and version.
+        self._loads: dict[str, dict[str, dict[str, float]]] = defaultdict(dict)
+        #: The times of each version, by kind, servable and version.
+        self._version_times: dict[tuple[str, str, str], list[float]] = defaultdict(lambda: [0.0, 0.0])
         for (sample, labels), value in samples.items():
             if math.isfinite(value) and value >= 0:
                 self._add((sample, labels), value)
@@ -148,6 +153,8 @@ class _Figures:
         elif base in _GAUGES:
             self.names.add(name)
             self._gauges[base, name] += value
+            if base in ("ovms_infer_req_active", "ovms_infer_req_queue_size"):
+                self._loads[name].setdefault(labels.get("version", ""), {})[base] = value
             if base == "ovms_current_graphs":
                 self.graphs.add(name)
         else:
@@ -157,13 +164,27 @@ class _Figures:
         for ending, position in (("_sum", 0), ("_count", 1)):
             kind = _TIMES.get(sample.removesuffix(ending)) if sample.endswith(ending) else None
             if kind is not None:
+                self._version_times[kind, name, labels.get("version", "")][position] += value
                 for interface in {labels.get("interface", ""), ""}:
                     self._times[kind, name, interface][position] += value
 
     def mean(self, kind: str, name: str, interface: str = "") -> float | None:
         """Returns the mean in milliseconds; None if nothing was counted."""
-        total, count = self._times.get((kind, name, interface), (0.0, 0.0))
-        return total / count / 1000 if count else None
+        return _mean(self._times.get((kind, name, interface)))
+
+    def loads(self, name: str) -> tuple[VersionLoad, ...]:
+        """Returns the infer requests of each version that has both gauges, ascending."""
+        found = []
+        for label, gauges in self._loads.get(name, {}).items():
+            active, size = gauges.get("ovms_infer_req_active"), gauges.get("ovms_infer_req_queue_size")
+            if active is None or not size:
+                continue
+            number = int(label) if label.isascii() and label.isdecimal() and len(label) < 20 else None
+            wait, inference = (
+                _mean(self._version_times.get((kind, name, label))) for kind in ("wait", "inference")
+            )
+            found.append(VersionLoad(number, int(active), int(size), wait, inference))
+        return tuple(sorted(found, key=lambda item: item.version or 0))
 
     def added(self, before: _Figures, key: tuple[str, str]) -> float | None:
         """Returns the requests since ``before``; None if a counter was reset, as at a restart or when a version is
@@ -176,6 +197,12 @@ class _Figures:
     def gauge(self, gauge: str, name: str) -> int | None:
         value = self._gauges.get((gauge, name))
         return None if value is None else int(value)
+
+
+def _mean(time: Sequence[float] | None) -> float | None:
+    """Returns the mean of a sum in microseconds and a count, in milliseconds; None if nothing was counted."""
+    total, count = time or (0.0, 0.0)
+    return total / count / 1000 if count else None
 
 
 def as_text(body: bytes) -> str:

@@ -11,25 +11,35 @@ from ovms_doctor.model.findings import CausedBy, Evidence, Step
 from ovms_doctor.model.names import is_remote
 
 
-def unresolved_remedy(failure: Failure | None, path: str) -> str:
+def unresolved_remedy(failure: Failure | None, path: str, *, is_link: bool = False) -> str:
     """Returns the remedy for a path that cannot be resolved, which no right changes: its links form a loop, or a name
-    is too long. Empty for any other failure."""
+    is too long. Empty for any other failure. ``is_link``: whether the directory of ``path`` was read, so that only a
+    link at ``path`` itself can be the reason."""
     if failure is not None and failure.errno == errno.ELOOP:
+        if is_link:
+            return (
+                f"Replace the link {path}, which leads back to itself, by what it stands for, or remove it."
+            )
         return f"Replace the link on the path {path} that leads back to itself, or name a path without it."
     if failure is not None and failure.errno == errno.ENAMETOOLONG:
-        return f"Shorten {path}: a path has at most 4095 bytes, and each name in it at most 255 on most file systems."
+        limits = "a path has at most 4095 bytes, and each name in it at most 255 on most file systems."
+        if is_link:
+            return f"Change the destination of the link {path} to a shorter path: {limits}"
+        return f"Shorten {path}: {limits}"
     return ""
 
 
-def unresolved_steps(context: Context, failure: Failure | None, path: str) -> tuple[Step, ...]:
+def unresolved_steps(
+    context: Context, failure: Failure | None, path: str, *, is_link: bool = False
+) -> tuple[Step, ...]:
     """Returns the steps for a path whose links form a loop: to show them, and the remedy; none for any other
-    failure."""
+    failure. ``is_link``: as in :func:`unresolved_remedy`."""
     if failure is None or failure.errno != errno.ELOOP or not context.on_host(path):
         return ()
     command = f"namei -- {quote(context.host(path))}"
     return (
         Step("Show the links of the path.", command, "host", "reads"),
-        Step(unresolved_remedy(failure, path)),
+        Step(unresolved_remedy(failure, path, is_link=is_link)),
     )
 
 

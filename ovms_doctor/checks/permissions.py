@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import posixpath
 from collections.abc import Iterator
 
+from ovms_doctor.checks import path_advice
 from ovms_doctor.checks.api import Check
 from ovms_doctor.checks.context import Context, describe_denial, describe_failure
 from ovms_doctor.checks.directory_listing import DIRECTORY_LISTING_FAILS
@@ -202,21 +204,27 @@ def _attempt(context: Context, model: ModelPlan, attempt: Attempt, cause: Access
     detail = context.failure_effect(model)
     if attempt.outcome == "threw":
         replaced = ", and a version that it replaces is unloaded" if _replaces(model, attempt) else ""
+        repaired = "the permission is granted" if denial is not None else "the path is repaired"
         detail = (
             "An exception leaves the load half done: the version stays LOADING/OK, and is not tried again even "
-            f"after the permission is granted{replaced}. {detail}"
+            f"after {repaired}{replaced}. {detail}"
         )
     elif cause.during == "read":
         detail = f"OpenVINO reports the same as for a broken file. {detail}"
     if denial is None:
+        path = context.absolute(cause.path)
+        remedy = path_advice.unresolved_remedy(cause.failure, path, is_link=True)
+        opened_by = "" if remedy else f" by {context.user_ids}"
         return context.of_attempt(
             MODEL_FILE_NOT_READABLE if cause.during == "read" else DIRECTORY_LISTING_FAILS,
-            f"{cause.path} cannot be opened by {context.user_ids}",
+            f"{cause.path} cannot be opened{opened_by}: {os.strerror(cause.failure.errno)}",
             model,
             attempt,
             path=cause.path,
             detail=detail,
             evidence=(describe_failure(cause.failure, cause.path),),
+            steps=path_advice.unresolved_steps(context, cause.failure, path, is_link=True),
+            remedy=remedy,
         )
     code = _code(denial) if denial.right == "search" or cause.during == "look" else MODEL_FILE_NOT_READABLE
     return context.of_attempt(

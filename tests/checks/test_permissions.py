@@ -7,6 +7,8 @@ tried again.
 
 from __future__ import annotations
 
+import errno
+
 import pytest
 from msgspec.structs import replace
 
@@ -109,6 +111,46 @@ def test_the_result_of_a_missing_right(
         f"chmod o+{rights} {path}",
         f"setfacl -m u:5000:{rights} {path}",
     ]
+
+
+class Unresolved(MemoryFiles):
+    """A model whose one file, a link, cannot be followed."""
+
+    number = errno.ELOOP
+
+    def answer(self, question: AnyQuestion) -> Answer:
+        if getattr(question, "path", "") == "/m/1/a.onnx":
+            return Failure(self.number)
+        return super().answer(question)
+
+
+@pytest.mark.parametrize(
+    ("number", "text", "remedy"),
+    [
+        (errno.ELOOP, "Too many levels of symbolic links", "Replace the link /m/1/a.onnx, which leads back to itself"),
+        (errno.ENAMETOOLONG, "File name too long", "Change the destination of the link /m/1/a.onnx"),
+        (errno.EIO, "Input/output error", "Give the server's user"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize(("release", "code"), [("2024.5", "OVD203"), ("2026.3", "OVD110")])
+def test_a_model_file_that_cannot_be_resolved(
+    number: int, text: str, remedy: str, release: str, code: str
+) -> None:
+    files = Unresolved({"/m/1/a.onnx": "good"}, other_kinds={"/m/1/a.onnx": "link"})
+    files.number = number
+    finding = only(files, release)
+    is_path = number != errno.EIO
+    assert (finding.code, finding.remedy is None) == (code, False)
+    assert finding.message == f"/m/1/a.onnx cannot be opened{'' if is_path else f' by {WHO}'}: {text}"
+    assert [item.observation for item in finding.evidence] == [f"/m/1/a.onnx: {text}"]
+    if is_path or code == "OVD203":
+        assert remedy in finding.remedy.summary
+    commands = [step.command for step in finding.remedy.steps]
+    assert commands == (["namei -- /m/1/a.onnx", None] if number == errno.ELOOP else [])
+    if number == errno.ELOOP:
+        assert remedy in finding.remedy.steps[1].text
+    if code == "OVD110":
+        assert "not tried again even after the path is repaired" in finding.detail
 
 
 def test_the_version_that_a_denied_one_replaces_is_unloaded() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 from typing import Any
 
 import pytest
@@ -402,6 +403,37 @@ def test_the_remedy_for_a_model_path_fits_its_failure(number: int, remedy: str) 
     plan, found = plan_and_findings(Unresolved({}, {"/"}), arguments)
     finding = next(item for item in found if item.code == "OVD201")
     assert (plan.outcome, plan.exit_code) == ("exits", 64)
+    assert remedy in finding.remedy.summary
+    assert finding.evidence[0].observation == f"/m/config.json: {os.strerror(number)}"
+
+
+@pytest.mark.parametrize(
+    ("number", "message", "remedy"),
+    [
+        (errno.ELOOP, "cannot be opened: Too many levels of symbolic links", "leads back to itself"),
+        (errno.ENAMETOOLONG, "cannot be opened: File name too long", "Shorten /c/config.json"),
+        (errno.EIO, "cannot be opened: Input/output error", "Mount the file"),
+        (errno.ENOENT, "does not exist", "Mount the file"),
+        (errno.ENOTDIR, "does not exist", "Mount the file"),
+    ],
+)
+def test_a_configuration_file_that_cannot_be_opened(number: int, message: str, remedy: str) -> None:
+    """An ifstream that fails for any of these reasons gives the same line in the log (schema.cpp)."""
+
+    class Unresolved(MemoryFiles):
+        def answer(self, question: AnyQuestion) -> Answer:
+            is_file = getattr(question, "path", "") == "/c/config.json"
+            return Failure(number) if is_file else super().answer(question)
+
+    arguments = ("--config_path", "/c/config.json", "--port", "9000")
+    plan, found = plan_and_findings(Unresolved({}, {"/", "/c"}), arguments)
+    finding = next(item for item in found if item.code == "OVD405")
+    assert (plan.outcome, plan.exit_code) == ("exits", 1)
+    assert finding.server_log == ("Configuration file is invalid /c/config.json",)
+    assert finding.message == f"/c/config.json {message}"
+    assert [item.observation for item in finding.evidence][:1] == [
+        f"/c/config.json: {message.removeprefix('cannot be opened: ')}"
+    ]
     assert remedy in finding.remedy.summary
 
 

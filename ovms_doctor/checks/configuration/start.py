@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 from ovms_doctor.checks import path_advice, unmounted_paths
 from ovms_doctor.checks.configuration import other_files
+from ovms_doctor.checks.configuration.workers import host_limits, open_files_steps, step_location
 from ovms_doctor.checks.context import Context, quote
 from ovms_doctor.checks.permissions import DIRECTORY_NOT_SEARCHABLE
 from ovms_doctor.checks.positions import argument_position, key_of, with_position
 from ovms_doctor.model import server_log
 from ovms_doctor.model.codes import ALL_RELEASES, Code, Example
-from ovms_doctor.model.findings import Confidence, Evidence, Finding, Step, StepLocation
-from ovms_doctor.model.host import HostLimits
+from ovms_doctor.model.findings import Confidence, Evidence, Finding, Step
 from ovms_doctor.model.plan_problems import StartProblem
 
 METRICS_END_START = Code(
@@ -135,7 +136,7 @@ CONFIG_FILE_MISSING = Code(
     code="OVD405",
     name="config-file-missing",
     severity="error",
-    summary="The configuration file does not exist",
+    summary="The configuration file does not exist, or its path cannot be resolved",
     remedy=(
         "Mount the file at the path that the server uses, or correct --config_path, and restart the "
         "server. In a container that is the path inside the container, not this host's path."
@@ -320,7 +321,7 @@ def _message(context: Context, problem: StartProblem) -> str:
         "task_not_inferred": (
             f"{problem.path} makes this a generative model for the server, but it does not name a task"
         ),
-        "config_unreadable": f"{problem.path} does not exist",
+        "config_unreadable": f"{problem.path} {_failed_access(problem)}",
         "model_path_denied": f"The server cannot check whether {problem.path} exists",
         "metrics": _metrics(context, problem),
         "graph_settings": f"A graph does not accept {problem.text} on the command line",
@@ -384,28 +385,33 @@ def _evidence(context: Context, problem: StartProblem) -> tuple[Evidence, ...]:
         if other is not None:
             evidence.append(Evidence(f"{other}: {problem.sibling}", "read of the configuration"))
     if problem.path and not evidence:
-        text = problem.text or ("does not exist" if problem.kind == "config_unreadable" else "exists")
-        evidence.append(Evidence(f"{problem.path}: {text}", "as the server's user"))
+        evidence.append(Evidence(f"{problem.path}: {_observed(problem)}", "as the server's user"))
     if problem.option:
         text = argument_position(context, problem.option) or problem.option
         evidence.append(Evidence(text, source if not problem.path else "the arguments"))
     if not evidence and problem.text:
         evidence.append(Evidence(problem.text, source))
     if problem.option in ("--grpc_workers", "--rest_workers"):
-        evidence += _host_limits(context.deployment.limits)
+        evidence += host_limits(context.deployment.limits)
     return tuple(evidence)
 
 
-def _host_limits(limits: HostLimits) -> list[Evidence]:
-    """Returns the limits of the host, by which the server limits the numbers of its workers."""
-    known = []
-    if limits.cores is not None:
-        known.append(Evidence(f"processors that the server counts: {limits.cores}", "read from this host"))
-    if limits.open_files is not None:
-        known.append(
-            Evidence(f"open files allowed for a process: {limits.open_files}", "getrlimit of this process")
-        )
-    return known
+def _failed_access(problem: StartProblem) -> str:
+    """Returns how the configuration file cannot be opened."""
+    failure = problem.failure
+    if failure is None or failure.missing:
+        return "does not exist"
+    return f"cannot be opened: {os.strerror(failure.errno)}"
+
+
+def _observed(problem: StartProblem) -> str:
+    """Returns what was observed at the path of the problem."""
+    if problem.text:
+        return problem.text
+    failure = problem.failure
+    if failure is not None and not failure.missing:
+        return os.strerror(failure.errno)
+    return "does not exist" if problem.kind == "config_unreadable" else "exists"
 
 
 def _steps(context: Context, problem: StartProblem) -> tuple[Step, ...]:
@@ -427,7 +433,7 @@ def _steps(context: Context, problem: StartProblem) -> tuple[Step, ...]:
         command = f"sed -i '1s/^\\xEF\\xBB\\xBF//' {host}"
         return (Step("Remove the byte order mark.", command, "host", "changes files"),)
     if "due to open files limit" in problem.text:
-        return _open_files_steps(context, problem)
+        return open_files_steps(context, problem)
     if problem.suggestion and problem.kind == "config_unreadable":
         return (Step(f"Give the server --config_path {quote(problem.suggestion)}"),)
     if problem.suggestion:
@@ -447,44 +453,7 @@ def _task_steps(context: Context) -> tuple[Step, ...]:
 
     known = ", ".join(tasks(release))
     text = f"If it is a generative model, name its task: {known}."
-    return (Step(text, "--task text_generation", _step_location(context), "restarts the server"),)
-
-
-def _open_files_steps(context: Context, problem: StartProblem) -> tuple[Step, ...]:
-    """Returns the steps that raise the limit to the number that the workers need (config.cpp, v2026.2: six files each,
-    and fifteen), or reduce the workers."""
-    arguments, limit = context.deployment.arguments, context.deployment.limits.open_files
-    requested = arguments.value("rest_workers") if arguments is not None else None
-    if limit is None:
-        return ()
-    most = max((limit - 15) // 6, 0)
-    steps = []
-    if requested is not None and requested.isdecimal():
-        needed = int(requested) * 6 + 15
-        container = context.deployment.container
-        location = _step_location(context)
-        command: str | None = f"ulimit -n {needed}"
-        text = f"Raise the limit of open files to {needed} in the shell or unit that starts the server."
-        if container is not None:
-            text = f"Raise the limit of open files to {needed}."
-            commands: dict[str, str | None] = {
-                "compose": f"ulimits: {{nofile: {needed}}}",
-                "kubernetes": None,
-            }
-            command = commands.get(location, f"--ulimit nofile={needed}:{needed}")
-        steps.append(Step(text, command, location if command else None, "restarts the server"))
-    if most >= 2:
-        text = f"{'Or take' if steps else 'Take'} no more than {most} workers."
-        steps.append(Step(text, f"--rest_workers {most}", _step_location(context), "restarts the server"))
-    return tuple(steps)
-
-
-def _step_location(context: Context) -> StepLocation:
-    container = context.deployment.container
-    if container is None:
-        return "host" if context.deployment.bare_metal else "docker run"
-    locations: dict[str, StepLocation] = {"compose": "compose", "kubernetes": "kubernetes"}
-    return locations.get(container.source, "docker run")
+    return (Step(text, "--task text_generation", step_location(context), "restarts the server"),)
 
 
 def _help(context: Context) -> Finding:

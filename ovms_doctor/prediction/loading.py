@@ -250,7 +250,9 @@ class Loader(Struct, frozen=True):
         if isinstance(status, PathStatus) and status.kind == "directory":
             # It opens, but has no content.
             return None, read_mapping(b"", file, self.model, self.release)
-        if isinstance(status, Unavailable) or status.kind != "regular":
+        if isinstance(status, Unavailable):
+            return None, CouldNotLook(file, status.reason, status.timed_out)
+        if status.kind != "regular":
             return None, NO_MAPPING
         content = self.facts.ask(ReadFile(full_path, MAPPING_LIMIT))
         if isinstance(content, Failure):

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ovms_doctor.model.facts import Answer, AnyQuestion, Failure
+from ovms_doctor.model.facts import Answer, AnyQuestion, Failure, Unavailable
 from tests.configuration.build import (
     configured_files,
     deployed,
@@ -459,6 +459,36 @@ def test_a_mapping_that_is_too_large_to_be_read_is_reported(
     if codes:
         messages = [item.message for item in found if item.code == "OVD903"]
         assert messages == ["Could not look at /m/1/mapping_config.json: it is larger than 1 MiB"]
+
+
+@pytest.mark.parametrize("timed_out", [False, True])
+@pytest.mark.parametrize(
+    ("model", "codes", "outcome"),
+    [("good", {"OVD903"}, "unknown"), ("broken", set(), "failed")],
+)
+def test_a_mapping_whose_status_is_not_known_is_not_absent(
+    model: str, codes: set[str], outcome: str, timed_out: bool
+) -> None:
+    class Unseen(MemoryFiles):
+        def answer(self, question: AnyQuestion) -> Answer:
+            if getattr(question, "path", "").endswith("/mapping_config.json"):
+                return Unavailable("the file system does not answer", timed_out)
+            return super().answer(question)
+
+    arguments = ("--model_path", "/m", "--model_name", "m", "--port", "9000")
+    plan, found = plan_and_findings(Unseen({"/m/1/a.onnx": model}, {"/m", "/m/1"}), arguments)
+    attempt = plan.models[0].versions[0].attempt
+    assert attempt is not None
+    reported = {"OVD903", "OVD904"} if timed_out else {"OVD903"}
+    assert (attempt.outcome, bool({item.code for item in found} & reported)) == (outcome, bool(codes))
+
+
+def test_a_mapping_that_does_not_exist_is_absent() -> None:
+    arguments = ("--model_path", "/m", "--model_name", "m", "--port", "9000")
+    plan, _ = plan_and_findings(MemoryFiles({"/m/1/a.onnx": "good"}, {"/m", "/m/1"}), arguments)
+    attempt = plan.models[0].versions[0].attempt
+    assert attempt is not None
+    assert attempt.outcome == "loaded"
 
 
 @pytest.mark.parametrize(

@@ -50,8 +50,9 @@ _PSEUDONYMS = (
     "Names of hosts, users, files, models and buckets, and addresses, are pseudonyms: the facts were "
     "redacted. The person who collected them can show the real names with --redact-map FILE."
 )
-#: Seconds for one request to the running server of a container.
-_LONGEST_REQUEST = 5.0
+#: The most seconds for one request to the running server of a container, however long a query may take: a server that
+#: never answers is sent several requests.
+_LONGEST_REQUEST = 60.0
 
 
 def run_check(options: CheckOptions, output: OutputOptions) -> int:
@@ -258,7 +259,12 @@ def with_live(options: CheckOptions, output: OutputOptions) -> CheckOptions:
     name = next((value for word, value in pairwise(arguments) if word == "--model_name"), None) or next(
         joined, None
     )
-    return replace(options, live=query_container_server(query, min(options.timeout, _LONGEST_REQUEST), name))
+    return replace(options, live=query_container_server(query, live_request_limit(options), name))
+
+
+def live_request_limit(options: CheckOptions) -> float:
+    """Returns the seconds for one request to the running server of a container."""
+    return min(options.timeout, _LONGEST_REQUEST)
 
 
 def with_sources(options: CheckOptions) -> CheckOptions:

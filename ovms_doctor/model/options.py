@@ -290,12 +290,12 @@ class CheckOptions(Struct, frozen=True, dict=True):
             saved=False,
         ),
     ] = None
-    #: Seconds for one question to the file system or to a store.
+    #: Seconds for one question to the file system, to a store or to the running server of a container.
     timeout: Annotated[
         float,
         Option(
             ("--timeout",),
-            "Time limit for one query of the file system or a store. [10]",
+            "Time limit for one query of the file system, a store or a running server. [10]",
             "SECONDS",
             option_values.timeout,
             beside_facts=True,

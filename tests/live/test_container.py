@@ -8,13 +8,21 @@ from unittest import mock
 
 import pytest
 
+from ovms_doctor.cli.check import live_request_limit
 from ovms_doctor.inputs.inspect.own_address import own_address
 from ovms_doctor.inputs.inspect.read import read_inspect
+from ovms_doctor.model.options import CheckOptions
 from ovms_doctor.prediction.live.address import AddressError
 from ovms_doctor.prediction.live.container_address import container_address, either_address
 from ovms_doctor.probes.containers import ContainerLookup
 from tests.cli.run import ovms_doctor
 from tests.live.servers import codes, grpc_server, http_server, live, replay, status
+
+
+@pytest.mark.parametrize(("typed", "expected"), [(0.5, 0.5), (10.0, 10.0), (30.0, 30.0), (3600.0, 60.0)])
+def test_the_option_decides_how_long_a_request_may_take(typed: float, expected: float) -> None:
+    assert live_request_limit(CheckOptions(timeout=typed)) == expected
+
 
 _ARGUMENTS = ("--model_name", "m", "--model_path", "/m", "--rest_port", "8000", "--port=9000")
 

@@ -18,8 +18,9 @@ from ovms_doctor.probes.processes.single import START_DEADLINE, read_answers, re
 from ovms_doctor.probes.processes.workers import Kind
 
 #: Questions sent to a child at a time: at least the current one and one more, so that it does not wait. A child that
-#: inspects models faster than this process reads gets more of them, for at most ``_IN_ADVANCE`` seconds of work.
-_AT_A_TIME, _MOST_AT_A_TIME, _IN_ADVANCE = 2, 16, 0.02
+#: inspects models faster than this process reads gets more of them, for at most ``_IN_ADVANCE`` seconds of work: while
+#: this process evaluates the rules for many models, it sends nothing.
+_AT_A_TIME, _MOST_AT_A_TIME, _IN_ADVANCE = 2, 128, 0.1
 #: How many consecutive child processes may fail to start before the pool starts no other.
 _MOST_FAILURES = 3
 

@@ -16,6 +16,7 @@ from ovms_doctor.model.facts import AnyQuestion, Facts, FactsMissingError
 from ovms_doctor.model.names import is_remote
 from ovms_doctor.model.options import CheckOptions
 from ovms_doctor.model.plan import ModelPlan, Plan
+from ovms_doctor.prediction.mounted_facts import mounted_facts_for
 from ovms_doctor.prediction.servable import plan_model
 from ovms_doctor.prediction.startup import plan
 from ovms_doctor.probes import interrupts
@@ -65,9 +66,13 @@ def settled_run(
     UsageError."""
     deployment = _until_settled(lambda: deployment_for(options, facts), facts, collector, progress)
     planner = _Settled()
+    view = mounted_facts_for(facts, deployment)
 
     def settled_plan() -> Plan:
-        planned = plan(deployment, facts, planner)
+        nonlocal view
+        if view.complete != facts.complete:
+            view = mounted_facts_for(facts, deployment)
+        planned = plan(deployment, view, planner)
         if planned.plan is None:
             raise FactsMissingError(planned.missing, planned.parts)
         return planned.plan

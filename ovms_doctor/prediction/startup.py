@@ -43,7 +43,7 @@ from ovms_doctor.prediction.generative import Generative, detect_generative
 from ovms_doctor.prediction.graphs.files import find_graph, graph_files
 from ovms_doctor.prediction.host import with_host
 from ovms_doctor.prediction.memory import estimate, is_killed
-from ovms_doctor.prediction.mounted_facts import mounted_facts_for
+from ovms_doctor.prediction.mounted_facts import MountedFacts, mounted_facts_for
 from ovms_doctor.prediction.outside_mounts import mark_outside
 from ovms_doctor.prediction.parameters.parsed import parse_parameters
 from ovms_doctor.prediction.paths import absolute, join_base_path
@@ -75,14 +75,15 @@ class Planned(Struct, frozen=True):
 def plan(deployment: Deployment, facts: Facts, planner: ModelPlanner = plan_model) -> Planned:
     """Returns the plan of ``deployment``. Pure: the same facts give the same plan.
 
-    ``planner`` plans one model; a driver may pass one that keeps the plans of settled models.
+    ``facts``: all facts, or a view of them for this deployment, which keeps results of rules between calls.
+    ``planner``: plans one model; a driver may pass one that keeps the plans of settled models.
     """
     if deployment.unavailable is not None:
         source = deployment.unavailable
         cause = CouldNotLook(source.source, source.reason, source.timed_out)
         return Planned(Plan(deployment.mode, "unknown", unknown=cause))
     ignored = _ignored_arguments(deployment)
-    mounted_facts = mounted_facts_for(facts, deployment)
+    mounted_facts = facts if isinstance(facts, MountedFacts) else mounted_facts_for(facts, deployment)
     try:
         # The sources of the mounts are requested first: everything that is mounted depends on them.
         created_mounts(deployment, mounted_facts)

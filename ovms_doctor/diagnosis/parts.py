@@ -67,8 +67,8 @@ def settle_parts(
     left = len(quick)
 
     def show_progress(question: AnyQuestion) -> None:
-        if progress is not None:
-            progress(question, len(quick) - left + 1, len(quick))
+        assert progress is not None
+        progress(question, len(quick) - left + 1, len(quick))
 
     def begin(some: list[PlanPart]) -> None:
         questions = []
@@ -86,7 +86,7 @@ def settle_parts(
         while waiting and len(started) < _AHEAD:
             begin(waiting.popleft())
         portion = started.popleft()
-        facts.add(collector.collect(portion.questions, show_progress))
+        facts.add(collector.collect(portion.questions, show_progress if progress else None))
         unsettled = [next_part for part in portion.parts if (next_part := _go_on(part)) is not None]
         left -= len(portion.parts) - len(unsettled)
         for some in _in_portions(unsettled):

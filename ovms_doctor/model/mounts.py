@@ -127,6 +127,11 @@ class MountTable:
         mount = self.mount_of(server)
         return mount is not None and mount.read_only
 
+    @property
+    def has_unavailable(self) -> bool:
+        """Returns whether the content at any server path is unavailable."""
+        return bool(self._unavailable)
+
     def unavailable(self, server: str) -> str | None:
         """Returns why the content at an absolute server path is unavailable; None if it is available. The longest
         path above it decides."""

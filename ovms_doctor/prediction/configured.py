@@ -4,7 +4,7 @@ in modelmanager.cpp)."""
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 
 from msgspec import Struct, field
@@ -14,6 +14,7 @@ from ovms_doctor.model import server_log
 from ovms_doctor.model.causes import CouldNotLook, SpecialFile
 from ovms_doctor.model.deployment import Deployment, Mode, ModelEntry
 from ovms_doctor.model.facts import (
+    Answer,
     AnyQuestion,
     Facts,
     FactsMissingError,
@@ -199,37 +200,41 @@ def _graph_of(item: ConfigEntry, deployment: Deployment, facts: Facts) -> str | 
     """Returns the file that makes an entry a graph. Raises FactsMissingError, DetectionError."""
 
     def find() -> str | SpecialFile | None:
-        facts.need(_first_questions(item, deployment, facts))
+        if not facts.complete:
+            facts.need(_first_questions(item, deployment, facts))
         return find_graph(item.graphs, deployment.working_directory, facts)
 
     return facts.once(("graph", item.graphs), find)
 
 
-def _first_questions(item: ConfigEntry, deployment: Deployment, facts: Facts) -> Iterator[AnyQuestion]:
+def _first_questions(item: ConfigEntry, deployment: Deployment, facts: Facts) -> list[AnyQuestion]:
     """Returns the questions for every entry. Nearly always an entry is a model and no graph, so its base path is
     requested in advance: each round of questions costs another plan."""
     path = item.entry.base_path
     base = deployment.absolute(path)
+    content = ListDirectory(base)
+    questions: list[AnyQuestion] = []
     if not is_remote(path) and not escapes(path, deployment.release):
-        yield StatPath(base)
-        yield ListDirectory(base)
+        questions += (StatPath(base), content)
+    listing = facts.get(content)
     for file in item.graphs:
         if not is_remote(file):
-            yield from _questions_on_graph(deployment.absolute(file), base, facts)
+            questions += _questions_on_graph(deployment.absolute(file), base, listing, facts)
+    return questions
 
 
-def _questions_on_graph(path: str, base: str, facts: Facts) -> Iterator[AnyQuestion]:
+def _questions_on_graph(
+    path: str, base: str, listing: Answer | None, facts: Facts
+) -> tuple[AnyQuestion, ...]:
     """Returns the questions that decide about a path of graph.pbtxt. Nearly always the lists of the directories,
-    which a model needs too, show that there is none."""
-    listing, directory = facts.get(ListDirectory(base)), path.rpartition("/")[0]
+    which a model needs too, show that there is none. ``listing``: that of the base path, None before it is read."""
+    directory = path.rpartition("/")[0]
     version = f"{base}/1"
     if listing is None and directory in (base, version):
-        return
+        return ()
     if directory == version and isinstance(listing, Listing) and _is_only_version(listing):
-        yield StatPath(version)
-        yield ListDirectory(version)
-    elif not is_unlisted(path, facts):
-        yield StatPath(path)
+        return StatPath(version), ListDirectory(version)
+    return () if is_unlisted(path, facts) else (StatPath(path),)
 
 
 def _is_only_version(listing: Listing) -> bool:

@@ -70,6 +70,8 @@ def _request_mount_contents(paths: Iterable[str], facts: MountedFacts, deploymen
 def _links(plan: Plan, facts: MountedFacts, deployment: Deployment) -> Iterator[OutsideFile]:
     """Yields the links that lead out of the mounts, among those that decide what is served. Raises
     FactsMissingError."""
+    if not deployment.mount_table.mounts:
+        return
     config = plan.config_path or deployment.config_path
     if config is not None:
         yield from _link(absolute(config, deployment.working_directory), "model", None, facts, deployment)

@@ -59,6 +59,11 @@ class HungReads:
         mount = self._stuck_mount(question)
         return 1.0 if mount is None else 0.5 ** self._consecutive_hangs[mount.point]
 
+    @property
+    def is_empty(self) -> bool:
+        """Returns whether no read has hung."""
+        return not self._paths and not self._consecutive_hangs
+
     def note(self, question: AnyQuestion, answer: Answer | ChildExit) -> bool:
         """Whether the read hung; if so, its path and the paths below it are not read again."""
         hangs = self.count(question, answer)
@@ -82,7 +87,7 @@ class HungReads:
     def refuse(self, question: AnyQuestion) -> Answer | None:
         """Returns the answer to a question about a path that hung, or about a file system that does not answer; None
         if the path is to be read."""
-        if not self._paths and not self._consecutive_hangs:
+        if self.is_empty:
             return None
         path = question.path.rstrip("/") + "/"
         if any(path.startswith(hung) for hung in self._paths):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Literal, TypeAlias
@@ -223,12 +224,14 @@ class LocalCollector:
     ) -> dict[Group, list[AnyQuestion]]:
         """Returns the questions by the child process that answers them. Questions about unavailable paths are
         answered at once."""
-        groups: dict[Group, list[AnyQuestion]] = {}
-        unavailable = self._mounts.unavailable
+        groups: defaultdict[Group, list[AnyQuestion]] = defaultdict(list)
+        unavailable = self._mounts.unavailable if self._mounts.has_unavailable else None
         for question in questions:
-            reason = None if isinstance(question, _OF_HOST) else unavailable(question.path)
+            reason = None
+            if unavailable is not None and not isinstance(question, _OF_HOST):
+                reason = unavailable(question.path)
             if reason is None:
-                groups.setdefault(_group(question), []).append(question)
+                groups[_group(question)].append(question)
             else:
                 answers[question] = Unavailable(reason)
         return groups
@@ -265,6 +268,9 @@ class LocalCollector:
             for number, question in enumerate(remaining, 1):
                 begin(question)
                 _, answer = next(stream)
+                if hung.is_empty and not isinstance(answer, ChildExit):
+                    answers[question] = answer
+                    continue
                 hangs = hung.note(question, answer)
                 answers[question] = hung.answer(question, answer)
                 if hangs:
@@ -275,6 +281,8 @@ class LocalCollector:
     def _without_hung(
         self, questions: list[AnyQuestion], answers: dict[AnyQuestion, Answer]
     ) -> list[AnyQuestion]:
+        if self._hung.is_empty:
+            return questions
         fine = []
         for question in questions:
             refused = self._hung.refuse(question)

@@ -32,7 +32,7 @@ from ovms_doctor.model.property_values import (
 from ovms_doctor.model.text import can_hold_secret, redact, redact_address, same_length
 
 #: Answers whose only texts are names of files, which later questions need.
-_NAMES = (PathStatus, PathTimes, Listing, StoreListing, Writability, WriteProbe)
+_NAMES = frozenset((PathStatus, PathTimes, Listing, StoreListing, Writability, WriteProbe))
 #: A file with names of tensors; ``token`` can be one of them.
 _MAPPING = "mapping_config.json"
 
@@ -48,7 +48,7 @@ def without_secrets(answers: Mapping[AnyQuestion, Answer]) -> dict[AnyQuestion, 
 
 
 def _redacted(question: AnyQuestion, answer: Answer) -> Answer:
-    if isinstance(answer, _NAMES) or (isinstance(answer, Failure) and answer.denial is None):
+    if type(answer) in _NAMES or (isinstance(answer, Failure) and answer.denial is None):
         return answer
     if isinstance(answer, FileContent):
         return _content(question, answer)

@@ -23,6 +23,8 @@ _MOST_OPTIONS = 100
 #: Characters of a value of <data> that are kept.
 _LONGEST_DATA = 4096
 _INT64 = 1 << 63
+#: Numbers of ports, layers and edges are small, and the same for all models.
+_SMALL_NUMBERS = {str(number): number for number in range(256)}
 
 
 class Problem(Struct):
@@ -150,6 +152,9 @@ def unsigned(value: str | None) -> int | None:
     after, below 2^63); None if it would throw."""
     if value is None:
         return None
+    small = _SMALL_NUMBERS.get(value)
+    if small is not None:
+        return small
     if len(value) < 19 and value.isascii() and value.isdigit():
         return int(value)
     match = _NUMBER.match(value)

@@ -37,6 +37,7 @@ NEVER = {
     "docker",
     "elftools",
     "google",
+    "jinja2",
     "numpy",
     "openvino",
     "psutil",

@@ -12,6 +12,7 @@ _DISTRIBUTIONS = {
     "elftools": "pyelftools",
     "google": "google-cloud-storage",
     "grpc": "grpcio",
+    "jinja2": "Jinja2",
     "msgspec": "msgspec",
     "openvino": "openvino",
     "prometheus_client": "prometheus-client",

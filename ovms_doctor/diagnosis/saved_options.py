@@ -18,6 +18,7 @@ from ovms_doctor.model.facts import (
     InspectLibrary,
     InspectModel,
     InspectNetwork,
+    InspectTemplate,
     ListDenials,
     ListDirectory,
     ListStore,
@@ -91,6 +92,7 @@ _SUBJECTS: tuple[tuple[tuple[type[Question[Any]], ...], str, str], ...] = (
     ((ReadFile, InspectKeyFile), "file that was read", "files that were read"),
     ((InspectModel, LoadModel, InspectCopy, LoadCopy), "model", "models"),
     ((InspectLibrary, LoadExtension), "library", "libraries"),
+    ((InspectTemplate,), "chat template", "chat templates"),
     (
         (ListDenials, LoadPipeline, InspectNetwork, HeadBucket, ListStore, ReadObject, FetchCopy),
         "other",

@@ -17,6 +17,7 @@ from ovms_doctor.model.facts import (
     InspectLibrary,
     InspectModel,
     InspectNetwork,
+    InspectTemplate,
     ListDenials,
     ListDirectory,
     Listing,
@@ -50,7 +51,7 @@ LONGEST_LOAD = 900.0
 
 _Answers: TypeAlias = dict[AnyQuestion, Answer]
 LoadKind: TypeAlias = Literal["load", "tokenizers", "pipelines"]
-PoolKind: TypeAlias = Literal["inspect", "library"] | LoadKind
+PoolKind: TypeAlias = Literal["inspect", "library", "template"] | LoadKind
 Group: TypeAlias = Literal["files", "own", "host"] | PoolKind
 #: Which child process answers a kind of question; all other questions are about files. ``own``: with this process's
 #: own rights.
@@ -60,6 +61,7 @@ _GROUPS: Mapping[type[AnyQuestion], Group] = {
     ListDenials: "own",
     InspectModel: "inspect",
     InspectLibrary: "library",
+    InspectTemplate: "template",
     LoadModel: "load",
     LoadExtension: "load",
     LoadPipeline: "pipelines",
@@ -151,6 +153,7 @@ class LocalCollector:
             self._collect_host(groups.get("host", []), begin, answers)
             self._inspect(self._inspecting, groups.get("inspect", []), begin, answers)
             self._inspect("library", groups.get("library", []), begin, answers)
+            self._inspect("template", groups.get("template", []), begin, answers)
             for kind in _LOADS:
                 self._load(kind, groups.get(kind, []), begin, answers)
         except interrupts.InterruptedRunError:

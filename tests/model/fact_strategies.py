@@ -26,6 +26,7 @@ from ovms_doctor.model.facts import (
     InspectLibrary,
     InspectModel,
     InspectNetwork,
+    InspectTemplate,
     KeyFileInspection,
     LibraryInspection,
     ListDenials,
@@ -55,6 +56,7 @@ from ovms_doctor.model.facts import (
     StoreListing,
     StoreRefusal,
     StoreResponse,
+    TemplateInspection,
     Tensor,
     Unavailable,
     VersionCopy,
@@ -104,8 +106,16 @@ ACCESS = st.builds(
     TEXT,
 )
 SECONDS = st.floats(-1e10, 1e10, allow_nan=False)
-COPIED = st.lists(st.builds(CopiedFile, TEXT, NUMBER), max_size=2).map(tuple)
-COPY = st.builds(VersionCopy, ACCESS, TEXT, COPIED, NAMES, NUMBER)
+#: In the order of the store, as the rules make them.
+COPIED = st.lists(st.builds(CopiedFile, TEXT, NUMBER), max_size=2).map(
+    lambda files: tuple(sorted(files, key=lambda file: file.name.encode("utf-8", "surrogatepass")))
+)
+DIRECTORIES = NAMES.map(
+    lambda names: tuple(sorted(names, key=lambda name: name.encode("utf-8", "surrogatepass")))
+)
+COPY = st.builds(VersionCopy, ACCESS, TEXT, COPIED, DIRECTORIES, NUMBER)
+TEMPLATE_KIND = st.sampled_from(["template", "json", "ir"])
+TEMPLATE_NAME = st.sampled_from(["default", "tool_use"])
 QUESTION = st.one_of(
     st.builds(HeadBucket, ACCESS),
     st.builds(ListStore, ACCESS, TEXT, NUMBER, st.booleans()),
@@ -128,6 +138,7 @@ QUESTION = st.one_of(
     st.builds(InspectLibrary, TEXT),
     st.builds(LoadExtension, TEXT),
     st.builds(InspectKeyFile, TEXT),
+    st.builds(InspectTemplate, TEXT, TEMPLATE_KIND, TEMPLATE_NAME, NAMES, NAMES),
 )
 ANSWERS = {
     NetworkInspection: st.builds(
@@ -158,6 +169,13 @@ ANSWERS = {
     ),
     KeyFileInspection: st.builds(
         KeyFileInspection, NUMBER, st.sampled_from(["object", "json", "binary", "other"]), TEXT, TEXT, NAMES
+    ),
+    TemplateInspection: st.builds(
+        TemplateInspection,
+        st.sampled_from(["", "syntax", "name"]),
+        TEXT,
+        NUMBER,
+        st.lists(st.tuples(TEXT, NUMBER), max_size=2).map(tuple),
     ),
     LibraryInspection: st.builds(
         LibraryInspection,

@@ -307,6 +307,22 @@ class LibraryInspection(AnswerBase, frozen=True, tag="LibrarySeen"):
     local_openvino: str = field(default="", name="openvino_here")
 
 
+class TemplateInspection(AnswerBase, frozen=True):
+    """The result of Jinja's parser for a chat template.
+
+    * ``problem``: ``syntax``: the parser refuses it. ``name``: a filter or a test that the engine does not have is used
+      unconditionally, which the compiler refuses. Empty for none.
+    * ``message``: the sentence of Jinja about it.
+    * ``line``: the line in the template, from 1; 0 if it is unknown.
+    * ``tags``: the first word of each kind of block, as in ``for``, with the line of its first use.
+    """
+
+    problem: Literal["", "syntax", "name"] = ""
+    message: str = ""
+    line: int = 0
+    tags: tuple[tuple[str, int], ...] = ()
+
+
 class Writability(AnswerBase, frozen=True):
     """The rights of the server's user on an existing path.
 
@@ -415,6 +431,7 @@ Answer: TypeAlias = (
     | ModelInspection
     | LoadReport
     | LibraryInspection
+    | TemplateInspection
     | KeyFileInspection
     | StoreAnswer
 )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
+from ovms_doctor.model.chat_template import TemplateFile, TemplateName
 from ovms_doctor.model.facts.answers import (
     Denials,
     Failure,
@@ -21,6 +22,7 @@ from ovms_doctor.model.facts.answers import (
     NetworkInspection,
     PathStatus,
     PathTimes,
+    TemplateInspection,
     Unavailable,
     Writability,
     WriteProbe,
@@ -154,6 +156,23 @@ class InspectLibrary(Question[LibraryInspection | Failure | Unavailable], frozen
     path: str
 
 
+class InspectTemplate(Question[TemplateInspection | Failure | Unavailable], frozen=True):
+    """Whether Jinja's parser accepts a chat template. It is only parsed, in a child process; nothing is rendered.
+
+    * ``path``: the server path of the file.
+    * ``kind``: the kind of file that has it.
+    * ``name``: its name, if the file has several.
+    * ``tags``: the further tags that the server's engine knows.
+    * ``filters``: the further filters that the server's engine knows.
+    """
+
+    path: str
+    kind: TemplateFile
+    name: TemplateName = "default"
+    tags: tuple[str, ...] = ()
+    filters: tuple[str, ...] = ()
+
+
 class LoadExtension(Question[LoadReport | Unavailable], frozen=True):
     """OpenVINO's result for a CPU extension (level ``read``), tried in a child process: this runs the library's
     code. Only for a library that the user named, and that was built for exactly the OpenVINO on this host.
@@ -225,6 +244,7 @@ AnyQuestion: TypeAlias = (
     | LoadModel
     | LoadPipeline
     | InspectLibrary
+    | InspectTemplate
     | LoadExtension
     | InspectKeyFile
     | StoreQuestion

@@ -46,6 +46,7 @@ FIELDS: Mapping[type[Any], Mapping[str, FieldContent]] = {
     facts.LoadPipeline: _fields("path", "task config"),
     facts.InspectLibrary: _fields("path"),
     facts.LoadExtension: _fields("path"),
+    facts.InspectTemplate: _fields("path", "tags filters"),
     facts.InspectKeyFile: _fields("path"),
     facts.StoreAccess: _fields(
         "files", bucket="bucket", host="endpoint region", name="profile", text="proxy"
@@ -75,6 +76,7 @@ FIELDS: Mapping[type[Any], Mapping[str, FieldContent]] = {
     answers.WeightsInspection: _fields(text="element_type"),
     facts.LoadReport: _fields(text="message runtime detail"),
     facts.LibraryInspection: _fields("search_paths", "detail machine needed symbol_versions local_openvino"),
+    facts.TemplateInspection: _fields(text="message tags"),
     facts.KeyFileInspection: _fields(text="credentials missing_keys", name="project_id"),
     facts.StoreResponse: _fields(host="region"),
     facts.StoreListing: _fields("prefixes"),

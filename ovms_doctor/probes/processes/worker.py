@@ -100,6 +100,12 @@ def _library() -> Starter:
     return _models(library_inspector())
 
 
+def _template() -> Starter:
+    from ovms_doctor.probes.runtime.handler import template_inspector
+
+    return _models(template_inspector())
+
+
 def _load(*, tokenizers: bool = False) -> Starter:
     from ovms_doctor.probes.runtime.handler import loader
 
@@ -123,6 +129,7 @@ _KINDS: dict[str, Callable[[], Starter]] = {
     "files": _files,
     "inspect": _inspect,
     "library": _library,
+    "template": _template,
     "load": _load,
     "tokenizers": partial(_load, tokenizers=True),
     "pipelines": _pipelines,

@@ -17,10 +17,12 @@ from ovms_doctor.model.light_msgspec import import_msgspec
 from ovms_doctor.probes.processes import fork
 from ovms_doctor.probes.processes.start import OWN_PATH, Process, home, own_directories, own_paths, start
 
-#: The task of a worker: read the file system; read model files; read shared libraries; load models with OpenVINO and
-#: read model files, the same with OpenVINO Tokenizers; load pipelines with OpenVINO GenAI; query stores. See
-#: :mod:`ovms_doctor.probes.processes.worker`.
-Kind: TypeAlias = Literal["files", "inspect", "library", "load", "tokenizers", "pipelines", "stores"]
+#: The task of a worker: read the file system; read model files; read shared libraries; parse chat templates; load
+#: models with OpenVINO and read model files, the same with OpenVINO Tokenizers; load pipelines with OpenVINO GenAI;
+#: query stores. See :mod:`ovms_doctor.probes.processes.worker`.
+Kind: TypeAlias = Literal[
+    "files", "inspect", "library", "template", "load", "tokenizers", "pipelines", "stores"
+]
 
 _ENTRY: Final = "ovms_doctor.probes.processes.worker_start:main"
 #: Variables for a child process that queries stores: the paths of programs and libraries, the language, and the

@@ -18,6 +18,7 @@ from ovms_doctor.model.facts import (
     Failure,
     InspectLibrary,
     InspectModel,
+    InspectTemplate,
     LoadExtension,
     LoadModel,
     LoadPipeline,
@@ -33,7 +34,10 @@ from ovms_doctor.probes.resolved_path import ResolvedPath
 from ovms_doctor.probes.walk import outside
 
 #: The questions that are answered here.
-CheckOptions: TypeAlias = InspectModel | LoadModel | LoadPipeline | InspectLibrary | LoadExtension
+CheckOptions: TypeAlias = (
+    InspectModel | LoadModel | LoadPipeline | InspectLibrary | InspectTemplate | LoadExtension
+)
+_OF_MODELS = (InspectModel, LoadModel, LoadPipeline, InspectLibrary, InspectTemplate, LoadExtension)
 #: What the walker finds at a path.
 Found: TypeAlias = ResolvedPath | Failure | Unavailable
 #: The end of a pattern of paths: ``/a/model.xml.bak`` is not below ``/a/model.xml``.
@@ -75,7 +79,7 @@ class Models:
 
     def answer(self, question: AnyQuestion) -> Answer:
         """Returns the answer, with server paths. Raises TypeError for a question that is not about models."""
-        if not isinstance(question, InspectModel | LoadModel | LoadPipeline | InspectLibrary | LoadExtension):
+        if not isinstance(question, _OF_MODELS):
             raise TypeError(f"{type(question).__name__} is not about models")
         found = {part: self._files.walker.find(part) for part in _parts(question.path)}
         stop = self._obstacle(found)
@@ -184,6 +188,20 @@ def library_inspector() -> Starter:
 
     def inspect(question: CheckOptions, path: str) -> Answer:
         return Unavailable(lacking) if lacking else library.inspect_library(path, openvino_release)
+
+    return lambda options: _started(options, inspect)
+
+
+def template_inspector() -> Starter:
+    """Returns the handler that parses chat templates."""
+    from ovms_doctor.probes import templates
+
+    lacking = templates.prepare()
+
+    def inspect(question: CheckOptions, path: str) -> Answer:
+        if not isinstance(question, InspectTemplate):
+            raise TypeError("this process only parses templates")
+        return Unavailable(lacking) if lacking else templates.inspect_template(path, question)
 
     return lambda options: _started(options, inspect)
 

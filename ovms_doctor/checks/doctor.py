@@ -168,6 +168,8 @@ def check(context: Context) -> Iterator[Finding]:
             )
             yield _could_not_look(context, model.entry.name, version, model.unknown)
         for node in model.followed.models if model.followed is not None and model.tried else ():
+            for cause in node.unchecked:
+                yield _could_not_look(context, model.entry.name, None, cause)
             for sentence in node.not_loaded:
                 yield context.finding(
                     PIPELINE_NOT_LOADED,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Iterator, Mapping
 
-from ovms_doctor.checks import generative_layout, graph_models, pull, servable_faults
+from ovms_doctor.checks import chat_templates, generative_layout, graph_models, pull, servable_faults
 from ovms_doctor.checks.api import Check
 from ovms_doctor.checks.context import Context, quote
 from ovms_doctor.checks.generative_steps import convert
@@ -99,7 +99,9 @@ def _problem(context: Context, model: ModelPlan, graph: GraphPlan, problem: Grap
 def _fault(context: Context, model: ModelPlan, graph: GraphPlan, fault: ServableFault) -> Finding:
     code, sentence = FAULTS[fault.kind]
     severity: Severity | None = None
-    if fault.verdict == "requests" and fault.kind not in ("chat_template", "plugin_config_ignored"):
+    if fault.kind in chat_templates.KINDS:
+        severity = chat_templates.SEVERITIES.get(fault.kind)
+    elif fault.verdict == "requests":
         severity = "error"
     if fault.kind in _OWN_EFFECTS or fault.verdict == "advice":
         severity = "warning"
@@ -112,18 +114,30 @@ def _fault(context: Context, model: ModelPlan, graph: GraphPlan, fault: Servable
         path=path,
         base=model.entry.base_path,
         severity=severity,
-        detail=_OWN_EFFECTS.get(fault.kind) or _failure_effect(context, model, fault.verdict),
+        detail=_effect(context, model, fault),
         confidence=_confidence(context, certain=fault.certain),
         log=fault.log,
+        position=LineColumn(fault.file_line, 1)
+        if fault.file_line and fault.path.endswith(".jinja")
+        else None,
         evidence=(
             Evidence(
-                f"{location}: {fault.detail or fault.subject}", "read of the files as the server's user"
+                chat_templates.evidence(fault)
+                if fault.kind in chat_templates.KINDS
+                else f"{location}: {fault.detail or fault.subject}",
+                "read of the files as the server's user",
             ),
             *_thrown(fault),
         ),
         recovers=_recovers(context),
         steps=_steps(context, graph, fault),
     )
+
+
+def _effect(context: Context, model: ModelPlan, fault: ServableFault) -> str:
+    if fault.kind in chat_templates.KINDS:
+        return chat_templates.effect(model.entry.name, fault)
+    return _OWN_EFFECTS.get(fault.kind) or _failure_effect(context, model, fault.verdict)
 
 
 def _thrown(fault: ServableFault) -> tuple[Evidence, ...]:
@@ -199,8 +213,10 @@ def _show(context: Context, path: str, line: int) -> Step:
 
 
 def _steps(context: Context, graph: GraphPlan, fault: ServableFault) -> tuple[Step, ...]:
+    if fault.kind in chat_templates.KINDS:
+        return chat_templates.steps(context, fault)
     release = context.deployment.release
-    directory = fault.path if fault.kind == "chat_template" else posixpath.dirname(fault.path)
+    directory = posixpath.dirname(fault.path)
     host = quote(context.host(directory)) if fault.path else ""
     if fault.kind == "not_converted":
         return convert(context, directory, next(iter(graph.tasks), "text_generation"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Callable, Mapping
 
+from ovms_doctor.checks import chat_templates
 from ovms_doctor.model import server_log
 from ovms_doctor.model.codes import ALL_RELEASES, Code, Example
 from ovms_doctor.model.graph_plan import ServableFault, ServableFaultKind
@@ -137,17 +138,6 @@ TOKENIZER_OF_OTHER_RELEASE = Code(
     see_also=("OVD371",),
     example=Example("openvino_tokenizers 2026.4, OVMS 2026.3", "openvino_tokenizers 2026.3, OVMS 2026.3"),
 )
-CHAT_TEMPLATE_MISSING = Code(
-    code="OVD373",
-    name="chat-template-missing",
-    severity="warning",
-    summary="The model has no chat template: chat/completions fails, completions works",
-    remedy="Put the chat_template.jinja of the original model beside it.",
-    recovers="config_change",
-    releases="Since 2026.0; before, a default template is used.",
-    see_also=("OVD371",),
-    example=Example("m/openvino_model.xml", "m/openvino_model.xml\nm/chat_template.jinja"),
-)
 GENERATIVE_SETTING_REFUSED = Code(
     code="OVD374",
     name="generative-setting-refused",
@@ -241,7 +231,8 @@ FAULTS: Mapping[ServableFaultKind, tuple[Code, _Sentence]] = {
             f"{fault.path} was converted by openvino_tokenizers {fault.detail}, which the release does not support"
         ),
     ),
-    "chat_template": (CHAT_TEMPLATE_MISSING, lambda fault: f"{fault.path} holds no chat template"),
+    **chat_templates.CODES,
+    "chat_template_damaged": (GENERATIVE_FILE_DAMAGED, chat_templates.sentence),
     "draft": (
         GENERATIVE_SETTING_REFUSED,
         lambda fault: f"{fault.subject} is set, and draft_models_path is not",
@@ -333,7 +324,9 @@ CODES = (
     MODEL_TYPE_UNKNOWN,
     TOKENIZER_MISSING,
     TOKENIZER_OF_OTHER_RELEASE,
-    CHAT_TEMPLATE_MISSING,
+    chat_templates.CHAT_TEMPLATE_MISSING,
     GENERATIVE_SETTING_REFUSED,
     GENERATIVE_MODEL_REFUSED,
+    chat_templates.CHAT_TEMPLATE_REFUSED,
+    chat_templates.CHAT_TEMPLATE_NOT_READ,
 )

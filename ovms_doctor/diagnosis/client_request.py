@@ -16,6 +16,7 @@ from ovms_doctor.model.client_request import ClientRequest
 from ovms_doctor.model.facts import Facts, FactsMissingError
 from ovms_doctor.model.releases import Release
 from ovms_doctor.model.served_models import ServedModels
+from ovms_doctor.prediction.graphs.chat_template import has_python
 from ovms_doctor.prediction.paths import absolute
 from ovms_doctor.prediction.requests.addresses import served_names
 from ovms_doctor.prediction.requests.generative_limits import generative_limits
@@ -63,7 +64,14 @@ def served_by(run: SettledRun, collector: Collector | None) -> ServedModels:
         directory = directories.get(graph.name, "")
         limits = None
         if directory:
-            read_limits = partial(generative_limits, directory, task, run.facts, deployment.release)
+            read_limits = partial(
+                generative_limits,
+                directory,
+                task,
+                run.facts,
+                deployment.release,
+                has_python(deployment),
+            )
             limits = _settled(read_limits, run.facts, collector)
             if arguments is not None and limits is not None:
                 domains = arguments.value("allowed_media_domains")

@@ -158,6 +158,8 @@ def _gaps(context: Context) -> list[tuple[CouldNotLook, tuple[str, ...]]]:
             name, verdict = model.entry.name, model.parameters.verdict
             cause = CouldNotLook(f"target_device of model {name}", verdict.unavailable)
             gaps.append((cause, ("devices",)))
+        for node in model.followed.models if model.followed is not None and model.tried else ():
+            gaps += [(cause, ("graphs",)) for cause in node.unchecked]
     for pipeline in context.plan.pipelines:
         if pipeline.available is None:
             cause = CouldNotLook(f"pipeline {pipeline.name}", "; ".join(pipeline.doubts))

@@ -6,6 +6,7 @@ from typing import Literal, TypeAlias, get_args
 
 from msgspec import Struct
 
+from ovms_doctor.model.causes import CouldNotLook
 from ovms_doctor.model.facts import ModelInspection
 
 #: The stage at which a graph is refused.
@@ -58,6 +59,11 @@ class GraphProblem(Struct, frozen=True):
 #: - ``cache_size``: the cache is larger than the host's memory.
 #: - ``token_limit``: the limit of an answer does not fit the model with any prompt.
 #: - ``tokenizer``, ``detokenizer``, ``chat_template``: a file that requests need is missing.
+#: - ``chat_template_refused``: the server's engine does not accept the chat template.
+#: - ``chat_template_damaged``: the file of the chat template is something else.
+#: - ``chat_template_default``: the server uses a default, because the model has no chat template.
+#: - ``chat_template_unread``: the server uses a default, because it does not read the files with the chat template.
+#: - ``chat_template_unused``: chat_template.jinja differs from the template of another file, which is used.
 #: - ``device``: the server does not have it, or it does not run such a pipeline.
 #: - ``npu_property``: a property in ``plugin_config`` that belongs to the NPU, or has a type that the NPU does not
 #: accept.
@@ -103,6 +109,11 @@ ServableFaultKind: TypeAlias = Literal[
     "tokenizer",
     "detokenizer",
     "chat_template",
+    "chat_template_refused",
+    "chat_template_damaged",
+    "chat_template_default",
+    "chat_template_unread",
+    "chat_template_unused",
     "text_embeddings",
     "device",
     "npu_property",
@@ -112,6 +123,8 @@ ServableFaultKind: TypeAlias = Literal[
     "voice",
     "side_packet",
 ]
+#: The kinds with which a model may be served as its owner expects.
+MINOR: frozenset[ServableFaultKind] = frozenset(("chat_template_default", "chat_template_unused"))
 #: The effect on the server. ``failed``: the graph is not loaded; started alone, the process ends. ``escaped``: an
 #: exception leaves the graph out, and all later graphs of a configuration; the server runs. ``killed``: the process
 #: dies. ``requests``: the graph is AVAILABLE and requests fail.
@@ -147,6 +160,10 @@ class ServableFault(Struct, frozen=True):
     #: A part of the text of the exception of OpenVINO or OpenVINO GenAI that all releases have; empty if it is
     #: unknown or there is no exception.
     exception: str = ""
+    #: Line in the file of ``path``; 0 for none.
+    file_line: int = 0
+    #: The kind of build for which it holds, if the server's is unknown: ``with Python``, ``without Python``.
+    build: str = ""
 
 
 class KvCache(Struct, frozen=True):
@@ -185,6 +202,8 @@ class NodeModel(Struct, frozen=True):
     basis: LoadBasis = "static"
     #: Models that were not loaded as far as requested, and why: one sentence each without a full stop.
     not_loaded: tuple[str, ...] = ()
+    #: Facts that could not be collected, and that do not decide whether it is loaded.
+    unchecked: tuple[CouldNotLook, ...] = ()
 
 
 class Session(Struct, frozen=True):

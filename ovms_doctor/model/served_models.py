@@ -61,6 +61,10 @@ ELEMENT_SIZES = {
     "FP64": 8,
     "BYTES": 1,
 }
+#: The chat template of a model. ``own``: one of its files'. ``one_message``: the server's default, which takes exactly
+#: one message. ``generic``: the server's default for any number of messages. ``missing``: none. ``refused``: the
+#: server's engine refuses it. ``damaged``: the file is no template, and its text is the prompt of each request.
+TemplateOutcome: TypeAlias = Literal["own", "one_message", "generic", "missing", "refused", "damaged"]
 ServableState: TypeAlias = Literal["available", "not_loaded", "retired"]
 
 
@@ -160,8 +164,12 @@ class GenerativeLimits(Struct, frozen=True):
     node: str = ""
     #: The longest prompt with its answer, in tokens; `None` if no file has it.
     max_length: int | None = None
-    #: Whether there is a chat template; `None` if it was not searched for.
-    chat_template: bool | None = None
+    #: The chat template that the server uses; `None` if it was not searched for.
+    chat_template: TemplateOutcome | None = None
+    #: The server's answer to chat requests if it refuses all of them because of their template.
+    chat_template_answer: str = ""
+    #: Whether that is certain: it may depend on the build of the server.
+    chat_template_certain: bool = True
     #: `best_of_limit` of graph.pbtxt.
     best_of_limit: int = 20
     #: `max_tokens_limit` of graph.pbtxt; `None` if it is not set.

@@ -47,7 +47,8 @@ def failures(report: Report) -> list[Failure]:
         if name in first:
             found.append(_of_model(first.pop(name)))
         elif not explained and name not in known and model_status(model, report) == "bad":
-            found.append(Failure(name, "not served"))
+            is_loaded = model.followed is not None and model.followed.verdict == "available" and model.tried
+            found.append(Failure(name, "AVAILABLE, and requests fail" if is_loaded else "not served"))
     # Pipelines, and models that the server never starts to load.
     found += [_of_model(finding) for finding in first.values()]
     return list(dict.fromkeys(found))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 from msgspec.structs import replace
 
 from ovms_doctor.model.findings import SEVERITIES, ServingEffect
+from ovms_doctor.model.graph_plan import MINOR
 from ovms_doctor.report.model import Report
 from ovms_doctor.report.phrases import plural
 
@@ -54,7 +55,8 @@ def _graph_status(model: ModelPlan) -> ModelStatus:
     if graph.verdict == "unknown":
         return "unknown"
     # AVAILABLE with failing requests is not the expected result.
-    return "good" if graph.verdict == "available" and not graph.faults else "bad"
+    is_expected = all(fault.kind in MINOR for fault in graph.faults)
+    return "good" if graph.verdict == "available" and is_expected else "bad"
 
 
 def is_in_azure(model: ModelPlan) -> bool:

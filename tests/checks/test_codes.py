@@ -68,7 +68,7 @@ OVD361 graph-not-parsed, OVD362 calculator-unknown, OVD363 graph-not-wired, OVD3
 OVD365 model-not-converted, OVD366 generative-file-missing, OVD367 generative-file-damaged,
 OVD368 generative-file-denied, OVD369 wrong-kind-of-model, OVD370 model-type-unknown, OVD371 tokenizer-missing,
 OVD372 tokenizer-of-other-release, OVD373 chat-template-missing, OVD374 generative-setting-refused,
-OVD375 generative-model-refused,
+OVD375 generative-model-refused, OVD376 chat-template-refused, OVD377 chat-template-not-read,
 OVD381 graph-missing, OVD382 generative-as-classic, OVD383 config-hides-versions, OVD384 links-lead-nowhere,
 OVD385 repository-not-writable, OVD386 pull-unfinished, OVD387 name-without-organisation, OVD388 hugging-face-variable,
 OVD389 hugging-face-variable-unread, OVD390 pull-without-conversion, OVD391 pull-space, OVD392 graph-rewritten,

@@ -100,7 +100,9 @@ def test_a_model_without_a_graph_in_a_repository(
     (command,) = commands(result)
     follow(command)
     again = check(root, release=release)
-    assert (codes(again), again.code) == ([], 0)
+    # The model's chat template is in a file that 2025.2 does not read.
+    expected = ["OVD377"] if (task, release) == ("text_generation", "2025.2") else []
+    assert (codes(again), again.code) == (expected, 0)
 
 
 def test_a_release_that_needs_a_list_of_graphs(repository: Callable[[str], Path], public_dir: Path) -> None:

@@ -71,7 +71,9 @@ pytestmark = pytest.mark.needs_root
 @pytest.mark.parametrize("release", ["2025.2", "2025.3", "2025.4", "2026.1", "2026.2", "2026.3"])
 def test_a_second_start_serves_the_pulled_model(repository: Path, release: str) -> None:
     result = start(repository, release=release)
-    assert (findings(result), result.code) == ({}, 0)
+    # The model's chat template is in a file that 2025.2 does not read.
+    expected = ["OVD377"] if release == "2025.2" else []
+    assert (list(findings(result)), result.code) == (expected, 0)
     (model,) = json.loads(result.out)["models"]
     assert (model["name"], model["base_path"]) == ("OpenVINO/Tiny", "/models/OpenVINO/Tiny")
     assert model["versions"][0]["state"] == "AVAILABLE"

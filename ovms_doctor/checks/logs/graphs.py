@@ -41,7 +41,7 @@ CHAT_TEMPLATE_UNUSABLE = Code(
         "Put chat_template.jinja from the model's source into the model's directory, or use /v1/completions."
     ),
     releases="Since 2024.3; the checks of tool calls since 2026.3.",
-    see_also=("OVD822",),
+    see_also=("OVD822", "OVD373", "OVD376"),
     example=Example("no chat_template in tokenizer_config.json", "chat_template.jinja beside the model"),
 )
 

@@ -16,6 +16,7 @@ from ovms_doctor.model.graph_text import GraphField, GraphMessage
 from ovms_doctor.model.plan import ModelPlan
 from ovms_doctor.prediction.graphs.arguments import graph_options
 from ovms_doctor.prediction.graphs.calculators import CALCULATORS, Calculator
+from ovms_doctor.prediction.graphs.chat_template import has_python
 from ovms_doctor.prediction.graphs.loaded_models import load_pipeline, loaded_models
 from ovms_doctor.prediction.graphs.model_directory import ModelDirectory, UnavailableFileError
 from ovms_doctor.prediction.graphs.node_devices import device_faults
@@ -161,7 +162,13 @@ def _node_faults(
         return ModelDirectory(path, absolute(path, deployment.working_directory), facts, load=load)
 
     context = ServableContext(
-        graph, node, deployment.release, directory(model_directory), deployment.limits, directory
+        graph,
+        node,
+        deployment.release,
+        directory(model_directory),
+        deployment.limits,
+        directory,
+        has_python(deployment),
     )
     model_directory = context.directory.path
     found: list[ServableFault] = []

@@ -41,7 +41,15 @@ def loaded_models(context: ServableContext) -> NodeModel:
     read = directory.loads and directory.inspected and not directory.not_read
     basis: LoadBasis = "read" if read else "static"
     properties = _properties(context)
-    return NodeModel(context.node.name, device, properties, tuple(inspections), tuple(caches), basis)
+    return NodeModel(
+        context.node.name,
+        device,
+        properties,
+        tuple(inspections),
+        tuple(caches),
+        basis,
+        unchecked=tuple(directory.unparsed),
+    )
 
 
 def _properties(context: ServableContext) -> tuple[tuple[str, str], ...]:

@@ -7,14 +7,17 @@ import posixpath
 from typing import Any, Literal, TypeAlias
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from ovms_doctor.model import openvino_log
+from ovms_doctor.model.causes import CouldNotLook
 from ovms_doctor.model.facts import (
     Facts,
     Failure,
     Fault,
     FileContent,
     InspectModel,
+    InspectTemplate,
     ListDirectory,
     Listing,
     LoadModel,
@@ -23,6 +26,7 @@ from ovms_doctor.model.facts import (
     PathStatus,
     ReadFile,
     StatPath,
+    TemplateInspection,
     Unavailable,
 )
 from ovms_doctor.model.releases import is_standard_opset
@@ -110,6 +114,8 @@ class ModelDirectory:
         #: The IRs that OpenVINO did not read although it was requested: this program has no library of their
         #: operations.
         self.not_read: list[str] = []
+        #: Files that could not be parsed although they can be read.
+        self.unparsed: list[CouldNotLook] = []
 
     def prepare(self, *names: str) -> None:
         """Requests the facts on several files together."""
@@ -176,6 +182,11 @@ class ModelDirectory:
         except (ValueError, RecursionError) as error:
             position = f" at line {error.lineno}" if isinstance(error, json.JSONDecodeError) else ""
             return JsonFile("invalid", detail=f"it is not valid JSON{position}", exception=_PARSE_ERROR)
+
+    def parsed(self, question: InspectTemplate) -> TemplateInspection | Failure | Unavailable:
+        """Returns the result of Jinja's parser for a template in one of the files, whose name is the question's
+        path."""
+        return self._facts.ask(replace(question, path=f"{self.absolute}/{question.path}"))
 
     def ir(self, name: str) -> IrFile:
         """Returns the IR ``NAME.xml`` with ``NAME.bin``, read without OpenVINO, and also with it if requested."""

@@ -67,6 +67,8 @@ class ServableContext(Struct, frozen=True):
     limits: HostLimits
     #: Returns the directory that another option names.
     other_directory: Callable[[str], ModelDirectory]
+    #: Whether the server was built with Python; None if it is unknown.
+    python: bool | None = None
 
     @property
     def options(self) -> GraphMessage | None:

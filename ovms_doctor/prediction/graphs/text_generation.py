@@ -10,10 +10,10 @@ from collections.abc import Iterator
 
 from msgspec.structs import replace
 
-from ovms_doctor.model.facts import PathStatus
 from ovms_doctor.model.graph_plan import ServableFault
 from ovms_doctor.model.releases import Release
 from ovms_doctor.model.text import size_text
+from ovms_doctor.prediction.graphs.chat_template import chat_template_faults
 from ovms_doctor.prediction.graphs.gguf import gguf_faults
 from ovms_doctor.prediction.graphs.kv_cache import cache_size, default_device
 from ovms_doctor.prediction.graphs.pipeline_type import pipeline_type_faults, token_limit_faults
@@ -119,7 +119,7 @@ def text_generation_faults(context: ServableContext) -> Iterator[ServableFault]:
     yield from tokenizer_faults(context, "failed", LLM_FAILED, detokenizer=True)
     # Compiling fails on properties that the plugin refuses.
     yield from (fault for fault in _properties(context) if fault.kind == "property")
-    yield from _chat_template(context)
+    yield from chat_template_faults(context, vision=vision)
     yield from token_limit_faults(context, vision=vision)
 
 
@@ -456,27 +456,3 @@ def _vision(context: ServableContext) -> Iterator[ServableFault]:
         if fault is not None:
             yield fault
             return
-
-
-def _chat_template(context: ServableContext) -> Iterator[ServableFault]:
-    """Yields the fault of a missing template: /chat/completions fails since v2026.0; earlier releases use a default."""
-    if not context.release.at_least(2026, 0):
-        return
-    directory = context.directory
-    jinja = directory.status("chat_template.jinja")
-    # An empty template counts as none.
-    if (isinstance(jinja, PathStatus) and jinja.size) or directory.has("chat_template.json"):
-        return
-    for name in ("tokenizer_config.json", "processor_config.json"):
-        if _value(directory.json(name).value, "chat_template"):
-            return
-    tokenizer = directory.read("openvino_tokenizer.xml")
-    if isinstance(tokenizer, bytes) and b"<chat_template" in tokenizer:
-        return
-    yield context.fault(
-        "chat_template",
-        "requests",
-        path=directory.path,
-        subject="chat_template.jinja",
-        log=("Chat template was not found in model files.",),
-    )

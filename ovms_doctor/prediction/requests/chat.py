@@ -3,6 +3,7 @@
 from ovms_doctor.model.releases import Release
 from ovms_doctor.model.served_models import GenerativeLimits
 from ovms_doctor.prediction.requests.chat_images import image_fault, vision_only
+from ovms_doctor.prediction.requests.chat_template import ONE_MESSAGE, template_refusal
 from ovms_doctor.prediction.requests.json_values import (
     JsonArray,
     JsonItem,
@@ -18,9 +19,6 @@ from ovms_doctor.prediction.requests.responses import check_responses_input, che
 from ovms_doctor.prediction.requests.tokenize import CalculatorError, check_tokenize, is_tokenize_endpoint
 
 _TEXT_ONLY = "This servable supports only text input, but image_url has been provided"
-_NO_TEMPLATE = (
-    "Failed to apply chat template. The model either does not have chat template or has an invalid one."
-)
 _MOST_STOP_WORDS = 16
 #: `max_tokens_limit` of a graph without it, until 2025.0 (llm_calculator.proto).
 _DEFAULT_TOKENS_LIMIT = 4096
@@ -132,17 +130,18 @@ class _Generation:
                 self.load(url, path)
 
     def template(self) -> None:
-        """Refuse chat without a template. Since 2026.0 there is no default; the default of releases until 2025.3
-        takes one message (servable_initializer.cpp)."""
-        if self.limits.chat_template is not False or self.endpoint == "completions":
+        """Refuse chat without a template that the server's engine accepts."""
+        if self.endpoint == "completions":
             return
-        if self.release.at_least(2026, 0):
-            raise self.fail(_NO_TEMPLATE, "")
         messages = self.document.find(b"messages")
-        several = isinstance(messages, JsonArray) and messages.size > 1
-        if several and self.limits.vision is False and not self.release.at_least(2025, 4):
-            raise self.fail("This servable accepts only single message requests", "messages", messages)
-        self.doubts.append("the model has no chat template: the server uses its default")
+        refusal, doubt = template_refusal(
+            self.limits, messages.size if isinstance(messages, JsonArray) else None
+        )
+        if refusal == ONE_MESSAGE:
+            raise self.fail(refusal, "messages", messages)
+        if refusal:
+            raise self.fail(refusal, "")
+        self.doubts += [doubt] if doubt else []
 
     def length(self, characters: int) -> None:
         """Refuse an answer that cannot fit the model (`prepareInputs`, since 2025.1; not for images until 2026.2)."""

@@ -12,12 +12,13 @@ from ovms_doctor.model.json_text import json_object
 from ovms_doctor.model.releases import Release
 from ovms_doctor.model.served_models import GenerativeLimits
 from ovms_doctor.prediction.generative import infer_task
+from ovms_doctor.prediction.graphs.chat_template import ChatTemplate, TemplateSettings, chat_template
+from ovms_doctor.prediction.graphs.model_directory import ModelDirectory, UnavailableFileError
 from ovms_doctor.prediction.graphs.pipeline_type import max_model_length
 from ovms_doctor.prediction.graphs.validation import validate_graph
 
 _GRAPH_LIMIT = 1 << 20
 _CONFIG_LIMIT = 1 << 22
-_TOKENIZER_LIMIT = 16 << 20
 _TASKS = (
     ("HttpLLMCalculator", "text_generation"),
     ("EmbeddingsCalculator", "embeddings"),
@@ -30,14 +31,14 @@ _TASKS = (
 )
 #: Values of --task that are not names of tasks here.
 _OPTIONS = {"speech2text": "speech_to_text", "text2speech": "text_to_speech"}
-#: Files that contain, or may contain, a chat template.
-_TEMPLATES = ("chat_template.jinja", "chat_template.json", "template.jinja")
-_CONFIGURATIONS = ("tokenizer_config.json", "processor_config.json")
 
 
-def generative_limits(directory: str, given_task: str, facts: Facts, release: Release) -> GenerativeLimits:
+def generative_limits(
+    directory: str, given_task: str, facts: Facts, release: Release, python: bool | None = True
+) -> GenerativeLimits:
     """Returns the limits of the model in a directory (an absolute server path). ``given_task``: the task of
-    ``--task``. Raises FactsMissingError."""
+    ``--task``. ``python``: whether the server was built with Python; `None` if it is unknown. Raises
+    FactsMissingError."""
     data = _bytes(f"{directory}/graph.pbtxt", _GRAPH_LIMIT, facts)
     graph = data.decode("utf-8", "replace")
     task = next((task for name, task in _TASKS if name in graph), "")
@@ -45,12 +46,13 @@ def generative_limits(directory: str, given_task: str, facts: Facts, release: Re
         # The server creates a graph itself.
         task = given_task or infer_task(directory, facts) or ""
     limits = GenerativeLimits(task=_OPTIONS.get(task, task))
-    models, pipeline_type = directory, ""
+    models, pipeline_type, mode = directory, "", ""
     for node in validate_graph("graph", data, release).nodes[:1] if data else ():
         limits = replace(limits, node=node.name)
         options = node.options or GraphMessage("", ())
         models = posixpath.normpath(posixpath.join(directory, *options.texts("models_path")[:1]))
         pipeline_type = next(iter(options.texts("pipeline_type")), "")
+        mode = next(iter(options.texts("chat_template_mode")), "")
         tokens, best = options.first("max_tokens_limit"), options.first("best_of_limit")
         if tokens is not None and isinstance(tokens.value, int):
             limits = replace(limits, max_tokens_limit=tokens.value)
@@ -64,22 +66,30 @@ def generative_limits(directory: str, given_task: str, facts: Facts, release: Re
     )
     if pipeline_type not in ("", "AUTO"):
         has_vision = pipeline_type.startswith(("VLM", "OMNI"))
-    return replace(limits, chat_template=_has_template(models, facts), vision=has_vision)
+    limits = replace(limits, vision=has_vision)
+    if limits.task not in ("", "text_generation"):
+        return limits
+    template = _template(models, facts, TemplateSettings(release, has_vision, python, mode))
+    if template is None:
+        return limits
+    return replace(
+        limits,
+        chat_template=template.outcome,
+        chat_template_answer=template.answer,
+        chat_template_certain=template.certain,
+    )
 
 
-def _has_template(directory: str, facts: Facts) -> bool | None:
-    """Whether a chat template is among the files; `None` if the tokenizer cannot be read, whose own template counts
-    too."""
-    paths = [f"{directory}/{name}" for name in _TEMPLATES]
-    facts.need([StatPath(path) for path in paths])
-    found = [facts.ask(StatPath(path)) for path in paths]
-    # An empty template counts as none.
-    if any(isinstance(status, PathStatus) and status.size for status in found):
-        return True
-    if any(_json(f"{directory}/{name}", facts).get("chat_template") for name in _CONFIGURATIONS):
-        return True
-    tokenizer = _bytes(f"{directory}/openvino_tokenizer.xml", _TOKENIZER_LIMIT, facts)
-    return b"<chat_template" in tokenizer if tokenizer else None
+def _template(directory: str, facts: Facts, settings: TemplateSettings) -> ChatTemplate | None:
+    """Returns the chat template of the model; `None` if a file cannot be read, or the tokenizer's IR does not exist,
+    whose own template counts too."""
+    models = ModelDirectory(directory, directory, facts)
+    try:
+        found = chat_template(models, settings, models.parsed)
+        is_unknown = found.outcome == "missing" and not models.has("openvino_tokenizer.xml")
+        return None if is_unknown else found
+    except UnavailableFileError:
+        return None
 
 
 def _json(path: str, facts: Facts) -> dict[str, object]:

@@ -335,16 +335,26 @@ def test_the_limit_of_a_graph_that_sets_none(fields: dict[str, object], release:
 
 
 @pytest.mark.parametrize(
-    ("release", "messages", "http_status"),
-    [("2025.0", 1, 200), ("2025.3", 1, 200), ("2025.3", 2, 400), ("2025.4", 2, 200), ("2026.0", 1, 400)],
+    ("release", "template", "messages", "http_status"),
+    [
+        ("2025.0", "one_message", 1, 200),
+        ("2025.3", "one_message", 2, 400),
+        ("2025.4", "generic", 2, 200),
+        ("2026.0", "missing", 1, 400),
+        ("2025.3", "refused", 1, 400),
+        ("2026.3", "refused", 1, 400),
+    ],
 )
-def test_chat_without_a_template(release: str, messages: int, http_status: int) -> None:
+def test_chat_without_a_template(release: str, template: str, messages: int, http_status: int) -> None:
     """Until 2025.3 the default takes one message, in 2025.4 any number; since 2026.0 there is none."""
     sent: dict[str, object] = {"messages": [{"role": "user", "content": "hi"}] * messages}
-    found = posted("/v3/chat/completions", sent, release=release, chat_template=False, vision=False)
+    found = posted("/v3/chat/completions", sent, release=release, chat_template=template, vision=False)
     assert found.http_status == http_status
-    assert posted("/v3/chat/completions", sent, release=release, chat_template=True).succeeds
-    assert posted("/v3/completions", {"prompt": "hi"}, release=release, chat_template=False).succeeds
+    assert posted("/v3/chat/completions", sent, release=release, chat_template="own").succeeds
+    prompt = {"prompt": "hi"}
+    assert posted("/v3/completions", prompt, release=release, chat_template=template).succeeds
+    unsure = {"chat_template": template, "chat_template_certain": False}
+    assert posted("/v3/chat/completions", sent, release=release, **unsure).succeeds
 
 
 def test_the_answer_names_the_node_of_the_graph() -> None:

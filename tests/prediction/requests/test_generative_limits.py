@@ -70,18 +70,19 @@ def test_the_limits_of_a_graph(tmp_path: Path, options: str, expected: tuple[int
 @pytest.mark.parametrize(
     ("files", "expected"),
     [
-        ({"chat_template.jinja": "{{ x }}"}, True),
-        ({"tokenizer_config.json": '{"chat_template": "{{ x }}"}'}, True),
-        ({"processor_config.json": '{"chat_template": "{{ x }}"}'}, True),
-        ({"openvino_tokenizer.xml": '<net><rt_info><chat_template value="x"/></rt_info></net>'}, True),
-        ({"openvino_tokenizer.xml": "<net/>", "tokenizer_config.json": "{}"}, False),
-        ({"chat_template.jinja": "", "openvino_tokenizer.xml": "<net/>"}, False),
+        ({"chat_template.jinja": "{{ x }}"}, "own"),
+        ({"tokenizer_config.json": '{"chat_template": "{{ x }}"}'}, "own"),
+        ({"processor_config.json": '{"chat_template": "{{ x }}"}'}, "own"),
+        ({"openvino_tokenizer.xml": '<net><rt_info><chat_template value="x"/></rt_info></net>'}, "own"),
+        ({"chat_template.jinja": "{% for %}"}, "refused"),
+        ({"openvino_tokenizer.xml": "<net/>", "tokenizer_config.json": "{}"}, "missing"),
+        ({"chat_template.jinja": "", "openvino_tokenizer.xml": "<net/>"}, "missing"),
         # Without the tokenizer nobody knows.
         ({"tokenizer_config.json": "{}"}, None),
     ],
 )
-def test_where_a_chat_template_may_be(tmp_path: Path, files: dict[str, str], expected: bool | None) -> None:
+def test_where_a_chat_template_may_be(tmp_path: Path, files: dict[str, str], expected: str | None) -> None:
     (tmp_path / "graph.pbtxt").write_text(graph("text_generation"))
     for name, text in files.items():
         (tmp_path / name).write_text(text)
-    assert limits(tmp_path).chat_template is expected
+    assert limits(tmp_path).chat_template == expected

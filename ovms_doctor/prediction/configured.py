@@ -30,7 +30,7 @@ from ovms_doctor.model.plan_problems import ConfigNote, GraphFault, SkippedEntry
 from ovms_doctor.prediction.config.libraries import Libraries, custom_loaders, node_libraries
 from ovms_doctor.prediction.config.reading import ConfigEntry, ConfigReading, read_config
 from ovms_doctor.prediction.graphs.files import find_graph, is_unlisted, open_graph
-from ovms_doctor.prediction.parameters.parsed import parse_parameters
+from ovms_doctor.prediction.parameters.parsed import end_of_reading, parse_parameters
 from ovms_doctor.prediction.paths import absolute, escapes
 from ovms_doctor.prediction.servables_below import servables_below
 from ovms_doctor.prediction.unmapped_paths import unmapped
@@ -83,18 +83,18 @@ def plan_configuration(deployment: Deployment, facts: Facts, planner: Planner, a
     progress = _models(reading, deployment, facts, planner, loaders)
     if progress.missing:
         raise FactsMissingError(progress.missing, progress.parts)
-    if progress.problem is not None:
-        # The models of the entries before it are loaded first, and may end or stop the process themselves.
-        loaded = assemble("config", progress.models)
-        if loaded.outcome not in ("exits", "never_ends"):
-            problem = progress.problem
-            return replace(base, outcome="exits", exit_code=problem.exit_code, problem=problem)
+    ended = _ended(progress, base, assemble)
+    if ended is not None:
+        return ended
     listed = [(item, item.graphs[0]) for item in reading.graphs]
     items = [*listed, *progress.graphs]
     if items:
         _add_subconfig_models(items, progress, deployment, facts, planner, loaders)
         if progress.missing:
             raise FactsMissingError(progress.missing)
+        ended = _ended(progress, base, assemble)
+        if ended is not None:
+            return ended
     graphs = _graphs(items, progress, deployment, facts)
     if progress.missing:
         raise FactsMissingError(progress.missing)
@@ -124,6 +124,15 @@ def plan_configuration(deployment: Deployment, facts: Facts, planner: Planner, a
         config_notes=(*reading.notes, *progress.notes),
         ignored=ignored,
     )
+
+
+def _ended(progress: _ReadingProgress, base: Plan, assemble: Assembler) -> Plan | None:
+    """Returns the plan of a process that ends by an exception while it reads an entry; None without such an entry. The
+    models of the entries before it are loaded first, and may end or stop the process themselves."""
+    problem = progress.problem
+    if problem is None or assemble("config", progress.models).outcome in ("exits", "never_ends"):
+        return None
+    return replace(base, outcome="exits", exit_code=problem.exit_code, problem=problem)
 
 
 def _models(
@@ -164,15 +173,7 @@ def _models(
                 continue
         parsed = parse_parameters(entry, release, deployment.devices)
         if parsed.exception:
-            progress.problem = StartProblem(
-                "parameter",
-                "INTERNAL_ERROR",
-                1,
-                (server_log.ENDS_BY_EXCEPTION(what=parsed.exception),),
-                path=deployment.config_path,
-                text=parsed.at,
-                pointer=f"{entry.pointer}/{parsed.at}",
-            )
+            progress.problem = end_of_reading(parsed, deployment.config_path, entry.pointer)
             break
         if parsed.problem is not None:
             progress.skipped.append(
@@ -325,7 +326,11 @@ def _add_subconfig_models(
 
     read = subconfig_models([GraphFiles(item, path) for item, path in items], deployment, facts)
     progress.notes.extend(read.notes)
-    for item, _ in read.entries:
+    for item, path in read.entries:
+        parsed = parse_parameters(item.entry, deployment.release, deployment.devices)
+        if parsed.exception:
+            progress.problem = end_of_reading(parsed, path, item.subconfig_pointer)
+            return
         if item.entry.name in progress.names:
             progress.duplicates.append(item.entry.name)
             continue

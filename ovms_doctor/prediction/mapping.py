@@ -17,7 +17,7 @@ from ovms_doctor.model.mapping import Mapping, MappingEffects, Pairs, Side
 from ovms_doctor.model.releases import Release
 from ovms_doctor.model.similar import similar_names
 from ovms_doctor.prediction.config.syntax import syntax_hint
-from ovms_doctor.prediction.config.text import NestingError, NotJsonError, parse
+from ovms_doctor.prediction.config.text import LoneSurrogates, NestingError, NotJsonError, parse
 from ovms_doctor.prediction.parameters.members import Members, pairs_of
 
 #: The server's schema since v2022.3.0.1; before, each half was validated separately and its values were not.
@@ -33,18 +33,26 @@ _PLACEHOLDERS = {0xDC00 + byte: 0x10FF00 + byte for byte in range(0x80, 0x100)}
 _ORIGINALS = {placeholder: surrogate for surrogate, placeholder in _PLACEHOLDERS.items()}
 
 
-def read_mapping(data: bytes, path: str, model: str, release: Release) -> Mapping:
-    """Returns how the server reads the file's bytes. Never raises."""
+def read_mapping(
+    data: bytes, path: str, model: str, release: Release, accepted: LoneSurrogates | None = None
+) -> Mapping:
+    """Returns how the server reads the file's bytes. Never raises. ``accepted``: the same bytes with low surrogates
+    that the release accepts, which this function finds by itself."""
     import rapidjson
 
     old = not release.at_least(2022, 3, 0, 1)
     # The server does not validate the encoding; the parser here does, so other characters replace invalid bytes.
-    text = data.split(b"\0", 1)[0].decode("utf-8", "surrogateescape").translate(_PLACEHOLDERS)
+    read = data if accepted is None else accepted.data
+    text = read.split(b"\0", 1)[0].decode("utf-8", "surrogateescape").translate(_PLACEHOLDERS)
     try:
         document = _reader()(text)
     except (ValueError, RecursionError):
+        fault = _fault(read)
+        stored = None if accepted or fault is None else LoneSurrogates.accepted(data, fault, release)
+        if stored is not None:
+            return read_mapping(data, path, model, release, stored)
         line = server_log.MAPPING_NOT_JSON_OLD() if old else server_log.MAPPING_INVALID(model=model)
-        position, hint = _position_not_json(data)
+        position, hint = _position_not_json(data, fault, accepted)
         return Mapping(path, problem="not_json", log=(line,), position=position, hint=hint)
     if old:
         return _halves(document, path)
@@ -70,16 +78,25 @@ def read_mapping(data: bytes, path: str, model: str, release: Release) -> Mappin
     )
 
 
-def _position_not_json(data: bytes) -> tuple[LineColumn | None, str]:
-    text = ConfigText.of(data)
+def _fault(data: bytes) -> NotJsonError | None:
+    """Returns the first error of the text; None if it is nested too deeply."""
     try:
-        parse(text)
+        parse(ConfigText.of(data))
     except NotJsonError as error:
-        position = position_of(text.text, error.at)
-        return position, syntax_hint(text.text, error.at, error.message) or error.message
+        return error
     except NestingError:
+        pass
+    return None
+
+
+def _position_not_json(
+    data: bytes, fault: NotJsonError | None, accepted: LoneSurrogates | None
+) -> tuple[LineColumn | None, str]:
+    if fault is None:
         return None, ""
-    return None, ""
+    text = ConfigText.of(data).text
+    at = fault.at if accepted is None else accepted.original_index(fault.at)
+    return position_of(text, at), syntax_hint(text, at, fault.message) or fault.message
 
 
 def _against_schema(keyword: str, key: str) -> str:

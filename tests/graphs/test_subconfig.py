@@ -186,3 +186,58 @@ def test_an_entry_without_a_base_path(flow: Path, public_dir: Path) -> None:
     (flow / "subconfig.json").unlink()
     again = ovms_doctor("check", config, "--load", "none", "--format", "json", "--ovms-version", "2026.3")
     assert set(models(again)) == {"flow"}
+
+
+@pytest.mark.parametrize(
+    ("number", "release", "ends"),
+    [
+        (2**63, "2026.3", True),
+        (2**63, "2025.1", True),
+        (2**63 - 1, "2026.3", False),
+        # -1, which is any number.
+        (2**64 - 1, "2026.3", False),
+        (4, "2026.3", False),
+    ],
+)
+def test_a_batch_size_of_a_subconfig_that_becomes_negative_ends_the_server(
+    flow: Path, number: int, release: str, *, ends: bool
+) -> None:
+    listed = [
+        {"config": {"name": "first", "base_path": "resnet"}},
+        {"config": {"name": "resnet", "base_path": "resnet", "batch_size": number}},
+    ]
+    (flow / "subconfig.json").write_text(json.dumps({"model_config_list": listed}))
+    for result in (single(flow, release), configured(flow.parent, "flow", release=release)):
+        document = json.loads(result.out)
+        assert (document["server"]["outcome"] == "exits") is ends
+        refused = [item for item in document["findings"] if item["code"] == "OVD421"]
+        assert bool(refused) is ends
+        if ends:
+            (finding,) = refused
+            assert document["server"]["exit_code"] == 1
+            assert finding["message"].startswith(
+                f"{flow}/subconfig.json: the value of batch_size is out of range"
+            )
+            assert finding["evidence"][0]["what"].startswith("/model_config_list/1/config/batch_size")
+            assert finding["subject"]["line"] is None
+            line = "Exception catch: Range must not be lower than -1 - will now terminate."
+            assert finding["server_log"] == [line]
+
+
+@pytest.mark.parametrize(
+    ("escape", "release", "is_json"),
+    [
+        (r"\udc00", "2024.2", True),
+        (r"\udc00", "2024.3", False),
+        (r"\ud800", "2024.2", False),
+        (r"\ud83d\ude00", "2026.3", True),
+    ],
+)
+def test_a_low_surrogate_alone_in_a_subconfig(
+    flow: Path, escape: str, release: str, *, is_json: bool
+) -> None:
+    text = entries("resnet").replace('"base_path"', f'"comment": "{escape}", "base_path"')
+    (flow / "subconfig.json").write_text(text)
+    result = configured(flow.parent, "flow", release=release)
+    assert ("OVD394" in codes(result)) is not is_json
+    assert ("resnet" in models(result)) is is_json

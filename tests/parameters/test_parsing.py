@@ -279,3 +279,65 @@ def test_any_value_of_any_parameter(values: dict[str, Any], release: Any, argume
 def test_any_mapping(data: bytes, release: Any) -> None:
     mapping = read_mapping(data, "/m/1/mapping_config.json", "m", release)
     assert mapping.problem in ("", "half") or not mapping.inputs
+
+
+SURROGATES = pytest.mark.parametrize(
+    ("escape", "release", "is_json"),
+    [
+        (r"\udc00", "2024.2", True),
+        (r"\uDFFF\udc00", "2022.1", True),
+        (r"\udc00", "2024.3", False),
+        (r"\udc00", "2026.3", False),
+        # A high surrogate needs a low one in every release.
+        (r"\ud800", "2024.2", False),
+        (r"\udc00\ud800", "2024.2", False),
+        (r"\ud83d\ude00", "2026.3", True),
+        (r"\\udc00", "2026.3", True),
+    ],
+)
+
+
+@SURROGATES
+@pytest.mark.parametrize("name", ["plugin_config", "layout"])
+def test_a_low_surrogate_alone_in_an_argument(name: str, escape: str, release: str, *, is_json: bool) -> None:
+    text = '{"A": "' + escape + '"}' if name == "plugin_config" else '{"' + escape + '": "NCHW"}'
+    assert (parsed("arguments", release, **{name: text}).problem is None) is is_json
+
+
+def test_the_bytes_of_a_low_surrogate_alone_are_those_that_rapidjson_stores() -> None:
+    config = parsed("arguments", "2024.2", plugin_config=r'{"a\udc00": "x"}').plugin_config
+    ((key, value),) = config.values
+    assert (key.encode("utf-8", "surrogateescape"), value) == (b"a\xed\xb0\x80", '"x"')
+
+
+@SURROGATES
+def test_a_low_surrogate_alone_in_a_mapping(escape: str, release: str, *, is_json: bool) -> None:
+    data = f'{{"inputs": {{"{escape}": "b"}}, "outputs": {{}}}}'.encode()
+    mapping = read_mapping(data, "/m/1/mapping_config.json", "m", release=parse_release(release))
+    assert (mapping.problem == "not_json") is not is_json
+    assert bool(mapping.inputs) is is_json
+
+
+def test_a_name_in_a_mapping_with_a_low_surrogate_alone_has_its_three_bytes() -> None:
+    data = rb'{"inputs": {"a\udc00": "b"}, "outputs": {}}'
+    mapping = read_mapping(data, "/m/1/mapping_config.json", "m", parse_release("2024.2"))
+    ((name, alias),) = mapping.inputs
+    assert (name.encode("utf-8", "surrogateescape"), alias) == (b"a\xed\xb0\x80", "b")
+
+
+def test_a_fault_of_a_mapping_after_a_low_surrogate_has_its_position_in_the_file() -> None:
+    data = rb'{"inputs": {"\udc00\udc01": "b"},}'
+    found, same = (
+        read_mapping(text, "/m/1/mapping_config.json", "m", parse_release("2024.2"))
+        for text in (data, data.replace(b"udc0", b"u0e0"))
+    )
+    assert (found.problem, found.position, found.hint) == ("not_json", same.position, same.hint)
+    assert found.position is not None
+    wrong = [
+        read_mapping(text, "/m/1/mapping_config.json", "m", parse_release("2024.2")).position
+        for text in (
+            data.replace(b"},}", b'}, "x": 1}'),
+            data.replace(b"udc0", b"u0e0").replace(b"},}", b'}, "x": 1}'),
+        )
+    ]
+    assert wrong[0] == wrong[1] is not None

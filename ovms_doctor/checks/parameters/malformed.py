@@ -108,7 +108,9 @@ def finding_on_argument(context: Context, problem: StartProblem) -> Finding:
 def _finding_on_key(context: Context, problem: StartProblem) -> Finding:
     """Returns the finding on a key of the configuration whose value ends the process by an exception."""
     pointer = problem.pointer or ""
-    position = context.position(pointer)
+    # The positions that are known are those of the configuration file.
+    is_configuration = problem.path == context.plan.config_path
+    position = context.position(pointer) if is_configuration else None
     return context.finding(
         PARAMETER_MALFORMED,
         f"{with_position(problem.path or 'the configuration', position)}: the value of {problem.text} is out of range, "
@@ -116,7 +118,7 @@ def _finding_on_key(context: Context, problem: StartProblem) -> Finding:
         path=problem.path,
         detail=f"The server ends with exit code {problem.exit_code}; nothing is served.",
         log=problem.log,
-        at=pointer,
+        at=pointer if is_configuration else None,
         evidence=(Evidence(f"{position or pointer}: {problem.text}", "read of the configuration"),),
         recovers="restart",
         steps=form_steps(problem.text, context.deployment.release),

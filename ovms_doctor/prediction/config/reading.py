@@ -66,6 +66,8 @@ class ConfigEntry(Struct, frozen=True):
     loader: str | None = None
     #: Whether the server's reading of the version policy is not defined.
     undefined: bool = False
+    #: The JSON pointer of the entry in a subconfig file; empty for an entry of the configuration file.
+    subconfig_pointer: str = ""
 
 
 class Subconfig(Struct, frozen=True):
@@ -236,23 +238,32 @@ def read_subconfig(data: bytes, path: str, deployment: Deployment) -> tuple[Conf
     (loadMediapipeSubConfigModels, v2023.0 to v2026.3). Never raises."""
     try:
         document = parse(ConfigText.of(data)).value
-    except (NotJsonError, NestingError) as error:
-        message = error.message_of(deployment.release) if isinstance(error, NotJsonError) else ""
-        return Subconfig("not_json", message)
+    except NotJsonError as error:
+        accepted = LoneSurrogates.accepted(data, error, deployment.release)
+        if accepted is not None:
+            return read_subconfig(accepted.data, path, deployment)
+        return Subconfig("not_json", error.message_of(deployment.release))
+    except NestingError:
+        return Subconfig("not_json")
     entries = document.get("model_config_list") if isinstance(document, dict) else None
     if not isinstance(entries, list):
         return Subconfig("no_models")
-    configs = [item.get("config") for item in entries if isinstance(item, dict)]
-    whole = [config for config in configs if isinstance(config, dict) and isinstance(config.get("name"), str)]
+    configs = [(at, item.get("config")) for at, item in enumerate(entries) if isinstance(item, dict)]
+    whole = [
+        (at, config)
+        for at, config in configs
+        if isinstance(config, dict) and isinstance(config.get("name"), str)
+    ]
     root = root_of_config(path, deployment.working_directory)
     found = []
-    for config in whole:
+    for at, config in whole:
         policy = (
             read_policy(config["model_version_policy"], deployment.release)
             if isinstance(config.get("model_version_policy"), dict)
             else None
         )
-        found.append(_entry(config, "", root, deployment.release, policy))
+        item = _entry(config, "", root, deployment.release, policy)
+        found.append(replace(item, subconfig_pointer=f"/model_config_list/{at}/config"))
     return tuple(found)
 
 

@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import Any
 
 from ovms_doctor.model import server_log
+from ovms_doctor.model.config_text import ConfigText
 from ovms_doctor.model.deployment import ModelEntry
 from ovms_doctor.model.host import HostDevices
 from ovms_doctor.model.parameters import (
@@ -25,7 +26,9 @@ from ovms_doctor.model.parameters import (
     Refusal,
     Shape,
 )
+from ovms_doctor.model.plan_problems import StartProblem
 from ovms_doctor.model.releases import Release
+from ovms_doctor.prediction.config.text import LoneSurrogates, NestingError, NotJsonError, parse
 from ovms_doctor.prediction.parameters.devices import target_device
 from ovms_doctor.prediction.parameters.layouts import parse_layout
 from ovms_doctor.prediction.parameters.members import last_of_equals, pairs_of, parse_json
@@ -138,7 +141,22 @@ class _Reading:
                 # Integers beyond 64 bits are a number to the server too.
                 return parse_json(text.split("\0", 1)[0])
             except (ValueError, RecursionError, TypeError):
-                raise ParameterFormatError from None
+                return self._with_lone_surrogates(text)
+
+    def _with_lone_surrogates(self, text: str) -> Any:
+        """Returns a text as RapidJSON reads it where only low surrogates without a high one are refused. Raises
+        ParameterFormatError."""
+        try:
+            data = text.encode("utf-8", "surrogateescape")
+            try:
+                return parse(ConfigText.of(data)).value
+            except NotJsonError as error:
+                accepted = LoneSurrogates.accepted(data, error, self._release)
+                if accepted is not None:
+                    return parse(ConfigText.of(accepted.data)).value
+        except (UnicodeEncodeError, NotJsonError, NestingError):
+            pass
+        raise ParameterFormatError
 
     def _warn(self, parameter: str, value: object, kind: str, *log: str) -> None:
         self._warnings.append(ParameterWarning(parameter, str(value), kind, log))
@@ -345,6 +363,20 @@ class _Reading:
             self._found["custom_loader"] = value["loader_name"]
         if isinstance(value, dict) and not all(isinstance(one, str) for one in value.values()):
             self._warn("custom_loader_options", value, "ignored", server_log.LOADER_OPTIONS_UNPARSABLE())
+
+
+def end_of_reading(parsed: ParsedParameters, path: str | None, pointer: str) -> StartProblem:
+    """Returns the end of the process by the exception of an entry's parameter. ``path``: the file; ``pointer``: the
+    JSON pointer of the entry in it."""
+    return StartProblem(
+        "parameter",
+        "INTERNAL_ERROR",
+        1,
+        (server_log.ENDS_BY_EXCEPTION(what=parsed.exception),),
+        path=path,
+        text=parsed.at,
+        pointer=f"{pointer}/{parsed.at}",
+    )
 
 
 def _texts(document: Any) -> tuple[tuple[str, str], ...]:

@@ -290,6 +290,44 @@ def test_a_failing_hook_does_not_change_the_operation(
     assert not receipt(recording).receipt.complete
 
 
+_AT_THE_END = """
+import os, socket
+from ovms_doctor.probes.recording import recorder
+
+class Late:
+    def __init__(self):
+        self.os, self.write, self.open, self.socket = os, os.write, open, socket.socket
+        self.directory = os.open("/dev", os.O_RDONLY)
+    def __del__(self):
+        self.open("/dev/null").close()
+        self.socket().close()
+        self.os.stat("/")
+        self.os.close(self.os.open("null", self.os.O_RDONLY, dir_fd=self.directory))
+        self.write(1, b"done ")
+
+class Sink:
+    def add(self, kind, fields):
+        self.last = kind
+    def fail(self):
+        self.last = "fail"
+
+recorder.record_to(Sink())
+{stopped}
+# Destroyed while the globals of the module are replaced: first those with an underscore, then the others.
+recorder._first, recorder.second = Late(), Late()
+held = open("/dev/null"), socket.socket()
+"""
+
+
+@pytest.mark.parametrize("stopped", ["", "recorder.stop()"], ids=["recording", "stopped"])
+def test_what_is_opened_while_the_interpreter_ends_is_no_error(stopped: str) -> None:
+    script = _AT_THE_END.replace("{stopped}", stopped)
+    command = [sys.executable, "-W", "ignore::ResourceWarning", "-c", script]
+    completed = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (completed.returncode, completed.stderr) == (0, "")
+    assert completed.stdout.split() == ["done"] * 2
+
+
 def test_importing_code_that_inspects_os(recording: tally.Tally) -> None:
     """The replaced functions are among those that accept a descriptor, like the originals."""
     assert os.stat in os.supports_dir_fd

@@ -13,7 +13,7 @@ import os
 import socket
 import sys
 from collections.abc import Callable, Iterator
-from types import FrameType
+from types import FrameType, ModuleType
 from typing import Any, Protocol
 
 from ovms_doctor.probes.recording import active
@@ -171,17 +171,32 @@ class Recorder:
             self._inside.discard(thread)
 
 
+def _current(
+    module: ModuleType = active, is_finalizing: Callable[[], bool] = sys.is_finalizing
+) -> Recorder | None:
+    """Returns the recorder; None if nothing is recorded, or while the interpreter ends.
+
+    At its end, the interpreter replaces the globals of each module by None, and objects that are destroyed later still
+    open files. So this function, and those that call it, use what was bound before.
+    """
+    if is_finalizing():
+        return None
+    recorder: Recorder | None = module.recorder
+    return recorder
+
+
 class _Function:
     """A replacement for a function of ``os``. It is not a function, so that a class with it as an attribute does not
     make it a method."""
 
     def __init__(self, original: Any) -> None:
         self.original = original
+        self.current = _current
         self.__name__ = original.__name__
         self.__doc__ = original.__doc__
 
     def __call__(self, path: Any, *arguments: Any, **named: Any) -> Any:
-        recorder = active.recorder
+        recorder = self.current()
         if recorder is not None:
             recorder.silent(LOOKED_UP, path, named.get("dir_fd"))
         return self.original(path, *arguments, **named)
@@ -189,7 +204,7 @@ class _Function:
 
 class _Open(_Function):
     def __call__(self, path: Any, *arguments: Any, **named: Any) -> Any:
-        recorder = active.recorder
+        recorder = self.current()
         if recorder is None or named.get("dir_fd") is None or not arguments:
             return self.original(path, *arguments, **named)
         return recorder.open_relative(self.original, path, *arguments, **named)
@@ -233,8 +248,8 @@ def _replace(before: Any, after: Any) -> None:
             functions.add(after)
 
 
-def _hook(event: str, arguments: tuple[Any, ...]) -> None:
-    recorder = active.recorder
+def _hook(event: str, arguments: tuple[Any, ...], current: Callable[[], Recorder | None] = _current) -> None:
+    recorder = current()
     if recorder is not None:
         handler = _EVENTS.get(event)
         if handler is not None:

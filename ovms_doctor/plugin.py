@@ -10,6 +10,7 @@ from __future__ import annotations
 from ovms_doctor.checks.api import Check, CouldNotLookError, NotApplicableError
 from ovms_doctor.checks.context import Context, quote
 from ovms_doctor.model.codes import ALL_RELEASES, Code, Example
+from ovms_doctor.model.config_positions import LineColumn
 from ovms_doctor.model.deployment import Deployment, ModelEntry
 from ovms_doctor.model.facts import (
     Denial,
@@ -69,6 +70,7 @@ __all__ = [
     "FileContent",
     "Finding",
     "InspectModel",
+    "LineColumn",
     "ListDirectory",
     "Listing",
     "LoadModel",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+from inspect import Parameter, signature
 from pathlib import Path
 from typing import get_args
 
@@ -66,6 +67,48 @@ def test_the_effects_on_clients_of_the_page_are_accepted() -> None:
     assert sentence is not None
     named = set(re.findall(r'`"([^"]+)"`', sentence[1]))
     assert named == {*get_args(plugin.ServingEffect)} - {"pipeline not served"}
+
+
+def _table(heading: str) -> dict[str, str]:
+    """The rows of a table of the page by their first cells; ``heading``: the line above the table."""
+    below = PAGE.read_text("utf-8").partition(f"\n{heading}\n\n")[2].partition("\n\n")[0]
+    rows = [line.strip("|").split("|") for line in below.splitlines()[2:]]
+    assert rows
+    return {first.strip(): rest[0].strip() for first, *rest in rows}
+
+
+def _names(cell: str) -> list[str]:
+    return re.findall(r"`(\w+)", cell)
+
+
+def test_the_page_lists_the_arguments_of_a_finding() -> None:
+    cells = _table("The arguments of `context.finding`, all but the first two by name:")
+    parameters = [name for name in signature(plugin.Context.finding).parameters if name != "self"]
+    assert [name for cell in cells for name in _names(cell)] == parameters
+    for parameter in parameters[2:]:
+        assert signature(plugin.Context.finding).parameters[parameter].kind is Parameter.KEYWORD_ONLY
+
+
+def test_the_page_lists_what_a_context_offers() -> None:
+    cells = _table("What else `context` offers:")
+    public = {name for name in vars(plugin.Context) if not name.startswith("_")} - {"finding"}
+    named = {name for cell in cells for name in _names(cell.partition("(")[0] + cell.partition(")")[2])}
+    assert named == public - {*plugin.Context.__struct_fields__}
+    for name, cell in ((_names(cell)[0], cell) for cell in cells if "(" in cell):
+        arguments = re.findall(r"\w+", cell.partition("(")[2].partition(")")[0])
+        accepted = list(signature(getattr(plugin.Context, name)).parameters)[1:]
+        assert arguments == [one for one in accepted if one != "more"], name
+
+
+def test_the_page_lists_the_fields_of_each_type_that_a_check_makes() -> None:
+    cells = _table("The types that a check makes, with their fields:")
+    for name, cell in cells.items():
+        (type_name,) = _names(name)
+        outside_of_notes = re.sub(r"\([^)]*\)", "", cell)
+        fields = getattr(plugin, type_name).__struct_fields__
+        assert sorted(_names(outside_of_notes)) == sorted(fields), type_name
+    made = {"Check", "Code", "Evidence", "Step", "CausedBy", "LineColumn"}
+    assert made <= {_names(name)[0] for name in cells}
 
 
 def test_the_names_of_the_page_are_offered() -> None:

@@ -98,6 +98,13 @@ class ClientRequest(Struct, frozen=True):
     #: Why the sent request may differ from this one; with any doubt, the answer is not certain.
     doubts: tuple[str, ...] = ()
 
+    @property
+    def has_input(self) -> bool:
+        """Returns whether it sends an input: a body, or the message of an inference."""
+        if self.interface == "gRPC" and not self.refusal:
+            return not self.path or self.path.endswith(("/ModelInfer", "/Predict"))
+        return self.method in ("POST", "")
+
     def header(self, name: str) -> str | None:
         """Returns the value of a header, independent of the case of its name."""
         for key, value in self.headers:

@@ -72,6 +72,8 @@ def verdict_sentence(verdict: RequestVerdict) -> tuple[str, str]:
         return "✗", "the client refuses the call before anything is sent"
     status = answer.grpc_code if answer.grpc_code is not None else str(answer.http_status)
     if answer.succeeds:
+        if answer.body:
+            return "!", f"the server answers {status} {answer.body}"
         if answer.doubts:
             return "!", f"the server answers {status}, as far as it can be predicted: {answer.doubts[0]}"
         return "✓", f"the server answers {status}" + (

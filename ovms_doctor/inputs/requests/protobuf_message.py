@@ -8,7 +8,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from ovms_doctor.inputs import DocumentError
-from ovms_doctor.model.client_request import ClientRequest, InferMessage, InferTensor, TensorContents
+from ovms_doctor.model.client_request import Api, ClientRequest, InferMessage, InferTensor, TensorContents
 from ovms_doctor.model.pattern import lazy_pattern
 
 if TYPE_CHECKING:
@@ -41,11 +41,29 @@ _MESSAGES = {
     "TensorProto": "dtype DataType 1|tensor_shape TensorShapeProto 2|version_number int32 3|tensor_content bytes 4|"
     "half_val int32 13 *|float_val float 5 *|double_val double 6 *|int_val int32 7 *|string_val bytes 8 *|"
     "int64_val int64 10 *|bool_val bool 11 *|uint32_val uint32 16 *|uint64_val uint64 17 *",
-    "Version": "value int64 1",
-    "ModelSpec": "name string 1|version Version 2|signature_name string 3",
+    "ModelSpec": "name string 1|version Int64Value 2|signature_name string 3|version_label string 4",
     "InputEntry": "key string 1|value TensorProto 2",
     "PredictRequest": "model_spec ModelSpec 1|inputs InputEntry 2 *|output_filter string 3 *",
+    "ServerRequest": "",
+    "ModelRequest": "name string 1|version string 2",
+    "GetModelStatusRequest": "model_spec ModelSpec 1",
+    "GetModelMetadataRequest": "model_spec ModelSpec 1|metadata_field string 2 *",
 }
+_KSERVE, _TFS = "inference.GRPCInferenceService", "tensorflow.serving"
+#: The messages of the methods that the server has.
+METHODS = {
+    f"{_KSERVE}/ModelInfer": "ModelInferRequest",
+    f"{_KSERVE}/ServerLive": "ServerRequest",
+    f"{_KSERVE}/ServerReady": "ServerRequest",
+    f"{_KSERVE}/ServerMetadata": "ServerRequest",
+    f"{_KSERVE}/ModelReady": "ModelRequest",
+    f"{_KSERVE}/ModelMetadata": "ModelRequest",
+    f"{_TFS}.PredictionService/Predict": "PredictRequest",
+    f"{_TFS}.PredictionService/GetModelMetadata": "GetModelMetadataRequest",
+    f"{_TFS}.ModelService/GetModelStatus": "GetModelStatusRequest",
+}
+#: The messages of an inference.
+INFERENCES = ("ModelInferRequest", "PredictRequest")
 _PARAMETERS = {"InferInputTensor": 4, "InferRequestedOutputTensor": 2, "ModelInferRequest": 4}
 _DTYPES = (
     "DT_INVALID DT_FLOAT DT_DOUBLE DT_INT32 DT_UINT8 DT_INT16 DT_INT8 DT_STRING DT_COMPLEX64 DT_INT64 DT_BOOL "
@@ -84,11 +102,18 @@ def is_message(text: str) -> bool:
 
 
 def parse_message(text: str) -> ClientRequest:
-    """Returns the request in a protobuf text or JSON. Raises DocumentError with protobuf's own text."""
+    """Returns the inference in a protobuf text or JSON. Raises DocumentError with protobuf's own text."""
+    tfs = _TFS_HINT.search(text) is not None
+    return parse_call(f"{_TFS}.PredictionService/Predict" if tfs else f"{_KSERVE}/ModelInfer", text)
+
+
+def parse_call(method: str, text: str) -> ClientRequest:
+    """Returns the request of a method with a message in protobuf text or JSON. Raises DocumentError with protobuf's own
+    text."""
     from google.protobuf import json_format, text_format
 
-    tfs = _TFS_HINT.search(text) is not None
-    message = _classes()["PredictRequest" if tfs else "ModelInferRequest"]()
+    kind = METHODS[method]
+    message = _classes()[kind]()
     try:
         # Python warns about an escape in a string that protobuf does not decode.
         with warnings.catch_warnings():
@@ -99,13 +124,22 @@ def parse_message(text: str) -> ClientRequest:
                 text_format.Parse(text, message)
     except (json_format.ParseError, text_format.ParseError, ValueError, RecursionError) as error:
         raise DocumentError(f"protobuf does not accept the message: {error}") from None
-    infer = _predict(message) if tfs else _model_infer(message)
-    path = (
-        "/tensorflow.serving.PredictionService/Predict"
-        if tfs
-        else "/inference.GRPCInferenceService/ModelInfer"
-    )
-    return ClientRequest("TFS" if tfs else "KServe", "gRPC", "", path, message=infer, form="message")
+    if kind == "PredictRequest":
+        infer = _predict(message)
+    elif kind == "ModelInferRequest":
+        infer = _model_infer(message)
+    elif kind == "ModelRequest":
+        infer = InferMessage(message.name, message.version)
+    else:
+        infer = InferMessage("") if kind == "ServerRequest" else InferMessage(*_specified(message))
+    api: Api = "TFS" if method.startswith(_TFS) else "KServe"
+    return ClientRequest(api, "gRPC", "", f"/{method}", message=infer, form="message")
+
+
+def _specified(message: Any) -> tuple[str, str]:
+    """Returns the name and the version in a model_spec."""
+    spec = message.model_spec
+    return spec.name, str(spec.version.value) if spec.HasField("version") else ""
 
 
 def _model_infer(message: Any) -> InferMessage:
@@ -134,15 +168,13 @@ def _predict(message: Any) -> InferMessage:
         shape = tuple(dim.size for dim in tensor.tensor_shape.dim)
         path = f"$.inputs.{name}"
         inputs.append(InferTensor(name, dtype, shape, contents, (), len(tensor.tensor_content), path))
-    spec = message.model_spec
-    version = str(spec.version.value) if spec.HasField("version") else ""
-    return InferMessage(spec.name, version, tuple(inputs))
+    return InferMessage(*_specified(message), tuple(inputs))
 
 
 @cache
 def _classes() -> dict[str, type[Message]]:
     """Returns the message classes, made from the descriptions above."""
-    from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+    from google.protobuf import descriptor_pb2, descriptor_pool, message_factory, wrappers_pb2
 
     file = descriptor_pb2.FileDescriptorProto(
         name="ovms_doctor_requests.proto", package="ovms_doctor", syntax="proto3"
@@ -154,7 +186,7 @@ def _classes() -> dict[str, type[Message]]:
         message = file.message_type.add(name=name)
         if name == "InputEntry":
             message = _nested_map(file, "PredictRequest")
-        for field in fields.split("|"):
+        for field in filter(None, fields.split("|")):
             _field(message, field.split())
         if name in _PARAMETERS:
             entry = message.nested_type.add(name="ParametersEntry")
@@ -169,11 +201,13 @@ def _classes() -> dict[str, type[Message]]:
                 type_name=f".ovms_doctor.{name}.ParametersEntry",
             )
     pool = descriptor_pool.DescriptorPool()
+    wrappers = descriptor_pb2.FileDescriptorProto()
+    wrappers_pb2.DESCRIPTOR.CopyToProto(wrappers)
+    pool.Add(wrappers)
     pool.Add(_without_placeholder(file))
-    messages = ("ModelInferRequest", "PredictRequest")
     return {
         name: message_factory.GetMessageClass(pool.FindMessageTypeByName(f"ovms_doctor.{name}"))
-        for name in messages
+        for name in set(METHODS.values())
     }
 
 
@@ -197,6 +231,7 @@ def _without_placeholder(file: Any) -> Any:
             kept[message.name] = message
     messages = list(kept.values())
     copy = type(file)(name=file.name, package=file.package, syntax=file.syntax)
+    copy.dependency.append("google/protobuf/wrappers.proto")
     copy.enum_type.extend(file.enum_type)
     copy.message_type.extend(messages)
     return copy
@@ -207,6 +242,9 @@ def _field(message: Any, parts: list[str]) -> None:
     field = message.field.add(name=name, number=int(number), label=3 if parts[3:] else 1)
     if kind in _SCALARS:
         field.type = _SCALARS[kind]
+    elif kind == "Int64Value":
+        # In JSON it is a plain number.
+        field.type, field.type_name = 11, ".google.protobuf.Int64Value"
     elif kind == "DataType":
         field.type, field.type_name = 14, ".ovms_doctor.DataType"
     else:

@@ -10,14 +10,19 @@ from typing import Any
 
 from ovms_doctor.inputs.requests.python_cohere import COHERE_CLIENTS, cohere_call, cohere_client
 from ovms_doctor.inputs.requests.python_http import (
+    SESSIONS,
     Requests,
     dumped,
     http_call,
     http_request,
+    http_session,
+    session_call,
     urllib_request,
     urlopen,
 )
+from ovms_doctor.inputs.requests.python_langchain import LANGCHAIN_CALLS, langchain_call
 from ovms_doctor.inputs.requests.python_openai import openai_client, openai_create, openai_endpoint
+from ovms_doctor.inputs.requests.python_triton_status import TRITON_STATUS, triton_status
 from ovms_doctor.inputs.requests.python_values import (
     FILE_CONTENT,
     MOST_ELEMENTS,
@@ -77,6 +82,11 @@ def _strings(array: Array) -> tuple[bytes, ...]:
         raise ClientError(f"the tensor has {array.size:,} strings, more than ovms-doctor examines")
     data = array.data if array.data is not None else [b""] * array.size
     return tuple(item if isinstance(item, bytes) else encoded(str(item)) for item in data)
+
+
+def _buffer_of(item: Instance, array: Array) -> bytes:
+    content = item.attributes.get("_raw_content")
+    return content if isinstance(content, bytes) else _buffer(array)
 
 
 def _buffer(array: Array) -> bytes:
@@ -139,7 +149,7 @@ def _triton_infer(client: Instance, arguments: list[Any], keywords: dict[str, An
         tensors, raw = [], []
         for index, item in enumerate(inputs):
             array = _tensor_array(item)
-            raw.append(_buffer(array))
+            raw.append(_buffer_of(item, array))
             _check_size(raw)
             tensors.append(InferTensor(*_names_of(item, array), None, path=f"$.inputs[{index}]"))
         message = InferMessage(name, version, tuple(tensors), tuple(raw))
@@ -169,6 +179,10 @@ def _check_size(buffers: list[bytes]) -> None:
 
 def _tensor_array(item: Instance) -> Array:
     data, name = item.attributes.get("data"), text_of(item.attributes.get("name"))
+    if isinstance(item.attributes.get("_raw_content"), bytes):
+        # The bytes are sent as they are, whatever the datatype of the input is.
+        content = item.attributes["_raw_content"]
+        return Array((len(content),), "uint8", list(content))
     if not isinstance(data, Array):
         raise ClientError(f"the input {name} receives no data before infer is called")
     shape = data.shape if data.shape is not None else shape_of(item.attributes.get("shape"))
@@ -196,7 +210,7 @@ def _triton_http(name: str, version: str, inputs: list[Instance], address: str) 
         label, datatype, shape = _names_of(item, array)
         entry: dict[str, Any] = {"name": label, "shape": list(shape), "datatype": datatype}
         if item.attributes.get("binary", True):
-            buffer = _buffer(array)
+            buffer = _buffer_of(item, array)
             entry["parameters"] = {"binary_data_size": len(buffer)}
             buffers.append(buffer)
             _check_size(buffers)
@@ -379,6 +393,10 @@ def call_method(
         return True, holder
     if kind.startswith("tritonclient.") and name in ("infer", "async_infer"):
         return True, _triton_infer(holder, arguments, keywords, sent)
+    if kind.startswith("tritonclient.") and name in ("async_stream_infer", "start_stream"):
+        raise ClientError("the answers to ModelStreamInfer, which streams requests, are not predicted")
+    if kind.startswith("tritonclient.") and name in TRITON_STATUS:
+        return True, triton_status(holder, name, arguments, keywords, sent)
     if kind.startswith("ovmsclient.") and name == "predict":
         return True, _ovms_predict(holder, arguments, keywords, sent)
     if kind.startswith("openai.OpenAI") and name == "with_options":
@@ -387,6 +405,8 @@ def call_method(
         endpoint = openai_endpoint(kind, name)
         if endpoint:
             return True, openai_create(_root(holder), name, endpoint, arguments, keywords, sent)
+    if kind.startswith("langchain."):
+        return langchain_call(holder, name, arguments, keywords, sent)
     if kind.startswith(("cohere.Client", "cohere.ClientV2")):
         return True, cohere_call(holder, name, keywords, sent)
     if name == "Predict" and kind.endswith("PredictionServiceStub"):
@@ -394,11 +414,8 @@ def call_method(
     if name == "CopyFrom" and arguments and isinstance(arguments[0], Instance):
         holder.attributes.update(arguments[0].attributes)
         return True, None
-    if (
-        kind.endswith(("requests.Session", "httpx.Client", "httpx.AsyncClient", "aiohttp.ClientSession"))
-        and name in _HTTP_METHODS
-    ):
-        return True, http_call(name)(arguments, keywords, sent)
+    if kind in SESSIONS and name in (*_HTTP_METHODS, "request", "stream"):
+        return True, session_call(holder, name, arguments, keywords, sent)
     if kind == "file":
         if name in ("read", "read_bytes"):
             return True, Instance(FILE_CONTENT)
@@ -424,10 +441,10 @@ CLIENT_CALLS: dict[str, Callable[[list[Any], dict[str, Any], Requests], Any]] = 
     },
     "requests.request": http_request,
     "httpx.request": http_request,
-    "requests.Session": lambda arguments, keywords, sent: Instance("requests.Session"),
-    "httpx.Client": lambda arguments, keywords, sent: Instance("httpx.Client"),
-    "httpx.AsyncClient": lambda arguments, keywords, sent: Instance("httpx.AsyncClient"),
-    "aiohttp.ClientSession": lambda arguments, keywords, sent: Instance("aiohttp.ClientSession"),
+    "httpx.stream": http_request,
+    "aiohttp.request": http_request,
+    "requests.session": http_session("requests.Session"),
+    **{name: http_session(name) for name in SESSIONS},
     "urllib.request.Request": urllib_request,
     "urllib.request.urlopen": urlopen,
     "tritonclient.utils.np_to_triton_dtype": _np_to_triton_dtype,
@@ -441,6 +458,7 @@ CLIENT_CALLS: dict[str, Callable[[list[Any], dict[str, Any], Requests], Any]] = 
     "openai.OpenAI": openai_client,
     "openai.AsyncOpenAI": openai_client,
     **{name: cohere_client(kind) for name, kind in COHERE_CLIENTS.items()},
+    **LANGCHAIN_CALLS,
 }
 for _module in ("tritonclient.http", "tritonclient.grpc", "tritonclient.http.aio", "tritonclient.grpc.aio"):
     CLIENT_CALLS[f"{_module}.InferenceServerClient"] = _make_client(_module)

@@ -6,12 +6,11 @@ import json
 import re
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urljoin
 
 from ovms_doctor.inputs.requests.body import api_of
 from ovms_doctor.inputs.requests.multipart import FormPart, multipart_body
 from ovms_doctor.inputs.requests.python_values import (
-    FILE_CONTENT,
     MOST_ELEMENTS,
     SAMPLE_IMAGE,
     Array,
@@ -31,6 +30,8 @@ Requests = list[ClientRequest]
 _MOST_CHARACTERS = 1 << 26
 
 
+#: The clients that keep headers and a base URL.
+SESSIONS = ("requests.Session", "httpx.Client", "httpx.AsyncClient", "aiohttp.ClientSession")
 #: The content in place of a file of sound: the head of a WAV file.
 _SAMPLE_AUDIO = b"RIFF\x24\x00\x00\x00WAVEfmt "
 
@@ -96,8 +97,8 @@ def _body_of(value: Any) -> tuple[bytes, bool]:
         return value, True
     if isinstance(value, str):
         return encoded(value), NOT_KNOWN not in value
-    if isinstance(value, Instance) and value.kind == FILE_CONTENT:
-        return SAMPLE_IMAGE, False
+    if is_undetermined(value):
+        raise ClientError("the body of the request is not known")
     if isinstance(value, dict):
         # requests sends a dict in `data` as a form.
         form = _PlainValue()
@@ -228,6 +229,38 @@ def http_request(arguments: list[Any], keywords: dict[str, Any], sent: Requests)
     method = arguments[0] if arguments else keywords.get("method", "GET")
     url = arguments[1] if len(arguments) > 1 else keywords.get("url")
     return send_http(_method_of(method), url, keywords, sent)
+
+
+def http_session(kind: str) -> Callable[[list[Any], dict[str, Any], Requests], Any]:
+    """Returns the function that makes a session or client of a kind."""
+
+    def make(arguments: list[Any], keywords: dict[str, Any], sent: Requests) -> Any:
+        base_url = keywords.get("base_url", arguments[0] if arguments else None)
+        return Instance(kind, {"base_url": base_url, "headers": dict(dict_of(keywords.get("headers")))})
+
+    return make
+
+
+def session_call(
+    session: Instance, name: str, arguments: list[Any], keywords: dict[str, Any], sent: Requests
+) -> Any:
+    """Returns the result of a request with the headers and the base URL of a session."""
+    merged = dict(keywords)
+    merged["headers"] = {**dict_of(session.attributes.get("headers")), **dict_of(keywords.get("headers"))}
+    values = list(arguments)
+    position = 1 if name in ("request", "stream") else 0
+    url = merged.pop("url", values[position] if len(values) > position else None)
+    base_url = session.attributes.get("base_url")
+    if isinstance(url, str) and base_url is not None and "://" not in url:
+        if not isinstance(base_url, str):
+            raise ClientError("the base_url of the client is not known")
+        if session.kind.startswith("aiohttp."):
+            url = urljoin(base_url, url)
+        else:
+            url = f"{base_url.rstrip('/')}/{url.lstrip('/')}"
+    values[position : position + 1] = [url]
+    call = http_request if position else http_call(name)
+    return call(values, merged, sent)
 
 
 def _method_of(value: Any) -> str:

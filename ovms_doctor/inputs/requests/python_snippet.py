@@ -14,6 +14,7 @@ from ovms_doctor.inputs import DocumentError
 from ovms_doctor.inputs.requests.python_builtins import builtin_call, items_of
 from ovms_doctor.inputs.requests.python_clients import CLIENT_CALLS, call_method
 from ovms_doctor.inputs.requests.python_http import dumped
+from ovms_doctor.inputs.requests.python_langchain import CHAIN
 from ovms_doctor.inputs.requests.python_operations import (
     array_method,
     array_operation,
@@ -97,7 +98,7 @@ def parse_python(text: str) -> tuple[ClientRequest, ...]:
         snippet.run(tree.body)
     except RecursionError:
         raise DocumentError("the snippet is nested too deeply") from None
-    if not snippet.requests:
+    if not snippet.requests or (snippet.failed and not any(item.has_input for item in snippet.requests)):
         reason = snippet.failed or "it does not send a request with a client that ovms-doctor knows"
         raise DocumentError(f"the snippet cannot be evaluated: {reason}")
     return tuple(snippet.requests)
@@ -317,6 +318,10 @@ class _Snippet:
 
     def _binop(self, node: ast.BinOp) -> Any:
         left, right = self.value(node.left), self.value(node.right)
+        if isinstance(node.op, ast.BitOr) and any(
+            isinstance(value, Instance) and value.kind.startswith("langchain") for value in (left, right)
+        ):
+            return Instance(CHAIN)
         if isinstance(left, Array) or isinstance(right, Array):
             return array_operation(left, right, node.op)
         return plain_operation(left, right, node.op)

@@ -31,6 +31,9 @@ _COMMANDS: dict[str, Callable[[ShellCommand, ReadFile], ClientRequest]] = {
 }
 #: The paths that the server has.
 _SERVER_PATH = lazy_pattern(r"/(v[123](/|$)|metrics)|/(inference|tensorflow)\.")
+#: The beginning of a text with words, which is no JSON: a log, a configuration file, another program's command line.
+_OTHER_TEXT = lazy_pattern(rb"\s*(?!(?:true|false|null|NaN|Infinity)\b)[A-Za-z][\w.-]*[ \t:=]")
+_HEAD = 4096
 #: The longest command line or snippet, in bytes; a longer text is a body.
 _LONGEST_TEXT = 1 << 22
 
@@ -53,6 +56,13 @@ def read_request(data: bytes, options: ReadOptions, read_file: ReadFile) -> Clie
     command line, message or snippet.
     """
     request = _recognised(data, read_file)
+    if (
+        request.form == "json"
+        and not options.path
+        and options.api is None
+        and _OTHER_TEXT.match(data[:_HEAD])
+    ):
+        raise DocumentError("this is no request in a form that ovms-doctor reads; for a body, give --path")
     if "@" in request.address:
         # A user and a password before the host.
         request = replace(request, address=request.address.rpartition("@")[2])
@@ -100,7 +110,7 @@ def _command_requests(text: str, read_file: ReadFile) -> tuple[ClientRequest, ..
             requests.append(request)
         except DocumentError as error:
             first_error = first_error or error
-    if first_error is not None and not any(map(_has_body, requests)):
+    if first_error is not None and not any(request.has_input for request in requests):
         raise first_error
     if not requests:
         raise DocumentError("the script has no command line that sends a request")
@@ -112,16 +122,12 @@ def _first(found: tuple[ClientRequest, ...], source: str) -> ClientRequest:
     files."""
     if len(found) == 1:
         return found[0]
-    with_body = next(filter(_has_body, found), None)
-    first = with_body or next((item for item in found if _SERVER_PATH.match(item.path)), found[0])
-    note = f"The {source} sends {len(found)} requests; this is the first with a body."
-    if with_body is None:
-        note = f"The {source} sends {len(found)} requests; this is the first to a path of the server."
+    with_body = next((item for item in found if item.has_input), None)
+    at_server = next((item for item in found if _SERVER_PATH.match(item.path)), None)
+    first = with_body or at_server or found[0]
+    which = " with a body" if with_body else " to a path of the server" if at_server else ""
+    note = f"The {source} sends {len(found)} requests; this is the first{which}."
     return replace(first, notes=(*first.notes, note))
-
-
-def _has_body(request: ClientRequest) -> bool:
-    return request.method in ("POST", "")
 
 
 def _message_or_body(text: str, data: bytes) -> ClientRequest:

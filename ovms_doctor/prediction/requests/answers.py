@@ -14,13 +14,22 @@ from ovms_doctor.model.served_models import ServedInput, ServedModel, ServedMode
 from ovms_doctor.prediction.requests.binary_extension import json_length, message_of
 from ovms_doctor.prediction.requests.conversion import Converter
 from ovms_doctor.prediction.requests.generative import answer_generative
-from ovms_doctor.prediction.requests.routes import Route, find_route, path_of
+from ovms_doctor.prediction.requests.routes import Handler, Route, find_route, path_of
 from ovms_doctor.prediction.requests.statuses import StatusError, answer_with
 from ovms_doctor.prediction.requests.tfs_json import TfsJson
 from ovms_doctor.prediction.requests.validation import Need, Validator
 
 #: The largest body that the HTTP server accepts, in bytes (`setClientMaxBodySize`, since 2025.0).
 MAX_BODY = 1 << 30
+
+
+#: The handler of REST that answers as a method of gRPC does.
+_STATUS_METHODS: dict[str, Handler] = {
+    "ModelReady": "kserve ready",
+    "ModelMetadata": "kserve metadata",
+    "GetModelStatus": "tfs status",
+    "GetModelMetadata": "tfs status",
+}
 
 
 class Outcome(Struct, frozen=True):
@@ -119,14 +128,46 @@ class _Run:
         return self._infer(self.message, tfs=False)
 
     def _grpc(self, message: InferMessage) -> Outcome:
+        is_tfs = self.request.api == "TFS"
+        if is_tfs and self.release.at_least(2026, 3):
+            self.message = message if self.request.has_input else None
+            return self._unimplemented()
+        if not self.request.has_input:
+            return self._grpc_status(message)
         self.message = message
-        if self.request.api == "TFS":
-            if self.release.at_least(2026, 3):
-                return self._outcome(Answer("GRPC_UNIMPLEMENTED", "", None, "UNIMPLEMENTED"))
+        if is_tfs:
             if not message.model_name:
                 raise StatusError("MODEL_SPEC_MISSING")
             return self._infer(message, tfs=True)
         return self._infer(message, tfs=False)
+
+    def _unimplemented(self) -> Outcome:
+        return self._outcome(Answer("GRPC_UNIMPLEMENTED", "", None, "UNIMPLEMENTED"))
+
+    def _grpc_status(self, message: InferMessage) -> Outcome:
+        """Returns the answer to a method that is not an inference (kfs_grpc_inference_service.cpp)."""
+        method = self.request.path.rpartition("/")[2]
+        if method in ("ServerLive", "ServerReady", "ServerMetadata"):
+            return self._status("OK")
+        handler = _STATUS_METHODS.get(method)
+        if handler is None:
+            return self._unimplemented()
+        name, version = message.model_name, None
+        is_model = name in self.models.names or any(model.name == name for model in self.models.models)
+        if not name:
+            return self._status("MODEL_NAME_MISSING")
+        if is_model and message.model_version:
+            # The version of a pipeline or graph is not read.
+            version = self._version(message)
+        metadata = "metadata" if method == "GetModelMetadata" else ""
+        if metadata:
+            self.doubts.append("ovms-doctor does not check which metadata_field is requested")
+        outcome = self._other(Route(handler, name, version, metadata))
+        if method == "ModelReady" and outcome.answer.code.endswith("_NOT_LOADED_YET"):
+            # A servable that is not loaded is not ready, which is no error over gRPC.
+            answer = answer_with("OK", "", "gRPC", self.release)
+            return self._outcome(replace(answer, body='{"ready": false}'))
+        return outcome
 
     def _infer(self, message: InferMessage, *, tfs: bool) -> Outcome:
         model = self.model = self._find(message, tfs=tfs)

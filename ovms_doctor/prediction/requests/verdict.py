@@ -122,6 +122,7 @@ def _servable(
             return named_graph(request, release)
         if outcome.route.name:
             return outcome.route.name
+    message = message or request.message
     return message.model_name if message is not None else ""
 
 

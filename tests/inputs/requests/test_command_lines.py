@@ -169,6 +169,7 @@ def test_a_script_with_several_commands() -> None:
     request = _request(f"{downloads}curl h:1/v2/models/fc/ready")
     assert request.path == "/v2/models/fc/ready"
     assert request.notes == ("The script sends 3 requests; this is the first to a path of the server.",)
+    assert _request(downloads).notes == ("The script sends 2 requests; this is the first.",)
 
 
 def test_a_line_that_does_not_continue_the_command() -> None:
@@ -233,3 +234,22 @@ def test_what_is_not_known(text: str, reason: str) -> None:
 def test_hostile_powershell(text: str) -> None:
     with contextlib.suppress(DocumentError):
         _request(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["name: a\nmodels:\n  - b\n", "docker run openvino/model_server", "vllm bench serve --model a", "id=1"],
+)
+def test_a_text_that_is_no_request(text: str) -> None:
+    with pytest.raises(DocumentError, match="no request in a form"):
+        _request(text)
+    # It can be a body that is sent as it is.
+    assert (
+        read_request(text.encode(), ReadOptions("/v2/models/fc/infer"), FILES.__getitem__).body
+        == text.encode()
+    )
+
+
+@pytest.mark.parametrize("text", ["{'a': 1}", "true", "null ", "[1", "NaN", "", "\xff", "12", "'{}'"])
+def test_other_texts_are_bodies(text: str) -> None:
+    assert _request(text).body == text.encode()

@@ -55,6 +55,45 @@ def test_grpcurl(text: str) -> None:
     assert (request.interface, request.address, request.message.model_name) == ("gRPC", "h:1", "fc")
 
 
+@pytest.mark.parametrize(
+    ("call", "name", "version"),
+    [
+        ("h:1 inference.GRPCInferenceService/ServerLive", "", ""),
+        ('-d \'{"name": "fc", "version": "1"}\' h:1 inference.GRPCInferenceService/ModelReady', "fc", "1"),
+        ('-d \'{"name": "fc"}\' h:1 inference.GRPCInferenceService.ModelMetadata', "fc", ""),
+        (
+            '-d \'{"model_spec": {"name": "fc"}}\' h:1 tensorflow.serving.ModelService/GetModelStatus',
+            "fc",
+            "",
+        ),
+        (
+            '-d \'{"modelSpec": {"name": "fc", "version": 2}, "metadataField": ["signature_def"]}\' h:1 '
+            "tensorflow.serving.PredictionService/GetModelMetadata",
+            "fc",
+            "2",
+        ),
+        ("h:1 inference.GRPCInferenceService/RepositoryIndex", "", ""),
+        ("h:1 grpc.health.v1.Health/Check", "", ""),
+    ],
+)
+def test_other_methods_of_grpcurl(call: str, name: str, version: str) -> None:
+    request = read_request(
+        f"grpcurl -plaintext -proto a.proto {call}".encode(), ReadOptions(), FILES.__getitem__
+    )
+    assert request.message is not None
+    assert (request.message.model_name, request.message.model_version) == (name, version)
+    assert (request.interface, request.address, request.notes) == ("gRPC", "h:1", ())
+    assert not request.has_input
+
+
+def test_what_grpcurl_needs_for_this_server() -> None:
+    text = "grpcurl h:1 inference.GRPCInferenceService/ServerReady"
+    notes = read_request(text.encode(), ReadOptions(), FILES.__getitem__).notes
+    assert len(notes) == 2
+    assert "-proto or -protoset" in notes[0]
+    assert "-plaintext" in notes[1]
+
+
 def test_grpcurl_refuses_a_body_of_the_rest_api() -> None:
     text = 'grpcurl -d \'{"inputs": [{"data": [1]}]}\' h:1 inference.GRPCInferenceService/ModelInfer'
     request = read_request(text.encode(), ReadOptions(), FILES.__getitem__)
@@ -70,6 +109,11 @@ def test_grpcurl_refuses_a_body_of_the_rest_api() -> None:
         ("make_body | curl h:1/p -d @-", "a command that the shell would run"),
         ("xh POST h:1/p x=1", "a command line of xh is not read"),
         ("grpcurl -plaintext h:1 a.B/C", "the command line does not call one of"),
+        ("grpcurl -plaintext h:1 list", "the command line does not call one of"),
+        (
+            "grpcurl -d @ h:1 inference.GRPCInferenceService/ModelStreamInfer",
+            "the command line does not call one of",
+        ),
         ("grpcurl h:1 inference.GRPCInferenceService/ModelInfer", "has no message"),
         ("curl h:1/p -d 'x", "the command line is not complete"),
         ("curl -s", "has no URL"),

@@ -32,6 +32,7 @@ def test_all_recordings_exist() -> None:
             "kserve-rest-2025.4",
             "tfs-rest-2025.4",
             "grpc-2026.3",
+            "grpc-status-2026.3",
         )
     }
     assert sizes == {
@@ -42,6 +43,7 @@ def test_all_recordings_exist() -> None:
         "kserve-rest-2025.4": 60,
         "tfs-rest-2025.4": 40,
         "grpc-2026.3": 83,
+        "grpc-status-2026.3": 172,
     }
 
 
@@ -161,3 +163,14 @@ def test_answers_over_grpc(row: dict[str, Any]) -> None:
     request = ClientRequest("KServe", "gRPC", "", message=message)
     answer = answer_request(request, MANY_MODELS, parse_release("2026.3"), Facts()).answer
     assert (answer.grpc_code, answer.message) == (row["code"], row["details"])
+
+
+def test_answers_to_other_methods_of_grpc() -> None:
+    for row in recorded("grpc-status-2026.3.json.gz"):
+        message = InferMessage(row["request"].get("name", ""), row["request"].get("version", ""))
+        path = f"/inference.GRPCInferenceService/{row['call']}"
+        request = ClientRequest("KServe", "gRPC", "", path, message=message)
+        answer = answer_request(request, MANY_MODELS, parse_release("2026.3"), Facts()).answer
+        assert (answer.grpc_code, answer.message) == (row["code"], row["details"]), row
+        if row["call"] == "ModelReady" and row["code"] == "OK":
+            assert (answer.body == "") is row["ready"], row

@@ -15,6 +15,7 @@ import stat
 import subprocess
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -50,6 +51,9 @@ SERVERS = {
 SPREAD = ("tests/test_cases.py", "tests/parameters/test_recorded.py", "tests/delivery/test_pythons.py")
 #: The environment of tests/delivery/conftest.py that takes long to create.
 LIGHT = "light_installation"
+
+#: The number of parameter sets collected so far, by test function with the marker ``sample``.
+_SAMPLED: Counter[str] = Counter()
 
 #: A user that no test machine has, but whose id the image of the server uses.
 SERVER_UID = 5000
@@ -133,6 +137,7 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     """
     module = item.nodeid.partition("::")[0]
     fixtures = set(getattr(item, "fixturenames", ()))
+    _mark_slow_unless_sampled(item)
     if fixtures & ENGINES:
         item.add_marker(pytest.mark.engine)
         item.add_marker(pytest.mark.xdist_group("engine"))
@@ -143,6 +148,17 @@ def pytest_itemcollected(item: pytest.Item) -> None:
         item.add_marker(pytest.mark.xdist_group(LIGHT))
     elif module not in SPREAD:
         item.add_marker(pytest.mark.xdist_group(module))
+
+
+def _mark_slow_unless_sampled(item: pytest.Item) -> None:
+    """Applies the marker ``sample``: counts the parameter sets of each test function in the order of collection."""
+    marker = item.get_closest_marker("sample")
+    if marker is not None:
+        function = item.nodeid.partition("[")[0]
+        number = _SAMPLED[function]
+        _SAMPLED[function] += 1
+        if number % marker.kwargs["every"]:
+            item.add_marker(pytest.mark.slow)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

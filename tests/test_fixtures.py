@@ -79,12 +79,14 @@ def generate(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 @needs_openvino
 @pytest.mark.parametrize("path", GOOD)
+@pytest.mark.sample(every=4)
 def test_a_good_model_compiles_and_computes_the_layer(path: str) -> None:
     assert load(path)["answer"] == pytest.approx(ANSWER, abs=1e-6)
 
 
 @needs_openvino
 @pytest.mark.parametrize("path", BROKEN)
+@pytest.mark.sample(every=3)
 def test_a_broken_model_is_refused(path: str) -> None:
     assert BROKEN[path] in load(path)["refused"]
 

@@ -41,6 +41,7 @@ def served(document: dict[str, Any]) -> dict[str, list[int]]:
 
 @pytest.mark.needs_root
 @pytest.mark.parametrize("seed", sampled(SEEDS, lambda seed: None, every=4))
+@pytest.mark.sample(every=3)
 def test_a_healthy_repository_and_one_mistake(seed: int, public_dir: Path) -> None:
     rng = random.Random(seed)
     release = rng.choice(RELEASES)

@@ -214,6 +214,7 @@ def test_generated_files_are_current() -> None:
     assert (result.returncode, result.stderr) == (0, "")
 
 
+@pytest.mark.slow
 def test_a_page_that_is_not_current_is_named(tmp_path: Path) -> None:
     """In a copy of the project: one table was edited by hand; the text of a page is kept when the page is
     generated again."""

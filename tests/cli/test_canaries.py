@@ -239,6 +239,7 @@ def test_credentials_in_an_address(address: str, tmp_path: Path, commands: list[
         "http://CanaryUser:Canary Password@host:1",
     ],
 )
+@pytest.mark.sample(every=4)
 def test_credentials_in_a_proxy_or_endpoint(name: str, value: str, tmp_path: Path) -> None:
     environment_options = ["--env", f"{name}={value}", "--env", "AWS_SECRET_ACCESS_KEY=CanaryAws"]
     if name != "S3_ENDPOINT":
@@ -277,6 +278,7 @@ def test_credentials_in_a_proxy_or_endpoint(name: str, value: str, tmp_path: Pat
     ],
     ids=" ".join,
 )
+@pytest.mark.sample(every=4)
 def test_an_argument_that_the_server_refuses(arguments: list[str]) -> None:
     server = [*server_arguments("{}", str(MODEL)), "--port", "9000", *arguments]
     for line in (
@@ -403,6 +405,7 @@ def test_an_image_with_credentials(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.sample(every=3)
 def test_no_format_shows_a_secret(form: str, tmp_path: Path) -> None:
     arguments = as_container(PLUGIN_CONFIGS[0], tmp_path)
     assert not leaks(ovms_doctor("check", "--format", form, *arguments[1:]))
@@ -430,6 +433,7 @@ def test_a_line_that_is_explained(line: str) -> None:
 
 
 @pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.sample(every=3)
 def test_a_log_and_a_request(form: str, tmp_path: Path) -> None:
     log, request = tmp_path / "server.log", tmp_path / "request"
     log.write_text(LOG)

@@ -71,6 +71,7 @@ CASES = [
 
 @pytest.mark.needs_command("bash")
 @pytest.mark.parametrize(("arguments", "offered"), CASES, ids=lambda item: " ".join(item))
+@pytest.mark.sample(every=3)
 def test_bash(environment: dict[str, str], arguments: list[str], offered: list[str]) -> None:
     found = in_bash(environment, "ovms-doctor", *arguments)
     assert set(offered) <= set(found)

@@ -52,6 +52,7 @@ def commands(tmp_path: Path) -> dict[str, list[str]]:
 
 
 @pytest.mark.parametrize("command", ["good", "bad", "incomplete", "usage", "logs", "status", "request"])
+@pytest.mark.sample(every=4)
 def test_every_format_at_once_has_the_exit_code_of_the_text(
     command: str, commands: dict[str, list[str]], tmp_path: Path
 ) -> None:

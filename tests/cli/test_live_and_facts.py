@@ -57,6 +57,7 @@ def codes(document: dict[str, Any]) -> list[str]:
     ],
     ids=str,
 )
+@pytest.mark.sample(every=4)
 def test_arguments(arguments: list[str], expected: list[str], tmp_path: Path) -> None:
     server = ["--model_name", "dense", "--model_path", str(MODEL), "--port", "9000"]
     report = assert_same(["--", *server, *arguments], tmp_path)
@@ -88,6 +89,7 @@ ENTRY = f'"name": "m", "base_path": "{MODEL}"'
     ],
     ids=lambda value: str(value)[:60],
 )
+@pytest.mark.sample(every=3)
 def test_a_configuration_file(text: str, expected: list[str], tmp_path: Path) -> None:
     path = tmp_path / "config.json"
     path.write_text(text)

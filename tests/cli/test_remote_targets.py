@@ -105,6 +105,7 @@ class TestSecrets:
         ],
         ids=["keys", "https", "http", "socks", "endpoint", "odd"],
     )
+    @pytest.mark.sample(every=3)
     def test_in_no_output(self, more: dict[str, str], tmp_path: Path) -> None:
         arguments = ["s3://bucket/m", *environment_options({**KEYS, **more}), "--timeout", "2"]
         codes = {self.hidden("check", *arguments, *form).code for form in FORMATS}

@@ -307,6 +307,7 @@ sys.exit(code)
 """
 
 
+@pytest.mark.slow
 def test_a_large_body_needs_little_memory(metadata: Path, tmp_path: Path) -> None:
     path = tmp_path / "large.json"
     count = 10_000_000
@@ -324,6 +325,7 @@ def test_a_large_body_needs_little_memory(metadata: Path, tmp_path: Path) -> Non
     assert int(result.stderr) < 150 * 1024
 
 
+@pytest.mark.slow
 def test_bodies_that_are_not_judged(metadata: Path, tmp_path: Path) -> None:
     many = write(tmp_path, '{"inputs": [' + "[], " * 600_000 + "1]}")
     code, document = report(many, "--metadata", str(metadata))

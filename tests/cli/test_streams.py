@@ -60,6 +60,7 @@ TOO_LARGE = ('ulimit -f 0; "$@" >report', "cannot be written: File too large")
         *((command, TOO_LARGE) for command in COMMANDS[::2]),
     ],
 )
+@pytest.mark.sample(every=4)
 def test_a_full_standard_output_is_an_error(command: str, refusal: tuple[str, str], model: Path) -> None:
     line, reason = refusal
     completed = shell(line, *command.split(), cwd=model)
@@ -75,6 +76,7 @@ def test_a_full_standard_output_is_an_error(command: str, refusal: tuple[str, st
         ('ulimit -f 0; "$@"', "report", "File too large"),
     ],
 )
+@pytest.mark.sample(every=3)
 def test_an_unwritable_output_file_is_an_error(
     arguments: str, line: str, file: str, reason: str, model: Path
 ) -> None:
@@ -104,6 +106,7 @@ def test_a_file_that_cannot_be_opened_is_wrong_usage(model: Path) -> None:
         ("check m --nonsense", 2, '"$@" 2>/dev/full'),
     ],
 )
+@pytest.mark.sample(every=3)
 def test_the_document_is_written_without_the_other_streams(
     arguments: str, code: int, line: str, model: Path
 ) -> None:

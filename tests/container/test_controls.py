@@ -274,6 +274,7 @@ def check(source: Source, directory: Path, *more: str) -> Result:
 
 
 @pytest.mark.parametrize("make", HEALTHY, ids=lambda make: make.__name__)
+@pytest.mark.sample(every=3)
 def test_healthy_deployments_have_no_findings(public_dir: Path, make: Callable[[Path], Source]) -> None:
     models = repository(public_dir)
     result = check(make(models), public_dir)

@@ -133,6 +133,7 @@ def test_in_a_compose_file(public_dir: Path) -> None:
         KEYS,
     ],
 )
+@pytest.mark.sample(every=3)
 def test_an_endpoint_at_another_address(options: tuple[str, ...]) -> None:
     line = shlex.join(["docker", "run", *options, STOCK, *S3])
     result = ovms_doctor("check", "--format", "json", "--timeout", "1", "--docker-run", line)
@@ -167,6 +168,7 @@ def ports(models: tuple[str, ...], options: str, arguments: str, image: str = ST
         ("-p 9000:9000 --network bridge", "--port 9000 --rest_port 8000"),
     ],
 )
+@pytest.mark.sample(every=3)
 def test_only_grpc_is_published(options: str, arguments: str, models: tuple[str, ...]) -> None:
     result = ports(models, options, arguments)
     (finding,) = found(result, "OVD720")
@@ -189,6 +191,7 @@ def test_only_grpc_is_published(options: str, arguments: str, models: tuple[str,
         ("-p 9000:9000", "--port 9000 --rest_port 8000 --rest_bind_address 127.0.0.1"),
     ],
 )
+@pytest.mark.sample(every=3)
 def test_a_port_that_may_be_grpc_is_not_reported(
     options: str, arguments: str, models: tuple[str, ...]
 ) -> None:
@@ -276,6 +279,7 @@ def test_a_device_driver_in_an_unknown_image_is_unknown(
         ("cpu", "ours/ovms:1", ["OVD432"]),
     ],
 )
+@pytest.mark.sample(every=3)
 def test_known_facts_of_the_image(device: str, image: str, codes: list[str], models: tuple[str, ...]) -> None:
     node = ("--device", "/dev/null:/dev/dri/renderD128")
     named = ("--model_path", "/models/m", "--model_name", "m", "--port", "9000", "--target_device", device)

@@ -163,6 +163,7 @@ def hidden(*arguments: str | Path, **more: Any) -> int:
 
 
 @pytest.mark.parametrize("make", SOURCES, ids=lambda make: make.__name__)
+@pytest.mark.sample(every=3)
 def test_no_source_leaks(
     public_dir: Path, tmp_path: Path, make: Callable[[Path, Path], CommandInput]
 ) -> None:

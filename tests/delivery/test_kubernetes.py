@@ -48,6 +48,7 @@ def test_each_file_is_in_its_kustomization() -> None:
 
 @pytest.mark.parametrize("release", RELEASES)
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+@pytest.mark.sample(every=3)
 def test_valid_by_the_schema(file: Path, release: str) -> None:
     document = load(file)
     if document["kind"] == "InferenceService":

@@ -107,6 +107,7 @@ def test_a_whole_diffusion_model(stable_diffusion: Path, release: str) -> None:
         ("vae_encoder/openvino_model.xml", ("2025.4", "2026.0")),
     ],
 )
+@pytest.mark.sample(every=2)
 def test_a_part_that_is_missing(stable_diffusion: Path, name: str, releases: tuple[str, ...]) -> None:
     (stable_diffusion / name).unlink()
     for release in ("2025.4", "2026.0", "2026.3"):
@@ -356,6 +357,7 @@ def test_devices_are_unknown_for_a_directory_alone(chat: Any) -> None:
         ('device: "NPU.0" pipeline_type: LM', "2026.3", []),
     ],
 )
+@pytest.mark.sample(every=4)
 def test_settings_that_only_the_npu_accepts(
     chat: Any, options: str, release: str, expected: list[str]
 ) -> None:
@@ -398,6 +400,7 @@ def test_more_sequences_than_tokens_in_a_batch(chat: Any, options: str, expected
         ("LM_CB", True, "2026.2", ["OVD369"]),
     ],
 )
+@pytest.mark.sample(every=3)
 def test_the_type_of_a_model_with_a_talker(
     public_dir: Path, pipeline_type: str, talker: bool, release: str, expected: list[str]
 ) -> None:

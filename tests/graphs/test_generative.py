@@ -125,6 +125,7 @@ FAULTS = [
 
 
 @pytest.mark.parametrize(("task", "change", "code", "outcome"), FAULTS)
+@pytest.mark.sample(every=3)
 def test_faults(model: Any, task: str, change: Callable[[Path], None], code: str, outcome: str) -> None:
     root = model(task)
     change(root)
@@ -221,6 +222,7 @@ def test_a_chat_template_is_needed_since_2026_0(model: Any) -> None:
         ("block_size: 32", "2026.3", ["OVD361"]),
     ],
 )
+@pytest.mark.sample(every=3)
 def test_settings(model: Any, options: str, release: str, expected: list[str]) -> None:
     assert codes(check(model("text_generation", options), release=release)) == expected
 

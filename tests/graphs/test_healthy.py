@@ -145,6 +145,7 @@ def nothing(result: Result) -> None:
 
 @pytest.mark.parametrize("release", ["2025.4", "2026.3"])
 @pytest.mark.parametrize("make", HEALTHY, ids=lambda make: make.__name__)
+@pytest.mark.sample(every=4)
 def test_healthy_graphs_have_no_findings(
     public_dir: Path, make: Callable[[Path], Path], release: str
 ) -> None:
@@ -162,6 +163,7 @@ def test_healthy_graphs_have_no_findings(
 
 
 @pytest.mark.parametrize("make", HEALTHY, ids=lambda make: make.__name__)
+@pytest.mark.sample(every=3)
 def test_healthy_directories_have_no_findings(public_dir: Path, make: Callable[[Path], Path]) -> None:
     root = make(public_dir)
     if "snapshots" in root.parts:

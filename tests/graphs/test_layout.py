@@ -90,6 +90,7 @@ def test_a_graph_for_an_unknown_task() -> None:
 
 @pytest.mark.parametrize("task", list(MODELS))
 @pytest.mark.parametrize("release", ["2025.2", "2025.4", "2026.3"])
+@pytest.mark.sample(every=3)
 def test_a_model_without_a_graph_in_a_repository(
     repository: Callable[[str], Path], task: str, release: str
 ) -> None:

@@ -228,6 +228,7 @@ def exception_of(plan: GraphPlan) -> str:
 
 
 @pytest.mark.needs_root
+@pytest.mark.slow
 def test_files_that_the_user_may_not_read(public_dir: Path) -> None:
     """The process of the library drops root, as the server's does; so does the process that reads the files."""
     made: dict[str, Case] = {}

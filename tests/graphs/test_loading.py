@@ -155,6 +155,7 @@ def test_without_the_library_of_text_operations(tmp_path: Path) -> None:
         (Unavailable("it did not answer", timed_out=True), "unknown"),
     ],
 )
+@pytest.mark.sample(every=3)
 def test_consequences_of_a_load(tmp_path: Path, report: Any, verdict: str) -> None:
     plan = planned(make(tmp_path / "m"), "compile", {LoadPipeline: report})
     assert plan.verdict == verdict

@@ -69,6 +69,7 @@ pytestmark = pytest.mark.needs_root
 
 
 @pytest.mark.parametrize("release", ["2025.2", "2025.3", "2025.4", "2026.1", "2026.2", "2026.3"])
+@pytest.mark.sample(every=3)
 def test_a_second_start_serves_the_pulled_model(repository: Path, release: str) -> None:
     result = start(repository, release=release)
     # The model's chat template is in a file that 2025.2 does not read.
@@ -259,6 +260,7 @@ def test_the_image_that_converts(repository: Path, image: str, missing: bool) ->
         ("https_proxy=http://proxy.example.com:3128", None, False),
     ],
 )
+@pytest.mark.sample(every=3)
 def test_the_environment(repository: Path, variable: str, code: str | None, ends: bool) -> None:
     result = start(repository, options=("--env", variable), source="OpenVINO/Other")
     assert set(findings(result)) == ({code} if code else set()) | (set() if ends else {"OVD903"})

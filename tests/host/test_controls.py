@@ -50,6 +50,7 @@ TARGETS: dict[str, list[str]] = {
 
 
 @pytest.mark.parametrize("name", TARGETS)
+@pytest.mark.sample(every=3)
 def test_a_target(host: Path, name: str) -> None:
     arguments = [word.format(host=host) for word in TARGETS[name]]
     is_healthy(ovms_doctor("check", host / "models", "-f", "json", *arguments))
@@ -92,6 +93,7 @@ RUN_LINES: dict[str, str] = {
 
 
 @pytest.mark.parametrize("name", RUN_LINES)
+@pytest.mark.sample(every=3)
 def test_a_container_that_is_to_be_run(host: Path, name: str) -> None:
     more = RUN_LINES[name].format(host=host)
     line = f"docker run -d -p 9000:9000 -v {host}/models:/models:ro {more} {IMAGE} {' '.join(SERVES)}"

@@ -602,6 +602,7 @@ def test_any_text_is_a_container_or_not_read(line: str) -> None:
 @pytest.mark.parametrize(
     "piece", ["$(", "'", "\\", "\n", "{", "<a", "~", "-v", "$A ", "a/", "A=$A$A;", "`x", "$X"]
 )
+@pytest.mark.sample(every=4)
 def test_a_hostile_line_ends(piece: str) -> None:
     """Repeated to the maximum length of a line, no text makes the reader run without end."""
     line = "docker run " + piece * ((LONGEST_LINE - 20) // len(piece))

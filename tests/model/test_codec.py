@@ -74,6 +74,7 @@ def test_unescape_leaves_what_escape_never_writes(text: str) -> None:
 
 @settings(max_examples=300)
 @given(FACTS, st.dictionaries(TEXT, TEXT, max_size=2))
+@pytest.mark.slow
 def test_a_document_round_trips_exactly(answers: dict[Any, Any], header: dict[str, str]) -> None:
     text = codec.dump(Facts(answers), header)
     read_header, facts = codec.load(text.encode("utf-8").decode("utf-8"))

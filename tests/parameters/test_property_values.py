@@ -60,6 +60,7 @@ def test_a_refused_value(properties: dict[str, object], level: str, public_dir: 
     ],
     ids=str,
 )
+@pytest.mark.sample(every=3)
 def test_an_accepted_value(properties: dict[str, object], level: str, public_dir: Path) -> None:
     assert judge(public_dir, level, **properties) == ([], "AVAILABLE")
 

@@ -197,6 +197,7 @@ LINES = (
 
 
 @pytest.mark.needs_module("grpc_tools")
+@pytest.mark.slow
 def test_protobufs_parser_agrees(tmp_path: Path) -> None:
     """The same errors at the same positions, for texts with random insertions and deletions."""
     protoc = Protoc(tmp_path, NEWEST)

@@ -102,6 +102,7 @@ def ask(environment: dict[str, str], *arguments: str) -> None:
 
 @pytest.mark.needs_module("pycurl")
 @pytest.mark.parametrize(("environment", "variable", "kind"), CURL)
+@pytest.mark.sample(every=3)
 def test_libcurl_agrees(
     ends: tuple[Listener, Listener], environment: dict[str, str], variable: str, kind: str
 ) -> None:
@@ -120,6 +121,7 @@ def test_libcurl_agrees(
     ("environment", "variable", "kind"),
     [row for row in S3 if row[2] != "ends" and "other" not in str(row[0])],
 )
+@pytest.mark.sample(every=3)
 def test_libcurl_with_the_options_of_the_s3_client_agrees(
     ends: tuple[Listener, Listener], environment: dict[str, str], variable: str, kind: str
 ) -> None:

@@ -214,6 +214,7 @@ def report(*arguments: str | Path) -> tuple[int, dict[str, Any]]:
 
 
 @pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.__name__)
+@pytest.mark.sample(every=4)
 def test_no_name_is_in_the_redacted_facts(source: Callable[[Path], list[str | Path]], tmp_path: Path) -> None:
     arguments = source(tmp_path)
     collect(tmp_path, *arguments)

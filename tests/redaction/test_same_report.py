@@ -26,6 +26,7 @@ DATA = Path(__file__).parents[1] / "data" / "facts"
 
 @pytest.mark.needs_root
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.release}-{case.id}")
+@pytest.mark.sample(every=4)
 def test_recorded_cases(case: Case, public_dir: Path) -> None:
     options, run = predict_case(case, public_dir / "zebrafish")
     facts = run.facts

@@ -220,6 +220,7 @@ def boto3_url(bucket: str, addressing: str, anonymous: bool, **more: Any) -> str
 @pytest.mark.parametrize(
     ("bucket", "endpoint", "anonymous"), sampled(product(BUCKETS, ENDPOINTS, (True, False)), itemgetter(0), 7)
 )
+@pytest.mark.sample(every=3)
 def test_boto3_with_these_settings_uses_the_same_address(
     bucket: str, endpoint: str, anonymous: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -142,6 +142,7 @@ def difference(file: Path, data: bytes) -> str:
 
 
 @pytest.mark.parametrize("name", TEXTS)
+@pytest.mark.sample(every=3)
 def test_mutations_are_read_equally(name: str, tmp_path: Path) -> None:
     rng = random.Random(name)
     every = [TEXTS[name], *(mutated(TEXTS[name], rng) for _ in range(MUTATIONS))]

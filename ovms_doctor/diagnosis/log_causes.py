@@ -22,6 +22,7 @@ _WITH_CODE = {"port-not-opened", "custom-loader-failed"}
 #: Closing messages that have a code of their own in another context.
 _CLOSING_TEXTS = (
     "Loading main OVMS config models failed",
+    "Loading Mediapipe ",
     "Error during loading ",
     "Error during configuration ",
     "Error during layout",

@@ -219,6 +219,10 @@ class SkippedEntry(Struct, frozen=True):
     log: tuple[str, ...] = ()
     #: The wrong parameter.
     parameter: str = ""
+    #: The subconfig file of a graph that lists the entry; empty for the configuration.
+    file: str = ""
+    #: The JSON pointer of the entry in that file; empty for the configuration.
+    pointer: str = ""
 
 
 class LibraryFault(Struct, frozen=True):

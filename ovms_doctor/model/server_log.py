@@ -368,6 +368,9 @@ SUBCONFIG_NOT_JSON = Message(
     "Mediapipe: {name} graph subconfig: {path} file is not a valid JSON file. Error: {error}",
     "modelmanager.cpp (since v2023.0)",
 )
+SUBCONFIG_FAILED = Message(
+    "Loading Mediapipe {name} models from subconfig {path} failed.", "modelmanager.cpp (since v2023.0)"
+)
 GRAPH_SETTINGS = Message(
     "Starting mediapipe graph with unsupported model settings: {what}The settings should be set in "
     "subconfig.json file.",

@@ -326,11 +326,9 @@ def _add_subconfig_models(
 
     read = subconfig_models([GraphFiles(item, path) for item, path in items], deployment, facts)
     progress.notes.extend(read.notes)
-    for item, path in read.entries:
-        parsed = parse_parameters(item.entry, deployment.release, deployment.devices)
-        if parsed.exception:
-            progress.problem = end_of_reading(parsed, path, item.subconfig_pointer)
-            return
+    progress.skipped.extend(read.skipped)
+    progress.problem = read.problem
+    for item in read.entries:
         if item.entry.name in progress.names:
             progress.duplicates.append(item.entry.name)
             continue

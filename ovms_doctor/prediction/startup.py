@@ -45,7 +45,7 @@ from ovms_doctor.prediction.host import with_host
 from ovms_doctor.prediction.memory import estimate, is_killed
 from ovms_doctor.prediction.mounted_facts import MountedFacts, mounted_facts_for
 from ovms_doctor.prediction.outside_mounts import mark_outside
-from ovms_doctor.prediction.parameters.parsed import end_of_reading, parse_parameters
+from ovms_doctor.prediction.parameters.parsed import parse_parameters
 from ovms_doctor.prediction.paths import absolute, join_base_path
 from ovms_doctor.prediction.pull_arguments import pull_refusal
 from ovms_doctor.prediction.remote import with_routes
@@ -294,17 +294,11 @@ def _alone(entry: ModelEntry, deployment: Deployment, facts: Facts, planner: Mod
 
     item = ConfigEntry(entry, graph_files(entry.base_path))
     brought = subconfig_models([GraphFiles(item, model.followed.path)], deployment, facts)
-    entries, problem = [], None
-    for each, path in brought.entries:
-        parsed = parse_parameters(each.entry, deployment.release, deployment.devices)
-        if parsed.exception:
-            problem = end_of_reading(parsed, path, each.subconfig_pointer)
-            break
-        entries.append(each.entry)
-    models = plan_models(entries, deployment, facts, planner)
-    if problem is not None and assemble("single", models).outcome not in ("exits", "never_ends"):
-        return _exits("single", problem)
-    return replace(assemble("single", [*models, model]), config_notes=brought.notes)
+    models = plan_models([each.entry for each in brought.entries], deployment, facts, planner)
+    if brought.problem is not None and assemble("single", models).outcome not in ("exits", "never_ends"):
+        return _exits("single", brought.problem)
+    planned = assemble("single", [*models, model])
+    return replace(planned, config_notes=brought.notes, skipped=brought.skipped)
 
 
 def _opens_graph(entry: ModelEntry, deployment: Deployment, facts: Facts) -> bool:

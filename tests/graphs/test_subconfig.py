@@ -241,3 +241,46 @@ def test_a_low_surrogate_alone_in_a_subconfig(
     result = configured(flow.parent, "flow", release=release)
     assert ("OVD394" in codes(result)) is not is_json
     assert ("resnet" in models(result)) is is_json
+
+
+def with_parameters(**parameters: dict[str, object]) -> str:
+    """Returns a subconfig file with an entry of each name, with the parameters of each."""
+    listed = [{"config": {"name": name, "base_path": "resnet", **more}} for name, more in parameters.items()]
+    return json.dumps({"model_config_list": listed})
+
+
+@pytest.mark.parametrize("mode", ["alone", "configured"])
+def test_an_entry_with_a_wrong_parameter_is_left_out(flow: Path, public_dir: Path, mode: str) -> None:
+    (flow / "subconfig.json").write_text(with_parameters(bad={"layout": "XYZ:"}, resnet={"nireq": 2}))
+    result = single(flow) if mode == "alone" else configured(public_dir, "flow")
+    assert codes(result) == ["OVD421"]
+    assert models(result)["resnet"] == ["AVAILABLE"]
+    assert "bad" not in models(result)
+    (finding,) = [item for item in json.loads(result.out)["findings"] if item["code"] == "OVD421"]
+    assert (
+        finding["message"]
+        == f'{flow}/subconfig.json: "layout": "XYZ:": the server does not accept this value'
+    )
+    assert finding["evidence"][0]["what"] == '/model_config_list/0/config: "layout": "XYZ:"'
+    assert (
+        f"Loading Mediapipe flow models from subconfig {flow}/subconfig.json failed." in finding["server_log"]
+    )
+
+
+@pytest.mark.parametrize("mode", ["alone", "configured"])
+def test_an_unsupported_key_ends_the_list_of_its_file_only(flow: Path, public_dir: Path, mode: str) -> None:
+    key = {"plugin_config": {"NUM_STREAM": "2"}}
+    (flow / "subconfig.json").write_text(with_parameters(resnet={}, bad=key, later={}))
+    other = public_dir / "other"
+    good_model(other / "resnet" / "1")
+    (other / "graph.pbtxt").write_text(SESSION)
+    (other / "subconfig.json").write_text(with_parameters(fourth={}))
+    result = single(flow) if mode == "alone" else configured(public_dir, "flow", "other")
+    assert codes(result) == ["OVD422", "OVD417"]
+    served = {"resnet"} if mode == "alone" else {"resnet", "fourth"}
+    assert {name for name, states in models(result).items() if states == ["AVAILABLE"]} - {
+        "flow",
+        "other",
+    } == served
+    behind = next(item for item in json.loads(result.out)["findings"] if item["code"] == "OVD417")
+    assert behind["message"].startswith(f"{flow}/subconfig.json: later is never loaded")

@@ -140,6 +140,16 @@ def test_an_unknown_error_is_quoted() -> None:
     assert not result.text.splitlines()[-1].startswith("✓")
 
 
+def test_a_list_that_failed_is_no_cause_of_its_own() -> None:
+    begin = "[2026-08-21 10:00:00.000][1][modelmanager][error][modelmanager.cpp"
+    log = (
+        f"{begin}:725] Plugin config contains unsupported keys\n"
+        f"{begin}:826] Loading Mediapipe flow models from subconfig /m/flow/subconfig.json failed.\n"
+    )
+    document = _document("-", stdin=log.encode())
+    assert [finding["code"] for finding in document["findings"]] == ["OVD422"]
+
+
 def test_no_line_of_the_server(tmp_path: Path) -> None:
     path = tmp_path / "x"
     path.write_text("hello\nworld\n", "utf-8")

@@ -19,7 +19,7 @@ BEHIND_LIST_GIVEN_UP = Code(
     severity="error",
     summary="The server stops reading the list at an earlier entry, so it does not load this one",
     remedy="Correct the entry that is refused (OVD422).",
-    log=(server_log.LIST_FAILED,),
+    log=(server_log.LIST_FAILED, server_log.SUBCONFIG_FAILED),
     recovers="config_change",
     releases="Since 2022.2.",
     see_also=("OVD422",),
@@ -100,9 +100,11 @@ def check(context: Context) -> Iterator[Finding]:
     """Yields findings on repeated names, entries after the end of the list, graphs and custom loaders."""
     for name in context.plan.duplicates:
         yield _duplicate(context, name)
-    aborting = next((item for item in context.plan.skipped if item.reason == "aborts"), None)
+    aborting: SkippedEntry | None = None
     for item in context.plan.skipped:
-        if item.reason == "after_abort" and aborting is not None:
+        if item.reason == "aborts":
+            aborting = item
+        elif item.reason == "after_abort" and aborting is not None:
             yield _after(context, item, aborting)
         elif item.reason in ("occupied", "duplicate"):
             yield _graph(context, item)
@@ -126,16 +128,27 @@ def _duplicate(context: Context, name: str) -> Finding:
 
 
 def _after(context: Context, item: SkippedEntry, aborting: SkippedEntry) -> Finding:
+    description = "comes after the entry that is refused"
+    position = item.file or locate(context, item.entry.pointer)
+    evidence = config_evidence(context, item.entry.pointer, description)
+    list_failed = server_log.LIST_FAILED()
+    log = tuple(line for line in aborting.log if line == list_failed)
+    if item.file:
+        # The positions that are known are those of the configuration file.
+        evidence, log = (
+            (Evidence(f"{item.pointer}: {description}", "read of the configuration"),),
+            aborting.log[-1:],
+        )
     return context.finding(
         BEHIND_LIST_GIVEN_UP,
-        f"{locate(context, item.entry.pointer)}: {item.entry.name} is never loaded, because the server stops "
-        f"reading the list at {aborting.entry.name}",
+        f"{position}: {item.entry.name} is never loaded, because the server stops reading the list at "
+        f"{aborting.entry.name}",
         model=item.entry.name,
-        path=context.plan.config_path,
+        path=item.file or context.plan.config_path,
         detail="This entry is valid. Nothing is served under this name.",
-        log=(server_log.LIST_FAILED(),) if server_log.LIST_FAILED() in aborting.log else (),
-        at=item.entry.pointer,
-        evidence=config_evidence(context, item.entry.pointer, "comes after the entry that is refused"),
+        log=log,
+        at=None if item.file else item.entry.pointer,
+        evidence=evidence,
         recovers="config_change",
         causes=(CausedBy("OVD422", any_model=True),),
     )

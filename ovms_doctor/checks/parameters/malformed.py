@@ -132,8 +132,13 @@ def finding_on_entry(context: Context, skipped: SkippedEntry) -> Finding:
     key = key_in(skipped.log[0]) if aborts and skipped.log else ""
     parameter_text = show_parameter(entry, skipped.parameter, key=key)
     position, evidence, at = locate_parameter(context, entry, skipped.parameter, key)
+    if skipped.file:
+        # The positions that are known are those of the configuration file.
+        position = f"{skipped.file}: "
+        evidence = (Evidence(f"{skipped.pointer}: {parameter_text}", "read of the configuration"),)
+    rest = "any entry after it in this file" if skipped.file else "any entry after it"
     detail = (
-        "The server loads neither this entry nor any entry after it. It starts and answers “ready”."
+        f"The server loads neither this entry nor {rest}. It starts and answers “ready”."
         if aborts
         else (
             "The server does not load this entry. It starts and answers “ready”, but does not serve this "
@@ -145,7 +150,7 @@ def finding_on_entry(context: Context, skipped: SkippedEntry) -> Finding:
         f"{position}{parameter_text}: "
         + ("the device has no such property" if aborts else "the server does not accept this value"),
         model=entry.name,
-        path=context.plan.config_path,
+        path=skipped.file or context.plan.config_path,
         detail=detail,
         log=skipped.log,
         at=at,

@@ -7,15 +7,18 @@ first existing file that lists no models ends the reading for all later graphs; 
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from ovms_doctor.model import server_log
 from ovms_doctor.model.deployment import Deployment
 from ovms_doctor.model.facts import Facts, FileContent, PathStatus, ReadFile, StatPath
-from ovms_doctor.model.plan_problems import ConfigNote
+from ovms_doctor.model.plan_problems import ConfigNote, SkippedEntry, StartProblem
 from ovms_doctor.prediction.config.reading import ConfigEntry, Subconfig, read_subconfig
+from ovms_doctor.prediction.parameters.parsed import end_of_reading, parse_parameters
 from ovms_doctor.prediction.paths import absolute, join_base_path
 
 _LIMIT = 16 << 20
@@ -34,10 +37,25 @@ class GraphFiles(Struct, frozen=True):
 class SubconfigModels(Struct, frozen=True):
     """The result of reading the subconfig files."""
 
-    #: The models, each with the file that lists it.
-    entries: tuple[tuple[ConfigEntry, str], ...] = ()
+    #: The models that the server tries to load, in its order; of equal names all.
+    entries: tuple[ConfigEntry, ...] = ()
+    #: The entries that it leaves out because of a parameter.
+    skipped: tuple[SkippedEntry, ...] = ()
+    #: Why the process ends after the last of the models; None if it does not.
+    problem: StartProblem | None = None
     #: The notes on files that are not read.
     notes: tuple[ConfigNote, ...] = ()
+
+
+class _File(Struct, frozen=True):
+    """A subconfig file that was read."""
+
+    #: The name of the graph.
+    graph: str
+    #: The path as the server opens it.
+    path: str
+    #: The listed models.
+    entries: tuple[ConfigEntry, ...]
 
 
 def graph_base(item: ConfigEntry, path: str) -> str:
@@ -53,7 +71,7 @@ def graph_base(item: ConfigEntry, path: str) -> str:
 
 def subconfig_models(graphs: Sequence[GraphFiles], deployment: Deployment, facts: Facts) -> SubconfigModels:
     """Returns the models of all graphs, in the server's order. Raises FactsMissingError."""
-    entries: list[tuple[ConfigEntry, str]] = []
+    files: list[_File] = []
     notes: list[ConfigNote] = []
     ended: tuple[str, Subconfig] | None = None
     for graph in graphs:
@@ -68,13 +86,42 @@ def subconfig_models(graphs: Sequence[GraphFiles], deployment: Deployment, facts
                 notes.append(ConfigNote("subconfig_skipped", pointer, path, name, other=ended[0]))
             continue
         if isinstance(reading, tuple):
-            entries += ((entry, path) for entry in reading)
+            files.append(_File(name, path, reading))
             continue
         ended = path, reading
         if reading.reason == "not_json" and posixpath.basename(path) != _MODEL_MESH:
             line = server_log.SUBCONFIG_NOT_JSON(name=name, path=path, error=reading.message)
             notes.append(ConfigNote("subconfig_not_json", pointer, path, name, (line,), reading.message))
-    return SubconfigModels(tuple(entries), tuple(notes))
+    return replace(_models(files, deployment), notes=tuple(notes))
+
+
+def _models(files: Iterable[_File], deployment: Deployment) -> SubconfigModels:
+    """Applies the same ``loadModels`` as for config.json to each file: an entry with a wrong parameter is left out, and
+    one with an unsupported key of plugin_config ends the list of its file."""
+    entries: list[ConfigEntry] = []
+    skipped: list[SkippedEntry] = []
+    for file in files:
+        failed = server_log.SUBCONFIG_FAILED(name=file.graph, path=file.path)
+        for index, item in enumerate(file.entries):
+            entry, pointer = item.entry, item.subconfig_pointer
+            parsed = parse_parameters(entry, deployment.release, deployment.devices)
+            if parsed.exception:
+                problem = end_of_reading(parsed, file.path, pointer)
+                return SubconfigModels(tuple(entries), tuple(skipped), problem)
+            refusal = parsed.problem or parsed.abort
+            if refusal is None:
+                entries.append(item)
+                continue
+            reason: Literal["refused", "aborts"] = "refused" if parsed.problem is not None else "aborts"
+            log = (*refusal.log, failed)
+            skipped.append(SkippedEntry(entry, reason, refusal.status, log, parsed.at, file.path, pointer))
+            if reason == "aborts":
+                skipped += (
+                    SkippedEntry(later.entry, "after_abort", file=file.path, pointer=later.subconfig_pointer)
+                    for later in file.entries[index + 1 :]
+                )
+                break
+    return SubconfigModels(tuple(entries), tuple(skipped))
 
 
 def _open(graph: GraphFiles, deployment: Deployment, facts: Facts) -> tuple[str, bytes] | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ovms_doctor.checks.context import Context
 from ovms_doctor.model.config_positions import LineColumn
 from ovms_doctor.model.findings import Evidence
+from ovms_doctor.model.plan_problems import SkippedEntry
 
 
 def argument_position(context: Context, option: str | None) -> str | None:
@@ -33,3 +34,9 @@ def config_evidence(context: Context, pointer: str, text: str) -> tuple[Evidence
     """Returns ``text`` as evidence, with the line and column of a JSON pointer if they are known."""
     position = context.position(pointer)
     return (Evidence(f"{position}: {text}" if position else text, "read of the configuration"),)
+
+
+def subconfig_evidence(entry: SkippedEntry, text: str) -> tuple[Evidence, ...]:
+    """Returns ``text`` as evidence, with the JSON pointer of the entry: the positions that are known are those of the
+    configuration file, not of a subconfig file."""
+    return (Evidence(f"{entry.pointer}: {text}", "read of the configuration"),)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from ovms_doctor.checks.configuration.libraries import custom_loader
 from ovms_doctor.checks.context import Context
-from ovms_doctor.checks.positions import config_evidence, locate
+from ovms_doctor.checks.positions import config_evidence, locate, subconfig_evidence
 from ovms_doctor.model import server_log
 from ovms_doctor.model.codes import ALL_RELEASES, Code, Example
 from ovms_doctor.model.findings import CausedBy, Evidence, Finding
@@ -129,16 +129,14 @@ def _duplicate(context: Context, name: str) -> Finding:
 
 def _after(context: Context, item: SkippedEntry, aborting: SkippedEntry) -> Finding:
     description = "comes after the entry that is refused"
-    position = item.file or locate(context, item.entry.pointer)
-    evidence = config_evidence(context, item.entry.pointer, description)
-    list_failed = server_log.LIST_FAILED()
-    log = tuple(line for line in aborting.log if line == list_failed)
     if item.file:
-        # The positions that are known are those of the configuration file.
-        evidence, log = (
-            (Evidence(f"{item.pointer}: {description}", "read of the configuration"),),
-            aborting.log[-1:],
-        )
+        position, evidence = item.file, subconfig_evidence(item, description)
+        log = aborting.log[-1:]
+    else:
+        position = locate(context, item.entry.pointer)
+        evidence = config_evidence(context, item.entry.pointer, description)
+        list_failed = server_log.LIST_FAILED()
+        log = tuple(line for line in aborting.log if line == list_failed)
     return context.finding(
         BEHIND_LIST_GIVEN_UP,
         f"{position}: {item.entry.name} is never loaded, because the server stops reading the list at "

@@ -10,7 +10,7 @@ from ovms_doctor.checks.parameters.text import (
     show_plugin_config,
     show_value,
 )
-from ovms_doctor.checks.positions import argument_position, with_position
+from ovms_doctor.checks.positions import argument_position, subconfig_evidence, with_position
 from ovms_doctor.model import server_log
 from ovms_doctor.model.codes import Code, Example
 from ovms_doctor.model.findings import Evidence, Finding, Step
@@ -133,9 +133,7 @@ def finding_on_entry(context: Context, skipped: SkippedEntry) -> Finding:
     parameter_text = show_parameter(entry, skipped.parameter, key=key)
     position, evidence, at = locate_parameter(context, entry, skipped.parameter, key)
     if skipped.file:
-        # The positions that are known are those of the configuration file.
-        position = f"{skipped.file}: "
-        evidence = (Evidence(f"{skipped.pointer}: {parameter_text}", "read of the configuration"),)
+        position, evidence = f"{skipped.file}: ", subconfig_evidence(skipped, parameter_text)
     rest = "any entry after it in this file" if skipped.file else "any entry after it"
     detail = (
         f"The server loads neither this entry nor {rest}. It starts and answers “ready”."

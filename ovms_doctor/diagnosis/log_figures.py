@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import TypedDict
 
 from ovms_doctor.checks.logs.figures import (
     GENERATION_CACHE_FULL,
@@ -16,7 +17,7 @@ from ovms_doctor.explain.index import CodeEntry, codes
 from ovms_doctor.explain.search import explain
 from ovms_doctor.model.codes import Code
 from ovms_doctor.model.findings import Confidence, Evidence, Finding, Occurrences, Remedy, Severity, Subject
-from ovms_doctor.model.log import LogSummary, RequestStatistics, ServableHistory
+from ovms_doctor.model.log import LogProblem, LogSummary, RequestStatistics, ServableHistory
 
 #: The number of requests, and the share of failures among them, from which on refused requests are a finding.
 _REQUESTS, _FAILED = 20, 0.25
@@ -24,6 +25,8 @@ _REQUESTS, _FAILED = 20, 0.25
 _WAIT_SHARE, _WAIT_MS = 0.5, 1.0
 #: The share of the inference time from which on one servable slows the others.
 _MOST_OF_THE_TIME = 0.8
+#: The most codes of possible causes in a sentence.
+_CAUSES = 8
 
 
 def figure_findings(log: LogSummary) -> Iterator[Finding]:
@@ -149,24 +152,57 @@ def _loading_at_end(log: LogSummary) -> Iterator[Finding]:
             )
 
 
-def load_unexplained(servable: ServableHistory) -> Finding:
-    """Returns the finding on a servable that does not load for a reason that is not in the log."""
+def load_unexplained(
+    servable: ServableHistory, problem: LogProblem | None = None, causes: Sequence[CodeEntry] = ()
+) -> Finding:
+    """Returns the finding on a servable that does not load for a reason that is not in the log. ``problem``: the
+    message that ends the load, whose status these causes have."""
     return _finding(
         LOAD_FAILS_UNEXPLAINED,
         f"{servable.name} does not load, and the log does not contain the reason.",
         servable=servable.name,
         version=servable.version,
-        evidence=f"line {servable.since_line:,}: {servable.state} {servable.error_code}",
+        evidence=f"line {servable.since_line:,}: {servable.state} {servable.error_code}"
+        if servable.state
+        else "",
+        **_status(problem, causes),
     )
 
 
-def start_unexplained(line: int, at: str | None) -> Finding:
-    """Returns the finding on a start that ended in ``line``, for a reason that is not in the log."""
+def start_unexplained(
+    line: int, at: str | None, problem: LogProblem | None = None, causes: Sequence[CodeEntry] = ()
+) -> Finding:
+    """Returns the finding on a start that ended in ``line``, for a reason that is not in the log. ``problem``: the
+    message that ends the start, whose status these causes have."""
+    shown = _status(problem, causes)
+    shown.setdefault("occurrences", Occurrences(1, at, at, line, line))
     return _finding(
         START_FAILS_UNEXPLAINED,
         "The server exits, and nothing in the log is recognised as the reason.",
-        occurrences=Occurrences(1, at, at, line, line),
+        **shown,
     )
+
+
+class _Status(TypedDict, total=False):
+    """The parts of a finding that a message with the status of a class of causes gives."""
+
+    detail: str
+    log: tuple[str, ...]
+    occurrences: Occurrences
+
+
+def _status(problem: LogProblem | None, causes: Sequence[CodeEntry]) -> _Status:
+    if problem is None:
+        return {}
+    names = ", ".join(cause.code for cause in causes[:_CAUSES])
+    rest = f" and {len(causes) - _CAUSES} more" if len(causes) > _CAUSES else ""
+    return {
+        "detail": f"The status in the last message is that of {names}{rest}: the message before it names the cause.",
+        "log": (problem.text,),
+        "occurrences": Occurrences(
+            problem.count, problem.first_at, problem.last_at, problem.first_line, problem.last_line
+        ),
+    }
 
 
 def _finding(
@@ -180,6 +216,7 @@ def _finding(
     confidence: Confidence = "high",
     severity: Severity | None = None,
     log: tuple[str, ...] = (),
+    detail: str = "",
 ) -> Finding:
     entry = codes()[code.code]
     return Finding(
@@ -189,6 +226,7 @@ def _finding(
         confidence=confidence,
         subject=Subject(model=servable, version=version),
         message=message,
+        detail=detail,
         evidence=(Evidence(evidence, "log"),) if evidence else (),
         server_log=log,
         recovers=entry.recovers,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from ovms_doctor.checks.logs.figures import LOAD_FAILS_UNEXPLAINED, START_FAILS_UNEXPLAINED
 from ovms_doctor.diagnosis.log_causes import (
@@ -59,7 +59,7 @@ def diagnose(
     servable_codes = []
     for servable, numbers in zip(log.servables, causes, strict=True):
         servable_codes.append(groups.of_servable(servable, numbers))
-    ended_by = [groups.of_start(index) for index in range(len(log.starts))]
+    ended_by = [groups.of_start(index, servable_codes) for index in range(len(log.starts))]
     groups.add_the_rest()
     findings = [*groups.findings(), *figure_findings(log)]
     order = {severity: index for index, severity in enumerate(SEVERITIES)}
@@ -119,14 +119,16 @@ class _Groups:
         found = [self._add(number, servable).entry.code for number in numbers]
         if found or not servable.failing:
             return tuple(dict.fromkeys(found)) if bad else ()
-        # Only the closing message is left: its status suggests a class of causes.
+        # Only the closing message is left: its status is that of a class of causes.
         for number in servable.problems:
-            meaning = self._meanings[number]
-            entries = meaning.noted_codes or tuple(entry for entry, _ in meaning.codes)
+            entries = self._suggested(number)
+            if len(entries) == 1:
+                return (self._add_suggested(number, servable, entries[0]),)
             if entries:
-                group = self._add(number, servable, entry=entries[0], others=entries[1:])
-                group.confidence = "low"
-                return (group.entry.code,)
+                self._add_unexplained(
+                    load_unexplained(servable, self._log.problems[number], entries), entries
+                )
+                return (LOAD_FAILS_UNEXPLAINED.code,)
         if any(not self._meanings[number].known for number in servable.problems):
             return ()
         if (self._log.starts and self._log.starts[servable.start].from_beginning) or servable.problems:
@@ -134,8 +136,9 @@ class _Groups:
             return (LOAD_FAILS_UNEXPLAINED.code,)
         return ()
 
-    def of_start(self, index: int) -> str | None:
-        """Returns the code of the cause that ended a start; adds a finding for it."""
+    def of_start(self, index: int, servable_codes: Sequence[tuple[str, ...]]) -> str | None:
+        """Returns the code of the cause that ended a start; adds a finding for it. ``servable_codes``: the causes of
+        each servable."""
         start = self._log.starts[index]
         if start.ended != "exit":
             return None
@@ -155,10 +158,34 @@ class _Groups:
         meaning = self._meanings[number]
         if meaning.is_cause:
             return self._add(number, None).entry.code
-        entries = meaning.noted_codes or tuple(entry for entry, _ in meaning.codes)
-        group = self._add(number, None, entry=entries[0], others=entries[1:])
+        entries = self._suggested(number)
+        if len(entries) == 1:
+            return self._add_suggested(number, None, entries[0])
+        if any(
+            servable.start == index and LOAD_FAILS_UNEXPLAINED.code in found
+            for servable, found in zip(self._log.servables, servable_codes, strict=True)
+        ):
+            return LOAD_FAILS_UNEXPLAINED.code
+        problem = self._log.problems[number]
+        unexplained = start_unexplained(problem.last_line, problem.last_at, problem, entries)
+        self._add_unexplained(unexplained, entries)
+        return START_FAILS_UNEXPLAINED.code
+
+    def _suggested(self, number: int) -> tuple[CodeEntry, ...]:
+        """Returns the codes of the causes that a message without a cause suggests by its status."""
+        meaning = self._meanings[number]
+        return meaning.noted_codes or tuple(entry for entry, _ in meaning.codes)
+
+    def _add_suggested(self, number: int, servable: ServableHistory | None, entry: CodeEntry) -> str:
+        """Adds the finding for the only cause that a message suggests, and returns its code."""
+        group = self._add(number, servable, entry=entry)
         group.confidence = "low"
         return group.entry.code
+
+    def _add_unexplained(self, finding: Finding, entries: tuple[CodeEntry, ...]) -> None:
+        """Adds a finding without a cause. ``entries``: the causes that it can have."""
+        self._extra.append(finding)
+        self.candidates[finding.fingerprint] = (finding.code, *(entry.code for entry in entries))
 
     def add_the_rest(self) -> None:
         """Adds causes that led to no state: warnings, and errors while requests run."""

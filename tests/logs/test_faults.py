@@ -321,3 +321,57 @@ def test_meaningless_field_names_are_not_quoted() -> None:
     text = "Libgit2 clone error: -1 message: unexpected http status code: 401"
     _, findings = diagnose(read(f"{start()}\n{record(text, level='error')}\n".encode()))
     assert "error2" not in findings[0].detail
+
+
+def _closing(status: str, *, begin: str = "") -> bytes:
+    text = f"Error occurred while loading model: m; version: 1; error: {status}"
+    return (begin + record(text, level="error") + "\n").encode()
+
+
+@pytest.mark.parametrize("begin", ["", start() + "\n"])
+def test_a_status_of_many_causes_is_not_taken_for_one_of_them(begin: str) -> None:
+    diagnosis, (finding,) = diagnose(read(_closing("Internal server error", begin=begin)))
+    assert finding.code == "OVD835"
+    assert diagnosis.causes == (("OVD835",),)
+    assert "OVD203, OVD301, " in finding.detail
+    # Together with check, the log confirms each of them.
+    assert {"OVD203", "OVD312"} <= set(diagnosis.candidates[finding.fingerprint])
+
+
+def test_a_status_of_one_cause_is_that_cause() -> None:
+    diagnosis, (finding,) = diagnose(read(_closing("Cannot load model with no inputs")))
+    assert (finding.code, finding.confidence) == ("OVD331", "low")
+    assert diagnosis.causes == (("OVD331",),)
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("ovms::ModelManager::Start() Error: Internal server error", "OVD836"),
+        ("ovms::ModelManager::Start() Error: Cannot load model with no inputs", "OVD331"),
+        ("Failed to start gRPC server - at 0.0.0.0:9000", "OVD802"),
+        ("Failed to start REST server - at 0.0.0.0:8000", "OVD836"),
+    ],
+)
+def test_an_excerpt_of_a_start_that_ends_is_an_exit(text: str, code: str) -> None:
+    lines = [record(text, level="error"), record("ServableManagerModule shutting down")]
+    diagnosis, findings = diagnose(read("\n".join(lines).encode()))
+    assert [item.ended for item in diagnosis.summary.starts] == ["exit"]
+    assert diagnosis.ended_by == (code,)
+    assert [finding.code for finding in findings] == [code]
+
+
+def test_a_start_is_not_explained_twice() -> None:
+    start_failed = record("ovms::ModelManager::Start() Error: Internal server error", level="error")
+    log = read(_closing("Internal server error") + start_failed.encode())
+    diagnosis, findings = diagnose(log)
+    assert diagnosis.ended_by == ("OVD835",)
+    assert [finding.code for finding in findings] == ["OVD835"]
+
+
+@pytest.mark.parametrize("line", ["Shutdown model manager", "Shutdown HTTP server", "Shutdown gRPC server"])
+def test_an_excerpt_of_a_shutdown_shows_no_state(line: str) -> None:
+    state = 'STATUS CHANGE: Version 1 of model m status change. New status: ( "state": "END", "error_code": "OK" )'
+    log = read(f"{record(line)}\n{record(state)}\n".encode())
+    assert [item.ended for item in log.starts] == ["shutdown"]
+    assert log.servables == ()

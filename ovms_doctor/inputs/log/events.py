@@ -68,24 +68,31 @@ _SUBJECTS = tuple(
 
 #: The messages below the level of a warning that this module uses, as a pattern; each ends with a group.
 RELEVANT = (
-    rb"STATUS CHANGE: ()|Serv(?:ableManagerModule (?:started|shutt)|er started on port )()|Shutting down()"
+    rb"STATUS CHANGE: ()|Serv(?:ableManagerModule (?:started|shut)|er started on port )()"
+    rb"|Shut(?:ting down|down (?:gRPC server|HTTP server|model manager))()"
     rb"|Processing (?:HTTP/REST request failed: |C-API |config reload request)()"
     rb"|Pipeline: [^\n]* state changed to: ()|Will (?:add|reload) model: ()|Loading model: ()"
-    rb"|OpenVINO (?:Model S|backe)()|Getting modelInstance or pipeline failed()|(?:GRPC|HTTP)ServerModule shutt()"
+    rb"|OpenVINO (?:Model S|backe)()|Getting modelInstance or pipeline failed()"
+    rb"|(?:GRPCServer|HTTPServer|C-API)Module shut()"
     rb"|M(?:ediapipe(?:: [^\n]* state changed to: | with requested name: )|odel name from deduced from )()"
     rb"|\[(?:servable name|Model): ()|log level: ()|model_(?:basepath|name): ()"
     rb"|A(?:ll requests: |vailable devices for Open VINO)()"
     rb"|Re(?:quest processing metrics |loading mediapipe graph: )()"
 )
 _SHUTDOWN = (
-    "ServableManagerModule shutting",
-    "GRPCServerModule shutting",
-    "HTTPServerModule shutting",
+    "ServableManagerModule shut",
+    "GRPCServerModule shut",
+    "HTTPServerModule shut",
+    "C-APIModule shut",
     "Shutting down",
+    "Shutdown gRPC server",
+    "Shutdown HTTP server",
+    "Shutdown model manager",
 )
 #: Messages after which the process always ends.
 _ENDS = lazy_pattern(
     r"will now terminate|^Error occurred in LLM executor: |^Error occurred in Omni executor: "
+    r"|^ovms::ModelManager::Start\(\) Error: |^Failed to start (?:g|G)?R(?:PC|EST) server"
 )
 _KINDS: dict[str, ServableKind] = {"Pipeline": "pipeline", "Mediapipe": "graph"}
 

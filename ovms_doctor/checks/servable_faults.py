@@ -29,8 +29,11 @@ MODELS_PATH_WRONG = Code(
     code="OVD364",
     name="models-path-wrong",
     severity="error",
-    summary="The models_path of a node does not name a directory",
-    remedy="Write the path of the model's directory, relative to the graph's base path or absolute.",
+    summary="The models_path of a node does not name a directory, or the handler_path of a Python node no file",
+    remedy=(
+        "Write the path of the model's directory or of the Python file, relative to the graph's base path or "
+        "absolute."
+    ),
     recovers="config_change",
     releases="Relative paths count from the base path, not from the directory of graph.pbtxt.",
     see_also=("OVD366",),
@@ -174,6 +177,10 @@ FAULTS: Mapping[ServableFaultKind, tuple[Code, _Sentence]] = {
         lambda fault: f"The directory {fault.path}, which models_path names, does not exist",
     ),
     "path_kind": (MODELS_PATH_WRONG, lambda fault: f"{fault.path} is neither a directory nor a GGUF file"),
+    "handler_missing": (
+        MODELS_PATH_WRONG,
+        lambda fault: f"The file {fault.path}, which handler_path names, does not exist",
+    ),
     "not_converted": (
         MODEL_NOT_CONVERTED,
         lambda fault: (
@@ -275,8 +282,8 @@ FAULTS: Mapping[ServableFaultKind, tuple[Code, _Sentence]] = {
     "side_packet": (
         GRAPH_NOT_WIRED,
         lambda fault: (
-            f"The node {fault.node} uses the side packet “{fault.subject}”, which the server does not "
-            f"have; its own is {fault.detail}"
+            f"The node {fault.node} uses the side packet “{fault.subject}”, which the server does not have"
+            + (f"; its own is {fault.detail}" if fault.detail else " and no node gives")
         ),
     ),
     "gguf": (

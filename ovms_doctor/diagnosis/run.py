@@ -187,6 +187,8 @@ _ON_THE_FILE = ("reading", "operations", "versions", "parameters", "mapping")
 
 
 def _resting_on(model: ModelPlan) -> tuple[str, ...]:
+    if model.followed is not None:
+        return ("graphs",)
     for version in model.versions:
         attempt = version.attempt
         if attempt is not None and attempt.cause is model.unknown and attempt.model_file is not None:

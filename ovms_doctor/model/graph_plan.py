@@ -36,6 +36,7 @@ class GraphProblem(Struct, frozen=True):
 
 #: Why a node's model prevents the load of the graph, or the answer to requests.
 #: - ``path_unset``, ``path_missing``, ``path_kind``: ``models_path`` is empty, does not exist, or has the wrong kind.
+#: - ``handler_missing``: the file of a Python node does not exist.
 #: - ``not_converted``: the directory contains weights that no tool has converted for OpenVINO.
 #: - ``file_missing``, ``file_damaged``, ``file_denied``: a file of the model.
 #: - ``json_invalid``: a JSON file exists and cannot be parsed.
@@ -77,6 +78,7 @@ ServableFaultKind: TypeAlias = Literal[
     "path_unset",
     "path_missing",
     "path_kind",
+    "handler_missing",
     "not_converted",
     "file_missing",
     "file_damaged",
@@ -229,7 +231,7 @@ class GraphPlan(Struct, frozen=True):
     faults: tuple[ServableFault, ...] = ()
     #: Facts that could not be collected, one sentence each.
     doubts: tuple[str, ...] = ()
-    #: The calculators of which only the names are known.
+    #: The calculators whose effect on the start is not predicted.
     unfollowed: tuple[str, ...] = ()
     #: The models that its nodes load, if they are loaded here.
     models: tuple[NodeModel, ...] = ()
@@ -250,7 +252,7 @@ class GraphPlan(Struct, frozen=True):
         for fault in self.faults:
             if fault.verdict != "requests" and fault.verdict != "advice":
                 return fault.verdict if fault.certain else "unknown"
-        return "unknown" if self.doubts else "available"
+        return "unknown" if self.doubts or self.unfollowed else "available"
 
     @property
     def status(self) -> str:

@@ -50,10 +50,10 @@ def _graph_status(model: ModelPlan) -> ModelStatus:
     graph = model.followed
     if not model.tried:
         return "bad"
-    if graph is None or (graph.unfollowed and graph.verdict == "available"):
+    if graph is None:
         return "not followed"
     if graph.verdict == "unknown":
-        return "unknown"
+        return "not followed" if graph.unfollowed and not graph.doubts else "unknown"
     # AVAILABLE with failing requests is not the expected result.
     is_expected = all(fault.kind in MINOR for fault in graph.faults)
     return "good" if graph.verdict == "available" and is_expected else "bad"
@@ -201,31 +201,30 @@ def _of_models(plan: Plan, report: Report) -> tuple[str, str]:
     warnings = _warnings(report)
     doubt = _doubt(report)
     counted = f", with {plural(warnings, 'warning')}" if warnings else ""
+    if others:
+        return OPEN, f"{_all_served(total)}{counted}{more}"
     if doubt and total:
-        return PARTLY, f"{_all_served(total)} {doubt}{counted}{more}"
+        return PARTLY, f"{_all_served(total)} {doubt}{counted}"
     if counted and total:
-        return GOOD, f"{_all_served(total)}{counted}{more}"
-    return GOOD, f"{_all_served(total, expected=True)}{more}"
+        return GOOD, f"{_all_served(total)}{counted}"
+    return GOOD, _all_served(total, expected=True)
 
 
 def _of_start(plan: Plan, report: Report, others: int) -> tuple[str, str]:
     """Returns the mark and the sentence where nothing but graphs and generative models that are not followed is served:
-    only the start of the server is known."""
-    starts = f"the server starts{_not_followed(others)}"
+    only the start of the server is known, and not even that for one that is started alone."""
+    start = "the server starts; " if plan.outcome == "serves" else ""
     obstacle = _obstacle(report)
     if obstacle:
         return BAD if report.verdict == "fail" else PARTLY, obstacle
+    subject = "graph or generative model is" if others == 1 else f"{others} graphs or generative models are"
+    later = " before it is downloaded" if plan.pull is not None else ""
+    sentence = f"{start}whether its {subject} served is not known{later}"
     if report.verdict == "fail":
-        return BAD, f"{starts}, but {_counted(report)} here"
+        return BAD, f"{sentence}, and {_counted(report)} here"
     if plan.unknown is not None:
         return OPEN, f"could not look at {plan.unknown.path}{_not_followed(others)}"
-    if report.verdict == "incomplete":
-        subject = (
-            "graph or generative model is" if others == 1 else f"{others} graphs or generative models are"
-        )
-        later = " before it is downloaded" if plan.pull is not None else ""
-        return OPEN, f"the server starts; whether its {subject} served is not known{later}"
-    return GOOD, starts
+    return OPEN, sentence
 
 
 def _not_followed(others: int) -> str:

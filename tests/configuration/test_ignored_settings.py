@@ -88,7 +88,7 @@ def test_an_empty_graph_started_alone_ends_the_process() -> None:
     node = 'node { calculator: "PassThroughCalculator" input_stream: "in" output_stream: "out" }'
     memory_files.files["/m/graph.pbtxt"] = f'input_stream: "in" output_stream: "out" {node}'
     plan, found = plan_and_findings(memory_files, SINGLE)
-    assert (plan.outcome, [item.code for item in found]) == ("serves", ["OVD121"])
+    assert (plan.outcome, [item.code for item in found]) == ("unknown", ["OVD903", "OVD121"])
 
 
 def test_a_directory_at_the_path_of_a_graph_is_not_a_graph() -> None:

@@ -16,7 +16,7 @@ GRAPH_NOT_FOLLOWED = Code(
     code="OVD121",
     name="graph-not-followed",
     severity="info",
-    summary="A graph.pbtxt makes this a MediaPipe graph, which ovms-doctor does not check further",
+    summary="A graph.pbtxt makes this a MediaPipe graph with calculators whose effect is not predicted",
     remedy="If it is intended as a graph, do nothing. Otherwise move graph.pbtxt to another directory.",
     releases="Since 2025.1; before, graph.pbtxt beside model versions is ignored.",
     see_also=("OVD122",),
@@ -65,12 +65,12 @@ def check(context: Context, model: ModelPlan) -> Iterator[Finding]:
         return
     elif model.kind == "generative":
         yield _generative(context, model)
-    elif model.graph is None and model.blocked is None and model.unknown is None:
-        path = model.followed.path if model.followed is not None else ""
+    elif model.followed is not None and model.followed.verdict == "unknown":
+        graph = model.followed
         yield context.finding(
             GRAPH_NOT_FOLLOWED,
-            f"{model.entry.name} is a MediaPipe graph: the server loads "
-            f"{posixpath.basename(path) or 'graph.pbtxt'}, not a model version",
+            f"{model.entry.name} is a MediaPipe graph: the server loads {posixpath.basename(graph.path)}, not a model "
+            f"version; what {', '.join(graph.unfollowed)} does is not predicted",
             model=model.entry.name,
             path=model.entry.base_path,
         )

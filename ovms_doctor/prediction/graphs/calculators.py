@@ -35,6 +35,10 @@ class Calculator(Struct, frozen=True):
     packet_name: str = ""
     #: Optional tags of the contract, each with the first release that accepts it.
     optional: tuple[tuple[str, tuple[int, int]], ...] = ()
+    #: Whether its contract accepts any streams, and requires at least one in each direction.
+    any_streams: bool = False
+    #: Whether it is known for each node of it whether the graph loads.
+    is_followed: bool = False
 
     def is_in(self, release: Release) -> bool:
         """Whether the release's binary has it."""
@@ -116,6 +120,8 @@ CALCULATORS: tuple[Calculator, ...] = (
         (2023, 3),
         None,
         "Python",
+        side_packets=("PYTHON_NODE_RESOURCES",),
+        any_streams=True,
     ),
     Calculator(
         "PyTensorOvTensorConverterCalculator",
@@ -123,9 +129,23 @@ CALCULATORS: tuple[Calculator, ...] = (
         (2023, 3),
         None,
     ),
-    Calculator("OpenVINOInferenceCalculator", "OpenVINOInferenceCalculatorOptions", (2023, 1), None),
+    # Both open the model of the server with the first request (openvinoinferencecalculator.cc,
+    # openvinomodelserversessioncalculator.cc in OVMS's MediaPipe).
     Calculator(
-        "OpenVINOModelServerSessionCalculator", "OpenVINOModelServerSessionCalculatorOptions", (2023, 1), None
+        "OpenVINOInferenceCalculator",
+        "OpenVINOInferenceCalculatorOptions",
+        (2023, 1),
+        None,
+        side_packets=("SESSION",),
+        any_streams=True,
+        is_followed=True,
+    ),
+    Calculator(
+        "OpenVINOModelServerSessionCalculator",
+        "OpenVINOModelServerSessionCalculatorOptions",
+        (2023, 1),
+        None,
+        is_followed=True,
     ),
     Calculator("ModelAPISessionCalculator", "ModelAPIOVMSSessionCalculatorOptions", (2023, 0), (2023, 1)),
     Calculator("ModelAPISideFeedCalculator", "ModelAPIInferenceCalculatorOptions", (2023, 0), (2023, 1)),

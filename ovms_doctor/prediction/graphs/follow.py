@@ -26,6 +26,7 @@ from ovms_doctor.prediction.graphs.other_servables import (
     speech_to_text_faults,
     text_to_speech_faults,
 )
+from ovms_doctor.prediction.graphs.python_node import handler_faults
 from ovms_doctor.prediction.graphs.servables import ServableContext
 from ovms_doctor.prediction.graphs.text_generation import text_generation_faults
 from ovms_doctor.prediction.graphs.validation import Node, validate_graph
@@ -67,6 +68,8 @@ def follow_graph(name: str, path: str, base_path: str, deployment: Deployment, f
     faults: list[ServableFault] = []
     doubts: list[str] = []
     models: list[NodeModel] = []
+    if graph.message is not None and graph.problem is None:
+        faults += _sessions_without_packet(graph.message)
     # Nodes are initialised one after the other, including those before a node with a problem.
     for node in graph.nodes:
         faults += _node_faults(name, node, base_path, deployment, facts, doubts, models)
@@ -88,14 +91,40 @@ def with_graph(plan: ModelPlan, graph: GraphPlan, mode: Mode) -> ModelPlan:
     unknown = plan.unknown
     if verdict == "unknown" and graph.doubts:
         unknown = CouldNotLook(graph.path or plan.entry.base_path, graph.doubts[0])
+    elif verdict == "unknown" and graph.unfollowed:
+        unknown = CouldNotLook(graph.path, f"the effect of {', '.join(graph.unfollowed)} is not followed")
     return replace(plan, followed=graph, status=graph.status, ended=ended, unknown=unknown)
 
 
 def _unfollowed(message: GraphMessage) -> tuple[str, ...]:
-    """Returns the calculators of which only the names are known: MediaPipe's own, and Python code."""
+    """Returns the calculators whose effect on the start is not predicted: MediaPipe's own, and Python code, of which
+    only the file is examined."""
     names = dict.fromkeys(name for node in message.messages("node") for name in node.texts("calculator"))
-    known = {one.name for one in CALCULATORS if one.title in _RULES}
+    known = {one.name for one in CALCULATORS if one.is_followed or one.title in _RULES}
     return tuple(name for name in names if name not in known)
+
+
+def _sessions_without_packet(message: GraphMessage) -> Iterator[ServableFault]:
+    """Yields the fault of nodes for the inference whose side packet with the session no node gives: the graph is
+    loaded, but does not start for a request."""
+    given = {
+        text.rpartition(":")[2]
+        for node in message.messages("node")
+        for text in node.texts("output_side_packet")
+    }
+    for field in message.all("node"):
+        node = field.value
+        assert isinstance(node, GraphMessage)
+        if "OpenVINOInferenceCalculator" not in node.texts("calculator"):
+            continue
+        for text in node.texts("input_side_packet"):
+            tag, _, packet = text.partition(":")
+            if tag == "SESSION" and packet not in given:
+                name = next(iter(node.texts("name")), "OpenVINOInferenceCalculator")
+                line = f'Side packet "{packet}" is required but was not provided'
+                yield ServableFault(
+                    "side_packet", "requests", name, subject=packet, line=field.line, exception=line
+                )
 
 
 def _sessions(message: GraphMessage) -> tuple[Session, ...]:
@@ -145,6 +174,12 @@ def _node_faults(
 ) -> list[ServableFault]:
     """Returns the faults of one node, up to the first that prevents the load of the graph. The loaded models are
     added to ``models``."""
+    if node.calculator.title == "Python":
+        try:
+            return list(handler_faults(node, base_path, deployment, facts))
+        except UnavailableFileError as error:
+            doubts.append(str(error))
+            return []
     rules = _RULES.get(node.calculator.title)
     if rules is None:
         return []

@@ -248,6 +248,7 @@ def _wiring(name: str, message: GraphMessage, release: Release) -> Iterator[Grap
         own = calculator(calculator_name)
         if own is not None:
             yield from _contract(name, node, field, own, release)
+            yield from _session(name, node, field, own)
     for field in message.all("node"):
         node = field.value
         assert isinstance(node, GraphMessage)
@@ -302,14 +303,29 @@ def _contract(
                 yield _initialization(
                     name, f"The node {own.name} has no {readable_kind} with the tag {tag}", field, tag
                 )
+        if own.any_streams and kind.endswith("stream"):
+            if not node.all(kind):
+                yield _initialization(name, f"The node {own.name} has no {readable_kind}", field, own.name)
+            continue
         for item in node.all(kind) if own.side_packets else ():
             tag = str(item.value).split(":")[0]
             if ":" in str(item.value) and tag not in required and tag not in optional:
                 later = next((since for known, since in own.optional if known == tag), None)
-                reason = f"The node {own.name} does not accept a {readable_kind} with the tag {tag}"
+                article = "an" if readable_kind[0] in "io" else "a"
+                reason = f"The node {own.name} does not accept {article} {readable_kind} with the tag {tag}"
                 if later is not None:
                     reason += f" before OVMS {later[0]}.{later[1]}"
                 yield _initialization(name, reason, item, tag)
+
+
+def _session(name: str, node: GraphMessage, field: GraphField, own: Calculator) -> Iterator[GraphProblem]:
+    """Yields the problem of a node that names no model of the server (GetContract of
+    openvinomodelserversessioncalculator.cc); MediaPipe reads its options from both fields."""
+    if own.name != "OpenVINOModelServerSessionCalculator" or node.first("options") is not None:
+        return
+    options = [item for one in node.messages("node_options") for item in one.messages(own.options)]
+    if not any(text for item in options for text in item.texts("servable_name")):
+        yield _initialization(name, f"The node {own.name} has no servable_name", field, "servable_name")
 
 
 def _initialization(name: str, reason: str, field: GraphField, subject: str) -> GraphProblem:

@@ -9,6 +9,7 @@ from typing import Any
 
 from msgspec import Struct, field
 
+from ovms_doctor.inputs.engine_values import RefusedValueError, for_message
 from ovms_doctor.inputs.untyped import objects, string, table
 from ovms_doctor.model.pattern import lazy_pattern
 
@@ -61,7 +62,8 @@ def read_environment(
     container: Mapping[str, Any], manifest: ManifestObjects, namespace: str
 ) -> PodEnvironment:
     """Returns the environment: ``env`` over ``envFrom``, as the kubelet does it (makeEnvironmentVariables): of two
-    the later one counts, and ``$(NAME)`` uses the variables before it."""
+    the later one counts, and ``$(NAME)`` uses the variables before it. Raises RefusedValueError for a value that is
+    not a string, which the API server refuses."""
     made = PodEnvironment()
     for entry in objects(container, "envFrom"):
         _add_all(entry, made, manifest, namespace)
@@ -74,9 +76,10 @@ def read_environment(
         if isinstance(text, str) and text:
             expanded, unknown = expand(text, made)
             value = None if unknown else expanded
-        elif isinstance(text, bool | int | float):
-            value = _written(text)
-            made.problems.append(f"The value of {name} is not a string: Kubernetes refuses the manifest.")
+        elif text is not None and not isinstance(text, str):
+            raise RefusedValueError(
+                f"the value of {for_message(name)} in env is not a string: put it in quotes"
+            )
         elif source:
             value = _from_source(name, source, made, manifest, namespace)
         made.values.pop(name, None)
@@ -173,32 +176,36 @@ def _value(name: str, environment: PodEnvironment, displayed: bool) -> str | Non
 
 
 def read_command(
-    value: Any, environment: PodEnvironment, problems: list[str]
+    container: Mapping[str, Any], key: str, environment: PodEnvironment
 ) -> tuple[tuple[str, ...], dict[str, str]]:
-    """Returns ``command`` or ``args``, and the unknown parts: their text → the reason."""
+    """Returns the container's ``command`` or ``args``, and the unknown parts: their text → the reason.
+
+    Raises RefusedValueError for an item that is not a string: the API server does not decode such an object ("cannot
+    unmarshal number into Go struct field Container.args of type string").
+    """
     arguments: list[str] = []
     unknown: dict[str, str] = {}
+    value = container.get(key)
     for item in value if isinstance(value, list) else []:
-        if isinstance(item, str):
-            word, names = expand(item, environment, displayed=True)
-            unknown |= {f"$({name})": f"the value of {name} is not known here" for name in names}
-        elif isinstance(item, bool | int | float):
-            word = _written(item)
-            problems.append(
-                f"The argument {word} is not a string: Kubernetes refuses the manifest. Put it into quotes."
-            )
-        else:
-            problems.append("An argument is not a string: Kubernetes refuses the manifest.")
-            continue
+        if item is None:  # decoded as an empty string
+            item = ""
+        if not isinstance(item, str):
+            raise RefusedValueError(f"{key} has {_described(item)}, which is not a string: put it in quotes")
+        word, names = expand(item, environment, displayed=True)
+        unknown |= {f"$({name})": f"the value of {name} is not known here" for name in names}
         arguments.append(word)
     return tuple(arguments), unknown
 
 
-def _written(value: bool | int | float) -> str:
-    try:
-        return json.dumps(value)
-    except ValueError:  # a number of thousands of digits
-        return "***"
+def _described(value: Any) -> str:
+    if isinstance(value, bool):
+        return f"the value {json.dumps(value)}"
+    if isinstance(value, int | float):
+        try:
+            return f"the number {json.dumps(value)}"
+        except ValueError:  # a number of thousands of digits
+            return "a number"
+    return "a mapping" if isinstance(value, dict) else "a list"
 
 
 def script_variables(environment: PodEnvironment) -> dict[str, str]:

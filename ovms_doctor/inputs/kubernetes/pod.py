@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
-from ovms_doctor.inputs.engine_values import first_open_port
+from ovms_doctor.inputs.engine_values import RefusedValueError, first_open_port
 from ovms_doctor.inputs.kubernetes.documents import quantity
 from ovms_doctor.inputs.kubernetes.environment import ManifestObjects
 from ovms_doctor.inputs.untyped import objects, string, table, whole
@@ -96,19 +96,20 @@ def read_security(pod: Mapping[str, Any], container: Mapping[str, Any]) -> Secur
 
 
 def read_limits(
-    pod: Mapping[str, Any], container: Mapping[str, Any], *, live: bool, problems: list[str]
+    pod: Mapping[str, Any], container: Mapping[str, Any], *, live: bool
 ) -> tuple[ContainerLimits, tuple[str, ...]]:
     """Returns the limits, and the names of the requested devices.
 
     A pod's own limits apply if its container has none; without a request, the limit is the request too. ``live``:
-    whether it was read from the cluster, so that the defaults of the namespace (LimitRange) are included.
+    whether it was read from the cluster, so that the defaults of the namespace (LimitRange) are included. Raises
+    RefusedValueError for an amount that is not a quantity.
     """
     limits = table(container, "resources", "limits")
     requests = table(container, "resources", "requests")
     pod_limits = table(pod, "resources", "limits")
-    memory = _least(_amount(limits, "memory", problems), _amount(pod_limits, "memory", problems))
-    cpus = _least(_amount(limits, "cpu", problems), _amount(pod_limits, "cpu", problems))
-    request = _amount(requests, "memory", problems) if "memory" in requests else memory
+    memory = _least(_amount(limits, "memory"), _amount(pod_limits, "memory"))
+    cpus = _least(_amount(limits, "cpu"), _amount(pod_limits, "cpu"))
+    request = _amount(requests, "memory") if "memory" in requests else memory
     devices = []
     for name, value in {**requests, **limits}.items():
         own = "/" in name and not name.startswith(("kubernetes.io/", "requests."))
@@ -125,14 +126,15 @@ def read_limits(
     return made, tuple(devices)
 
 
-def _amount(resources: Mapping[str, Any], name: str, problems: list[str]) -> float | None:
+def _amount(resources: Mapping[str, Any], name: str) -> float | None:
     value = resources.get(name)
     if value is None:
         return None
     found = quantity(value)
     if found is None:
-        problems.append(f"The amount of {name} is not a quantity: Kubernetes refuses the manifest.")
-        return None
+        raise RefusedValueError(
+            f"the amount of {name} is not a quantity, such as {'500m' if name == 'cpu' else '2Gi'}"
+        )
     # Whole bytes are kept exact: a float has 53 bits.
     return float(found) if name == "cpu" else math.ceil(found)
 

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from ovms_doctor.inputs import DocumentError
 from ovms_doctor.inputs.command import ServerCommand, server_command
+from ovms_doctor.inputs.engine_values import RefusedValueError, for_message
 from ovms_doctor.inputs.image import release_of
 from ovms_doctor.inputs.kubernetes.documents import read_documents, refuse_template
 from ovms_doctor.inputs.kubernetes.environment import (
@@ -69,8 +70,8 @@ def read_kubernetes(text: str, *, source_name: str, container: str | None = None
     """Returns the container that runs OVMS, of a manifest (YAML or JSON, one or more documents) or of a pod in the
     output of ``kubectl get pod -o json``.
 
-    Raises DocumentError for a document that is not a manifest, or has no such container. The result's ``id`` is the
-    container's, for a pod without one the pod's uid.
+    Raises DocumentError for a document that is not a manifest, that has no such container, or that Kubernetes would
+    refuse. The result's ``id`` is the container's, for a pod without one the pod's uid.
 
     ``source_name``: the name of the file.
     ``container``: the name of the container, if several are possible.
@@ -91,7 +92,10 @@ def read_kubernetes(text: str, *, source_name: str, container: str | None = None
     pod = chosen.workload.spec
     parts = [pod.get("volumes"), pod.get("securityContext"), chosen.container, chosen.workload.name]
     refuse_template(parts, source_name)
-    return without_secrets(_read(chosen, ManifestObjects(documents), source_name, notes))
+    try:
+        return without_secrets(_read(chosen, ManifestObjects(documents), source_name, notes))
+    except RefusedValueError as error:
+        raise DocumentError(f"Kubernetes would refuse {for_message(source_name)}: {error}.") from None
 
 
 # -- the choice ----------------------------------------------------------------------------------------
@@ -204,7 +208,7 @@ def _read(chosen: _Choice, manifest: ManifestObjects, source_name: str, notes: S
         problems=problems,
     )
     problems += _filled_before(pod, mounts)
-    limits, devices = read_limits(pod, item, live=workload.from_cluster, problems=problems)
+    limits, devices = read_limits(pod, item, live=workload.from_cluster)
     security = read_security(pod, item)
     state, own_id = read_state(workload.status, chosen.name)
     problems += before_it(workload.status, pod)
@@ -262,8 +266,8 @@ def _server_command(
 
     ``command`` replaces the image's entrypoint, ``args`` its command; an empty list replaces nothing.
     """
-    command, first = read_command(item.get("command"), environment, problems)
-    arguments, second = read_command(item.get("args"), environment, problems)
+    command, first = read_command(item, "command", environment)
+    arguments, second = read_command(item, "args", environment)
     unknown = {**first, **second}
     if not workload.from_cluster:
         unknown |= placeholders((*command, *arguments))

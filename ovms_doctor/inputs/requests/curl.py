@@ -1,7 +1,8 @@
 """A curl command line as the request that curl sends (curl(1))."""
 
+from base64 import b64encode
 from collections.abc import Sequence
-from urllib.parse import quote
+from urllib.parse import quote_plus
 
 from ovms_doctor.inputs import DocumentError
 from ovms_doctor.inputs.requests.body import api_of
@@ -17,13 +18,28 @@ from ovms_doctor.inputs.requests.shell import (
 )
 from ovms_doctor.model.client_request import Api, ClientRequest
 
-#: Options with a value that do not change the request.
-_WITH_VALUE = {
-    "-o", "--output", "-m", "--max-time", "--connect-timeout", "-u", "--user", "-A", "--user-agent", "-e",
-    "--referer", "-x", "--proxy", "--cacert", "--cert", "--key", "-w", "--write-out", "-b", "--cookie", "-c",
-    "--cookie-jar", "--retry", "--resolve", "--noproxy", "-D", "--dump-header", "--interface", "--limit-rate",
-    "--retry-delay", "--unix-socket",
-}  # fmt: skip
+#: Options with a value that do not change the request (curl 8, `curl --help all`).
+_WITH_VALUE = frozenset(
+    f"--{name}"
+    for name in (
+        "abstract-unix-socket alt-svc aws-sigv4 cacert capath cert cert-type ciphers connect-timeout connect-to "
+        "continue-at cookie cookie-jar create-file-mode crlfile curves delegation dns-interface dns-ipv4-addr "
+        "dns-ipv6-addr dns-servers doh-url dump-header ech egd-file engine etag-compare etag-save "
+        "expect100-timeout ftp-account ftp-alternative-to-user ftp-method ftp-port ftp-ssl-ccc-mode "
+        "happy-eyeballs-timeout-ms haproxy-clientip hostpubmd5 hostpubsha256 hsts interface ip-tos ipfs-gateway "
+        "keepalive-cnt keepalive-time key key-type krb libcurl limit-rate local-port login-options mail-auth "
+        "mail-from mail-rcpt max-filesize max-redirs max-time netrc-file noproxy output output-dir parallel-max pass "
+        "pinnedpubkey preproxy proto proto-default proto-redir proxy proxy-cacert proxy-capath proxy-cert "
+        "proxy-cert-type proxy-ciphers proxy-crlfile proxy-header proxy-key proxy-key-type proxy-pass "
+        "proxy-pinnedpubkey proxy-service-name proxy-tls13-ciphers proxy-tlsauthtype proxy-tlspassword proxy-tlsuser "
+        "proxy-user proxy1.0 pubkey quote random-file range rate referer resolve retry retry-delay retry-max-time "
+        "sasl-authzid service-name socks4 socks4a socks5 socks5-gssapi-service socks5-hostname speed-limit speed-time "
+        "stderr telnet-option tftp-blksize time-cond tls-max tls13-ciphers tlsauthtype tlspassword tlsuser trace "
+        "trace-ascii trace-config unix-socket url-query user-agent variable vlan-priority write-out"
+    ).split()
+)
+#: The same as one letter.
+_SHORT_WITH_VALUE = frozenset("ABCDEFHKPQTUXYbcdehmortuwxyz")
 _DATA = {
     "-d": "ascii",
     "--data": "ascii",
@@ -33,7 +49,13 @@ _DATA = {
     "--data-urlencode": "urlencode",
     "--json": "json",
 }
-_SHORT_WITH_VALUE = set("XHdFoTmuAexbcwD")
+#: Options that are read.
+_READ = (
+    "-X", "--request", "-H", "--header", "--url", "-F", "--form", "-T", "--upload-file", "--form-string",
+    "--oauth2-bearer", "-u", "--user", "-K", "--config", "--request-target",
+)  # fmt: skip
+
+_BLANK = "curl ends with error 3, before it sends anything: the URL has a blank"
 
 
 def curl_request(found: ShellCommand, read_file: ReadFile) -> ClientRequest:
@@ -58,7 +80,10 @@ class _Line:
         self._json = False
         self._get = False
         self._head = False
+        self._path_as_is = False
+        self._left_out: set[str] = set()
         self._upload: bytes | None = None
+        self._upload_name = ""
         self._notes: list[str] = []
 
     def take(self, words: Sequence[str], position: int) -> int:
@@ -69,13 +94,9 @@ class _Line:
                 self._url = word
             return position + 1
         name, attached = word, None
-        if (
-            word.startswith("--")
-            and "=" in word
-            and word.partition("=")[0] in (*_DATA, "--url", "--header", "--request")
-        ):
+        if word.startswith("--") and "=" in word and word.partition("=")[0] in (*_DATA, *_READ, *_WITH_VALUE):
             name, _, attached = word.partition("=")
-        elif not word.startswith("--") and len(word) > 2:
+        elif not word.startswith("--"):
             return self._short(words, position)
         return self._option(name, attached, words, position)
 
@@ -90,10 +111,8 @@ class _Line:
         return position + 1
 
     def _option(self, name: str, attached: str | None, words: Sequence[str], position: int) -> int:
-        takes = name in _DATA or name in _WITH_VALUE or name in (
-            "-X", "--request", "-H", "--header", "--url", "-F", "--form", "-T", "--upload-file", "--form-string",
-        )  # fmt: skip
-        if not takes:
+        takes = name in _DATA or name in _WITH_VALUE or name in _READ
+        if not takes and not (len(name) == 2 and name[1] in _SHORT_WITH_VALUE):
             self._flag(name)
             return position + 1
         value = attached
@@ -110,22 +129,30 @@ class _Line:
             self._get = True
         elif name in ("-I", "--head"):
             self._head = True
+        elif name == "--path-as-is":
+            self._path_as_is = True
 
     def _value(self, name: str, value: str) -> None:
         if name in ("-X", "--request"):
-            self._method = value.upper()
+            self._method = value
         elif name in ("-H", "--header"):
             self._header(value)
         elif name == "--url":
             self._url = value
+        elif name == "--oauth2-bearer":
+            self._headers.append(("Authorization", f"Bearer {as_typed(value)}"))
+        elif name in ("-K", "--config", "--request-target"):
+            raise DocumentError(f"the option {name} of curl is not read")
         elif name in ("-F", "--form", "--form-string"):
             key, _, text = value.partition("=")
-            content = (
-                self._read_file(text[1:].partition(";")[0]) if text[:1] in ("@", "<") else as_bytes(text)
-            )
-            self._form.append((key, content, text[1:] if text[:1] == "@" else ""))
+            file = text[1:].partition(";")[0] if text[:1] in ("@", "<") and name != "--form-string" else ""
+            content = self._read_file(file) if file else as_bytes(text)
+            self._form.append((key, content, file if text[:1] == "@" else ""))
         elif name in ("-T", "--upload-file"):
             self._upload = self._read_file(value)
+            self._upload_name = value
+        elif name in ("-u", "--user"):
+            self._headers.append(("Authorization", f"Basic {b64encode(as_bytes(value)).decode()}"))
         elif name in _DATA:
             self._add(_DATA[name], value)
 
@@ -133,14 +160,16 @@ class _Line:
         name, colon, text = value.partition(":")
         if colon and text.strip():
             self._headers.append((name.strip(), as_typed(text.strip())))
+        elif colon:
+            # curl leaves out a header that it would send itself.
+            self._left_out.add(name.strip().lower())
+        elif value.endswith(";"):
+            self._headers.append((value[:-1].strip(), ""))
 
     def _add(self, kind: str, value: str) -> None:
         """Adds one piece of data. `-d @file` leaves out line ends, `--data-binary` keeps them."""
         if kind == "urlencode":
-            key, equals, text = value.partition("=")
-            self._data.append(
-                as_bytes(f"{key}{equals}" if key else "") + quote(as_bytes(text or key)).encode()
-            )
+            self._data.append(self._url_encoded(value))
             return
         if kind == "json":
             self._json = True
@@ -153,16 +182,33 @@ class _Line:
                 data = data.replace(b"\r", b"").replace(b"\n", b"").replace(b"\0", b"")
         self._data.append(data)
 
+    def _url_encoded(self, value: str) -> bytes:
+        """Returns the data of `--data-urlencode`: `text`, `name=text`, `@file` or `name@file`."""
+        key, mark, text = value, "", value
+        for letter in value:
+            if letter in "=@":
+                key, mark, text = value.partition(letter)
+                break
+        if not mark:
+            key = ""
+        refuse_unknown(text)
+        content = self._read_file(text) if mark == "@" else as_bytes(text)
+        return as_bytes(f"{key}=" if key else "") + quote_plus(content).encode()
+
     def request(self) -> ClientRequest:
         """Returns the request as curl sends it."""
         if not self._url:
             raise DocumentError("the command line has no URL")
         address, path = url_of(self._url)
+        if not self._path_as_is:
+            path = _without_dot_segments(path)
         body = (b"" if self._json else b"&").join(self._data)
         has_body = bool(self._data) and not self._get
         if self._upload is not None:
             body, has_body = self._upload, True
-        names = {name.lower() for name, _ in self._headers}
+            if path.endswith("/"):
+                path += self._upload_name.rpartition("/")[2]
+        names = {name.lower() for name, _ in self._headers} | self._left_out
         if self._form:
             # curl adds the boundary also to a type that the user gives.
             own_type = next((value for name, value in self._headers if name.lower() == "content-type"), None)
@@ -177,6 +223,8 @@ class _Line:
         elif has_body and self._upload is None and "content-type" not in names:
             self._headers.append(("Content-Type", "application/x-www-form-urlencoded"))
         method = self._method or self._default_method(has_body or bool(self._form))
+        if " " in self._url:
+            return ClientRequest("other", refusal=_BLANK, form="curl")
         api: Api = api_of(path, body)
         sent = body if has_body or self._form else b""
         return ClientRequest(
@@ -189,3 +237,19 @@ class _Line:
         if self._upload is not None:
             return "PUT"
         return "POST" if has_body else "GET"
+
+
+def _without_dot_segments(path: str) -> str:
+    """Returns a path without `/./` and `/../`, which curl removes."""
+    if "/." not in path:
+        return path
+    kept: list[str] = []
+    parts = path.split("/")[1:]
+    for index, part in enumerate(parts):
+        if part == ".." and kept:
+            kept.pop()
+        if part not in (".", ".."):
+            kept.append(part)
+        elif index == len(parts) - 1:
+            kept.append("")
+    return "/" + "/".join(kept)

@@ -8,6 +8,8 @@ from ovms_doctor.model.client_request import ClientRequest
 from ovms_doctor.model.pattern import lazy_pattern
 
 _REQUEST_LINE = lazy_pattern(rb"([A-Z]{3,10}) +(\S+)(?: +HTTP/\d(?:\.\d)?)?\r?\n")
+_CHUNK_SIZE = lazy_pattern(rb"([0-9A-Fa-f]{1,8})(?:;[^\r\n]*)?(?:\r?\n|$)")
+_LINE_END = lazy_pattern(rb"\r?\n")
 #: More than any client's headers, in bytes.
 _MOST_HEADERS = 65_536
 
@@ -33,6 +35,9 @@ def parse_http(data: bytes) -> ClientRequest:
             headers.append((name.decode("latin-1").strip(), value.decode("latin-1").strip()))
     notes = []
     by_name = {name.lower(): value for name, value in headers}
+    if "chunked" in by_name.get("transfer-encoding", "").lower():
+        # A tool that shows a request has often put the chunks together.
+        body = _joined_chunks(body) or body
     length = by_name.get("content-length", "")
     if length.isdigit():
         size = int(length[:15])
@@ -55,3 +60,22 @@ def parse_http(data: bytes) -> ClientRequest:
         tuple(notes),
         "http",
     )
+
+
+def _joined_chunks(body: bytes) -> bytes | None:
+    """Returns the content of a body in chunks (RFC 9112, 7.1); `None` for a body that is not in chunks."""
+    pieces: list[bytes] = []
+    position = 0
+    while match := _CHUNK_SIZE.match(body, position):
+        size = int(match[1], 16)
+        start = match.end()
+        if size == 0:
+            return b"".join(pieces)
+        if start + size > len(body):
+            return None
+        pieces.append(body[start : start + size])
+        end = _LINE_END.match(body, start + size)
+        if end is None:
+            return None
+        position = end.end()
+    return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from msgspec import Struct
@@ -13,10 +14,23 @@ from ovms_doctor.inputs.requests.curl import curl_request
 from ovms_doctor.inputs.requests.grpcurl import grpcurl_request
 from ovms_doctor.inputs.requests.http_message import is_http, parse_http
 from ovms_doctor.inputs.requests.httpie import httpie_request
+from ovms_doctor.inputs.requests.pasted_text import (
+    fenced_texts,
+    notebook_code,
+    without_editor_lines,
+    without_prompts,
+)
 from ovms_doctor.inputs.requests.powershell import is_powershell, parse_powershell
 from ovms_doctor.inputs.requests.protobuf_message import is_message, parse_message
 from ovms_doctor.inputs.requests.python_snippet import is_python, parse_python
-from ovms_doctor.inputs.requests.shell import ReadFile, ShellCommand, commands, program_of, python_in
+from ovms_doctor.inputs.requests.shell import (
+    ReadFile,
+    ShellCommand,
+    as_bytes,
+    commands,
+    program_of,
+    python_in,
+)
 from ovms_doctor.inputs.requests.wget import wget_request
 from ovms_doctor.model.client_request import Api, ClientRequest
 from ovms_doctor.model.pattern import lazy_pattern
@@ -31,8 +45,16 @@ _COMMANDS: dict[str, Callable[[ShellCommand, ReadFile], ClientRequest]] = {
 }
 #: The paths that the server has.
 _SERVER_PATH = lazy_pattern(r"/(v[123](/|$)|metrics)|/(inference|tensorflow)\.")
-#: The beginning of a text with words, which is no JSON: a log, a configuration file, another program's command line.
-_OTHER_TEXT = lazy_pattern(rb"\s*(?!(?:true|false|null|NaN|Infinity)\b)[A-Za-z][\w.-]*[ \t:=]")
+#: The beginnings of a JSON document, of one in the quotes of Python, and of binary content.
+_JSON = lazy_pattern(
+    rb"\s*(?:[\[{\"'\d\x00-\x08\x0e-\x1f\x7f-\xff-]"
+    rb"|(?:true|false|null|NaN|Infinity|None|True|False)\b|$)"
+)
+_COMMENT = lazy_pattern(rb"\s*(?:(?:#|//)[^\n]*|/\*.*?\*/)", re.DOTALL)
+_SINGLE_QUOTES = (
+    "cmd has no single quotes: the program receives them, and the text between them is split at its blanks. Put the "
+    'body into double quotes, with \\" in it.'
+)
 _HEAD = 4096
 #: The longest command line or snippet, in bytes; a longer text is a body.
 _LONGEST_TEXT = 1 << 22
@@ -60,7 +82,7 @@ def read_request(data: bytes, options: ReadOptions, read_file: ReadFile) -> Clie
         request.form == "json"
         and not options.path
         and options.api is None
-        and _OTHER_TEXT.match(data[:_HEAD])
+        and not _may_be_json(request.body[:_HEAD])
     ):
         raise DocumentError("this is no request in a form that ovms-doctor reads; for a body, give --path")
     if "@" in request.address:
@@ -73,13 +95,27 @@ def read_request(data: bytes, options: ReadOptions, read_file: ReadFile) -> Clie
     return replace(request, api=options.api) if options.api is not None else request
 
 
+def _may_be_json(head: bytes) -> bool:
+    """Whether a text may be a JSON document with a fault; another text is a log, a configuration file, code or the
+    command line of another program."""
+    while match := _COMMENT.match(head):
+        head = head[match.end() :]
+    return _JSON.match(head) is not None
+
+
 def _recognised(data: bytes, read_file: ReadFile) -> ClientRequest:
+    data = without_editor_lines(data)
     if is_http(data):
         return parse_http(data)
     if len(data) <= _LONGEST_TEXT:
         text = data.decode("utf-8", "surrogateescape")
+        block = _code_block(text)
+        if block is not None:
+            return _recognised(as_bytes(block), read_file)
+        text = notebook_code(data) or text
         text = python_in(text) or text
-        if is_powershell(text):
+        if is_powershell(without_prompts(text)):
+            text = without_prompts(text)
             return _first(parse_powershell(text, read_file), "script")
         if program_of(text) is not None:
             return _first(_command_requests(text, read_file), "script")
@@ -90,12 +126,26 @@ def _recognised(data: bytes, read_file: ReadFile) -> ClientRequest:
     return _body(data)
 
 
+def _code_block(text: str) -> str | None:
+    """Returns the first code block of a Markdown text that has a request; `None` if there is none, or if the text
+    itself is a script."""
+    before = text[: max(0, text.find("```"))]
+    if program_of(before) is not None or is_python(before) or is_powershell(before):
+        return None
+    for block in fenced_texts(text) if "```" in text or "~~~" in text else ():
+        data = without_editor_lines(as_bytes(block))
+        is_code = program_of(block) is not None or is_python(block) or is_powershell(without_prompts(block))
+        if is_code or is_http(data) or is_message(block) or block.lstrip()[:1] in ("{", "["):
+            return block
+    return None
+
+
 def _command_requests(text: str, read_file: ReadFile) -> tuple[ClientRequest, ...]:
     """Returns the requests of a shell script. Raises DocumentError if none of them can be read, or if one cannot and no
     other has a body."""
     requests: list[ClientRequest] = []
     first_error: DocumentError | None = None
-    for found in commands(text):
+    for found in commands(text, read_file):
         try:
             if found.program not in _COMMANDS:
                 reason = f"a command line of {found.program} is not read; give the body itself, with --path"
@@ -107,6 +157,8 @@ def _command_requests(text: str, read_file: ReadFile) -> tuple[ClientRequest, ..
                     "its options are not sent."
                 )
                 request = replace(request, notes=(*request.notes, note))
+            if found.is_windows and any("'" in word for word in found.words):
+                request = replace(request, notes=(*request.notes, _SINGLE_QUOTES))
             requests.append(request)
         except DocumentError as error:
             first_error = first_error or error

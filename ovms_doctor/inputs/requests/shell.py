@@ -7,29 +7,58 @@ import shlex
 from collections.abc import Callable, Sequence
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from ovms_doctor.inputs import DocumentError
+from ovms_doctor.inputs.requests.pasted_text import without_prompts
+from ovms_doctor.inputs.requests.shell_output import output_of
+from ovms_doctor.inputs.requests.windows_command import is_windows, windows_words
 from ovms_doctor.model.pattern import lazy_pattern
 
 #: Precedes the name of a variable that no line of the script sets, or `(` of a substituted command.
 UNKNOWN = "\ue000"
+#: Words before a command that do not change it.
+_PREFIXES = (
+    "sudo", "time", "nohup", "exec", "command", "env", "if", "elif", "while", "until", "then", "else", "do", "!", "{",
+    "(",
+)  # fmt: skip
+#: Programs that run the command in their last arguments.
+_WRAPPERS = ("docker", "podman", "kubectl", "oc", "ssh", "timeout", "watch")
 _COMMAND = lazy_pattern(
-    r"(?:^|[|;&])[ \t]*(?:[$#>] ?)?(?:[A-Za-z_]\w*=[^\s|;&]*[ \t]+)*(?:sudo[ \t]+|time[ \t]+)?"
+    r"(?:^|[|;&])[ \t]*(?:[$#>] ?)?(?:[A-Za-z_]\w*=[^\s|;&]*[ \t]+)*"
+    rf"(?:(?:{'|'.join(map(re.escape, _PREFIXES))})[ \t]+)*"
+    rf"(?:(?:{'|'.join(_WRAPPERS)})[ \t][^\n|;&]{{0,300}}?[ \t])?"
     r"(curl|grpcurl|wget|http|https|xh)(?:\.exe)?[ \t]+(?![=.(])",
     re.MULTILINE,
 )
+#: A substitution whose command sends a request.
+_TAKEN = lazy_pattern(r"(\"?)\$\([ \t]*(?=(?:curl|grpcurl|wget|https?|xh)(?:\.exe)?[ \t])")
+#: A variable with the content of a here document.
+_READ_HERE = lazy_pattern(
+    r"^[ \t]*(?:([A-Za-z_]\w*)=\"?\$\([ \t]*cat[ \t]*|read[ \t][^\n|;&<]{0,100}?\b([A-Za-z_]\w*)[ \t]*)"
+    r"<<-?[ \t]*(['\"]?)(\w+)\3[ \t]*\n(.*?)^[ \t]*\4[ \t]*$(?(1)\s*\)\"?)",
+    re.MULTILINE | re.DOTALL,
+)
+#: The escapes of `$'…'`.
+_ANSI_ESCAPE = lazy_pattern(r"\\(?:x([0-9A-Fa-f]{1,2})|u([0-9A-Fa-f]{1,4})|([0-7]{1,3})|(.))", re.DOTALL)
+_ANSI_LETTERS = {"n": "\n", "t": "\t", "r": "\r", "a": "\a", "b": "\b", "e": "\x1b", "f": "\f", "v": "\v"}
 _PYTHON = lazy_pattern(r"^(?:import|from)[ \t]+\w", re.MULTILINE)
 _HERE = lazy_pattern(r"<<-?[ \t]*(['\"]?)(\w+)\1([^\n]*)\n(.*?)^[ \t]*\2[ \t]*$", re.MULTILINE | re.DOTALL)
 _ASSIGNMENT = lazy_pattern(
-    r"^[ \t]*(?:export[ \t]+)?([A-Za-z_]\w*)=('[^']*'|\"(?:[^\"\\$`]|\\.)*\"|[^\s$`;|&'\"()]*)[ \t]*(?:;|$)",
+    r"(?:^|;|&&)[ \t]*(?:(?:export|readonly|local|declare)[ \t]+)?([A-Za-z_]\w*)="
+    r"('[^']*'|\"(?:[^\"\\]|\\.)*\"|\$\([^()\n]*\)|[^\s;|&'\"()]*)[ \t]*(?=;|&&|$)",
     re.MULTILINE,
 )
-_USE = lazy_pattern(r"\$(?:\{([A-Za-z_]\w*)\}|([A-Za-z_]\w*)|\([^()]*\))|`[^`]*`")
+#: A use of a variable or of the output of a command; of a variable, its name and the value if it is not set.
+_USE = lazy_pattern(
+    r"\$(?:\{(\w+)(?::?[-=]([^{}]*))?\}|([A-Za-z_]\w*|[\d@*#?])|\{[^{}\n]*\}|\([^()]*\))|`[^`]*`"
+)
 _WRITTEN_PYTHON = lazy_pattern(
     r"^[ \t]*(?:[$#>] )?(?:echo(?:[ \t]+-[neE]+)?|python[\d.]*[ \t]+-c)[ \t]+"
     r"(['\"])\s*((?:import|from)[ \t]+\w.*?)(?<!\\)\1[ \t]*(?:>|$)",
     re.MULTILINE | re.DOTALL,
 )
+_ANSI_QUOTED = lazy_pattern(r"\$'((?:[^'\\]|\\.)*)'", re.DOTALL)
 _MOST_HERE_DOCUMENTS = 100
 #: The most commands of a script that are read.
 _MOST_COMMANDS = 50
@@ -52,38 +81,105 @@ class ShellCommand(Struct, frozen=True):
     stdin_file: str | None = None
     #: The option with which the next line begins, which is no part of the command; empty if there is none.
     next_option: str = ""
+    #: Whether it is a command line of `cmd`.
+    is_windows: bool = False
+    #: The files that the script writes, with their content.
+    files: dict[str, str] = {}
 
 
 def program_of(text: str) -> str | None:
     """Returns the program with which a command line or script sends its first request; `None` if a text is neither."""
     if text.lstrip()[:1] in ("{", "[", '"', ""):
         return None
-    text = _without_comments(text)
+    text = _statements(text)
     match = _COMMAND.search(text)
     if match is None or _PYTHON.search(text, 0, match.start()):
         return None
     return match[1]
 
 
-def commands(text: str) -> list[ShellCommand]:
-    """Returns the commands of a script that send requests. Raises DocumentError if it cannot be parsed."""
-    text = _without_comments(text.strip())
-    known = {match[1]: _value(match[2]) for match in _ASSIGNMENT.finditer(text)}
+def commands(text: str, read_file: ReadFile | None = None) -> list[ShellCommand]:
+    """Returns the commands of a script that send requests. `read_file` returns the content of a file that it writes
+    out, as in `$(cat FILE)`. Raises DocumentError if it cannot be parsed."""
+    windows = is_windows(text)
+    text = _statements(text.strip())
+    if windows:
+        # What `echo` of cmd writes out is not what it would be as arguments.
+        words = [UNKNOWN if word == "echo" else word for word in windows_words(text)]
+        return _found(words, (), windows=True)
+    known: dict[str, str] = {}
     here_documents: list[str] = []
 
+    def expanded(use: re.Match[str]) -> str:
+        return _known(use, known, read_file)
+
     def keep(match: re.Match[str]) -> str:
-        content = match[4] if match[1] else _USE.sub(lambda use: _known(use, known), match[4])
+        content = match[4] if match[1] else _here_document(match[4], expanded)
         here_documents.append(content)
         return f"<<< {UNKNOWN}{len(here_documents) - 1}{match[3]}\n"
 
-    if text.count("<<") <= _MOST_HERE_DOCUMENTS:
-        text = _HERE.sub(keep, text)
+    def read_here(match: re.Match[str]) -> str:
+        content = match[5] if match[3] else _here_document(match[5], expanded)
+        known[match[1] or match[2]] = content.rstrip("\n")
+        return ""
+
+    few = text.count("<<") <= _MOST_HERE_DOCUMENTS
+    for match in _ASSIGNMENT.finditer(text):
+        value = _assigned(match[2], expanded)
+        if value != f"{UNKNOWN}(":
+            known[match[1]] = value
+    if few:
+        text = _HERE.sub(keep, _READ_HERE.sub(read_here, text))
     text = re.sub(r"[\\^`]\r?\n", " ", text)
-    words = _split(_expanded(text, known))
+    return _found(_split(_expanded(text, expanded)), here_documents)
+
+
+def _found(
+    words: Sequence[str], here_documents: Sequence[str], *, windows: bool = False
+) -> list[ShellCommand]:
+    files = _written_files(words, here_documents)
     return [
-        _command_at(words, start, program, here_documents)
+        replace(_command_at(words, start, program, here_documents), is_windows=windows, files=files)
         for start, program in _starts(words)[:_MOST_COMMANDS]
     ]
+
+
+def _statements(text: str) -> str:
+    """Returns a script without prompts and comments; a command whose output is taken is a statement of its own."""
+    text = without_prompts(text)
+    pieces: list[str] = []
+    position = 0
+    for match in _TAKEN.finditer(text):
+        if match.start() < position:
+            continue
+        end = _closing(text, match.end())
+        if end < 0:
+            break
+        after = end + 1
+        if match[1] and text[after : after + 1] == '"':
+            after += 1
+        pieces += [text[position : match.start()], "\n", text[match.end() : end], "\n"]
+        position = after
+    return _without_comments("".join(pieces) + text[position:])
+
+
+def _closing(text: str, position: int) -> int:
+    """Returns the position of the `)` that ends a substitution; -1 if there is none."""
+    depth, quote = 0, ""
+    while position < len(text):
+        letter = text[position]
+        if letter == "\\" and quote != "'":
+            position += 1
+        elif letter in "'\"" and quote in ("", letter):
+            quote = "" if quote else letter
+        elif letter == "(" and not quote:
+            depth += 1
+        elif letter == ")" and not quote:
+            if depth == 0:
+                return position
+            depth -= 1
+        position += 1
+    return -1
 
 
 def _command_at(
@@ -92,7 +188,7 @@ def _command_at(
     own, stdin, file = _own(words[start + 1 :], here_documents)
     before = _statement_before(words, start)
     if stdin is None and file is None and start > len(before) and words[start - len(before) - 1] == "|":
-        stdin, file = _piped(_statement_before(words, start - len(before) - 1))
+        stdin, file = _piped(_statement_before(words, start - len(before) - 1), here_documents)
     after = start + 1 + len(own)
     is_line_end = stdin is None and file is None and list(words[after : after + 1]) == ["\n"]
     following = words[after + 1] if is_line_end and after + 1 < len(words) else ""
@@ -126,7 +222,7 @@ def url_of(text: str) -> tuple[str, str]:
     url = text if "://" in text else f"http://{text}"
     match = re.match(r"[a-zA-Z][\w+.-]*://([^/?#]*)(/[^?#]*)?", url)
     address, path = (match[1], match[2] or "/") if match else ("", "/")
-    refuse_unknown(path, "the path of the URL")
+    refuse_unknown(path if match is not None and match[2] else f"{address}{path}", "the path of the URL")
     return as_typed(address), path
 
 
@@ -137,14 +233,22 @@ def as_typed(text: str) -> str:
 
 def input_of(found: ShellCommand, name: str, read_file: ReadFile) -> bytes:
     """Returns the content of a file that a command names, or of its standard input for `-`."""
-    if name != "-" or (found.stdin is None and found.stdin_file is None):
-        refuse_unknown(name)
-        return read_file(name)
+    if name not in ("-", "/dev/stdin") or (found.stdin is None and found.stdin_file is None):
+        return _file(found, name, read_file)
     if found.stdin_file is not None:
-        refuse_unknown(found.stdin_file)
-        return read_file(found.stdin_file)
+        return _file(found, found.stdin_file, read_file)
     refuse_unknown(found.stdin or "")
     return as_bytes(found.stdin or "")
+
+
+def _file(found: ShellCommand, name: str, read_file: ReadFile) -> bytes:
+    """Returns the content of a file, which the script itself may have written."""
+    refuse_unknown(name)
+    content = found.files.get(name)
+    if content is None:
+        return read_file(name)
+    refuse_unknown(content)
+    return as_bytes(content)
 
 
 def as_bytes(text: str) -> bytes:
@@ -158,20 +262,36 @@ def _without_comments(text: str) -> str:
     return stripped if _COMMAND.search(stripped) else re.sub(r"^\s*# ?", "", text)
 
 
-def _value(text: str) -> str:
+def _here_document(text: str, value_of: Callable[[re.Match[str]], str]) -> str:
+    """Returns the content of a here document whose variables the shell replaces."""
+    pieces = re.split(r"(\\[$`\\]|\\\n)", text)
+    # The escapes stand between the other parts.
+    pieces[1::2] = [piece[1:].strip("\n") for piece in pieces[1::2]]
+    pieces[::2] = [_USE.sub(value_of, piece) for piece in pieces[::2]]
+    return "".join(pieces)
+
+
+def _assigned(text: str, value_of: Callable[[re.Match[str]], str]) -> str:
+    """Returns the value that an assignment gives to a variable."""
     if text[:1] == "'":
         return text[1:-1]
-    return re.sub(r"\\([\"\\$`])", r"\1", text[1:-1]) if text[:1] == '"' else text
+    if text[:1] == '"':
+        return re.sub(r"\\([\"\\$`])", r"\1", _expanded(text, value_of)[1:-1])
+    return _USE.sub(value_of, text)
 
 
-def _known(use: re.Match[str], known: dict[str, str]) -> str:
-    name = use[1] or use[2]
-    if not name:
+def _known(use: re.Match[str], known: dict[str, str], read_file: ReadFile | None) -> str:
+    name = use[1] or use[3]
+    if name:
+        return known.get(name, f"{UNKNOWN}{name}" if use[2] is None else use[2])
+    if use[0].startswith("${"):
         return f"{UNKNOWN}("
-    return known.get(name, f"{UNKNOWN}{name}")
+    command = use[0][1:-1] if use[0].startswith("`") else use[0][2:-1]
+    output = output_of(command, read_file) if read_file is not None else None
+    return f"{UNKNOWN}(" if output is None else output
 
 
-def _expanded(text: str, known: dict[str, str]) -> str:
+def _expanded(text: str, value_of: Callable[[re.Match[str]], str]) -> str:
     """Returns the text with its variables replaced, outside single quotes."""
     pieces: list[str] = []
     position, quote = 0, ""
@@ -184,23 +304,40 @@ def _expanded(text: str, known: dict[str, str]) -> str:
         if letter in "'\"" and quote in ("", letter):
             quote = "" if quote else letter
         elif letter == "$" and not quote and text[position + 1 : position + 2] == "'":
-            # A request has few escapes in $'…'; only its quotes matter.
-            position += 1
+            quoted = _ANSI_QUOTED.match(text, position)
+            if quoted is not None:
+                pieces.append(_escaped(_ANSI_ESCAPE.sub(_ansi_letter, quoted[1])))
+                position = quoted.end()
+                continue
+        elif letter == "#" and not quote and text[position - 1 : position] in (" ", "\t"):
+            end = text.find("\n", position)
+            position = len(text) if end < 0 else end
             continue
         elif letter in "$`" and quote != "'":
             use = _USE.match(text, position)
             if use is not None:
-                value = _known(use, known)
-                pieces.append(
-                    re.sub(r'(["\\$`])', r"\\\1", value)
-                    if quote
-                    else re.sub(r"([^\w./:@%+,-])", r"\\\1", value)
-                )
+                value = value_of(use)
+                if quote:
+                    pieces.append(re.sub(r'(["\\$`])', r"\\\1", value))
+                else:
+                    # Without quotes around it, the shell splits a value at its blanks.
+                    pieces.append(" ".join(map(_escaped, re.split(r"[ \t\n]+", value))))
                 position = use.end()
                 continue
         pieces.append(letter)
         position += 1
     return "".join(pieces)
+
+
+def _escaped(text: str) -> str:
+    """Returns a text of which the shell takes every letter as it is."""
+    return re.sub(r"([^\w./:@%+,-])", r"\\\1", text)
+
+
+def _ansi_letter(escape: re.Match[str]) -> str:
+    if escape[4]:
+        return _ANSI_LETTERS.get(escape[4], escape[4] if escape[4] in "\\'\"?" else escape[0])
+    return chr(int(escape[1] or escape[2] or escape[3], 8 if escape[3] else 16))
 
 
 def _split(text: str) -> list[str]:
@@ -230,23 +367,22 @@ def _statement_before(words: Sequence[str], index: int) -> list[str]:
 
 
 def _is_prefix(word: str) -> bool:
-    return (
-        word in ("sudo", "time", "$", "#", ">", "do", "then", "!", "(") or re.match(r"\w+=", word) is not None
-    )
+    return word in (*_PREFIXES, "$", "#", ">") or re.match(r"\w+=", word) is not None
 
 
 def _starts(words: Sequence[str]) -> list[tuple[int, str]]:
     """Returns the indexes of the words that start a program, with the program."""
     found: list[tuple[int, str]] = []
-    at_start = True
+    at_start, wrapped = True, False
     for index, word in enumerate(words):
         if _ends(word):
-            at_start = True
+            at_start, wrapped = True, False
         elif at_start and (match := _PROGRAM.fullmatch(word)):
             found.append((index, match[1]))
             at_start = False
-        else:
-            at_start = at_start and _is_prefix(word)
+        elif at_start:
+            wrapped = wrapped or word in _WRAPPERS
+            at_start = wrapped or _is_prefix(word)
     return found
 
 
@@ -275,14 +411,46 @@ def _own(words: Sequence[str], here_documents: Sequence[str]) -> tuple[list[str]
     return own, stdin, file
 
 
-def _piped(words: Sequence[str]) -> tuple[str | None, str | None]:
+def _piped(words: Sequence[str], here_documents: Sequence[str]) -> tuple[str | None, str | None]:
     """Returns the output of the command before a pipe: text, or a file's content."""
-    match list(words):
-        case ["cat", name] if not name.startswith("-"):
+    plain, stdin, file = _own(words, here_documents)
+    match plain:
+        case ["cat"] if stdin is not None or file is not None:
+            return stdin, file
+        case ["cat" | "type", name] if not name.startswith("-"):
             return None, name
         case ["echo", *rest]:
-            plain = [item for item in rest if item not in ("-n", "-e", "-E")]
-            return " ".join(plain) + ("" if "-n" in rest else "\n"), None
-        case ["printf", text] | ["printf", "%s" | "%s\\n", text]:
+            options = [item for item in rest if item in ("-n", "-e", "-E", "-ne", "-en")]
+            text = " ".join(item for item in rest if item not in options)
+            is_escaped = any("e" in item for item in options)
+            end = "" if any("n" in item for item in options) else "\n"
+            return (_without_escapes(text) if is_escaped else text) + end, None
+        case ["printf", "%s" | "%s\\n", text]:
             return text, None
+        case ["printf", text] if "%" not in text.replace("%%", ""):
+            return _without_escapes(text.replace("%%", "%")), None
     return f"{UNKNOWN}(", None
+
+
+def _without_escapes(text: str) -> str:
+    return _ANSI_ESCAPE.sub(_ansi_letter, text)
+
+
+def _written_files(words: Sequence[str], here_documents: Sequence[str]) -> dict[str, str]:
+    """Returns the content of the files that a script writes before it sends them."""
+    written: dict[str, str] = {}
+    start = 0
+    for index in [index for index, word in enumerate(words) if _ends(word)] + [len(words)]:
+        statement = list(words[start:index])
+        start = index + 1
+        match statement:
+            case ["cat" | "echo" | "printf", *rest] if ">" in rest[:-1]:
+                name = rest[rest.index(">") + 1]
+                content, _ = _piped(statement, here_documents)
+            case ["tee", name, *_]:
+                _, content, _ = _own(statement, here_documents)
+            case _:
+                continue
+        if content is not None:
+            written[name] = content
+    return written

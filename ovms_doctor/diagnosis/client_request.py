@@ -127,12 +127,15 @@ def _intended_name(request: ClientRequest, models: ServedModels) -> tuple[str, t
     names = served_names(models) or sorted(models.names)
     if len(names) <= 1:
         return (names[0] if names else "model"), ()
+    head = request.body[: 1 << 20]
     scores = []
     for model in models.models:
         if model.state == "available" and model.known:
-            hits = sum(f'"{item.name}"'.encode() in request.body[: 1 << 20] for item in model.inputs)
-            scores.append((hits / max(1, len(model.inputs)), model.name))
-    best = max(scores, default=(0.0, names[0]))[1]
+            count = max(1, len(model.inputs))
+            hits = sum(f'"{item.name}"'.encode() in head for item in model.inputs)
+            types = sum(f'"{item.datatype}"'.encode() in head for item in model.inputs)
+            scores.append((hits / count, types / count, model.name))
+    best = max(scores, default=(0.0, 0.0, names[0]))[2]
     others = len(names) - 1
     note = (
         f"No path is given. The body is checked as a request for {best}, not for one of {others} others "

@@ -30,6 +30,12 @@ def request_findings(verdict: RequestVerdict, models: ServedModels, release: Rel
     return tuple(_findings(verdict, models, release))
 
 
+#: The remedy for a call that the client refuses, by a part of its text.
+_CLIENT_REMEDIES = (
+    ("not JSON serializable", "Convert the value first: array.tolist(), number.item() or bytes.decode()."),
+    ("the URL has a blank", "Write a blank in the URL as %20."),
+    ("should not include the scheme", "Give the address without http://, such as localhost:8000."),
+)
 #: The remedy for an answer of a generative model, by a part of its text.
 _GENERATIVE_REMEDIES = (
     (
@@ -116,8 +122,9 @@ def _refused(verdict: RequestVerdict, models: ServedModels, release: Release) ->
     answer = verdict.answer
     code = codes.code_for(answer, verdict.request)
     if answer.code == "CLIENT_REFUSES":
-        remedy = Remedy(code.remedy)
-        if verdict.request.form == "curl":
+        texts = (text for part, text in _CLIENT_REMEDIES if part in answer.message)
+        remedy = Remedy(next(texts, code.remedy))
+        if verdict.request.form == "curl" and verdict.request.interface == "gRPC":
             remedy = Remedy(
                 "Write the message as its service defines it: the values of an input are its contents, such as "
                 "fp32_contents; data is for REST."

@@ -9,7 +9,10 @@ from ovms_doctor.model.pattern import lazy_pattern
 
 #: The bytes of a body that are examined to find its API.
 _HEAD = 1 << 20
-_KEY = lazy_pattern(rb'"(instances|inputs|messages|prompt|query|documents|input|signature_name)"\s*:')
+#: A body that is no JSON may be the text of a Python dict, with single quotes.
+_KEY = lazy_pattern(
+    rb"""["'](instances|inputs|messages|prompt|query|documents|input|signature_name|model)["']\s*:"""
+)
 
 #: The usual path of an OpenAI body, by the keys that it has.
 _OPENAI = (

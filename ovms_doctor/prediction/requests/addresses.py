@@ -41,6 +41,9 @@ def correct_address(
     if request.api == "KServe" and release.at_least(2026, 3) and re.match(r"/?v1/models/", path):
         # This release takes it for a request to a generative model.
         return _route(request, path, models, release)
+    if answer.code == "HTTP_405":
+        upper = request.method.upper()
+        return Step(replace(request, method=upper), f"Write the method in capital letters: {upper}.")
     if answer.code in ("REST_INVALID_URL", "REST_UNSUPPORTED_METHOD", "REST_NOT_FOUND", "PATH_INVALID"):
         return _route(request, path, models, release)
     if answer.code == "MODEL_VERSION_MISSING":

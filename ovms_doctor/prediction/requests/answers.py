@@ -23,6 +23,8 @@ from ovms_doctor.prediction.requests.validation import Need, Validator
 MAX_BODY = 1 << 30
 
 
+#: The methods that Drogon knows, which compares upper and lower case (`HttpRequestImpl::setMethod`, since 2025.0).
+_METHODS = ("GET", "POST", "HEAD", "PUT", "DELETE", "OPTIONS", "PATCH")
 #: The handler of REST that answers as a method of gRPC does.
 _STATUS_METHODS: dict[str, Handler] = {
     "ModelReady": "kserve ready",
@@ -100,6 +102,8 @@ class _Run:
             return self._grpc(self.request.message)
         if len(self.request.body) > MAX_BODY and self.release.at_least(2025, 0):
             return self._outcome(Answer("HTTP_413", "", 413, None, RequestPosition("", MAX_BODY)))
+        if self.request.method not in _METHODS and self.release.at_least(2025, 0):
+            return self._outcome(Answer("HTTP_405", "", 405))
         route = self.route = find_route(self.request.method, path_of(self.request.path), self.release)
         if route.handler == "kserve infer":
             return self._kserve_rest(route)

@@ -15,7 +15,8 @@ _LARGEST_BODY = 1 << 22
 
 
 def repair_json(request: ClientRequest) -> Step | None:
-    """Repairs text that is almost JSON: other quotes, a trailing comma, text after the end, a byte order mark."""
+    """Repairs text that is almost JSON: other quotes, a trailing comma, a line break in a string, text after the end, a
+    byte order mark."""
     body = request.body
     if body.startswith(b"\xef\xbb\xbf"):
         return Step(
@@ -27,11 +28,19 @@ def repair_json(request: ClientRequest) -> Step | None:
         return None
     try:
         document, end = json.JSONDecoder().raw_decode(stripped)
+        if end == len(stripped):
+            # The answer is about something else than the text: its depth, a name.
+            return None
         if end < len(stripped):
             return Step(
                 with_document(request, document),
                 f"Remove the text after the document: {stripped[end : end + 20]!r}.",
             )
+    except (ValueError, RecursionError):
+        pass
+    try:
+        document = json.loads(stripped, strict=False)
+        return Step(with_document(request, document), "Write line breaks and tabs in strings as \\n and \\t.")
     except (ValueError, RecursionError):
         pass
     without = re.sub(r",(\s*[\]}])", r"\1", stripped)

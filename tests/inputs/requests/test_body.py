@@ -21,6 +21,10 @@ from ovms_doctor.inputs.requests.body import api_of, api_of_body
         (b'{"inputs": [[1, 2]]}', "TFS"),
         (b'{"signature_name": "s", "inputs": {"x": [1]}}', "TFS"),
         (b'{"model": "m", "messages": []}', "OpenAI"),
+        # The text of a Python dict.
+        (b"{'model': 'm', 'messages': []}", "OpenAI"),
+        (b"{'instances': [1]}", "TFS"),
+        (b"{'inputs': [{'name': 'x', 'datatype': 'FP32'}], 'parameters': {}}", "KServe"),
         (b"[]", "KServe"),
         (b"{", "KServe"),
     ],

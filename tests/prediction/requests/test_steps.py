@@ -170,3 +170,55 @@ def test_members_of_a_chat(members: dict[str, Any], message: str) -> None:
     answer = judged(CHAT, {"model": "llama", **HELLO, **members}).answer
     assert message in answer.message
     assert answer.succeeds == (not message)
+
+
+def _judged_text(text: str) -> RequestVerdict:
+    request = read_request(text.encode(), ReadOptions(), lambda name: b"")
+    return judge_request(request, MODELS, parse_release("2026.3"), Facts(complete=True), None).verdict
+
+
+@pytest.mark.parametrize(
+    ("body", "step"),
+    [
+        ('{"model":"llama","messages":[{"role":"user","content":"a\nb\tc"}]}', "Write line breaks and tabs"),
+        ('{"model":"llama","messages":[{"role":"user","content":"a"}],}', "Remove the comma"),
+        ("{'model': 'llama', 'messages': [{'role': 'user', 'content': 'a'}]}", "Write the body with json.dumps"),
+    ],
+)  # fmt: skip
+def test_repairs_of_the_text(body: str, step: str) -> None:
+    verdict = _judged_text(body)
+    assert (verdict.answer.http_status, verdict.request.path) == (412, CHAT)
+    assert verdict.steps[0].startswith(step)
+    assert verdict.corrected is not None
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"model":"llama","messages":[],"stream":"true"}',
+        '{"messages":[{"role":"user","content":"a"}]}',
+        '{"model":"llama","x":' + "[" * 120 + "]" * 120 + "}",
+    ],
+    ids=["type", "name", "depth"],
+)
+def test_no_repair_of_valid_json(body: str) -> None:
+    """The answer is that for invalid JSON, and the text is not the fault."""
+    verdict = _judged_text(body)
+    assert (verdict.answer.code, verdict.steps) == ("JSON_INVALID", ())
+
+
+def test_a_method_in_small_letters() -> None:
+    line = f"curl localhost:8000{INFER} -d '{json.dumps(GOOD)}' -X "
+    verdict = _judged_text(line + "post")
+    assert (verdict.answer.http_status, verdict.steps) == (
+        405,
+        ("Write the method in capital letters: POST.",),
+    )
+    assert verdict.corrected is not None
+    assert _judged_text(line + "POST").answer.http_status == 200
+
+
+def test_the_model_of_a_body_without_a_path() -> None:
+    """Of two models with an input of the same name, it is the one with the datatype that the body names."""
+    for name, datatype in (("fc", "FP32"), ("half", "FP16")):
+        assert _judged_text(json.dumps({"inputs": [entry(datatype=datatype)]})).servable == name

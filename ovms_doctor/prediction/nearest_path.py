@@ -16,6 +16,8 @@ from ovms_doctor.model.names import is_plain_number
 
 #: The largest numbers of mounts, names of a path and entries of a listing that are compared.
 _MOUNTS, _DEPTH, _ENTRIES = 8, 12, 10_000
+#: The largest number of version directories that are searched for a model's file.
+_VERSIONS = 4
 #: Shorter names are one edit away from too many others.
 _SHORTEST = 4
 
@@ -32,17 +34,37 @@ def nearest_path(path: str, mounts: Sequence[Mount], facts: Facts) -> str | None
 
 
 def nearest_base_path(path: str, mounts: Sequence[Mount], facts: Facts) -> str | None:
-    """Returns the same for a model's base path: instead of a version directory with a model's files, the directory
-    above it, which the server reads as the model. Raises FactsMissingError."""
+    """Returns the same for a model's base path, which is a model's directory: the one above a version directory with a
+    model's files, and the one that was mounted instead of the directory above it. Raises FactsMissingError."""
     found = nearest_path(path, mounts, facts)
     if found is None:
-        return None
+        return _model_above(path, facts)
     above, _, name = found.rstrip("/").rpartition("/")
     if not is_plain_number(name) or not above:
         return found
-    listing = facts.ask(ListDirectory(found))
-    files = [entry.name for entry in listing.entries] if isinstance(listing, Listing) else []
-    return above if has_model_file(files) else found
+    return above if _has_model_file(found, facts) else found
+
+
+def _model_above(path: str, facts: Facts) -> str | None:
+    """Returns the nearest directory above ``path`` that exists, if it has a version directory with a model's file."""
+    names = [name for name in path.split("/") if name][:_DEPTH]
+    for depth in range(len(names) - 1, 0, -1):
+        above = "/" + "/".join(names[:depth])
+        status = facts.ask(StatPath(above))
+        if isinstance(status, Failure) and status.missing:
+            continue
+        listing = facts.ask(ListDirectory(above)) if isinstance(status, PathStatus) else None
+        entries = listing.entries[:_ENTRIES] if isinstance(listing, Listing) else ()
+        versions = [entry.name for entry in entries if is_plain_number(entry.name)]
+        return (
+            above if any(_has_model_file(f"{above}/{name}", facts) for name in versions[:_VERSIONS]) else None
+        )
+    return None
+
+
+def _has_model_file(directory: str, facts: Facts) -> bool:
+    listing = facts.ask(ListDirectory(directory))
+    return isinstance(listing, Listing) and has_model_file([entry.name for entry in listing.entries])
 
 
 def _below_a_mount(path: str, names: list[str], mounts: Sequence[Mount], facts: Facts) -> str | None:

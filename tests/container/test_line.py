@@ -342,3 +342,15 @@ def test_an_extension_that_is_named(code: int) -> None:
 
 def test_a_saved_document_is_named() -> None:
     assert "ovms-doctor check --inspect ovms --load compile" in texts(ended(139, source="inspect"))[0]
+
+
+def test_a_mount_of_the_model_instead_of_its_repository(tmp_path: Path) -> None:
+    """The suggested path repairs it."""
+    good_model(tmp_path / "models" / "m" / "1")
+    options = ("-v", f"{tmp_path}/models/m:/models")
+    result = run(*options, arguments=("--model_path", "/models/m", "--model_name", "m", "--port", "9000"))
+    (finding,) = found(result, "OVD106")
+    assert "/models has the versions of a model itself" in finding["message"]
+    assert "Give the server the path /models." in steps(finding)
+    repaired = run(*options, arguments=("--model_path", "/models", "--model_name", "m", "--port", "9000"))
+    assert (repaired.code, repaired.document["findings"]) == (0, [])

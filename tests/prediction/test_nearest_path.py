@@ -78,6 +78,23 @@ def test_the_base_path_is_that_of_the_model(path: str, suggestion: str | None) -
     assert nearest(path, more, base=True) == suggestion
 
 
+@pytest.mark.parametrize(
+    ("files", "path", "suggestion"),
+    [
+        # The model's directory is mounted instead of the one above it, also deeper below the mount.
+        ({"/models/1/m.xml": "good"}, "/models/resnet", "/models"),
+        ({"/models/1/m.xml": "good"}, "/models/vision/resnet", "/models"),
+        ({"/models/a/0/x.txt": "good", "/models/a/7/m.onnx": "good"}, "/models/a/resnet", "/models/a"),
+        # A number without a model's file, a repository, and a directory that is further up.
+        ({"/models/1/notes.txt": "good"}, "/models/resnet", None),
+        ({"/models/other/1/m.xml": "good"}, "/models/resnet", None),
+        ({"/models/1/m.xml": "good", "/models/a/x.txt": "good"}, "/models/a/resnet", None),
+    ],
+)
+def test_the_model_that_is_mounted_too_low(files: dict[str, str], path: str, suggestion: str | None) -> None:
+    assert nearest(path, MemoryFiles(files), base=True) == suggestion
+
+
 def test_nothing_is_suggested_from_an_unavailable_directory() -> None:
     class Closed(MemoryFiles):
         def answer(self, question: object) -> Unavailable:  # type: ignore[override]

@@ -133,7 +133,7 @@ def _finding(context: Context, model: ModelPlan, problem: BaseProblem) -> Findin
     on_host = any(item.on_this_host for item in context.plan.outside if item.path == base)
     if advice is not None and nearest is not None and not on_host:
         common["confidence"] = advice.confidence
-        return _nearest(context, nearest, advice.message, advice.evidence, common)
+        return _nearest(context, base, nearest, advice.message, advice.evidence, common)
     if advice is not None:
         return context.finding(
             BASE_PATH_MISSING,
@@ -156,7 +156,7 @@ def _finding(context: Context, model: ModelPlan, problem: BaseProblem) -> Findin
         message = f"The directory {base} does not exist"
         observed = (Evidence(f"{base}: does not exist", "stat as the server's user"),)
         if nearest is not None:
-            return _nearest(context, nearest, message, observed, common)
+            return _nearest(context, base, nearest, message, observed, common)
         return context.finding(
             BASE_PATH_MISSING,
             message,
@@ -198,13 +198,20 @@ def _file_named(context: Context, problem: BaseProblem, base: str, common: dict[
 
 
 def _nearest(
-    context: Context, nearest: str, message: str, evidence: tuple[Evidence, ...], common: dict[str, object]
+    context: Context,
+    model_path: str,
+    nearest: str,
+    message: str,
+    evidence: tuple[Evidence, ...],
+    common: dict[str, object],
 ) -> Finding:
-    """Returns the finding on a base path that is missing while a similar path exists."""
+    """Returns the finding on a base path that is missing while a similar path, or a model above it, exists."""
+    is_above = posixpath.normpath(context.absolute(model_path)).startswith(f"{nearest}/")
+    state = "has the versions of a model itself" if is_above else "exists"
     return context.finding(
         BASE_PATH_MISSING,
-        f"{message}; {nearest} exists",
-        evidence=(*evidence, Evidence(f"{nearest}: exists", "stat as the server's user")),
+        f"{message}; {nearest} {state}",
+        evidence=(*evidence, Evidence(f"{nearest}: {state}", "stat as the server's user")),
         steps=(Step(f"Give the server the path {nearest}."),),
         remedy=f"Name {nearest}, which exists.",
         causes=_MOUNT_CAUSES,

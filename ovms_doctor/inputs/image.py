@@ -54,6 +54,13 @@ def is_official(image: str) -> bool:
     return bool(_OFFICIAL.fullmatch(last) or _OFFICIAL.fullmatch("/".join(repository.split("/")[-2:])))
 
 
+def user_is_a_name(image: str) -> bool:
+    """Whether an image is one of OVMS's own, or a mirror of one: its user is the name ``ovms``, not a number. The user
+    of images that others build (Open Data Hub's) is not known."""
+    repository, _ = _parts(image)
+    return repository.endswith(("openvino/model_server", "intel/openvino-model-server"))
+
+
 def _parts(image: str) -> tuple[str, str]:
     """Returns the repository in lower case, and the tag; a registry's port and a digest are not tags."""
     name = image.partition("@")[0]

@@ -39,6 +39,7 @@ class StartProblem(Struct, frozen=True):
         "bind_source_missing",
         "device_missing",
         "volume_key_missing",
+        "root_refused",
         "pull",
         "directive",
     ]
@@ -86,6 +87,7 @@ class StartProblem(Struct, frozen=True):
             "bind_source_missing",
             "device_missing",
             "volume_key_missing",
+            "root_refused",
         )
 
 

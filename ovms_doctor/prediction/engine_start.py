@@ -19,14 +19,18 @@ from ovms_doctor.model.plan_problems import StartProblem
 
 #: Sources of a container that is still to be started, on this host as far as is known.
 _STARTED_HERE = ("docker-run", "compose")
+#: Reasons of the state of a container that the kubelet has not started yet.
+_BEFORE_START = ("ContainerCreating", "CreateContainerConfigError")
 
 
 def engine_problem(deployment: Deployment, facts: Facts) -> StartProblem | None:
-    """Returns why the engine does not start the container: a mount's source or a device that this host does not have.
-    Raises FactsMissingError."""
+    """Returns why the engine does not start the container: a mount's source or a device that this host does not have,
+    or a user that the manifest forbids. Raises FactsMissingError."""
     missing = mount_with_missing_key(deployment.container)
     if missing is not None:
         return StartProblem("volume_key_missing", "", None, (), path=missing.server, text=missing.missing_key)
+    if user_of_non_root(deployment.container) == "0":
+        return StartProblem("root_refused", "", None, ())
     container = _started_here(deployment)
     if container is None:
         return None
@@ -52,6 +56,22 @@ def mount_with_missing_key(container: Container | None) -> ContainerMount | None
     if container is None or (container.state is not None and container.state.reason != "ContainerCreating"):
         return None
     return next((mount for mount in container.mounts if mount.missing_key), None)
+
+
+def user_of_non_root(container: Container | None) -> str | None:
+    """Returns the user id of a container that must not run as root (``runAsNonRoot``), empty for the image's own user;
+    None for a container without this rule, or one that the kubelet has started.
+
+    The kubelet refuses the id 0, and an image whose user is a name, which OVMS's own images have: ``container has
+    runAsNonRoot and image has non-numeric user (ovms), cannot verify user is non-root``. Source: kubernetes,
+    pkg/kubelet/kuberuntime/security_context_others.go (verifyRunAsNonRoot); Dockerfile.ubuntu (``USER ovms``).
+    """
+    if container is None or "runAsNonRoot" not in container.security:
+        return None
+    if container.state is not None and container.state.reason not in _BEFORE_START:
+        return None
+    user = container.user.partition(":")[0]
+    return user if user.isdigit() else ""
 
 
 def refused_mounts(deployment: Deployment, container: Container) -> list[ContainerMount]:

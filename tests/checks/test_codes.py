@@ -114,7 +114,7 @@ OVD705 ended-with-its-help, OVD706 illegal-instruction, OVD707 aborted, OVD708 c
 OVD709 stopped, OVD710 restarts-again-and-again, OVD711 evicted, OVD712 probe-cannot-succeed,
 OVD713 never-started, OVD714 bind-source-missing, OVD715 device-node-missing, OVD716 mount-empty,
 OVD717 volume-key-missing,
-OVD718 mount-hides-models, OVD720 port-not-published, OVD721 port-published-not-listening,
+OVD718 mount-hides-models, OVD719 non-root-not-verified, OVD720 port-not-published, OVD721 port-published-not-listening,
 OVD722 selinux-label-missing,
 OVD723 user-namespace, OVD724 read-only-without-tmp, OVD726 image-latest-is-old,
 OVD728 image-without-driver, OVD731 device-not-accessible, OVD732 device-not-present,

@@ -322,3 +322,67 @@ def test_an_existing_or_optional_key_starts_the_pod(tmp_path: Path) -> None:
     assert "OVD717" not in codes(
         pod(tmp_path, "confg.json", **state(running={"startedAt": "2026-01-01T00:00:00Z"}))
     )
+
+
+# -- a user that the manifest forbids --------------------------------------------------------------------
+
+
+def served_pod(
+    top: Path, security: dict[str, Any], *others: dict[str, Any], image: str = IMAGE, **more: Any
+) -> Result:
+    """A pod with this security context of its container, whose model is served."""
+    if not (top / "models").exists():
+        good_model(top / "models" / "m" / "1")
+    container = {
+        "name": "ovms",
+        "image": image,
+        "args": ["--model_path=/models/m", "--model_name=m", "--port=9000"],
+        "securityContext": security,
+        "volumeMounts": [{"name": "m", "mountPath": "/models"}],
+    }
+    volume = {"name": "m", "persistentVolumeClaim": {"claimName": "models"}}
+    document = {
+        "kind": "Pod",
+        "metadata": {"name": "p"},
+        "spec": {"containers": [container], "volumes": [volume]},
+        **more,
+    }
+    (top / "pod.json").write_text(json.dumps({"kind": "List", "items": [document, *others]}))
+    mounted = ("--mount", f"{top}/models:/models")
+    return ovms_doctor("check", "--format", "json", "--kubernetes", top / "pod.json", *mounted)
+
+
+def test_root_that_the_manifest_forbids(public_dir: Path) -> None:
+    """Source: kubernetes, security_context_others.go (verifyRunAsNonRoot)."""
+    result = served_pod(public_dir, {"runAsNonRoot": True, "runAsUser": 0})
+    assert (result.code, codes(result)) == (1, ["OVD719"])
+    assert result.document["server"]["exit_code"] is None
+    assert finding(result, "OVD719")["severity"] == "error"
+    assert result.document["models"][0]["versions"][0]["state"] is None
+
+
+@pytest.mark.parametrize("security", [{"runAsNonRoot": True}, {"runAsNonRoot": True, "runAsGroup": 5000}])
+def test_a_user_that_the_kubelet_cannot_verify(security: dict[str, Any], public_dir: Path) -> None:
+    """A warning: on OpenShift the pod starts, and the manifest does not show where it is applied."""
+    result = served_pod(public_dir, security)
+    assert (result.code, codes(result)) == (0, ["OVD719"])
+    found = finding(result, "OVD719")
+    assert (found["severity"], found["confidence"]) == ("warning", "medium")
+    assert "Except on OpenShift" in found["detail"]
+    assert "runAsUser: 5000" in found["remedy"]["steps"][0]["text"]
+
+
+def test_users_that_the_kubelet_accepts(public_dir: Path) -> None:
+    name = {"runAsNonRoot": True}
+    route = {"apiVersion": "route.openshift.io/v1", "kind": "Route", "metadata": {"name": "r"}}
+    running = state(running={"startedAt": "2026-01-01T00:00:00Z"})
+    for result in (
+        served_pod(public_dir, {**name, "runAsUser": 5000}),
+        served_pod(public_dir, {"runAsNonRoot": False, "runAsUser": 0}),
+        served_pod(public_dir, {"runAsUser": 0}),
+        served_pod(public_dir, {}),
+        served_pod(public_dir, name, route),
+        served_pod(public_dir, name, image="quay.io/modh/openvino_model_server:2026.3"),
+        served_pod(public_dir, name, **running),
+    ):
+        assert (result.code, codes(result)) == (0, [])

@@ -1,4 +1,5 @@
-"""Mount sources that do not exist: the engine does not start the container, or mounts an empty directory."""
+"""Mount sources that do not exist, and a user that the manifest forbids: the engine does not start the container, or
+mounts an empty directory."""
 
 from __future__ import annotations
 
@@ -6,13 +7,14 @@ import posixpath
 from collections.abc import Iterator
 
 from ovms_doctor.checks.context import Context, quote
+from ovms_doctor.inputs.image import user_is_a_name
 from ovms_doctor.model.codes import Code, Example
 from ovms_doctor.model.container import Container, ContainerMount
 from ovms_doctor.model.facts import Failure, StatHost
 from ovms_doctor.model.findings import Evidence, Finding, Step
 from ovms_doctor.model.mounts import covering
 from ovms_doctor.model.names import is_remote
-from ovms_doctor.prediction.engine_start import refused_mounts
+from ovms_doctor.prediction.engine_start import refused_mounts, user_of_non_root
 
 BIND_SOURCE_MISSING = Code(
     code="OVD714",
@@ -67,7 +69,26 @@ VOLUME_KEY_MISSING = Code(
     ),
 )
 
-CODES = (BIND_SOURCE_MISSING, DEVICE_NODE_MISSING, VOLUME_KEY_MISSING)
+NON_ROOT_NOT_VERIFIED = Code(
+    code="OVD719",
+    name="non-root-not-verified",
+    severity="error",
+    summary="The manifest forbids root, and the container's user is root or is not known to the kubelet",
+    remedy="Set runAsUser to a number above 0 in the security context; 5000 is the user of OVMS's images.",
+    log=(
+        "container's runAsUser breaks non-root policy",
+        "container has runAsNonRoot and image has non-numeric user",
+        "container has runAsNonRoot and image will run as root",
+    ),
+    recovers="restart",
+    releases="The behaviour is that of Kubernetes. The images of all releases have the user ovms, a name.",
+    see_also=("OVD713", "OVD717"),
+    example=Example(
+        "securityContext: {runAsNonRoot: true}", "securityContext: {runAsNonRoot: true, runAsUser: 5000}"
+    ),
+)
+
+CODES = (BIND_SOURCE_MISSING, DEVICE_NODE_MISSING, VOLUME_KEY_MISSING, NON_ROOT_NOT_VERIFIED)
 
 
 def check(context: Context, container: Container) -> Iterator[Finding]:
@@ -77,6 +98,7 @@ def check(context: Context, container: Container) -> Iterator[Finding]:
     if problem is not None and problem.kind == "volume_key_missing":
         yield from (_missing_key(context, mount) for mount in container.mounts if mount.missing_key)
         return
+    yield from _non_root(context, container)
     if problem is not None and problem.kind in ("bind_source_missing", "device_missing"):
         # The engine reports one of them at each start.
         yield from _refused(context, container)
@@ -182,6 +204,42 @@ def _refused_device(context: Context, device: str) -> Finding:
                 "has it."
             ),
         ),
+    )
+
+
+def _non_root(context: Context, container: Container) -> Iterator[Finding]:
+    """Yields a finding if the kubelet refuses the container's user. A user that only the image has is refused too, but
+    not on OpenShift, which sets a number; the manifest does not show where it is applied."""
+    user = user_of_non_root(container)
+    if user not in ("", "0") or (not user and not user_is_a_name(container.image)):
+        return
+    root = user == "0"
+    message = "The manifest sets runAsNonRoot, and "
+    message += (
+        "runAsUser is 0"
+        if root
+        else "no runAsUser; the image's user is a name, which the kubelet cannot verify"
+    )
+    reason = (
+        "container's runAsUser breaks non-root policy"
+        if root
+        else "container has runAsNonRoot and image has non-numeric user (ovms), cannot verify user is non-root"
+    )
+    where = "The kubelet" if root else "Except on OpenShift, which sets a user id, the kubelet"
+    yield context.finding(
+        NON_ROOT_NOT_VERIFIED,
+        message,
+        severity="error" if root else "warning",
+        confidence="high" if root else "medium",
+        detail=(
+            f"{where} does not start the container: it stays in CreateContainerConfigError, with the message: {reason}"
+        ),
+        evidence=(
+            Evidence(f"runAsNonRoot: true, runAsUser: {user or 'not set'}", "read in the manifest"),
+            *(() if root else (Evidence(f"{container.image}: USER ovms", "known of OVMS's images"),)),
+        ),
+        recovers="restart",
+        steps=(Step("Set the user id of OVMS's images: runAsUser: 5000.", None, "kubernetes"),),
     )
 
 

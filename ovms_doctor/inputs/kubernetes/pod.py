@@ -20,6 +20,8 @@ _PROBES: tuple[tuple[str, Literal["startup", "readiness", "liveness"]], ...] = (
     ("readinessProbe", "readiness"),
     ("livenessProbe", "liveness"),
 )
+#: The option of a container that must not run as root.
+NON_ROOT = "runAsNonRoot"
 #: Characters of a message of the kubelet, or of a container's last lines.
 _LONGEST_MESSAGE = 4000
 
@@ -66,7 +68,7 @@ def read_security(pod: Mapping[str, Any], container: Mapping[str, Any]) -> Secur
     drop = table(own, "capabilities").get("drop")
     options = []
     if merged.get("runAsNonRoot") is True:
-        options.append("runAsNonRoot")
+        options.append(NON_ROOT)
     if own.get("allowPrivilegeEscalation") is False:
         options.append("no-new-privileges")
     for key in ("user", "role", "type", "level"):

@@ -24,6 +24,7 @@ from ovms_doctor.inputs.kubernetes.environment import (
     script_variables,
 )
 from ovms_doctor.inputs.kubernetes.pod import (
+    NON_ROOT,
     before_it,
     port_number,
     read_limits,
@@ -214,10 +215,12 @@ def _read(chosen: _Choice, manifest: ManifestObjects, source_name: str, notes: S
     problems += before_it(workload.status, pod)
     server = _server_command(item, workload, environment, image, problems)
     release, release_from = _release(image, workload)
-    if not security.user and not workload.from_cluster and _of_openshift(workload):
+    if not security.user and not workload.from_cluster and _of_openshift(workload, manifest):
         problems.append(
             "OpenShift gives the container its own user id. The document of the running pod shows it."
         )
+        # The id is never 0: the rule is always met.
+        security = replace(security, options=tuple(item for item in security.options if item != NON_ROOT))
     return Container(
         "kubernetes",
         source_name,
@@ -304,9 +307,12 @@ def _release(image: str, workload: Workload) -> tuple[str | None, str]:
     return release, source
 
 
-def _of_openshift(workload: Workload) -> bool:
+def _of_openshift(workload: Workload, manifest: ManifestObjects) -> bool:
     names = (*workload.annotations, *workload.labels)
-    return any(name.startswith(("openshift.io/", "opendatahub.io/")) for name in names)
+    groups = (string(document, "apiVersion").partition("/")[0] for document in manifest.documents)
+    return any(name.startswith(("openshift.io/", "opendatahub.io/")) for name in names) or any(
+        group.endswith(".openshift.io") for group in groups
+    )
 
 
 def _ports(chosen: _Choice, manifest: ManifestObjects) -> tuple[PublishedPort, ...]:

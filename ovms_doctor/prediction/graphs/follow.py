@@ -107,7 +107,7 @@ def _unfollowed(message: GraphMessage) -> tuple[str, ...]:
 def _sessions_without_packet(message: GraphMessage) -> Iterator[ServableFault]:
     """Yields the fault of nodes for the inference whose side packet with the session no node gives: the graph is
     loaded, but does not start for a request."""
-    given = {
+    provided = {
         text.rpartition(":")[2]
         for node in message.messages("node")
         for text in node.texts("output_side_packet")
@@ -119,7 +119,7 @@ def _sessions_without_packet(message: GraphMessage) -> Iterator[ServableFault]:
             continue
         for text in node.texts("input_side_packet"):
             tag, _, packet = text.partition(":")
-            if tag == "SESSION" and packet not in given:
+            if tag == "SESSION" and packet not in provided:
                 name = next(iter(node.texts("name")), "OpenVINOInferenceCalculator")
                 line = f'Side packet "{packet}" is required but was not provided'
                 yield ServableFault(

@@ -55,6 +55,15 @@ def test_a_vision_language_model(public_dir: Path) -> None:
     without_version(root)
     (root / "graph.pbtxt").write_text(graph("text_generation"))
     assert codes(check(root)) == []
+    config = (root / "config.json").read_text()
+    for text in (json.dumps({**json.loads(config), "model_type": None}), '{"hidden_size": 8}', "[]"):
+        (root / "config.json").write_text(text)
+        (finding,) = check(root).document["findings"]
+        assert (finding["code"], finding["message"]) == (
+            "OVD367",
+            f"{root}/config.json is damaged: it has no text “model_type”",
+        )
+    (root / "config.json").write_text(config)
     (root / "openvino_vision_embeddings_model.xml").unlink()
     assert codes(check(root)) == ["OVD366"]
     (root / "openvino_text_embeddings_model.xml").unlink()
@@ -280,6 +289,13 @@ node {
             "Default resolution (32x32) is not among the static",
         ),
         ('plugin_config: "{"', "Failed to parse plugin config: "),
+        (
+            'default_resolution: "512*512"',
+            "Failed to parse resolution: INVALID_ARGUMENT: size field is not in correct format - WxH",
+        ),
+        ('resolution: "64x64 064x64"', "Failed to parse resolution: INVALID_ARGUMENT: size field is not"),
+        ('resolution: "auto"', "Resolution is not specified or is invalid: auto"),
+        ('max_resolution: "0x64"', "Failed to parse resolution: INVALID_ARGUMENT: size field values must be"),
         # All options are fine: the files come next.
         ('resolution: "64x64" num_images_per_prompt: 1', "Failed to create Image Generation pipelines"),
         (

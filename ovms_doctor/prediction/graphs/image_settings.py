@@ -12,6 +12,9 @@ from ovms_doctor.model.pattern import lazy_pattern
 from ovms_doctor.prediction.graphs.servables import ServableContext
 
 _RESOLUTION = lazy_pattern(r"([0-9]{1,9})x([0-9]{1,9})")
+#: Numbers have no leading zeros.
+_SIZES = lazy_pattern(r"[1-9][0-9]{0,17}x[1-9][0-9]{0,17}")
+_NOT_POSITIVE = lazy_pattern(r"(?:0|-?[1-9][0-9]{0,17})x(?:0|-?[1-9][0-9]{0,17})")
 _MISUSE = "STATIC_RESOLUTION_MISUSE"
 
 
@@ -40,8 +43,40 @@ def image_settings(context: ServableContext) -> Iterator[ServableFault]:
             log=(line,),
             option="device",
         )
+    yield from _unreadable(context, "resolution", resolutions)
     yield from _static(context, len(resolutions))
+    for option in ("max_resolution", "default_resolution"):
+        value = None if context.options is None else context.options.first(option)
+        if value is not None and isinstance(value.value, str):
+            yield from _unreadable(context, option, [value.value])
     yield from _default(context, resolutions)
+
+
+def _unreadable(context: ServableContext, option: str, resolutions: list[str]) -> Iterator[ServableFault]:
+    """Yields the fault of a resolution that is not two numbers greater than 0 (getDimensions of imagegenutils.cpp,
+    stoi64 of stringutils.cpp)."""
+    for text in resolutions:
+        if _SIZES.fullmatch(text):
+            continue
+        if text == "auto":
+            if option == "default_resolution":
+                # Its effect is not known.
+                continue
+            name = option.replace("_", " ").capitalize()
+            line = f"{name} is not specified or is invalid: auto"
+        elif _NOT_POSITIVE.fullmatch(text):
+            line = "Failed to parse resolution: INVALID_ARGUMENT: size field values must be greater than 0"
+        else:
+            line = "Failed to parse resolution: INVALID_ARGUMENT: size field is not in correct format - WxH"
+        yield context.fault(
+            "image_option",
+            "failed",
+            subject=option,
+            detail=f"“{text}” is not a resolution such as 512x512",
+            status="SHAPE_WRONG_FORMAT",
+            log=(line,),
+            option=option,
+        )
 
 
 def _static(context: ServableContext, count: int) -> Iterator[ServableFault]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ovms_doctor.model.facts import PathStatus
 from ovms_doctor.model.graph_plan import ServableFault, Verdict
 from ovms_doctor.model.pattern import lazy_pattern
 from ovms_doctor.model.releases import Release
@@ -94,6 +95,8 @@ def speech_to_text_faults(context: ServableContext) -> Iterator[ServableFault]:
             "tokenizer_config.json",
         ),
     )
+    yield from _plugin_config(context, "escaped")
+    yield from _speech_type_unset(context)
     kind = context.directory.json("config.json").text("model_type")
     known = _SPEECH_TYPES[(2026, 3) if context.release.at_least(2026, 3) else (2025, 4)]
     if kind and kind not in known:
@@ -108,11 +111,59 @@ def speech_to_text_faults(context: ServableContext) -> Iterator[ServableFault]:
         return
     yield from _models(context, "escaped", ("openvino_encoder_model", "openvino_decoder_model"))
     yield from tokenizer_faults(context, "escaped", "", detokenizer=True)
+    yield from _properties(context, "escaped")
+
+
+def _speech_type_unset(context: ServableContext) -> Iterator[ServableFault]:
+    """Yields the fault of a config.json without a ``model_type``, by which ASRPipeline chooses the model (since
+    v2026.3); WhisperPipeline, which the server used before, needs neither."""
+    file = context.directory.json("config.json")
+    if not context.release.at_least(2026, 3) or file.state not in ("missing", "ok"):
+        return
+    path = context.directory.join("config.json")
+    if file.state == "missing":
+        exception = f"Failed to open '\"{path}\"'"
+        yield context.fault(
+            "file_missing",
+            "escaped",
+            path=path,
+            subject="config.json",
+            log=context.thrown("escaped"),
+            exception=exception,
+        )
+    elif not (isinstance(file.value, dict) and "model_type" in file.value):
+        exception = "config.json must contain 'model_type' field"
+        yield context.fault(
+            "file_damaged",
+            "escaped",
+            path=path,
+            subject="config.json",
+            detail="it has no “model_type”",
+            log=context.thrown("escaped"),
+            exception=exception,
+        )
+
+
+def _plugin_config(context: ServableContext, verdict: Verdict) -> Iterator[ServableFault]:
+    """Yields the fault of a ``plugin_config`` of a speech node that is not JSON: the constructor throws (s2t_servable,
+    t2s_servable; v2025.4 does not read the option)."""
+    if context.release.at_least(2026, 0):
+        line = "Error during llm node plugin_config option parsing to JSON: " + context.text("plugin_config")
+        yield from (
+            fault for fault in property_faults(context, verdict, "", line) if fault.kind == "plugin_config"
+        )
+
+
+def _properties(context: ServableContext, verdict: Verdict) -> Iterator[ServableFault]:
+    """Yields the fault of a property that the plugin refuses when the models are compiled."""
+    if context.release.at_least(2026, 0):
+        yield from (fault for fault in property_faults(context, verdict, "", "-") if fault.kind == "property")
 
 
 def text_to_speech_faults(context: ServableContext) -> Iterator[ServableFault]:
     """Yields the faults of T2sCalculator: OpenVINO's exceptions are caught since v2026.0."""
     verdict: Verdict = "failed" if context.release.at_least(2026, 0) else "escaped"
+    yield from _plugin_config(context, verdict)
     config = context.directory.json("config.json")
     if config.state == "missing":
         yield context.fault(
@@ -121,8 +172,20 @@ def text_to_speech_faults(context: ServableContext) -> Iterator[ServableFault]:
         return
     yield from _json_files(context, "escaped", ("config.json",))
     kokoro = context.release.at_least(2026, 3) and not _is_speecht5(context, config)
+    if kokoro and not _has_vocabulary(config):
+        yield context.fault(
+            "file_damaged",
+            verdict,
+            path=context.directory.join("config.json"),
+            subject="config.json",
+            detail="it describes neither SpeechT5 nor, by an object “vocab”, Kokoro",
+            exception="Unsupported text to speech generation pipeline",
+            certain=context.release.known,
+        )
+        return
     yield from _models(context, verdict, ("openvino_model",) if kokoro else _SPEECHT5)
-    yield from _voices(context, verdict)
+    yield from _properties(context, verdict)
+    yield from _voices(context, verdict, kokoro=kokoro)
 
 
 _SPEECHT5 = ("openvino_encoder_model", "openvino_decoder_model", "openvino_postnet", "openvino_vocoder")
@@ -135,17 +198,45 @@ def _is_speecht5(context: ServableContext, config: JsonFile) -> bool:
     return named or any(context.directory.has(f"{name}.xml") for name in _SPEECHT5)
 
 
-def _voices(context: ServableContext, verdict: Verdict) -> Iterator[ServableFault]:
+def _has_vocabulary(config: JsonFile) -> bool:
+    """Whether GenAI recognises the model as Kokoro (text2speech_pipeline.cpp)."""
+    return isinstance(config.value, dict) and isinstance(config.value.get("vocab"), dict)
+
+
+#: The bytes of the speaker embedding of SpeechT5: 512 floats.
+_EMBEDDING_SIZE = 2048
+
+
+def _voices(context: ServableContext, verdict: Verdict, *, kokoro: bool) -> Iterator[ServableFault]:
     """Yields the faults of the voices that the graph names by their files, relative to its base path (since
-    v2026.0)."""
+    v2026.0): each exists, and has the size of a speaker embedding, which is known of SpeechT5 only."""
     options = context.options
     for voice in options.messages("voices") if options is not None else ():
         voice_path = next(iter(voice.texts("path")), "")
         directory, _, name = voice_path.rpartition("/")
         beside = context.other_directory(directory or ("/" if voice_path.startswith("/") else "."))
-        if voice_path and beside.has(name):
-            continue
         path = beside.join(name)
+        if voice_path and beside.has(name):
+            status = beside.status(name)
+            size = status.size if isinstance(status, PathStatus) and status.kind == "regular" else None
+            if kokoro or size is None or size == _EMBEDDING_SIZE:
+                continue
+            line = (
+                f"File must contain speaker embedding with {_EMBEDDING_SIZE // 4} 32-bit floats. Got: {size // 4}"
+                if size % 4 == 0
+                else "File size is not a multiple of float size."
+            )
+            detail = f"it has {size:,} bytes, and a voice of SpeechT5 has {_EMBEDDING_SIZE:,}"
+            yield context.fault(
+                "file_damaged",
+                verdict,
+                path=path,
+                subject=name,
+                detail=detail,
+                exception=line,
+                option="voices",
+            )
+            return
         line = f"Requested voice speaker embeddings file does not exist: {path}"
         yield context.fault("voice", verdict, path=path, subject=name, log=(line,), option="voices")
         return

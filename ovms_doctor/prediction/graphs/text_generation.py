@@ -428,6 +428,24 @@ def _vision(context: ServableContext) -> Iterator[ServableFault]:
         return
     config = directory.json("config.json")
     kind = config.text("model_type") if config.state == "ok" else "minicpmv"
+    if config.state == "ok" and not isinstance(_value(config.value, "model_type"), str):
+        has_key = not isinstance(config.value, dict) or "model_type" in config.value
+        exception = (
+            "[json.exception.type_error."
+            if has_key
+            else "[json.exception.out_of_range.403] key 'model_type' not found"
+        )
+        yield context.fault(
+            "file_damaged",
+            "failed",
+            path=directory.join("config.json"),
+            subject="config.json",
+            detail="it has no text “model_type”",
+            status=LLM_FAILED,
+            log=context.thrown("failed", exception),
+            exception=exception,
+        )
+        return
     if config.state == "ok" and kind and kind not in vision_types(context.release):
         yield context.fault(
             "model_type",

@@ -4,35 +4,49 @@ from __future__ import annotations
 
 import base64
 import json
-import struct
 from collections.abc import Callable
 from typing import Any
 
+from ovms_doctor.inputs.requests.python_arguments import PARSER, argument_parser, parser_call
 from ovms_doctor.inputs.requests.python_cohere import COHERE_CLIENTS, cohere_call, cohere_client
 from ovms_doctor.inputs.requests.python_http import (
+    CONNECTIONS,
     SESSIONS,
     Requests,
+    connection,
+    connection_request,
     dumped,
+    environment_value,
     http_call,
     http_request,
     http_session,
+    joined_url,
     session_call,
     urllib_request,
     urlopen,
 )
 from ovms_doctor.inputs.requests.python_langchain import LANGCHAIN_CALLS, langchain_call
 from ovms_doctor.inputs.requests.python_openai import openai_client, openai_create, openai_endpoint
+from ovms_doctor.inputs.requests.python_tensors import (
+    NUMPY_TYPES,
+    SIZES,
+    TFS_TYPES,
+    TRITON_TYPES,
+    array_from,
+    buffer_of,
+    check_size,
+    model_of,
+    strings_of,
+)
 from ovms_doctor.inputs.requests.python_triton_status import TRITON_STATUS, triton_status
 from ovms_doctor.inputs.requests.python_values import (
     FILE_CONTENT,
-    MOST_ELEMENTS,
     SAMPLE_IMAGE,
     Array,
     ClientError,
     ClientRefusalError,
     Instance,
     Unknown,
-    array_of,
     dict_of,
     dtype_of,
     encoded,
@@ -43,62 +57,11 @@ from ovms_doctor.inputs.requests.python_values import (
 )
 from ovms_doctor.model.client_request import ClientRequest, InferMessage, InferTensor, TensorContents
 
-#: The most bytes of a built buffer.
-_MOST_BYTES = 1 << 26
-_TRITON_TYPES = {
-    "bool": "BOOL", "int8": "INT8", "int16": "INT16", "int32": "INT32", "int64": "INT64", "uint8": "UINT8",
-    "uint16": "UINT16", "uint32": "UINT32", "uint64": "UINT64", "float16": "FP16", "float32": "FP32",
-    "float64": "FP64", "object": "BYTES", "bytes": "BYTES", "str": "BYTES",
-}  # fmt: skip
-_NUMPY_TYPES = {
-    **{name: kind for kind, name in _TRITON_TYPES.items() if name != "BYTES"},
-    "BYTES": "bytes",
-}
-_TFS_TYPES = {
-    "bool": "BOOL", "int8": "I8", "int16": "I16", "int32": "I32", "int64": "I64", "uint8": "U8", "uint16": "U16",
-    "uint32": "INVALID", "uint64": "U64", "float16": "FP16", "float32": "FP32", "float64": "FP64",
-    "bytes": "STRING", "str": "STRING", "object": "STRING",
-}  # fmt: skip
-_SIZES = {
-    "bool": 1, "int8": 1, "int16": 2, "int32": 4, "int64": 8, "uint8": 1, "uint16": 2, "uint32": 4, "uint64": 8,
-    "float16": 2, "float32": 4, "float64": 8,
-}  # fmt: skip
+#: The text of gRPC for an address that begins like a URL.
+_NO_NAME = (
+    "gRPC ends the call with UNAVAILABLE: DNS resolution failed for {}: it should not include the scheme"
+)
 _HTTP_METHODS = ("post", "get", "put", "delete", "patch", "head", "options")
-
-
-# -- tensors ---------------------------------------------------------------------------------------------
-
-
-def _array(value: Any) -> Array:
-    made = array_of(value)
-    if isinstance(made, Unknown):
-        raise ClientError(f"numpy cannot create an array from it: {made.source}")
-    assert isinstance(made, Array)
-    return made
-
-
-def _strings(array: Array) -> tuple[bytes, ...]:
-    if array.size > MOST_ELEMENTS:
-        raise ClientError(f"the tensor has {array.size:,} strings, more than ovms-doctor examines")
-    data = array.data if array.data is not None else [b""] * array.size
-    return tuple(item if isinstance(item, bytes) else encoded(str(item)) for item in data)
-
-
-def _buffer_of(item: Instance, array: Array) -> bytes:
-    content = item.attributes.get("_raw_content")
-    return content if isinstance(content, bytes) else _buffer(array)
-
-
-def _buffer(array: Array) -> bytes:
-    """Returns the bytes of an array: zeros for unknown values, which do not affect the result."""
-    if not array.dtype:
-        raise ClientError("the type of the array that is sent is not known")
-    if array.dtype in ("bytes", "str", "object"):
-        return b"".join(struct.pack("<I", len(text)) + text for text in _strings(array))
-    size = array.size * _SIZES.get(array.dtype, 4)
-    if size > _MOST_BYTES:
-        raise ClientError(f"the tensor has {size:,} bytes, more than ovms-doctor examines")
-    return bytes(size)
 
 
 # -- tritonclient ----------------------------------------------------------------------------------------
@@ -120,7 +83,7 @@ def _set_data(tensor: Instance, arguments: list[Any], keywords: dict[str, Any]) 
             "tritonclient raises InferenceServerException: input_tensor must be a numpy array"
         )
     datatype = tensor.attributes.get("datatype")
-    actual = _TRITON_TYPES.get(value.dtype, value.dtype)
+    actual = TRITON_TYPES.get(value.dtype, value.dtype)
     if isinstance(datatype, str) and actual and datatype != actual:
         raise ClientRefusalError(
             "tritonclient raises InferenceServerException before anything is sent: got unexpected datatype "
@@ -133,7 +96,7 @@ def _set_data(tensor: Instance, arguments: list[Any], keywords: dict[str, Any]) 
             f"shape [{', '.join(map(str, value.shape))}], expected [{', '.join(map(str, expected))}]"
         )
     if not value.dtype and isinstance(datatype, str):
-        value = value.with_dtype(_NUMPY_TYPES.get(datatype, ""))
+        value = value.with_dtype(NUMPY_TYPES.get(datatype, ""))
     tensor.attributes.update(data=value, binary=binary)
 
 
@@ -143,14 +106,14 @@ def _triton_infer(client: Instance, arguments: list[Any], keywords: dict[str, An
     if items is None or not all(isinstance(item, Instance) for item in items):
         raise ClientError("the inputs of infer are not known")
     inputs = [item for item in items if isinstance(item, Instance)]
-    name, version = _model_of(named)
+    name, version = model_of(named)
     address = text_of(client.attributes.get("url"))
     if ".grpc" in client.kind:
         tensors, raw = [], []
         for index, item in enumerate(inputs):
             array = _tensor_array(item)
-            raw.append(_buffer_of(item, array))
-            _check_size(raw)
+            raw.append(buffer_of(item, array))
+            check_size(raw)
             tensors.append(InferTensor(*_names_of(item, array), None, path=f"$.inputs[{index}]"))
         message = InferMessage(name, version, tuple(tensors), tuple(raw))
         path = "/inference.GRPCInferenceService/ModelInfer"
@@ -160,21 +123,6 @@ def _triton_infer(client: Instance, arguments: list[Any], keywords: dict[str, An
         return Unknown("an answer")
     sent.append(_triton_http(name, version, inputs, address))
     return Unknown("an answer")
-
-
-def _model_of(named: dict[str, Any]) -> tuple[str, str]:
-    """Returns the name and the version of the model in a call; the version is empty if there is none."""
-    version = named.get("model_version")
-    if is_undetermined(named.get("model_name")) or is_undetermined(version):
-        raise ClientError("the model of the request is not known")
-    name = text_of(named.get("model_name"))
-    encoded(name)
-    return name, str(version) if version and isinstance(version, str | int) else ""
-
-
-def _check_size(buffers: list[bytes]) -> None:
-    if sum(map(len, buffers)) > _MOST_BYTES:
-        raise ClientError(f"the tensors have more than {_MOST_BYTES:,} bytes, more than ovms-doctor examines")
 
 
 def _tensor_array(item: Instance) -> Array:
@@ -197,7 +145,7 @@ def _names_of(item: Instance, array: Array) -> tuple[str, str, tuple[int, ...]]:
         raise ClientError("the name of an input is not known")
     name, datatype = text_of(item.attributes.get("name")), item.attributes.get("datatype")
     encoded(name)
-    actual = _TRITON_TYPES.get(array.dtype, "")
+    actual = TRITON_TYPES.get(array.dtype, "")
     sizes = shape_of(item.attributes.get("shape"))
     shape = sizes if sizes is not None else array.shape
     return name, datatype if isinstance(datatype, str) else actual, shape or ()
@@ -210,10 +158,10 @@ def _triton_http(name: str, version: str, inputs: list[Instance], address: str) 
         label, datatype, shape = _names_of(item, array)
         entry: dict[str, Any] = {"name": label, "shape": list(shape), "datatype": datatype}
         if item.attributes.get("binary", True):
-            buffer = _buffer_of(item, array)
+            buffer = buffer_of(item, array)
             entry["parameters"] = {"binary_data_size": len(buffer)}
             buffers.append(buffer)
-            _check_size(buffers)
+            check_size(buffers)
         else:
             flat = array.reshaped([-1]).to_list()
             if isinstance(flat, Unknown):
@@ -237,8 +185,15 @@ def _triton_http(name: str, version: str, inputs: list[Instance], address: str) 
 
 
 def _np_to_triton_dtype(arguments: list[Any], keywords: dict[str, Any], sent: Requests) -> Any:
-    found = _TRITON_TYPES.get(dtype_of(arguments[0] if arguments else None, ""))
+    found = TRITON_TYPES.get(dtype_of(arguments[0] if arguments else None, ""))
     return Unknown("a datatype") if found is None else found
+
+
+def _grpc_channel(arguments: list[Any], keywords: dict[str, Any], sent: Requests) -> Any:
+    target = arguments[0] if arguments else keywords.get("target")
+    if isinstance(target, str) and target.startswith(("http://", "https://")):
+        raise ClientRefusalError(_NO_NAME.format(target))
+    return Instance("grpc.Channel")
 
 
 # -- ovmsclient and TensorFlow Serving -------------------------------------------------------------------
@@ -253,7 +208,7 @@ def tensor_proto(
     if is_undetermined(value):
         raise ClientError(f"the value of the input {name} is not known")
     scalar = not isinstance(value, list | tuple | Array)
-    array = _array(value if tensorflow or not scalar else [value])
+    array = array_from(value if tensorflow or not scalar else [value])
     sizes = shape_of(shape)
     if array.shape is None:
         if sizes is None:
@@ -270,23 +225,31 @@ def tensor_proto(
     if not array.dtype:
         raise ClientError(f"the type of the input {name} is not known")
     sizes = sizes if sizes is not None else (array.shape or ())
-    kind = _TFS_TYPES.get(array.dtype, "INVALID")
+    kind = TFS_TYPES.get(array.dtype, "INVALID")
     path = f"$.inputs.{name}"
     if kind == "STRING":
-        strings = _strings(array)
+        strings = strings_of(array)
         return InferTensor(
             name, kind, sizes, TensorContents((("string_val", len(strings)),), strings), path=path
         )
     if scalar and not tensorflow:
         # A scalar goes into the field of its type, which the server does not read.
         return InferTensor(name, kind, sizes, TensorContents((("float_val", 1),)), path=path)
-    size = array.size * _SIZES.get(array.dtype, 4)
+    size = array.size * SIZES.get(array.dtype, 4)
     return InferTensor(name, kind, sizes, None, (), size, path)
 
 
 def _make_client(kind: str) -> Callable[[list[Any], dict[str, Any], Requests], Any]:
     def call(arguments: list[Any], keywords: dict[str, Any], sent: Requests) -> Any:
-        return Instance(kind, {"url": arguments[0] if arguments else keywords.get("url", "")})
+        url = arguments[0] if arguments else keywords.get("url", "")
+        if isinstance(url, str) and url.startswith(("http://", "https://")):
+            if kind.startswith("tritonclient.http"):
+                raise ClientRefusalError(
+                    "tritonclient raises InferenceServerException: url should not include the scheme"
+                )
+            if kind.startswith("tritonclient.grpc"):
+                raise ClientRefusalError(_NO_NAME.format(url))
+        return Instance(kind, {"url": url})
 
     return call
 
@@ -300,7 +263,7 @@ def _ovms_predict(client: Instance, arguments: list[Any], keywords: dict[str, An
         raise ClientRefusalError(
             "ovmsclient raises TypeError before anything is sent: inputs type should be dict"
         )
-    name, version = _model_of(named)
+    name, version = model_of(named)
     address = text_of(client.attributes.get("url"))
     if "http" in client.kind:
         plain = {key: value.to_list() if isinstance(value, Array) else value for key, value in inputs.items()}
@@ -416,6 +379,12 @@ def call_method(
         return True, None
     if kind in SESSIONS and name in (*_HTTP_METHODS, "request", "stream"):
         return True, session_call(holder, name, arguments, keywords, sent)
+    if kind in CONNECTIONS and name == "request":
+        return True, connection_request(holder, arguments, keywords, sent)
+    if kind == "os.environ" and name == "get":
+        return True, environment_value(arguments, keywords, sent)
+    if kind == PARSER:
+        return True, parser_call(holder, name, arguments, keywords)
     if kind == "file":
         if name in ("read", "read_bytes"):
             return True, Instance(FILE_CONTENT)
@@ -445,14 +414,20 @@ CLIENT_CALLS: dict[str, Callable[[list[Any], dict[str, Any], Requests], Any]] = 
     "aiohttp.request": http_request,
     "requests.session": http_session("requests.Session"),
     **{name: http_session(name) for name in SESSIONS},
+    **{name: connection(name) for name in CONNECTIONS},
     "urllib.request.Request": urllib_request,
     "urllib.request.urlopen": urlopen,
+    "urllib.parse.urljoin": joined_url,
+    "os.getenv": environment_value,
+    PARSER: argument_parser,
     "tritonclient.utils.np_to_triton_dtype": _np_to_triton_dtype,
     "ovmsclient.make_grpc_client": _make_client("ovmsclient.grpc"),
     "ovmsclient.make_http_client": _make_client("ovmsclient.http"),
     "ovmsclient.make_tensor_proto": _make_tensor(False),
     "tensorflow.make_tensor_proto": _make_tensor(True),
     "tensorflow.contrib.util.make_tensor_proto": _make_tensor(True),
+    "grpc.insecure_channel": _grpc_channel,
+    "grpc.aio.insecure_channel": _grpc_channel,
     "base64.b64encode": _b64encode,
     "base64.standard_b64encode": _b64encode,
     "openai.OpenAI": openai_client,

@@ -32,6 +32,8 @@ _MOST_CHARACTERS = 1 << 26
 
 #: The clients that keep headers and a base URL.
 SESSIONS = ("requests.Session", "httpx.Client", "httpx.AsyncClient", "aiohttp.ClientSession")
+#: The clients that send a request with `request(method, url, body)`.
+CONNECTIONS = ("http.client.HTTPConnection", "http.client.HTTPSConnection", "urllib3.PoolManager")
 #: The content in place of a file of sound: the head of a WAV file.
 _SAMPLE_AUDIO = b"RIFF\x24\x00\x00\x00WAVEfmt "
 
@@ -286,3 +288,44 @@ def urlopen(arguments: list[Any], keywords: dict[str, Any], sent: Requests) -> A
     if data is not None and "content-type" not in {name.lower() for name in headers}:
         headers["Content-Type"] = "application/x-www-form-urlencoded"
     return send_http(_method_of(method), target, {"data": data, "headers": headers}, sent)
+
+
+def connection(kind: str) -> Callable[[list[Any], dict[str, Any], Requests], Any]:
+    """Returns the function that makes a connection or a pool of them."""
+
+    def make(arguments: list[Any], keywords: dict[str, Any], sent: Requests) -> Any:
+        named = {**dict(zip(("host", "port"), arguments, strict=False)), **keywords}
+        host, port = text_of(named.get("host")) or NOT_KNOWN, named.get("port")
+        base_url = f"http://{host}:{port}" if isinstance(port, int) else f"http://{host}"
+        is_pool = kind.startswith("urllib3.")
+        headers = dict_of(named.get("headers")) if is_pool else {}
+        return Instance(kind, {"base_url": None if is_pool else base_url, "headers": headers})
+
+    return make
+
+
+def connection_request(
+    client: Instance, arguments: list[Any], keywords: dict[str, Any], sent: Requests
+) -> Any:
+    """Returns the result of `request`: the path of a connection, the whole URL of a pool."""
+    names = ("method", "url", "body", "headers" if client.attributes["base_url"] else "fields")
+    named = {**dict(zip(names, arguments, strict=False)), **keywords}
+    url = named.get("url")
+    if isinstance(url, str) and client.attributes["base_url"]:
+        url = f"{client.attributes['base_url']}{url}"
+    headers = {**client.attributes["headers"], **dict_of(named.get("headers"))}
+    content = {"data": named.get("body"), "json": named.get("json"), "headers": headers}
+    return send_http(_method_of(named.get("method")), url, content, sent)
+
+
+def joined_url(arguments: list[Any], keywords: dict[str, Any], sent: Requests) -> Any:
+    """Returns the result of `urllib.parse.urljoin`."""
+    if len(arguments) != 2 or not isinstance(arguments[1], str) or is_undetermined(arguments[0]):
+        return Unknown("a URL")
+    return urljoin(text_of(arguments[0]), arguments[1])
+
+
+def environment_value(arguments: list[Any], keywords: dict[str, Any], sent: Requests) -> Any:
+    """Returns the value of a variable of the environment: the default of the call, if it has one."""
+    default = arguments[1] if len(arguments) > 1 else keywords.get("default")
+    return Unknown("a variable of the environment") if default is None else default

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from typing import Any
 
 from ovms_doctor.inputs.requests.python_values import (
@@ -78,6 +79,10 @@ def plain_operation(left: Any, right: Any, operation: ast.operator) -> Any:
                 return bounded(left * right)
             if isinstance(left, list | tuple | str | bytes) and isinstance(right, int):
                 return left * right if len(left) * right <= MOST_ELEMENTS else Unknown("a long list")
+        if isinstance(operation, ast.Add) and isinstance(left, str) != isinstance(right, str):
+            texts = [item if isinstance(item, str) else NOT_KNOWN for item in (left, right)]
+            both = is_undetermined(left) or is_undetermined(right)
+            return "".join(texts) if both and sum(map(len, texts)) <= LONGEST_TEXT else Unknown("a text")
         if numbers and isinstance(operation, ast.Sub):
             return bounded(left - right)
         if isinstance(operation, ast.Pow) and isinstance(left, int) and isinstance(right, int):
@@ -173,3 +178,13 @@ def dict_method(holder: dict[Any, Any], name: str, arguments: list[Any], keyword
     return (
         list(holder) if name == "keys" else list(holder.values()) if name == "values" else Unknown("a dict")
     )
+
+
+def formatted(value: Any, conversion: str, spec: Any) -> str:
+    """Returns the text of a value in an f-string; that of an unknown value if it cannot be determined."""
+    if not isinstance(value, str | int | float) or not isinstance(spec, str) or re.search(r"\d{4}", spec):
+        return NOT_KNOWN
+    try:
+        return format(repr(value) if conversion == "r" else value, spec)
+    except ValueError:
+        return NOT_KNOWN

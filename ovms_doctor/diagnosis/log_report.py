@@ -45,7 +45,8 @@ def log_report(
         )
         findings = tuple(finding for finding in findings if is_reported(finding, options))
     status: CheckStatus = "could_not_look" if problem else "ran"
-    if log is not None and not problem and not log.records and not log.problems:
+    examined = diagnosis.summary if diagnosis else None
+    if examined is not None and not problem and not examined.records and not examined.problems:
         status, problem = "could_not_look", "no line of OVMS is in the log"
     checks = (CheckRun(LOG_CHECK, status, problem),)
     result = adjusted(findings, options.adjustments, run_start.text[:10])

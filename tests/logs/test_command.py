@@ -159,6 +159,40 @@ def test_no_line_of_the_server(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        # gRPC core, which another server uses too.
+        "E0000 00:00:1732800405.767431   30363 add_port.cc:83] Failed to add port to server: No address added",
+        # Triton.
+        "W0805 19:04:12.513123 1 server.cc:251] failed to enable peer access\n"
+        "E0805 19:04:12.613123 1 model_lifecycle.cc:638] failed to load 'resnet' version 1: Invalid argument",
+        # A program in Python.
+        "ERROR 11-28 13:53:06 engine.py:366] CUDA out of memory\n"
+        'Traceback (most recent call last):\n  File "/usr/x.py", line 3, in f\ntorch.OutOfMemoryError: x',
+        # A program with the default form of spdlog.
+        "[2026-11-28 13:53:05.345] [myapp] [info] starting\n[2026-11-28 13:53:05.346] [myapp] [error] failed",
+    ],
+)
+def test_a_log_of_another_program_is_not_examined(text: str) -> None:
+    result = ovms_doctor("logs", "-", stdin=f"{text}\n".encode())
+    assert result.code == 3
+    assert result.text.splitlines()[-1] == "? this log has no line of OVMS"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "20260526 09:07:48.196635 UTC 88050 FATAL Address already in use (errno=98) , Bind address failed at "
+        "127.0.0.1:8010 - Socket.cc:67",
+        "[2020-12-01 20:06:44.764] [modelmanager] [error] Directory does not exist: /m",
+        "Use config_path or model_path with model_name",
+    ],
+)
+def test_one_line_of_the_server_is_examined(text: str) -> None:
+    assert ovms_doctor("logs", "-", stdin=f"{text}\n".encode()).code == 1
+
+
+@pytest.mark.parametrize(
     ("arguments", "message"),
     [
         ([], "name a log file"),

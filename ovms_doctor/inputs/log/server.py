@@ -53,6 +53,10 @@ _NO_RECORD = _LINES.groupindex["foreign"]
 
 #: Seconds by which the clock of an interrupted thread may lag, without having been set back.
 _LAG = 2.0
+#: The loggers of the releases whose records have no thread, until 2021.2.
+_FIRST_LOGGERS = (
+    b"serving", b"modelmanager", b"dag_executor", b"s3", b"gcs", b"azurestorage", b"sequence_manager"
+)  # fmt: skip
 _SERIOUS_LEVELS = (b"warning", b"error", b"critical")
 _JUMPS = 50
 #: The most bytes of a line that are read.
@@ -199,6 +203,10 @@ class ServerLog:
         self.flush()
         match = RECORD.fullmatch(line)
         if match is None:
+            return
+        if match[2] is None and match[3] is not None and match[3] not in _FIRST_LOGGERS:
+            # Another program's record in the default form of spdlog.
+            self.foreign_lines += 1
             return
         stamp = match[1]
         if stamp < self._stamp:

@@ -35,6 +35,8 @@ _HARMLESS = {
     "output-buffers", "properties-not-read", "deprecated", "deprecated-or-minor", "graph-queue", "internal",
     "embedding-misuse", "download-marker", "protobuf-noise", "default-version-not-found", "pipeline-run-failed",
 }  # fmt: skip
+#: Messages on a start that a servable or the configuration ends (servablemanagermodule.cpp, modelmanager.cpp).
+_START_FAILED = ("ovms::ModelManager::Start() Error: ", "Couldn't start model manager")
 #: Codes for faults of clients: not faults of the server, and counted with the requests.
 CLIENT_CODES = frozenset(f"OVD{number}" for number in range(871, 886))
 #: The most characters of a text that are explained; OpenVINO's last lines are the most specific.
@@ -100,15 +102,28 @@ def chosen_causes(numbers: Iterable[int], all_meanings: Sequence[Meaning]) -> li
     return chosen
 
 
+def occurs_in(problem: LogProblem, start: int) -> bool:
+    """Whether the problem occurs in a start, or before it and after it."""
+    return problem.start <= start <= problem.last_start
+
+
 def ending_problem(start: int, log: LogSummary, all_meanings: Sequence[Meaning]) -> int | None:
-    """Returns the problem that ended a start: the last cause before its end, an error rather than a warning."""
+    """Returns the problem that ended a start: the last cause before its end; None if no message is recognised as one.
+
+    A warning ends a start only if its code is an error. A servable that does not load ends a start only if the message
+    on the failed start follows."""
+    numbers = [number for number, problem in enumerate(log.problems) if occurs_in(problem, start)]
+    by_servable = any(log.problems[number].text.startswith(_START_FAILED) for number in numbers)
+    of_servables = {number for servable in log.servables for number in servable.problems}
     best: int | None = None
     fallback: int | None = None
-    for number, problem in enumerate(log.problems):
-        meaning = all_meanings[number]
-        if problem.last_start != start or not meaning.known:
+    for number in numbers:
+        problem, meaning = log.problems[number], all_meanings[number]
+        if problem.level == "warning" and not any(entry.severity == "error" for entry, _ in meaning.codes):
             continue
         if meaning.is_cause and {entry.code for entry, _ in meaning.codes} - CLIENT_CODES:
+            if not by_servable and (problem.servable is not None or number in of_servables):
+                continue
             if best is None or problem.level != "warning" or log.problems[best].level == "warning":
                 best = number
         elif meaning.codes or meaning.noted_codes:

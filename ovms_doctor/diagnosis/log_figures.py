@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TypedDict
 
 from ovms_doctor.checks.logs.figures import (
     GENERATION_CACHE_FULL,
@@ -17,7 +16,7 @@ from ovms_doctor.explain.index import CodeEntry, codes
 from ovms_doctor.explain.search import explain
 from ovms_doctor.model.codes import Code
 from ovms_doctor.model.findings import Confidence, Evidence, Finding, Occurrences, Remedy, Severity, Subject
-from ovms_doctor.model.log import LogProblem, LogSummary, RequestStatistics, ServableHistory
+from ovms_doctor.model.log import LogProblem, LogSummary, RequestStatistics, ServableHistory, ServerStart
 
 #: The number of requests, and the share of failures among them, from which on refused requests are a finding.
 _REQUESTS, _FAILED = 20, 0.25
@@ -155,54 +154,51 @@ def _loading_at_end(log: LogSummary) -> Iterator[Finding]:
 def load_unexplained(
     servable: ServableHistory, problem: LogProblem | None = None, causes: Sequence[CodeEntry] = ()
 ) -> Finding:
-    """Returns the finding on a servable that does not load for a reason that is not in the log. ``problem``: the
-    message that ends the load, whose status these causes have."""
+    """Returns the finding on a servable that does not load for a reason that is not known.
+
+    ``problem``: the message that ends the load, and that these causes have in common; or a message that is not
+    recognised."""
+    evidence = f"line {servable.since_line:,}: {servable.state} {servable.error_code}"
     return _finding(
         LOAD_FAILS_UNEXPLAINED,
-        f"{servable.name} does not load, and the log does not contain the reason.",
+        f"{servable.name} does not load, and nothing in the log is recognised as the reason.",
         servable=servable.name,
         version=servable.version,
-        evidence=f"line {servable.since_line:,}: {servable.state} {servable.error_code}"
-        if servable.state
-        else "",
-        **_status(problem, causes),
+        evidence=evidence if servable.state else "",
+        detail=_in_common(causes),
+        log=(problem.text,) if problem else (),
+        occurrences=_occurrences(problem) if problem else None,
     )
 
 
 def start_unexplained(
-    line: int, at: str | None, problem: LogProblem | None = None, causes: Sequence[CodeEntry] = ()
+    start: ServerStart, problem: LogProblem | None = None, causes: Sequence[CodeEntry] = ()
 ) -> Finding:
-    """Returns the finding on a start that ended in ``line``, for a reason that is not in the log. ``problem``: the
-    message that ends the start, whose status these causes have."""
-    shown = _status(problem, causes)
-    shown.setdefault("occurrences", Occurrences(1, at, at, line, line))
+    """Returns the finding on a start that ended for a reason that is not known. ``problem``: the message that ends it,
+    and that these causes have in common; or a message that is not recognised."""
     return _finding(
         START_FAILS_UNEXPLAINED,
         "The server exits, and nothing in the log is recognised as the reason.",
-        **shown,
+        detail=_in_common(causes),
+        log=(problem.text,) if problem else (),
+        occurrences=_occurrences(problem)
+        if problem
+        else Occurrences(1, start.ended_at, start.ended_at, start.ended_line, start.ended_line),
     )
 
 
-class _Status(TypedDict, total=False):
-    """The parts of a finding that a message with the status of a class of causes gives."""
-
-    detail: str
-    log: tuple[str, ...]
-    occurrences: Occurrences
-
-
-def _status(problem: LogProblem | None, causes: Sequence[CodeEntry]) -> _Status:
-    if problem is None:
-        return {}
+def _in_common(causes: Sequence[CodeEntry]) -> str:
+    if not causes:
+        return ""
     names = ", ".join(cause.code for cause in causes[:_CAUSES])
     rest = f" and {len(causes) - _CAUSES} more" if len(causes) > _CAUSES else ""
-    return {
-        "detail": f"The status in the last message is that of {names}{rest}: the message before it names the cause.",
-        "log": (problem.text,),
-        "occurrences": Occurrences(
-            problem.count, problem.first_at, problem.last_at, problem.first_line, problem.last_line
-        ),
-    }
+    return f"The last message is the same for {names}{rest}; a message before it has the reason."
+
+
+def _occurrences(problem: LogProblem) -> Occurrences:
+    return Occurrences(
+        problem.count, problem.first_at, problem.last_at, problem.first_line, problem.last_line
+    )
 
 
 def _finding(

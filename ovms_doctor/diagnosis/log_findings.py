@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from msgspec.structs import replace
+
 from ovms_doctor.checks.logs.figures import LOAD_FAILS_UNEXPLAINED, START_FAILS_UNEXPLAINED
 from ovms_doctor.diagnosis.log_causes import (
     CLIENT_CODES,
@@ -11,6 +13,7 @@ from ovms_doctor.diagnosis.log_causes import (
     chosen_causes,
     ending_problem,
     meanings,
+    occurs_in,
 )
 from ovms_doctor.diagnosis.log_figures import figure_findings, load_unexplained, start_unexplained
 from ovms_doctor.explain.index import CodeEntry
@@ -44,6 +47,7 @@ _NEAR_LINES = 20
 #: The number of lines within which the messages of a library belong to the server's error.
 _LIBRARY_LINES = 300
 _MESSAGES = 3
+_OVER = "The problem is over: the log does not show it after the last occurrence."
 #: Seconds that clocks are set back at the end of daylight saving time, plus some for messages logged meanwhile.
 _DST, _DST_SLACK = 3600, 120
 
@@ -54,6 +58,12 @@ def diagnose(
     """Returns the diagnosis of a log, and the findings, root causes and errors first. ``release`` replaces the
     banner's."""
     all_meanings = meanings(log.problems)
+    if not log.records and not any(
+        meaning.known or problem.origin == "ovms"
+        for meaning, problem in zip(all_meanings, log.problems, strict=True)
+    ):
+        # Other servers use the same libraries: their lines alone are no log of OVMS.
+        log, all_meanings = replace(log, starts=(), problems=()), []
     causes = [chosen_causes(servable.problems, all_meanings) for servable in log.servables]
     groups = _Groups(log, all_meanings)
     servable_codes = []
@@ -99,6 +109,8 @@ class _Group:
         self.values: dict[str, str] = {}
         self.others: tuple[str, ...] = ()
         self.confidence: Confidence = "high"
+        #: Whether it ended a start of the server.
+        self.ends_start = False
 
 
 class _Groups:
@@ -110,6 +122,8 @@ class _Groups:
         self._groups: dict[tuple[str, str, str | None, int | None], _Group] = {}
         self._of_problem: dict[int, _Group] = {}
         self._extra: list[Finding] = []
+        #: The findings without a cause on starts that ended, by source and message.
+        self._ended_unexplained: dict[tuple[str, int | None], Finding] = {}
         #: Fingerprint of a finding → all codes that its message can mean.
         self.candidates: dict[str, tuple[str, ...]] = {}
 
@@ -125,14 +139,13 @@ class _Groups:
             if len(entries) == 1:
                 return (self._add_suggested(number, servable, entries[0]),)
             if entries:
-                self._add_unexplained(
-                    load_unexplained(servable, self._log.problems[number], entries), entries
-                )
+                finding = load_unexplained(servable, self._log.problems[number], entries)
+                self._add_unexplained(finding, servable.start, entries)
                 return (LOAD_FAILS_UNEXPLAINED.code,)
-        if any(not self._meanings[number].known for number in servable.problems):
-            return ()
-        if (self._log.starts and self._log.starts[servable.start].from_beginning) or servable.problems:
-            self._extra.append(load_unexplained(servable))
+        unknown = next((number for number in servable.problems if not self._meanings[number].known), None)
+        if servable.problems or (self._log.starts and self._log.starts[servable.start].from_beginning):
+            problem = None if unknown is None else self._log.problems[unknown]
+            self._add_unexplained(load_unexplained(servable, problem), servable.start)
             return (LOAD_FAILS_UNEXPLAINED.code,)
         return ()
 
@@ -143,33 +156,54 @@ class _Groups:
         if start.ended != "exit":
             return None
         number = ending_problem(index, self._log, self._meanings)
-        if number is None:
-            if not any(problem.last_start == index for problem in self._log.problems):
-                return None
-            if any(
-                problem.last_start == index and not meaning.known and problem.level != "warning"
-                for problem, meaning in zip(self._log.problems, self._meanings, strict=True)
-            ):
-                return None
-            self._extra.append(start_unexplained(start.ended_line, start.ended_at))
-            return START_FAILS_UNEXPLAINED.code
-        if number in self._of_problem:
-            return self._of_problem[number].entry.code
-        meaning = self._meanings[number]
-        if meaning.is_cause:
-            return self._add(number, None).entry.code
-        entries = self._suggested(number)
-        if len(entries) == 1:
+        if number is not None and (number in self._of_problem or self._meanings[number].is_cause):
+            group = self._of_problem.get(number) or self._add(number, None)
+            group.ends_start = True
+            return group.entry.code
+        entries = () if number is None else self._suggested(number)
+        if number is not None and len(entries) == 1:
             return self._add_suggested(number, None, entries[0])
         if any(
             servable.start == index and LOAD_FAILS_UNEXPLAINED.code in found
             for servable, found in zip(self._log.servables, servable_codes, strict=True)
         ):
             return LOAD_FAILS_UNEXPLAINED.code
-        problem = self._log.problems[number]
-        unexplained = start_unexplained(problem.last_line, problem.last_at, problem, entries)
-        self._add_unexplained(unexplained, entries)
+        if number is None:
+            if self._only_servables_fail(index):
+                # Nothing shows that they end the start: it may have been stopped meanwhile.
+                return None
+            number = self._unknown_error(index)
+        problem = None if number is None else self._log.problems[number]
+        before = self._ended_unexplained.get((start.source, number))
+        if before is not None:
+            self._extra.remove(before)
+        finding = start_unexplained(start, problem, entries)
+        finding = self._add_unexplained(finding, problem.last_start if problem else index, entries)
+        self._ended_unexplained[start.source, number] = finding
         return START_FAILS_UNEXPLAINED.code
+
+    def _only_servables_fail(self, index: int) -> bool:
+        """Whether a start has errors, and all of them belong to servables."""
+        of_servables = {number for servable in self._log.servables for number in servable.problems}
+        errors = [
+            number in of_servables or problem.servable is not None
+            for number, problem in enumerate(self._log.problems)
+            if occurs_in(problem, index) and problem.level != "warning"
+        ]
+        return bool(errors) and all(errors)
+
+    def _unknown_error(self, index: int) -> int | None:
+        """Returns the last error of a start that is not recognised."""
+        return next(
+            (
+                number
+                for number in reversed(range(len(self._meanings)))
+                if not self._meanings[number].known
+                and occurs_in(self._log.problems[number], index)
+                and self._log.problems[number].level != "warning"
+            ),
+            None,
+        )
 
     def _suggested(self, number: int) -> tuple[CodeEntry, ...]:
         """Returns the codes of the causes that a message without a cause suggests by its status."""
@@ -180,12 +214,17 @@ class _Groups:
         """Adds the finding for the only cause that a message suggests, and returns its code."""
         group = self._add(number, servable, entry=entry)
         group.confidence = "low"
+        group.ends_start = group.ends_start or servable is None
         return group.entry.code
 
-    def _add_unexplained(self, finding: Finding, entries: tuple[CodeEntry, ...]) -> None:
-        """Adds a finding without a cause. ``entries``: the causes that it can have."""
+    def _add_unexplained(self, finding: Finding, start: int, entries: tuple[CodeEntry, ...] = ()) -> Finding:
+        """Adds a finding without a cause, on a start, and returns it. ``entries``: the causes that it can have."""
+        starts = self._log.starts
+        if any(later.started and later.source == starts[start].source for later in starts[start + 1 :]):
+            finding = replace(finding, severity="warning", detail=f"{finding.detail} {_OVER}".strip())
         self._extra.append(finding)
         self.candidates[finding.fingerprint] = (finding.code, *(entry.code for entry in entries))
+        return finding
 
     def add_the_rest(self) -> None:
         """Adds causes that led to no state: warnings, and errors while requests run."""
@@ -271,7 +310,7 @@ class _Groups:
             first.first_line,
             last.last_line,
         )
-        severity: Severity = group.entry.severity
+        severity: Severity = "error" if group.ends_start else group.entry.severity
         sentences = []
         if group.values:
             subjects = (group.servable, str(group.version))
@@ -284,7 +323,7 @@ class _Groups:
         if group.others:
             sentences.append(f"The same message is written for {', '.join(group.others[:8])}.")
         if not lasting:
-            sentences.append("The problem is over: the log does not show it after the last occurrence.")
+            sentences.append(_OVER)
             severity = "warning" if severity == "error" else severity
         if group.source:
             sentences.append(f"Logged by {group.source}.")

@@ -375,3 +375,114 @@ def test_an_excerpt_of_a_shutdown_shows_no_state(line: str) -> None:
     log = read(f"{record(line)}\n{record(state)}\n".encode())
     assert [item.ended for item in log.starts] == ["shutdown"]
     assert log.servables == ()
+
+
+def _codes(*lines: str) -> tuple[tuple[str | None, ...], list[tuple[str, str]]]:
+    """What ended each start, and the code and the severity of each finding."""
+    diagnosis, findings = diagnose(read(("\n".join((start(), *lines)) + "\n").encode()))
+    return diagnosis.ended_by, sorted((finding.code, finding.severity) for finding in findings)
+
+
+STOPS = record("ServableManagerModule shutting down")
+CREATED = record("Cache directory /opt/cache did not exist, created", level="warning")
+UNKNOWN = record("Frobnication of the gizmo went wrong", level="error")
+#: A model of a configuration that does not load: the server continues.
+BROKEN = (
+    record("Missing model directory /m/1", level="error"),
+    _fails("model", ends=False, message="x").splitlines()[-1],
+)
+
+
+def test_a_warning_without_effect_does_not_end_a_start() -> None:
+    assert _codes(CREATED, UNKNOWN, STOPS) == (("OVD836",), [("OVD507", "warning"), ("OVD836", "error")])
+
+
+def test_an_unknown_error_that_ends_a_start_is_an_error_and_quoted() -> None:
+    _, (finding,) = diagnose(read(f"{start()}\n{UNKNOWN}\n{STOPS}\n".encode()))
+    assert (finding.code, finding.severity) == ("OVD836", "error")
+    assert finding.server_log == ("Frobnication of the gizmo went wrong",)
+
+
+@pytest.mark.parametrize(
+    "end", [UNKNOWN, record("Exception catch: something odd - will now terminate.", level="error")]
+)
+def test_a_model_that_does_not_load_does_not_end_a_start_with_a_configuration(end: str) -> None:
+    ended_by, found = _codes(*BROKEN, end, STOPS)
+    assert ended_by == ("OVD836",)
+    assert [code for code, _ in found] == ["OVD103", "OVD836"]
+
+
+def test_a_warning_that_ends_a_start_is_named() -> None:
+    unknown_metric = record("Metrics family name not supported: ovms_foo", level="warning")
+    ended = record("ovms::ModelManager::Start() Error: Invalid", level="error")
+    assert _codes(unknown_metric, ended, STOPS) == (("OVD414",), [("OVD414", "error")])
+
+
+def test_a_cause_that_ends_a_start_is_an_error() -> None:
+    text = (
+        "Trying to pull a/b from HuggingFace but missing optimum-intel. Use the ovms package with "
+        "optimum-intel installed."
+    )
+    assert _codes(record(text, level="error"), STOPS) == (("OVD390",), [("OVD390", "error")])
+
+
+def test_an_end_without_a_reason_before_a_good_start_is_over() -> None:
+    again = (start(), record("ServableManagerModule started"))
+    ended_by, found = _codes(UNKNOWN, STOPS, *again)
+    assert (ended_by, found) == (("OVD836", None), [("OVD836", "warning")])
+
+
+def test_a_load_that_fails_with_an_unknown_error_is_an_error_and_quoted() -> None:
+    lines = (record("ServableManagerModule started"), UNKNOWN, BROKEN[1])
+    diagnosis, (finding,) = diagnose(read("\n".join((start(), *lines)).encode()))
+    assert diagnosis.causes == (("OVD835",),)
+    assert (finding.code, finding.severity) == ("OVD835", "error")
+    assert finding.server_log == ("Frobnication of the gizmo went wrong",)
+
+
+def test_an_exception_of_a_graph_is_logged_after_its_state() -> None:
+    failed = _fails("graph", ends=False, message="x").splitlines()[-1]
+    text = "Failed to process mediapipe graph config:[json.exception.parse_error.101] parse error at line 1"
+    # The server is stopped while it starts: the graph does not end it.
+    lines = (start(), failed, record(text, level="error"), STOPS)
+    diagnosis, (finding,) = diagnose(read("\n".join(lines).encode()))
+    assert diagnosis.ended_by == (None,)
+    assert diagnosis.causes == ((finding.code,),)
+    assert (finding.code, finding.subject.model) == ("OVD367", "m")
+
+
+@pytest.mark.parametrize(
+    ("started", "ended_by"), [((), ("OVD836",)), (("PythonInterpreterModule started",), (None,))]
+)
+def test_an_interpreter_that_does_not_start_ends_the_server(
+    started: tuple[str, ...], ended_by: tuple[str | None, ...]
+) -> None:
+    texts = ("PythonInterpreterModule starting", *started, "PythonInterpreterModule shutting down")
+    assert _codes(*(record(text) for text in texts))[0] == ended_by
+
+
+@pytest.mark.parametrize(
+    ("message", "code"),
+    [
+        ("Failed to start gRPC server - at 0.0.0.0:9000 - port is busy", "OVD801"),
+        ("Frobnication failed", "OVD836"),
+    ],
+)
+def test_starts_that_end_for_the_same_reason_have_one_cause(message: str, code: str) -> None:
+    lines = (record(message, level="error"), STOPS, start()) * 3
+    ended_by, found = _codes(*lines)
+    assert ended_by == (code, code, code, None)
+    assert [item for item, _ in found] == [code]
+
+
+def test_a_message_without_a_line_end_does_not_hide_the_next_start() -> None:
+    refused = "error parsing options - Unable to open file : No such file or directory [/nokey]"
+    log = read(f"{refused}{start()}\n{record('ServableManagerModule started')}\n".encode())
+    assert [(item.ended, item.release) for item in log.starts] == [("exit", None), ("cut_off", "2026.3")]
+    assert [problem.text for problem in log.problems] == [refused]
+
+
+def test_an_error_before_the_log_is_set_up_belongs_to_the_next_start() -> None:
+    text = "Exception catch: Failed opening file /l for writing: Permission denied - will now terminate."
+    log = read(f"{start()}\n{STOPS}\n[2026-11-28 13:54:56.285] [error] [server.cpp:637] {text}\n".encode())
+    assert [item.ended for item in log.starts] == ["shutdown", "exit"]

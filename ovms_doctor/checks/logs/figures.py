@@ -61,8 +61,11 @@ LOAD_FAILS_UNEXPLAINED = Code(
     code="OVD835",
     name="load-fails-unexplained",
     severity="error",
-    summary="A servable does not load, and the log does not contain the reason",
-    remedy="Take the log from its beginning, or at level INFO or lower.",
+    summary="A servable does not load, and nothing in the log is recognised as the reason",
+    remedy=(
+        "Read the errors before it. If there are none, take the log from its beginning, or at level INFO "
+        "or lower."
+    ),
     releases=ALL_RELEASES,
     see_also=("OVD836",),
     example=Example("grep STATUS ovms.log", "the whole ovms.log"),

@@ -71,7 +71,8 @@ RELEVANT = (
     rb"STATUS CHANGE: ()|Serv(?:ableManagerModule (?:started|shut)|er started on port )()"
     rb"|Shut(?:ting down|down (?:gRPC server|HTTP server|model manager))()"
     rb"|Processing (?:HTTP/REST request failed: |C-API |config reload request)()"
-    rb"|Pipeline: [^\n]* state changed to: ()|Will (?:add|reload) model: ()|Loading model: ()"
+    rb"|P(?:ipeline: [^\n]* state changed to: |ythonInterpreterModule s)()"
+    rb"|Will (?:add|reload) model: ()|Loading model: ()"
     rb"|OpenVINO (?:Model S|backe)()|Getting modelInstance or pipeline failed()"
     rb"|(?:GRPCServer|HTTPServer|C-API)Module shut()"
     rb"|M(?:ediapipe(?:: [^\n]* state changed to: | with requested name: )|odel name from deduced from )()"
@@ -89,6 +90,9 @@ _SHUTDOWN = (
     "Shutdown HTTP server",
     "Shutdown model manager",
 )
+_PYTHON_STOPS = "PythonInterpreterModule shutting"
+#: The message on an exception that a graph's initialisation throws, after the graph's state (modelmanager.cpp).
+_GRAPH_THREW = "Failed to process mediapipe graph config:"
 #: Messages after which the process always ends.
 _ENDS = lazy_pattern(
     r"will now terminate|^Error occurred in LLM executor: |^Error occurred in Omni executor: "
@@ -120,6 +124,10 @@ class Events:
         #: The servable that a thread loads, and the problems since the last change of its state.
         self._loading: dict[bytes, Servable] = {}
         self._recent: dict[bytes, list[int]] = {}
+        #: The last graph that failed without a message before it, by thread.
+        self._failed_graphs: dict[bytes, Servable] = {}
+        #: Whether the Python interpreter of the server is being started.
+        self._python_starts = False
 
     # -- messages --------------------------------------------------------------------------------------
 
@@ -139,6 +147,8 @@ class Events:
         self.requests.restart(stamp)
         self._loading.clear()
         self._recent.clear()
+        self._failed_graphs.clear()
+        self._python_starts = False
 
     def _begin(self, start: Start) -> None:
         if len(self.starts) >= STARTS:
@@ -188,6 +198,8 @@ class Events:
             self._note_loading(thread, servable)
         elif servable.failing:
             servable.caused_by(self._recent.pop(thread, ()))
+            if servable.kind == "graph" and not servable.problems and len(self._failed_graphs) < _THREADS:
+                self._failed_graphs[thread] = servable
             self._loading.pop(thread, None)
         elif state in ("AVAILABLE", "END", "UNLOADING"):
             self._recent.pop(thread, None)
@@ -266,6 +278,14 @@ class Events:
         if text.startswith(_SHUTDOWN):
             self.current(at, line).stopping = True
 
+    def _python(self, line: int, at: str, thread: bytes, text: str, stamp: bytes) -> None:
+        """Notes that the interpreter does not start: the server then ends without an error."""
+        start = self.current(at, line)
+        if text.startswith(_PYTHON_STOPS):
+            start.exit = start.exit or self._python_starts
+            start.stopping = True
+        self._python_starts = text.endswith(" starting")
+
     def _model_parameter(self, line: int, at: str, thread: bytes, text: str, stamp: bytes) -> None:
         """Notes base path and name of a model, whose lines follow each other."""
         key, _, value = text.partition(": ")
@@ -331,6 +351,9 @@ class Events:
             ends = True
             if not self.starts or self.starts[-1].stopping or self.starts[-1].exit or not at:
                 self._begin(Start(self.source, None, line, from_beginning=True))
+        elif ends and not thread and self.starts and (self.starts[-1].stopping or self.starts[-1].exit):
+            # Written before the log is set up: another start.
+            self._begin(Start(self.source, at, line, from_beginning=True))
         start = self.current(at, line)
         if ends:
             start.exit = True
@@ -344,9 +367,16 @@ class Events:
             name, version = loading.name, loading.version
         elif name is not None and version is None and loading is not None and loading.name == name:
             version = loading.version
+        graph = self._failed_graphs.pop(thread, None)
+        if graph is not None and text.startswith(_GRAPH_THREW):
+            name = graph.name
+        else:
+            graph = None
         problem = self.problems.add(text, level, origin, name, version)
         if problem is None:
             return
+        if graph is not None:
+            graph.caused_by([problem.number])
         if not problem.count:
             problem.at_start = not start.started
         problem.count_one(at, line, len(self.starts) - 1)
@@ -431,6 +461,7 @@ _HANDLERS: tuple[tuple[str | tuple[str, ...], Handler], ...] = (
     ("OpenVINO backend ", Events._backend),
     (("ServableManagerModule started", "Server started on port "), Events._started),
     (_SHUTDOWN, Events._stops),
+    ("PythonInterpreterModule ", Events._python),
     (("All requests: ", "Request processing metrics "), Events._generative),
     ("Processing C-API ", Events._c_api),
     ("Model name from deduced from ", Events._deduced),

@@ -227,6 +227,12 @@ class ServerLog:
     def _foreign(self, number: int, line: bytes) -> None:
         """Reads a line without OVMS's prefix: the rest of a message, or a message of another library."""
         found = foreign.recognise(line)
+        record = _RECORD_INSIDE.search(line) if found is not None and found.origin == "ovms" else None
+        if record is not None:
+            # The server ends some messages on standard error without a line end; its next start follows.
+            self._foreign(number, line[: record.start()])
+            self._record(number, line[record.start() :])
+            return
         if found is None and line and self._wrapped(number, line):
             return
         self.foreign_lines += 1
@@ -322,6 +328,7 @@ class _Pending:
 
 
 _STAMP = lazy_pattern(rb"\n\[(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3})\] ?\[")
+_RECORD_INSIDE = lazy_pattern(rb"\[\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}\]\[\d+\]\[")
 _LOW_LEVELS: tuple[tuple[LogLevel, bytes], ...] = (
     ("trace", b"][trace]["), ("debug", b"][debug]["), ("info", b"][info]["),
 )  # fmt: skip

@@ -24,6 +24,7 @@ _INITIALIZATION = "MEDIAPIPE_GRAPH_INITIALIZATION_ERROR"
 _QUEUE = lazy_pattern(
     rb"(?:^|\n)[ \t\n\v\f\r]*#[ \t\n\v\f\r]*OVMS_GRAPH_QUEUE_MAX_SIZE[ \t\n\v\f\r]*:[ \t\n\v\f\r]*(\S+)"
 )
+_TAG_INDEX = lazy_pattern(r"([A-Z_][A-Z0-9_]*|)(?::([0-9]{1,4}))?")
 _NUMBER = lazy_pattern(rb"[+-]?[0-9]{1,10}")
 _INT_MAX = (1 << 31) - 1
 
@@ -237,18 +238,23 @@ def _wiring(name: str, message: GraphMessage, release: Release) -> Iterator[Grap
     contracts require."""
     produced = {_stream(text) for text in message.texts("input_stream")}
     for field in message.all("node"):
-        assert isinstance(field.value, GraphMessage)
-        produced |= {_stream(text) for text in field.value.texts("output_stream")}
-    for field in message.all("node"):
         node = field.value
         assert isinstance(node, GraphMessage)
         calculator_name = _text(node, "calculator")
+        yield from _node_fields(name, node)
         if is_known(calculator_name, release) is False:
             yield _unknown_calculator(name, node, field, calculator_name)
         own = calculator(calculator_name)
         if own is not None:
             yield from _contract(name, node, field, own, release)
             yield from _session(name, node, field, own)
+    for field in message.all("node"):
+        assert isinstance(field.value, GraphMessage)
+        for stream in field.value.all("output_stream"):
+            if _stream(str(stream.value)) in produced:
+                reason = f"The output stream “{stream.value}” has the name of another stream"
+                yield _initialization(name, reason, stream, str(stream.value))
+            produced.add(_stream(str(stream.value)))
     for field in message.all("node"):
         node = field.value
         assert isinstance(node, GraphMessage)
@@ -264,6 +270,94 @@ def _wiring(name: str, message: GraphMessage, release: Release) -> Iterator[Grap
         if _stream(str(stream.value)) not in produced:
             reason = f"No node produces the output stream “{stream.value}” of the graph"
             yield _initialization(name, reason, stream, str(stream.value))
+    yield from _cycle(name, message)
+
+
+def _node_fields(name: str, node: GraphMessage) -> Iterator[GraphProblem]:
+    """Yields the problems of fields of a node that exclude each other, or name an input stream that it does not have
+    (NodeTypeInfo::Initialize of MediaPipe's validated_graph_config.cc)."""
+    inputs = set(_tagged_inputs(node))
+    described: set[tuple[str, int]] = set()
+    for field in node.all("input_stream_info"):
+        assert isinstance(field.value, GraphMessage)
+        key = _tag_index(_text(field.value, "tag_index"))
+        if key is None:
+            continue
+        text = f"{key[0]}:{key[1]}"
+        if key not in inputs:
+            reason = f"input_stream_info names {text}, and the node has no such input stream"
+            yield _initialization(name, reason, field, text)
+        elif key in described:
+            yield _initialization(name, f"Two input_stream_info name {text}", field, text)
+        described.add(key)
+    types: set[str] = set()
+    for field in node.all("node_options"):
+        assert isinstance(field.value, GraphMessage)
+        for option in field.value.fields:
+            if not isinstance(option.value, GraphMessage):
+                continue
+            if option.name in types:
+                yield _initialization(
+                    name, f"A node has two node_options of the type {option.name}", field, option.name
+                )
+            types.add(option.name)
+
+
+def _cycle(name: str, message: GraphMessage) -> Iterator[GraphProblem]:
+    """Yields the problem of nodes that wait for each other, or for themselves, because no input stream of the cycle is
+    marked as back_edge (TopologicalSortNodes). Only OVMS's own calculators count: MediaPipe's may be graphs
+    themselves, in which there is no cycle."""
+    producers: dict[str, int] = {}
+    fields = [field for field in message.all("node") if isinstance(field.value, GraphMessage)]
+    nodes = [field.value for field in fields if isinstance(field.value, GraphMessage)]
+    for number, node in enumerate(nodes):
+        if calculator(_text(node, "calculator")) is not None:
+            producers.update({_stream(text): number for text in node.texts("output_stream")})
+    waiting: dict[int, set[int]] = {}
+    for number in set(producers.values()):
+        node = nodes[number]
+        back = {
+            _tag_index(_text(info, "tag_index"))
+            for info in node.messages("input_stream_info")
+            if (edge := info.first("back_edge")) is not None and edge.value
+        }
+        waiting[number] = {
+            producers[stream]
+            for key, stream in _tagged_inputs(node).items()
+            if key not in back and stream in producers
+        }
+    # Nodes that wait for no other, and those for which no other waits, are taken out until only cycles are left.
+    while ready := [
+        number
+        for number, others in waiting.items()
+        if not others & waiting.keys() or not any(number in other for other in waiting.values())
+    ]:
+        for number in ready:
+            del waiting[number]
+    if waiting:
+        field = fields[min(waiting)]
+        names = ", ".join(
+            _text(nodes[number], "name") or _text(nodes[number], "calculator") for number in sorted(waiting)
+        )
+        reason = f"The streams of {names} are a cycle, and no input_stream_info in it has back_edge: true"
+        yield _initialization(name, reason, field, names)
+
+
+def _tagged_inputs(node: GraphMessage) -> dict[tuple[str, int], str]:
+    """Returns the names of a node's input streams, by tag and index."""
+    found: dict[tuple[str, int], str] = {}
+    for text in node.texts("input_stream"):
+        *tag, stream = text.split(":")
+        key = _tag_index(":".join(tag)) if tag else ("", sum(not known for known, _ in found))
+        if key is not None:
+            found[key] = stream
+    return found
+
+
+def _tag_index(text: str) -> tuple[str, int] | None:
+    """Returns the tag and the index of ``TAG`` or ``TAG:INDEX``; None for another text (ParseTagIndex)."""
+    match = _TAG_INDEX.fullmatch(text)
+    return None if match is None else (match[1], int(match[2] or 0))
 
 
 def _unknown_calculator(

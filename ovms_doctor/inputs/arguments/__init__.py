@@ -20,6 +20,7 @@ from ovms_doctor.inputs.arguments.validation import (
     hint_for,
     prepare_refusals,
     remedy_for,
+    task_refusals,
     unknown_reason,
     unmatched_refusals,
     validate_refusals,
@@ -67,6 +68,8 @@ def read_arguments(
         return _arguments(parsed, refusals, helps=True)
     refusals += tuple(prepare_refusals(parsed))
     mode = start_mode(parsed)
+    if mode not in ("list_models", "modify_config"):
+        refusals += tuple(task_refusals(parsed))
     if mode in ("serve", "in_memory", "pull_and_start"):
         refusals += tuple(validate_refusals(parsed, pulls=mode == "pull_and_start"))
     return _arguments(parsed, refusals, helps=False)

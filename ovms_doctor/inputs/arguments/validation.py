@@ -22,6 +22,12 @@ from ovms_doctor.inputs.arguments.options import (
     tasks,
 )
 from ovms_doctor.inputs.arguments.splitting import SplitArguments, is_true
+from ovms_doctor.inputs.arguments.task_values import (
+    number_refusals,
+    setting_refusals,
+    task_values,
+    value_refusals,
+)
 from ovms_doctor.model.deployment import ArgumentRefusal, FileDemand
 from ovms_doctor.model.host import HostLimits
 from ovms_doctor.model.releases import Release
@@ -82,6 +88,14 @@ class ParsedArguments(Struct, frozen=True):
         return any(self.has(name) for name in names)
 
     @property
+    def task(self) -> str | None:
+        """The task whose parser reads the remaining arguments; None for none. Since v2026.2 there is no such parser
+        without a task."""
+        default = None if self.release.at_least(2026, 2) else "text_generation"
+        task = self.split.values.get("task", default)
+        return task if self.task_flow and task in tasks(self.release) else None
+
+    @property
     def validates_task(self) -> bool:
         """Whether the server validates the value of --task: since v2025.2; in v2026.3 not with options for other
         modes than serving."""
@@ -118,12 +132,11 @@ def unmatched_refusals(parsed: ParsedArguments) -> Iterator[ArgumentRefusal]:
 
 
 def _left_by_task(parsed: ParsedArguments) -> Iterator[ArgumentRefusal]:
-    """Yields the refusals of arguments that the parser of the task does not accept either. Since v2026.2 there is no
-    such parser without a task."""
-    default = None if parsed.release.at_least(2026, 2) else "text_generation"
-    task = parsed.split.values.get("task", default)
-    if not parsed.task_flow or task is None or task not in tasks(parsed.release):
+    """Yields the refusals of arguments that the parser of the task does not accept either."""
+    task = parsed.task
+    if task is None:
         return
+    yield from number_refusals(task_values(task, parsed.release, parsed.split.unmatched))
     known = task_options(task, parsed.release)
     left: list[str] = []
     takes_value = False
@@ -190,6 +203,17 @@ def prepare_refusals(parsed: ParsedArguments) -> Iterator[ArgumentRefusal]:
             if parsed.has(name):
                 text = f"--{name} parameter unsupported for Openvino huggingface organization models."
                 yield ArgumentRefusal("prepare", text, None, f"--{name}")
+
+
+def task_refusals(parsed: ParsedArguments) -> Iterator[ArgumentRefusal]:
+    """Yields the refusals of values of the task's options; v2025.2 validates them with --pull only."""
+    task = parsed.task
+    if task is None:
+        return
+    values = task_values(task, parsed.release, parsed.split.unmatched)
+    yield from setting_refusals(task, parsed.release, values)
+    if parsed.has("pull") or parsed.release.at_least(2025, 3):
+        yield from value_refusals(task, parsed.release, values, parsed.split.values.get("target_device"))
 
 
 def validate_refusals(parsed: ParsedArguments, *, pulls: bool = False) -> Iterator[ArgumentRefusal]:

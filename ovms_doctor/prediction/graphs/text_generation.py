@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from ovms_doctor.model.graph_plan import ServableFault
 from ovms_doctor.model.releases import Release
+from ovms_doctor.model.releases.output_parsers import output_parsers
 from ovms_doctor.model.text import size_text
 from ovms_doctor.prediction.graphs.chat_template import chat_template_faults
 from ovms_doctor.prediction.graphs.gguf import gguf_faults
@@ -54,20 +55,6 @@ _PARTS = {
     "gemma4": ("openvino_text_embeddings_per_layer_model",),
     "videochat_flash_qwen": ("openvino_vision_projection_model",),
 }
-#: The parsers, by their first release, in the server's order; none was removed.
-_TOOL_PARSERS = (
-    ((2025, 3), "llama3 hermes3 phi4 mistral"),
-    ((2025, 4), "gptoss qwen3coder"),
-    ((2026, 0), "devstral"),
-    ((2026, 2), "lfm2 gemma4"),
-    ((2026, 3), "minicpm5"),
-)
-_REASONING_PARSERS = (
-    ((2025, 3), "qwen3"),
-    ((2026, 2), "gemma4"),
-    ((2025, 4), "gptoss"),
-    ((2026, 3), "minicpm5 lfm2"),
-)
 #: Parsers that need special tokens in their stream (requiresStreamingWithSpecialTokens).
 _WITH_SPECIAL_TOKENS = frozenset("devstral gemma4 gptoss lfm2 minicpm5".split())
 #: Tokens of a block of the cache on the CPU.
@@ -252,7 +239,9 @@ def _parser_pair(context: ServableContext) -> Iterator[ServableFault]:
     """Yields faults of parsers that cannot be combined (output_parser.cpp, since v2025.4): every request fails."""
     tool, reasoning = context.text("tool_parser"), context.text("reasoning_parser")
     release = context.release
-    if tool not in parsers("tool_parser", release) or reasoning not in parsers("reasoning_parser", release):
+    if tool not in output_parsers("tool_parser", release) or reasoning not in output_parsers(
+        "reasoning_parser", release
+    ):
         return
     if (tool in _WITH_SPECIAL_TOKENS) == (reasoning in _WITH_SPECIAL_TOKENS) or not release.at_least(2025, 4):
         return
@@ -315,7 +304,7 @@ def _parsers(context: ServableContext) -> Iterator[ServableFault]:
     release = context.release
     for option in ("tool_parser", "reasoning_parser"):
         value = context.text(option)
-        known = parsers(option, release)
+        known = output_parsers(option, release)
         if not value or value in known or (value == "none" and release.at_least(2026, 3)):
             continue
         kind = option.partition("_")[0]
@@ -359,12 +348,6 @@ def _eviction(context: ServableContext) -> Iterator[ServableFault]:
         option="cache_eviction_config",
         exception=f"CacheEvictionConfig.{zero} must be non-zero" if zero else "must be larger than",
     )
-
-
-def parsers(option: str, release: Release) -> tuple[str, ...]:
-    """Returns the values of ``tool_parser`` or ``reasoning_parser`` that a release accepts."""
-    table = _TOOL_PARSERS if option == "tool_parser" else _REASONING_PARSERS
-    return tuple(name for since, names in table if release.at_least(*since) for name in names.split())
 
 
 def vision_types(release: Release) -> frozenset[str]:

@@ -354,3 +354,55 @@ def test_a_mount_of_the_model_instead_of_its_repository(tmp_path: Path) -> None:
     assert "Give the server the path /models." in steps(finding)
     repaired = run(*options, arguments=("--model_path", "/models", "--model_name", "m", "--port", "9000"))
     assert (repaired.code, repaired.document["findings"]) == (0, [])
+
+
+# -- arguments that do not reach the server as they are written ------------------------------------------
+
+
+def served(top: Path) -> tuple[str, ...]:
+    if not (top / "models").exists():
+        good_model(top / "models" / "m" / "1")
+    return ("-v", f"{top}/models:/models")
+
+
+MODEL = ("--model_path", "/models/m", "--model_name", "m", "--port", "9000")
+
+
+def test_arguments_that_a_shell_does_not_pass_on(tmp_path: Path) -> None:
+    """The words after the text of -c are the positional parameters of the shell."""
+    options = (*served(tmp_path), "--entrypoint", "sh")
+    result = run(*options, arguments=("-c", "/ovms/bin/ovms", *MODEL))
+    assert "into the text after -c" in steps(found(result, "OVD415")[0])
+    for script in ("/ovms/bin/ovms --help", "/ovms/bin/ovms --version"):
+        result = run(*options, arguments=("-c", script))
+        assert "after -c" not in steps(found(result, "OVD415")[0])
+    assert run(*options, arguments=("-c", f"/ovms/bin/ovms {shlex.join(MODEL)}")).document["findings"] == []
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "code"),
+    [
+        ("--plugin_config", '{"NUM_STREAMS": "1"}', "OVD421"),
+        ("--model_version_policy", '{"latest": {"num_versions": 1}}', "OVD407"),
+    ],
+)
+def test_an_object_in_quotes_that_no_shell_removes(
+    option: str, value: str, code: str, tmp_path: Path
+) -> None:
+    mounts = served(tmp_path)
+    result = run(*mounts, arguments=(*MODEL, f"{option}='{value}'"))
+    (finding,) = found(result, code)
+    assert "in a list of a YAML or JSON file these quotes would be a part of the value" in steps(finding)
+    assert run(*mounts, arguments=(*MODEL, f"{option}={value}")).document["findings"] == []
+
+
+@pytest.mark.parametrize(
+    ("word", "severity"), [("/ovms/bin/ovms", "info"), ("ovms", "info"), ("true", "warning")]
+)
+def test_a_word_that_an_old_release_ignores(word: str, severity: str, tmp_path: Path) -> None:
+    """The name of the program is no mistake with an effect: everything that is written is served."""
+    line = shlex.join(["docker", "run", *served(tmp_path), "openvino/model_server:2023.3", word, *MODEL])
+    result = ovms_doctor("check", "--format", "json", "--docker-run", line)
+    (finding,) = found(result, "OVD416")
+    assert (result.code, finding["severity"]) == (0, severity)
+    assert finding["message"] == f"{word} belongs to no option: OVMS 2023.3 ignores it"

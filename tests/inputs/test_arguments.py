@@ -278,6 +278,47 @@ def test_hints_on_arguments_that_no_option_accepts(release: str, arguments: list
     assert bool(refusal.remedy) is bool(remedy)
 
 
+@pytest.mark.parametrize("release", ["2024.0", "2025.1", "2025.2", "2026.3"])
+@pytest.mark.parametrize(
+    ("arguments", "remedy"),
+    [
+        (["--model_path /m", "--model_name m", "--port 9000"], "Split “--model_path /m” at each blank"),
+        (
+            ["--model_path /m --model_name m --port 9000"],
+            "Split “--model_path /m --model_name m --port 9000” at",
+        ),
+        ([*SERVES, "--unknown x"], ""),
+        (["--model_path", "/m", "--port", "9000"], "Add --model_name"),
+        (["--model_name", "m", "--port", "9000"], "Add --model_path"),
+        (["--port", "9000"], "Add --config_path, or --model_path and --model_name."),
+        (
+            ["--config_path", "/c", "--model_name", "m", "--port", "9000"],
+            "Remove --model_name: the configuration",
+        ),
+        (["--config_path", "/c", *SERVES], "Remove --model_name and --model_path: the configuration"),
+        (["--config_path", "/c", "--port", "9000", "--nireq", "4"], "Move --nireq into the model's entry"),
+        (
+            [*SERVES, "--rest_port", "9000"],
+            "Give --port (gRPC) and --rest_port (REST) two different numbers.",
+        ),
+        ([*SERVES, "--metrics_enable"], "Add --rest_port: metrics are served there."),
+        ([*SERVES, "--rest_port", "8000", "--metrics_list", "ovms_streams"], "Add --metrics_enable."),
+    ],
+)
+def test_remedies_for_options_that_do_not_fit(release: str, arguments: list[str], remedy: str) -> None:
+    refusals = read_arguments(arguments, parse_release(release)).refusals
+    refusal = next(item for item in refusals if item.unless_file is None)
+    assert refusal.remedy.startswith(remedy)
+    assert bool(refusal.remedy) is bool(remedy)
+    assert refusal.suggestion is None
+
+
+def test_the_remedy_for_a_missing_port() -> None:
+    (refusal,) = read_arguments(SERVES[:4], parse_release("2025.1")).refusals
+    assert refusal.remedy.startswith("Add --rest_port for REST, --port for gRPC, or both")
+    assert not read_arguments(SERVES[:4], parse_release("2025.0")).refusals
+
+
 @pytest.mark.parametrize("dash", ["\u2014", "\u2013", "\u2013-"])
 def test_an_option_with_a_typographic_dash(dash: str) -> None:
     (refusal, *_) = read_arguments([f"{dash}{SERVES[0][2:]}", *SERVES[1:]], parse_release("2026.3")).refusals

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Iterator
 
 from ovms_doctor.checks.context import Context
@@ -42,26 +43,16 @@ NOT_LOOKED_AT = Code(
 CODES = (OPTION_WITHOUT_EFFECT, NOT_LOOKED_AT)
 
 
-def _removal(unmatched: list[str]) -> str:
-    belong = "it belongs" if len(unmatched) == 1 else "they belong"
-    return f"Remove {' and '.join(unmatched)}: {belong} to no option."
-
-
 def check(context: Context) -> Iterator[Finding]:
     """Yields findings on options without an effect, and on settings that are not part of the prediction."""
     arguments = context.deployment.arguments
-    if arguments is not None and arguments.without_effect:
-        options = ", ".join(arguments.without_effect)
+    if arguments is not None:
         unmatched = [text for text in arguments.without_effect if text in arguments.unmatched]
-        reason = "together with --config_path" if arguments.config_path else "in this release"
-        yield context.finding(
-            OPTION_WITHOUT_EFFECT,
-            f"{options} {'has' if len(arguments.without_effect) == 1 else 'have'} no effect {reason}",
-            detail="" if not unmatched else f"Since 2024.0 the server refuses {', '.join(unmatched)}.",
-            evidence=(Evidence(options, "the arguments"),),
-            recovers="restart",
-            steps=(Step(_removal(unmatched)),) if unmatched else (),
-        )
+        options = [text for text in arguments.without_effect if text not in arguments.unmatched]
+        if options:
+            yield _ignored_options(context, options, with_config=bool(arguments.config_path))
+        if unmatched:
+            yield _ignored_words(context, unmatched)
     for item in context.plan.ignored:
         yield context.finding(
             NOT_LOOKED_AT,
@@ -70,3 +61,31 @@ def check(context: Context) -> Iterator[Finding]:
             else f"{item.location} is not checked: its effect is not part of this prediction",
             path=context.plan.config_path if item.location.startswith("/") else None,
         )
+
+
+def _ignored_options(context: Context, options: list[str], *, with_config: bool) -> Finding:
+    names = ", ".join(options)
+    reason = "together with --config_path" if with_config else "in this release"
+    return context.finding(
+        OPTION_WITHOUT_EFFECT,
+        f"{names} {'has' if len(options) == 1 else 'have'} no effect {reason}",
+        evidence=(Evidence(names, "the arguments"),),
+        recovers="restart",
+    )
+
+
+def _ignored_words(context: Context, words: list[str]) -> Finding:
+    """Returns the finding on arguments that belong to no option. The program's own name is harmless: nothing that was
+    intended is missing."""
+    names = ", ".join(words)
+    belong, them = ("belongs", "it") if len(words) == 1 else ("belong", "them")
+    harmless = all(posixpath.basename(word) == "ovms" for word in words)
+    return context.finding(
+        OPTION_WITHOUT_EFFECT,
+        f"{names} {belong} to no option: OVMS {context.deployment.release} ignores {them}",
+        severity="info" if harmless else None,
+        detail=f"Since 2024.0 the server refuses {names}.",
+        evidence=(Evidence(names, "the arguments"),),
+        recovers="restart",
+        steps=(Step(f"Remove {' and '.join(words)}."),),
+    )

@@ -9,6 +9,7 @@ from ovms_doctor.checks import path_advice, unmounted_paths
 from ovms_doctor.checks.configuration import other_files
 from ovms_doctor.checks.configuration.workers import host_limits, open_files_steps, step_location
 from ovms_doctor.checks.context import Context, quote
+from ovms_doctor.checks.parameters.hints import QUOTES_OF_OBJECTS
 from ovms_doctor.checks.permissions import DIRECTORY_NOT_SEARCHABLE
 from ovms_doctor.checks.positions import argument_position, key_of, with_position
 from ovms_doctor.model import server_log
@@ -434,6 +435,9 @@ def _steps(context: Context, problem: StartProblem) -> tuple[Step, ...]:
         return (Step("Remove the byte order mark.", command, "host", "changes files"),)
     if "due to open files limit" in problem.text:
         return open_files_steps(context, problem)
+    if problem.kind == "policy":
+        forms = '{"latest": {"num_versions": 1}}, {"specific": {"versions": [1]}} or {"all": {}}'
+        return (Step(f"Write {forms}. {QUOTES_OF_OBJECTS}"),)
     if problem.suggestion and problem.kind == "config_unreadable":
         return (Step(f"Give the server --config_path {quote(problem.suggestion)}"),)
     if problem.suggestion:
@@ -464,4 +468,17 @@ def _help(context: Context) -> Finding:
         "and again.",
         evidence=(Evidence("no option, --help or --version", "the arguments"),),
         recovers="restart",
+        steps=_shell_steps(context),
     )
+
+
+def _shell_steps(context: Context) -> tuple[Step, ...]:
+    """Returns the step for a shell that runs the server without arguments: it may have been given them in vain."""
+    container = context.deployment.container
+    if container is None or container.arguments or "-c" not in container.program:
+        return ()
+    text = (
+        "Write the server's arguments into the text after -c: a shell does not pass the words after that text to the "
+        "program."
+    )
+    return (Step(text),)

@@ -21,6 +21,11 @@ from ovms_doctor.prediction.parameters.devices import similar_device, suggestion
 from ovms_doctor.prediction.parameters.plugin_config import devices_with, similar_key
 
 _USUAL = {1: "N", 2: "NC", 3: "N...", 4: "NCHW", 5: "NCDHW"}
+#: How a JSON object is written as an argument.
+QUOTES_OF_OBJECTS = (
+    "In a shell's command line it needs single quotes around it; in a list of a YAML or JSON file these quotes would "
+    "be a part of the value."
+)
 _DEVICE_KEY = lazy_pattern(r'"target_device": "([^"]*)"')
 #: An old key of plugin_config, which parsePluginConfig (modelconfig.cpp, v2022.3) renames only if its value is a
 #: string.
@@ -30,8 +35,9 @@ _KEY = lazy_pattern(
 )
 
 
-def form_steps(parameter: str, release: Release) -> tuple[Step, ...]:
-    """Returns a step that shows the form of a parameter; none if the form is obvious."""
+def form_steps(parameter: str, release: Release, *, argument: bool = False) -> tuple[Step, ...]:
+    """Returns a step that shows the form of a parameter, in config.json or as an ``argument``; none if the form is
+    obvious."""
     # Booleans since v2023.3 (parsePluginConfig).
     values = "strings, numbers and booleans" if release.at_least(2023, 3) else "strings and numbers"
     forms = {
@@ -45,7 +51,10 @@ def form_steps(parameter: str, release: Release) -> tuple[Step, ...]:
         "precision": "FP32:UINT8, two names of precisions of the server",
     }
     form = forms.get(parameter)
-    return (Step(f"Write {parameter} in the server's form: {form}."),) if form else ()
+    if not form:
+        return ()
+    quotes = f" {QUOTES_OF_OBJECTS}" if argument and parameter == "plugin_config" else ""
+    return (Step(f"Write {parameter} in the server's form: {form}.{quotes}"),)
 
 
 def correct_value(entry: ModelEntry, attempt: Attempt, cause: ParameterRefused) -> str:

@@ -101,7 +101,7 @@ def finding_on_argument(context: Context, problem: StartProblem) -> Finding:
             ),
         ),
         recovers="restart",
-        steps=(Step(hint),) if hint else form_steps(name, context.deployment.release),
+        steps=(Step(hint),) if hint else form_steps(name, context.deployment.release, argument=True),
     )
 
 

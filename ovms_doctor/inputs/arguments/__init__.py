@@ -80,7 +80,8 @@ def _arguments(
 ) -> ServerArguments:
     values = parsed.split.values
     refusals = tuple(
-        replace(item, hint=hint_for(item, parsed.release), remedy=remedy_for(item)) for item in refusals
+        replace(item, hint=hint_for(item, parsed.release), remedy=remedy_for(item, parsed))
+        for item in refusals
     )
     certain = next((item.text for item in refusals if item.unless_file is None), None)
     return ServerArguments(

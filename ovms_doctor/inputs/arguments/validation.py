@@ -17,6 +17,7 @@ from ovms_doctor.inputs.arguments.options import (
     default_port,
     default_rest_workers,
     history,
+    known_options,
     similar_option,
     task_options,
     tasks,
@@ -38,6 +39,14 @@ _MOST_REST_WORKERS = 10_000
 _NEED_LAYOUT = ("mean", "scale", "color_format", "precision")
 _STATEFUL = ("low_latency_transformation", "max_sequence_number", "idle_sequence_cleanup")
 _PREFIX = "error parsing options - "
+#: Texts of the server that have a remedy of their own.
+_TWO_SOURCES = "Use either config_path or model_path with model_name"
+_NO_MODEL = "Use config_path or model_path with model_name"
+_EXCLUSIVE = "Model parameters in CLI are exclusive with the config file"
+_SAME_PORT = "port and rest_port cannot have the same values"
+_NO_PORT = "port and rest_port cannot both be unset"
+_METRICS_NEED_REST = "rest_port setting is missing, metrics are enabled on rest port"
+_LIST_NEEDS_METRICS = "metrics_enable setting is missing, required when metrics_list is provided"
 #: Options for other modes than serving.
 _NO_GRAPH = ("help", "version", "add_to_config", "remove_from_config", "list_models")
 
@@ -120,7 +129,8 @@ def unmatched_refusals(parsed: ParsedArguments) -> Iterator[ArgumentRefusal]:
     if left and parsed.release.at_least(2024, 0) and not parsed.task_flow:
         text = f"{_PREFIX}unmatched arguments: " + "".join(f"{word}, " for word in left)
         first = next((word for word in left if word.startswith(_DASHES)), left[0])
-        suggestion = similar_option(first, parsed.release) if first.startswith(_DASHES) else None
+        spelled = first.startswith(_DASHES) and not is_joined(first, parsed.release)
+        suggestion = similar_option(first, parsed.release) if spelled else None
         if suggestion is not None and suggestion == first.partition("=")[0]:
             # It is spelled correctly, and follows the argument that ends the options.
             first, suggestion = "--", None
@@ -247,15 +257,15 @@ def _mode(parsed: ParsedArguments, *, pulls: bool) -> _Part:
     if needs_task and parsed.has("source_model") and not parsed.has("task"):
         yield "--source_model", "--source_model should be used combined with --task"
     if config and (name or path):
-        yield "--config_path", "Use either config_path or model_path with model_name"
+        yield "--config_path", _TWO_SOURCES
     if not config and not (name and path):
-        yield None, "Use config_path or model_path with model_name"
+        yield None, _NO_MODEL
     for option in EXCLUSIVE_WITH_CONFIG:
         counts = parsed.set(option)
         if option == "nireq" and parsed.release.at_least(2022, 3):
             counts = parsed.number("nireq", 0) != 0
         if config and counts:
-            yield f"--{option}", "Model parameters in CLI are exclusive with the config file"
+            yield f"--{option}", _EXCLUSIVE
             return
 
 
@@ -311,7 +321,7 @@ def _metrics(parsed: ParsedArguments) -> _Part:
     if not release.at_least(2022, 3):
         enabled, no_rest = parsed.has("metrics_enable"), not parsed.has("rest_port")
     if enabled and no_rest:
-        yield "--metrics_enable", "rest_port setting is missing, metrics are enabled on rest port"
+        yield "--metrics_enable", _METRICS_NEED_REST
     if not release.at_least(2022, 3, 0, 1) and (enabled or listed) and parsed.set("config_path"):
         yield (
             "--metrics_enable",
@@ -321,7 +331,7 @@ def _metrics(parsed: ParsedArguments) -> _Part:
     if listed and not enabled:
         yield (
             "--metrics_list",
-            "metrics_enable setting is missing, required when metrics_list is provided",
+            _LIST_NEEDS_METRICS,
         )
 
 
@@ -334,12 +344,12 @@ def _addresses(parsed: ParsedArguments) -> _Part:
 
 def _same_port(parsed: ParsedArguments) -> _Part:
     if parsed.port == parsed.rest_port and (parsed.port or not parsed.release.at_least(2025, 1)):
-        yield "--port", "port and rest_port cannot have the same values"
+        yield "--port", _SAME_PORT
 
 
 def _no_port(parsed: ParsedArguments) -> _Part:
     if parsed.release.needs_a_port and not parsed.port and not parsed.rest_port:
-        yield "--port", "port and rest_port cannot both be unset"
+        yield "--port", _NO_PORT
 
 
 def _cpu_extension(parsed: ParsedArguments) -> _Part:
@@ -384,13 +394,46 @@ def hint_for(refusal: ArgumentRefusal, release: Release) -> str:
     return ""
 
 
-def remedy_for(refusal: ArgumentRefusal) -> str:
-    """Returns a hint on an unknown argument, as a sentence; empty without one."""
+def remedy_for(refusal: ArgumentRefusal, parsed: ParsedArguments) -> str:
+    """Returns the remedy of a refusal, as a sentence; empty if the server's text is enough."""
+    if refusal.suggestion is not None:
+        return ""
+    if refusal.stage == "validate":
+        return _validation_remedy(refusal, parsed)
+    return _unknown_remedy(refusal, parsed.release) if refusal.stage in ("parse", "unmatched") else ""
+
+
+def _validation_remedy(refusal: ArgumentRefusal, parsed: ParsedArguments) -> str:
+    model = [f"--{name}" for name in ("model_name", "model_path") if parsed.set(name)]
+    if refusal.text == _NO_MODEL:
+        if model:
+            missing = "--model_path" if model == ["--model_name"] else "--model_name"
+            return f"Add {missing}: a model needs both its name and its path."
+        return "Add --config_path, or --model_path and --model_name."
+    if refusal.text == _TWO_SOURCES:
+        return f"Remove {' and '.join(model)}: the configuration file names the models and their paths."
+    if refusal.text == _EXCLUSIVE:
+        return f"Move {refusal.option} into the model's entry of the configuration file."
+    if refusal.text == _NO_PORT:
+        return "Add --rest_port for REST, --port for gRPC, or both: for example --rest_port 8000."
+    if refusal.text == _SAME_PORT:
+        return "Give --port (gRPC) and --rest_port (REST) two different numbers."
+    if refusal.text == _METRICS_NEED_REST:
+        return "Add --rest_port: metrics are served there."
+    if refusal.text == _LIST_NEEDS_METRICS:
+        return "Add --metrics_enable."
+    return ""
+
+
+def _unknown_remedy(refusal: ArgumentRefusal, release: Release) -> str:
+    """Returns the remedy of an unknown argument."""
     word = refusal.option
-    if word is None or refusal.suggestion is not None or refusal.stage not in ("parse", "unmatched"):
+    if word is None:
         return ""
     if word == "--":
         return "Remove the word --: the server reads nothing after it as an option."
+    if is_joined(word, release):
+        return f"Split “{word}” at each blank: an item of a list is one argument, with the blanks in it."
     if posixpath.basename(word) == "ovms":
         return (
             f"Remove {word}: the image's entrypoint already runs the server, and all words after it are "
@@ -409,6 +452,12 @@ def remedy_for(refusal: ArgumentRefusal) -> str:
             "an option."
         )
     return ""
+
+
+def is_joined(word: str, release: Release) -> bool:
+    """Whether an argument is an option and its value with a blank between them, in one item of a list."""
+    name, blank, _ = word.partition(" ")
+    return bool(blank) and name.startswith("--") and name[2:] in known_options(release)
 
 
 def unknown_reason(refusal: ArgumentRefusal, release: Release) -> str | None:

@@ -92,11 +92,13 @@ class MountedFacts(Facts):
         self._unavailable = tuple(
             _names(item.server) for item in deployment.unavailable_paths if item.server != "/"
         )
-        #: Relative paths are relative to the container's directory, which is not this process's.
+        # Relative paths are relative to the container's directory, which is not this process's.
         named_paths = [deployment.config_path]
         if deployment.arguments is not None:
             named_paths += [deployment.arguments.config_path, deployment.arguments.model_path]
-        relative = any(
+        # A container's is known: it is configured, or that of OVMS's images (Dockerfile.ubuntu, Dockerfile.redhat:
+        # WORKDIR /).
+        relative = deployment.container is None and any(
             path is not None and not path.startswith("/") and not is_remote(path) for path in named_paths
         )
         self._named_paths = tuple(path for path in named_paths if path is not None and path.startswith("/"))

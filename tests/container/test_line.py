@@ -406,3 +406,41 @@ def test_a_word_that_an_old_release_ignores(word: str, severity: str, tmp_path: 
     (finding,) = found(result, "OVD416")
     assert (result.code, finding["severity"]) == (0, severity)
     assert finding["message"] == f"{word} belongs to no option: OVMS 2023.3 ignores it"
+
+
+@pytest.mark.parametrize(
+    ("path", "hint"),
+    [
+        ('"/models/m"', "quotes: they are part of the name"),
+        ("'/models/m'", "quotes: they are part of the name"),
+        ("$MODEL_PATH", "does not expand variables"),
+        ("${BASE}/m", "does not expand variables"),
+        ("~/models/m", "does not expand “~”"),
+        ("C:\\models\\m", "a backslash is part of the name"),
+    ],
+)
+def test_a_relative_path_is_below_the_root_of_the_image(path: str, hint: str, tmp_path: Path) -> None:
+    """Dockerfile.ubuntu and Dockerfile.redhat have WORKDIR /, and nothing of these names there."""
+    mounts, ports = served(tmp_path), ("--port", "9000")
+    as_model = run(*mounts, arguments=("--model_path", path, "--model_name", "m", *ports))
+    as_config = run(*mounts, arguments=("--config_path", path, *ports))
+    for result, code in ((as_model, "OVD106"), (as_config, "OVD405")):
+        assert (result.code, result.document["server"]["outcome"]) == (1, "exits")
+        assert found(result, code)
+        assert hint in found(result, "OVD447")[0]["message"]
+
+
+@pytest.mark.parametrize("path", ["models/m", "./models/m"])
+def test_a_relative_path_that_is_mounted(path: str, tmp_path: Path) -> None:
+    mounts = served(tmp_path)
+    arguments = ("--model_path", path, "--model_name", "m", "--port", "9000")
+    assert run(*mounts, arguments=arguments).document["findings"] == []
+    elsewhere = run(*mounts, "--workdir", "/elsewhere", arguments=arguments)
+    assert found(elsewhere, "OVD106")
+    assert run(*mounts, "--workdir", "/models", arguments=("--model_path", "m", *arguments[2:])).code == 0
+
+
+def test_a_relative_path_in_another_image_is_not_known(tmp_path: Path) -> None:
+    line = ["docker", "run", *served(tmp_path), "example.com/my-ovms:1", "--model_path", "m", *MODEL[2:]]
+    result = ovms_doctor("check", "--format", "json", "--docker-run", shlex.join(line))
+    assert (result.code, [item["code"] for item in result.document["findings"]]) == (3, ["OVD903"])

@@ -31,7 +31,7 @@ def check(context: Context) -> Iterator[Finding]:
     """Yields findings on such paths among those that the server does not find."""
     problem = context.plan.problem
     if problem is not None and problem.kind == "config_unreadable" and problem.path:
-        hint = _host_path(context, problem.path)
+        hint = _spelling(problem.path) or _host_path(context, problem.path)
         if hint:
             yield _finding(context, None, problem.path, hint)
     for model in context.plan.models:
@@ -50,18 +50,28 @@ def _hint(context: Context, model: ModelPlan) -> str | None:
                 f"the server does not support {scheme} (only s3://, gs://, az:// and azfs://): it uses the text as a "
                 "local path"
             )
-    if "/~" in path or path.startswith("~"):
-        return "the server does not expand “~”: it is the name of a directory"
-    if "$" in path:
-        return "the server does not expand variables: “$” is part of the name"
-    if "\\" in path:
-        return "on Linux a backslash is part of the name, not a separator"
+    spelling = _spelling(path)
+    if spelling is not None:
+        return spelling
     config = context.deployment.config_path or ""
     if model.detection.problem is not None and model.detection.problem.kind == "escapes":
         if config.startswith("../") and path.startswith("../"):
             return "--config_path contains “..”, and so does every relative base_path in that file"
         return None
     return _host_path(context, path)
+
+
+def _spelling(path: str) -> str | None:
+    """Returns the hint on a character that a shell replaces or removes, or that separates names on Windows."""
+    if "/~" in path or path.startswith("~"):
+        return "the server does not expand “~”: it is the name of a directory"
+    if "$" in path:
+        return "the server does not expand variables: “$” is part of the name"
+    if "\\" in path:
+        return "on Linux a backslash is part of the name, not a separator"
+    if '"' in path or "'" in path:
+        return "the server does not remove quotes: they are part of the name"
+    return None
 
 
 def _host_path(context: Context, path: str) -> str | None:

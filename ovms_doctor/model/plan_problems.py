@@ -40,6 +40,7 @@ class StartProblem(Struct, frozen=True):
         "device_missing",
         "volume_key_missing",
         "root_refused",
+        "mountpoint_refused",
         "pull",
         "directive",
     ]
@@ -88,6 +89,7 @@ class StartProblem(Struct, frozen=True):
             "device_missing",
             "volume_key_missing",
             "root_refused",
+            "mountpoint_refused",
         )
 
 

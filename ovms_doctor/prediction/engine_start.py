@@ -9,6 +9,9 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterator
+from typing import Literal
+
+from msgspec import Struct
 
 from ovms_doctor.model.container import Container, ContainerMount
 from ovms_doctor.model.deployment import Deployment
@@ -43,6 +46,9 @@ def engine_problem(deployment: Deployment, facts: Facts) -> StartProblem | None:
     for device in devices:
         if is_missing(device, facts):
             return StartProblem("device_missing", "", None, (), path=device, text=device)
+    point = next(refused_mountpoints(deployment, container, facts), None)
+    if point is not None:
+        return StartProblem("mountpoint_refused", "", None, (), path=point.mount.server)
     return None
 
 
@@ -72,6 +78,69 @@ def user_of_non_root(container: Container | None) -> str | None:
         return None
     user = container.user.partition(":")[0]
     return user if user.isdigit() else ""
+
+
+class RefusedMountpoint(Struct, frozen=True):
+    """A mount below another one, at a path where the runtime cannot mount it."""
+
+    #: The mount.
+    mount: ContainerMount
+    #: The mount above it, of a directory of the host.
+    above: ContainerMount
+    #: The path on the host at which it is mounted.
+    host: str
+    #: ``read_only``: the path does not exist, and cannot be created in the mount above; ``directory_on_file`` and
+    #: ``file_on_directory``: it is of the other kind than the source.
+    reason: Literal["read_only", "directory_on_file", "file_on_directory"]
+    #: Whether the mount's source is a ``regular`` file or a ``directory``; None if that is not known.
+    source_kind: str | None
+
+
+def refused_mountpoints(
+    deployment: Deployment, container: Container, facts: Facts
+) -> Iterator[RefusedMountpoint]:
+    """Yields the mounts below a directory of the host that the runtime cannot mount, because of which the engine does
+    not start the container. Paths behind a link are not judged. Raises FactsMissingError.
+
+    Source: runc, libcontainer/rootfs_linux.go (createMountpoint, after the mount above was made read-only: ``read-only
+    file system``; mount(2) of a directory onto a file or vice versa: ``not a directory``), model_server issue 1600.
+    """
+    for mount in container.mounts:
+        above = next((item for item in covering(container.mounts, mount.server) if item is not mount), None)
+        if mount.kind not in ("bind", "volume", "tmpfs"):
+            continue
+        if above is None or above.kind != "bind" or above.host is None or above.sub_path:
+            continue
+        if mount.server.rstrip("/") == above.server.rstrip("/") or not _is_used(above, deployment):
+            continue
+        host = posixpath.join(above.host, posixpath.relpath(mount.server, above.server))
+        found, kind = facts.ask(StatHost(host)), _source_kind(mount, deployment, facts)
+        if isinstance(found, Failure):
+            if found.missing and above.read_only and isinstance(facts.ask(StatHost(above.host)), PathStatus):
+                yield RefusedMountpoint(mount, above, host, "read_only", kind)
+        elif isinstance(found, PathStatus) and found.resolved is None:
+            if (kind, found.kind) == ("directory", "regular"):
+                yield RefusedMountpoint(mount, above, host, "directory_on_file", kind)
+            if (kind, found.kind) == ("regular", "directory"):
+                yield RefusedMountpoint(mount, above, host, "file_on_directory", kind)
+
+
+def _is_used(mount: ContainerMount, deployment: Deployment) -> bool:
+    """Whether --mount does not replace the mount."""
+    used = deployment.mount_table.mount_of(mount.server)
+    return used is not None and used.host == mount.host
+
+
+def _source_kind(mount: ContainerMount, deployment: Deployment, facts: Facts) -> str | None:
+    """Returns the kind of file of a mount's source; None if it is not known. Raises FactsMissingError."""
+    if mount.kind in ("volume", "tmpfs"):
+        return None if mount.sub_path or mount.host is not None else "directory"
+    if mount.kind != "bind" or mount.host is None or not _is_used(mount, deployment):
+        return None
+    status = facts.ask(StatHost(mount.host))
+    if isinstance(status, Failure):
+        return "directory" if status.missing and mount.created_by_engine else None
+    return status.kind if isinstance(status, PathStatus) else None
 
 
 def refused_mounts(deployment: Deployment, container: Container) -> list[ContainerMount]:

@@ -116,7 +116,7 @@ OVD713 never-started, OVD714 bind-source-missing, OVD715 device-node-missing, OV
 OVD717 volume-key-missing,
 OVD718 mount-hides-models, OVD719 non-root-not-verified, OVD720 port-not-published, OVD721 port-published-not-listening,
 OVD722 selinux-label-missing,
-OVD723 user-namespace, OVD724 read-only-without-tmp, OVD726 image-latest-is-old,
+OVD723 user-namespace, OVD724 read-only-without-tmp, OVD725 mountpoint-refused, OVD726 image-latest-is-old,
 OVD728 image-without-driver, OVD731 device-not-accessible, OVD732 device-not-present,
 OVD733 device-name-unknown, OVD734 default-device-is-gpu, OVD741 memory-does-not-fit,
 OVD742 memory-tight, OVD743 no-room-for-a-new-version, OVD744 kv-cache-does-not-fit,

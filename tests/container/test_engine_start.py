@@ -386,3 +386,72 @@ def test_users_that_the_kubelet_accepts(public_dir: Path) -> None:
         served_pod(public_dir, name, **running),
     ):
         assert (result.code, codes(result)) == (0, [])
+
+
+# -- a mount inside another one --------------------------------------------------------------------------
+
+WITH_CONFIG = ("--config_path", "/models/config.json", "--port", "9000")
+
+
+def configured(top: Path, *, file_in_models: bool) -> None:
+    good_model(top / "models" / "m" / "1")
+    text = '{"model_config_list": [{"config": {"name": "m", "base_path": "/models/m"}}]}'
+    (top / "config.json").write_text(text)
+    if file_in_models:
+        (top / "models" / "config.json").touch()
+
+
+def test_a_file_cannot_be_mounted_in_a_read_only_directory(public_dir: Path) -> None:
+    """The runtime has to create the path to mount on; the printed command does it."""
+    configured(public_dir, file_in_models=False)
+    models, file = f"{public_dir}/models:/models", f"{public_dir}/config.json:/models/config.json:ro"
+    for result in (
+        line("-v", f"{models}:ro", "-v", file, arguments=WITH_CONFIG),
+        compose(public_dir, f"{models}:ro", "./config.json:/models/config.json", arguments=WITH_CONFIG),
+    ):
+        assert (result.code, codes(result)) == (1, ["OVD725"])
+        assert result.document["server"]["exit_code"] is None
+        assert "/models is mounted read-only" in finding(result, "OVD725")["message"]
+    # In a writable directory the runtime creates it.
+    assert line("-v", models, "-v", file, arguments=WITH_CONFIG).document["findings"] == []
+    (command,) = [step["command"] for step in finding(result, "OVD725")["remedy"]["steps"] if step["command"]]
+    assert shlex.split(command) == ["touch", f"{public_dir}/models/config.json"]
+    Path(shlex.split(command)[1]).touch()
+    assert line("-v", f"{models}:ro", "-v", file, arguments=WITH_CONFIG).document["findings"] == []
+
+
+@pytest.mark.parametrize(
+    "options",
+    [("-v", "config.json:/models/config.json"), ("--tmpfs", "/models/config.json")],
+)
+def test_a_directory_cannot_be_mounted_on_a_file(options: tuple[str, ...], public_dir: Path) -> None:
+    """``config.json`` without a slash is the name of a volume."""
+    configured(public_dir, file_in_models=True)
+    result = line("-v", f"{public_dir}/models:/models", *options, arguments=WITH_CONFIG)
+    assert (result.code, codes(result)[0]) == (1, "OVD725")
+    assert result.document["server"]["exit_code"] is None
+    assert f"{public_dir}/models/config.json is a file" in finding(result, "OVD725")["message"]
+
+
+def test_a_file_cannot_be_mounted_on_a_directory(public_dir: Path) -> None:
+    configured(public_dir, file_in_models=False)
+    (public_dir / "models" / "config.json").mkdir()
+    file = f"{public_dir}/config.json:/models/config.json"
+    result = line("-v", f"{public_dir}/models:/models", "-v", file, arguments=WITH_CONFIG)
+    assert (result.code, codes(result)) == (1, ["OVD725"])
+    assert f"{public_dir}/models/config.json is a directory" in finding(result, "OVD725")["message"]
+
+
+def test_mounts_that_the_runtime_can_make(public_dir: Path) -> None:
+    """Directories on directories, a path that is created, and what lies behind a link."""
+    configured(public_dir, file_in_models=True)
+    (public_dir / "models" / "cache").mkdir()
+    (public_dir / "models" / "link").symlink_to("config.json")
+    models = ("-v", f"{public_dir}/models:/models")
+    for options in (
+        (*models, "-v", f"{public_dir}/config.json:/models/config.json"),
+        (f"{models[0]}", f"{models[1]}:ro", "-v", "cache:/models/cache"),
+        (*models, "-v", "cache:/models/other", "-v", f"{public_dir}/config.json:/models/config.json"),
+        (*models, "-v", "vol:/models/link"),
+    ):
+        assert "OVD725" not in codes(line(*options, arguments=WITH_CONFIG))

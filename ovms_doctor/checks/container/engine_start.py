@@ -14,7 +14,12 @@ from ovms_doctor.model.facts import Failure, StatHost
 from ovms_doctor.model.findings import Evidence, Finding, Step
 from ovms_doctor.model.mounts import covering
 from ovms_doctor.model.names import is_remote
-from ovms_doctor.prediction.engine_start import refused_mounts, user_of_non_root
+from ovms_doctor.prediction.engine_start import (
+    RefusedMountpoint,
+    refused_mountpoints,
+    refused_mounts,
+    user_of_non_root,
+)
 
 BIND_SOURCE_MISSING = Code(
     code="OVD714",
@@ -88,7 +93,29 @@ NON_ROOT_NOT_VERIFIED = Code(
     ),
 )
 
-CODES = (BIND_SOURCE_MISSING, DEVICE_NODE_MISSING, VOLUME_KEY_MISSING, NON_ROOT_NOT_VERIFIED)
+MOUNTPOINT_REFUSED = Code(
+    code="OVD725",
+    name="mountpoint-refused",
+    severity="error",
+    summary="A mount inside another mount cannot be made at its path",
+    remedy="Mount it at a path that is in no other mount, or create its path in the directory mounted above it.",
+    log=("error mounting", "Are you trying to mount a directory onto a file (or vice-versa)?"),
+    recovers="restart",
+    releases="The behaviour is that of the container's runtime, the same for all releases.",
+    see_also=("OVD714", "OVD718"),
+    example=Example(
+        "docker run -v /srv/models:/models:ro -v /srv/config.json:/models/config.json …",
+        "docker run -v /srv/models:/models:ro -v /srv/config.json:/config.json …",
+    ),
+)
+
+CODES = (
+    BIND_SOURCE_MISSING,
+    DEVICE_NODE_MISSING,
+    VOLUME_KEY_MISSING,
+    NON_ROOT_NOT_VERIFIED,
+    MOUNTPOINT_REFUSED,
+)
 
 
 def check(context: Context, container: Container) -> Iterator[Finding]:
@@ -102,6 +129,10 @@ def check(context: Context, container: Container) -> Iterator[Finding]:
     if problem is not None and problem.kind in ("bind_source_missing", "device_missing"):
         # The engine reports one of them at each start.
         yield from _refused(context, container)
+        return
+    if problem is not None and problem.kind == "mountpoint_refused":
+        for point in refused_mountpoints(context.deployment, container, context.facts):
+            yield _refused_point(context, point)
         return
     for mount in container.mounts:
         if mount.server in context.plan.created_mounts and _is_needed(context, container, mount):
@@ -179,6 +210,57 @@ def _then(context: Context) -> str:
         "The server finds it empty, and starts without the files that it needs. The directory remains on "
         "the host."
     )
+
+
+def _refused_point(context: Context, point: RefusedMountpoint) -> Finding:
+    mount, above = point.mount, point.above
+    source = mount.host or (
+        f"The volume {mount.name}" if mount.kind == "volume" and mount.name else f"A {mount.kind}"
+    )
+    message, reason = {
+        "read_only": (
+            f"{source} cannot be mounted at {mount.server}: {above.server} is mounted read-only from {above.host}, "
+            "which does not have this path",
+            "read-only file system",
+        ),
+        "directory_on_file": (
+            f"{source}, which is a directory, cannot be mounted at {mount.server}: {point.host} is a file",
+            "not a directory",
+        ),
+        "file_on_directory": (
+            f"{source}, which is a file, cannot be mounted at {mount.server}: {point.host} is a directory",
+            "not a directory",
+        ),
+    }[point.reason]
+    create = _create_steps(point) if point.reason == "read_only" else ()
+    return context.finding(
+        MOUNTPOINT_REFUSED,
+        message,
+        path=mount.server,
+        confidence="medium",
+        detail=(
+            "The engine does not start the container: the server never runs, and its log is empty. It reports an error "
+            f"mounting {mount.server}: {reason}"
+        ),
+        evidence=(
+            _missing(point.host)
+            if point.reason == "read_only"
+            else Evidence(message.rpartition(": ")[2], "stat on this host"),
+        ),
+        recovers="restart",
+        steps=(
+            Step(f"Mount it at a path outside of {above.server}, and give the server that path."),
+            *create,
+        ),
+    )
+
+
+def _create_steps(point: RefusedMountpoint) -> tuple[Step, ...]:
+    """Returns the step that creates the missing path on which the source is mounted."""
+    host = quote(point.host)
+    command = {"regular": f"touch {host}", "directory": f"mkdir -p {host}"}.get(point.source_kind or "")
+    text = "Or create the path on the host, as a place to mount on."
+    return () if command is None else (Step(text, command, "host", "changes files"),)
 
 
 def _refused_device(context: Context, device: str) -> Finding:

@@ -85,14 +85,16 @@ def _meaning(text: str) -> Meaning:
     return Meaning(codes, closing, bool(found), noted_codes)
 
 
-def chosen_causes(numbers: Iterable[int], all_meanings: Sequence[Meaning]) -> list[int]:
+def chosen_causes(
+    numbers: Iterable[int], problems: Sequence[LogProblem], all_meanings: Sequence[Meaning]
+) -> list[int]:
     """Returns the problems before a state that are causes, oldest first. A problem that can mean the same as an earlier
-    cause is not a further cause."""
+    cause is not a further cause, and a warning is none unless its code is an error."""
     chosen: list[int] = []
     taken: set[str] = set()
     for number in numbers:
         meaning = all_meanings[number]
-        if not meaning.is_cause:
+        if not meaning.is_cause or is_mere_warning(problems[number], meaning):
             continue
         codes = {entry.code for entry, _ in meaning.codes}
         if codes & taken or codes <= CLIENT_CODES:
@@ -100,6 +102,11 @@ def chosen_causes(numbers: Iterable[int], all_meanings: Sequence[Meaning]) -> li
         taken.add(meaning.codes[0][0].code)
         chosen.append(number)
     return chosen
+
+
+def is_mere_warning(problem: LogProblem, meaning: Meaning) -> bool:
+    """Whether the problem is a warning that keeps nothing from being served."""
+    return problem.level == "warning" and not any(entry.severity == "error" for entry, _ in meaning.codes)
 
 
 def occurs_in(problem: LogProblem, start: int) -> bool:
@@ -119,7 +126,7 @@ def ending_problem(start: int, log: LogSummary, all_meanings: Sequence[Meaning])
     fallback: int | None = None
     for number in numbers:
         problem, meaning = log.problems[number], all_meanings[number]
-        if problem.level == "warning" and not any(entry.severity == "error" for entry, _ in meaning.codes):
+        if is_mere_warning(problem, meaning):
             continue
         if meaning.is_cause and {entry.code for entry, _ in meaning.codes} - CLIENT_CODES:
             if not by_servable and (problem.servable is not None or number in of_servables):

@@ -12,6 +12,7 @@ from ovms_doctor.diagnosis.log_causes import (
     Meaning,
     chosen_causes,
     ending_problem,
+    is_mere_warning,
     meanings,
     occurs_in,
 )
@@ -64,7 +65,7 @@ def diagnose(
     ):
         # Other servers use the same libraries: their lines alone are no log of OVMS.
         log, all_meanings = replace(log, starts=(), problems=()), []
-    causes = [chosen_causes(servable.problems, all_meanings) for servable in log.servables]
+    causes = [chosen_causes(servable.problems, log.problems, all_meanings) for servable in log.servables]
     groups = _Groups(log, all_meanings)
     servable_codes = []
     for servable, numbers in zip(log.servables, causes, strict=True):
@@ -109,8 +110,8 @@ class _Group:
         self.values: dict[str, str] = {}
         self.others: tuple[str, ...] = ()
         self.confidence: Confidence = "high"
-        #: Whether it ended a start of the server.
-        self.ends_start = False
+        #: Whether it ended a start of the server, or keeps a servable from being served.
+        self.is_decisive = False
 
 
 class _Groups:
@@ -130,11 +131,15 @@ class _Groups:
     def of_servable(self, servable: ServableHistory, numbers: list[int]) -> tuple[str, ...]:
         """Returns the codes of a servable's causes; adds a finding for each."""
         bad = servable.failing or servable.state in ("LOADING", "START")
-        found = [self._add(number, servable).entry.code for number in numbers]
-        if found or not servable.failing:
-            return tuple(dict.fromkeys(found)) if bad else ()
+        groups = [self._add(number, servable) for number in numbers]
+        for group in groups:
+            group.is_decisive = group.is_decisive or servable.failing
+        if groups or not servable.failing:
+            return tuple(dict.fromkeys(group.entry.code for group in groups)) if bad else ()
         # Only the closing message is left: its status is that of a class of causes.
         for number in servable.problems:
+            if is_mere_warning(self._log.problems[number], self._meanings[number]):
+                continue
             entries = self._suggested(number)
             if len(entries) == 1:
                 return (self._add_suggested(number, servable, entries[0]),)
@@ -158,7 +163,7 @@ class _Groups:
         number = ending_problem(index, self._log, self._meanings)
         if number is not None and (number in self._of_problem or self._meanings[number].is_cause):
             group = self._of_problem.get(number) or self._add(number, None)
-            group.ends_start = True
+            group.is_decisive = True
             return group.entry.code
         entries = () if number is None else self._suggested(number)
         if number is not None and len(entries) == 1:
@@ -214,7 +219,7 @@ class _Groups:
         """Adds the finding for the only cause that a message suggests, and returns its code."""
         group = self._add(number, servable, entry=entry)
         group.confidence = "low"
-        group.ends_start = group.ends_start or servable is None
+        group.is_decisive = True
         return group.entry.code
 
     def _add_unexplained(self, finding: Finding, start: int, entries: tuple[CodeEntry, ...] = ()) -> Finding:
@@ -310,7 +315,7 @@ class _Groups:
             first.first_line,
             last.last_line,
         )
-        severity: Severity = "error" if group.ends_start else group.entry.severity
+        severity: Severity = "error" if group.is_decisive else group.entry.severity
         sentences = []
         if group.values:
             subjects = (group.servable, str(group.version))

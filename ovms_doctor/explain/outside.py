@@ -56,6 +56,11 @@ def _text(pattern: str, codes: str, *, explains_server: bool = False) -> _Text:
     return _Text(lazy_pattern(pattern), tuple(codes.split()), explains_server)
 
 
+#: The beginning of a shell's message on the end of a command of a script, before the signal.
+_SHELL = r"(?:^|: line \d{1,6}: {1,8}\d{1,10} )"
+#: The same for the server's command, which follows.
+_OVMS = r"(?:$|(?= .{0,300}\bovms\b))"
+
 _TEXTS = (
     _text(r"\bOOMKilled\b(?![\"']?\s{0,3}[:=]\s{0,3}false)", "OVD701"),
     _text(r"Memory cgroup out of memory: Killed process \d+ \((?P<process>[^)]{1,40})\)", "OVD701"),
@@ -73,10 +78,17 @@ _TEXTS = (
         "OVD713",
     ),
     _text(r"^exec \S{1,200}: (?P<error>.{1,200})$", "OVD713"),
-    _text(r"SIGILL received: illegal instruction|^Illegal instruction\b", "OVD706"),
-    _text(r"^Segmentation fault\b|^Bus error\b", "OVD708"),
-    _text(r"^terminate called (?:after|without)|^Aborted\b", "OVD707"),
-    _text(r"^Killed$", "OVD701 OVD702"),
+    _text(
+        rf"SIGILL received: illegal instruction|^Illegal instruction\b|{_SHELL}Illegal instruction\b{_OVMS}",
+        "OVD706",
+    ),
+    _text(rf"^Segmentation fault\b|^Bus error\b|{_SHELL}(?:Segmentation fault|Bus error)\b{_OVMS}", "OVD708"),
+    _text(
+        rf"^terminate called (?:after|without)|^Aborted\b|{_SHELL}Aborted\b{_OVMS}",
+        "OVD707",
+        explains_server=True,
+    ),
+    _text(rf"{_SHELL}Killed{_OVMS}", "OVD701 OVD702"),
     _text(
         r"(?P<program>\S{0,200}\bovms): error while loading shared libraries: "
         r"(?P<library>[^:\s]{1,200}): (?P<error>.{1,200})",

@@ -156,8 +156,10 @@ _EXCLUDED: dict[str, Callable[[Values, str], bool]] = {
     "OVD441": lambda _, text: "libopenvino_" in text,
     # This is a setting of a graph's node; a setting of a model has other codes.
     "OVD374": lambda _, text: "Cannot compile model into target device" in text,
-    # The model was compiled: it fails while a request runs.
-    "OVD342": lambda _, text: any(mark in text for mark in _WHILE_A_REQUEST_RUNS),
+    # The model was compiled: it fails while a request runs. Or the process aborts, at any time.
+    "OVD342": lambda _, text: (
+        any(mark in text for mark in _WHILE_A_REQUEST_RUNS) or text.startswith("terminate called")
+    ),
     # A failed shape inference has its own code.
     "OVD406": lambda _, text: "Could not infer model task" in text,
     "OVD874": lambda values, _: values.get("version", "").startswith("policy"),

@@ -486,3 +486,41 @@ def test_an_error_before_the_log_is_set_up_belongs_to_the_next_start() -> None:
     text = "Exception catch: Failed opening file /l for writing: Permission denied - will now terminate."
     log = read(f"{start()}\n{STOPS}\n[2026-11-28 13:54:56.285] [error] [server.cpp:637] {text}\n".encode())
     assert [item.ended for item in log.starts] == ["shutdown", "exit"]
+
+
+@pytest.mark.parametrize(("error", "code"), [(BROKEN[0], "OVD103"), (UNKNOWN, "OVD835")])
+def test_a_warning_before_a_load_is_not_its_cause(error: str, code: str) -> None:
+    diagnosis, findings = diagnose(read("\n".join((start(), CREATED, error, BROKEN[1])).encode()))
+    assert diagnosis.causes == ((code,),)
+    assert [(finding.code, finding.severity) for finding in findings] == [
+        (code, "error"),
+        ("OVD507", "warning"),
+    ]
+
+
+def test_the_cause_of_a_failed_load_is_an_error() -> None:
+    text = "Invalid or missing S3 credentials, or bucket does not exist - b. No response body."
+    assert _codes(record(text, level="error"), BROKEN[1])[1] == [("OVD624", "error")]
+
+
+@pytest.mark.parametrize(
+    ("line", "code"),
+    [
+        ("start.sh: line 3:    17 Killed                  /ovms/bin/ovms --config_path /c.json", "OVD701"),
+        ("./run.sh: line 4: 12345 Segmentation fault      (core dumped) ovms --port 9000", "OVD708"),
+        ("/x.sh: line 12:     7 Aborted                 (core dumped) ovms --port 9000", "OVD707"),
+        (
+            "terminate called after throwing an instance of 'std::bad_alloc'\n  what():  std::bad_alloc",
+            "OVD707",
+        ),
+    ],
+)
+def test_the_shell_names_how_the_server_ended(line: str, code: str) -> None:
+    loading = _fails("model", ends=False, message="x").splitlines()[-1].replace("UNKNOWN", "OK")
+    ended_by, found = _codes(loading, line)
+    assert ended_by == (code,)
+    assert (code, "error") in found
+
+
+def test_the_end_of_another_command_is_not_the_servers() -> None:
+    assert _codes("start.sh: line 3:    17 Killed                  /bin/sleep 5") == ((None,), [])

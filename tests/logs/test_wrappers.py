@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from ovms_doctor.diagnosis.log_findings import diagnose
+from ovms_doctor.inputs.log.hard_wraps import HardWraps
 from ovms_doctor.inputs.log.reader import LogReader
 from ovms_doctor.model.log import LogSummary
 from ovms_doctor.probes.log_files import LogReadError, grouped, pieces
@@ -42,6 +43,7 @@ def _split_cri(line: str) -> str:
 
 
 NEW_LINE = "\n"
+QUOTE = '"'
 WRAPPERS: dict[str, Callable[[str], str]] = {
     "docker json-file": _json_lines,
     "docker json-file, split": _split_json,
@@ -87,6 +89,20 @@ WRAPPERS: dict[str, Callable[[str], str]] = {
     "less -N": lambda line: f"{len(line):7d} {line}",
     "a JSON logger": lambda line: json.dumps({"ts": STAMP.strip(), "level": "info", "msg": line}),
     "Azure": lambda line: json.dumps({"TimeGenerated": STAMP.strip(), "LogEntry": line, "Computer": "n"}),
+    "CSV": lambda line: f'"2026-08-05T19:04:12Z","{line.replace(QUOTE, QUOTE * 2)}","ovms"',
+    "CSV, one column": lambda line: f'"{line.replace(QUOTE, QUOTE * 2)}"',
+    "a list in a JSON document": lambda line: f"        {json.dumps(line)},",
+    "journald, a pretty JSON document": lambda line: json.dumps(
+        {"_SYSTEMD_UNIT": "ovms.service", "MESSAGE": line, "PRIORITY": "6"}, indent="\t"
+    ),
+    "journald, JSON with bytes": lambda line: json.dumps({"MESSAGE": list(line.encode())}),
+    "journald, export": lambda line: (
+        f"__CURSOR=s=1;i=2\n_SYSTEMD_UNIT=ovms.service\nMESSAGE={line}\nPRIORITY=6\n"
+    ),
+    "journald, verbose": lambda line: (
+        "Sat 2026-11-28 13:53:05.123456 UTC [s=1;i=2]\n    _SYSTEMD_UNIT=ovms.service\n"
+        f"    MESSAGE={line}\n    PRIORITY=6"
+    ),
     "Fluentd's file": lambda line: (
         f"2026-08-05 19:04:12.000000000 +0000 kube.ovms: {json.dumps({'log': line + NEW_LINE})}"
     ),
@@ -117,6 +133,45 @@ def test_wrapper_is_removed(name: str, plain: LogSummary) -> None:
 
 def test_utf_16_is_read(plain: LogSummary) -> None:
     assert read(TEXT.encode("utf-16")).problems == plain.problems
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_utf_16_without_its_beginning_is_read(encoding: str, plain: LogSummary) -> None:
+    assert read(TEXT.encode(encoding)).problems == plain.problems
+
+
+def _broken(text: str, width: int) -> bytes:
+    parts = [
+        line[start : start + width]
+        for line in text.splitlines()
+        for start in range(0, max(len(line), 1), width)
+    ]
+    return "\n".join(parts).encode()
+
+
+@pytest.mark.parametrize("width", [72, 80, 120, 200])
+def test_lines_that_a_terminal_has_broken_are_joined(width: int, plain: LogSummary) -> None:
+    data = _broken(TEXT, width)
+    for log in (read(data), read(data[:3000], data[3000:9001], data[9001:])):
+        assert [(item.text, item.count) for item in log.problems] == [
+            (item.text, item.count) for item in plain.problems
+        ]
+        assert [(item.name, item.state, item.since, item.retries) for item in log.servables] == [
+            (item.name, item.state, item.since, item.retries) for item in plain.servables
+        ]
+        assert [start.ended for start in log.starts] == ["shutdown"]
+
+
+def test_lines_of_a_terminal_keep_the_numbers_of_their_first_parts() -> None:
+    data = _broken(TEXT, 80)
+    problem = read(data).problems[0]
+    assert data.split(b"\n")[problem.first_line - 1].startswith(b"[2026-")
+
+
+@pytest.mark.parametrize("key", sorted(recorded()))
+def test_no_line_of_a_whole_log_is_joined(key: str) -> None:
+    lines = recorded()[key]["stdout"].encode("utf-8", "surrogateescape").split(b"\n")
+    assert not HardWraps().used(lines)
 
 
 def test_a_fence_around_quoted_text_is_removed(plain: LogSummary) -> None:

@@ -52,6 +52,8 @@ _PLAIN_STARTS = (
     # The end of the process.
     rb"SIGILL received", rb"terminate called ", rb"Segmentation fault", rb"Killed$", rb"Aborted", rb"Bus error",
     rb"Illegal instruction", rb"std::bad_alloc", rb"\S+: error while loading shared libraries: ",
+    # The shell of a script that starts the server.
+    rb"\S+: line \d{1,6}: {1,8}\d{1,10} (?:Killed|Segmentation fault|Bus error|Aborted|Illegal instruction) .*\bovms\b",
     # The container engine.
     rb"exec \S+: ", rb"docker: ", rb"Error response from daemon", rb"OCI runtime ", rb"Unable to find image ",
 )  # fmt: skip

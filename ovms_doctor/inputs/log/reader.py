@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import codecs
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from msgspec import structs
 
+from ovms_doctor.inputs.log.hard_wraps import HardWraps
 from ovms_doctor.inputs.log.redacted import without_secrets
 from ovms_doctor.inputs.log.server import ServerLog
 from ovms_doctor.inputs.log.wrappers import ANSI, LineWrappers
@@ -17,6 +18,8 @@ LINE = 1 << 20
 _KEPT = 1 << 16
 #: The most servers in one log that are kept apart.
 _SERVERS = 200
+#: The most bytes at the beginning of a chunk that are examined for lines that a terminal has broken.
+_PROBED_BYTES = 1 << 16
 #: The number of lines at the beginning of a chunk that are examined for a wrapper.
 _PROBED = 40
 
@@ -34,6 +37,7 @@ class LogReader:
         self._cut = 0
         self._size = 0
         self._wrappers = LineWrappers()
+        self._hard_wraps = HardWraps()
         self._year_missing = False
         self._last: ServerLog | None = None
         self._decoder: codecs.IncrementalDecoder | None = None
@@ -46,6 +50,7 @@ class LogReader:
         self._label = label
         self._number = self._lines.get(label, 0)
         self._wrappers = LineWrappers()
+        self._hard_wraps = HardWraps()
         self._rest = b""
         self._skipping = False
         self._last = None
@@ -57,8 +62,9 @@ class LogReader:
         self._size += len(data)
         if self._first_chunk and data:
             self._first_chunk = False
-            if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-                self._decoder = codecs.getincrementaldecoder("utf-16")("replace")
+            encoding = _encoding(data)
+            if encoding:
+                self._decoder = codecs.getincrementaldecoder(encoding)("replace")
             data = data.removeprefix(codecs.BOM_UTF8)
         if self._decoder is not None:
             data = self._decoder.decode(data).encode("utf-8", "replace")
@@ -83,6 +89,8 @@ class LogReader:
         if self._rest:
             block, self._rest = b"\n" + self._rest, b""
             self._take(block, len(block))
+        texts, numbers = self._hard_wraps.rest()
+        self._unwrap(texts, numbers)
         self._lines[self._label] = self._number
         self._year_missing = self._year_missing or self._wrappers.year_missing
 
@@ -92,20 +100,24 @@ class LogReader:
             block = ANSI.sub(b"", block[:end].replace(b"\r\n", b"\n").removesuffix(b"\r"))
             end = len(block)
         first = self._number + 1
-        if self._wrappers.used(block[1:8192].split(b"\n")[:_PROBED]):
+        if self._hard_wraps.used(block[1 : min(end, _PROBED_BYTES)].split(b"\n")):
             lines = block[1:end].split(b"\n")
             self._number += len(lines)
-            self._unwrap(lines, first)
+            self._unwrap(*self._hard_wraps.join(lines, first))
+        elif self._wrappers.used(block[1:8192].split(b"\n")[:_PROBED]):
+            lines = block[1:end].split(b"\n")
+            self._number += len(lines)
+            self._unwrap(lines, range(first, self._number + 1))
         else:
             server = self._last = self._last or self._server(b"")
             self._number += server.feed(block, end, range(first, first + end + 1))
 
-    def _unwrap(self, lines: list[bytes], first: int) -> None:
+    def _unwrap(self, lines: Sequence[bytes], line_numbers: Sequence[int]) -> None:
         """Removes the wrappers, and passes on consecutive lines of one server."""
         texts: list[bytes] = []
         numbers: list[int] = []
         current = self._last or self._server(b"")
-        for number, line in enumerate(lines, first):
+        for number, line in zip(line_numbers, lines, strict=True):
             unwrapped = self._wrappers.unwrap(line)
             server, text = current, line
             if unwrapped is not None:
@@ -166,6 +178,18 @@ class LogReader:
             year_missing=self._year_missing,
         )
         return without_secrets(found)
+
+
+def _encoding(data: bytes) -> str:
+    """Returns the encoding of a file in UTF-16, also of one whose beginning is missing; empty for any other file."""
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    begin = data[:64]
+    if len(begin) >= 16 and not any(begin[1::2]) and all(begin[::2]):
+        return "utf-16-le"
+    if len(begin) >= 16 and not any(begin[::2]) and all(begin[1::2]):
+        return "utf-16-be"
+    return ""
 
 
 def _feed(server: ServerLog, texts: list[bytes], numbers: list[int]) -> None:

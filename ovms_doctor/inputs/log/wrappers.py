@@ -34,8 +34,15 @@ _QUOTE = lazy_pattern(rb"(?:> ?)+")
 _STRUCTURE = lazy_pattern(rb"\s*(?:[\[\]{}]+,?|\"[^\"]{1,200}\": .*)\s*$")
 #: A member of a JSON document over several lines that contains a line of the log, as command line clients print it.
 _MEMBER = lazy_pattern(
-    rb"[ \t]{1,40}\"(?:log|line|message|MESSAGE|textPayload)\": (\"(?:[^\"\\]|\\.)*\"),?\r?$"
+    rb"[ \t]{0,40}(\"(?:log|line|message|MESSAGE|textPayload)\": )?(\"(?:[^\"\\]|\\.)*\"),?\r?$"
 )
+#: The text of a message in journald's export and verbose forms; then another field, a blank line or the next time.
+_JOURNAL = lazy_pattern(rb"[ \t]{0,40}MESSAGE=(.*)", re.DOTALL)
+_JOURNAL_FIELD = lazy_pattern(
+    rb"[ \t]{0,40}(?:_*[A-Z][A-Z0-9_]*=|$)|[A-Z][a-z]{2} \d{4}-\d\d-\d\d .{1,40} \[s="
+)
+#: The rest of a quoted field of CSV, in which a quotation mark is written twice.
+_CSV_FIELD = lazy_pattern(rb"((?:[^\"]|\"\")*)\"(?:,|\s*$)")
 _STAMP = lazy_pattern(rb"\[\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}\] ?\[")
 _CLOCK = lazy_pattern(rb"\d{4}-\d\d-\d\d[T ][\d:.,]+(?:Z|[+-]\d\d:?\d\d)?|\d\d:\d\d:\d\d(?:[.,]\d+)?")
 #: The number of a line as grep, cat and less write it, after grep's name of the file.
@@ -45,7 +52,8 @@ _FLUENTD = lazy_pattern(rb"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)? [+-]\d{4} ([
 _BEGINS = lazy_pattern(
     rb"> |\{\s*\"|\d{4}-\d\d-\d\d [\d:.]{8,20} [+-]\d{4} "
     rb"|\d{4}-\d\d-\d\dT\d|[A-Z][a-z]{2} [ \d]\d \d\d:|<\d{1,3}>|\[pod/|[\w.-]{1,200} *\| ?\["
-    rb"|[ \t]{1,40}(?:\[\d{4}-\d\d-\d\d |\"(?:log|line|message|MESSAGE|textPayload)\": \")"
+    rb"|[ \t]{1,40}(?:\"?\[\d{4}-\d\d-\d\d |\"(?:log|line|message|MESSAGE|textPayload)\": \")"
+    rb"|[ \t]{0,40}MESSAGE="
     rb"|[ \t]{1,40}\d{1,12}[ \t]{1,4}\[\d{4}-\d\d-\d\d "
 )
 ANSI = lazy_pattern(rb"\x1b(?:\[[0-9;:?]*[ -/]*[@-~]|\][^\x07\x1b]{0,500}(?:\x07|\x1b\\)|[@-Z\\-_])")
@@ -74,8 +82,8 @@ class _JsonLine(
     log: str | None = None
     #: The text in other shippers.
     message: str | None = None
-    #: The text in journald's export.
-    journal: str | None = None
+    #: The text in journald's export; its bytes if it contains others than printable ones.
+    journal: str | list[int] | None = None
     #: The text in the output of Loki's client.
     line: str | None = None
     #: The text in Google Cloud Logging.
@@ -121,17 +129,31 @@ class LineWrappers:
         self._parts: dict[tuple[bytes, bytes], bytes] = {}
         #: Whether the lines of the log are members of a JSON document over several lines.
         self._in_document = False
+        #: Whether the lines of the log are fields of journald's messages.
+        self._in_journal = False
 
     def used(self, lines: list[bytes]) -> bool:
         """Whether these lines, the first of a chunk, seem to have a wrapper."""
-        return any(_BEGINS.match(line) or self._shape(line) for line in lines)
+        return (
+            self._in_document
+            or self._in_journal
+            or any(_BEGINS.match(line) or self._shape(line) for line in lines)
+        )
 
     def unwrap(self, line: bytes) -> Unwrapped | None:
         """Returns the line without its wrappers; None if it has none."""
         member = _MEMBER.match(line)
         if member is not None:
-            self._in_document = True
-            return _member(member[1])
+            found_member = _member(member[2])
+            if member[1] or self._in_document or (found_member and _STAMP.match(found_member.text or b"")):
+                self._in_document = True
+                return found_member
+        journal = _JOURNAL.match(line)
+        if journal is not None:
+            self._in_journal = True
+            return Unwrapped(None, journal[1])
+        if self._in_journal and _JOURNAL_FIELD.match(line):
+            return Unwrapped(None, None)
         if self._in_document and _STRUCTURE.match(line):
             return Unwrapped(None, None)
         name: bytes | None = None
@@ -228,15 +250,13 @@ class LineWrappers:
         match = _STAMP.search(line, 0, 230)
         if match and 0 < match.start() <= 200:
             prefix = line[: match.start()]
-            if prefix not in self._shapes:
-                if len(self._shapes) >= _NAMES:
-                    return Unwrapped(_label(prefix), line[match.start() :])
+            if prefix not in self._shapes and len(self._shapes) < _NAMES:
                 self._shapes[prefix] = _shape_of(prefix)
-            return Unwrapped(_label(prefix), line[match.start() :])
+            return Unwrapped(_label(prefix), _unquoted(line, match.start()))
         shape = self._shape(line)
         if shape is None:
             return None
-        return Unwrapped(_label(shape[0]), line[shape[1] :])
+        return Unwrapped(_label(shape[0]), _unquoted(line, shape[1]))
 
     def _shape(self, line: bytes) -> tuple[bytes, int] | None:
         for pattern in list(self._shapes.values())[:8]:
@@ -244,6 +264,12 @@ class LineWrappers:
             if match:
                 return match[0], match.end()
         return None
+
+
+def _unquoted(line: bytes, start: int) -> bytes:
+    """Returns the text from ``start`` on; if that is in a quoted field of CSV, the text of the field."""
+    field = _CSV_FIELD.match(line, start) if line[start - 1 : start] == b'"' else None
+    return field[1].replace(b'""', b'"') if field else line[start:]
 
 
 def _member(text: bytes) -> Unwrapped | None:
@@ -264,7 +290,7 @@ def _label(prefix: bytes) -> bytes | None:
     match = _LINE_NUMBER.match(text)
     if match:
         text = match[1] or b""
-    text = text.strip(b" :|-[]()>\t")
+    text = text.strip(b' :|-[]()>\t",')
     return text or None
 
 
@@ -291,7 +317,12 @@ def _json(text: bytes) -> tuple[bytes, bytes | None, bytes] | None:
         if tag == "F" or (tag is None and line.kubernetes is not None):
             text = text.removesuffix(b"\n") + b"\n"
         return (line.stream or "").encode("utf-8", "replace"), label, text
-    texts = (line.message, line.journal, line.line, line.text_payload)
+    journal = line.journal
+    if isinstance(journal, list):
+        if not all(0 <= byte < 256 for byte in journal):
+            return None
+        return b"", label, bytes(journal).removesuffix(b"\n") + b"\n"
+    texts = (line.message, journal, line.line, line.text_payload)
     message = next((text for text in texts if text is not None), None)
     if message is None:
         return None

@@ -8,11 +8,13 @@ loads the new version before it retires the old one (modelmanager.cpp); it check
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any
 
 from ovms_doctor.model.deployment import Deployment
 from ovms_doctor.model.facts import ModelInspection
+from ovms_doctor.model.facts.answers import WeightsInspection
 from ovms_doctor.model.graph_plan import GraphPlan
 from ovms_doctor.model.host import HostLimits
 from ovms_doctor.model.memory import CacheMemory, MemoryEstimate, VersionMemory
@@ -125,7 +127,7 @@ def _add_graph(
         if node.device not in ("CPU", "") or (not node.device and limits.gpu):
             left_out.append(name)
             continue
-        hint = {key: json.loads(value) for key, value in node.properties}
+        hint = _properties(node.properties)
         bf16, mapped = _bf16(hint, limits), _is_mapped(hint)
         precisions[_precision(bf16)] = None
         found += [_version(name, 1, inspection, bf16, mapped) for inspection in node.inspections]
@@ -135,7 +137,7 @@ def _add_graph(
         graphs.append(VersionMemory(name, 1, low, high, kept, any(item.read for item in found)))
 
 
-def _bf16(hint: dict[str, Any], limits: HostLimits) -> bool | None:
+def _bf16(hint: Mapping[str, Any], limits: HostLimits) -> bool | None:
     """Whether weights are computed in bf16; None if it is not known whether the processor can."""
     precision = str(hint.get("INFERENCE_PRECISION_HINT", "")).lower()
     if precision in ("f32", "bf16"):
@@ -143,7 +145,7 @@ def _bf16(hint: dict[str, Any], limits: HostLimits) -> bool | None:
     return limits.bf16
 
 
-def _is_mapped(hint: dict[str, Any]) -> bool:
+def _is_mapped(hint: Mapping[str, Any]) -> bool:
     return str(hint.get("ENABLE_MMAP", "YES")).upper() in ("YES", "TRUE", "1")
 
 
@@ -165,23 +167,29 @@ def _is_retried(version: VersionPlan) -> bool:
 def _version(
     model: str, version: int, inspection: ModelInspection, bf16: bool | None, mapped: bool
 ) -> VersionMemory:
-    files = sum(item.size or 0 for item in inspection.files)
     if inspection.format != "ir":
+        files = sum(item.size or 0 for item in inspection.files)
         return VersionMemory(model, version, EACH + int(files * _WHOLE[0]), EACH + int(files * _WHOLE[1]), 0)
+    return VersionMemory(model, version, *_of_weights(inspection.weights, bf16, mapped), read=not mapped)
+
+
+@lru_cache(maxsize=1 << 10)
+def _of_weights(
+    inspected: tuple[WeightsInspection, ...], bf16: bool | None, mapped: bool
+) -> tuple[int, int, int]:
+    """Returns the least and the most memory of a model, and how much of its file is mapped, in bytes."""
     low = high = 0.0
-    for item in inspection.weights:
+    for item in inspected:
         in_bf16, in_f32 = _KEPT.get((item.element_type, item.converted), _ELSE)
         low += item.size * (in_f32 if bf16 is False else in_bf16)
         high += item.size * (in_bf16 if bf16 else in_f32)
     # Half floats that are computed during compilation are not read from the file any more.
-    used = sum(
-        item.size for item in inspection.weights if (item.element_type, item.converted) not in _REWRITTEN
-    )
+    used = sum(item.size for item in inspected if (item.element_type, item.converted) not in _REWRITTEN)
     if not mapped:
         # They are read into memory instead, which cannot be reclaimed.
-        weights = sum(item.size for item in inspection.weights)
+        weights = sum(item.size for item in inspected)
         low, high = low + weights, high + weights
-    return VersionMemory(model, version, EACH + int(low), EACH + int(high), used if mapped else 0, not mapped)
+    return EACH + int(low), EACH + int(high), used if mapped else 0
 
 
 def _largest(versions: list[VersionMemory]) -> tuple[int, int]:
@@ -190,7 +198,7 @@ def _largest(versions: list[VersionMemory]) -> tuple[int, int]:
     return top.low, top.high
 
 
-def _compile_options(model: ModelPlan, limits: HostLimits) -> tuple[dict[str, Any], bool]:
+def _compile_options(model: ModelPlan, limits: HostLimits) -> tuple[Mapping[str, Any], bool]:
     """Returns the plugin's properties, and whether the model is compiled for the CPU alone."""
     parameters = model.parameters
     if parameters is None:
@@ -199,4 +207,10 @@ def _compile_options(model: ModelPlan, limits: HostLimits) -> tuple[dict[str, An
     on_cpu = set(device.members or (device.plugin,)) == {"CPU"} and not (
         device.chosen_by_server and limits.gpu
     )
-    return {key: json.loads(value) for key, value in parameters.plugin_config.values}, on_cpu
+    return _properties(parameters.plugin_config.values), on_cpu
+
+
+@lru_cache(maxsize=1 << 10)
+def _properties(values: tuple[tuple[str, str], ...]) -> Mapping[str, Any]:
+    """Returns the values of the plugin's properties."""
+    return {key: json.loads(value) for key, value in values}

@@ -9,9 +9,10 @@ import os
 import sys
 
 _INTERRUPTED = 130
-#: New objects after which Python searches for unreachable cycles: more than a run on a few models makes. With Python's
-#: default, the imports alone start dozens of searches, which take a tenth of such a run.
-_COLLECTED_AFTER = 50_000
+#: New objects after which Python searches for unreachable cycles: more than a run on some thousand models makes. With
+#: Python's default, the imports alone start dozens of searches, which take a tenth of a run on one model, and find next
+#: to nothing.
+_COLLECTED_AFTER = 1_000_000
 
 
 def run_program() -> None:

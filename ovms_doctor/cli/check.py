@@ -86,7 +86,7 @@ def _check(typed: CheckOptions, output: OutputOptions) -> int:
     progress = Progress()
     collector = None
     if facts is None:
-        collector = collector_for(options, progress, _import_for_report(output))
+        collector = collector_for(options, progress, _import_for_report(output, options))
     # The import of the rules takes as long as the start of the child processes.
     from ovms_doctor.diagnosis.run import NO_THIRD_PARTY, failed_report, report_on
 
@@ -127,11 +127,15 @@ def _check(typed: CheckOptions, output: OutputOptions) -> int:
         return report.exit_code
 
 
-def _import_for_report(output: OutputOptions) -> Iterator[str]:
-    """Imports the modules of the report in steps, while the children start and load; yields each module. A failed
-    import is reported when the module is needed."""
+def _import_for_report(output: OutputOptions, options: CheckOptions) -> Iterator[str]:
+    """Imports the parser of a configuration file and the modules of the report in steps, while the children start and
+    load; yields each module. A failed import is reported when the module is needed."""
     from ovms_doctor.checks.registry import import_common_checks
 
+    if any(path.endswith(".json") for path in (*options.targets, *(options.arguments or ()))):
+        with suppress(Exception):
+            import_module("rapidjson")
+        yield "rapidjson"
     yield from import_common_checks()
     if any(destination.format == "text" for destination in destinations(output)):
         with suppress(Exception):
@@ -353,7 +357,9 @@ def _settle(
     try:
         with progress:
             found = stat_targets(typed, options, collector)
-            return settled_run(options, Facts(found), collector, progress.show_question)
+            # A call for each question takes longer than most answers.
+            show = progress.show_question if progress.shows else None
+            return settled_run(options, Facts(found), collector, show)
     finally:
         collector.finish()
 

@@ -112,7 +112,8 @@ class Progress:
     the end."""
 
     def __init__(self) -> None:
-        self._shows = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+        #: Whether anything is shown: on a terminal.
+        self.shows = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
         self._began = time.monotonic()
         self._last = 0.0
         self._dirty = False
@@ -130,7 +131,7 @@ class Progress:
     def show_question(self, question: AnyQuestion, number: int = 0, total: int = 0) -> None:
         """Shows a question before it is answered; ``number``: how many of the ``total`` questions of its kind are
         known."""
-        if not self._shows:
+        if not self.shows:
             return
         now = time.monotonic()
         loading = type(question).__name__ in _LOADING
@@ -145,7 +146,7 @@ class Progress:
     def downloading(self, path: str, count: int, total: int) -> None:
         """Shows that ``count`` of ``total`` bytes have been downloaded from a store."""
         now = time.monotonic()
-        if not self._shows or (now - self._last < 0.1 and count < total):
+        if not self.shows or (now - self._last < 0.1 and count < total):
             return
         from ovms_doctor.model.display_text import visible
 
@@ -166,7 +167,7 @@ class Progress:
     def reading(self, count: int, total: int | None) -> None:
         """Shows that ``count`` bytes of a log have been read, of ``total`` if that is known."""
         now = time.monotonic()
-        if not self._shows or now - self._last < 0.1:
+        if not self.shows or now - self._last < 0.1:
             return
         unit, name = next((item for item in _UNITS if (total or count) >= item[0]), (1, "bytes"))
         total_text = f" of {total / unit:.1f}" if total else ""

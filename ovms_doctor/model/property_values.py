@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
-from functools import cache
+from functools import cache, lru_cache
 from itertools import chain, pairwise
 
 from ovms_doctor.model.pattern import lazy_pattern
@@ -37,13 +37,17 @@ _OTHER_PROPERTIES = frozenset(
 _SECRET_PROPERTIES = frozenset({"CACHE_ENCRYPTION_CALLBACKS"})
 #: Names of devices that are keys in DEVICE_PROPERTIES: ``GPU``, ``GPU.1``, ``MULTI:CPU,GPU``.
 _DEVICE = lazy_pattern(r"(?:CPU|GPU|NPU|AUTO|MULTI|HETERO|BATCH)(?:[.:(][\w.:,()-]*)?")
-_NAME = lazy_pattern(r"""plugin[_ ]config|"[^"\n]{0,120}\\u[^"\n]{0,120}(?=")""", re.IGNORECASE)
+_NAME = lazy_pattern(r"plugin[_ ]config", re.IGNORECASE)
+#: The same, and texts that can be this name in escapes.
+_ESCAPED_NAME = lazy_pattern(r"""plugin[_ ]config|"[^"\n]{0,120}\\u[^"\n]{0,120}(?=")""", re.IGNORECASE)
 _NEXT = lazy_pattern(r"""\\?["']?\s*:?\s*(?P<quote>\\?["'])?\s*(?P<open>[\[{])?""")
 _REST = r"""|[^\s{}\[\]:,"']+|[{}\[\],:]"""
 _TOKENS = {
     '"': lazy_pattern(r"""(?P<text>"(?:[^"\\]|\\.)*(?:"|$)|'(?:[^'\\]|\\.)*(?:'|$))""" + _REST, re.DOTALL),
     '\\"': lazy_pattern(r"""(?P<text>\\"(?:[^"\\]|\\[^"])*(?:\\"|$))""" + _REST, re.DOTALL),
 }
+#: An object without brackets and escapes in it.
+FLAT_OBJECT = lazy_pattern(r"""\{[^{}\[\]"'\\]*(?:"[^{}\[\]"'\\]*"[^{}\[\]"'\\]*)*\}""")
 #: A text in quotes from within, up to the end of the value that it is.
 _ENDS_TEXT = {
     quote: lazy_pattern(rf"(?P<content>(?:[^\\\n{quote}]|\\[^\n])*){quote}[ \t]*[,;}}]*[ \t]*(?:\n|$)")
@@ -130,11 +134,12 @@ def can_have_plugin_config(data: bytes) -> bool:
 def hide_in_document(text: str, mask: Mask = same_length) -> str:
     """Returns a server configuration or a graph, possibly malformed, without the secrets in its values of
     plugin_config."""
-    if "\\u" not in text and "plugin" not in text.lower():
+    has_escape = "\\u" in text
+    if not has_escape and "plugin" not in text.lower():
         return text
     parts: list[str] = []
     end_of_copied = 0
-    for match in _NAME.finditer(text):
+    for match in (_ESCAPED_NAME if has_escape else _NAME).finditer(text):
         if match.start() < end_of_copied or not _is_name(match[0]):
             continue
         found = _NEXT.match(text, match.end())
@@ -143,6 +148,11 @@ def hide_in_document(text: str, mask: Mask = same_length) -> str:
         if found["open"]:
             quote = '\\"' if found["quote"] == '"' else '"'
             start = found.start("open")
+            flat = FLAT_OBJECT.match(text, start) if quote == '"' else None
+            if flat is not None:
+                parts += [text[end_of_copied:start], _hidden_flat(flat[0], mask)]
+                end_of_copied = flat.end()
+                continue
             within = text[: _end_of_quoted(text, start, found["quote"])]
             hidden, end = _hide_object(within, start, quote, mask, is_shown)
         else:
@@ -151,6 +161,13 @@ def hide_in_document(text: str, mask: Mask = same_length) -> str:
         parts += [text[end_of_copied:start], hidden]
         end_of_copied = end
     return "".join([*parts, text[end_of_copied:]])
+
+
+@lru_cache(maxsize=1 << 10)
+def _hidden_flat(text: str, mask: Mask) -> str:
+    """Returns the whole object ``text`` without values that can be secrets: those of thousands of models are mostly
+    equal."""
+    return _hide_object(text, 0, '"', mask, is_shown)[0]
 
 
 def _end_of_quoted(text: str, start: int, quote: str | None) -> int:

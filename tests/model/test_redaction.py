@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import event, given
 from hypothesis import strategies as st
 
+from ovms_doctor.model import property_values
 from ovms_doctor.model.property_values import (
     can_have_plugin_config,
     hide_in_document,
@@ -169,6 +172,21 @@ def test_lines_that_are_skipped_quickly_contain_no_secret(text: str) -> None:
     event(f"redacted: {changed}")
     assert can_hold_secret(text.encode("latin-1")) or not changed
     assert can_have_plugin_config(text.encode("latin-1")) or hide_in_document(text) == text
+
+
+#: Pieces of documents with plugin_config, valid or not.
+_PARTS = ("plugin_config", "Plugin Config", '"', "'", ":", "{", "}", "[", "]", ",", "\\", "/", "\n", " ",
+          '"plugin_config": {"', "NUM_STREAMS", "other", '": "', "4", "value", '"}', "\\u0070")  # fmt: skip
+
+
+@given(st.lists(st.sampled_from(_PARTS), max_size=30).map("".join))
+def test_a_flat_object_is_hidden_as_any_other(text: str) -> None:
+    """Objects without brackets in them are read by one pattern, and each different one is read once."""
+    quick = hide_in_document(text)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(property_values, "FLAT_OBJECT", re.compile("(?!)"))
+        assert hide_in_document(text) == quick
+    event("has a flat object" if property_values.FLAT_OBJECT.search(text) else "has none")
 
 
 @pytest.mark.parametrize("text", ["", "<?xml version='1.0'?><net name='a' version='11'>", '{"inputs": 1}'])

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ovms_doctor.model import server_log
 from ovms_doctor.model.deployment import ModelEntry, ModelParameters
 from ovms_doctor.model.host import HostDevices
 from ovms_doctor.model.parameters import ParsedParameters
@@ -234,6 +235,19 @@ def test_keys_of_stateful_models(key: str) -> None:
     assert alone is not None
     assert alone.status == "INVALID_NON_STATEFUL_MODEL_PARAMETER"
     assert parsed(release="2025.4", stateful=True, **{key: 1}).problem is None
+
+
+def test_each_refusal_has_the_name_of_its_model() -> None:
+    """Equal parameters are read once for all models."""
+    parameters = ModelParameters((("layout", '"lstm:1"'),))
+    for name in ("first", "second"):
+        problem = parse_parameters(
+            ModelEntry(name, "/m", parameters=parameters), parse_release("2026.3")
+        ).problem
+        assert problem is not None
+        assert problem.log == (
+            server_log.ENTRY_REFUSED(model=name, status=server_log.STATUS_TEXT[problem.status]),
+        )
 
 
 @pytest.mark.parametrize(

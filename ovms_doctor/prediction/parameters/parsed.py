@@ -13,7 +13,7 @@ from typing import Any
 
 from ovms_doctor.model import server_log
 from ovms_doctor.model.config_text import ConfigText
-from ovms_doctor.model.deployment import ModelEntry
+from ovms_doctor.model.deployment import ModelEntry, ModelParameters
 from ovms_doctor.model.host import HostDevices
 from ovms_doctor.model.parameters import (
     ANONYMOUS,
@@ -45,13 +45,23 @@ from ovms_doctor.prediction.parameters.shapes import ParameterFormatError, parse
 _DECODER = json.JSONDecoder(object_pairs_hook=last_of_equals)
 
 
-@lru_cache(maxsize=1 << 14)
 def parse_parameters(
     entry: ModelEntry, release: Release, devices: HostDevices | None = None
 ) -> ParsedParameters:
     """Returns the parameters of an entry as the server reads them. Never raises for any value. ``devices``: the devices
     that the server has, None if they are not known; the server uses one of them if no device is configured."""
-    return _Reading(entry, release, devices).read()
+    # In a configuration of thousands, most entries have equal parameters; only a refusal names the model.
+    parsed = _parsed(entry.parameters, "", release, devices)
+    if parsed.problem is None and parsed.abort is None:
+        return parsed
+    return _parsed(entry.parameters, entry.name, release, devices)
+
+
+@lru_cache(maxsize=1 << 14)
+def _parsed(
+    parameters: ModelParameters, name: str, release: Release, devices: HostDevices | None
+) -> ParsedParameters:
+    return _Reading(parameters, name, release, devices).read()
 
 
 class _ParameterRefusedError(Exception):
@@ -72,12 +82,14 @@ class _ReadingEndsError(Exception):
 class _Reading:
     """One entry being parsed: the values and warnings so far."""
 
-    def __init__(self, entry: ModelEntry, release: Release, devices: HostDevices | None) -> None:
-        self._entry = entry
-        self._texts = dict(reversed(entry.parameters.values))
+    def __init__(
+        self, parameters: ModelParameters, name: str, release: Release, devices: HostDevices | None
+    ) -> None:
+        self._name = name
+        self._texts = dict(reversed(parameters.values))
         self._devices = devices
         self._release = release
-        self._arguments = entry.parameters.source == "arguments"
+        self._arguments = parameters.source == "arguments"
         self._warnings: list[ParameterWarning] = []
         self._found: dict[str, Any] = {}
 
@@ -165,7 +177,7 @@ class _Reading:
         """Returns the exception: the entry of a configuration is left out; a server with this argument ends."""
         if not self._arguments:
             text = server_log.STATUS_TEXT.get(status, status)
-            line = server_log.ENTRY_REFUSED(model=self._entry.name, status=text)
+            line = server_log.ENTRY_REFUSED(model=self._name, status=text)
             return _ParameterRefusedError(parameter, status, (*log, line))
         return _ParameterRefusedError(parameter, status, log)
 
@@ -350,11 +362,11 @@ class _Reading:
             if self._value(name) is None:
                 continue
             if stateful is not True:
-                line = message(model=self._entry.name)
+                line = message(model=self._name)
                 raise self._refuse(name, "INVALID_NON_STATEFUL_MODEL_PARAMETER", line)
         value = self._value("max_sequence_number")
         if isinstance(value, int) and not 0 <= value < 1 << 32:
-            line = server_log.MAX_SEQUENCE_TOO_HIGH(model=self._entry.name)
+            line = server_log.MAX_SEQUENCE_TOO_HIGH(model=self._name)
             raise self._refuse("max_sequence_number", "INVALID_MAX_SEQUENCE_NUMBER", line)
 
     def _loader(self) -> None:

@@ -155,6 +155,8 @@ class ServerArguments(Struct, frozen=True):
     prints_help: bool = False
     #: The reasons to end with exit code 64, in the server's order; the first that applies ends the server.
     refusals: tuple[ArgumentRefusal, ...] = ()
+    #: The reasons that apply if the server infers a task from the files of the model (since v2026.3), by task.
+    refusals_by_task: tuple[tuple[str, tuple[ArgumentRefusal, ...]], ...] = ()
     #: Every option without its dashes, with its last value.
     options: tuple[tuple[str, str], ...] = ()
     #: Arguments that the server's parser leaves over.

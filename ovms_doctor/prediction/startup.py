@@ -166,14 +166,16 @@ def _arguments(
             return _exits(deployment.mode, generative.problem), generative
     pulled = pull_refusal(arguments, deployment.release, deployment.environment)
     stages = ("parse", "unmatched", "prepare", "validate")
+    if generative.task is not None and arguments.value("task") is None:
+        # The parser of the inferred task reads the arguments that are left.
+        kept = [
+            item for item in refusals if item.stage != "unmatched" or item.option not in arguments.unmatched
+        ]
+        own = dict(arguments.refusals_by_task).get(generative.task, ())
+        refusals = tuple(sorted((*own, *kept), key=lambda item: stages.index(item.stage)))
     for refusal in refusals:
         if pulled is not None and stages.index(refusal.stage) >= stages.index(pulled.stage):
             return _refused(deployment.mode, pulled), generative
-        left_over = refusal.option in arguments.unmatched
-        inferred = generative.task is not None and arguments.value("task") is None
-        if inferred and refusal.stage == "unmatched" and left_over:
-            # The parser of the inferred task reads these arguments; its result is not predicted.
-            continue
         if _holds(refusal, deployment, facts):
             return _refused(deployment.mode, refusal), generative
     if arguments.prints_help:

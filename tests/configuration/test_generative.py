@@ -146,3 +146,43 @@ def test_listing_models_ends_well() -> None:
 def test_help_ends_with_exit_code_0() -> None:
     plan = settle(deployed("2026.3", ("--help",)), MemoryFiles({}))
     assert (plan.outcome, plan.exit_code) == ("exits", 0)
+
+
+LLAMA = {"/repo/m/config.json": '{"architectures": ["LlamaForCausalLM"]}'}
+BERT = {"/repo/m/config.json": '{"architectures": ["BertModel"]}'}
+
+
+@pytest.mark.parametrize(
+    ("files", "options", "text"),
+    [
+        (
+            LLAMA,
+            ("--foo", "1"),
+            "task: text_generation - error parsing options - unmatched arguments : --foo, 1,",
+        ),
+        (
+            LLAMA,
+            ("--pooling", "CLS"),
+            "task: text_generation - error parsing options - unmatched arguments : ",
+        ),
+        (LLAMA, ("--max_num_seqs", "x"), "error parsing options: Argument ‘x’ failed to parse"),
+        (LLAMA, ("--enable_prefix_caching", "True"), "enable_prefix_caching: True is not allowed."),
+        (LLAMA, ("--tool_parser", "qwen3"), 'Unsupported tool_parser: "qwen3".'),
+        (LLAMA, ("--target_device", "cpu"), "target_device: cpu is not allowed."),
+        (BERT, ("--pooling", "mean"), "Only CLS, LAST and MEAN pooling modes are supported"),
+        # They are options of this task, with good values: the process ends later, as there is no model.
+        (LLAMA, ("--max_num_seqs", "8", "--tool_parser", "hermes3"), None),
+        (BERT, ("--pooling", "CLS"), None),
+        (BERT, ("--target_device", "cpu"), None),
+    ],
+)
+def test_options_of_an_inferred_task(
+    files: dict[str, str], options: tuple[str, ...], text: str | None
+) -> None:
+    plan = settle(deployed("2026.3", [*ARGUMENTS, *options]), MemoryFiles(files))
+    if text is None:
+        assert plan.problem is None
+        assert [model.kind for model in plan.models] == ["generative"]
+    else:
+        assert plan.problem is not None
+        assert (plan.exit_code, plan.problem.text[: len(text)]) == (64, text)

@@ -18,6 +18,7 @@ from ovms_doctor.inputs.arguments.splitting import split_arguments
 from ovms_doctor.inputs.arguments.validation import (
     ParsedArguments,
     hint_for,
+    inferred_refusals,
     prepare_refusals,
     remedy_for,
     task_refusals,
@@ -95,6 +96,7 @@ def _arguments(
         usage_error=None if helps else certain,
         prints_help=helps,
         refusals=() if helps else refusals,
+        refusals_by_task=() if helps else inferred_refusals(parsed),
         options=tuple(values.items()),
         unmatched=tuple(parsed.split.unmatched),
         without_effect=_without_effect(parsed),

@@ -135,17 +135,15 @@ def unmatched_refusals(parsed: ParsedArguments) -> Iterator[ArgumentRefusal]:
             # It is spelled correctly, and follows the argument that ends the options.
             first, suggestion = "--", None
         yield ArgumentRefusal("unmatched", text.rstrip(), None, first, suggestion)
-    yield from _left_by_task(parsed)
+    if parsed.task is not None:
+        yield from _left_by_task(parsed, parsed.task)
     yield from (
         ArgumentRefusal("unmatched", _PREFIX + text, None, option) for option, text in _exclusions(parsed)
     )
 
 
-def _left_by_task(parsed: ParsedArguments) -> Iterator[ArgumentRefusal]:
+def _left_by_task(parsed: ParsedArguments, task: str) -> Iterator[ArgumentRefusal]:
     """Yields the refusals of arguments that the parser of the task does not accept either."""
-    task = parsed.task
-    if task is None:
-        return
     yield from number_refusals(task_values(task, parsed.release, parsed.split.unmatched))
     known = task_options(task, parsed.release)
     left: list[str] = []
@@ -216,10 +214,25 @@ def prepare_refusals(parsed: ParsedArguments) -> Iterator[ArgumentRefusal]:
 
 
 def task_refusals(parsed: ParsedArguments) -> Iterator[ArgumentRefusal]:
-    """Yields the refusals of values of the task's options; v2025.2 validates them with --pull only."""
-    task = parsed.task
-    if task is None:
-        return
+    """Yields the refusals of values of the task's options."""
+    if parsed.task is not None:
+        yield from _task_settings(parsed, parsed.task)
+
+
+def inferred_refusals(parsed: ParsedArguments) -> tuple[tuple[str, tuple[ArgumentRefusal, ...]], ...]:
+    """Returns the refusals of the arguments for each task that the server may infer from the files of the model, in
+    the order of their stages (since v2026.3)."""
+    infers = parsed.release.at_least(2026, 3) and parsed.has("model_path") and not parsed.has("task")
+    if not infers or parsed.task_flow:
+        return ()
+    return tuple(
+        (task, (*_left_by_task(parsed, task), *_task_settings(parsed, task)))
+        for task in sorted(tasks(parsed.release))
+    )
+
+
+def _task_settings(parsed: ParsedArguments, task: str) -> Iterator[ArgumentRefusal]:
+    """Yields the refusals of values; v2025.2 validates them with --pull only."""
     values = task_values(task, parsed.release, parsed.split.unmatched)
     yield from setting_refusals(task, parsed.release, values)
     if parsed.has("pull") or parsed.release.at_least(2025, 3):

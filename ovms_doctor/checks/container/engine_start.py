@@ -307,14 +307,14 @@ def _non_root(context: Context, container: Container) -> Iterator[Finding]:
         if root
         else "container has runAsNonRoot and image has non-numeric user (ovms), cannot verify user is non-root"
     )
-    where = "The kubelet" if root else "Except on OpenShift, which sets a user id, the kubelet"
+    agent = "The kubelet" if root else "Except on OpenShift, which sets a user id, the kubelet"
     yield context.finding(
         NON_ROOT_NOT_VERIFIED,
         message,
         severity="error" if root else "warning",
         confidence="high" if root else "medium",
         detail=(
-            f"{where} does not start the container: it stays in CreateContainerConfigError, with the message: {reason}"
+            f"{agent} does not start the container: it stays in CreateContainerConfigError, with the message: {reason}"
         ),
         evidence=(
             Evidence(f"runAsNonRoot: true, runAsUser: {user or 'not set'}", "read in the manifest"),

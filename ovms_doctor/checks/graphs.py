@@ -75,7 +75,8 @@ def check(context: Context) -> Iterator[Finding]:
 
 
 def _problem(context: Context, model: ModelPlan, graph: GraphPlan, problem: GraphProblem) -> Finding:
-    position = f"line {problem.line}, column {problem.column}: " if problem.line else ""
+    column = f", column {problem.column}" if problem.column else ""
+    position = f"line {problem.line}{column}: " if problem.line else ""
     return context.finding(
         _STAGES[problem.stage],
         f"{graph.path}: {position}{problem.reason}",

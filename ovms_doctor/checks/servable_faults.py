@@ -279,6 +279,10 @@ FAULTS: Mapping[ServableFaultKind, tuple[Code, _Sentence]] = {
         GENERATIVE_SETTING_REFUSED,
         lambda fault: f"{fault.path} shows {fault.subject}, and the NPU is intended for symmetric ones",
     ),
+    "output_stream": (
+        GRAPH_NOT_WIRED,
+        lambda fault: f"No node produces the output stream “{fault.subject}” of the graph",
+    ),
     "side_packet": (
         GRAPH_NOT_WIRED,
         lambda fault: (

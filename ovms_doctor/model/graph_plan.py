@@ -73,6 +73,7 @@ class GraphProblem(Struct, frozen=True):
 #: - ``gguf``: the file is not a GGUF model, or has an unknown architecture.
 #: - ``voice``: a voice's file is missing.
 #: - ``side_packet``: the model is expected under a name that the server does not use.
+#: - ``output_stream``: no node produces an output stream of the graph.
 #: - ``text_embeddings``: the server loads the directory as a text model, and the first request ends the server.
 ServableFaultKind: TypeAlias = Literal[
     "path_unset",
@@ -124,6 +125,7 @@ ServableFaultKind: TypeAlias = Literal[
     "gguf_part",
     "voice",
     "side_packet",
+    "output_stream",
 ]
 #: The kinds with which a model may be served as its owner expects.
 MINOR: frozenset[ServableFaultKind] = frozenset(("chat_template_default", "chat_template_unused"))

@@ -182,15 +182,51 @@ def test_a_graph_of_models_of_the_server_is_followed(session: Path) -> None:
         ('  input_stream: "A:in"\n', "", ["LOADING"]),
         ('  input_side_packet: "SESSION:session"\n', "", ["LOADING"]),
         # It is loaded, and does not start for a request.
+        ('output_stream: "out"\n', 'output_stream: "result"\n', ["AVAILABLE"]),
         ('  input_side_packet: "SESSION:session"\n', '  input_side_packet: "SESSION:other"\n', ["AVAILABLE"]),
     ],
 )
 def test_what_a_node_of_a_session_needs(session: Path, old: str, new: str, expected: list[str]) -> None:
     (session / "subconfig.json").unlink()
     assert old in SESSION
-    (session / "graph.pbtxt").write_text(SESSION.replace(old, new))
+    (session / "graph.pbtxt").write_text(SESSION.replace(old, new, 1))
     result = check(session)
     assert (codes(result), states(result)) == (["OVD363"], expected)
+
+
+SESSIONS = """\
+input_stream: "REQUEST_PAYLOAD:input"
+output_stream: "RESPONSE_PAYLOAD:output"
+node { calculator: "OpenVINOModelServerSessionCalculator" output_side_packet: "SESSION:tokenizer"
+  node_options { [type.googleapis.com/mediapipe.OpenVINOModelServerSessionCalculatorOptions] {
+    servable_name: "resnet" } } }
+node { name: "rerank" calculator: "RerankCalculator"
+  input_side_packet: "TOKENIZER_SESSION:tokenizer" input_side_packet: "RERANK_SESSION:tokenizer"
+  input_stream: "REQUEST_PAYLOAD:input" output_stream: "RESPONSE_PAYLOAD:output" }
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "release", "expected"),
+    [
+        ("", "", "2026.1", ([], ["AVAILABLE", "AVAILABLE"])),
+        ("", "", "2026.2", (["OVD362"], [])),
+        (
+            '"RERANK_SESSION:tokenizer"',
+            '"RERANK_SESSION:rerank"',
+            "2026.1",
+            (["OVD363"], ["AVAILABLE", "AVAILABLE"]),
+        ),
+        ("RERANK_SESSION", "EMBEDDINGS_SESSION", "2026.1", (["OVD363"], [])),
+    ],
+)
+def test_the_calculators_for_models_of_a_subconfig(
+    session: Path, old: str, new: str, release: str, expected: tuple[list[str], list[str]]
+) -> None:
+    (session / "graph.pbtxt").write_text(SESSIONS.replace(old, new) if old else SESSIONS)
+    result = check(session, release=release)
+    assert codes(result) == expected[0]
+    assert [state for state in states(result) if state == "AVAILABLE"] == expected[1] or result.code == 1
 
 
 def test_a_session_without_options(session: Path) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from ovms_doctor.model.graph_plan import GraphProblem
 from ovms_doctor.model.releases import parse_release
-from ovms_doctor.prediction.graphs.validation import validate_graph
+from ovms_doctor.prediction.graphs.validation import unproduced_streams, validate_graph
 from tests.graphs.models import graph
 
 BACK_EDGE = 'input_stream_info: { tag_index: "LOOPBACK:0", back_edge: true }'
@@ -98,3 +98,33 @@ def test_a_cycle_of_several_nodes() -> None:
         '"PassThroughCalculator"',
     )
     assert problem(text) is None
+
+
+def test_an_output_that_no_node_produces_concerns_requests() -> None:
+    text = SESSION.replace("FROM", "in").replace('output_stream: "out"', 'output_stream: "result"', 1)
+    graph_of = validate_graph("g", text.encode(), parse_release("2026.3"))
+    assert graph_of.problem is None
+    assert graph_of.message is not None
+    assert [field.value for field in unproduced_streams(graph_of.message)] == ["result"]
+    message = validate_graph("g", SESSION.replace("FROM", "in").encode(), parse_release("2026.3")).message
+    assert message is not None
+    assert list(unproduced_streams(message)) == []
+
+
+@pytest.mark.parametrize(
+    ("directive", "refused"),
+    [
+        ("4", False),
+        ("4x", False),
+        ("AUTO", False),
+        ("many", True),
+        ("-1", True),
+        ("99999999999", True),
+        # The expression needs the end of the line: it is a comment.
+        ("many graphs", False),
+        ("4 # as many as cores", False),
+    ],
+)
+def test_the_size_of_a_queue(directive: str, refused: bool) -> None:
+    found = problem(f"# OVMS_GRAPH_QUEUE_MAX_SIZE: {directive}\n{graph('text_generation')}")
+    assert (found is not None and found.stage == "queue") is refused

@@ -15,7 +15,7 @@ from ovms_doctor.model.graph_plan import LOADED, GraphPlan, NodeModel, ServableF
 from ovms_doctor.model.graph_text import GraphField, GraphMessage
 from ovms_doctor.model.plan import ModelPlan
 from ovms_doctor.prediction.graphs.arguments import graph_options
-from ovms_doctor.prediction.graphs.calculators import CALCULATORS, Calculator
+from ovms_doctor.prediction.graphs.calculators import CALCULATORS, Calculator, calculator
 from ovms_doctor.prediction.graphs.chat_template import has_python
 from ovms_doctor.prediction.graphs.loaded_models import load_pipeline, loaded_models
 from ovms_doctor.prediction.graphs.model_directory import ModelDirectory, UnavailableFileError
@@ -29,7 +29,7 @@ from ovms_doctor.prediction.graphs.other_servables import (
 from ovms_doctor.prediction.graphs.python_node import handler_faults
 from ovms_doctor.prediction.graphs.servables import ServableContext
 from ovms_doctor.prediction.graphs.text_generation import text_generation_faults
-from ovms_doctor.prediction.graphs.validation import Node, validate_graph
+from ovms_doctor.prediction.graphs.validation import Node, unproduced_streams, validate_graph
 from ovms_doctor.prediction.paths import absolute
 
 #: The largest part of a graph.pbtxt that is read, in bytes.
@@ -70,6 +70,17 @@ def follow_graph(name: str, path: str, base_path: str, deployment: Deployment, f
     models: list[NodeModel] = []
     if graph.message is not None and graph.problem is None:
         faults += _sessions_without_packet(graph.message)
+        faults += (
+            ServableFault(
+                "output_stream",
+                "requests",
+                "",
+                subject=str(field.value),
+                line=field.line,
+                exception="Unable to attach observer to output stream",
+            )
+            for field in unproduced_streams(graph.message)
+        )
     # Nodes are initialised one after the other, including those before a node with a problem.
     for node in graph.nodes:
         faults += _node_faults(name, node, base_path, deployment, facts, doubts, models)
@@ -105,8 +116,8 @@ def _unfollowed(message: GraphMessage) -> tuple[str, ...]:
 
 
 def _sessions_without_packet(message: GraphMessage) -> Iterator[ServableFault]:
-    """Yields the fault of nodes for the inference whose side packet with the session no node gives: the graph is
-    loaded, but does not start for a request."""
+    """Yields the fault of nodes whose side packet with the session of a model no node gives: the graph is loaded, but
+    does not start for a request."""
     provided = {
         text.rpartition(":")[2]
         for node in message.messages("node")
@@ -115,12 +126,13 @@ def _sessions_without_packet(message: GraphMessage) -> Iterator[ServableFault]:
     for field in message.all("node"):
         node = field.value
         assert isinstance(node, GraphMessage)
-        if "OpenVINOInferenceCalculator" not in node.texts("calculator"):
+        own = calculator(next(iter(node.texts("calculator")), ""))
+        if own is None or not own.is_followed:
             continue
         for text in node.texts("input_side_packet"):
             tag, _, packet = text.partition(":")
-            if tag == "SESSION" and packet not in provided:
-                name = next(iter(node.texts("name")), "OpenVINOInferenceCalculator")
+            if tag in own.side_packets and packet not in provided:
+                name = next(iter(node.texts("name")), own.name)
                 line = f'Side packet "{packet}" is required but was not provided'
                 yield ServableFault(
                     "side_packet", "requests", name, subject=packet, line=field.line, exception=line

@@ -23,9 +23,11 @@ _INVALID = "MEDIAPIPE_GRAPH_CONFIG_FILE_INVALID"
 _INITIALIZATION = "MEDIAPIPE_GRAPH_INITIALIZATION_ERROR"
 _QUEUE = lazy_pattern(
     rb"(?:^|\n)[ \t\n\v\f\r]*#[ \t\n\v\f\r]*OVMS_GRAPH_QUEUE_MAX_SIZE[ \t\n\v\f\r]*:[ \t\n\v\f\r]*(\S+)"
+    rb"[ \t\n\v\f\r]*(?:\r?\n|\Z)"
 )
 _TAG_INDEX = lazy_pattern(r"([A-Z_][A-Z0-9_]*|)(?::([0-9]{1,4}))?")
-_NUMBER = lazy_pattern(rb"[+-]?[0-9]{1,10}")
+#: The part of a text that std::stoi reads.
+_NUMBER = lazy_pattern(rb"[+-]?[0-9]+")
 _INT_MAX = (1 << 31) - 1
 
 
@@ -108,7 +110,8 @@ def _queue(name: str, data: bytes, message: GraphMessage) -> Iterator[GraphProbl
     value, line = match[1], data.count(b"\n", 0, match.start(1)) + 1
     value_text = value.decode("utf-8", "surrogateescape")
     if value != b"AUTO":
-        number = int(value) if _NUMBER.fullmatch(value) else None
+        digits = _NUMBER.match(value)
+        number = int(digits[0][:12]) if digits else None
         if number is None or abs(number) > _INT_MAX:
             text = f"Invalid OVMS_GRAPH_QUEUE_MAX_SIZE value: '{value_text}'. Expected integer or 'AUTO'."
             yield GraphProblem(
@@ -266,11 +269,16 @@ def _wiring(name: str, message: GraphMessage, release: Release) -> Iterator[Grap
                     stream,
                     str(stream.value),
                 )
-    for stream in message.all("output_stream"):
-        if _stream(str(stream.value)) not in produced:
-            reason = f"No node produces the output stream “{stream.value}” of the graph"
-            yield _initialization(name, reason, stream, str(stream.value))
     yield from _cycle(name, message)
+
+
+def unproduced_streams(message: GraphMessage) -> Iterator[GraphField]:
+    """Yields the output streams of the graph that no node produces: MediaPipe initializes it, and attaches nothing to
+    them when it starts for a request (CalculatorGraph::AddOutputStreamPoller)."""
+    produced = {_stream(text) for text in message.texts("input_stream")}
+    for node in message.messages("node"):
+        produced |= {_stream(text) for text in node.texts("output_stream")}
+    yield from (field for field in message.all("output_stream") if _stream(str(field.value)) not in produced)
 
 
 def _node_fields(name: str, node: GraphMessage) -> Iterator[GraphProblem]:

@@ -148,6 +148,11 @@ def _gaps(context: Context) -> list[tuple[CouldNotLook, tuple[str, ...]]]:
     gaps: list[tuple[CouldNotLook, tuple[str, ...]]] = []
     if context.plan.unknown is not None:
         gaps.append((context.plan.unknown, known_names))
+    gaps += [
+        (CouldNotLook(note.path or "", note.text), _ON_A_MODEL)
+        for note in context.deployment.notes
+        if note.kind == "unlisted"
+    ]
     extension = context.plan.extension
     if extension is not None and extension.unavailable:
         gaps.append((CouldNotLook(extension.path, extension.untried, extension.timed_out), ("extension",)))
@@ -184,6 +189,8 @@ def _unseen_cache(path: str, facts: Facts) -> CouldNotLook:
 
 #: The checks that need the model's file to have been found and inspected.
 _ON_THE_FILE = ("reading", "operations", "versions", "parameters", "mapping")
+#: The checks that need the model's directory too.
+_ON_A_MODEL = ("layout", "permissions", *_ON_THE_FILE)
 
 
 def _resting_on(model: ModelPlan) -> tuple[str, ...]:
@@ -193,7 +200,7 @@ def _resting_on(model: ModelPlan) -> tuple[str, ...]:
         attempt = version.attempt
         if attempt is not None and attempt.cause is model.unknown and attempt.model_file is not None:
             return _ON_THE_FILE
-    return ("layout", "permissions", *_ON_THE_FILE)
+    return _ON_A_MODEL
 
 
 # -- other parts of the report ---------------------------------------------------------------------------

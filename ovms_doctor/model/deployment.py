@@ -93,8 +93,9 @@ class Target(Struct, frozen=True):
 class Note(Struct, frozen=True):
     """A remark on how the request was interpreted."""
 
-    #: The kind of finding that it becomes; None for a remark only in the report.
-    kind: Literal["version_directory", "unused_config", "nested_models"] | None
+    #: The kind of finding that it becomes; ``unlisted`` for a gap: models that are not checked; None for a remark only
+    #: in the report.
+    kind: Literal["version_directory", "unused_config", "nested_models", "unlisted"] | None
     #: One sentence.
     text: str
     #: The server path of its subject.

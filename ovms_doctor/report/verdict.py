@@ -185,9 +185,9 @@ def _of_models(plan: Plan, report: Report) -> tuple[str, str]:
         if total == unknown:
             return mark, obstacle
         link = "; " if unknown else ", but "
-        return mark, f"{_served_so_far(plan, total, unknown)}{more}{link}{obstacle}"
+        return mark, f"{_served_so_far(plan, report, total, unknown)}{more}{link}{obstacle}"
     if report.verdict == "fail":
-        return BAD, f"{_served_so_far(plan, total, unknown)}{more}, but {_counted(report)} here"
+        return BAD, f"{_served_so_far(plan, report, total, unknown)}{more}, but {_counted(report)} here"
     if unknown or plan.unknown is not None:
         rest = f"; {_all_served(total - unknown, 'other')}" if total > unknown else ""
         if plan.unknown is not None:
@@ -197,7 +197,7 @@ def _of_models(plan: Plan, report: Report) -> tuple[str, str]:
             return OPEN, f"did not examine {_share(unknown, total)} (in Azure){rest}{more}"
         return OPEN, f"could not look at {_share(unknown, total)}{rest}{more}"
     if report.verdict == "incomplete":
-        return OPEN, f"{_served_so_far(plan, total, unknown)}{more}, but {_gaps(report)}"
+        return OPEN, f"{_served_so_far(plan, report, total, unknown)}{more}, but {_gaps(report)}"
     warnings = _warnings(report)
     doubt = _doubt(report)
     counted = f", with {plural(warnings, 'warning')}" if warnings else ""
@@ -244,13 +244,14 @@ def _doubt(report: Report) -> str:
     return "if the memory suffices" if is_short else ""
 
 
-def _served_so_far(plan: Plan, total: int, unknown: int) -> str:
+def _served_so_far(plan: Plan, report: Report, total: int, unknown: int) -> str:
     """Returns the known facts about the models, for a sentence that then names another problem."""
     if plan.unknown is not None:
         return f"could not look at {plan.unknown.path}"
     if unknown:
         return f"could not look at {_share(unknown, total)}"
-    return _all_served(total)
+    notes = report.deployment.notes if report.deployment is not None else ()
+    return _all_served(total, "listed" if any(note.kind == "unlisted" for note in notes) else "")
 
 
 def _not_served(bad: int, total: int) -> str:

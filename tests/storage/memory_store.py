@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from ovms_doctor.model.deployment import Deployment, ModelEntry
@@ -91,6 +92,19 @@ class Bucket:
             return MemoryFiles({"/m": content}).answer(_load(question))
         faults = self.faults.get(question.file or "/", ())
         return ModelInspection(question.format, (), faults, inputs=(INPUT,), outputs=(OUTPUT,))
+
+
+class StoreCollector:
+    """Answers questions from a bucket in memory."""
+
+    def __init__(self, bucket: Bucket) -> None:
+        self._bucket = bucket
+
+    def collect(self, questions: Sequence[AnyQuestion], progress: object = None) -> dict[AnyQuestion, Answer]:
+        return {question: self._bucket.answer(question) for question in questions}
+
+    def begin(self, questions: Sequence[AnyQuestion]) -> None:
+        """Does nothing early."""
 
 
 def _load(question: LoadCopy) -> AnyQuestion:

@@ -9,7 +9,9 @@ from msgspec.structs import replace
 
 from ovms_doctor.diagnosis.deploy import deployment_for
 from ovms_doctor.diagnosis.roots import roots
+from ovms_doctor.diagnosis.run import begin, report_on
 from ovms_doctor.diagnosis.saved_options import options_from_json, options_to_json
+from ovms_doctor.diagnosis.settle import settled_run
 from ovms_doctor.inputs.targets.local import understand
 from ovms_doctor.inputs.targets.rule import ResolvedTarget
 from ovms_doctor.inputs.targets.store import understand_remote
@@ -27,9 +29,11 @@ from ovms_doctor.model.facts import (
 )
 from ovms_doctor.model.mounts import Mount
 from ovms_doctor.model.options import CheckOptions
+from ovms_doctor.model.output_options import OutputOptions
 from ovms_doctor.model.store_paths import TARGET_PAGES, target_key, target_listing
+from ovms_doctor.report.json_report import to_document
 from tests.prediction.memory import MemoryFiles
-from tests.storage.memory_store import KEYS, Bucket
+from tests.storage.memory_store import KEYS, Bucket, StoreCollector
 
 ACCESS = StoreAccess("s3", "b1x", "keys", "http://minio:9000")
 
@@ -168,11 +172,51 @@ def test_target_in_an_unqueried_store_is_one_model(path: str) -> None:
     assert found.models[0].name == (path.rstrip("/").rpartition("/")[2] if "m" in path else "model")
 
 
-def test_more_keys_than_are_listed_have_a_note() -> None:
-    bucket = Bucket({f"r/m{number:03}/1/a.onnx": "good" for number in range(300)}, page=1)
-    found = understood("s3://b1x/r", bucket)
-    assert len(found.models) == TARGET_PAGES
-    assert "more than 100 objects are below s3://b1x/r" in found.notes[-1].text
+def _report_on(objects: dict[str, str], *, select: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Returns the report on s3://b1x/r, of which TARGET_PAGES keys are listed."""
+    options = CheckOptions(("s3://b1x/r",), environment=KEY_VARIABLES, release="2026.3", load="none")
+    run = settled_run(options, Facts(), StoreCollector(Bucket(objects, page=1)))
+    return to_document(report_on(run, OutputOptions(select=select), begin(())))
+
+
+def _gaps(document: dict[str, Any]) -> dict[str, str]:
+    return {
+        check["name"]: check["reason"] for check in document["checks"] if check["status"] == "could_not_look"
+    }
+
+
+@pytest.mark.parametrize("number", [TARGET_PAGES, 300])
+@pytest.mark.parametrize("select", [(), ("layout",), ("reading",), ("permissions",)])
+def test_models_beyond_the_listed_keys_are_a_gap(number: int, select: tuple[str, ...]) -> None:
+    """A repository is never reported as served whole if a part of it was not listed: whichever checks run."""
+    document = _report_on({f"r/m{one:03}/1/a.onnx": "good" for one in range(number)}, select=select)
+    assert len(document["models"]) == TARGET_PAGES
+    gaps = _gaps(document)
+    if number == TARGET_PAGES:
+        assert (document["summary"]["verdict"], gaps) == ("pass", {})
+    else:
+        assert document["summary"]["verdict"] == "incomplete"
+        assert document["summary"]["sentence"].startswith(f"? the listed {TARGET_PAGES} models are served")
+        assert set(select) <= set(gaps)
+        for reason in gaps.values():
+            assert reason.startswith("s3://b1x/r: more than 100 objects are below it")
+
+
+@pytest.mark.parametrize("number", [TARGET_PAGES - 1, TARGET_PAGES])
+def test_a_repository_is_not_empty_because_its_models_are_not_listed(number: int) -> None:
+    images = {f"r/images/{one:03}.jpg": "" for one in range(number)}
+    listed, unlisted = _report_on(images), _report_on({**images, "r/resnet/1/a.onnx": "good"})
+    assert [finding["name"] for finding in listed["findings"]] == ["empty-repository"]
+    if number < TARGET_PAGES:
+        assert [model["name"] for model in unlisted["models"]] == ["resnet"]
+    else:
+        assert (unlisted["findings"], unlisted["summary"]["verdict"]) == ([], "incomplete")
+        assert unlisted["summary"]["sentence"].startswith("? the server starts; no model was examined")
+
+
+def test_one_model_is_not_left_out_by_a_long_list() -> None:
+    bucket = Bucket({f"m/1/{one:03}.onnx": "good" for one in range(300)}, page=1)
+    assert [note.kind for note in understood("s3://b1x/m", bucket).notes] == []
 
 
 @pytest.mark.parametrize(
@@ -302,4 +346,5 @@ def test_a_slow_list_of_a_bucket_is_judged_by_its_first_page() -> None:
     found = understand_remote("s3://b1x/models", ACCESS, None, DEFAULT_POLICY, facts)
     assert found.target.kind == "repository"
     assert [model.name for model in found.models] == ["m0", "m1", "m2"]
-    assert "the others were not examined" in found.notes[-1].text
+    assert found.notes[-1].kind == "unlisted"
+    assert found.notes[-1].text.startswith("more than 3 objects are below it")

@@ -76,12 +76,14 @@ def check(context: Context) -> Iterator[Finding]:
     for note in context.deployment.notes:
         if note.kind == "nested_models":
             yield _nested_models(context, note)
-        elif note.kind is not None:
+        elif note.kind in _NOTES:
             yield context.finding(_NOTES[note.kind], note.text, model=note.model, path=note.path)
     nested = any(note.kind == "nested_models" for note in context.deployment.notes)
     if context.plan.problem is None and not context.plan.models and not nested:
+        # A model may be in the unlisted part of a store.
+        partly_listed = {note.path for note in context.deployment.notes if note.kind == "unlisted"}
         for target in context.deployment.targets:
-            if target.kind == "repository":
+            if target.kind == "repository" and target.path not in partly_listed:
                 yield _empty_repository(context, target.path)
 
 

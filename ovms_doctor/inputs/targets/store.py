@@ -56,9 +56,12 @@ def understand_remote(
         )
         unused = Note(None, text, f"{path.rstrip('/')}/config.json")
         found = ResolvedTarget(found.target, found.models, (*found.notes, unused))
-    if listed.more:
-        text = f"more than {len(listed.objects)} objects are below {path}: the others were not examined"
-        return ResolvedTarget(found.target, found.models, (*found.notes, Note(None, text, path)))
+    if listed.more and found.target.kind == "repository":
+        text = (
+            f"more than {len(listed.objects):,} objects are below it, and only the models among those are "
+            "checked; name its directories as TARGETs to check all"
+        )
+        return ResolvedTarget(found.target, found.models, (*found.notes, Note("unlisted", text, path)))
     return found
 
 

@@ -33,6 +33,12 @@ _CONTAINERS = (
     log.OPTIONS_EXCEPTION,
     log.EXTENSION_FAILED,
 )
+#: The beginnings of messages on a failed load or start: their status is no answer to a request.
+_CLOSING = (
+    "ovms::ModelManager::Start() Error: ",
+    "Error occurred while loading model: ",
+    "Error occurred while reloading model: ",
+)
 #: Maximum characters of a value: a path is never longer, and a quoted text need not be complete.
 _VALUE = 4096
 #: Minimum length of a part of a message that is searched for, in characters; it must have several words.
@@ -241,6 +247,8 @@ def _codes_in(target: _Target) -> list[_Hit]:
     found = by_text + [hit for hit in by_message if hit.code.code not in known]
     known = {hit.code.code for hit in found}
     found += [hit for hit in _further(target, is_known=bool(found)) if hit.code.code not in known]
+    if target.text.startswith(_CLOSING):
+        found = [hit for hit in found if hit.code.check != "requests"]
     left = [hit for hit in found if possible(hit.code.code, hit.values, target.text)]
     return [_of_subject(hit, target.text) for hit in left or found]
 

@@ -134,6 +134,22 @@ def test_a_message_of_the_server_is_not_a_client_error() -> None:
     assert _found("curl: (7) Connection refused") == {"OVD884"}
 
 
+@pytest.mark.parametrize(
+    ("text", "status"),
+    [
+        ("ovms::ModelManager::Start() Error: {}", "The file is not valid json"),
+        (
+            "Error occurred while loading model: m versions; error: {}",
+            "Model with requested name is not found",
+        ),
+        ("Error occurred while loading model: m; version: 1; error: {}", "Invalid input shape"),
+    ],
+)
+def test_the_status_of_a_failed_start_is_not_an_answer(text: str, status: str) -> None:
+    assert explain(text.format(status)).codes == ()
+    assert [code.check for code, _ in explain(status).codes] == ["requests"]
+
+
 def test_the_old_text_of_a_schema_error_is_known() -> None:
     line = "Given config is invalid according to schema: #/definitions/x. Keyword: required Key: #/model_config_list/0"
     assert _found(line) == {"OVD404"}

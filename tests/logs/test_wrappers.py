@@ -193,6 +193,22 @@ def test_pods_in_one_stream_are_kept_apart() -> None:
     assert [start.ended for start in log.starts] == ["shutdown", "shutdown"]
 
 
+def test_pods_with_a_prefix_of_unknown_form_are_kept_apart() -> None:
+    lines = [f"ovms-7d9f-{pod} ovms {line}" for line in TEXT.splitlines() for pod in ("a", "b")]
+    assert sorted(read("\n".join(lines).encode()).sources) == ["ovms-7d9f-a ovms", "ovms-7d9f-b ovms"]
+
+
+@pytest.mark.parametrize(
+    "progress", ["Cloning 10%\rCloning 100%\r", "\x1b[2K\rm.bin [==>  ] 50 %\rm.bin [====] 100 %", "Done. "]
+)
+@pytest.mark.parametrize("wrap", [str, _json_lines])
+def test_progress_before_a_record_names_no_server(progress: str, wrap: Callable[[str], str]) -> None:
+    lines = [start(), progress + record("Libgit2 clone error: 12 message: x", level="error")]
+    log = read("\n".join(wrap(line) for line in lines).encode())
+    assert [item.release for item in log.starts] == ["2026.3"]
+    assert [problem.text for problem in log.problems] == ["Libgit2 clone error: 12 message: x"]
+
+
 def test_year_less_stamps_are_noted() -> None:
     assert read(_each(WRAPPERS["journald"])).year_missing
     assert not read(_each(WRAPPERS["cri"])).year_missing

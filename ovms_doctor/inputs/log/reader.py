@@ -12,6 +12,7 @@ from ovms_doctor.inputs.log.redacted import without_secrets
 from ovms_doctor.inputs.log.server import ServerLog
 from ovms_doctor.inputs.log.wrappers import ANSI, LineWrappers
 from ovms_doctor.model.log import LEVELS, LogProblem, LogSummary, RequestStatistics, ServerStart
+from ovms_doctor.model.pattern import lazy_pattern
 
 #: The longest line in bytes; the rest up to its end is cut.
 LINE = 1 << 20
@@ -22,6 +23,10 @@ _SERVERS = 200
 _PROBED_BYTES = 1 << 16
 #: The number of lines at the beginning of a chunk that are examined for a wrapper.
 _PROBED = 40
+
+
+#: Text that the rest of the line overwrites on a terminal, such as the progress of a download; no record.
+_OVERWRITTEN = lazy_pattern(rb"(?<=\n)(?:(?!\[\d{4}-\d\d-\d\d )[^\n])*\r(?=[^\n])")
 
 
 class LogReader:
@@ -98,6 +103,7 @@ class LogReader:
         """Reads whole lines up to ``end``, a line end before each."""
         if b"\r" in block or b"\x1b" in block:
             block = ANSI.sub(b"", block[:end].replace(b"\r\n", b"\n").removesuffix(b"\r"))
+            block = _OVERWRITTEN.sub(b"", block) if b"\r" in block else block
             end = len(block)
         first = self._number + 1
         if self._hard_wraps.used(block[1 : min(end, _PROBED_BYTES)].split(b"\n")):
@@ -130,7 +136,9 @@ class LogReader:
             if server is not current:
                 _feed(current, texts, numbers)
                 texts, numbers, current = [], [], server
-            for part in text.replace(b"\r", b"").split(b"\n") if b"\n" in text else (text,):
+            if b"\r" in text:
+                text = _OVERWRITTEN.sub(b"", b"\n" + text)[1:].replace(b"\r", b"")
+            for part in text.split(b"\n") if b"\n" in text else (text,):
                 texts.append(part.removesuffix(b"\r"))
                 numbers.append(number)
         _feed(current, texts, numbers)
@@ -143,7 +151,10 @@ class LogReader:
         unwrapped = self._wrappers.unwrap(line)
         if unwrapped is None or unwrapped.text is None or unwrapped.text == line:
             return unwrapped is not None
-        server = self._server(unwrapped.name or b"")
+        plain = self._server(b"")
+        # In a log that has records without a prefix, an unknown text before another record names no server.
+        is_named = unwrapped.name and not (unwrapped.is_guessed and plain.first_at)
+        server = self._server(unwrapped.name or b"") if is_named else plain
         _feed(server, [unwrapped.text.replace(b"\n", b" ")], [number])
         return True
 

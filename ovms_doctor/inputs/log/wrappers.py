@@ -110,10 +110,12 @@ class Unwrapped(Struct, frozen=True):
 
     ``name``: the pod, container or service that the wrapper names, else None.
     ``text``: None for the first part of a line that a later one completes.
+    ``is_guessed``: whether the name is the text of a prefix of unknown form.
     """
 
     name: bytes | None
     text: bytes | None
+    is_guessed: bool = False
 
 
 class LineWrappers:
@@ -252,11 +254,11 @@ class LineWrappers:
             prefix = line[: match.start()]
             if prefix not in self._shapes and len(self._shapes) < _NAMES:
                 self._shapes[prefix] = _shape_of(prefix)
-            return Unwrapped(_label(prefix), _unquoted(line, match.start()))
+            return Unwrapped(_label(prefix), _unquoted(line, match.start()), is_guessed=True)
         shape = self._shape(line)
         if shape is None:
             return None
-        return Unwrapped(_label(shape[0]), _unquoted(line, shape[1]))
+        return Unwrapped(_label(shape[0]), _unquoted(line, shape[1]), is_guessed=True)
 
     def _shape(self, line: bytes) -> tuple[bytes, int] | None:
         for pattern in list(self._shapes.values())[:8]:

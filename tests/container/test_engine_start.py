@@ -455,3 +455,20 @@ def test_mounts_that_the_runtime_can_make(public_dir: Path) -> None:
         (*models, "-v", "vol:/models/link"),
     ):
         assert "OVD725" not in codes(line(*options, arguments=WITH_CONFIG))
+
+
+def test_a_configuration_in_the_compose_file(public_dir: Path) -> None:
+    """It is read as a file of its own, also below a mount."""
+    good_model(public_dir / "models" / "m" / "1")
+    text = '{"model_config_list": [{"config": {"name": "m", "base_path": "/models/m"%s}}]}'
+    service = {
+        "image": IMAGE,
+        "volumes": ["./models:/models"],
+        "configs": [{"source": "c", "target": "/models/c.json"}],
+        "command": ["--config_path", "/models/c.json", "--port", "9000"],
+    }
+    for more, outcome, expected in (("", "serves", []), (', "nireq": "4"', "exits", ["OVD404"])):
+        document = {"services": {"ovms": service}, "configs": {"c": {"content": text % more}}}
+        (public_dir / "compose.yaml").write_text(json.dumps(document))
+        result = ovms_doctor("check", "--format", "json", "--compose", public_dir / "compose.yaml")
+        assert (result.document["server"]["outcome"], codes(result)) == (outcome, expected)

@@ -104,6 +104,27 @@ def test_keys(keys: str, expected: dict[str, Any]) -> None:
     assert (container.source, container.release) == ("compose", "2026.3")
 
 
+def test_a_config_whose_content_is_in_the_file() -> None:
+    """Compose copies it into the container; its variables are inserted."""
+    tail = (
+        'configs:\n  c:\n    content: |\n      {"model_config_list": [], "a": "${NAME} $$NAME"}\n'
+        "  f: {file: ./f.json}\n  e: {environment: NAME}\n"
+    )
+    found = read(with_key("configs: [{source: c, target: /c.json}, c, f, e]", tail), env={"NAME": "m"})
+    assert [(file.server, file.content) for file in found.files] == [
+        ("/c.json", '{"model_config_list": [], "a": "m $NAME"}\n'),
+        ("/c", '{"model_config_list": [], "a": "m $NAME"}\n'),
+    ]
+    assert [mount.server for mount in found.mounts] == ["/c.json", "/c", "/f", "/e"]
+
+
+def test_an_environment_file_that_is_missing() -> None:
+    found = read(with_key("env_file: gone.env"))
+    assert "environment" in found.unknown_fields
+    assert "Docker Compose does not start the service" in found.problems[0]
+    assert not read(with_key("env_file: [{path: gone.env, required: false}]")).problems
+
+
 def test_named_volumes_configs_and_secrets() -> None:
     tail = (
         "volumes:\n  data:\n  own: {name: mine}\n  out: {external: true}\n"

@@ -323,9 +323,11 @@ class File(Struct, frozen=True):
     """An entry of the top-level ``configs`` or ``secrets``.
 
     * ``file``: the path of the file with the content.
+    * ``content``: the content itself, of a config.
     """
 
     file: str | None = None
+    content: str | None = None
 
 
 _Type = TypeVar("_Type")

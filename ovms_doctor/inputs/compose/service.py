@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from msgspec import Struct, field
@@ -33,7 +33,7 @@ from ovms_doctor.inputs.compose.schema import (
 )
 from ovms_doctor.inputs.engine_settings import EngineSettings, container_with
 from ovms_doctor.inputs.engine_values import RefusedValueError, for_message
-from ovms_doctor.model.container import Container, ContainerMount
+from ovms_doctor.model.container import Container, ContainerMount, DocumentFile, document_file
 from ovms_doctor.model.environment import variables
 
 _VOLUME_TYPES = frozenset("bind volume tmpfs cluster npipe image".split())
@@ -115,6 +115,7 @@ def _build(
         arguments=server.arguments,
         arguments_unavailable=server.unavailable,
         mounts=_mounts(service, project),
+        files=tuple(_document_files(service, project)),
         environment=variables(environment.items()),
         environment_names=tuple(sorted(environment)),
         problems=tuple(dict.fromkeys(project.problems)),
@@ -292,13 +293,31 @@ def _named_volume(mount: ContainerMount, project: Project) -> ContainerMount:
 
 
 def _file(item: str | FileEntry, kind: str, directory: str, project: Project) -> ContainerMount:
+    entry, defined, target = _file_entry(item, kind, directory, project)
+    host = project.path(defined.file) if defined.file else None
+    return ContainerMount(target, "config", host, True, name=entry.source)
+
+
+def _document_files(service: Service, project: Project) -> Iterator[DocumentFile]:
+    """Yields the files of configs whose content is in the Compose file: Compose copies them into the container before
+    its start (compose, injectConfigs)."""
+    for item in service.configs:
+        _, defined, target = _file_entry(item, "configs", "/", project)
+        if defined.content is not None and not defined.file:
+            size = len(defined.content.encode("utf-8", "surrogatepass"))
+            yield document_file(target, size, defined.content)
+
+
+def _file_entry(
+    item: str | FileEntry, kind: str, directory: str, project: Project
+) -> tuple[FileEntry, File, str]:
+    """Returns an entry of a service's configs or secrets, its definition, and its path in the container."""
     entry = FileEntry(item) if isinstance(item, str) else item
-    file = convert(project.defined(kind, entry.source), File, f"{kind}.{for_message(entry.source)}").file
-    target = mounts.inside(posixpath.join(directory, entry.target or entry.source))
-    return ContainerMount(target, "config", project.path(file) if file else None, True, name=entry.source)
+    defined = convert(project.defined(kind, entry.source), File, f"{kind}.{for_message(entry.source)}")
+    return entry, defined, mounts.inside(posixpath.join(directory, entry.target or entry.source))
 
 
-# Returns the mount of a named volume; if the volume is a directory of the host, that directory is its source.
+# -- the environment -----------------------------------------------------------------------------------
 
 
 def _environment(service: Service, project: Project) -> dict[str, str]:
@@ -320,7 +339,11 @@ def _environment_file(item: EnvironmentFile, project: Project) -> dict[str, str]
     text = project.read_file(project.path(item.path)) if item.path else None
     if text is None:
         if item.required is None or truth(item.required, "required"):
-            project.not_known("environment", f"The environment file {for_message(item.path)} was not read.")
+            project.not_known(
+                "environment",
+                f"The environment file {for_message(item.path)} was not read. If it does not exist, Docker Compose "
+                "does not start the service.",
+            )
         return {}
     if item.format == "raw":
         rows = (row for row in text.splitlines() if "=" in row and not row.lstrip().startswith("#"))

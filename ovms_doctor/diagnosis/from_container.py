@@ -244,7 +244,12 @@ def _unavailable(container: Container, mounts: tuple[Mount, ...]) -> tuple[Unava
         )
     if not mounts or "mounts" in container.unknown_fields:
         # Without a mount, a path of the server would be used as a path of this host.
-        found.append(UnavailablePath("/", "it is in the image itself, which cannot be read from this host"))
+        reason = "it is in the image itself, which cannot be read from this host"
+        if "mounts" in container.unknown_fields:
+            reason = (
+                "it is in a mount that is not known, or in the image: name its path with --mount HOST:SERVER"
+            )
+        found.append(UnavailablePath("/", reason))
     return tuple(found)
 
 

@@ -150,6 +150,13 @@ def _follow(words: Sequence[str], context: ShellContext, depth: int) -> ServerCo
         return _shell(words, context, depth)
     if name == "env" and any(re.match(r"-S|--split-string(=|$)", word) for word in words):
         raise UnknownArgumentsError("The container's env splits a text into words by itself (-S).")
+    if words[0].startswith("-"):
+        option = for_message(words[0].partition("=")[0])
+        raise UnknownArgumentsError(
+            f"The container's program is {option}, which is an option: what replaces the image's "
+            "entrypoint must name a program. In a manifest, write the server's arguments into args; in a Compose file "
+            "into command."
+        )
     if name == "busybox":
         start = 1
     elif name in _WRAPPERS:

@@ -472,3 +472,15 @@ def test_a_configuration_in_the_compose_file(public_dir: Path) -> None:
         (public_dir / "compose.yaml").write_text(json.dumps(document))
         result = ovms_doctor("check", "--format", "json", "--compose", public_dir / "compose.yaml")
         assert (result.document["server"]["outcome"], codes(result)) == (outcome, expected)
+
+
+def test_mounts_of_another_container(public_dir: Path) -> None:
+    """The path may be in one of its mounts, not only in the image."""
+    good_model(public_dir / "models" / "m" / "1")
+    result = compose(public_dir, volumes_from=["data"])
+    (found,) = [item for item in result.document["findings"] if item["code"] == "OVD903"]
+    assert "it is in a mount that is not known, or in the image" in found["message"]
+    named = ovms_doctor(
+        "check", "--compose", public_dir / "compose.yaml", "--mount", f"{public_dir}/models:/models"
+    )
+    assert named.code == 0

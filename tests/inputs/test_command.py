@@ -185,3 +185,15 @@ def test_a_shell_script_is_not_an_argument_of_the_server(arguments: list[str], k
         server_command(None, arguments, "openvino/model_server-capi:latest").arguments is not None
     ) is known
     assert server_command(None, arguments, "openvino/model_server:latest").arguments is not None
+
+
+@pytest.mark.parametrize("first", ["--model_path", "--model_path=canary", "-c"])
+def test_options_in_place_of_the_entrypoint(first: str) -> None:
+    """``command`` of a manifest, ``entrypoint`` of a Compose file."""
+    parsed = server_command([first, "canary"], ["--port", "9000"], IMAGE)
+    assert parsed.arguments is None
+    assert parsed.unavailable.startswith(
+        f"The container's program is {first.partition('=')[0]}, which is an option"
+    )
+    assert "write the server's arguments into args" in parsed.unavailable
+    assert "canary" not in parsed.unavailable

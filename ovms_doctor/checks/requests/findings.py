@@ -190,7 +190,8 @@ def _evidence(verdict: RequestVerdict) -> tuple[Evidence, ...]:
 def _log(verdict: RequestVerdict, release: Release) -> tuple[str, ...]:
     """Returns the line of the log, which is written at the level DEBUG."""
     request = verdict.request
-    if request.interface != "REST" or not release.at_least(2025, 0):
+    if request.interface != "REST" or not release.at_least(2025, 0) or verdict.answer.code == "HTTP_405":
+        # A method that the library of HTTP refuses does not reach the server.
         return ()
     path = request.path.partition("?")[0]
     return (

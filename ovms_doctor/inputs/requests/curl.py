@@ -223,9 +223,9 @@ class _Line:
         elif has_body and self._upload is None and "content-type" not in names:
             self._headers.append(("Content-Type", "application/x-www-form-urlencoded"))
         method = self._method or self._default_method(has_body or bool(self._form))
-        if " " in self._url:
-            return ClientRequest("other", refusal=_BLANK, form="curl")
         api: Api = api_of(path, body)
+        if " " in self._url:
+            return ClientRequest(api, path=path, refusal=_BLANK, form="curl")
         sent = body if has_body or self._form else b""
         return ClientRequest(
             api, "REST", method, path, tuple(self._headers), sent, None, address, tuple(self._notes), "curl"

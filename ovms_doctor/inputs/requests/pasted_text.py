@@ -16,11 +16,11 @@ _FIRST_WORDS = (
 _PROMPT = lazy_pattern(
     r"^[ \t]*(?:\([\w.-]{1,50}\)[ \t]*)?"
     r"(?:[\w.-]{1,50}@[\w.-]{1,100}[^\n$#>]{0,200}[$#%>]|\[[^\]\n]{1,200}\][$#]|\$"
-    r"|PS [A-Za-z]:[^\n>]{0,200}>|[A-Za-z]:\\[^\n>]{0,200}>)"
+    r"|!|PS [A-Za-z]:[^\n>]{0,200}>|[A-Za-z]:\\[^\n>]{0,200}>)"
     rf"[ \t]*(?={_FIRST_WORDS})",
     re.MULTILINE,
 )
-_FENCE = lazy_pattern(r"^[ \t]*(`{3,}|~{3,})[^\n`]*\n(.*?)^[ \t]*\1[ \t]*$", re.MULTILINE | re.DOTALL)
+_FENCE = lazy_pattern(r"[ \t]*(`{3,}|~{3,})([^`]*)")
 #: What a file of a REST client in an editor has before a request: comments, names, variables.
 _EDITOR_LINES = lazy_pattern(rb"\s*(?:(?:#|//|@\w+[ \t]*=)[^\n]*\n\s*)+(?=[A-Z]{3,10} +\S)")
 #: The largest notebook that is read, in bytes.
@@ -28,13 +28,27 @@ _LARGEST_NOTEBOOK = 1 << 24
 
 
 def without_prompts(text: str) -> str:
-    """Returns a text without the prompts of shells, as in ``user@host:~$ curl …`` or ``C:\\> curl …``."""
+    """Returns a text without the prompts of shells, as in ``user@host:~$ curl …`` or ``C:\\> curl …``, and without
+    the ``!`` of a notebook."""
     return _PROMPT.sub("", text)
 
 
 def fenced_texts(text: str) -> list[str]:
     """Returns the contents of the code blocks of a Markdown text."""
-    return [match[2] for match in _FENCE.finditer(text)]
+    blocks: list[str] = []
+    lines: list[str] = []
+    fence = ""
+    for line in text.splitlines(keepends=True):
+        match = _FENCE.fullmatch(line.rstrip())
+        if match is None or (fence and (match[1] != fence or match[2].strip())):
+            if fence:
+                lines.append(line)
+        elif fence:
+            blocks.append("".join(lines))
+            lines, fence = [], ""
+        else:
+            fence = match[1]
+    return blocks
 
 
 def without_editor_lines(data: bytes) -> bytes:

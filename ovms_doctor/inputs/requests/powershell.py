@@ -17,7 +17,7 @@ from ovms_doctor.model.pattern import lazy_pattern
 
 _COMMAND = lazy_pattern(
     r"(?im)(?:^|[;|(={])[ \t]*(?:(?:Invoke-WebRequest|Invoke-RestMethod|iwr|irm)[ \t]+[-\"'$@(h]"
-    r"|(?:curl|wget)[ \t](?:[^\n]*[ \t])?-(?:Uri|Method|Body|ContentType)[ \t])"
+    r"|(?:curl|wget)[ \t](?:[^\n]{0,300}[ \t])?-(?:Uri|Method|Body|ContentType)[ \t])"
 )
 #: The parameters that decide the request, by their names in small letters.
 _PARAMETERS = ("uri", "method", "custommethod", "headers", "body", "contenttype", "infile", "form")

@@ -60,6 +60,8 @@ _WRITTEN_PYTHON = lazy_pattern(
 )
 _ANSI_QUOTED = lazy_pattern(r"\$'((?:[^'\\]|\\.)*)'", re.DOTALL)
 _MOST_HERE_DOCUMENTS = 100
+#: The most letters that variables are replaced by.
+_LONGEST_EXPANSION = 1 << 24
 #: The most commands of a script that are read.
 _MOST_COMMANDS = 50
 _PROGRAMS = ("curl", "grpcurl", "wget", "http", "https", "xh")
@@ -110,8 +112,15 @@ def commands(text: str, read_file: ReadFile | None = None) -> list[ShellCommand]
     known: dict[str, str] = {}
     here_documents: list[str] = []
 
+    length = 0
+
     def expanded(use: re.Match[str]) -> str:
-        return _known(use, known, read_file)
+        nonlocal length
+        value = _known(use, known, read_file)
+        length += len(value)
+        if length > _LONGEST_EXPANSION:
+            raise DocumentError("the values of the script's variables are too long to be read")
+        return value
 
     def keep(match: re.Match[str]) -> str:
         content = match[4] if match[1] else _here_document(match[4], expanded)

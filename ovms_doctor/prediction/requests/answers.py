@@ -12,6 +12,7 @@ from ovms_doctor.model.parameters import Dimension
 from ovms_doctor.model.releases import Release
 from ovms_doctor.model.served_models import ServedInput, ServedModel, ServedModels
 from ovms_doctor.prediction.requests.binary_extension import json_length, message_of
+from ovms_doctor.prediction.requests.compression import received
 from ovms_doctor.prediction.requests.conversion import Converter
 from ovms_doctor.prediction.requests.generative import answer_generative
 from ovms_doctor.prediction.requests.routes import Handler, Route, find_route, path_of
@@ -87,7 +88,7 @@ class _Run:
         parsed: InferMessage | None,
     ) -> None:
         self.parsed = parsed
-        self.request = request
+        self.request = received(request, release)
         self.models = models
         self.release = release
         self.facts = facts

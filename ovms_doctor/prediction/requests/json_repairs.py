@@ -9,6 +9,7 @@ import re
 from msgspec.structs import replace
 
 from ovms_doctor.model.client_request import ClientRequest
+from ovms_doctor.prediction.requests.compression import sent_uncompressed
 from ovms_doctor.prediction.requests.steps import Step, with_document
 
 _LARGEST_BODY = 1 << 22
@@ -18,6 +19,9 @@ def repair_json(request: ClientRequest) -> Step | None:
     """Repairs text that is almost JSON: other quotes, a trailing comma, a line break in a string, text after the end, a
     byte order mark."""
     body = request.body
+    uncompressed = sent_uncompressed(request)
+    if uncompressed is not None:
+        return uncompressed
     if body.startswith(b"\xef\xbb\xbf"):
         return Step(
             replace(request, body=body[3:]), "Remove the byte order mark at the beginning of the body."

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from ovms_doctor.inputs import DocumentError
@@ -40,6 +42,18 @@ def test_requests(text: str) -> None:
 def test_a_body_in_a_block() -> None:
     request = _request(f"The body:\n\n```json\n{BODY}\n```\n")
     assert (request.form, request.body.decode().strip()) == ("json", BODY)
+
+
+def test_a_notebook() -> None:
+    cells = [
+        {"cell_type": "markdown", "source": ["import requests"]},
+        {"cell_type": "code", "source": ["!curl http://h:8000/v2/models/m/infer \\\n", f"  -d '{BODY}'"]},
+        {"cell_type": "code", "source": "x = 1"},
+    ]
+    request = _request(json.dumps({"cells": cells, "nbformat": 4}))
+    assert (request.path, request.body.decode()) == ("/v2/models/m/infer", BODY)
+    for document in ({"cells": cells}, {"cells": 1, "nbformat": 4}, ["nbformat"]):
+        assert _request(json.dumps(document)).form == "json"
 
 
 def test_a_block_inside_a_script() -> None:

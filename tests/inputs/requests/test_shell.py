@@ -233,7 +233,8 @@ def test_credentials_of_curl() -> None:
 
 
 def test_a_url_with_a_blank() -> None:
-    assert "has a blank" in read_request(b"curl 'h:1/a b' -d 1", ReadOptions(), _file).refusal
+    refused = read_request(b"curl 'h:1/v2/models/a b/infer' -d 1", ReadOptions(), _file)
+    assert ("has a blank" in refused.refusal, refused.api) == (True, "KServe")
     assert read_request(b"curl 'h:1/a%20b' -d 1", ReadOptions(), _file).refusal == ""
 
 
@@ -253,8 +254,13 @@ def test_no_command_lines(text: str) -> None:
         "a=b " * 50_000,
         "curl h/p " + "$(" * 50_000,
         "curl h/p " + "'\"" * 50_001,
+        "$(curl " * 50_000,
+        "\n[aaa" * 50_000,
+        "ssh " * 50_000,
+        "curl h/p ^\n" + '""' * 50_000,
+        'curl h/p -d "$A"\nA=xx\n' + 'A="$A$A"\n' * 60,
     ],
-    ids=["here", "words", "pipes", "assignments", "substitutions", "quotes"],
+    ids="here words pipes assignments substitutions quotes taken prompts wrappers windows doubled".split(),
 )
 def test_the_time_of_hostile_scripts(text: str) -> None:
     started = time.process_time()

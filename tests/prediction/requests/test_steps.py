@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from typing import Any
 
@@ -222,3 +223,26 @@ def test_the_model_of_a_body_without_a_path() -> None:
     """Of two models with an input of the same name, it is the one with the datatype that the body names."""
     for name, datatype in (("fc", "FP32"), ("half", "FP16")):
         assert _judged_text(json.dumps({"inputs": [entry(datatype=datatype)]})).servable == name
+
+
+@pytest.mark.parametrize(
+    ("content", "release", "status", "steps"),
+    [
+        (gzip.compress(json.dumps(GOOD).encode()), "2026.3", 412, 1),
+        (gzip.compress(json.dumps(GOOD).encode()), "2025.0", 412, 1),
+        # The library of HTTP until 2024.5 decompresses a body; the result of damaged data is an empty one.
+        (gzip.compress(json.dumps(GOOD).encode()), "2024.5", 200, 0),
+        (b"\x1f\x8b" + json.dumps(GOOD).encode(), "2024.5", 412, 0),
+        (b"\x1f\x8b" + json.dumps(GOOD).encode(), "2026.3", 412, 0),
+        (json.dumps(GOOD).encode(), "2026.3", 200, 0),
+    ],
+)
+def test_a_compressed_body(content: bytes, release: str, status: int, steps: int) -> None:
+    head = f"POST {INFER} HTTP/1.1\r\nContent-Encoding: gzip\r\n\r\n".encode()
+    request = read_request(head + content, ReadOptions(), lambda name: b"")
+    verdict = judge_request(request, MODELS, parse_release(release), Facts(complete=True), None).verdict
+    assert (verdict.answer.http_status, len(verdict.steps)) == (status, steps)
+    assert (verdict.corrected is not None) == bool(steps)
+    if verdict.corrected is not None:
+        assert verdict.corrected.header("content-encoding") is None
+        assert json.loads(verdict.corrected.body) == GOOD

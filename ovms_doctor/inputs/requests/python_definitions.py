@@ -8,6 +8,8 @@ from typing import Any
 
 #: The kind of an object of such a class begins with it.
 OWN = "class "
+#: The most classes of which one inherits that are searched.
+_MOST_BASES = 20
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
@@ -30,6 +32,11 @@ def fields_of(classes: Mapping[str, ast.ClassDef], kind: str) -> list[tuple[str,
             elif isinstance(node, ast.Assign):
                 fields.update({item.id: node.value for item in node.targets if isinstance(item, ast.Name)})
     return list(fields.items())
+
+
+def size_of(classes: Mapping[str, ast.ClassDef], kind: str) -> int:
+    """Returns the number of statements that a search in a class examines."""
+    return sum(len(defined.body) for defined in _bases(classes, kind))
 
 
 def has_decorator(node: Function, *names: str) -> bool:
@@ -65,8 +72,9 @@ def global_names(node: Function) -> list[str]:
 
 
 def _bases(classes: Mapping[str, ast.ClassDef], kind: str) -> Iterator[ast.ClassDef]:
-    pending, visited = [kind.removeprefix(OWN)], set()
-    while pending:
+    pending = [kind.removeprefix(OWN)]
+    visited: set[str] = set()
+    while pending and len(visited) < _MOST_BASES:
         name = pending.pop(0)
         if name in visited or name not in classes:
             continue

@@ -16,6 +16,7 @@ from ovms_doctor.inputs.requests.python_definitions import (
     global_names,
     has_decorator,
     method_of,
+    size_of,
 )
 from ovms_doctor.inputs.requests.python_http import dumped
 from ovms_doctor.inputs.requests.python_langchain import CHAIN
@@ -280,7 +281,7 @@ class Evaluation:
                 return transposed(holder)
             return simple.get(node.attr, Unknown("an attribute"))
         if isinstance(holder, Instance):
-            method = method_of(self.classes, holder.kind, node.attr)
+            method = self._method_of(holder, node.attr)
             if method is not None and has_decorator(method, "property", "cached_property"):
                 return self._own_function(method, [holder], {})
             return holder.child(node.attr)
@@ -404,6 +405,7 @@ class Evaluation:
     def _made(self, name: str, arguments: list[Any], keywords: dict[str, Any]) -> Instance:
         """Returns a new object of an own class."""
         made = Instance(f"{OWN}{name}")
+        self.count_steps(size_of(self.classes, name))
         fields = fields_of(self.classes, name)
         made.attributes.update({field: self.value(value) for field, value in fields if value is not None})
         first = method_of(self.classes, made.kind, "__init__")
@@ -413,13 +415,20 @@ class Evaluation:
             made.attributes.update({**dict(zip(dict(fields), arguments, strict=False)), **keywords})
         return made
 
+    def _method_of(self, holder: Instance, name: str) -> Function | None:
+        """Returns the method of an own class that an object has under a name."""
+        if holder.kind.removeprefix(OWN) not in self.classes:
+            return None
+        self.count_steps(size_of(self.classes, holder.kind) // ELEMENTS_OF_A_STEP)
+        return method_of(self.classes, holder.kind, name)
+
     def _own_method(
         self, holder: Any, name: str, arguments: list[Any], keywords: dict[str, Any]
     ) -> tuple[bool, Any]:
         """Returns whether a call is that of a method of an own class, and its result."""
         if not isinstance(holder, Instance):
             return False, None
-        method = method_of(self.classes, holder.kind, name)
+        method = self._method_of(holder, name)
         if method is None and name == "model_dump" and holder.kind.startswith(OWN):
             # An object of pydantic as a dict.
             return True, dict(holder.attributes)

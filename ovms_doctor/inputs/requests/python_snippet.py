@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from ovms_doctor.inputs import DocumentError
 from ovms_doctor.inputs.requests.python_builtins import items_of
-from ovms_doctor.inputs.requests.python_definitions import fields_of
+from ovms_doctor.inputs.requests.python_definitions import fields_of, size_of
 from ovms_doctor.inputs.requests.python_evaluation import MOST_STEPS, Evaluation, ReturnedError
 from ovms_doctor.inputs.requests.python_values import ClientError, Instance, Unknown, is_undetermined
 from ovms_doctor.model.client_request import NOT_KNOWN, ClientRequest
@@ -160,6 +160,7 @@ class _Snippet(Evaluation):
     def _define(self, node: ast.ClassDef) -> None:
         """Keeps a class and, for `Class.FIELD`, the values of its fields."""
         self.classes[node.name] = node
+        self.count_steps(size_of(self.classes, node.name))
         for name, value in fields_of(self.classes, node.name):
             if value is not None:
                 self.named(node.name).attributes[name] = self.value(value)

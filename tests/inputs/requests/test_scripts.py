@@ -182,3 +182,16 @@ def test_the_scheme_in_an_address_of_a_channel() -> None:
     assert "DNS resolution failed" in _request(text.format("http://h:9000")).refusal
     with pytest.raises(DocumentError, match="does not send a request"):
         _request(text.format("h:9000"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "class A:\n" + "    def a(self): pass\n" * 10_000 + "a = A()\n" + "a.x\n" * 50_000,
+        "class A:\n" + "    a = 1\n" * 10_000 + "".join(f"class B{n}(A): pass\n" for n in range(10_000)),
+    ],
+    ids=["methods", "fields"],
+)
+def test_searches_in_large_classes_count_as_steps(text: str) -> None:
+    with pytest.raises(DocumentError, match="more steps than ovms-doctor evaluates"):
+        _request(f"import requests\n{text}")

@@ -136,17 +136,20 @@ class _Groups:
             group.is_decisive = group.is_decisive or servable.failing
         if groups or not servable.failing:
             return tuple(dict.fromkeys(group.entry.code for group in groups)) if bad else ()
-        # Only the closing message is left: its status is that of a class of causes.
-        for number in servable.problems:
-            if is_mere_warning(self._log.problems[number], self._meanings[number]):
-                continue
-            entries = self._suggested(number)
+        # Only messages are left that end the load: the status in them is that of a class of causes.
+        suggested = [
+            (number, entries)
+            for number in servable.problems
+            if not is_mere_warning(self._log.problems[number], self._meanings[number])
+            and (entries := self._suggested(number))
+        ]
+        if suggested:
+            number, entries = min(suggested, key=lambda item: len(item[1]))
             if len(entries) == 1:
                 return (self._add_suggested(number, servable, entries[0]),)
-            if entries:
-                finding = load_unexplained(servable, self._log.problems[number], entries)
-                self._add_unexplained(finding, servable.start, entries)
-                return (LOAD_FAILS_UNEXPLAINED.code,)
+            finding = load_unexplained(servable, self._log.problems[number], entries)
+            self._add_unexplained(finding, servable.start, entries)
+            return (LOAD_FAILS_UNEXPLAINED.code,)
         unknown = next((number for number in servable.problems if not self._meanings[number].known), None)
         if servable.problems or (self._log.starts and self._log.starts[servable.start].from_beginning):
             problem = None if unknown is None else self._log.problems[unknown]
@@ -213,7 +216,8 @@ class _Groups:
     def _suggested(self, number: int) -> tuple[CodeEntry, ...]:
         """Returns the codes of the causes that a message without a cause suggests by its status."""
         meaning = self._meanings[number]
-        return meaning.noted_codes or tuple(entry for entry, _ in meaning.codes)
+        entries = meaning.noted_codes or tuple(entry for entry, _ in meaning.codes)
+        return tuple(entry for entry in entries if entry.severity != "info")
 
     def _add_suggested(self, number: int, servable: ServableHistory | None, entry: CodeEntry) -> str:
         """Adds the finding for the only cause that a message suggests, and returns its code."""

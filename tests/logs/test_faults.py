@@ -524,3 +524,11 @@ def test_the_shell_names_how_the_server_ended(line: str, code: str) -> None:
 
 def test_the_end_of_another_command_is_not_the_servers() -> None:
     assert _codes("start.sh: line 3:    17 Killed                  /bin/sleep 5") == ((None,), [])
+
+
+def test_the_most_specific_message_on_a_failed_load_is_named() -> None:
+    text = "Error during configuration validation against model"
+    closing = _closing("Shape from config not found in model", begin=record(text, level="error") + "\n")
+    diagnosis, (finding,) = diagnose(read(closing))
+    assert diagnosis.causes == (("OVD425",),)
+    assert finding.severity == "error"

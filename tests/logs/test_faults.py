@@ -532,3 +532,14 @@ def test_the_most_specific_message_on_a_failed_load_is_named() -> None:
     diagnosis, (finding,) = diagnose(read(closing))
     assert diagnosis.causes == (("OVD425",),)
     assert finding.severity == "error"
+
+
+@pytest.mark.parametrize("size", [1, 1 << 16])
+def test_a_start_without_an_end_has_its_last_message(size: int) -> None:
+    loading = record("Initializing Language Model Continuous Batching servable")
+    text = "\n".join((start(), loading, "more text", start(), STOPS, start(), loading, "more text")) + "\n"
+    data = text.encode()
+    log = read(*(data[begin : begin + size] for begin in range(0, len(data), size)))
+    assert [item.ended for item in log.starts] == ["cut_off", "shutdown", "cut_off"]
+    message = "Initializing Language Model Continuous Batching servable"
+    assert [item.last_message for item in log.starts] == [message, "", message]

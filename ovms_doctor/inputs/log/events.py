@@ -418,6 +418,11 @@ class Events:
             servable.since, servable.since_line = problem.first_at, problem.first_line
             servable.caused_by(recent)
 
+    def note_last(self, message: str) -> None:
+        """Notes the last message of the current start, if the log does not show its end."""
+        if self.starts and self.starts[-1].ended == "cut_off":
+            self.starts[-1].last = message
+
     def finish(self, at: str | None) -> None:
         if self.starts and not self.starts[-1].stopping and at is not None:
             self.starts[-1].ended_at = at

@@ -61,6 +61,9 @@ _SERIOUS_LEVELS = (b"warning", b"error", b"critical")
 _JUMPS = 50
 #: The most bytes of a line that are read.
 _LINE = 70_000
+#: The part of a banner that other messages do not have, and the most bytes of a last message that are read.
+_BANNER = b"] OpenVINO Model Server "
+_LAST = 1_000
 #: How many bytes of a block are searched for the level.
 _PROBED = 1 << 16
 #: The beginnings of lines that only continue a message; they are ignored if no message is pending.
@@ -91,6 +94,8 @@ class ServerLog:
         #: Lines of this server before the block, and up to the current line.
         self._lines_read = 0
         self._sequence = 0
+        #: The last record of the blocks before.
+        self._last_record = b""
         #: The warning or error whose further lines may follow.
         self._pending: _Pending | None = None
 
@@ -157,6 +162,8 @@ class ServerLog:
             if kind == no_record:
                 self._foreign(numbers[index], line)
             else:
+                if _BANNER in line:
+                    self.events.note_last(self._message_before(block, match.start()))
                 self._record(numbers[index], line)
             pending = self._pending is not None
         lines = index + block.count(b"\n", position, end) + 1
@@ -181,7 +188,14 @@ class ServerLog:
                 if match[1] < self._stamp:
                     self._set_back(number, match[1])
                 self.last_at = self._stamp = match[1]
+                self._last_record = _line_at(block, start + 1)
                 return
+
+    def _message_before(self, block: bytes, end: int) -> str:
+        """Returns the first line of the last message before a position of the block."""
+        start = block.rfind(b"\n[", 0, end)
+        match = RECORD.fullmatch(_line_at(block, start + 1) if start >= 0 else self._last_record)
+        return match[7].decode("utf-8", "replace") if match else ""
 
     # -- the slow path ---------------------------------------------------------------------------------
 
@@ -274,6 +288,7 @@ class ServerLog:
     def finish(self) -> None:
         self.flush()
         self.requests.restart(self._stamp)
+        self.events.note_last(self._message_before(b"", 0))
         self.events.finish(self.last_at.decode("ascii", "replace") or None)
 
     @property
@@ -332,6 +347,11 @@ _RECORD_INSIDE = lazy_pattern(rb"\[\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}\]\[\d+\
 _LOW_LEVELS: tuple[tuple[LogLevel, bytes], ...] = (
     ("trace", b"][trace]["), ("debug", b"][debug]["), ("info", b"][info]["),
 )  # fmt: skip
+
+
+def _line_at(block: bytes, start: int) -> bytes:
+    """Returns the beginning of the line that begins there; its message is cut."""
+    return block[start : start + _LAST].partition(b"\n")[0]
 
 
 def _text(data: bytes) -> str:

@@ -24,6 +24,13 @@ _REQUESTS, _FAILED = 20, 0.25
 _WAIT_SHARE, _WAIT_MS = 0.5, 1.0
 #: The share of the inference time from which on one servable slows the others.
 _MOST_OF_THE_TIME = 0.8
+#: Messages on the load of a graph or a generative model, which other messages follow (servable_initializer.cpp,
+#: mediapipegraphdefinition.cpp).
+_GENERATIVE_LOADS = (
+    "Initializing Language Model",
+    "Initializing Visual Language Model",
+    "MediapipeGraphDefinition initializing graph nodes",
+)
 #: The most codes of possible causes in a sentence.
 _CAUSES = 8
 
@@ -135,6 +142,14 @@ def _loading_at_end(log: LogSummary) -> Iterator[Finding]:
         return
     last = len(log.starts) - 1
     start = log.starts[-1]
+    if start.last_message.startswith(_GENERATIVE_LOADS):
+        yield _finding(
+            LOG_ENDS_WHILE_LOADING,
+            "The log breaks off while a graph or a generative model is being loaded.",
+            log=(start.last_message,),
+            confidence="medium",
+            occurrences=Occurrences(1, start.ended_at, start.ended_at, start.ended_line, start.ended_line),
+        )
     for servable in log.servables:
         if servable.start == last and servable.state == "LOADING" and servable.error_code == "OK":
             if servable.failing or servable.problems:

@@ -543,3 +543,16 @@ def test_a_start_without_an_end_has_its_last_message(size: int) -> None:
     assert [item.ended for item in log.starts] == ["cut_off", "shutdown", "cut_off"]
     message = "Initializing Language Model Continuous Batching servable"
     assert [item.last_message for item in log.starts] == [message, "", message]
+
+
+@pytest.mark.parametrize(
+    ("after", "codes"),
+    [
+        ((), ["OVD834"]),
+        (("Mediapipe: m state changed to: AVAILABLE after handling: ValidationPassedEvent: ",), []),
+        (("GRPCServerModule shutting down",), []),
+    ],
+)
+def test_a_log_ends_while_a_generative_model_is_loaded(after: tuple[str, ...], codes: list[str]) -> None:
+    lines = ("Initializing Language Model Continuous Batching servable", *after)
+    assert [code for code, _ in _codes(*(record(line) for line in lines))[1]] == codes

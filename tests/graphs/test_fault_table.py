@@ -144,7 +144,8 @@ TABLE: list[tuple[str, str, str, str | dict[str, str]]] = [
         "rerank",
         '  output_stream: "RESPONSE_PAYLOAD:output"',
         '  output_stream: "RESPONSE_PAYLOAD:other"',
-        "wiring",
+        # The graph's own output stream has no source: it is initialized, and does not start for a request.
+        "",
     ),
     (
         "text_generation",
@@ -180,7 +181,7 @@ def test_the_stage_at_which_a_release_stops(
     stage = "" if problem is None else problem.stage
     if expected == {}:
         # EmbeddingsCalculator was removed in 2025.4; before, it has other tags.
-        assert stage == ("calculator" if parse_release(release).at_least(2025, 4) else "")
+        assert stage == ("calculator" if parse_release(release).at_least(2025, 4) else "wiring")
         return
     assert stage == (expected if isinstance(expected, str) else expected[release])
     if problem is not None and stage != "streams":

@@ -229,6 +229,23 @@ def test_the_calculators_for_models_of_a_subconfig(
     assert [state for state in states(result) if state == "AVAILABLE"] == expected[1] or result.code == 1
 
 
+@pytest.mark.parametrize(
+    ("size", "release", "expected"),
+    [
+        ("4", "2026.3", ["LOADING"]),
+        ("AUTO", "2026.3", ["LOADING"]),
+        ("0", "2026.3", ["AVAILABLE"]),
+        ("4", "2026.1", ["AVAILABLE"]),
+    ],
+)
+def test_a_queue_starts_graphs_at_once(session: Path, size: str, release: str, expected: list[str]) -> None:
+    (session / "subconfig.json").unlink()
+    text = SESSION.replace('output_stream: "out"\n', 'output_stream: "result"\n', 1)
+    (session / "graph.pbtxt").write_text(f"# OVMS_GRAPH_QUEUE_MAX_SIZE: {size}\n{text}")
+    result = check(session, release=release)
+    assert (codes(result), states(result)) == (["OVD363"], expected)
+
+
 def test_a_session_without_options(session: Path) -> None:
     text = SESSION.replace("node_options { [type", "#").replace('    servable_name: "resnet"\n  } }\n', "")
     (session / "graph.pbtxt").write_text(text)

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from ovms_doctor.model.causes import CouldNotLook
 from ovms_doctor.model.deployment import Deployment, Mode
 from ovms_doctor.model.facts import Facts, Failure, PathStatus, ReadFile, StatPath, Unavailable
-from ovms_doctor.model.graph_plan import LOADED, GraphPlan, NodeModel, ServableFault, Session
+from ovms_doctor.model.graph_plan import LOADED, GraphPlan, NodeModel, ServableFault, Session, Verdict
 from ovms_doctor.model.graph_text import GraphField, GraphMessage
 from ovms_doctor.model.plan import ModelPlan
 from ovms_doctor.prediction.graphs.arguments import graph_options
@@ -29,7 +29,7 @@ from ovms_doctor.prediction.graphs.other_servables import (
 from ovms_doctor.prediction.graphs.python_node import handler_faults
 from ovms_doctor.prediction.graphs.servables import ServableContext
 from ovms_doctor.prediction.graphs.text_generation import text_generation_faults
-from ovms_doctor.prediction.graphs.validation import Node, unproduced_streams, validate_graph
+from ovms_doctor.prediction.graphs.validation import Node, has_queue, unproduced_streams, validate_graph
 from ovms_doctor.prediction.paths import absolute
 
 #: The largest part of a graph.pbtxt that is read, in bytes.
@@ -68,24 +68,14 @@ def follow_graph(name: str, path: str, base_path: str, deployment: Deployment, f
     faults: list[ServableFault] = []
     doubts: list[str] = []
     models: list[NodeModel] = []
-    if graph.message is not None and graph.problem is None:
-        faults += _sessions_without_packet(graph.message)
-        faults += (
-            ServableFault(
-                "output_stream",
-                "requests",
-                "",
-                subject=str(field.value),
-                line=field.line,
-                exception="Unable to attach observer to output stream",
-            )
-            for field in unproduced_streams(graph.message)
-        )
     # Nodes are initialised one after the other, including those before a node with a problem.
     for node in graph.nodes:
         faults += _node_faults(name, node, base_path, deployment, facts, doubts, models)
         if any(fault.verdict not in LOADED for fault in faults):
             return GraphPlan(path, tasks, None, tuple(faults), tuple(doubts))
+    if graph.message is not None and graph.problem is None:
+        queued = has_queue(content.data, graph.message, deployment.release)
+        faults += _not_started(graph.message, queued=queued)
     unfollowed, sessions = (
         ((), ()) if graph.message is None else (_unfollowed(graph.message), _sessions(graph.message))
     )
@@ -115,9 +105,22 @@ def _unfollowed(message: GraphMessage) -> tuple[str, ...]:
     return tuple(name for name in names if name not in known)
 
 
-def _sessions_without_packet(message: GraphMessage) -> Iterator[ServableFault]:
-    """Yields the fault of nodes whose side packet with the session of a model no node gives: the graph is loaded, but
-    does not start for a request."""
+def _not_started(message: GraphMessage, *, queued: bool) -> Iterator[ServableFault]:
+    """Yields the faults with which a graph does not start: an output stream that no node produces, and a node whose
+    side packet with the session of a model no node gives. Without a queue the server starts it for each request, with
+    one while it loads it."""
+    verdict: Verdict = "failed" if queued else "requests"
+    status = "INTERNAL_ERROR" if queued else ""
+    for field in unproduced_streams(message):
+        yield ServableFault(
+            "output_stream",
+            verdict,
+            "",
+            subject=str(field.value),
+            status=status,
+            line=field.line,
+            exception="Unable to attach observer to output stream",
+        )
     provided = {
         text.rpartition(":")[2]
         for node in message.messages("node")
@@ -135,7 +138,13 @@ def _sessions_without_packet(message: GraphMessage) -> Iterator[ServableFault]:
                 name = next(iter(node.texts("name")), own.name)
                 line = f'Side packet "{packet}" is required but was not provided'
                 yield ServableFault(
-                    "side_packet", "requests", name, subject=packet, line=field.line, exception=line
+                    "side_packet",
+                    verdict,
+                    name,
+                    subject=packet,
+                    status=status,
+                    line=field.line,
+                    exception=line,
                 )
 
 

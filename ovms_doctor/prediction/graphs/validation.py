@@ -272,6 +272,22 @@ def _wiring(name: str, message: GraphMessage, release: Release) -> Iterator[Grap
     yield from _cycle(name, message)
 
 
+def has_queue(data: bytes, message: GraphMessage, release: Release) -> bool:
+    """Whether the server starts graphs for requests while it loads the graph (initializeQueueIfRequired, since
+    v2026.2). A node of HttpLLMCalculator without its execution contexts prevents that."""
+    match = _QUEUE.search(data)
+    if match is None or not release.at_least(2026, 2):
+        return False
+    digits = _NUMBER.match(match[1])
+    if match[1] != b"AUTO" and (digits is None or int(digits[0][:12]) <= 0):
+        return False
+    return all(
+        any("LLM_NODE_EXECUTION_CONTEXTS" in packet for packet in node.texts("input_side_packet"))
+        for node in message.messages("node")
+        if _text(node, "calculator") == "HttpLLMCalculator"
+    )
+
+
 def unproduced_streams(message: GraphMessage) -> Iterator[GraphField]:
     """Yields the output streams of the graph that no node produces: MediaPipe initializes it, and attaches nothing to
     them when it starts for a request (CalculatorGraph::AddOutputStreamPoller)."""

@@ -6,7 +6,8 @@ import pytest
 
 from ovms_doctor.model.graph_plan import GraphProblem
 from ovms_doctor.model.releases import parse_release
-from ovms_doctor.prediction.graphs.validation import unproduced_streams, validate_graph
+from ovms_doctor.prediction.graphs.validation import validate_graph
+from ovms_doctor.prediction.graphs.wiring import unproduced_streams
 from tests.graphs.models import graph
 
 BACK_EDGE = 'input_stream_info: { tag_index: "LOOPBACK:0", back_edge: true }'

@@ -29,7 +29,8 @@ from ovms_doctor.prediction.graphs.other_servables import (
 from ovms_doctor.prediction.graphs.python_node import handler_faults
 from ovms_doctor.prediction.graphs.servables import ServableContext
 from ovms_doctor.prediction.graphs.text_generation import text_generation_faults
-from ovms_doctor.prediction.graphs.validation import Node, has_queue, unproduced_streams, validate_graph
+from ovms_doctor.prediction.graphs.validation import Node, has_queue, validate_graph
+from ovms_doctor.prediction.graphs.wiring import unproduced_streams
 from ovms_doctor.prediction.paths import absolute
 
 #: The largest part of a graph.pbtxt that is read, in bytes.

@@ -46,11 +46,12 @@ def server_changes(
         tensor = sent.get(item.name)
         if tensor is None:
             continue
-        if (
-            answer.code in ("UNSUPPORTED_LAYOUT", "INVALID_NO_OF_CHANNELS")
-            or permutation(tensor.shape, item) == _NHWC
-        ):
+        order = permutation(tensor.shape, item)
+        if answer.code in ("UNSUPPORTED_LAYOUT", "INVALID_NO_OF_CHANNELS") or order == _NHWC:
             yield from _layout(item, model, models)
+        elif order is not None:
+            # With a dynamic shape, the model would take rows for channels.
+            continue
         elif answer.code in ("INVALID_BATCH_SIZE", "INVALID_SHAPE") and len(tensor.shape) == len(item.shape):
             yield from _shape(item, tensor, model, models)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import math
 from typing import Any
 
 import pytest
@@ -11,7 +12,9 @@ import pytest
 from ovms_doctor.diagnosis.client_request import judge_request
 from ovms_doctor.inputs.requests.read import ReadOptions, read_request
 from ovms_doctor.model.facts import Facts
+from ovms_doctor.model.parameters import Dimension
 from ovms_doctor.model.releases import parse_release
+from ovms_doctor.model.served_models import ServedInput, ServedModel, ServedModels
 from ovms_doctor.prediction.requests.verdict import RequestVerdict
 from tests.inputs.requests.snippets import MODELS
 
@@ -246,3 +249,19 @@ def test_a_compressed_body(content: bytes, release: str, status: int, steps: int
     if verdict.corrected is not None:
         assert verdict.corrected.header("content-encoding") is None
         assert json.loads(verdict.corrected.body) == GOOD
+
+
+@pytest.mark.parametrize(
+    ("shape", "changes"),
+    [((1, 3, 4, 4), 0), ((1, 4, 8, 3), 1), ((2, 4, 4, 3), 1)],
+    ids=["axes in another order", "another width", "another batch size"],
+)
+def test_no_dynamic_shape_for_axes_in_another_order(shape: tuple[int, ...], changes: int) -> None:
+    sizes = tuple(Dimension(size, size) for size in (1, 4, 4, 3))
+    model = ServedModel("img", 1, (ServedInput("x", "x", "FP32", sizes, "NHWC"),))
+    models = ServedModels((model,), (("img", 1),), names=frozenset({"img"}))
+    sent = entry(shape=list(shape), data=[0.0] * math.prod(shape))
+    text = f"POST /v2/models/img/infer HTTP/1.1\r\n\r\n{json.dumps({'inputs': [sent]})}"
+    request = read_request(text.encode(), ReadOptions(), lambda name: b"")
+    verdict = judge_request(request, models, parse_release("2026.3"), Facts(complete=True), None).verdict
+    assert (verdict.answer.http_status, len(verdict.changes)) == (400, changes)

@@ -39,6 +39,13 @@ _HARMLESS = {
 _START_FAILED = ("ovms::ModelManager::Start() Error: ", "Couldn't start model manager")
 #: Codes for faults of clients: not faults of the server, and counted with the requests.
 CLIENT_CODES = frozenset(f"OVD{number}" for number in range(871, 886))
+#: Messages that quote a reason, and the text after it (modelinstance.cpp, modelmanager.cpp).
+_ENDS_WITH = (
+    ("Cannot compile model into target device; error: ", "; model: "),
+    ("Error: Exception from ", "; occurred during loading "),
+    ("Exception occurred while loading model: ", ";"),
+    ("Exception occurred while reloading model: ", ";"),
+)
 #: The most characters of a text that are explained; OpenVINO's last lines are the most specific.
 _TEXT = 16_384
 
@@ -54,6 +61,8 @@ class Meaning(Struct, frozen=True):
     known: bool
     #: Codes that the status of a closing message suggests.
     noted_codes: tuple[CodeEntry, ...] = ()
+    #: Whether the message lacks its end, because the log is cut there.
+    is_cut: bool = False
 
     @property
     def is_cause(self) -> bool:
@@ -82,7 +91,8 @@ def _meaning(text: str) -> Meaning:
     # The text of an answer can also be the end of another message, which is more specific.
     ordered = sorted(found.codes, key=lambda item: item[0].code in CLIENT_CODES)
     codes = () if names & _HARMLESS and not names & {"pipeline-run-failed"} else tuple(ordered)
-    return Meaning(codes, closing, bool(found), noted_codes)
+    is_cut = any(text.startswith(start) and end not in text for start, end in _ENDS_WITH)
+    return Meaning(codes, closing, bool(found), noted_codes, is_cut)
 
 
 def chosen_causes(

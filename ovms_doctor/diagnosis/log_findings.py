@@ -293,7 +293,7 @@ class _Groups:
             group = self._groups[key] = _Group(entry, (problem.source, name, version))
             group.values = values
             group.others = tuple(other.code for other in others)
-            group.confidence = "medium" if others else "high"
+            group.confidence = "low" if meaning.is_cut else "medium" if others else "high"
         if number not in group.problems:
             group.problems.append(number)
         self._of_problem.setdefault(number, group)

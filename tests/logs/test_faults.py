@@ -556,3 +556,14 @@ def test_a_start_without_an_end_has_its_last_message(size: int) -> None:
 def test_a_log_ends_while_a_generative_model_is_loaded(after: tuple[str, ...], codes: list[str]) -> None:
     lines = ("Initializing Language Model Continuous Batching servable", *after)
     assert [code for code, _ in _codes(*(record(line) for line in lines))[1]] == codes
+
+
+@pytest.mark.parametrize(
+    ("end", "confidence"), [("", "low"), ("\n; model: m; version: 1; device: GPU", "high")]
+)
+def test_a_message_without_its_end_names_no_certain_cause(end: str, confidence: str) -> None:
+    text = (
+        "Cannot compile model into target device; error: Exception from src/inference/src/cpp/core.cpp:117:"
+    )
+    _, (finding,) = diagnose(read(record(text + end, level="error").encode()))
+    assert (finding.code, finding.confidence) == ("OVD342", confidence)

@@ -170,8 +170,8 @@ def test_lines_of_a_terminal_keep_the_numbers_of_their_first_parts() -> None:
 
 @pytest.mark.parametrize("key", sorted(recorded()))
 def test_no_line_of_a_whole_log_is_joined(key: str) -> None:
-    lines = recorded()[key]["stdout"].encode("utf-8", "surrogateescape").split(b"\n")
-    assert not HardWraps().used(lines)
+    block = b"\n" + recorded()[key]["stdout"].encode("utf-8", "surrogateescape")
+    assert not HardWraps().used(block, len(block))
 
 
 def test_a_fence_around_quoted_text_is_removed(plain: LogSummary) -> None:

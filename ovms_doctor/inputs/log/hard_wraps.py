@@ -11,6 +11,8 @@ _MIN_WIDTH, _MAX_WIDTH = 40, 400
 #: The least number of lines that are as long as the width, and of different texts and last characters among them: the
 #: lines of a document in JSON all end alike.
 _FULL, _DIFFERENT = 5, 3
+#: The most bytes at the beginning of a file that are examined.
+_PROBED = 1 << 16
 #: The largest share of lines of this length that are whole by chance.
 _WHOLE = 0.25
 #: The beginning of a record, also after a wrapper's prefix.
@@ -28,10 +30,14 @@ class HardWraps:
         self._texts: list[bytes] = []
         self._number = 0
 
-    def used(self, lines: Sequence[bytes]) -> bool:
-        """Whether the lines of this file are broken. ``lines``: the next ones."""
-        if self._width is None and len(lines) > _FULL:
-            self._width = _width(lines)
+    def used(self, block: bytes, end: int) -> bool:
+        """Whether the lines of this file are broken.
+
+        ``block``: the next ones up to ``end``, a line end before each."""
+        if self._width is None:
+            lines = block[1 : min(end, _PROBED)].split(b"\n")
+            if len(lines) > _FULL:
+                self._width = _width(lines)
         return bool(self._width)
 
     def join(self, lines: Sequence[bytes], first: int) -> tuple[list[bytes], list[int]]:

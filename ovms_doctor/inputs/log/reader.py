@@ -19,8 +19,6 @@ LINE = 1 << 20
 _KEPT = 1 << 16
 #: The most servers in one log that are kept apart.
 _SERVERS = 200
-#: The most bytes at the beginning of a chunk that are examined for lines that a terminal has broken.
-_PROBED_BYTES = 1 << 16
 #: The number of lines at the beginning of a chunk that are examined for a wrapper.
 _PROBED = 40
 
@@ -106,7 +104,7 @@ class LogReader:
             block = _OVERWRITTEN.sub(b"", block) if b"\r" in block else block
             end = len(block)
         first = self._number + 1
-        if self._hard_wraps.used(block[1 : min(end, _PROBED_BYTES)].split(b"\n")):
+        if self._hard_wraps.used(block, end):
             lines = block[1:end].split(b"\n")
             self._number += len(lines)
             self._unwrap(*self._hard_wraps.join(lines, first))

@@ -167,8 +167,16 @@ FAULTS = [
         "",
         "wiring",
         "INITIALIZATION_ERROR",
+        11,
+        "input_stream_info names LOOPBACK:0",
+    ),
+    (
+        '  input_stream: "HTTP_REQUEST_PAYLOAD:input"\n',
+        "",
+        "wiring",
+        "INITIALIZATION_ERROR",
         4,
-        "input stream with the tag LOOPBACK",
+        "input stream with the tag HTTP_REQUEST_PAYLOAD",
     ),
     (
         '  input_side_packet: "LLM_NODE_RESOURCES:llm"\n',
@@ -222,7 +230,10 @@ def test_options_in_the_wrong_field_are_not_read() -> None:
 
 
 def test_two_nodes_of_one_name() -> None:
-    node = EMBEDDINGS[EMBEDDINGS.index("node {") :]
+    # MediaPipe refuses two streams of one name before the server reads the nodes' names.
+    node = EMBEDDINGS[EMBEDDINGS.index("node {") :].replace(
+        "RESPONSE_PAYLOAD:output", "RESPONSE_PAYLOAD:other"
+    )
     problem = validated(EMBEDDINGS + node).problem
     assert problem is not None
     assert problem.status == "LLM_NODE_NAME_ALREADY_EXISTS"

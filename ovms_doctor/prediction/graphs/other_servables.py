@@ -15,7 +15,7 @@ from ovms_doctor.model.pattern import lazy_pattern
 from ovms_doctor.model.releases import Release
 from ovms_doctor.prediction.graphs.image_settings import image_settings
 from ovms_doctor.prediction.graphs.model_directory import JsonFile
-from ovms_doctor.prediction.graphs.properties import property_faults
+from ovms_doctor.prediction.graphs.properties import property_faults, refused_faults, unparsed_faults
 from ovms_doctor.prediction.graphs.servables import (
     NOT_PROVIDED,
     TOKENIZER_FILES,
@@ -149,15 +149,13 @@ def _plugin_config(context: ServableContext, verdict: Verdict) -> Iterator[Serva
     t2s_servable; v2025.4 does not read the option)."""
     if context.release.at_least(2026, 0):
         line = "Error during llm node plugin_config option parsing to JSON: " + context.text("plugin_config")
-        yield from (
-            fault for fault in property_faults(context, verdict, "", line) if fault.kind == "plugin_config"
-        )
+        yield from unparsed_faults(context, verdict, "", line)
 
 
 def _properties(context: ServableContext, verdict: Verdict) -> Iterator[ServableFault]:
     """Yields the fault of a property that the plugin refuses when the models are compiled."""
     if context.release.at_least(2026, 0):
-        yield from (fault for fault in property_faults(context, verdict, "", "-") if fault.kind == "property")
+        yield from refused_faults(context, verdict, "")
 
 
 def text_to_speech_faults(context: ServableContext) -> Iterator[ServableFault]:

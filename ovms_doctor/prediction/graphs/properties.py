@@ -35,11 +35,17 @@ def property_faults(
 ) -> Iterator[ServableFault]:
     """Yields the faults in the node's ``plugin_config``: ``verdict`` and ``status`` are those of the exception that the
     plugin throws; ``parse_line``: the line for a text that is not parsed, empty if the server continues without it."""
+    yield from unparsed_faults(context, verdict, status, parse_line)
+    yield from refused_faults(context, verdict, status)
+
+
+def unparsed_faults(
+    context: ServableContext, verdict: Verdict, status: str, parse_line: str = ""
+) -> Iterator[ServableFault]:
+    """Yields the fault of a ``plugin_config`` that the server does not parse. Parameters as of
+    :func:`property_faults`."""
     text = context.text("plugin_config")
-    if not text:
-        return
-    config = parse(text, context.release)
-    if config is None:
+    if text and parse(text, context.release) is None:
         yield context.fault(
             "plugin_config" if parse_line else "plugin_config_ignored",
             verdict if parse_line else "requests",
@@ -48,8 +54,6 @@ def property_faults(
             log=(parse_line or _IGNORED.format(text=text),),
             option="plugin_config",
         )
-        return
-    yield from _refused(context, config, verdict, status)
 
 
 _IGNORED = "Error during embeddings node plugin_config option parsing to JSON: {text}"
@@ -67,11 +71,13 @@ def parse(text: str, release: Release) -> PluginConfig | None:
         return None
 
 
-def _refused(
-    context: ServableContext, config: PluginConfig, verdict: Verdict, status: str
-) -> Iterator[ServableFault]:
+def refused_faults(context: ServableContext, verdict: Verdict, status: str) -> Iterator[ServableFault]:
     """Yields the fault of a key that the CPU's plugin does not have, or of a precision of the cache that it does not
-    accept."""
+    accept. Parameters as of :func:`property_faults`."""
+    text = context.text("plugin_config")
+    config = parse(text, context.release) if text else None
+    if config is None:
+        return
     device = default_device(context)
     listed = supported_properties("CPU", context.release)
     if listed is None or device not in ("", "CPU"):
